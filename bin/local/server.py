@@ -1,0 +1,115 @@
+"""A server process of the embedded stack: started, awaited, stopped, and never left behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+READY_SECONDS_MAX = 60.0
+STOP_SECONDS_MAX = 4.0
+_PR_SET_PDEATHSIG = 1
+
+
+class StartError(RuntimeError):
+    """A server did not come up; the message names it and shows the end of its log."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A running child process and the signal that stops it cleanly."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    def stop(self) -> None:
+        """Ask the process to end, then insist after STOP_SECONDS_MAX."""
+        if self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def tail(self, lines: int = 15) -> str:
+        """Return the last lines of the server's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    """Tell whether something accepts TCP connections on the loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def start(
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    ready: Callable[[], bool],
+    env: Mapping[str, str] | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    uid: int | None = None,
+) -> Server:
+    """Start a process and return it once `ready` holds.
+
+    :raises StartError: when the process ends first or is not ready within READY_SECONDS_MAX.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env=None if env is None else dict(env),
+            user=uid,
+            group=uid,
+            extra_groups=None if uid is None else [],
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops its children in order
+            preexec_fn=_die_with_parent(stop_signal),  # noqa: PLW1509 - no threads run while servers start
+        )
+    server = Server(name, process, log, stop_signal)
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            server.stop()
+            raise StartError(
+                f"{name} did not start (exit {process.returncode}). {log} ends:\n{server.tail()}"
+            )
+        time.sleep(0.02)
+    return server
+
+
+def _die_with_parent(signum: signal.Signals) -> Callable[[], None] | None:
+    """Return a hook that makes the kernel stop the child when its parent is gone, where the kernel can."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def hook() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(signum))
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return hook

@@ -1,0 +1,1 @@
+"""People: registration and passwords."""

@@ -1,0 +1,1 @@
+"""The guard on every outgoing connection."""

@@ -1,0 +1,93 @@
+"""Names and values that cross between web, relay, workflows and activities: data, and nothing that runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+TASK_QUEUE = "engine"
+
+EXECUTION = "execution"  # workflow type; id execution:<uuid>
+DEFINITION_CHECK = "definition.check"  # workflow type; id definition:<uuid>
+
+OPEN_EXECUTION = "open_execution"  # local activity: ExecutionStart → Opened
+SETTLE_EXECUTION = "settle_execution"  # local activity: Settlement → JWE to the reply key, or None
+CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → None
+CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
+
+Json = Any  # what json.loads gives
+
+
+def execution_workflow_id(execution_id: str) -> str:
+    """Return the one Temporal workflow id an execution can ever have."""
+    return f"execution:{execution_id}"
+
+
+def definition_workflow_id(definition_id: str) -> str:
+    """Return the one Temporal workflow id a definition's check can ever have."""
+    return f"definition:{definition_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionStart:
+    """The argument of an execution: ids only, and the public key of whoever awaits the answer."""
+
+    execution_id: str
+    account_id: str
+    reply_key: dict[str, str] | None = None  # JWK of an ephemeral key; None when nobody waits
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionCheck:
+    """The argument of a definition's check: ids only."""
+
+    definition_id: str
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What an execution runs on, in the clear: worker memory and encrypted history only."""
+
+    definition_id: str
+    definition_version: int
+    document: dict[str, Json]  # the OWS document
+    input: Json
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an execution ended; exactly one of `result` and `error` says what with."""
+
+    execution_id: str
+    account_id: str
+    status: str  # completed | failed
+    result: Json = None
+    error: dict[str, Json] | None = None  # type, status, title, detail, instance
+    reply_key: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCall:
+    """One HTTP request, every expression already evaluated."""
+
+    method: str
+    uri: str
+    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, Json] = field(default_factory=dict)
+    body: Json = None
+    redirect: bool = False
+    authentication: dict[str, Json] | None = None  # {"basic": {…}} and so on, resolved
+    timeout_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back; `content` is parsed JSON, or text; `raw` is base64 of the bytes."""
+
+    status: int
+    headers: dict[str, str]
+    content: Json
+    raw: str
+    uri: str  # after redirects

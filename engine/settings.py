@@ -1,0 +1,103 @@
+"""The only reader of the environment: one frozen value, complete and checked at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+
+class SettingsError(ValueError):
+    """A setting is missing or malformed; the message begins with its environment variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every knob of every process. A field's environment variable is its name in capitals.
+
+    Key material has no default: a process fails at first use of a key it was not given, by name,
+    so that web runs without the engine's private keys and the worker without the token keys.
+    """
+
+    database_url: str = ""
+    redis_url: str = ""
+    temporal_address: str = ""
+    temporal_namespace: str = "default"
+    temporal_api_key: str = ""
+    temporal_tls_client_cert_data: str = ""
+    temporal_tls_client_key_data: str = ""
+    temporal_ui_url: str = ""
+
+    access_token_keys: str = ""  # JWK Set of private Ed25519 keys; the first signs
+    refresh_token_keys: str = ""  # kid:base64url[,kid:base64url]; the first makes new tokens
+    engine_public_keys: str = ""  # JWK Set of public X25519/P-256 keys; clients and web seal to the first
+    engine_private_keys: str = ""  # JWK Set; worker only
+    keyring: str = ""  # kid:base64url (32 bytes)[,…]; wraps accounts' keys; worker only
+    codec_keys: str = ""  # kid:base64url (32 bytes)[,…]; seals Temporal payloads; worker only
+
+    access_token_seconds: int = 900
+    refresh_idle_seconds: int = 7 * 86_400
+    refresh_absolute_seconds: int = 30 * 86_400
+    token_issuer: str = "cloudapi"
+    token_audience: str = "cloudapi"
+
+    limit_auth_per_minute: int = 10
+    limit_sync_per_minute: int = 100
+    limit_workflows_per_minute: int = 50
+    limit_general_per_minute: int = 1000
+    proxy_hops: int = 0
+
+    execute_wait_seconds: float = 1.0
+    execute_wait_seconds_max: float = 25.0
+    execution_seconds_max: int = 30 * 86_400
+    definition_bytes_max: int = 1_048_576
+    value_bytes_max: int = 1_048_576
+    state_bytes_max: int = 1_048_576
+    relay_delay_seconds: float = 5.0
+    egress_allow: str = ""  # host[:port][,…] opened beyond the public internet
+
+    port: int = 8000
+    host: str = "127.0.0.1"
+    web_concurrency: int = 1
+    log_format: str = "logfmt"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read every setting from the environment.
+
+        :raises SettingsError: naming the variable that is malformed.
+        """
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            name = field.name.upper()
+            if environ.get(name):
+                values[field.name] = _parse(name, environ[name], type(field.default))
+        if "database_url" in values:
+            values["database_url"] = _psycopg_url(values["database_url"])
+        return cls(**values)
+
+    def need(self, field: str) -> str:
+        """Return a text setting that this process cannot do without.
+
+        :raises SettingsError: when it is not set.
+        """
+        value = getattr(self, field)
+        if not value:
+            raise SettingsError(f"{field.upper()} is not set")
+        return str(value)
+
+
+def _parse(name: str, text: str, kind: Callable[[str], Any]) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise SettingsError(f"{name} must be a {getattr(kind, '__name__', 'value')}, not {text!r}") from None
+
+
+def _psycopg_url(url: str) -> str:
+    """Name the driver: hosts hand out postgres://, which SQLAlchemy no longer knows."""
+    scheme, _, rest = url.partition("://")
+    if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return f"postgresql+psycopg://{rest}"
+    raise SettingsError(f"DATABASE_URL must begin with postgres:// or postgresql://, not {scheme}://")

@@ -1,0 +1,66 @@
+"""The only door out of a transaction: what must reach Dramatiq or Temporal is a row first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from engine.store.models import OutboxMessage
+
+CHANGED = "sync.changed"  # subject: the stamp
+CHECK = "definition.check"  # subject: the definition's id
+EXECUTE = "execution.start"  # subject: the execution's id
+
+
+def append(
+    session: Session, *, account_id: UUID, kind: str, subject: str, now: datetime, delay_seconds: float = 5.0
+) -> None:
+    """Add a message in the caller's transaction; the relay carries it once it is `delay_seconds` old.
+
+    The delay leaves the caller time to deliver it itself, at once, and to `discard` it.
+    """
+    due_at = now + timedelta(seconds=delay_seconds)
+    session.add(
+        OutboxMessage(account_id=account_id, kind=kind, subject=subject, created_at=now, due_at=due_at)
+    )
+
+
+def discard(session: Session, *, account_id: UUID, kind: str, subject: str) -> None:
+    """Delete a message that has been delivered."""
+    session.execute(
+        delete(OutboxMessage).where(
+            OutboxMessage.kind == kind,
+            OutboxMessage.account_id == account_id,
+            OutboxMessage.subject == subject,
+        )
+    )
+
+
+def take_due(
+    session: Session, *, now: datetime, retry_seconds: float = 5.0, limit: int = 100
+) -> Sequence[OutboxMessage]:
+    """Lock up to `limit` due messages, put each off by `retry_seconds`, and return them oldest first.
+
+    Relays may run side by side: a locked row is skipped (`FOR UPDATE SKIP LOCKED`). Delivery is at
+    least once, so every receiver is idempotent.
+    """
+    due = list(
+        session.scalars(
+            select(OutboxMessage)
+            .where(OutboxMessage.due_at <= now)
+            .order_by(OutboxMessage.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id.in_([message.id for message in due]))
+        .values(due_at=now + timedelta(seconds=retry_seconds))
+        .execution_options(synchronize_session=False)
+    )
+    return due

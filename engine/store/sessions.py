@@ -1,0 +1,20 @@
+"""One engine and one session factory per process; the caller of a session commits."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.settings import Settings
+
+
+def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
+    """Return a pooled SQLAlchemy engine that notices connections the server dropped."""
+    return create_engine(
+        settings.need("database_url"), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+    )
+
+
+def make_sessions(settings: Settings, *, pool_size: int = 5) -> sessionmaker[Session]:
+    """Return a factory of sessions whose objects stay readable after commit."""
+    return sessionmaker(make_engine(settings, pool_size=pool_size), expire_on_commit=False)

@@ -1,0 +1,69 @@
+"""Real servers for every test: one stack a run, a migrated database, fresh keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+from sqlalchemy.orm import Session, sessionmaker
+
+from bin.local.keys import fresh_keys
+from bin.local.stack import Stack, running
+from engine.settings import Settings
+from engine.store.sessions import make_engine
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """PostgreSQL, Valkey and Temporal, running."""
+    with running(ROOT / ".cloudapi" / "test", database="cloudapi_test") as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def environ(stack: Stack) -> dict[str, str]:
+    """The environment variables a process of the platform needs on this stack."""
+    return stack.environ() | fresh_keys()
+
+
+@pytest.fixture(scope="session")
+def settings(environ: dict[str, str]) -> Settings:
+    return Settings.from_env(environ)
+
+
+@pytest.fixture(scope="session")
+def sessions(settings: Settings, environ: dict[str, str]) -> Iterator[sessionmaker[Session]]:
+    """A session factory on an empty, migrated database."""
+    engine = make_engine(settings)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        command.upgrade(Config(ROOT / "migrations" / "alembic.ini"), "head")
+    yield sessionmaker(engine, expire_on_commit=False)
+    engine.dispose()
+
+
+@pytest.fixture
+def session(sessions: sessionmaker[Session]) -> Iterator[Session]:
+    """A session that is rolled back after the test."""
+    with sessions() as opened:
+        yield opened
+        opened.rollback()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_the_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own environment out of the tests."""
+    for name in Settings.__dataclass_fields__:
+        if name.upper() in os.environ:
+            monkeypatch.delenv(name.upper())
