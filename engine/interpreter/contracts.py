@@ -88,11 +88,12 @@ class HttpCall:
     redirect: bool = False
     authentication: dict[str, Json] | None = None  # {"basic": {…}} and so on, resolved
     timeout_seconds: float = 30.0
+    raw: bool = False  # whether the answer holds the bytes instead of the content
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came back; `content` is parsed JSON, or text; `raw` is base64 of the bytes."""
+    """What came back: `content`, parsed JSON or text, or when asked for `raw`, base64 of the bytes."""
 
     status: int
     headers: dict[str, str]

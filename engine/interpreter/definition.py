@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.faults import Problem
 
 if TYPE_CHECKING:
     from engine.interpreter.walk import Scope, Walk
@@ -69,18 +68,3 @@ class Definition:
     input: Shaping = Shaping()
     output: Shaping = Shaping()
     timeout: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorTemplate:
-    """An error to raise; each member is a value or a program."""
-
-    type: Any
-    status: Any
-    title: Any = None
-    detail: Any = None
-    instance: Any = None
-
-    def problem(self, members: dict[str, Any]) -> Problem:
-        """Return the problem with its members evaluated."""
-        return Problem(**members)

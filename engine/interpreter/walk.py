@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -39,13 +38,20 @@ class World(Protocol):
         ...
 
     async def call(
-        self, name: str, argument: Any, *, answer: type, step: Step, visit: int, seconds: float
+        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
     ) -> Any:
-        """Run an activity that does one step's input or output, `visit` being the how-manieth time."""
+        """Run an activity for a step; `number` tells apart the calls of one run.
+
+        :raises FaultError: when it failed.
+        """
         ...
 
     def uuid(self) -> str:
         """Return a random id, the same on replay."""
+        ...
+
+    def random_between(self, low: float, high: float) -> float:
+        """Return a random number, the same on replay."""
         ...
 
 
@@ -79,7 +85,7 @@ class Walk:
     world: World
     context: Any = None
     steps_walked: int = 0
-    visits: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
     trail: list[str] = field(default_factory=list)
     _mark: int = -1
     _cpu_seconds: float = 0.0
@@ -116,7 +122,7 @@ class Walk:
 
     async def perform(self, step: Step, raw: Any, outer: Scope) -> Outcome:
         """Run one step: condition, input, work, output, export, in the specification's order."""
-        await self._count(step)
+        await self._count()
         try:
             return await self._performed(step, raw, outer)
         except FaultError as error:
@@ -158,6 +164,16 @@ class Walk:
         schemas.validate(shaped, shaping.schema)
         return shaped
 
+    async def call(self, name: str, argument: Any, *, answer: type, seconds: float, scope: Scope) -> Any:
+        """Run an activity for the step of the scope and return its answer.
+
+        :raises FaultError: when it failed.
+        """
+        self.calls += 1
+        return await self.world.call(
+            name, argument, answer=answer, step=scope.step, number=self.calls, seconds=seconds
+        )
+
     async def _performed(self, step: Step, raw: Any, outer: Scope) -> Outcome:
         task = {
             "name": step.name,
@@ -188,9 +204,8 @@ class Walk:
         except TimeoutError:
             raise fault("timeout", f"the step took longer than {limit:g} s") from None
 
-    async def _count(self, step: Step) -> None:
+    async def _count(self) -> None:
         self.steps_walked += 1
-        self.visits[step.pointer] += 1
         if self.steps_walked > STEPS_WALKED_MAX:
             raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked")
         if self.steps_walked % STEPS_PER_TASK == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,12 +10,21 @@ from typing import Any
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 from engine.errors import InvalidError
 from engine.interpreter import contracts, grammar
 from engine.interpreter.definition import Step
-from engine.interpreter.faults import STANDARD, TYPES, ExhaustedError, FaultError, Problem, standard_kind
+from engine.interpreter.faults import (
+    STANDARD,
+    TYPES,
+    ExhaustedError,
+    FaultError,
+    Problem,
+    fault,
+    standard_kind,
+)
 from engine.interpreter.walk import Walk
 
 LOCAL_SECONDS = 20.0
@@ -97,18 +107,37 @@ class _World:
     async def sleep(self, seconds: float, *, summary: str) -> None:
         await workflow.sleep(timedelta(seconds=seconds), summary=summary)
 
+    def random_between(self, low: float, high: float) -> float:
+        return workflow.random().uniform(low, high)
+
     async def call(
-        self, name: str, argument: Any, *, answer: type, step: Step, visit: int, seconds: float
+        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
     ) -> Any:
-        return await workflow.execute_activity(
-            name,
-            argument,
-            result_type=answer,
-            activity_id=step.place if visit == 1 else f"{step.place}#{visit}",
-            summary=step.name,
-            start_to_close_timeout=timedelta(seconds=seconds),
-            retry_policy=_ONCE,
-        )
+        place = "" if step is None else step.place
+        try:
+            return await workflow.execute_activity(
+                name,
+                argument,
+                result_type=answer,
+                activity_id=f"{place}#{number}",
+                summary=None if step is None else step.name,
+                start_to_close_timeout=timedelta(seconds=seconds),
+                retry_policy=_ONCE,
+            )
+        except ActivityError as error:
+            raise _understood(error) from None
+
+
+def _understood(error: ActivityError) -> BaseException:
+    """Return what an activity's failure means for the step that asked."""
+    cause = error.cause
+    if isinstance(cause, CancelledError):
+        return asyncio.CancelledError()
+    if isinstance(cause, ActivityTimeoutError):
+        return fault("timeout", "the call took too long")
+    if isinstance(cause, ApplicationError) and cause.type in STANDARD:
+        return fault(cause.type, cause.message)
+    return fault("runtime", "the call could not be made")
 
 
 async def _locally(name: str, argument: Any, answer: type | None) -> Any:

@@ -7,15 +7,23 @@ from types import ModuleType
 
 from engine.interpreter.definition import Kind
 from engine.interpreter.node import Node
-from engine.interpreter.steps import do
+from engine.interpreter.steps import call, do, emit, fork, loop, raising, switch, trying, wait
 from engine.interpreter.steps import set as set_
 
 # `for` before `do`: a loop has both keys.
 KINDS: dict[str, ModuleType] = {
     "set": set_,
+    "switch": switch,
+    "for": loop,
     "do": do,
+    "try": trying,
+    "raise": raising,
+    "wait": wait,
+    "call": call,
+    "fork": fork,
+    "emit": emit,
 }
-NOT_YET = ("call", "emit", "for", "fork", "listen", "raise", "run", "switch", "try", "wait")
+NOT_YET = ("listen", "run")
 
 Reader = Callable[[Node], Kind]
 
