@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,9 +81,15 @@ class Egress:
     """Sends requests; `allow` names the hosts (`host[:port],…`) that are open beyond the public internet."""
 
     def __init__(
-        self, *, allow: str = "", resolver: Resolve = resolve, ssl_context: ssl.SSLContext | None = None
+        self,
+        *,
+        allow: str = "",
+        ports: Collection[int] = PORTS,
+        resolver: Resolve = resolve,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._allowed = {entry.strip().lower() for entry in allow.split(",") if entry.strip()}
+        self._ports = ports
         self._resolver = resolver
         self._ssl = ssl_context or httpx.create_ssl_context(trust_env=False)
 
@@ -105,7 +111,7 @@ class Egress:
     def admit(self, url: httpx.URL) -> None:
         """Check an address before anything is resolved.
 
-        :raises EgressError: saying which rule it breaks.
+        :raises EgressError: when it breaks a rule.
         """
         if url.scheme not in ("http", "https"):
             raise EgressError("only http and https are allowed")
@@ -113,7 +119,7 @@ class Egress:
             raise EgressError("credentials do not belong into an address")
         if not url.host:
             raise EgressError("the address has no host")
-        if _port(url) not in PORTS and not self._opened(url.host, _port(url)):
+        if _port(url) not in self._ports and not self._opened(url.host, _port(url)):
             raise EgressError(f"port {_port(url)} is not allowed")
 
     async def addresses(self, host: str, port: int) -> Sequence[Address]:

@@ -16,10 +16,10 @@ CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → Non
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
 
 # How an execution answers: a RawValue payload of this encoding holding the JWE that SETTLE_EXECUTION
-# gave, which codecs leave alone. Completed: it is the workflow's result. Failed: the workflow fails with
-# an ApplicationError whose only detail it is, and whose type is the standard kind of error or RAISED.
-# Without a reply key there is neither. A failure that is an ActivityError means that the execution could
-# not be opened or settled.
+# gave, which codecs leave alone and clients read with replies.ReplyPayloadConverter. Completed: it is the
+# workflow's result. Failed: the workflow fails with an ApplicationError whose only detail it is, and whose
+# type is the standard kind of error or RAISED. Without a reply key there is neither. A failure that is an
+# ActivityError means that the execution could not be opened or settled.
 SEALED_ENCODING = b"application/jose"
 RAISED = "raised"
 

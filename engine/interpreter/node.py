@@ -40,8 +40,9 @@ class Node:
 
     def fault(self, detail: str) -> None:
         """Note what is wrong here."""
-        if len(self.reading.faults) < FAULTS_MAX:
-            self.reading.faults.append(Fault(self.pointer, detail))
+        found = Fault(self.pointer, detail)
+        if len(self.reading.faults) < FAULTS_MAX and found not in self.reading.faults:
+            self.reading.faults.append(found)
 
     def at(self, key: str | int, value: Any) -> Node:
         """Return a node below this one."""
@@ -84,7 +85,7 @@ class Node:
     def need(self, key: str) -> Node:
         """Return the member; a missing one is a fault and reads as null."""
         found = self.get(key)
-        if found is None:
+        if found is None and isinstance(self.value, dict):
             self.fault(f"{key} is missing")
         return found or self.at(key, None)
 

@@ -96,6 +96,8 @@ def read_timeout(node: Node) -> float | Program | None:
 
 def _read_kind(node: Node) -> Kind:
     members = node.members()
+    if not isinstance(node.value, dict):
+        return Nothing()
     for kind in kinds.KINDS:
         if kind in members:
             node.only(*kinds.keys_of(kind), *COMMON)

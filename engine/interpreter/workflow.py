@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 from engine.errors import InvalidError
-from engine.interpreter import contracts, grammar
+from engine.interpreter import contracts, grammar, replies
 from engine.interpreter.definition import Step
 from engine.interpreter.faults import (
     STANDARD,
@@ -48,7 +47,7 @@ class ExecutionWorkflow:
         opened: contracts.Opened = await _locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
         settlement = await self._settled(start, opened)
         answer: str | None = await _locally(contracts.SETTLE_EXECUTION, settlement, str)
-        reply = _sealed(answer) if answer is not None else None
+        reply = replies.sealed(answer) if answer is not None else None
         if settlement.error is None:
             return reply
         raise ApplicationError(
@@ -145,11 +144,6 @@ async def _locally(name: str, argument: Any, answer: type | None) -> Any:
     return await workflow.execute_local_activity(
         name, argument, result_type=answer, start_to_close_timeout=timedelta(seconds=LOCAL_SECONDS)
     )
-
-
-def _sealed(answer: str) -> RawValue:
-    """Return a JWE as a payload that no codec touches."""
-    return RawValue(Payload(metadata={"encoding": contracts.SEALED_ENCODING}, data=answer.encode()))
 
 
 def _problem(kind: str, detail: str) -> Problem:

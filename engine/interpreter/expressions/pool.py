@@ -77,8 +77,10 @@ class Pool:
         child = self._idle.get()
         try:
             # One that was idle may have been ended by the system meanwhile: that is not the program's fault.
-            if child is None or not child.alive():
-                child = _Child()
+            if child is not None and not child.alive():
+                child.end()
+                child = None
+            child = child or _Child()
             answer = child.ask(source.encode(), text)
             kept = child
         finally:

@@ -78,7 +78,7 @@ def evaluate(asked: Program, data: Any, *, variables: Mapping[str, Any], now: fl
 
 def refusal(asked: Program, names: frozenset[str]) -> str | None:
     """Return why a program cannot be accepted where the variables `names` exist, or None."""
-    if asked.native is not None:
+    if asked.native is not None and asked.names <= names:
         return None
     # Strings hold no calls but for interpolations, which the shadowing prelude guards at run time.
     bare = _STRING.sub('""', asked.text)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.local.stack import Stack
 from engine.interpreter import contracts, grammar
+from engine.interpreter.replies import ReplyPayloadConverter
 from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow
 
 HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
@@ -60,7 +62,8 @@ class Ran:
 
 @pytest.fixture(scope="session")
 async def temporal(stack: Stack) -> Client:
-    return await Client.connect(stack.temporal_address)
+    converter = replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter)
+    return await Client.connect(stack.temporal_address, data_converter=converter)
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,10 @@ def test_a_child_knows_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("CLOUDAPI_CANARY", "secret")
     fresh = pool.Pool(1)
     try:
-        assert fresh.evaluate("$ENV", None).value == {"TZ": "UTC0"}
+        assert fresh.evaluate("$ENV | keys", None).value in (
+            ["TZ"],
+            ["LC_CTYPE", "TZ"],
+        )  # Python's
     finally:
         fresh.close()
 
@@ -148,18 +151,15 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=8,
 )
-STEPS = st.lists(
-    KEYS.map(lambda key: f".{key}") | st.integers(0, 3).map(lambda index: f"[{index}]"),
-    min_size=1,
-    max_size=3,
-)
+NAMED = KEYS.map(lambda key: f".{key}")
+NUMBERED = st.integers(0, 3).map(lambda index: f"[{index}]")
+STEPS = st.lists(NAMED | NUMBERED, min_size=1, max_size=3)
+TEXTS = st.from_regex(r"[a-z ,;:/.@+-]{0,9}", fullmatch=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=VALUES, variable=VALUES, steps=STEPS, root=st.sampled_from(["", "$input"]))
-def test_a_plain_path_means_what_it_means_in_jq(
-    data: Any, variable: Any, steps: list[str], root: str
-) -> None:
+def test_a_plain_path_is_what_it_is_in_jq(data: Any, variable: Any, steps: list[str], root: str) -> None:
     path = "".join(steps)
     text = root + path if root or path.startswith(".") else f".{path}"
     native = plain(text)
