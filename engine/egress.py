@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -13,17 +12,13 @@ from typing import Any
 import httpcore
 import httpx
 
+from engine.addresses import is_public
+
 BODY_BYTES_MAX = 1_048_576
 REDIRECTS_MAX = 3
 CONNECT_SECONDS_MAX = 5.0  # then the host's next address is tried
 PORTS = (80, 443)
 
-# Global unicast is all of IPv6 that is public; what tunnels into IPv4 or documents is not (RFC 6890).
-_IPV6_PUBLIC = ipaddress.IPv6Network("2000::/3")
-_IPV6_CLOSED = [
-    ipaddress.IPv6Network(block)
-    for block in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "3ffe::/16")
-]
 _MOVED = {301, 302, 303, 307, 308}
 _KEEPS_METHOD = {307, 308}
 _KEPT_ACROSS_ORIGINS = {"accept", "accept-language", "content-type", "user-agent"}
@@ -64,17 +59,6 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
     """Return the addresses of a name, as the system resolves it."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [(str(address[0]), int(address[1])) for *_, address in found]
-
-
-def is_public(address: str) -> bool:
-    """Tell whether an address is on the public internet and is not a way back into a private one."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv4Address):
-        return found.is_global and not found.is_multicast
-    return found in _IPV6_PUBLIC and found.is_global and not any(found in block for block in _IPV6_CLOSED)
 
 
 class Egress:

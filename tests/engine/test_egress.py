@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from engine.egress import BODY_BYTES_MAX, Egress, EgressError, Outgoing, is_public, resolve
+from engine.addresses import is_public
+from engine.egress import BODY_BYTES_MAX, Egress, EgressError, Outgoing, resolve
 
 CREDENTIALS = {"authorization": "Bearer canary", "cookie": "canary", "x-api-key": "canary"}
 

@@ -16,9 +16,12 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.local.stack import Stack
+from engine.activities.http import HttpActivities
+from engine.egress import Egress
 from engine.interpreter import contracts, grammar
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow
+from tests.engine.interpreter.service import echo
 
 HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
 
@@ -72,14 +75,22 @@ def ledger() -> Ledger:
 
 
 @pytest.fixture(scope="session")
-async def queue(temporal: Client, ledger: Ledger) -> AsyncIterator[str]:
+async def service() -> AsyncIterator[int]:
+    """The port of a service that calls may reach."""
+    async with echo() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+async def queue(temporal: Client, ledger: Ledger, service: int) -> AsyncIterator[str]:
     """The task queue of a worker that runs during the whole session."""
     name = f"interpreter-{uuid7()}"
+    calls = HttpActivities(Egress(allow=f"127.0.0.1:{service}"))
     async with Worker(
         temporal,
         task_queue=name,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow],
-        activities=[ledger.open, ledger.settle],
+        activities=[ledger.open, ledger.settle, calls.call],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield name

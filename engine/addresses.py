@@ -1,0 +1,23 @@
+"""Which addresses are on the public internet, and lead nowhere else."""
+
+from __future__ import annotations
+
+import ipaddress
+
+# Global unicast is all of IPv6 that is public; what tunnels into IPv4 or documents is not (RFC 6890).
+_IPV6_PUBLIC = ipaddress.IPv6Network("2000::/3")
+_IPV6_CLOSED = [
+    ipaddress.IPv6Network(block)
+    for block in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "3ffe::/16")
+]
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an address is on the public internet and is not a way back into a private one."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv4Address):
+        return found.is_global and not found.is_multicast
+    return found in _IPV6_PUBLIC and found.is_global and not any(found in block for block in _IPV6_CLOSED)
