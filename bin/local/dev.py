@@ -6,11 +6,13 @@ import argparse
 import contextlib
 import fcntl
 import json
+import os
 import shlex
 import signal
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -23,7 +25,7 @@ from bin.local.platform import ROOT, migrate, processes
 from bin.local.server import Server, StartError
 from bin.local.stack import Stack, running
 
-HOME = ROOT / ".cloudapi" / "dev"
+HOME = Path(os.environ.get("CLOUDAPI_HOME", ROOT / ".cloudapi" / "dev"))
 ENV = HOME / "env.json"
 
 
