@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from engine.errors import ForbiddenError
-from engine.store.models import Agent
+from engine.store.models import Agent, SyncHead
 
 # A row written at most this often, however many requests an agent sends.
 SEEN_EVERY = timedelta(minutes=1)
@@ -22,9 +23,17 @@ def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) ->
     """
     known = session.get(Agent, (account_id, agent_id))
     if known is None:
+        # Told of nothing older than itself: a new agent pulls from the start anyway.
+        head = select(SyncHead.stamp).where(SyncHead.account_id == account_id).scalar_subquery()
         session.execute(
             insert(Agent)
-            .values(account_id=account_id, id=agent_id, created_at=now, last_seen_at=now, notified_stamp=0)
+            .values(
+                account_id=account_id,
+                id=agent_id,
+                created_at=now,
+                last_seen_at=now,
+                notified_stamp=func.coalesce(head, 0),
+            )
             .on_conflict_do_nothing()
         )
         return

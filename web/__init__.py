@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.settings import Settings
-from web import auth, health, limits, openapi, problems, tokens, tracing
+from web import auth, health, limits, openapi, problems, sync, tokens, tracing, wake
 from web.extensions import api, db
 
 
@@ -38,9 +38,10 @@ def create_app(settings: Settings) -> Flask:
     tokens.configure(app, settings)
     tracing.trace(app)
     limits.configure(app, settings)
+    wake.configure(app, settings)
     problems.register(app)
     api.init_app(app)
-    for blueprint in (auth.blueprint, health.blueprint):
+    for blueprint in (auth.blueprint, sync.blueprint, health.blueprint):
         api.register_blueprint(blueprint)
     openapi.complete(app)
     return app

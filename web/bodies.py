@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from flask import Request
 from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import RAISE
 from webargs import core
 from webargs.flaskparser import FlaskParser
 
@@ -17,6 +18,8 @@ DEPTH_MAX = 64
 
 class StrictParser(FlaskParser):
     """webargs, refusing what it would take for no body or for another body."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
 
     def _raw_load_json(self, req: Request) -> Any:
         data = req.get_data(cache=True)
