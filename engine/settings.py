@@ -59,7 +59,8 @@ class Settings:
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
     state_bytes_max: int = 1_048_576
-    relay_delay_seconds: float = 5.0
+    heartbeat_seconds: float = 15.0  # of a live stream
+    streams_per_account_max: int = 10
     egress_allow: str = ""  # host[:port][,…] opened beyond the public internet
 
     port: int = 8000

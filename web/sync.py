@@ -42,6 +42,17 @@ def push(body: dict[str, Any]) -> dict[str, Any]:
     return {"success": True, "version": pushed.version}
 
 
+@blueprint.route("/events", methods=["GET"])
+@blueprint.response(200, content_type="text/event-stream")
+def events() -> Response:
+    """Stream a notice whenever another agent has changed something: `data: {"head", "types"}`.
+
+    The web process answers GET natively, after this route's guard and limits; Flask alone has no
+    event loop to keep a stream on and ends it at once.
+    """
+    return Response(content_type="text/event-stream; charset=utf-8")
+
+
 @blueprint.route("/pull", methods=["GET"])
 @blueprint.arguments(schemas.PullQuery, location="query")
 @blueprint.alt_response(200, schema=schemas.PullAnswer, success=True)
