@@ -1,1 +1,265 @@
-"""The guard on every outgoing connection."""
+"""The only way out to other people's servers: resolved once, to public addresses alone."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+import httpx
+
+BODY_BYTES_MAX = 1_048_576
+REDIRECTS_MAX = 3
+CONNECT_SECONDS_MAX = 5.0  # then the host's next address is tried
+PORTS = (80, 443)
+
+# Global unicast is all of IPv6 that is public; what tunnels into IPv4 or documents is not (RFC 6890).
+_IPV6_PUBLIC = ipaddress.IPv6Network("2000::/3")
+_IPV6_CLOSED = [
+    ipaddress.IPv6Network(block)
+    for block in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "3ffe::/16")
+]
+_MOVED = {301, 302, 303, 307, 308}
+_KEEPS_METHOD = {307, 308}
+_KEPT_ACROSS_ORIGINS = {"accept", "accept-language", "content-type", "user-agent"}
+
+Address = tuple[str, int]  # IP address and port
+Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
+
+
+class EgressError(Exception):
+    """A request that may not be made, or got no answer; the text holds nothing of its headers or body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered; `uri` is where, after redirects."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request; `seconds` bounds it as a whole, redirects included."""
+
+    method: str
+    uri: str
+    headers: dict[str, str]
+    query: dict[str, Any]
+    body: bytes | None = None
+    auth: httpx.Auth | None = None
+    redirect: bool = False
+    seconds: float = 30.0
+
+
+async def resolve(host: str, port: int) -> Sequence[Address]:
+    """Return the addresses of a name, as the system resolves it."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(str(address[0]), int(address[1])) for *_, address in found]
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an address is on the public internet and is not a way back into a private one."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv4Address):
+        return found.is_global and not found.is_multicast
+    return found in _IPV6_PUBLIC and found.is_global and not any(found in block for block in _IPV6_CLOSED)
+
+
+class Egress:
+    """Sends requests; `allow` names the hosts (`host[:port],…`) that are open beyond the public internet."""
+
+    def __init__(
+        self,
+        *,
+        allow: str = "",
+        ports: Collection[int] = PORTS,
+        resolver: Resolve = resolve,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allowed = {entry.strip().lower() for entry in allow.split(",") if entry.strip()}
+        self._ports = ports
+        self._resolver = resolver
+        self._ssl = ssl_context or httpx.create_ssl_context(trust_env=False)
+
+    async def send(self, outgoing: Outgoing) -> Answer:
+        """Send a request, follow its redirects if it asks for that, and return the answer.
+
+        :raises EgressError: when it may not be made, breaks off, takes too long or is too large.
+        """
+        try:
+            async with asyncio.timeout(outgoing.seconds):
+                return await self._followed(outgoing)
+        except TimeoutError:
+            raise EgressError("the server did not answer in time") from None
+        except (httpx.InvalidURL, httpcore.UnsupportedProtocol, UnicodeError, ValueError, TypeError):
+            raise EgressError("the request cannot be written as HTTP") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+            raise EgressError(f"the server cannot be reached ({type(error).__name__})") from None
+
+    def admit(self, url: httpx.URL) -> None:
+        """Check an address before anything is resolved.
+
+        :raises EgressError: when it breaks a rule.
+        """
+        if url.scheme not in ("http", "https"):
+            raise EgressError("only http and https are allowed")
+        if url.userinfo:
+            raise EgressError("credentials do not belong into an address")
+        if not url.host:
+            raise EgressError("the address has no host")
+        if _port(url) not in self._ports and not self._opened(url.host, _port(url)):
+            raise EgressError(f"port {_port(url)} is not allowed")
+
+    async def addresses(self, host: str, port: int) -> Sequence[Address]:
+        """Resolve a name once; all of its addresses must be public, unless it is allowed by name.
+
+        :raises EgressError: when one is not, or there is none.
+        """
+        try:
+            found = await self._resolver(host, port)
+        except (OSError, UnicodeError):
+            raise EgressError("the host has no address") from None
+        if not found:
+            raise EgressError("the host has no address")
+        if not self._opened(host, port) and not all(is_public(address) for address, _ in found):
+            raise EgressError("the host is not on the public internet")
+        return found
+
+    def _opened(self, host: str, port: int) -> bool:
+        name = host.rstrip(".").lower()
+        return name in self._allowed or f"{name}:{port}" in self._allowed
+
+    async def _followed(self, outgoing: Outgoing) -> Answer:
+        request = httpx.Request(
+            outgoing.method,
+            httpx.URL(outgoing.uri).copy_merge_params(outgoing.query or {}),
+            headers=outgoing.headers,
+            content=outgoing.body,
+        )
+        auth = outgoing.auth
+        for _ in range(REDIRECTS_MAX + 1):
+            response = await self._authenticated(request, auth)
+            if (
+                not outgoing.redirect
+                or response.status_code not in _MOVED
+                or "location" not in response.headers
+            ):
+                return Answer(
+                    response.status_code, dict(response.headers), response.content, str(request.url)
+                )
+            moved = _moved(request, response)
+            auth = auth if _origin(moved.url) == _origin(request.url) else None
+            request = moved
+        raise EgressError(f"more than {REDIRECTS_MAX} redirects")
+
+    async def _authenticated(self, request: httpx.Request, auth: httpx.Auth | None) -> httpx.Response:
+        if auth is None:
+            return await self._sent(request)
+        flow = auth.sync_auth_flow(request)
+        asked = next(flow)
+        while True:
+            response = await self._sent(asked)
+            try:
+                asked = flow.send(response)
+            except StopIteration:
+                return response
+
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
+        self.admit(request.url)
+        request.headers["accept-encoding"] = "identity"  # what is not compressed cannot blow up
+        async with httpcore.AsyncConnectionPool(
+            ssl_context=self._ssl, max_connections=1, network_backend=_Guarded(self)
+        ) as pool:
+            written = httpcore.Request(
+                request.method,
+                httpcore.URL(
+                    scheme=request.url.raw_scheme,
+                    host=request.url.raw_host,
+                    port=request.url.port,
+                    target=request.url.raw_path,
+                ),
+                headers=request.headers.raw,
+                content=request.content,
+            )
+            answer = await pool.handle_async_request(written)
+            body = bytearray()
+            async for part in answer.aiter_stream():
+                body += part
+                if len(body) > BODY_BYTES_MAX:
+                    raise EgressError(f"the answer is larger than {BODY_BYTES_MAX} bytes")
+            await answer.aclose()
+        return httpx.Response(
+            answer.status, headers=_unencoded(answer.headers), content=bytes(body), request=request
+        )
+
+
+class _Guarded(httpcore.AsyncNetworkBackend):
+    """Connects to the address that was checked, never to a name: there is no second resolution to rebind."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature of httpcore
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first of the host's addresses that accepts."""
+        addresses = await self._egress.addresses(host, port)
+        for address, at in addresses[:-1]:
+            try:
+                return await self._backend.connect_tcp(
+                    address, at, CONNECT_SECONDS_MAX, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        address, at = addresses[-1]
+        return await self._backend.connect_tcp(address, at, timeout, local_address, socket_options)
+
+
+def _moves(response: httpx.Response) -> bool:
+    return response.status_code in _MOVED and "location" in response.headers
+
+
+def _moved(request: httpx.Request, response: httpx.Response) -> httpx.Request:
+    """Return the request a redirect asks for (RFC 9110 section 15.4), stripped when it leaves the origin."""
+    url = request.url.join(response.headers["location"])
+    keeps = response.status_code in _KEEPS_METHOD or request.method in ("GET", "HEAD")
+    away = _origin(url) != _origin(request.url)
+    dropped = {"host", "content-length", "transfer-encoding"} | (set() if keeps else {"content-type"})
+    headers = {
+        name: value
+        for name, value in request.headers.items()
+        if name not in dropped and (not away or name in _KEPT_ACROSS_ORIGINS)
+    }
+    content = request.content if keeps and not away and request.content else None
+    return httpx.Request(request.method if keeps else "GET", url, headers=headers, content=content)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, _port(url)
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _unencoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Leave out what would make the response decode its body: compression was not asked for."""
+    return [(name, value) for name, value in headers if name.lower() != b"content-encoding"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 from bin.local.server import Server, accepts, free_port, start
@@ -27,7 +29,8 @@ def start_temporal(home: Path, port: int, ui_port: int) -> tuple[Server, str, st
     home.mkdir(parents=True, exist_ok=True)
     command: list[str | Path] = [Path(sys.executable).parent / "temporal", "server", "start-dev"]
     command += ["--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui_port)]
-    command += ["--http-port", str(free_port()), "--metrics-port", str(free_port())]
+    http_port = free_port()
+    command += ["--http-port", str(http_port), "--metrics-port", str(free_port())]
     command += ["--db-filename", home / "temporal.db", "--log-level", "warn", "--ui-disable-news-fetch"]
     command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
     for key, value in DYNAMIC_CONFIG.items():
@@ -38,7 +41,17 @@ def start_temporal(home: Path, port: int, ui_port: int) -> tuple[Server, str, st
         "Temporal",
         command,
         log=home / "temporal.log",
-        ready=lambda: accepts(port) and accepts(ui_port),
+        ready=lambda: accepts(ui_port) and _serves(http_port),
         env=os.environ | {"GOGC": "400", "HOME": str(home)},
     )
     return server, f"127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}"
+
+
+def _serves(http_port: int) -> bool:
+    """Tell whether the frontend answers calls: it listens a moment before it is healthy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{http_port}/api/v1/system-info", timeout=2) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's own number
+    except (urllib.error.URLError, OSError):
+        return False

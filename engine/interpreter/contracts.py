@@ -15,6 +15,14 @@ SETTLE_EXECUTION = "settle_execution"  # local activity: Settlement → JWE to t
 CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → None
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
 
+# How an execution answers: a RawValue payload of this encoding holding the JWE that SETTLE_EXECUTION
+# gave, which codecs leave alone and clients read with replies.ReplyPayloadConverter. Completed: it is the
+# workflow's result. Failed: the workflow fails with an ApplicationError whose only detail it is, and whose
+# type is the standard kind of error or RAISED. Without a reply key there is neither. A failure that is an
+# ActivityError means that the execution could not be opened or settled.
+SEALED_ENCODING = b"application/jose"
+RAISED = "raised"
+
 Json = Any  # what json.loads gives
 
 
@@ -80,11 +88,12 @@ class HttpCall:
     redirect: bool = False
     authentication: dict[str, Json] | None = None  # {"basic": {…}} and so on, resolved
     timeout_seconds: float = 30.0
+    raw: bool = False  # whether the answer holds the bytes instead of the content
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came back; `content` is parsed JSON, or text; `raw` is base64 of the bytes."""
+    """What came back: `content`, parsed JSON or text, or when asked for `raw`, base64 of the bytes."""
 
     status: int
     headers: dict[str, str]

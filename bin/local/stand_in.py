@@ -1,0 +1,139 @@
+"""A TLS server on the loopback that answers like the public services the conformance kit calls."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+HOSTS = ("petstore.swagger.io", "httpbin.org")
+
+_PETS = [{"id": 1, "name": "Rex", "status": "available"}, {"id": 2, "name": "Tom", "status": "available"}]
+_DESCRIPTION = {
+    "swagger": "2.0",
+    "host": "petstore.swagger.io",
+    "basePath": "/v2",
+    "schemes": ["https", "http"],
+    "paths": {
+        "/pet/findByStatus": {
+            "get": {
+                "operationId": "findPetsByStatus",
+                "parameters": [{"name": "status", "in": "query", "required": True, "type": "array"}],
+            }
+        },
+        "/pet/{petId}": {
+            "get": {
+                "operationId": "getPetById",
+                "parameters": [{"name": "petId", "in": "path", "required": True, "type": "integer"}],
+            }
+        },
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """Where the server listens, and the trust that makes its certificate good."""
+
+    port: int
+    ssl_context: ssl.SSLContext
+
+    async def resolve(self, host: str, port: int) -> Sequence[tuple[str, int]]:
+        """Return the server's address for the hosts it stands in for, and none for any other.
+
+        :raises OSError: for other hosts.
+        """
+        if host not in HOSTS:
+            raise OSError(f"{host}:{port} is not in the kit")
+        return [("127.0.0.1", self.port)]
+
+
+@contextmanager
+def stand_in() -> Iterator[StandIn]:
+    """Run the server for the duration of the block."""
+    with TemporaryDirectory() as folder:
+        certificate, key = _certificate(Path(folder))
+        served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        served.load_cert_chain(certificate, key)
+        trusted = ssl.create_default_context(cafile=str(certificate))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.socket = served.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield StandIn(server.server_port, trusted)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """Answer one request."""
+        url = urlsplit(self.path)
+        status, content = self._route(url.path, parse_qs(url.query))
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: the scenarios speak."""
+
+    def _route(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        parts = path.strip("/").split("/")
+        if parts[0] == "basic-auth":
+            wanted = base64.b64encode(f"{parts[1]}:{parts[2]}".encode()).decode()
+            granted = self.headers.get("Authorization") == f"Basic {wanted}"
+            return (200, {"authenticated": True, "user": parts[1]}) if granted else (401, {})
+        if path == "/v2/swagger.json":
+            return 200, _DESCRIPTION
+        if path == "/v2/pet/findByStatus":
+            return 200, [pet for pet in _PETS if pet["status"] in query.get("status", [])]
+        found = [pet for pet in _PETS if path == f"/v2/pet/{pet['id']}"]
+        return (200, found[0]) if found else (404, {"message": "not found"})
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "conformance")])
+    now = dt.datetime.now(dt.UTC)
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, secret = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return certificate, secret

@@ -1,0 +1,70 @@
+"""A definition as the interpreter walks it: parsed once, complete, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.interpreter.expressions.programs import Program
+
+if TYPE_CHECKING:
+    from engine.interpreter.walk import Scope, Walk
+
+CONTINUE, EXIT, END = "continue", "exit", "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step gives, and where it says the flow goes next."""
+
+    output: Any
+    then: str | None = None
+
+
+class Kind(Protocol):
+    """What a step does: one implementation per discriminating key."""
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Do it on the step's transformed input.
+
+        :raises FaultError: when it fails.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shaping:
+    """A transformation and the JSON Schema its value must match; for input, the schema sees the raw value."""
+
+    template: Any = None  # a program, or a value with programs in it; None is identity
+    schema: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One named node of a definition and what surrounds its work."""
+
+    name: str
+    pointer: str
+    place: str  # the pointer without the steps' names, which are the user's own: ids are never encrypted
+    source: dict[str, Any]
+    kind: Kind
+    condition: Program | None = None
+    input: Shaping = Shaping()
+    output: Shaping = Shaping()
+    export: Shaping = Shaping()
+    then: str | None = None
+    timeout: Any = None  # seconds, or a program
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A whole workflow."""
+
+    name: str
+    steps: Sequence[Step]
+    source: dict[str, Any]
+    input: Shaping = Shaping()
+    output: Shaping = Shaping()
+    timeout: Any = None

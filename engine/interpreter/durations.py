@@ -1,0 +1,73 @@
+"""Durations of the specification: ISO 8601 text, or an object of whole units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from engine.interpreter.expressions.programs import Program, program, unwrapped
+from engine.interpreter.faults import fault
+from engine.interpreter.node import Node
+
+UNITS = {"days": 86_400.0, "hours": 3_600.0, "minutes": 60.0, "seconds": 1.0, "milliseconds": 0.001}
+# A year and a month are counted as Temporal's own calendar-free durations: 365 and 30 days.
+_DESIGNATORS = {
+    "Y": 31_536_000.0,
+    "Mo": 2_592_000.0,
+    "W": 604_800.0,
+    "D": 86_400.0,
+    "H": 3_600.0,
+    "M": 60.0,
+    "S": 1.0,
+}
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_ISO = re.compile(
+    rf"P(?!$)(?:{_NUMBER}Y)?(?:{_NUMBER}M)?(?:{_NUMBER}W)?(?:{_NUMBER}D)?"
+    rf"(?:T(?=\d)(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?",
+    re.ASCII,
+)
+
+
+def read(node: Node) -> float | Program:
+    """Return the duration in seconds, or the expression that gives one."""
+    if isinstance(node.value, str) and unwrapped(node.value) is not None:
+        node.template()
+        return program(node.value)
+    try:
+        return seconds(node.value)
+    except ValueError as error:
+        node.fault(str(error))
+        return 0.0
+
+
+def seconds(value: Any) -> float:
+    """Return a duration's length in seconds.
+
+    :raises ValueError: when it is no duration (ISO 8601 section 5.5.2, or the specification's object form).
+    """
+    if isinstance(value, str):
+        match = _ISO.fullmatch(value)
+        if match is None:
+            raise ValueError("must be an ISO 8601 duration such as PT15M")
+        amounts = zip(match.groups(), _DESIGNATORS.values(), strict=True)
+        return sum(float(amount) * unit for amount, unit in amounts if amount)
+    if not isinstance(value, dict) or not value or not value.keys() <= UNITS.keys():
+        raise ValueError(f"must be an ISO 8601 duration or an object of {', '.join(UNITS)}")
+    for amount in value.values():
+        if isinstance(amount, bool) or not isinstance(amount, int) or amount < 0:
+            raise ValueError("must count whole units")
+    return float(sum(amount * UNITS[unit] for unit, amount in value.items()))
+
+
+def evaluated(duration: float | Program, evaluate: Callable[[Program], Any]) -> float:
+    """Return a duration's length in seconds once its expression, if it is one, is evaluated.
+
+    :raises FaultError: of kind expression, when the result is no duration.
+    """
+    if not isinstance(duration, Program):
+        return duration
+    try:
+        return seconds(evaluate(duration))
+    except ValueError as error:
+        raise fault("expression", str(error)) from None

@@ -1,0 +1,173 @@
+"""A few confined child processes that evaluate jq, replaced when a program breaks one."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import queue
+import select
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from engine.interpreter.expressions.child import ANSWER, HEADER, VALUE
+
+WALL_SECONDS_MAX = 1.5  # under Temporal's deadlock detector; the CPU budget is the child's own
+_CHILD = Path(__file__).with_name("child.py")
+
+
+class ProgramError(Exception):
+    """The program does not compile, or failed on its input: the text says why."""
+
+
+class BrokenError(Exception):
+    """The program broke its budget of time or memory, and with it the child."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The first output of a program (None when it had none) and what it cost."""
+
+    value: Any
+    cpu_seconds: float
+
+
+class Pool:
+    """Child processes, started when first needed; each serves one thread at a time."""
+
+    def __init__(self, size: int = 2) -> None:
+        self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._idle.put(None)
+        self._size = size
+
+    def evaluate(self, source: str, data: Any) -> Answer:
+        """Run a program on one input and return its first output.
+
+        :raises ProgramError: when it does not compile or fails.
+        :raises BrokenError: when it breaks its budget.
+        """
+        return self._ask(source, _dumps(data))
+
+    def check(self, source: str) -> None:
+        """Compile a program without running it.
+
+        :raises ProgramError: when it does not compile.
+        :raises BrokenError: when compiling breaks the budget.
+        """
+        self._ask(source, b"")
+
+    def close(self) -> None:
+        """End every child; the pool may be used again, with new ones."""
+        children = [self._idle.get() for _ in range(self._size)]
+        for child in children:
+            if child is not None:
+                child.end()
+            self._idle.put(None)
+
+    def _ask(self, source: str, text: bytes) -> Answer:
+        kept: _Child | None = None
+        child = self._idle.get()
+        try:
+            # One that was idle may have been ended by the system meanwhile: that is not the program's fault.
+            if child is not None and not child.alive():
+                child.end()
+                child = None
+            child = child or _Child()
+            answer = child.ask(source.encode(), text)
+            kept = child
+        finally:
+            if kept is None and child is not None:
+                child.end()
+            self._idle.put(kept)
+        return _understood(answer)
+
+
+class _Child:
+    """One confined process and the pipes to it."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-I", "-S", str(_CHILD), *_import_paths()]
+        self._process = subprocess.Popen(  # noqa: S603 - our own file, no user text
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"TZ": "UTC0"},
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None  # noqa: S101 - asked for above
+        assert self._process.stdout is not None  # noqa: S101 - same
+        self._in, self._out = self._process.stdin, self._process.stdout
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, source: bytes, text: bytes) -> bytes:
+        deadline = time.monotonic() + WALL_SECONDS_MAX
+        try:
+            rest = memoryview(HEADER.pack(len(source)) + source + HEADER.pack(len(text)) + text)
+            while rest:
+                rest = rest[os.write(self._in.fileno(), rest) :]
+            return self._read(HEADER.unpack(self._read(HEADER.size, deadline))[0], deadline)
+        except (OSError, EOFError, TimeoutError):
+            raise BrokenError("an expression used more time or memory than it may") from None
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._in.close()
+        self._out.close()
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        parts = bytearray()
+        poll = select.poll()
+        poll.register(self._out.fileno(), select.POLLIN)
+        while len(parts) < size:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise TimeoutError
+            part = os.read(self._out.fileno(), size - len(parts))
+            if not part:
+                raise EOFError
+            parts += part
+        return bytes(parts)
+
+
+_shared: dict[int, Pool] = {}
+_sharing = threading.Lock()
+
+
+def shared() -> Pool:
+    """Return this process's pool; a fork gets one of its own."""
+    with _sharing:
+        return _shared.setdefault(os.getpid(), Pool())
+
+
+def _understood(answer: bytes) -> Answer:
+    status, nanoseconds = ANSWER.unpack_from(answer)
+    payload = answer[ANSWER.size :]
+    if status != VALUE:
+        raise ProgramError(payload.decode(errors="replace"))
+    return Answer(orjson.loads(payload), nanoseconds / 1e9)
+
+
+def _dumps(data: Any) -> bytes:
+    try:
+        return orjson.dumps(data)
+    except TypeError:  # integers past 64 bits
+        return json.dumps(data).encode()
+
+
+def _import_paths() -> list[str]:
+    found = (importlib.util.find_spec(name) for name in ("jq", "orjson"))
+    origins = [Path(spec.origin) for spec in found if spec is not None and spec.origin is not None]
+    return sorted({str(at.parent.parent if at.name == "__init__.py" else at.parent) for at in origins})

@@ -1,0 +1,103 @@
+"""The Open Workflow Specification's documents: read from text, checked whole, parsed for the walk."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from engine.errors import Fault, InvalidError
+from engine.interpreter import syntax, tasks
+from engine.interpreter.definition import Definition
+from engine.interpreter.node import Node, Reading
+
+TOP = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
+DOCUMENT = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
+USE = ("authentications", "errors", "retries", "timeouts")
+USE_NOT_YET = ("extensions", "functions", "secrets", "catalogs")
+
+_VERSION = re.compile(
+    r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII
+)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+
+
+def read(text: str, content_type: str | None = None) -> dict[str, Any]:
+    """Return the document a text holds: JSON, or YAML 1.2 (JSON is tried first when no type is given).
+
+    :raises InvalidError: `definition_unreadable`, with the place.
+    """
+    return syntax.read(text, content_type)
+
+
+def check(document: Any) -> list[Fault]:
+    """Return everything for which the document is refused, programs compiled; empty when it can run."""
+    return _read(document, compiles=True)[1]
+
+
+def parse(document: Any) -> Definition:
+    """Return the definition the document describes.
+
+    :raises InvalidError: `definition_invalid`, with all faults but those of programs, which fail when run.
+    """
+    definition, faults = _read(document, compiles=False)
+    if faults:
+        raise InvalidError("definition_invalid", "The definition cannot be run", faults=faults)
+    return definition
+
+
+def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
+    reading = Reading(compiles=compiles)
+    depth_fault = syntax.too_deep(document)
+    if depth_fault is not None:
+        return Definition("", (), {}), [depth_fault]
+    use = document.get("use") if isinstance(document, dict) else None
+    node = Node(document, "", reading, tasks.read_steps, use=use if isinstance(use, dict) else {})
+    node.only(*TOP)
+    _check_header(node.need("document"))
+    _check_rest(node)
+    timeout = node.get("timeout")
+    definition = Definition(
+        name=str(node.need("document").value.get("name", "")) if _has_header(document) else "",
+        steps=tasks.read_steps(node.need("do")),
+        source=document if isinstance(document, dict) else {},
+        input=tasks.read_shaping(node, "input", "from"),
+        output=tasks.read_shaping(node, "output", "as"),
+        timeout=tasks.read_timeout(timeout) if timeout else None,
+    )
+    return definition, reading.faults
+
+
+def _check_header(node: Node) -> None:
+    node.only(*DOCUMENT)
+    for key, form in (("dsl", _VERSION), ("namespace", _NAME), ("name", _NAME), ("version", _VERSION)):
+        found = node.need(key)
+        text = found.text()
+        if text and not form.fullmatch(text):
+            found.fault(
+                "must be a semantic version" if form is _VERSION else "must be letters, digits and hyphens"
+            )
+    dsl = node.value.get("dsl") if isinstance(node.value, dict) else None
+    if isinstance(dsl, str) and _VERSION.fullmatch(dsl) and not dsl.startswith("1.0."):
+        node.at("dsl", dsl).fault("only versions 1.0.x are supported")
+
+
+def _check_rest(node: Node) -> None:
+    if node.has("schedule"):
+        node.at("schedule", None).fault("schedule is not supported yet")
+    evaluate = node.get("evaluate")
+    if evaluate is not None:
+        evaluate.only("language", "mode")
+        if evaluate.has("language"):
+            evaluate.need("language").one_of("jq")
+        if evaluate.has("mode"):
+            evaluate.need("mode").one_of("strict", "loose")
+    use = node.get("use")
+    if use is not None:
+        use.only(*USE, *USE_NOT_YET)
+        for key in USE_NOT_YET:
+            if use.has(key):
+                use.at(key, None).fault(f"{key} are not supported yet")
+
+
+def _has_header(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("document"), dict)

@@ -1,0 +1,157 @@
+"""A place in a document being read: its value, its JSON pointer, and the list of all faults found so far."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.errors import Fault
+from engine.interpreter.definition import Step
+from engine.interpreter.expressions.programs import Program, program, refusal, unwrapped
+from engine.interpreter.expressions.templates import prepare
+
+STEPS_MAX = 2_000
+FAULTS_MAX = 50
+ARGUMENTS = frozenset({"context", "input", "output", "task", "workflow", "runtime"})
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is shared while one document is read."""
+
+    compiles: bool  # whether programs are compiled as well: needed once, when a definition is saved
+    faults: list[Fault] = field(default_factory=list)
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value, where it stands, what may be called upon there, and the reading it belongs to."""
+
+    value: Any
+    pointer: str
+    reading: Reading
+    read_steps: Callable[[Node], Sequence[Step]]
+    variables: frozenset[str] = ARGUMENTS
+    use: dict[str, Any] = field(default_factory=dict)  # the document's reusable components
+    place: str = ""  # the pointer without the names of steps
+
+    def fault(self, detail: str) -> None:
+        """Note what is wrong here."""
+        found = Fault(self.pointer, detail)
+        if len(self.reading.faults) < FAULTS_MAX and found not in self.reading.faults:
+            self.reading.faults.append(found)
+
+    def at(self, key: str | int, value: Any) -> Node:
+        """Return a node below this one."""
+        segment = _escaped(key)
+        return replace(
+            self, value=value, pointer=f"{self.pointer}/{segment}", place=f"{self.place}/{segment}"
+        )
+
+    def under_name(self, name: str, value: Any) -> Node:
+        """Return the node below a name that the user gave: it is part of the pointer, not of the place."""
+        return replace(self, value=value, pointer=f"{self.pointer}/{_escaped(name)}")
+
+    def knowing(self, *names: str) -> Node:
+        """Return this node with more variables in reach of its expressions."""
+        return replace(self, variables=self.variables | set(names))
+
+    def members(self) -> dict[str, Any]:
+        """Return the object that stands here; anything else is a fault."""
+        if isinstance(self.value, dict):
+            return self.value
+        self.fault("must be an object")
+        return {}
+
+    def items(self) -> Iterator[Node]:
+        """Return the nodes of the array that stands here; anything else is a fault."""
+        if not isinstance(self.value, list):
+            self.fault("must be an array")
+            return
+        for index, item in enumerate(self.value):
+            yield self.at(index, item)
+
+    def has(self, key: str) -> bool:
+        """Tell whether the object here has the member."""
+        return key in self.value if isinstance(self.value, dict) else False
+
+    def get(self, key: str) -> Node | None:
+        """Return the member, or None."""
+        return self.at(key, self.value[key]) if self.has(key) else None
+
+    def need(self, key: str) -> Node:
+        """Return the member; a missing one is a fault and reads as null."""
+        found = self.get(key)
+        if found is None and isinstance(self.value, dict):
+            self.fault(f"{key} is missing")
+        return found or self.at(key, None)
+
+    def only(self, *known: str) -> Node:
+        """Refuse every member that is not known, naming the nearest that is."""
+        for key in self.members():
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                self.at(key, None).fault(f"unknown property{hint}")
+        return self
+
+    def named(self, group: str) -> Node | None:
+        """Return the reusable component whose name stands here; a name nothing has is a fault."""
+        known = self.use.get(group)
+        if not isinstance(known, dict) or self.value not in known:
+            self.fault(f"use.{group} has no such name")
+            return None
+        return replace(self, pointer=f"/use/{group}").at(str(self.value), known[self.value])
+
+    def text(self) -> str:
+        """Return the non-empty string that stands here."""
+        if isinstance(self.value, str) and self.value:
+            return self.value
+        if self.value is not None:
+            self.fault("must be a non-empty string")
+        return ""
+
+    def one_of(self, *allowed: str) -> str:
+        """Return the string that stands here, one of those allowed."""
+        if self.value not in allowed:
+            self.fault(f"must be one of {', '.join(allowed)}")
+            return allowed[0]
+        return str(self.value)
+
+    def program(self) -> Program:
+        """Return the expression that stands here, bare or as `${ … }`."""
+        return self._accepted(program(self.text() or "null"))
+
+    def template(self) -> Any:
+        """Return the value that stands here with its `${ … }` strings prepared."""
+        self._check_within()
+        return prepare(self.value)
+
+    def template_or_program(self) -> Any:
+        """Return an object's template, or the expression a string is."""
+        return self.program() if isinstance(self.value, str) else self.template()
+
+    def _check_within(self) -> None:
+        if isinstance(self.value, str) and unwrapped(self.value) is not None:
+            self._accepted(program(self.value))
+        elif isinstance(self.value, dict):
+            for key, member in self.value.items():
+                self.at(key, member)._check_within()  # noqa: SLF001 - the same class
+        elif isinstance(self.value, list):
+            for item in self.items():
+                item._check_within()  # noqa: SLF001 - the same class
+
+    def _accepted(self, found: Program) -> Program:
+        if self.reading.compiles:
+            why = refusal(found, self.variables)
+            if why is not None:
+                self.fault(why)
+        return found
+
+
+def _escaped(segment: str | int) -> str:
+    """Return a reference token of a JSON pointer (RFC 6901 section 3)."""
+    return str(segment).replace("~", "~0").replace("/", "~1")

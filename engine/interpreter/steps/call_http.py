@@ -1,0 +1,178 @@
+"""`call: http`: one request by an activity, and what of the answer becomes data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from engine.interpreter import authentications, contracts
+from engine.interpreter.definition import Outcome
+from engine.interpreter.expressions.programs import Program
+from engine.interpreter.faults import fault
+from engine.interpreter.node import Node
+from engine.interpreter.walk import Scope, Walk
+
+SECONDS_MAX = 30.0
+OUTPUTS = ("content", "response", "raw")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+_TEMPLATED = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class CallHttp:
+    """A request whose members are values or programs."""
+
+    method: str
+    uri: str | Program
+    authentication: Any = None
+    headers: Any = None
+    query: Any = None
+    body: Any = None
+    output: str = "content"
+    redirect: bool = False
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give the answer's content, the whole answer, or its bytes.
+
+        :raises FaultError: of kind communication, when there is no answer or it says that it failed.
+        """
+        call = contracts.HttpCall(
+            method=self.method,
+            uri=self.located(walk, data, scope),
+            headers=_texts(walk.fill(self.headers, data, scope), "headers"),
+            query=_members(walk.fill(self.query, data, scope), "query"),
+            body=walk.fill(self.body, data, scope),
+            redirect=self.redirect,
+            authentication=walk.fill(self.authentication, data, scope),
+            timeout_seconds=SECONDS_MAX,
+            raw=self.output == "raw",
+        )
+        answer = await request(walk, call, scope)
+        return Outcome(shown(call, answer, self.output))
+
+    def located(self, walk: Walk, data: Any, scope: Scope) -> str:
+        """Return the address to call.
+
+        :raises FaultError: of kind expression, when it is no text.
+        """
+        if isinstance(self.uri, Program):
+            found = walk.evaluate(self.uri, data, scope)
+            if not isinstance(found, str):
+                raise fault("expression", "the endpoint must be text")
+            return found
+        return expanded(self.uri, data)
+
+
+NOWHERE = CallHttp("GET", "")
+
+
+async def request(walk: Walk, call: contracts.HttpCall, scope: Scope) -> contracts.HttpAnswer:
+    """Send one request and return an answer that is no failure.
+
+    :raises FaultError: of kind communication; its status is the answer's.
+    """
+    answer: contracts.HttpAnswer = await walk.call(
+        contracts.CALL_HTTP, call, answer=contracts.HttpAnswer, seconds=call.timeout_seconds + 5, scope=scope
+    )
+    if answer.status < HTTPStatus.OK or answer.status >= (400 if call.redirect else 300):
+        detail = f"the server answered {answer.status}"
+        raise fault("communication", detail, status=answer.status, title=_PHRASES.get(answer.status))
+    return answer
+
+
+def shown(call: contracts.HttpCall, answer: contracts.HttpAnswer, output: str) -> Any:
+    """Return what a definition asked to see of an answer."""
+    if output == "raw":
+        return answer.raw
+    if output == "content":
+        return answer.content
+    return {
+        "request": {"method": call.method, "uri": call.uri, "headers": call.headers},
+        "statusCode": answer.status,
+        "headers": answer.headers,
+        "content": answer.content,
+    }
+
+
+def expanded(template: str, data: Any) -> str:
+    """Expand `{name}` with members of the data (RFC 6570, level 1): unknown names become nothing."""
+
+    def value(match: re.Match[str]) -> str:
+        found = data.get(match[1]) if isinstance(data, dict) else None
+        return "" if found is None else quote(as_text(found), safe="")
+
+    return _TEMPLATED.sub(value, template)
+
+
+def as_text(value: Any) -> str:
+    """Return a scalar as it stands in a URL or a header."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise fault("expression", "only text, numbers and booleans fit into an address or a header")
+
+
+def read(node: Node) -> CallHttp:
+    """Read the members of `with`."""
+    node.only("method", "endpoint", "headers", "query", "body", "output", "redirect")
+    method = node.need("method")
+    if isinstance(method.value, str) and method.value.upper() not in METHODS:
+        method.fault(f"must be one of {', '.join(METHODS)}")
+    uri, authentication = read_endpoint(node.need("endpoint"))
+    parts = {name: _template(node, name) for name in ("headers", "query", "body")}
+    return CallHttp(
+        method=method.text().upper(),
+        uri=uri,
+        authentication=authentication,
+        output=read_output(node),
+        redirect=read_redirect(node),
+        **parts,
+    )
+
+
+def read_endpoint(node: Node) -> tuple[str | Program, Any]:
+    """Return an endpoint's address, a URI template or an expression, and its authentication."""
+    if isinstance(node.value, str):
+        found: str | Program = node.template()
+        return found, None
+    uri = node.only("uri", "authentication").need("uri")
+    uri.text()
+    authentication = node.get("authentication")
+    return uri.template(), authentications.read(authentication) if authentication else None
+
+
+def read_output(node: Node) -> str:
+    """Return what of the answer becomes data."""
+    found = node.get("output")
+    return found.one_of(*OUTPUTS) if found else "content"
+
+
+def read_redirect(node: Node) -> bool:
+    """Return whether redirects are followed; otherwise one is an error."""
+    found = node.get("redirect")
+    if found is not None and not isinstance(found.value, bool):
+        found.fault("must be true or false")
+    return found is not None and found.value is True
+
+
+def _template(node: Node, key: str) -> Any:
+    found = node.get(key)
+    return found.template() if found else None
+
+
+def _members(value: Any, what: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise fault("expression", f"{what} must be an object")
+    return value
+
+
+def _texts(value: Any, what: str) -> dict[str, str]:
+    return {name: as_text(member) for name, member in _members(value, what).items() if member is not None}

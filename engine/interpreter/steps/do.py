@@ -1,0 +1,30 @@
+"""`do`: steps one after the other, each on what the one before gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.interpreter.definition import Outcome, Step
+from engine.interpreter.node import Node
+from engine.interpreter.walk import Scope, Walk
+
+KEYS = ("do",)
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """A list of steps in a scope of their own."""
+
+    steps: Sequence[Step]
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give what the last step gives."""
+        return Outcome(await walk.list(self.steps, data, scope))
+
+
+def read(node: Node) -> Do:
+    """Read the step's own keys."""
+    below = node.need("do")
+    return Do(below.read_steps(below))

@@ -1,0 +1,37 @@
+"""`wait`: time passes, whatever restarts meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.interpreter import durations
+from engine.interpreter.definition import Outcome
+from engine.interpreter.expressions.programs import Program
+from engine.interpreter.faults import ExhaustedError
+from engine.interpreter.node import Node
+from engine.interpreter.walk import Scope, Walk
+
+KEYS = ("wait",)
+SECONDS_MAX = 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long, in seconds."""
+
+    duration: float | Program
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give the data as it came, later."""
+        seconds = durations.evaluated(self.duration, lambda asked: walk.evaluate(asked, data, scope))
+        if seconds > SECONDS_MAX:
+            raise ExhaustedError("a wait of more than a year")
+        if seconds > 0:
+            await walk.world.sleep(seconds, summary=scope.step.name if scope.step else "")
+        return Outcome(data)
+
+
+def read(node: Node) -> Wait:
+    """Read the step's own keys."""
+    return Wait(durations.read(node.need("wait")))

@@ -1,0 +1,133 @@
+"""Lists of steps, and what every step may have whatever its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from engine.interpreter import durations, schemas
+from engine.interpreter.definition import CONTINUE, END, EXIT, Kind, Outcome, Shaping, Step
+from engine.interpreter.expressions.programs import Program
+from engine.interpreter.node import STEPS_MAX, Node
+from engine.interpreter.steps import kinds
+from engine.interpreter.walk import Scope, Walk
+
+COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
+
+
+class Nothing:
+    """Stands in for a step that could not be read."""
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:  # noqa: ARG002 - a kind's signature
+        """Give what came."""
+        return Outcome(data)
+
+
+def read_steps(node: Node) -> Sequence[Step]:
+    """Read a list of named steps and check that every `then` leads somewhere in it."""
+    steps = [step for step in (_read_item(item) for item in node.items()) if step is not None]
+    if isinstance(node.value, list) and not node.value:
+        node.fault("must have at least one step")
+    names = [step.name for step in steps]
+    for step in steps:
+        if names.count(step.name) > 1 and _is_target(step.name, steps):
+            node.fault(f"several steps are named {step.name}, which a then leads to")
+            break
+    for item, step in zip(node.items(), steps, strict=False):
+        for target in _targets(item.at(step.name, item.value.get(step.name))):
+            if target.value not in {CONTINUE, EXIT, END, *names}:
+                target.fault("leads to no step of the same list")
+    return steps
+
+
+def _read_item(item: Node) -> Step | None:
+    members = item.members()
+    if len(members) != 1:
+        item.fault("must have exactly one member: the step under its name")
+        return None
+    name, value = next(iter(members.items()))
+    return _read_step(str(name), item.under_name(name, value))
+
+
+def _read_step(name: str, node: Node) -> Step:
+    reading = node.reading
+    reading.steps += 1
+    if reading.steps == STEPS_MAX + 1:
+        node.fault(f"a definition may have at most {STEPS_MAX} steps")
+    within = node.members()
+    timeout = node.get("timeout")
+    condition = node.get("if")
+    return Step(
+        name=name,
+        pointer=node.pointer,
+        place=node.place,
+        source=within,
+        kind=_read_kind(node),
+        condition=condition.program() if condition else None,
+        input=read_shaping(node, "input", "from"),
+        output=read_shaping(node, "output", "as"),
+        export=read_shaping(node, "export", "as"),
+        then=_then(node),
+        timeout=read_timeout(timeout) if timeout else None,
+    )
+
+
+def read_shaping(node: Node, key: str, how: str) -> Shaping:
+    """Read an `input`, `output` or `export` member: a transformation and a schema."""
+    found = node.get(key)
+    if found is None:
+        return Shaping()
+    found.only("schema", how)
+    template, schema = found.get(how), found.get("schema")
+    return Shaping(
+        template=template.template_or_program() if template else None,
+        schema=schemas.read(schema) if schema else None,
+    )
+
+
+def read_timeout(node: Node) -> float | Program | None:
+    """Read a timeout, inline or by the name it has under `use.timeouts`."""
+    if isinstance(node.value, str):
+        named = node.named("timeouts")
+        return read_timeout(named) if named else None
+    after = node.only("after").need("after")
+    return durations.read(after)
+
+
+def _read_kind(node: Node) -> Kind:
+    members = node.members()
+    if not isinstance(node.value, dict):
+        return Nothing()
+    for kind in kinds.KINDS:
+        if kind in members:
+            node.only(*kinds.keys_of(kind), *COMMON)
+            return kinds.reader_of(kind)(node)
+    for kind in kinds.NOT_YET:
+        if kind in members:
+            node.at(kind, None).fault(f"{kind} is not supported yet")
+            return Nothing()
+    node.only(*kinds.KINDS, *COMMON)
+    node.fault(f"needs one of {', '.join(kinds.KINDS)}")
+    return Nothing()
+
+
+def _then(node: Node) -> str | None:
+    found = node.get("then")
+    return found.text() if found else None
+
+
+def _targets(node: Node) -> list[Node]:
+    """Return every `then` that decides where the flow goes after this step."""
+    found = [node.get("then")]
+    cases = node.get("switch")
+    if cases is not None and isinstance(cases.value, list):
+        for case in cases.items():
+            if isinstance(case.value, dict):
+                found += [case.at(name, body).get("then") for name, body in case.value.items()]
+    catch = node.get("catch")
+    found.append(catch.get("then") if catch else None)
+    return [target for target in found if target is not None]
+
+
+def _is_target(name: str, steps: Sequence[Step]) -> bool:
+    return any(step.then == name for step in steps)

@@ -1,0 +1,156 @@
+"""The Temporal workflows: open, walk, settle. They hold nobody's program and decide nothing by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import TimeoutError as ActivityTimeoutError
+
+from engine.errors import InvalidError
+from engine.interpreter import contracts, grammar, replies
+from engine.interpreter.definition import Step
+from engine.interpreter.faults import (
+    STANDARD,
+    TYPES,
+    ExhaustedError,
+    FaultError,
+    Problem,
+    fault,
+    standard_kind,
+)
+from engine.interpreter.walk import Walk
+
+LOCAL_SECONDS = 20.0
+_ONCE = RetryPolicy(maximum_attempts=1)
+
+
+@workflow.defn(name=contracts.EXECUTION, failure_exception_types=[Exception])
+class ExecutionWorkflow:
+    """One run of a definition."""
+
+    def __init__(self) -> None:
+        self._walk: Walk | None = None
+
+    @workflow.run
+    async def run(self, start: contracts.ExecutionStart) -> RawValue | None:
+        """Return the reply, sealed for whoever awaits it.
+
+        :raises ApplicationError: when the execution failed; its type is the kind of error, its one
+            detail the sealed reply, its message nothing of the user's.
+        """
+        opened: contracts.Opened = await _locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
+        settlement = await self._settled(start, opened)
+        answer: str | None = await _locally(contracts.SETTLE_EXECUTION, settlement, str)
+        reply = replies.sealed(answer) if answer is not None else None
+        if settlement.error is None:
+            return reply
+        raise ApplicationError(
+            "The execution failed",
+            *([reply] if reply is not None else []),
+            type=_shown_kind(str(settlement.error["type"])),
+            non_retryable=True,
+        )
+
+    @workflow.query
+    def trail(self) -> list[str]:
+        """Return the names of the steps that ran, in order."""
+        return [] if self._walk is None else list(self._walk.trail)
+
+    async def _settled(
+        self, start: contracts.ExecutionStart, opened: contracts.Opened
+    ) -> contracts.Settlement:
+        ended = contracts.Settlement(
+            start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
+        )
+        try:
+            self._walk = Walk(grammar.parse(opened.document), start.execution_id, opened.input, _World())
+            return replace(ended, result=await self._walk.through(opened.input))
+        except FaultError as error:
+            problem = error.problem
+        except ExhaustedError as error:
+            problem = _problem("runtime", error.detail)
+        except InvalidError as error:
+            first = error.faults[0]
+            problem = _problem("configuration", f"{first.pointer}: {first.detail}")
+        return replace(ended, status="failed", error=problem.shown())
+
+
+@workflow.defn(name=contracts.DEFINITION_CHECK, failure_exception_types=[Exception])
+class DefinitionCheckWorkflow:
+    """One look at a definition that was just saved."""
+
+    @workflow.run
+    async def run(self, check: contracts.DefinitionCheck) -> None:
+        """Have the definition opened, checked and its diagnostics stored."""
+        await _locally(contracts.CHECK_DEFINITION, check, None)
+
+
+class _World:
+    """Temporal, as a walk sees it."""
+
+    def now(self) -> datetime:
+        return workflow.now()
+
+    def task_mark(self) -> int:
+        return workflow.info().get_current_history_length()
+
+    def uuid(self) -> str:
+        return str(workflow.uuid4())
+
+    async def sleep(self, seconds: float, *, summary: str) -> None:
+        await workflow.sleep(timedelta(seconds=seconds), summary=summary)
+
+    def random_between(self, low: float, high: float) -> float:
+        return workflow.random().uniform(low, high)
+
+    async def call(
+        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
+    ) -> Any:
+        place = "" if step is None else step.place
+        try:
+            return await workflow.execute_activity(
+                name,
+                argument,
+                result_type=answer,
+                activity_id=f"{place}#{number}",
+                summary=None if step is None else step.name,
+                start_to_close_timeout=timedelta(seconds=seconds),
+                retry_policy=_ONCE,
+            )
+        except ActivityError as error:
+            raise _understood(error) from None
+
+
+def _understood(error: ActivityError) -> BaseException:
+    """Return what an activity's failure means for the step that asked."""
+    cause = error.cause
+    if isinstance(cause, CancelledError):
+        return asyncio.CancelledError()
+    if isinstance(cause, ActivityTimeoutError):
+        return fault("timeout", "the call took too long")
+    if isinstance(cause, ApplicationError) and cause.type in STANDARD:
+        return fault(cause.type, cause.message)
+    return fault("runtime", "the call could not be made")
+
+
+async def _locally(name: str, argument: Any, answer: type | None) -> Any:
+    """Run a local activity: no task queue, and all of them in one workflow task when steps are pure."""
+    return await workflow.execute_local_activity(
+        name, argument, result_type=answer, start_to_close_timeout=timedelta(seconds=LOCAL_SECONDS)
+    )
+
+
+def _problem(kind: str, detail: str) -> Problem:
+    status, title = STANDARD[kind]
+    return Problem(TYPES + kind, status, title, detail, instance="")
+
+
+def _shown_kind(uri: str) -> str:
+    """Return what an operator may see: a failure's type is not encrypted, and users write their own."""
+    return standard_kind(uri) or contracts.RAISED

@@ -1,0 +1,118 @@
+"""A worker of the interpreter in this process: executions open from memory and settle into it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.converter import DataConverter
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from uuid_utils.compat import uuid7
+
+from bin.local.stack import Stack
+from engine.interpreter import contracts, grammar
+from engine.interpreter.replies import ReplyPayloadConverter
+from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow
+
+HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What executions open and how they settled, by id."""
+
+    openings: dict[str, contracts.Opened] = field(default_factory=dict)
+    settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
+
+    @activity.defn(name=contracts.OPEN_EXECUTION)
+    async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
+        return self.openings[start.execution_id]
+
+    @activity.defn(name=contracts.SETTLE_EXECUTION)
+    async def settle(self, settlement: contracts.Settlement) -> str | None:
+        self.settlements[settlement.execution_id] = settlement
+        return "a.sealed.reply" if settlement.reply_key else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One execution that ended."""
+
+    settlement: contracts.Settlement
+    handle: WorkflowHandle[Any, Any]
+    failure: BaseException | None
+    trail: list[str]
+
+    @property
+    def output(self) -> Any:
+        assert self.settlement.error is None, self.settlement.error
+        return self.settlement.result
+
+    @property
+    def error(self) -> dict[str, Any]:
+        assert self.settlement.error is not None, self.settlement.result
+        return self.settlement.error
+
+
+@pytest.fixture(scope="session")
+async def temporal(stack: Stack) -> Client:
+    converter = replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter)
+    return await Client.connect(stack.temporal_address, data_converter=converter)
+
+
+@pytest.fixture(scope="session")
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture(scope="session")
+async def queue(temporal: Client, ledger: Ledger) -> AsyncIterator[str]:
+    """The task queue of a worker that runs during the whole session."""
+    name = f"interpreter-{uuid7()}"
+    async with Worker(
+        temporal,
+        task_queue=name,
+        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow],
+        activities=[ledger.open, ledger.settle],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        yield name
+
+
+Execute = Callable[..., Awaitable[Ran]]
+
+
+@pytest.fixture
+def execute(temporal: Client, ledger: Ledger, queue: str) -> Execute:
+    """Return a function that runs steps (or a whole document) on an input until it ends."""
+
+    async def run(
+        steps: list[dict[str, Any]] | None = None, data: Any = None, reply_key: Any = None, **top: Any
+    ) -> Ran:
+        document = {"document": HEADER, "do": steps, **top}
+        assert grammar.check(document) == []
+        execution_id = str(uuid7())
+        ledger.openings[execution_id] = contracts.Opened("definition", 1, document, data, "account")
+        handle = await temporal.start_workflow(
+            contracts.EXECUTION,
+            contracts.ExecutionStart(execution_id, "account", reply_key),
+            id=contracts.execution_workflow_id(execution_id),
+            task_queue=queue,
+            execution_timeout=timedelta(seconds=60),
+        )
+        failure: BaseException | None = None
+        try:
+            await handle.result()
+        except WorkflowFailureError as error:
+            failure = error.cause
+            assert isinstance(failure, ApplicationError), failure
+        trail = await handle.query("trail")
+        return Ran(ledger.settlements[execution_id], handle, failure, trail)
+
+    return run

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from engine.egress import BODY_BYTES_MAX, Egress, EgressError, Outgoing, is_public, resolve
+
+CREDENTIALS = {"authorization": "Bearer canary", "cookie": "canary", "x-api-key": "canary"}
+
+
+@dataclass(slots=True)
+class Origin:
+    """A real server on the loopback that remembers who came and answers as told."""
+
+    port: int = 0
+    connects: int = 0
+    requests: list[str] = field(default_factory=list)
+    answer: Callable[[str], bytes] = lambda _: reply(b"{}")
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connects += 1
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            self.requests.append(head)
+            writer.write(self.answer(head))
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+def reply(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", "connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[Origin]:
+    found = Origin()
+    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
+    found.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield found
+
+
+def to_origin(origin: Origin, allow: str = "a.test,b.test") -> Egress:
+    """A guard for which every name is the origin's address; only those in `allow` are opened."""
+
+    async def resolver(*_: object) -> Sequence[tuple[str, int]]:
+        return [("127.0.0.1", origin.port)]
+
+    return Egress(allow=allow, resolver=resolver)
+
+
+async def within(host: str, port: int) -> Sequence[tuple[str, int]]:
+    """Resolve as the system does, but never to the internet: a test stays on this machine."""
+    found = await resolve(host, port)
+    if any(is_public(address) for address, _ in found):
+        raise OSError("outside")
+    return found
+
+
+def get(uri: str, *, redirect: bool = True, seconds: float = 5.0, auth: httpx.Auth | None = None) -> Outgoing:
+    return Outgoing("GET", uri, dict(CREDENTIALS), {}, redirect=redirect, seconds=seconds, auth=auth)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "127.255.255.254", "0.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254",
+        "100.64.0.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1",
+        "240.0.0.1", "255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "::ffff:8.8.8.8", "64:ff9b::7f00:1", "64:ff9b::808:808", "64:ff9b:1::1", "2002:7f00:1::", "2001::1",
+        "2001:db8::1", "3fff::1", "fe80::1", "fe80::1%eth0", "fec0::1", "fc00::1", "fd00:ec2::254", "ff02::1",
+        "100::1", "5f00::1", "not an address", "",
+    ],
+)  # fmt: skip
+def test_an_address_that_leads_inside_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:4001::1"])
+def test_an_address_of_the_internet_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://127.0.0.1:{port}/", "http://localhost:{port}/", "http://LOCALHOST.:{port}/", "http://127.1:{port}/",
+        "http://2130706433:{port}/", "http://0x7f000001:{port}/", "http://0177.0.0.1:{port}/", "http://0:{port}/",
+        "http://[::1]:{port}/", "http://[::ffff:127.0.0.1]:{port}/", "http://[::ffff:7f00:1]:{port}/",
+        "http://[::]:{port}/", "http://[64:ff9b::7f00:1]:{port}/", "http://127.0.0.1:{port}@8.8.8.8/",
+        "http://user:pass@127.0.0.1:{port}/", "http://8.8.8.8#@127.0.0.1:{port}/",
+        "http://8.8.8.8\\@127.0.0.1:{port}/",
+        "http://localhost%00:{port}/", "http://①②⑦.0.0.1:{port}/", "http://127。0。0。1:{port}/",
+        "http://127.0.0.1:{port} /", "http:\\\\127.0.0.1:{port}\\", "///127.0.0.1:{port}/",
+        "//127.0.0.1:{port}/",
+        "ftp://127.0.0.1:{port}/", "file:///etc/passwd", "gopher://127.0.0.1:{port}/", "unix:///var/run/x.sock",
+        "http+unix://%2Fvar/", "data:text/plain,x", "javascript:1", "http://", "http:///", "", "http://[::1",
+        "http://a:99999/",
+        "http://a:port/", "http://a\r\nx:{port}/", "http://ip6-localhost:{port}/",
+    ],
+)  # fmt: skip
+async def test_a_hostile_address_connects_to_nothing(origin: Origin, uri: str) -> None:
+    guard = Egress(ports=(80, 443, origin.port), resolver=within)
+    with pytest.raises(EgressError):
+        await guard.send(get(uri.replace("{port}", str(origin.port))))
+    assert origin.connects == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "0", "[::1]",
+     "[::ffff:127.0.0.1]",
+     "[64:ff9b::7f00:1]", "169.254.169.254", "[fd00:ec2::254]", "metadata.test"],
+)  # fmt: skip
+async def test_a_usual_port_does_not_open_a_private_address(host: str) -> None:
+    async def resolver(name: str, port: int) -> Sequence[tuple[str, int]]:
+        if name == "metadata.test":
+            return [("8.8.8.8", port), ("169.254.169.254", port)]  # all answers must be public
+        return await within(name, port)
+
+    with pytest.raises(EgressError, match=r"public internet|no address|as HTTP"):
+        await Egress(resolver=resolver).send(get(f"http://{host}/"))
+
+
+async def test_a_name_is_resolved_once_so_it_cannot_be_rebound(origin: Origin) -> None:
+    asked: list[str] = []
+
+    async def rebinding(host: str, _: int) -> Sequence[tuple[str, int]]:
+        asked.append(host)
+        return [("127.0.0.1", origin.port if len(asked) == 1 else 1)]
+
+    await Egress(allow="rebind.test", resolver=rebinding).send(get("http://rebind.test/"))
+    assert (asked, origin.connects) == (["rebind.test"], 1)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://127.0.0.1/", "http://[::1]/", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd",
+     "http://c.test/", "//c.test/", "http://a.test:22/", "http://u:p@b.test/", "gopher://b.test/"],
+)  # fmt: skip
+async def test_a_redirect_is_checked_anew(origin: Origin, location: str) -> None:
+    origin.answer = lambda _: reply(b"", "302 Found", location=location)
+    guard = to_origin(origin, allow="a.test:80,b.test")
+    with pytest.raises(EgressError):
+        await guard.send(get("http://a.test/"))
+    assert origin.connects == 1
+
+
+async def test_a_redirect_to_another_origin_carries_no_credentials(origin: Origin) -> None:
+    def answer(head: str) -> bytes:
+        return reply(b"", "302 Found", location="http://b.test/") if "a.test" in head else reply(b"done")
+
+    origin.answer = answer
+    answered = await to_origin(origin).send(get("http://a.test/", auth=httpx.BasicAuth("u", "canary")))
+    assert (answered.body, answered.uri) == (b"done", "http://b.test/")
+    assert "host: b.test" in origin.requests[1].lower()
+    assert "canary" not in origin.requests[1]
+    assert "authorization" not in origin.requests[1].lower()
+
+
+async def test_a_redirect_within_the_origin_keeps_the_credentials(origin: Origin) -> None:
+    origin.answer = lambda head: reply(b"", "307 T", location="/b") if "GET /a" in head else reply(b"done")
+    answered = await to_origin(origin).send(get("http://a.test/a"))
+    assert answered.uri == "http://a.test/b"
+    assert "Bearer canary" in origin.requests[1]
+
+
+async def test_more_than_three_redirects_are_too_many(origin: Origin) -> None:
+    origin.answer = lambda _: reply(b"", "302 Found", location="/again")
+    with pytest.raises(EgressError, match="more than 3 redirects"):
+        await to_origin(origin).send(get("http://a.test/"))
+    assert origin.connects == 4
+
+
+async def test_without_leave_a_redirect_is_the_answer(origin: Origin) -> None:
+    origin.answer = lambda _: reply(b"", "302 Found", location="/again")
+    assert (await to_origin(origin).send(get("http://a.test/", redirect=False))).status == 302
+
+
+async def test_an_answer_that_is_too_large_is_cut_off(origin: Origin) -> None:
+    origin.answer = lambda _: reply(b"x" * (BODY_BYTES_MAX + 1))
+    with pytest.raises(EgressError, match="larger than"):
+        await to_origin(origin).send(get("http://a.test/"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 50_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx",
+    ],
+)
+async def test_an_answer_that_is_no_http_is_an_error(origin: Origin, answer: bytes) -> None:
+    origin.answer = lambda _: answer
+    with pytest.raises(EgressError):
+        await to_origin(origin).send(get("http://a.test/"))
+
+
+async def test_a_server_that_is_silent_is_given_up(origin: Origin) -> None:
+    origin.answer = lambda _: b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n"
+    server = await asyncio.start_server(_silent, "127.0.0.1", 0)
+    origin.port = server.sockets[0].getsockname()[1]
+    async with server:
+        with pytest.raises(EgressError, match="in time"):
+            await to_origin(origin).send(get("http://a.test/", seconds=0.3))
+
+
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def test_the_proxies_of_the_environment_are_not_used(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1/")
+    assert (await to_origin(origin).send(get("http://a.test/"))).status == 200
+
+
+async def test_errors_hold_nothing_of_headers_or_address(origin: Origin) -> None:
+    origin.answer = lambda _: b"garbage\r\n\r\n"
+    with pytest.raises(EgressError) as failed:
+        await to_origin(origin).send(get("http://a.test/?key=canary"))
+    assert "canary" not in str(failed.value)
+    assert "canary" not in repr(failed.value.__cause__)
+
+
+async def test_digest_credentials_answer_a_challenge(origin: Origin) -> None:
+    challenge = 'Digest realm="r", qop="auth", nonce="n", algorithm=SHA-256'
+
+    def answer(head: str) -> bytes:
+        if "Digest username" in head or "digest username" in head.lower():
+            return reply(b"in")
+        return reply(b"", "401 Unauthorized", www_authenticate=challenge)
+
+    origin.answer = answer
+    outgoing = Outgoing("GET", "http://a.test/", {}, {}, auth=httpx.DigestAuth("u", "p"), seconds=5)
+    assert (await to_origin(origin).send(outgoing)).body == b"in"
