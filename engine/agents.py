@@ -1,1 +1,43 @@
-"""Devices and programs of an account."""
+"""Devices and programs of an account, each known by the id it sends."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from engine.errors import ForbiddenError
+from engine.store.models import Agent, SyncHead
+
+# A row written at most this often, however many requests an agent sends.
+SEEN_EVERY = timedelta(minutes=1)
+
+
+def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> None:
+    """Register an agent at first sight, and note when it was last seen.
+
+    :raises ForbiddenError: when the agent has been revoked.
+    """
+    known = session.get(Agent, (account_id, agent_id))
+    if known is None:
+        # Told of nothing older than itself: a new agent pulls from the start anyway.
+        head = select(SyncHead.stamp).where(SyncHead.account_id == account_id).scalar_subquery()
+        session.execute(
+            insert(Agent)
+            .values(
+                account_id=account_id,
+                id=agent_id,
+                created_at=now,
+                last_seen_at=now,
+                notified_stamp=func.coalesce(head, 0),
+            )
+            .on_conflict_do_nothing()
+        )
+        return
+    if known.revoked_at is not None:
+        raise ForbiddenError("agent_revoked", "This agent has been revoked.")
+    if now - known.last_seen_at > SEEN_EVERY:
+        known.last_seen_at = now

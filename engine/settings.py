@@ -36,6 +36,9 @@ class Settings:
     keyring: str = ""  # kid:base64url (32 bytes)[,…]; wraps accounts' keys; worker only
     codec_keys: str = ""  # kid:base64url (32 bytes)[,…]; seals Temporal payloads; worker only
 
+    password_hash_kib: int = 19_456  # Argon2id memory
+    password_hash_passes: int = 2
+    registration: str = "open"  # open | closed
     access_token_seconds: int = 900
     refresh_idle_seconds: int = 7 * 86_400
     refresh_absolute_seconds: int = 30 * 86_400
@@ -46,7 +49,9 @@ class Settings:
     limit_sync_per_minute: int = 100
     limit_workflows_per_minute: int = 50
     limit_general_per_minute: int = 1000
-    proxy_hops: int = 0
+    proxy_hops: int = 0  # how many proxies in front may name the client's address
+    body_bytes_max: int = 4 * 1_048_576
+    web_threads: int = 16
 
     execute_wait_seconds: float = 1.0
     execute_wait_seconds_max: float = 25.0
@@ -54,7 +59,8 @@ class Settings:
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
     state_bytes_max: int = 1_048_576
-    relay_delay_seconds: float = 5.0
+    heartbeat_seconds: float = 15.0  # of a live stream
+    streams_per_account_max: int = 10
     egress_allow: str = ""  # host[:port][,…] opened beyond the public internet
 
     port: int = 8000

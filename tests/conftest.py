@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from bin.local.keys import fresh_keys
+from bin.local.platform import processes
+from bin.local.server import Server
 from bin.local.stack import Stack, running
 from engine.settings import Settings
 from engine.store.sessions import make_engine
 
+# Journeys share one address and few accounts; what the limits do is tested where they are the subject.
+LIFTED = {f"LIMIT_{area}_PER_MINUTE": "1000000" for area in ("AUTH", "SYNC", "WORKFLOWS", "GENERAL")}
 ROOT = Path(__file__).parent.parent
 
 
@@ -51,6 +56,26 @@ def sessions(settings: Settings, environ: dict[str, str]) -> Iterator[sessionmak
         command.upgrade(Config(ROOT / "migrations" / "alembic.ini"), "head")
     yield sessionmaker(engine, expire_on_commit=False)
     engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """All processes of the Procfile, running."""
+
+    api_url: str
+    environ: dict[str, str]
+    logs: Path
+    servers: dict[str, Server]
+
+
+@pytest.fixture(scope="session")
+def platform(stack: Stack, environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Platform]:
+    """web, temporal, relay and fanout on the test stack, with the rate limits lifted."""
+    assert sessions is not None, "the database is migrated first"
+    logs = ROOT / ".cloudapi" / "test" / "logs"
+    settings = environ | LIFTED | {"PORT": str(stack.web_port)}
+    with processes(settings, logs) as servers:
+        yield Platform(f"http://127.0.0.1:{stack.web_port}", settings, logs, servers)
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""HTTP in, JSON out; holds no rule."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from engine.settings import Settings
+from web import auth, health, limits, openapi, problems, sync, tokens, tracing, wake
+from web.extensions import api, db
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the Flask app for these settings.
+
+    :raises SettingsError: when key material is missing.
+    """
+    app = Flask(__name__)
+    app.config |= {
+        "SQLALCHEMY_DATABASE_URI": settings.need("database_url"),
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": settings.web_threads,
+            "max_overflow": 0,
+            "pool_pre_ping": True,
+        },
+        "MAX_CONTENT_LENGTH": settings.body_bytes_max,
+    } | openapi.CONFIG
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions |= {
+        "settings": settings,
+        "desk": auth.Desk.from_settings(settings),
+        "published_keys": health.publish(settings),
+    }
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    db.init_app(app)
+    tokens.configure(app, settings)
+    tracing.trace(app)
+    limits.configure(app, settings)
+    wake.configure(app, settings)
+    problems.register(app)
+    api.init_app(app)
+    for blueprint in (auth.blueprint, sync.blueprint, health.blueprint):
+        api.register_blueprint(blueprint)
+    openapi.complete(app)
+    return app

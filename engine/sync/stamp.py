@@ -1,0 +1,40 @@
+"""Stamps: microseconds since 1970 as integers inside, RFC 3339 outside, exact both ways."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from engine.errors import Fault, InvalidError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# RFC 3339 section 5.6; a "+" that a query string turned into a space is taken for what it was.
+FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+ -]\d\d:\d\d)")
+
+
+def of(moment: datetime) -> int:
+    """Return the stamp of an aware datetime."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def text(stamp: int) -> str:
+    """Return a stamp as RFC 3339 in UTC with microseconds."""
+    return f"{EPOCH + timedelta(microseconds=stamp):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def parse(value: str, pointer: str) -> int:
+    """Return the stamp of an RFC 3339 time; what is finer than a microsecond is cut off.
+
+    :raises InvalidError: when it is none.
+    """
+    found = FORM.fullmatch(value.strip())
+    if found:
+        date, time, fraction, zone = found.groups()
+        offset = "+00:00" if zone in "Zz" else zone.replace(" ", "+")
+        digits = (fraction or ".")[1:7].ljust(6, "0")
+        try:
+            return of(datetime.fromisoformat(f"{date}T{time}.{digits}{offset}"))
+        except (ValueError, OverflowError):
+            pass
+    detail = "must be a time of RFC 3339, such as 2026-01-31T12:00:00.000000Z"
+    raise InvalidError("invalid", "The time cannot be read.", faults=[Fault(pointer, detail)])

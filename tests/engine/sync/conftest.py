@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete
+from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+
+from engine.store.models import Account
+
+
+@pytest.fixture
+def account_id(sessions: sessionmaker[Session]) -> Iterator[UUID]:
+    """An account whose rows are really committed, and gone after the test."""
+    with sessions.begin() as session:
+        account = Account(
+            id=uuid7(),
+            email=f"{uuid7()}@example.org",
+            password_hash="-",
+            public_key="-",
+            created_at=datetime.now(UTC),
+        )
+        session.add(account)
+    yield account.id
+    with sessions.begin() as session:
+        session.execute(delete(Account).where(Account.id == account.id))

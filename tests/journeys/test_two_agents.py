@@ -1,0 +1,87 @@
+"""Two agents of one person keep their states in step."""
+
+import threading
+from collections.abc import Iterator
+from queue import Queue
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from bin.local.client import Client, Keys, RefusedError
+from tests.conftest import Platform
+
+HEARD_SECONDS_MAX = 20
+
+
+@pytest.fixture
+def agents(platform: Platform) -> Iterator[tuple[Client, Client]]:
+    keys, email = Keys.fresh(), f"{uuid7()}@example.org"
+    with Client(platform.api_url, "laptop", keys) as laptop, Client(platform.api_url, "phone", keys) as phone:
+        laptop.register(email, "a long pass phrase")
+        phone.login(email, "a long pass phrase")
+        yield laptop, phone
+
+
+def listen(client: Client, since: str | None = None) -> Queue[str]:
+    heard: Queue[str] = Queue()
+
+    def follow() -> None:
+        for event in client.events(since=since):
+            if event.event == "open" or event.data:
+                heard.put(event.id or "open")
+                if event.id:
+                    return
+
+    threading.Thread(target=follow, daemon=True).start()
+    assert heard.get(timeout=HEARD_SECONDS_MAX) == "open"
+    return heard
+
+
+def test_what_one_agent_pushes_the_other_hears_of_and_reads(agents: tuple[Client, Client]) -> None:
+    laptop, phone = agents
+    heard = listen(phone)
+    assert laptop.push("theme", {"dark": True}, version="1", clock={"laptop": 1})["success"] is True
+    stamp = heard.get(timeout=HEARD_SECONDS_MAX)
+    page = phone.pull()
+    assert [state["opened"] for state in page["states"]] == [{"dark": True}]
+    assert page["head"] == stamp
+
+
+def test_an_agent_that_was_away_reads_all_of_it_once_in_order(agents: tuple[Client, Client]) -> None:
+    laptop, phone = agents
+    for number in range(5):
+        laptop.push(f"note-{number}", number, version="1", clock={"laptop": 1})
+    first = phone.pull(limit="3")
+    assert first["hasMore"] is True
+    rest = phone.pull(since=first["states"][-1]["updatedAt"])
+    assert [state["opened"] for state in first["states"] + rest["states"]] == [0, 1, 2, 3, 4]
+    assert rest["hasMore"] is False
+    assert phone.pull(since=rest["states"][-1]["updatedAt"])["states"] == []
+
+
+def test_a_conflict_is_refused_with_what_is_needed_to_merge_and_loses_nothing(
+    agents: tuple[Client, Client],
+) -> None:
+    laptop, phone = agents
+    laptop.push("theme", "teal", version="1", clock={"laptop": 1})
+    with pytest.raises(RefusedError) as refused:
+        phone.push("theme", "ochre", version="1", clock={"phone": 1})
+    problem = refused.value.problem
+    assert refused.value.response.status_code == 409
+    assert (problem["success"], problem["code"]) == (False, "conflict")
+    current = problem["current"]
+    assert phone.open_state(current["encryptedData"]) == "teal"
+    (state,) = laptop.pull()["states"]
+    assert laptop.open_state(state["siblings"][0]["encryptedData"]) == "ochre"
+    merged = {"laptop": 1, "phone": 2}
+    assert phone.push("theme", "teal and ochre", version="2", clock=merged)["success"] is True
+    (state,) = laptop.pull()["states"]
+    assert (state["opened"], state["siblings"]) == ("teal and ochre", [])
+
+
+def test_the_tokens_of_a_session_are_renewed_without_logging_in(agents: tuple[Client, Client]) -> None:
+    laptop, _ = agents
+    before = laptop.refresh_token
+    laptop.refresh()
+    assert laptop.refresh_token != before
+    assert laptop.pull()["states"] == []

@@ -1,0 +1,161 @@
+import base64
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+
+from engine.store.models import RefreshSession
+from tests.web.conftest import Person
+
+
+def exchange(client: FlaskClient, token: str, **headers: str) -> Any:
+    return client.post("/api/auth/refresh", json={"refreshToken": token}, headers=headers)
+
+
+def age(sessions: sessionmaker[Session], person: Person, by: timedelta) -> None:
+    """Make the person's sessions look as if they were rotated that much earlier."""
+    with sessions.begin() as session:
+        session.execute(
+            update(RefreshSession)
+            .where(RefreshSession.account_id == person.id)
+            .values(rotated_at=datetime.now(UTC) - by)
+        )
+
+
+def test_registering_answers_the_user_and_two_tokens(person: Person) -> None:
+    assert set(person.answer) == {"user", "accessToken", "refreshToken"}
+    assert person.answer["user"] == {"id": person.id, "email": person.email, "publicKey": "mine"}
+
+
+def test_a_taken_email_is_refused_whatever_its_case(client: FlaskClient, person: Person) -> None:
+    body = {"email": person.email.upper(), "password": "another pass phrase", "publicKey": ""}
+    answer = client.post("/api/auth/register", json=body)
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "email_taken")
+
+
+def test_a_wrong_password_and_an_unknown_email_answer_alike(client: FlaskClient, person: Person) -> None:
+    answers = [
+        client.post("/api/auth/login", json={"email": email, "password": "wrong pass phrase"})
+        for email in (person.email, f"{uuid7()}@example.org")
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    first, second = ({**answer.get_json(), "requestId": ""} for answer in answers)
+    assert first == second
+    assert answers[0].headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_logging_in_gives_the_same_user_and_working_tokens(client: FlaskClient, person: Person) -> None:
+    answer = client.post("/api/auth/login", json={"email": person.email, "password": person.password})
+    assert answer.status_code == 200
+    assert answer.get_json()["user"] == person.answer["user"]
+
+
+BAD_BODIES = [
+    ({}, "/email"),
+    ({"email": "nobody", "password": "a long pass phrase", "publicKey": ""}, "/email"),
+    ({"email": "a@example.org", "password": "short", "publicKey": ""}, "/password"),
+    ({"email": "a@example.org", "password": "x" * 257, "publicKey": ""}, "/password"),
+    ({"email": "a@example.org", "password": 12345678, "publicKey": ""}, "/password"),
+    ({"email": "a@example.org", "password": "a long pass phrase"}, "/publicKey"),
+    ({"email": "a@example.org", "password": "a long pass phrase", "publicKey": "k" * 8193}, "/publicKey"),
+    ({"email": "a@example.org", "password": "a long pass phrase", "publicKey": "\0"}, "/publicKey"),
+    ({"email": "a@example.org", "password": "\ud800 long pass phrase", "publicKey": ""}, "/password"),
+    ({"email": "a@example.org", "password": "a long pass phrase", "publicKey": "", "admin": 1}, "/admin"),
+]
+
+
+@pytest.mark.parametrize(("body", "pointer"), BAD_BODIES)
+def test_a_bad_value_is_named_by_its_pointer(client: FlaskClient, body: Any, pointer: str) -> None:
+    answer = client.post("/api/auth/register", json=body)
+    assert answer.status_code == 422
+    assert answer.content_type == "application/problem+json"
+    assert pointer in [error["pointer"] for error in answer.get_json()["errors"]]
+
+
+MALFORMED = [b"", b"{", b"[1,]", b'{"a": NaN}', b'{"a": 1, "a": 2}', b"\xff\xfe", b'{"a":' + b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", MALFORMED)
+def test_what_is_no_json_is_refused_and_said_to_be(client: FlaskClient, body: bytes) -> None:
+    answer = client.post("/api/auth/login", data=body, content_type="application/json")
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_json")
+
+
+def test_a_body_of_another_type_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/api/auth/login", data={"email": "a@example.org"})
+    assert (answer.status_code, answer.get_json()["code"]) == (415, "unsupported_media_type")
+
+
+def test_an_oversized_body_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/api/auth/login", json={"email": "a" * 5_000_000, "password": ""})
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "request_entity_too_large")
+
+
+def test_a_json_array_or_null_is_no_body(client: FlaskClient) -> None:
+    bodies: list[Any] = [[], None, "text", 1]
+    for body in bodies:
+        assert client.post("/api/auth/login", json=body).status_code == 422
+
+
+def test_a_refresh_token_is_exchanged_once_and_its_session_goes_on(
+    client: FlaskClient, person: Person
+) -> None:
+    first = person.answer["refreshToken"]
+    second = exchange(client, first).get_json()["refreshToken"]
+    assert second != first
+    assert exchange(client, second).status_code == 200
+
+
+def test_sixteen_exchanges_at_once_rotate_once_and_get_one_successor(app: Flask, person: Person) -> None:
+    token = person.answer["refreshToken"]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: exchange(app.test_client(), token), range(16)))
+    assert {answer.status_code for answer in answers} == {200}
+    (successor,) = {answer.get_json()["refreshToken"] for answer in answers}
+    assert exchange(app.test_client(), successor).status_code == 200
+
+
+def test_the_previous_token_after_the_grace_ends_the_session(
+    client: FlaskClient, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    first = person.answer["refreshToken"]
+    second = exchange(client, first).get_json()["refreshToken"]
+    age(sessions, person, timedelta(seconds=31))
+    stolen = exchange(client, first)
+    assert (stolen.status_code, stolen.get_json()["code"]) == (401, "refresh_reused")
+    assert exchange(client, second).get_json()["code"] == "refresh_invalid"
+
+
+def test_an_idle_session_is_over(
+    client: FlaskClient, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    age(sessions, person, timedelta(days=8))
+    assert exchange(client, person.answer["refreshToken"]).status_code == 401
+
+
+@pytest.mark.parametrize("change", ["counter", "session", "seal", "kid", "kind", "nonsense"])
+def test_a_refresh_token_that_is_not_ours_is_refused(
+    client: FlaskClient, person: Person, change: str
+) -> None:
+    kind, kid, session, counter, seal = person.answer["refreshToken"].split(".")
+    forged = {
+        "counter": f"{kind}.{kid}.{session}.7.{seal}",
+        "session": f"{kind}.{kid}.{uuid7().hex}.{counter}.{seal}",
+        "seal": f"{kind}.{kid}.{session}.{counter}.{base64.urlsafe_b64encode(b'x' * 32).decode()}",
+        "kid": f"{kind}.other.{session}.{counter}.{seal}",
+        "kind": f"rt2.{kid}.{session}.{counter}.{seal}",
+        "nonsense": "…",
+    }[change]
+    answer = exchange(client, forged)
+    assert (answer.status_code, answer.get_json()["code"]) == (401, "refresh_invalid")
+
+
+def test_a_session_bound_to_an_agent_is_refused_to_another(client: FlaskClient, person: Person) -> None:
+    answer = exchange(client, person.answer["refreshToken"], **{"X-Agent-ID": "phone"})
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "agent_mismatch")

@@ -1,0 +1,59 @@
+"""The one callable of the web process: live streams natively, everything else into Flask."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+from engine.settings import Settings
+from web import create_app
+from web.live.events import PATH, Events, Receive, Scope, Send
+from web.tracing import configure_logging
+from web.wsgi import FlaskUnderAsgi
+
+
+class Application:
+    """An ASGI application of two parts, and their life cycle."""
+
+    def __init__(self, settings: Settings) -> None:
+        app = create_app(settings)
+        self.flask = FlaskUnderAsgi(app, threads=settings.web_threads)
+        self.events = Events(app, settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send a request to the part that answers it."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and (scope["method"], scope["path"]) == ("GET", PATH):
+            await self.events(scope, receive, send)
+        else:
+            await self.flask(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Start and stop with the server (ASGI lifespan protocol)."""
+        await receive()
+        self.events.hub.start()
+        _before_signal(signal.SIGTERM, self.events.hub.close)
+        _before_signal(signal.SIGINT, self.events.hub.close)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.events.hub.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _before_signal(signum: signal.Signals, act: Any) -> None:
+    """Act before the server's own handler, which waits for open streams before it tells us to stop."""
+    known = signal.getsignal(signum)
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        act()
+        if callable(known):
+            known(number, frame)
+
+    signal.signal(signum, handler)
+
+
+_settings = Settings.from_env()
+configure_logging(_settings)
+application = Application(_settings)

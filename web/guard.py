@@ -1,0 +1,83 @@
+"""Who is asking: the account by its token, the agent by its header, checked before any route."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from flask import g, request
+from flask_smorest import Blueprint
+
+from engine import sessions
+from engine.errors import ForbiddenError, UnauthenticatedError
+from web import tokens
+from web.extensions import db
+from web.problems import MalformedError
+
+AGENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The account, session and agent of a request, and when its token expires (seconds since 1970)."""
+
+    account_id: UUID
+    session_id: UUID
+    agent_id: str
+    expires_at: int
+
+
+def protect(blueprint: Blueprint) -> None:
+    """Let only authenticated agents through to the blueprint's routes."""
+    blueprint.before_request(_check)
+
+
+def identity() -> Identity:
+    """Return who is asking; only within a protected blueprint."""
+    found: Identity = g.identity
+    return found
+
+
+def authenticate(authorization: str | None, agent_id: str | None, *, now: datetime) -> Identity:
+    """Return who sent these two headers; commits the agent's first sight.
+
+    :raises UnauthenticatedError: when the token is missing, not valid, or its session over.
+    :raises MalformedError: when the agent's id is missing or no visible ASCII.
+    :raises ForbiddenError: when the session belongs to another agent, or the agent is revoked.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise UnauthenticatedError("token_missing", "An access token is needed: Authorization: Bearer …")
+    claims = tokens.read(token.strip(), now=now)
+    agent = named_agent(agent_id)
+    if agent is None:
+        raise MalformedError("agent_id_missing", "The header X-Agent-ID is needed.")
+    if claims.agent_id not in {None, agent}:
+        raise ForbiddenError("agent_mismatch", "The session belongs to another agent.")
+    sessions.admit(
+        db.session(), session_id=claims.session_id, account_id=claims.account_id, agent_id=agent, now=now
+    )
+    db.session.commit()
+    return Identity(claims.account_id, claims.session_id, agent, claims.expires_at)
+
+
+def named_agent(agent_id: str | None) -> str | None:
+    """Return the agent id of a header, if it is there.
+
+    :raises MalformedError: when it is not 1 to 128 visible ASCII characters.
+    """
+    if agent_id is None:
+        return None
+    if not AGENT_ID.fullmatch(agent_id):
+        raise MalformedError("agent_id_malformed", "X-Agent-ID must be 1 to 128 visible ASCII characters.")
+    return agent_id
+
+
+def _check() -> None:
+    g.identity = authenticate(
+        request.headers.get("Authorization"), request.headers.get("X-Agent-ID"), now=datetime.now(UTC)
+    )
+    structlog.contextvars.bind_contextvars(account=str(g.identity.account_id))

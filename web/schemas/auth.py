@@ -1,0 +1,52 @@
+"""Bodies of `/api/auth`."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from web.schemas.strict import Email, Strict, Text
+
+PASSWORD_LENGTH_MAX = 1024  # the rule for new passwords is the engine's; this bounds the work of a refusal
+KEY_LENGTH_MAX = 8192
+
+
+class RegisterRequest(Strict):
+    """A new account."""
+
+    email = Email(required=True)
+    password = Text(required=True, longest=PASSWORD_LENGTH_MAX)
+    public_key = Text(required=True, longest=KEY_LENGTH_MAX, data_key="publicKey")
+
+
+class LoginRequest(Strict):
+    """An account's credentials."""
+
+    email = Text(required=True, longest=320)
+    password = Text(required=True, longest=PASSWORD_LENGTH_MAX)
+
+
+class RefreshRequest(Strict):
+    """A refresh token to exchange."""
+
+    refresh_token = Text(required=True, longest=512, data_key="refreshToken")
+
+
+class User(Schema):
+    """An account, as its owner sees it."""
+
+    id = fields.UUID(required=True)
+    email = fields.String(required=True)
+    public_key = fields.String(required=True, data_key="publicKey")
+
+
+class Tokens(Schema):
+    """A pair of tokens."""
+
+    access_token = fields.String(required=True, data_key="accessToken")
+    refresh_token = fields.String(required=True, data_key="refreshToken")
+
+
+class Entered(Tokens):
+    """Tokens, and whose they are."""
+
+    user = fields.Nested(User, required=True)

@@ -1,0 +1,58 @@
+"""What every body has in common: nothing unknown, nothing coerced, nothing the database cannot hold."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+
+class Strict(Schema):
+    """A body or query whose unknown members are refused."""
+
+    class Meta:
+        """Refuse, do not drop."""
+
+        unknown = RAISE
+
+
+class Text(fields.String):
+    """A string that PostgreSQL can hold: no NUL, no lone surrogate; sizes in characters."""
+
+    def __init__(self, *, shortest: int = 0, longest: int, **options: Any) -> None:
+        super().__init__(validate=validate.Length(shortest, longest), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **options)
+        if "\0" in text:
+            raise ValidationError("Must not contain NUL.")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValidationError("Must not contain a lone surrogate.")
+        return text
+
+
+class Moment(fields.DateTime):
+    """RFC 3339, UTC, microseconds and `Z`."""
+
+    def _serialize(self, value: Any, *_context: Any, **_options: Any) -> str | None:
+        return None if value is None else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+class Email(fields.Email):
+    """An address: at most 320 characters (RFC 3696), compared without case."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(validate=validate.Length(max=320), **options)
+
+
+class Problem(Schema):
+    """An error answer (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "stable, snake_case"})
+    requestId = fields.String(required=True)  # noqa: N815 - the API's own spelling
+    errors = fields.List(fields.Dict(keys=fields.String(), values=fields.String()))

@@ -1,0 +1,52 @@
+"""Waking the relay: a word on Redis after a commit, best effort; without it the relay looks by itself."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import structlog
+from flask import Flask, current_app
+from redis import Redis
+from redis.exceptions import RedisError
+
+from engine.settings import Settings
+from engine.store import outbox
+
+REDIS_SECONDS_MAX = 0.25
+PAUSE_SECONDS = 5.0  # how long Redis is left alone after it failed
+
+
+@dataclass(slots=True)
+class Bell:
+    """A Redis client that is left alone for a while once it has failed."""
+
+    redis: Redis
+    silent_until: float = 0.0
+
+    def ring(self) -> None:
+        """Publish the wake-up, unless Redis has just failed."""
+        if time.monotonic() < self.silent_until:
+            return
+        try:
+            self.redis.publish(outbox.WAKE, "")
+        except RedisError as fault:
+            self.silent_until = time.monotonic() + PAUSE_SECONDS
+            structlog.get_logger().warning("relay_not_woken", error=type(fault).__name__)
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Give the app its bell."""
+    app.extensions["bell"] = Bell(
+        Redis.from_url(
+            settings.need("redis_url"),
+            socket_timeout=REDIS_SECONDS_MAX,
+            socket_connect_timeout=REDIS_SECONDS_MAX,
+        )
+    )
+
+
+def relay() -> None:
+    """Tell the relay that the outbox has something."""
+    bell: Bell = current_app.extensions["bell"]
+    bell.ring()

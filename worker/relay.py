@@ -1,0 +1,97 @@
+"""The relay: carries the outbox to Dramatiq and Temporal, woken by a word on Redis or by the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.settings import Settings
+from engine.store import outbox
+from engine.store.models import OutboxMessage
+from engine.store.sessions import make_sessions
+from worker.fanout import fan_out
+
+LOOK_SECONDS = 1.0
+Deliver = Callable[[Sequence[OutboxMessage]], Awaitable[None]]
+log = structlog.get_logger()
+
+
+async def notify(messages: Sequence[OutboxMessage]) -> None:
+    """Send one fan-out per account; the actor deletes the rows."""
+    for account_id in {str(message.account_id) for message in messages}:
+        await asyncio.to_thread(fan_out.send, account_id)
+
+
+async def carry(sessions: sessionmaker[Session], table: dict[str, Deliver]) -> int:
+    """Offer every due message to its deliverer once; return how many there were."""
+    due = await asyncio.to_thread(_take, sessions)
+    for kind, deliver in table.items():
+        messages = [message for message in due if message.kind == kind]
+        if messages:
+            try:
+                await deliver(messages)
+            except Exception as fault:  # noqa: BLE001 - the rows stay, and are offered again
+                log.warning("not_carried", kind=kind, messages=len(messages), error=type(fault).__name__)
+    return len(due)
+
+
+async def run(settings: Settings, stopped: asyncio.Event) -> None:
+    """Carry until `stopped`, surviving the loss of PostgreSQL, Redis and Temporal."""
+    sessions, woken = make_sessions(settings), asyncio.Event()
+    listener = asyncio.create_task(_listen(settings, woken))
+    table: dict[str, Deliver] = {outbox.CHANGED: notify}
+    log.info("relay_ready")
+    while not stopped.is_set():
+        woken.clear()
+        try:
+            carried = await carry(sessions, table)
+        except OperationalError as fault:
+            log.warning("outbox_unreadable", error=type(fault.orig).__name__)
+            carried = 0
+        if not carried:
+            await _any(woken, stopped)
+    listener.cancel()
+
+
+def _take(sessions: sessionmaker[Session]) -> Sequence[OutboxMessage]:
+    with sessions.begin() as session:
+        return outbox.take_due(session, now=datetime.now(UTC))
+
+
+async def _listen(settings: Settings, woken: asyncio.Event) -> None:
+    """Set `woken` at each word on Redis; without Redis the clock alone drives the relay."""
+    while True:
+        try:
+            async with Redis.from_url(settings.need("redis_url")) as redis, redis.pubsub() as channel:
+                await channel.subscribe(outbox.WAKE)
+                async for _ in channel.listen():
+                    woken.set()
+        except (RedisError, OSError):
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _any(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waits, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+
+
+async def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+    await run(Settings.from_env(), stopped)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
