@@ -14,6 +14,7 @@ from engine.interpreter.expressions.templates import prepare
 
 STEPS_MAX = 2_000
 FAULTS_MAX = 50
+PROGRAM_CHARACTERS_MAX = 16_384
 ARGUMENTS = frozenset({"context", "input", "output", "task", "workflow", "runtime"})
 
 
@@ -145,6 +146,9 @@ class Node:
                 item._check_within()  # noqa: SLF001 - the same class
 
     def _accepted(self, found: Program) -> Program:
+        if len(found.text) > PROGRAM_CHARACTERS_MAX:
+            self.fault(f"an expression may have at most {PROGRAM_CHARACTERS_MAX} characters")
+            return found
         if self.reading.compiles:
             why = refusal(found, self.variables)
             if why is not None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from engine.interpreter import durations, schemas
 from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Step
@@ -14,45 +13,16 @@ from engine.interpreter.expressions import pool, programs
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.expressions.templates import fill
 from engine.interpreter.faults import ExhaustedError, FaultError, fault
+from engine.interpreter.sizes import bound
+from engine.interpreter.world import World, moment
 
 STEPS_WALKED_MAX = 10_000
 STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
-CPU_SECONDS_PER_TASK = 1.0
+CPU_SECONDS_PER_TASK = 0.75
+
+T = TypeVar("T")
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
-
-
-class World(Protocol):
-    """What a walk needs from where it runs; the workflow provides it from Temporal."""
-
-    def now(self) -> datetime:
-        """Return the time of the run, the same on replay."""
-        ...
-
-    def task_mark(self) -> int:
-        """Return a number that differs from one workflow task to the next."""
-        ...
-
-    async def sleep(self, seconds: float, *, summary: str) -> None:
-        """Wait, however long, whatever restarts."""
-        ...
-
-    async def call(
-        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
-    ) -> Any:
-        """Run an activity for a step; `number` tells apart the calls of one run.
-
-        :raises FaultError: when it failed.
-        """
-        ...
-
-    def uuid(self) -> str:
-        """Return a random id, the same on replay."""
-        ...
-
-    def random_between(self, low: float, high: float) -> float:
-        """Return a random number, the same on replay."""
-        ...
 
 
 class EndedError(Exception):
@@ -101,10 +71,7 @@ class Walk:
         scope = Scope({"runtime": RUNTIME, "workflow": self._described()})
         shaped = self.shape_in(self.definition.input, data, scope)
         self.context = shaped
-        try:
-            output = await self.list(self.definition.steps, shaped, scope)
-        except EndedError as ended:
-            output = ended.output
+        output = await self._in_time(self.definition.timeout, self._until_end(shaped, scope), shaped, scope)
         return self.shape_out(self.definition.output, output, scope.knowing(context=self.context))
 
     async def list(self, steps: Sequence[Step], data: Any, scope: Scope) -> Any:
@@ -147,7 +114,7 @@ class Walk:
 
     def fill(self, template: Any, data: Any, scope: Scope) -> Any:
         """Evaluate every expression of a template on the same data."""
-        return fill(template, lambda asked: self.evaluate(asked, data, scope))
+        return bound(fill(template, lambda asked: self.evaluate(asked, data, scope)))
 
     def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
         """Tell whether a condition is true, as jq has it: anything but false and null."""
@@ -188,21 +155,32 @@ class Walk:
         self.trail.append(step.name)
         data = self.shape_in(step.input, raw, scope)
         scope = scope.knowing(input=data)
-        done = await self._in_time(step, data, scope)
+        done = await self._in_time(step.timeout, step.kind.run(self, data, scope), data, scope)
+        bound(done.output)
         scope = scope.knowing(context=self.context, task={**task, "output": done.output})
         output = self.shape_out(step.output, done.output, scope)
         if step.export.template is not None:
             self.context = self.shape_out(step.export, output, scope.knowing(output=output))
         return Outcome(output, done.then or step.then)
 
-    async def _in_time(self, step: Step, data: Any, scope: Scope) -> Outcome:
-        if step.timeout is None:
-            return await step.kind.run(self, data, scope)
-        limit = durations.evaluated(step.timeout, lambda asked: self.evaluate(asked, data, scope))
+    async def _until_end(self, data: Any, scope: Scope) -> Any:
         try:
-            return await asyncio.wait_for(step.kind.run(self, data, scope), limit)
+            return await self.list(self.definition.steps, data, scope)
+        except EndedError as ended:
+            return ended.output
+
+    async def _in_time(
+        self, limited: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
+    ) -> T:
+        if limited is None:
+            return await work
+        try:
+            limit = durations.evaluated(limited, lambda asked: self.evaluate(asked, data, scope))
+            return await asyncio.wait_for(work, limit)
         except TimeoutError:
-            raise fault("timeout", f"the step took longer than {limit:g} s") from None
+            raise fault("timeout", f"it took longer than {limit:g} s") from None
+        finally:
+            work.close()
 
     async def _count(self) -> None:
         self.steps_walked += 1
@@ -226,15 +204,6 @@ class Walk:
             "input": self.raw_input,
             "startedAt": self._started_at,
         }
-
-
-def moment(at: datetime) -> dict[str, Any]:
-    """Return a time as the specification's date time descriptor."""
-    milliseconds = int(at.timestamp() * 1000)
-    return {
-        "iso8601": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "epoch": {"seconds": milliseconds // 1000, "milliseconds": milliseconds},
-    }
 
 
 def _position(steps: Sequence[Step], name: str) -> int:

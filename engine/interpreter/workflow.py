@@ -78,6 +78,9 @@ class ExecutionWorkflow:
         except InvalidError as error:
             first = error.faults[0]
             problem = _problem("configuration", f"{first.pointer}: {first.detail}")
+        except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
+            workflow.logger.error("an execution met a defect: %s", type(error).__name__)
+            problem = _problem("runtime", "the engine failed")
         return replace(ended, status="failed", error=problem.shown())
 
 

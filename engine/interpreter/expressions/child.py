@@ -1,7 +1,8 @@
 """The process that runs strangers' jq programs: no environment, no files, little memory, little time.
 
 Started as `python -I -S child.py <import path>…`; a request is two length-prefixed frames (program,
-input text), an answer one: a status byte, the nanoseconds of CPU it took, and JSON or an error's text.
+input text), an answer one: a status byte, the nanoseconds of CPU it took, the bytes of memory the process
+has grown by since it started, and JSON or an error's text.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ CPU_SECONDS_MAX = 0.25
 RESULT_BYTES_MAX = 1024 * 1024
 
 HEADER = struct.Struct(">I")
-ANSWER = struct.Struct(">cQ")
+ANSWER = struct.Struct(">cQQ")
 VALUE, ERROR = b"=", b"!"
 
 
@@ -32,6 +33,7 @@ def serve() -> None:
 
     _confine()
     programs: dict[str, Any] = {}
+    held = _peak_bytes()
     while True:
         source, text = _read().decode(), _read().decode()
         begun = resource.getrusage(resource.RUSAGE_SELF)
@@ -39,7 +41,7 @@ def serve() -> None:
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS_MAX)
         status, payload = _answer(programs, source, text, compiler=jq.compile, dumps=orjson.dumps)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _write(ANSWER.pack(status, _nanoseconds_since(begun)) + payload)
+        _write(ANSWER.pack(status, _nanoseconds_since(begun), _peak_bytes() - held) + payload)
 
 
 def _answer(
@@ -83,6 +85,10 @@ def _limit(which: int, value: int) -> None:
 def _nanoseconds_since(begun: resource.struct_rusage) -> int:
     ended = resource.getrusage(resource.RUSAGE_SELF)
     return int((ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime) * 1e9)
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _read() -> bytes:

@@ -20,6 +20,8 @@ import orjson
 from engine.interpreter.expressions.child import ANSWER, HEADER, VALUE
 
 WALL_SECONDS_MAX = 1.5  # under Temporal's deadlock detector; the CPU budget is the child's own
+# A child that grew past this is replaced: what it keeps would count against the next program.
+GROWN_BYTES_MAX = 48 * 1024 * 1024
 _CHILD = Path(__file__).with_name("child.py")
 
 
@@ -82,7 +84,8 @@ class Pool:
                 child = None
             child = child or _Child()
             answer = child.ask(source.encode(), text)
-            kept = child
+            _, _, grown_bytes = ANSWER.unpack_from(answer)
+            kept = child if grown_bytes < GROWN_BYTES_MAX else None
         finally:
             if kept is None and child is not None:
                 child.end()
@@ -153,7 +156,7 @@ def shared() -> Pool:
 
 
 def _understood(answer: bytes) -> Answer:
-    status, nanoseconds = ANSWER.unpack_from(answer)
+    status, nanoseconds, _ = ANSWER.unpack_from(answer)
     payload = answer[ANSWER.size :]
     if status != VALUE:
         raise ProgramError(payload.decode(errors="replace"))

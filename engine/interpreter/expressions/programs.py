@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from engine.interpreter.expressions import pool
@@ -46,7 +45,6 @@ class Evaluated:
     cpu_seconds: float = 0.0
 
 
-@lru_cache(maxsize=4096)
 def program(text: str) -> Program:
     """Return the program a text holds, bare or as `${ … }`."""
     inner = unwrapped(text)

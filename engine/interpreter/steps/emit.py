@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.interpreter.definition import Outcome
 from engine.interpreter.node import Node
-from engine.interpreter.walk import Scope, Walk, moment
+from engine.interpreter.walk import Scope, Walk
+from engine.interpreter.world import moment
 
 KEYS = ("emit",)
 

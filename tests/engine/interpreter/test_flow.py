@@ -105,3 +105,25 @@ async def test_no_try_catches_a_program_that_breaks_its_budget(execute: Execute)
     ran = await execute([{"guarded": caught}], {})
     assert "more time or memory" in ran.error["detail"]
     assert ran.trail == ["guarded", "bomb"]
+
+
+async def test_data_that_doubles_is_stopped_before_it_is_written_out(execute: Execute) -> None:
+    double = {"double": {"set": {"a": "${ . }", "b": "${ . }"}, "then": "double"}}
+    ran = await execute([double], {"seed": "x" * 1000})
+    assert "more data than a step may hold" in ran.error["detail"]
+
+
+async def test_data_that_nests_without_end_is_stopped(execute: Execute) -> None:
+    ran = await execute([{"nest": {"set": {"a": "${ . }"}, "then": "nest"}}], {})
+    assert "nested deeper" in ran.error["detail"]
+
+
+async def test_expressions_that_use_too_much_together_end_the_execution(execute: Execute) -> None:
+    busy = {"busy": {"set": {"a": "${ reduce range(150000) as $i (0; . + 1) }"}, "then": "busy"}}
+    ran = await execute([busy], {})
+    assert "without a pause" in ran.error["detail"]
+
+
+async def test_a_workflow_that_takes_too_long_is_a_timeout(execute: Execute) -> None:
+    ran = await execute([{"slow": {"wait": "PT30S"}}], {}, timeout={"after": {"milliseconds": 50}})
+    assert (ran.error["status"], ran.error["detail"]) == (408, "it took longer than 0.05 s")

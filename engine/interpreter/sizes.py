@@ -1,0 +1,35 @@
+"""How much data a step may hold: measured before anything is copied, sent or written down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.interpreter.faults import fault
+
+DATA_BYTES_MAX = 1_048_576
+DATA_DEPTH_MAX = 200
+
+
+def bound(value: Any) -> Any:
+    """Return the value if its JSON is within the limits.
+
+    A template may name the same value many times, which costs nothing until it is written out: so it
+    is walked as if written out, and no further than the limit.
+
+    :raises FaultError: of kind runtime, when it is larger or deeper.
+    """
+    rest = DATA_BYTES_MAX
+    places: list[tuple[Any, int]] = [(value, 1)]
+    while places:
+        found, depth = places.pop()
+        rest -= len(found) + 2 if isinstance(found, str) else 4
+        if isinstance(found, dict):
+            rest -= sum(len(name) + 4 for name in found)
+            places += [(member, depth + 1) for member in found.values()]
+        elif isinstance(found, list):
+            places += [(item, depth + 1) for item in found]
+        if rest < 0:
+            raise fault("runtime", f"more data than a step may hold: {DATA_BYTES_MAX} bytes")
+        if depth > DATA_DEPTH_MAX:
+            raise fault("runtime", f"data nested deeper than {DATA_DEPTH_MAX}")
+    return value

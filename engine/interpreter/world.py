@@ -1,0 +1,50 @@
+"""What a walk needs from where it runs: time, chance, waiting and calls, the same on every replay."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from engine.interpreter.definition import Step
+
+
+class World(Protocol):
+    """What a walk needs from where it runs; the workflow provides it from Temporal."""
+
+    def now(self) -> datetime:
+        """Return the time of the run, the same on replay."""
+        ...
+
+    def task_mark(self) -> int:
+        """Return a number that differs from one workflow task to the next."""
+        ...
+
+    async def sleep(self, seconds: float, *, summary: str) -> None:
+        """Wait, however long, whatever restarts."""
+        ...
+
+    async def call(
+        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
+    ) -> Any:
+        """Run an activity for a step; `number` tells apart the calls of one run.
+
+        :raises FaultError: when it failed.
+        """
+        ...
+
+    def uuid(self) -> str:
+        """Return a random id, the same on replay."""
+        ...
+
+    def random_between(self, low: float, high: float) -> float:
+        """Return a random number, the same on replay."""
+        ...
+
+
+def moment(at: datetime) -> dict[str, Any]:
+    """Return a time as the specification's date time descriptor."""
+    milliseconds = int(at.timestamp() * 1000)
+    return {
+        "iso8601": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "epoch": {"seconds": milliseconds // 1000, "milliseconds": milliseconds},
+    }
