@@ -18,10 +18,11 @@ CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
 # How an execution answers: a RawValue payload of this encoding holding the JWE that SETTLE_EXECUTION
 # gave, which codecs leave alone and clients read with replies.ReplyPayloadConverter. Completed: it is the
 # workflow's result. Failed: the workflow fails with an ApplicationError whose only detail it is, and whose
-# type is the standard kind of error or RAISED. Without a reply key there is neither. A failure that is an
-# ActivityError means that the execution could not be opened or settled.
+# type is the standard kind of error or RAISED. Without a reply key there is neither. A failure of type
+# UNDONE, whose detail is an activity's name, means that the engine could not open, settle or check.
 SEALED_ENCODING = b"application/jose"
 RAISED = "raised"
+UNDONE = "undone"
 
 Json = Any  # what json.loads gives
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 from engine.errors import InvalidError
@@ -144,9 +144,15 @@ def _understood(error: ActivityError) -> BaseException:
 
 async def _locally(name: str, argument: Any, answer: type | None) -> Any:
     """Run a local activity: no task queue, and all of them in one workflow task when steps are pure."""
-    return await workflow.execute_local_activity(
-        name, argument, result_type=answer, start_to_close_timeout=timedelta(seconds=LOCAL_SECONDS)
-    )
+    try:
+        return await workflow.execute_local_activity(
+            name, argument, result_type=answer, start_to_close_timeout=timedelta(seconds=LOCAL_SECONDS)
+        )
+    except CancelledError:
+        raise
+    except FailureError as error:
+        message = "The engine could not do its part"
+        raise ApplicationError(message, name, type=contracts.UNDONE, non_retryable=True) from error
 
 
 def _problem(kind: str, detail: str) -> Problem:

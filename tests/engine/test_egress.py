@@ -1,95 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import pytest
 
-from engine.addresses import is_public
-from engine.egress import BODY_BYTES_MAX, Egress, EgressError, Outgoing, resolve
-
-CREDENTIALS = {"authorization": "Bearer canary", "cookie": "canary", "x-api-key": "canary"}
-
-
-@dataclass(slots=True)
-class Origin:
-    """A real server on the loopback that remembers who came and answers as told."""
-
-    port: int = 0
-    connects: int = 0
-    requests: list[str] = field(default_factory=list)
-    answer: Callable[[str], bytes] = lambda _: reply(b"{}")
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connects += 1
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            self.requests.append(head)
-            writer.write(self.answer(head))
-            await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-
-def reply(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", "connection: close"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+from engine.egress import BODY_BYTES_MAX, Egress, EgressError, Outgoing
+from tests.engine.origin import Origin, get, listening, reply, to_origin, within
 
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    found = Origin()
-    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
-    found.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with listening() as found:
         yield found
-
-
-def to_origin(origin: Origin, allow: str = "a.test,b.test") -> Egress:
-    """A guard for which every name is the origin's address; only those in `allow` are opened."""
-
-    async def resolver(*_: object) -> Sequence[tuple[str, int]]:
-        return [("127.0.0.1", origin.port)]
-
-    return Egress(allow=allow, resolver=resolver)
-
-
-async def within(host: str, port: int) -> Sequence[tuple[str, int]]:
-    """Resolve as the system does, but never to the internet: a test stays on this machine."""
-    found = await resolve(host, port)
-    if any(is_public(address) for address, _ in found):
-        raise OSError("outside")
-    return found
-
-
-def get(uri: str, *, redirect: bool = True, seconds: float = 5.0, auth: httpx.Auth | None = None) -> Outgoing:
-    return Outgoing("GET", uri, dict(CREDENTIALS), {}, redirect=redirect, seconds=seconds, auth=auth)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1", "127.255.255.254", "0.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254",
-        "100.64.0.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1",
-        "240.0.0.1", "255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1",
-        "::ffff:169.254.169.254",
-        "::ffff:8.8.8.8", "64:ff9b::7f00:1", "64:ff9b::808:808", "64:ff9b:1::1", "2002:7f00:1::", "2001::1",
-        "2001:db8::1", "3fff::1", "fe80::1", "fe80::1%eth0", "fec0::1", "fc00::1", "fd00:ec2::254", "ff02::1",
-        "100::1", "5f00::1", "not an address", "",
-    ],
-)  # fmt: skip
-def test_an_address_that_leads_inside_is_not_public(address: str) -> None:
-    assert not is_public(address)
-
-
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:4001::1"])
-def test_an_address_of_the_internet_is_public(address: str) -> None:
-    assert is_public(address)
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,10 @@ def _answer(
 
 
 def _confine() -> None:
-    pages = int(open("/proc/self/statm", encoding="ascii").read().split()[0])  # noqa: SIM115, PTH123 - once
-    held = pages * resource.getpagesize()
-    _limit(resource.RLIMIT_AS, held + MEMORY_BYTES_MAX)
+    if sys.platform == "linux":  # elsewhere the kernel knows no such limit, or no such file
+        with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - pathlib is slow to import
+            held = int(statm.read().split()[0]) * resource.getpagesize()
+        _limit(resource.RLIMIT_AS, held + MEMORY_BYTES_MAX)
     _limit(resource.RLIMIT_NOFILE, 3)
     _limit(resource.RLIMIT_NPROC, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
@@ -88,7 +89,8 @@ def _nanoseconds_since(begun: resource.struct_rusage) -> int:
 
 
 def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _read() -> bytes:
