@@ -23,7 +23,7 @@ from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
 from engine.activities.http import HttpActivities
-from engine.egress import Egress
+from engine.egress.guard import Egress
 from engine.errors import EngineError
 from engine.interpreter import contracts, grammar
 from engine.interpreter.workflow import ExecutionWorkflow

@@ -11,7 +11,7 @@ import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine.egress import Answer, Egress, EgressError, Outgoing
+from engine.egress.guard import Answer, Egress, EgressError, Outgoing
 from engine.interpreter import contracts
 
 

@@ -45,7 +45,7 @@ class CallHttp:
             method=self.method,
             uri=self.located(walk, data, scope),
             headers=_texts(walk.fill(self.headers, data, scope), "headers"),
-            query=_members(walk.fill(self.query, data, scope), "query"),
+            query=queried(walk.fill(self.query, data, scope)),
             body=walk.fill(self.body, data, scope),
             redirect=self.redirect,
             authentication=walk.fill(self.authentication, data, scope),
@@ -107,6 +107,16 @@ def expanded(template: str, data: Any) -> str:
         return "" if found is None else quote(as_text(found), safe="")
 
     return _TEMPLATED.sub(value, template)
+
+
+def queried(value: Any) -> dict[str, Any]:
+    """Return query parameters as text, an array being the same name several times."""
+    given = _members(value, "query").items()
+    return {
+        name: [as_text(item) for item in member] if isinstance(member, list) else as_text(member)
+        for name, member in given
+        if member is not None
+    }
 
 
 def as_text(value: Any) -> str:

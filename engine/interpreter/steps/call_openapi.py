@@ -61,7 +61,9 @@ def compose(
     method, path, shared, found = _operation(description, operation)
     parameters = [_resolved(description, parameter) for parameter in (*shared, *found.get("parameters", ()))]
     rest = dict(arguments)
-    headers, query, body = {}, {}, None
+    headers: dict[str, str] = {}
+    query: dict[str, Any] = {}
+    body: Any = None
     for parameter in parameters:
         name = parameter.get("name")
         if name not in rest:
@@ -80,7 +82,7 @@ def compose(
     if body is None and rest:  # OpenAPI 3 has no name for the body: what is no parameter is in it
         body = rest.get("body", rest)
     uri = _server(description, where) + path
-    return contracts.HttpCall(method.upper(), uri, headers, query, body, redirect)
+    return contracts.HttpCall(method.upper(), uri, headers, call_http.queried(query), body, redirect)
 
 
 def read(node: Node) -> CallOpenApi:

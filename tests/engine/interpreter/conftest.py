@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from bin.local.stack import Stack
 from engine.activities.http import HttpActivities
-from engine.egress import Egress
+from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow

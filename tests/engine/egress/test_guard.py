@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 import httpx
 import pytest
 
-from engine.egress import BODY_BYTES_MAX, Egress, EgressError, Outgoing
-from tests.engine.origin import Origin, get, listening, reply, to_origin, within
+from engine.egress.guard import BODY_BYTES_MAX, Egress, EgressError, Outgoing
+from tests.engine.egress.origin import Origin, get, listening, reply, to_origin, within
 
 
 @pytest.fixture
@@ -174,3 +174,29 @@ async def test_digest_credentials_answer_a_challenge(origin: Origin) -> None:
     origin.answer = answer
     outgoing = Outgoing("GET", "http://a.test/", {}, {}, auth=httpx.DigestAuth("u", "p"), seconds=5)
     assert (await to_origin(origin).send(outgoing)).body == b"in"
+
+
+async def test_a_caller_cannot_say_where_a_message_goes_or_ends(origin: Origin) -> None:
+    headers = {"Host": "evil.test", "Content-Length": "999", "Transfer-Encoding": "chunked", "X-Own": "kept"}
+    await to_origin(origin).send(Outgoing("POST", "http://a.test/", headers, {}, body=b"x", seconds=5))
+    sent = origin.requests[0].lower()
+    assert "host: a.test" in sent
+    assert "content-length: 1\r" in sent
+    assert "x-own: kept" in sent
+    assert not {"evil", "chunked"} & set(sent.replace(":", " ").split())
+
+
+@pytest.mark.parametrize("header", [{"x": "a\r\nx-injected: 1"}, {"x\r\ny": "1"}, {"x": "\ud800"}, {"": "1"}])
+async def test_a_header_that_would_break_the_message_is_refused(
+    origin: Origin, header: dict[str, str]
+) -> None:
+    with pytest.raises(EgressError):
+        await to_origin(origin).send(Outgoing("GET", "http://a.test/", header, {}, seconds=5))
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("method", ["GE T", "CONNECT\r\nX: y", "", "GET /other HTTP/1.1\r\n"])
+async def test_a_method_that_would_break_the_message_is_refused(origin: Origin, method: str) -> None:
+    with pytest.raises(EgressError):
+        await to_origin(origin).send(Outgoing(method, "http://a.test/", {}, {}, seconds=5))
+    assert origin.requests == []

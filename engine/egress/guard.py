@@ -12,16 +12,14 @@ from typing import Any
 import httpcore
 import httpx
 
-from engine.addresses import is_public
+from engine.egress.addresses import is_public
+from engine.egress.redirects import OURS, moved, moves, origin
+from engine.egress.redirects import port as port_of
 
 BODY_BYTES_MAX = 1_048_576
 REDIRECTS_MAX = 3
 CONNECT_SECONDS_MAX = 5.0  # then the host's next address is tried
 PORTS = (80, 443)
-
-_MOVED = {301, 302, 303, 307, 308}
-_KEEPS_METHOD = {307, 308}
-_KEPT_ACROSS_ORIGINS = {"accept", "accept-language", "content-type", "user-agent"}
 
 Address = tuple[str, int]  # IP address and port
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
@@ -103,8 +101,8 @@ class Egress:
             raise EgressError("credentials do not belong into an address")
         if not url.host:
             raise EgressError("the address has no host")
-        if _port(url) not in self._ports and not self._opened(url.host, _port(url)):
-            raise EgressError(f"port {_port(url)} is not allowed")
+        if port_of(url) not in self._ports and not self._opened(url.host, port_of(url)):
+            raise EgressError(f"port {port_of(url)} is not allowed")
 
     async def addresses(self, host: str, port: int) -> Sequence[Address]:
         """Resolve a name once; all of its addresses must be public, unless it is allowed by name.
@@ -128,24 +126,19 @@ class Egress:
     async def _followed(self, outgoing: Outgoing) -> Answer:
         request = httpx.Request(
             outgoing.method,
-            httpx.URL(outgoing.uri).copy_merge_params(outgoing.query or {}),
-            headers=outgoing.headers,
+            _queried(httpx.URL(outgoing.uri), outgoing.query),
+            headers={name: text for name, text in outgoing.headers.items() if name.lower() not in OURS},
             content=outgoing.body,
         )
         auth = outgoing.auth
         for _ in range(REDIRECTS_MAX + 1):
             response = await self._authenticated(request, auth)
-            if (
-                not outgoing.redirect
-                or response.status_code not in _MOVED
-                or "location" not in response.headers
-            ):
+            if not (outgoing.redirect and moves(response)):
                 return Answer(
                     response.status_code, dict(response.headers), response.content, str(request.url)
                 )
-            moved = _moved(request, response)
-            auth = auth if _origin(moved.url) == _origin(request.url) else None
-            request = moved
+            before, request = request, moved(request, response)
+            auth = auth if origin(before.url) == origin(request.url) else None
         raise EgressError(f"more than {REDIRECTS_MAX} redirects")
 
     async def _authenticated(self, request: httpx.Request, auth: httpx.Auth | None) -> httpx.Response:
@@ -217,31 +210,9 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         return await self._backend.connect_tcp(address, at, timeout, local_address, socket_options)
 
 
-def _moves(response: httpx.Response) -> bool:
-    return response.status_code in _MOVED and "location" in response.headers
-
-
-def _moved(request: httpx.Request, response: httpx.Response) -> httpx.Request:
-    """Return the request a redirect asks for (RFC 9110 section 15.4), stripped when it leaves the origin."""
-    url = request.url.join(response.headers["location"])
-    keeps = response.status_code in _KEEPS_METHOD or request.method in ("GET", "HEAD")
-    away = _origin(url) != _origin(request.url)
-    dropped = {"host", "content-length", "transfer-encoding"} | (set() if keeps else {"content-type"})
-    headers = {
-        name: value
-        for name, value in request.headers.items()
-        if name not in dropped and (not away or name in _KEPT_ACROSS_ORIGINS)
-    }
-    content = request.content if keeps and not away and request.content else None
-    return httpx.Request(request.method if keeps else "GET", url, headers=headers, content=content)
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host, _port(url)
-
-
-def _port(url: httpx.URL) -> int:
-    return url.port or (443 if url.scheme == "https" else 80)
+def _queried(url: httpx.URL, query: dict[str, Any]) -> httpx.URL:
+    """Add to the query; a URL without additions stays as it was written."""
+    return url.copy_merge_params(query) if query else url
 
 
 def _unencoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

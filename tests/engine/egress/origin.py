@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from engine.addresses import is_public
-from engine.egress import Egress, Outgoing, resolve
+from engine.egress.addresses import is_public
+from engine.egress.guard import Egress, Outgoing, resolve
 
 CREDENTIALS = {"authorization": "Bearer canary", "cookie": "canary", "x-api-key": "canary"}
 

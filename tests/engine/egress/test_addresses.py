@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.addresses import is_public
+from engine.egress.addresses import is_public
 
 
 @pytest.mark.parametrize(
