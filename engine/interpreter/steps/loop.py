@@ -16,7 +16,8 @@ from engine.interpreter.walk import Scope, Walk
 KEYS = ("for", "while", "do")
 ITERATIONS_MAX = 100_000
 
-_VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+# A leading __ is jq's and ours; $ENV is jq's.
+_VARIABLE = re.compile(r"(?!__|ENV$)[A-Za-z_]\w*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def read_variable(node: Node, key: str, default: str) -> str:
         return default
     name = found.text()
     if name and not _VARIABLE.fullmatch(name):
-        found.fault("must be letters, digits and underscores")
+        found.fault("must be letters, digits and underscores, and no name of jq")
         return default
     if name in ARGUMENTS:
         found.fault(f"${name} already means something else")

@@ -54,6 +54,7 @@ def is_refused(checked: Any, pointer: str, detail: str) -> bool:
         ({"s": {"for": {"in": ".", "each": "input"}, "do": [STEP]}},
          "/do/0/s/for/each", "$input already means something else"),
         ({"s": {"for": {"in": ".", "each": "a b"}, "do": [STEP]}}, "/do/0/s/for/each", "must be letters"),
+        ({"s": {"for": {"in": ".", "at": "__given"}, "do": [STEP]}}, "/do/0/s/for/at", "no name of jq"),
         ({"s": {"do": []}}, "/do/0/s/do", "must have at least one step"),
         ({"s": {"do": [{"a/b": {"set": 5}}]}}, "/do/0/s/do/0/a~1b/set", "must be an object with members"),
         ({"s": {"try": [STEP], "catch": {"retry": "often"}}},
