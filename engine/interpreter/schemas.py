@@ -1,14 +1,12 @@
-"""JSON Schema (2020-12) of inputs, outputs and exports; a schema never makes us fetch another."""
+"""JSON Schema (2020-12) of inputs, outputs and exports, evaluated where strangers' programs are."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-import jsonschema
-import referencing
-import referencing.exceptions
-
-from engine.interpreter.faults import fault
+from engine.interpreter.expressions import pool
+from engine.interpreter.faults import ExhaustedError, fault
 from engine.interpreter.node import Node
 
 
@@ -22,25 +20,35 @@ def read(node: Node) -> dict[str, Any] | None:
         node.at("format", None).fault("only json is supported yet")
     document = node.need("document")
     schema = document.members()
-    try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        document.fault(f"is no JSON Schema: {error.message[:200]}")
+    if node.reading.compiles:
+        _check(document, schema)
     return schema
 
 
-def validate(value: Any, schema: dict[str, Any] | None) -> None:
-    """Check a value against a schema.
+def validate(value: Any, schema: dict[str, Any] | None) -> float:
+    """Check a value against a schema and return the CPU seconds it took.
 
-    :raises FaultError: of kind validation, naming the place of the first mismatch and not its data.
+    :raises FaultError: of kind validation, naming the place of a mismatch and not its data.
+    :raises ExhaustedError: when it breaks its budget.
     """
     if schema is None:
-        return
-    validator = jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
+        return 0.0
     try:
-        found = jsonschema.exceptions.best_match(validator.iter_errors(value))
-    except referencing.exceptions.Unresolvable:
-        raise fault("validation", "the schema refers to another one") from None
-    if found is not None:
-        place = "/".join(["", *(str(part) for part in found.absolute_path)])
-        raise fault("validation", f"{place or 'the value'} breaks the schema's {found.validator}")
+        answer = pool.shared("schema").evaluate(json.dumps(schema), value)
+    except pool.ProgramError:
+        raise fault("validation", "the schema cannot be evaluated") from None
+    except pool.BrokenError:
+        raise ExhaustedError("a schema used more time or memory than it may") from None
+    if answer.value is not None:
+        place, keyword = answer.value["place"], answer.value["keyword"]
+        raise fault("validation", f"{place} breaks the schema's {keyword}")
+    return answer.cpu_seconds
+
+
+def _check(node: Node, schema: dict[str, Any]) -> None:
+    try:
+        pool.shared("schema").check(json.dumps(schema))
+    except pool.ProgramError as error:
+        node.fault(f"is no JSON Schema: {str(error).partition(chr(10))[0][:200]}")
+    except pool.BrokenError:
+        node.fault("the schema takes too long to read")

@@ -122,13 +122,13 @@ class Walk:
 
     def shape_in(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
         """Validate the raw value, then transform it."""
-        schemas.validate(raw, shaping.schema)
+        self._spend(schemas.validate(raw, shaping.schema))
         return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
 
     def shape_out(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
         """Transform the raw value, then validate what it became."""
         shaped = raw if shaping.template is None else self.fill(shaping.template, raw, scope)
-        schemas.validate(shaped, shaping.schema)
+        self._spend(schemas.validate(shaped, shaping.schema))
         return shaped
 
     async def call(self, name: str, argument: Any, *, answer: type, seconds: float, scope: Scope) -> Any:

@@ -1,19 +1,20 @@
-"""The process that runs strangers' jq programs: no environment, no files, little memory, little time.
+"""The process that runs strangers' programs and schemas: no environment, no files, little memory and time.
 
-Started as `python -I -S child.py <import path>…`; a request is two length-prefixed frames (program,
-input text), an answer one: a status byte, the nanoseconds of CPU it took, the bytes of memory the process
-has grown by since it started, and JSON or an error's text.
+Started as `python -I -S child.py jq|schema <import path>…`; a request is two length-prefixed frames (program
+or schema, input text), an answer one: a status byte, the nanoseconds of CPU it took, the bytes of memory the
+process has grown by since it started, and JSON or an error's text.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import signal
 import struct
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 PROGRAMS_MAX = 256
 MEMORY_BYTES_MAX = 128 * 1024 * 1024
@@ -25,31 +26,53 @@ ANSWER = struct.Struct(">cQQ")
 VALUE, ERROR = b"=", b"!"
 
 
+class Compiled(Protocol):
+    """A program, or a schema, ready for input."""
+
+    def input_text(self, text: str) -> Iterable[Any]:
+        """Return its outputs for one JSON text."""
+        ...
+
+
 def serve() -> None:
     """Answer requests until the parent closes the pipe."""
-    sys.path[:0] = sys.argv[1:]
-    import jq  # noqa: PLC0415 - found only on the path given on the command line
-    import orjson  # noqa: PLC0415 - same
+    kind, *paths = sys.argv[1:]
+    sys.path += paths
+    compiler = _schemas() if kind == "schema" else _jq()
+    import orjson  # noqa: PLC0415 - found only on the path given on the command line
 
     _confine()
-    programs: dict[str, Any] = {}
+    programs: dict[str, Compiled] = {}
     held = _peak_bytes()
     while True:
         source, text = _read().decode(), _read().decode()
         begun = resource.getrusage(resource.RUSAGE_SELF)
-        # SIGPROF ends the process by default: libjq cannot be interrupted from within.
+        # SIGPROF ends the process by default: neither libjq nor a regular expression can be interrupted.
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS_MAX)
-        status, payload = _answer(programs, source, text, compiler=jq.compile, dumps=orjson.dumps)
+        status, payload = _answer(programs, source, text, compiler=compiler, dumps=orjson.dumps)
         signal.setitimer(signal.ITIMER_PROF, 0)
         _write(ANSWER.pack(status, _nanoseconds_since(begun), _peak_bytes() - held) + payload)
 
 
+def _jq() -> Callable[[str], Compiled]:
+    import jq  # noqa: PLC0415 - needed in a jq child alone
+
+    found: Callable[[str], Compiled] = jq.compile
+    return found
+
+
+def _schemas() -> Callable[[str], Compiled]:
+    # By its bare name: there is no package of ours in here, only this folder.
+    found: Callable[[str], Compiled] = importlib.import_module("schema_child").compiler()
+    return found
+
+
 def _answer(
-    programs: dict[str, Any],
+    programs: dict[str, Compiled],
     source: str,
     text: str,
     *,
-    compiler: Callable[[str], Any],
+    compiler: Callable[[str], Compiled],
     dumps: Callable[[Any], bytes],
 ) -> tuple[bytes, bytes]:
     try:
@@ -61,7 +84,7 @@ def _answer(
         if not text:
             return VALUE, b"null"
         payload = dumps(next(iter(program.input_text(text)), None))
-    except (ValueError, TypeError, RecursionError, StopIteration) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's program makes happen is its answer
         return ERROR, str(error).encode(errors="replace")[:4096]
     if len(payload) > RESULT_BYTES_MAX:
         return ERROR, b"the result is larger than %d bytes" % RESULT_BYTES_MAX

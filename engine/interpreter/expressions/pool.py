@@ -44,7 +44,8 @@ class Answer:
 class Pool:
     """Child processes, started when first needed; each serves one thread at a time."""
 
-    def __init__(self, size: int = 2) -> None:
+    def __init__(self, size: int = 2, *, kind: str = "jq") -> None:
+        self._kind = kind
         self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
         for _ in range(size):
             self._idle.put(None)
@@ -82,7 +83,7 @@ class Pool:
             if child is not None and not child.alive():
                 child.end()
                 child = None
-            child = child or _Child()
+            child = child or _Child(self._kind)
             answer = child.ask(source.encode(), text)
             _, _, grown_bytes = ANSWER.unpack_from(answer)
             kept = child if grown_bytes < GROWN_BYTES_MAX else None
@@ -96,8 +97,8 @@ class Pool:
 class _Child:
     """One confined process and the pipes to it."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-I", "-S", str(_CHILD), *_import_paths()]
+    def __init__(self, kind: str) -> None:
+        command = [sys.executable, "-I", "-S", str(_CHILD), kind, *_import_paths()]
         self._process = subprocess.Popen(  # noqa: S603 - our own file, no user text
             command,
             stdin=subprocess.PIPE,
@@ -145,14 +146,14 @@ class _Child:
         return bytes(parts)
 
 
-_shared: dict[int, Pool] = {}
+_shared: dict[tuple[int, str], Pool] = {}
 _sharing = threading.Lock()
 
 
-def shared() -> Pool:
-    """Return this process's pool; a fork gets one of its own."""
+def shared(kind: str = "jq") -> Pool:
+    """Return this process's pool for programs (`jq`) or schemas (`schema`); a fork gets its own."""
     with _sharing:
-        return _shared.setdefault(os.getpid(), Pool())
+        return _shared.setdefault((os.getpid(), kind), Pool(kind=kind))
 
 
 def _understood(answer: bytes) -> Answer:
@@ -171,6 +172,7 @@ def _dumps(data: Any) -> bytes:
 
 
 def _import_paths() -> list[str]:
-    found = (importlib.util.find_spec(name) for name in ("jq", "orjson"))
+    found = (importlib.util.find_spec(name) for name in ("jq", "orjson", "jsonschema"))
     origins = [Path(spec.origin) for spec in found if spec is not None and spec.origin is not None]
-    return sorted({str(at.parent.parent if at.name == "__init__.py" else at.parent) for at in origins})
+    folders = {at.parent.parent if at.name == "__init__.py" else at.parent for at in origins}
+    return [*map(str, sorted(folders)), str(_CHILD.parent)]

@@ -70,3 +70,27 @@ async def test_a_skipped_step_passes_its_input_on(execute: Execute) -> None:
 async def test_large_numbers_and_text_survive_a_plain_path(execute: Execute) -> None:
     data = {"n": 123456789012345678901234567890, "t": "é\u2028\U0001f600", "f": 0.1}
     assert (await execute([{"s": {"set": {"d": "${ . }"}}}], data)).output == {"d": data}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"x": {"pattern": "^(a+)+$"}}},
+        {"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False},
+        {"$defs": {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)} | {"d40": {}},
+         "$ref": "#/$defs/d0"},
+    ],
+)  # fmt: skip
+async def test_a_schema_that_takes_for_ever_ends_the_execution(
+    execute: Execute, schema: dict[str, Any]
+) -> None:
+    data = {"x": "a" * 40 + "!", "a" * 40 + "!": 1}
+    ran = await execute([{"s": {**ECHO, "input": {"schema": {"document": schema}}}}], data)
+    assert ran.error["detail"] == "a schema used more time or memory than it may"
+
+
+@pytest.mark.parametrize("reference", ["https://example.com/s.json", "file:///etc/passwd", "#/$defs/none"])
+async def test_a_schema_fetches_nothing(execute: Execute, reference: str) -> None:
+    step = {**ECHO, "input": {"schema": {"document": {"$ref": reference}}}}
+    ran = await execute([{"s": step}], {})
+    assert ran.error["detail"] == "the schema cannot be evaluated"
