@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from engine import agents
 from engine.errors import EngineError, ForbiddenError, UnauthenticatedError
-from engine.settings import Settings, SettingsError
+from engine.settings import Settings
 from engine.store.models import RefreshSession
 
 # A lost answer, or two tabs, present the previous token again: within the grace that is no theft.
@@ -37,15 +37,8 @@ class RefreshTokens:
 
         :raises SettingsError: when REFRESH_TOKEN_KEYS is missing or malformed.
         """
-        keys = {}
-        for entry in settings.need("refresh_token_keys").split(","):
-            kid, _, text = entry.partition(":")
-            try:
-                keys[kid] = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-            except ValueError:
-                raise SettingsError("REFRESH_TOKEN_KEYS must be kid:base64url[,kid:base64url]") from None
         return cls(
-            keys,
+            settings.secrets("refresh_token_keys"),
             timedelta(seconds=settings.refresh_idle_seconds),
             timedelta(seconds=settings.refresh_absolute_seconds),
         )

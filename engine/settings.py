@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
+
+SECRET_BYTES_MIN = 32
 
 
 class SettingsError(ValueError):
@@ -92,6 +95,22 @@ class Settings:
         if not value:
             raise SettingsError(f"{field.upper()} is not set")
         return str(value)
+
+    def secrets(self, field: str) -> dict[str, bytes]:
+        """Return a setting of the form `kid:base64url[,kid:base64url]` by kid; the first is the current one.
+
+        :raises SettingsError: when it is missing or malformed.
+        """
+        found = {}
+        for entry in self.need(field).split(","):
+            kid, _, text = entry.strip().partition(":")
+            try:
+                found[kid] = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            except ValueError:
+                found[kid] = b""
+            if not kid or len(found[kid]) < SECRET_BYTES_MIN:
+                raise SettingsError(f"{field.upper()} must be kid:base64url[,kid:base64url], 32 bytes each")
+        return found
 
 
 def _parse(name: str, text: str, kind: Callable[[str], Any]) -> Any:

@@ -1,1 +1,133 @@
-"""The one client builder."""
+"""Temporal: one client builder, one data converter, and how each kind of workflow is started."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime
+from temporalio.service import RetryConfig, TLSConfig
+
+from engine.interpreter import contracts
+from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
+from engine.interpreter.replies import ReplyPayloadConverter
+from engine.settings import Settings
+from engine.vault.codec import SealingCodec
+
+TASK_TIMEOUT = timedelta(seconds=5)  # a worker killed in the middle of a task costs this much
+CHECK_TIMEOUT = timedelta(hours=1)
+READING_TIMEOUT = timedelta(seconds=30)
+ACCOUNT = SearchAttributeKey.for_keyword("account")
+DEFINITION = SearchAttributeKey.for_keyword("definition")
+
+
+async def connect(
+    settings: Settings, *, keyed: bool, runtime: Runtime | None = None, retry: RetryConfig | None = None
+) -> Client:
+    """Return a client; `keyed` ones seal and open payloads and belong in the worker alone.
+
+    :raises RuntimeError: when the server cannot be reached.
+    """
+    cert, key = settings.temporal_tls_client_cert_data, settings.temporal_tls_client_key_data
+    tls = TLSConfig(client_cert=cert.encode(), client_private_key=key.encode()) if cert else None
+    return await Client.connect(
+        settings.need("temporal_address"),
+        namespace=settings.temporal_namespace,
+        api_key=settings.temporal_api_key or None,
+        tls=tls if tls is not None else bool(settings.temporal_api_key),
+        data_converter=_converter(settings) if keyed else _PLAIN,
+        runtime=runtime,
+        retry_config=retry,
+    )
+
+
+_PLAIN = dataclasses.replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter)
+
+
+def _converter(settings: Settings) -> DataConverter:
+    return dataclasses.replace(
+        _PLAIN,
+        payload_codec=SealingCodec(settings.secrets("codec_keys")),
+        # Messages and stack traces of failures can quote what was worked on.
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+async def start_execution(
+    client: Client, start: ExecutionStart, *, definition_id: UUID | str, seconds_max: int
+) -> WorkflowHandle[Any, Any]:
+    """Start an execution's workflow, or find the one that was started: there is never a second."""
+    return await _start(
+        client,
+        contracts.EXECUTION,
+        start,
+        workflow_id=contracts.execution_workflow_id(start.execution_id),
+        account_id=start.account_id,
+        definition_id=str(definition_id),
+        lasts=timedelta(seconds=seconds_max),
+    )
+
+
+async def start_check(client: Client, check: DefinitionCheck) -> WorkflowHandle[Any, Any]:
+    """Start the check of a definition, or find the one that was started."""
+    return await _start(
+        client,
+        contracts.DEFINITION_CHECK,
+        check,
+        workflow_id=contracts.definition_workflow_id(check.definition_id),
+        account_id=check.account_id,
+        definition_id=check.definition_id,
+        lasts=CHECK_TIMEOUT,
+    )
+
+
+async def start_reading(client: Client, reading: OutcomeReading, *, unique: UUID) -> WorkflowHandle[Any, Any]:
+    """Start the reading of an outcome."""
+    return await client.start_workflow(
+        contracts.OUTCOME_READING,
+        reading,
+        id=f"read:{unique}",
+        task_queue=contracts.TASK_QUEUE,
+        execution_timeout=READING_TIMEOUT,
+        priority=Priority(fairness_key=reading.account_id),
+    )
+
+
+async def _start(
+    client: Client,
+    kind: str,
+    argument: Any,
+    *,
+    workflow_id: str,
+    account_id: str,
+    definition_id: str,
+    lasts: timedelta,
+) -> WorkflowHandle[Any, Any]:
+    try:
+        return await client.start_workflow(
+            kind,
+            argument,
+            id=workflow_id,
+            task_queue=contracts.TASK_QUEUE,
+            execution_timeout=lasts,
+            task_timeout=TASK_TIMEOUT,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            priority=Priority(fairness_key=account_id),
+            search_attributes=TypedSearchAttributes(
+                [SearchAttributePair(ACCOUNT, account_id), SearchAttributePair(DEFINITION, definition_id)]
+            ),
+        )
+    except WorkflowAlreadyStartedError:
+        return client.get_workflow_handle(workflow_id)

@@ -6,8 +6,9 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.settings import Settings
-from web import auth, health, limits, openapi, problems, sync, tokens, tracing, wake
+from web import auth, executions, health, limits, openapi, problems, sync, tokens, tracing, wake, workflows
 from web.extensions import api, db
+from web.temporal import Temporal
 
 
 def create_app(settings: Settings) -> Flask:
@@ -30,6 +31,7 @@ def create_app(settings: Settings) -> Flask:
         "settings": settings,
         "desk": auth.Desk.from_settings(settings),
         "published_keys": health.publish(settings),
+        "temporal": Temporal(settings),
     }
     if settings.proxy_hops:
         hops = settings.proxy_hops
@@ -41,7 +43,13 @@ def create_app(settings: Settings) -> Flask:
     wake.configure(app, settings)
     problems.register(app)
     api.init_app(app)
-    for blueprint in (auth.blueprint, sync.blueprint, health.blueprint):
+    for blueprint in (
+        auth.blueprint,
+        sync.blueprint,
+        workflows.blueprint,
+        executions.blueprint,
+        health.blueprint,
+    ):
         api.register_blueprint(blueprint)
     openapi.complete(app)
     return app

@@ -6,10 +6,10 @@ import signal
 from types import FrameType
 from typing import Any
 
+from engine import logs
 from engine.settings import Settings
 from web import create_app
 from web.live.events import PATH, Events, Receive, Scope, Send
-from web.tracing import configure_logging
 from web.wsgi import FlaskUnderAsgi
 
 
@@ -55,5 +55,5 @@ def _before_signal(signum: signal.Signals, act: Any) -> None:
 
 
 _settings = Settings.from_env()
-configure_logging(_settings)
+logs.configure(_settings)
 application = Application(_settings)

@@ -9,8 +9,6 @@ import structlog
 from flask import Flask, Response, g, request
 from uuid_utils.compat import uuid7
 
-from engine.settings import Settings
-
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -19,25 +17,6 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-
-
-def configure_logging(settings: Settings) -> None:
-    """Log one structured line per event on standard output, as logfmt or JSON."""
-    shape: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
-        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            shape,
-        ],
-        cache_logger_on_first_use=True,
-    )
 
 
 def trace(app: Flask) -> None:

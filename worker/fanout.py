@@ -11,6 +11,7 @@ from dramatiq.middleware import AgeLimit, Callbacks, Pipelines, Retries, Shutdow
 from redis import Redis
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine import logs
 from engine.settings import Settings
 from engine.store.sessions import make_sessions
 from engine.sync import notices
@@ -22,8 +23,21 @@ HEARTBEAT_MS = 15_000
 BACKOFF_MS = 500
 BACKOFF_MAX_MS = 10_000
 
+IDLE_POLL_MS = 25
+
 settings = Settings.from_env()
-broker = RedisBroker(  # type: ignore[no-untyped-call] # Dramatiq's own
+logs.configure(settings)
+
+
+class Broker(RedisBroker):
+    """Dramatiq's Redis broker, looking often enough for a notice to feel immediate."""
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> dramatiq.Consumer:
+        """Return a consumer that waits IDLE_POLL_MS between looks at an empty queue, not a second."""
+        return super().consume(queue_name, prefetch, min(timeout, IDLE_POLL_MS))
+
+
+broker = Broker(  # type: ignore[no-untyped-call] # Dramatiq's own
     url=settings.need("redis_url"),
     namespace="cloudapi",
     heartbeat_timeout=HEARTBEAT_MS,

@@ -18,6 +18,7 @@ from engine.store import outbox
 from engine.store.models import OutboxMessage
 from engine.store.sessions import make_sessions
 from worker.fanout import fan_out
+from worker.starts import Starts
 
 LOOK_SECONDS = 1.0
 Deliver = Callable[[Sequence[OutboxMessage]], Awaitable[None]]
@@ -47,7 +48,12 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     """Carry until `stopped`, surviving the loss of PostgreSQL, Redis and Temporal."""
     sessions, woken = make_sessions(settings), asyncio.Event()
     listener = asyncio.create_task(_listen(settings, woken))
-    table: dict[str, Deliver] = {outbox.CHANGED: notify}
+    starts = Starts(settings, sessions)
+    table: dict[str, Deliver] = {
+        outbox.CHANGED: notify,
+        outbox.CHECK: starts.check,
+        outbox.EXECUTE: starts.execute,
+    }
     log.info("relay_ready")
     while not stopped.is_set():
         woken.clear()

@@ -12,7 +12,10 @@ DEFINITION_CHECK = "definition.check"  # workflow type; id definition:<uuid>
 
 OPEN_EXECUTION = "open_execution"  # local activity: ExecutionStart → Opened
 SETTLE_EXECUTION = "settle_execution"  # local activity: Settlement → JWE to the reply key, or None
+OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
+
 CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → None
+READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
 
 # How an execution answers: a RawValue payload of this encoding holding the JWE that SETTLE_EXECUTION
@@ -52,6 +55,15 @@ class DefinitionCheck:
 
     definition_id: str
     account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReading:
+    """The argument of reading an outcome: ids, and the public key of whoever asks."""
+
+    execution_id: str
+    account_id: str
+    reply_key: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

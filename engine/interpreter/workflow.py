@@ -94,6 +94,17 @@ class DefinitionCheckWorkflow:
         await _locally(contracts.CHECK_DEFINITION, check, None)
 
 
+@workflow.defn(name=contracts.OUTCOME_READING, failure_exception_types=[Exception])
+class OutcomeReadingWorkflow:
+    """One look at how an execution ended, for somebody who did not wait for it."""
+
+    @workflow.run
+    async def run(self, reading: contracts.OutcomeReading) -> RawValue | None:
+        """Return the outcome, sealed to whoever asked; nothing while there is none."""
+        answer: str | None = await _locally(contracts.READ_OUTCOME, reading, str)
+        return replies.sealed(answer) if answer is not None else None
+
+
 class _World:
     """Temporal, as a walk sees it."""
 

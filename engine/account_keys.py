@@ -1,0 +1,37 @@
+"""Accounts' own keys: what an account's values at rest are under; deleting one shreds them all."""
+
+from __future__ import annotations
+
+import os
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from engine.store.models import AccountKey
+from engine.vault.keyring import KEY_BYTES, Keyring
+
+
+def obtain(session: Session, ring: Keyring, *, account_id: UUID) -> bytes:
+    """Return an account's key, drawn at first need.
+
+    :raises InvalidError: `key_unopenable`, when no key of the ring opens it.
+    """
+    query = select(AccountKey.wrapped).where(AccountKey.account_id == account_id)
+    wrapped = session.scalar(query)
+    if wrapped is None:
+        fresh = ring.wrap(os.urandom(KEY_BYTES), account_id)
+        session.execute(
+            insert(AccountKey).values(account_id=account_id, wrapped=fresh).on_conflict_do_nothing()
+        )
+        wrapped = session.scalars(query).one()
+    return ring.unwrap(wrapped, account_id)
+
+
+def rewrap(session: Session, ring: Keyring) -> int:
+    """Wrap every account's key under the ring's current key; return how many were under another."""
+    rows = [row for row in session.scalars(select(AccountKey)) if not ring.is_current(row.wrapped)]
+    for row in rows:
+        row.wrapped = ring.wrap(ring.unwrap(row.wrapped, row.account_id), row.account_id)
+    return len(rows)

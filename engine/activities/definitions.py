@@ -1,0 +1,53 @@
+"""The check of a definition that was just saved: opened here, refused with pointers, forgotten."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio import activity
+
+from engine import definitions
+from engine.errors import Fault, InvalidError
+from engine.interpreter import contracts, grammar
+from engine.store.models import Definition
+from engine.vault import envelope
+from engine.vault.envelope import EngineKeys
+
+
+class DefinitionActivities:
+    """Holds the database and the engine's private keys."""
+
+    def __init__(
+        self, sessions: sessionmaker[Session], keys: EngineKeys, *, definition_bytes_max: int
+    ) -> None:
+        self._sessions = sessions
+        self._keys = keys
+        self._bytes_max = definition_bytes_max
+
+    @activity.defn(name=contracts.CHECK_DEFINITION)
+    def check(self, check: contracts.DefinitionCheck) -> None:
+        """Open a definition, check it against the grammar, and store what is wrong with it."""
+        account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
+        with self._sessions.begin() as session:
+            definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
+            definitions.diagnose(
+                session,
+                account_id=account_id,
+                definition_id=definition_id,
+                faults=self._faults(definition),
+                now=datetime.now(UTC),
+            )
+
+    def _faults(self, definition: Definition) -> list[Fault]:
+        try:
+            text, content_type = envelope.open_definition(
+                self._keys,
+                encrypted_data=definition.encrypted_data,
+                encryption_key=definition.encryption_key,
+                bytes_max=self._bytes_max,
+            )
+            return grammar.check(grammar.read(text, content_type))
+        except InvalidError as refusal:
+            return list(refusal.faults)

@@ -1,0 +1,91 @@
+"""Bodies and queries of `/api/workflows` and `/api/executions`."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from web.schemas.strict import Moment, Strict, Text
+
+STATUSES = ["draft", "running", "completed", "failed"]
+DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a definition is a setting
+KEY_LENGTH_MAX = 65_536  # room for many recipients
+
+
+class CreateRequest(Strict):
+    """A sealed definition and the key to it."""
+
+    name = Text(required=True, shortest=1, longest=256)
+    description = Text(longest=4096, load_default=None, allow_none=True)
+    encrypted_data = Text(required=True, longest=DATA_LENGTH_MAX, data_key="encryptedData")
+    encryption_key = Text(required=True, longest=KEY_LENGTH_MAX, data_key="encryptionKey")
+
+
+class ListQuery(Strict):
+    """Which workflows."""
+
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
+
+
+class ExecuteRequest(Strict):
+    """The input, plain or sealed, and how the result shall come."""
+
+    input = fields.Raw(load_default=None, allow_none=True, metadata={"description": "any JSON, or a JWE"})
+    seal_result = fields.Boolean(
+        data_key="sealResult", metadata={"description": "default: as the input was sealed or not"}
+    )
+
+
+class Fault(Schema):
+    """One place in a definition and what is wrong there."""
+
+    pointer = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
+class Summary(Schema):
+    """A workflow in a list."""
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    description = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
+    version = fields.Integer(required=True)
+    diagnostics = fields.List(fields.Nested(Fault), required=True)
+    last_execution_id = fields.UUID(required=True, allow_none=True, data_key="lastExecutionId")
+    created_at = Moment(required=True, data_key="createdAt")
+    updated_at = Moment(required=True, data_key="updatedAt")
+
+
+class Workflow(Summary):
+    """One workflow, with what the client sealed."""
+
+    encrypted_data = fields.String(required=True, data_key="encryptedData")
+    encryption_key = fields.String(required=True, data_key="encryptionKey")
+
+
+class Created(Schema):
+    """A workflow that was made, or is read."""
+
+    workflow = fields.Nested(Workflow, required=True)
+
+
+class Listing(Schema):
+    """Some workflows, newest first."""
+
+    workflows = fields.List(fields.Nested(Summary), required=True)
+    total = fields.Integer(required=True)
+    hasMore = fields.Boolean(required=True)  # noqa: N815 - the API's own spelling
+
+
+class Executed(Schema):
+    """An execution: its result or error once it has ended."""
+
+    executionId = fields.UUID(required=True)  # noqa: N815
+    workflowId = fields.UUID(required=True)  # noqa: N815
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES[1:]))
+    result = fields.Raw()
+    error = fields.Dict()
+    createdAt = fields.String()  # noqa: N815
+    endedAt = fields.String(allow_none=True)  # noqa: N815

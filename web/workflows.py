@@ -1,0 +1,133 @@
+"""`/api/workflows`: create a sealed workflow, list, read, execute."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from flask import Response, current_app, jsonify, request, url_for
+
+from engine import definitions, executions
+from engine.definitions import Draft
+from engine.errors import TooLargeError, UnavailableError
+from engine.executions import Order
+from engine.settings import Settings
+from engine.store.models import Account, Definition
+from engine.vault import envelope
+from engine.vault.envelope import keys_of, looks_sealed
+from engine.vault.public_keys import need_sealable
+from web import guard, limits
+from web.bodies import Blueprint
+from web.extensions import db
+from web.preference import wait_preferred
+from web.schemas import workflows as schemas
+from web.temporal import Temporal
+
+CHECK_WAIT_SECONDS = 1.0  # the diagnostics are in the answer when a worker is about
+
+blueprint = Blueprint("workflows", __name__, url_prefix="/api/workflows", description="Sealed workflows")
+guard.protect(blueprint)
+limits.limit(blueprint, "workflows")
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.arguments(schemas.ListQuery, location="query")
+@blueprint.response(200, schemas.Listing)
+def browse(query: dict[str, Any]) -> dict[str, Any]:
+    """List the account's workflows, newest first."""
+    listing = definitions.browse(db.session(), account_id=guard.identity().account_id, **query)
+    return {"workflows": listing.definitions, "total": listing.total, "hasMore": listing.has_more}
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.arguments(schemas.CreateRequest)
+@blueprint.response(201, schemas.Created)
+def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, str]]:
+    """Store a sealed workflow and have it checked; what is wrong with it stands in `diagnostics`."""
+    account_id, settings = guard.identity().account_id, _settings()
+    definition = definitions.save(
+        db.session(),
+        account_id=account_id,
+        draft=Draft(**body),
+        now=datetime.now(UTC),
+        definition_bytes_max=settings.definition_bytes_max,
+    )
+    db.session.commit()
+    try:
+        _temporal().check_definition(definition.id, account_id, wait=CHECK_WAIT_SECONDS)
+    except UnavailableError:
+        structlog.get_logger().info("check_left_to_relay", definition=str(definition.id))
+    db.session.refresh(definition)
+    location = url_for("workflows.read", definition_id=definition.id)
+    return {"workflow": definition}, 201, {"Location": location}
+
+
+@blueprint.route("/<uuid:definition_id>", methods=["GET"])
+@blueprint.response(200, schemas.Created)
+def read(definition_id: UUID) -> dict[str, Definition]:
+    """Return one workflow with what was sealed."""
+    account_id = guard.identity().account_id
+    return {"workflow": definitions.find(db.session(), account_id=account_id, definition_id=definition_id)}
+
+
+@blueprint.route("/<uuid:definition_id>/execute", methods=["POST"])
+@blueprint.arguments(schemas.ExecuteRequest, required=False)
+@blueprint.alt_response(200, schema=schemas.Executed, success=True)
+@blueprint.alt_response(202, schema=schemas.Executed, success=True)
+def execute(body: dict[str, Any], definition_id: UUID) -> Response:
+    """Run a workflow; `Prefer: wait=N` waits up to N seconds for its end (RFC 7240)."""
+    account_id, session = guard.identity().account_id, db.session()
+    wait, applied = wait_preferred(request.headers.get("Prefer"), _settings())
+    definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
+    order = _order(session.get_one(Account, account_id), body)
+    execution = executions.start(
+        session, account_id=account_id, definition=definition, order=order, now=datetime.now(UTC)
+    )
+    execution_id = execution.id
+    session.commit()
+    try:
+        told = _temporal().execute(execution_id, account_id, definition_id=definition_id, wait=wait)
+    except UnavailableError:
+        told = None
+        structlog.get_logger().info("execution_left_to_relay", execution=str(execution_id))
+    response = jsonify(
+        {"executionId": execution_id, "workflowId": definition_id} | (told or {"status": "running"})
+    )
+    if applied:
+        response.headers["Preference-Applied"] = applied
+    response.headers["Location"] = url_for("executions.read", execution_id=execution_id)
+    response.status_code = 200 if told else 202
+    return response
+
+
+def _order(account: Account, body: dict[str, Any]) -> Order:
+    """Seal a plain input before it is stored; a sealed one asks for a sealed result.
+
+    :raises InvalidError: when the result cannot be sealed to the account's key.
+    :raises TooLargeError: when the input is larger than a value may be.
+    """
+    settings, value = _settings(), body["input"]
+    sealed = looks_sealed(value)
+    seal_result = body.get("seal_result", sealed)
+    if seal_result:
+        need_sealable(account.public_key)
+    plaintext = value.encode() if sealed else orjson.dumps(value)
+    if len(plaintext) > (2 if sealed else 1) * settings.value_bytes_max:
+        raise TooLargeError("input_too_large", f"An input may have {settings.value_bytes_max} bytes.")
+    if sealed:
+        return Order(value, seal_result)
+    engine_key = keys_of(settings.need("engine_public_keys"))[0]
+    return Order(envelope.seal(engine_key, plaintext), seal_result)
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def _temporal() -> Temporal:
+    door: Temporal = current_app.extensions["temporal"]
+    return door

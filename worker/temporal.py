@@ -1,0 +1,87 @@
+"""The Temporal worker: the one process that holds the engine's private keys."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from engine import logs, temporal
+from engine.activities.definitions import DefinitionActivities
+from engine.activities.executions import ExecutionActivities
+from engine.activities.http import HttpActivities
+from engine.egress import Egress
+from engine.interpreter import contracts
+from engine.interpreter.workflow import (
+    DefinitionCheckWorkflow,
+    ExecutionWorkflow,
+    OutcomeReadingWorkflow,
+)
+from engine.outcomes import Outcomes
+from engine.settings import Settings
+from engine.store.sessions import make_sessions
+from engine.vault.envelope import EngineKeys
+from engine.vault.keyring import Keyring
+from worker.reconciler import Reconciler
+
+THREADS = 8
+GRACE = timedelta(seconds=20)  # hosts kill after 30
+RECONNECT_SECONDS = 1.0
+
+
+def make_worker(client: Client, settings: Settings, threads: ThreadPoolExecutor) -> tuple[Worker, Reconciler]:
+    """Return the worker and the reconciler, not yet running.
+
+    :raises SettingsError: when key material is missing.
+    """
+    sessions = make_sessions(settings, pool_size=THREADS)
+    keys = EngineKeys.parse(settings.need("engine_private_keys"))
+    outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
+    definitions = DefinitionActivities(sessions, keys, definition_bytes_max=settings.definition_bytes_max)
+    executions = ExecutionActivities(sessions, keys, outcomes, settings)
+    http = HttpActivities(Egress(allow=settings.egress_allow))
+    worker = Worker(
+        client,
+        task_queue=contracts.TASK_QUEUE,
+        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow],
+        activities=[executions.open, executions.settle, executions.read, definitions.check, http.call],
+        activity_executor=threads,
+        workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
+        graceful_shutdown_timeout=GRACE,
+    )
+    return worker, Reconciler(client, sessions, outcomes)
+
+
+async def main() -> None:
+    """Run until SIGTERM or SIGINT, then finish what is in flight or hand it back."""
+    settings, stopped = Settings.from_env(), asyncio.Event()
+    logs.configure(settings)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+    client = await _connected(settings)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads:
+        worker, reconciler = make_worker(client, settings, threads)
+        async with worker:
+            structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
+            reconciling = asyncio.create_task(reconciler.run())
+            await stopped.wait()
+            reconciling.cancel()
+
+
+async def _connected(settings: Settings) -> Client:
+    """Wait for the server: a worker that starts before it is not to blame."""
+    while True:
+        try:
+            return await temporal.connect(settings, keyed=True)
+        except RuntimeError as fault:
+            structlog.get_logger().warning("temporal_unreachable", error=str(fault)[:200])
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
