@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -15,7 +17,7 @@ from engine import logs, temporal
 from engine.activities.definitions import DefinitionActivities
 from engine.activities.executions import ExecutionActivities
 from engine.activities.http import HttpActivities
-from engine.egress import Egress
+from engine.egress.guard import Egress
 from engine.interpreter import contracts
 from engine.interpreter.workflow import (
     DefinitionCheckWorkflow,
@@ -85,3 +87,6 @@ async def _connected(settings: Settings) -> Client:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    # All is finished here. The SDK's native threads are not told so, and crash in a dying interpreter.
+    sys.stdout.flush()
+    os._exit(0)
