@@ -1,0 +1,55 @@
+"""What every route owes: a guard, a limit, a place in the documents, problems for errors."""
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+
+from tests.web.conftest import app
+
+__all__ = ["app"]
+
+PUBLIC = {
+    "/api/auth/register",
+    "/api/auth/login",
+    "/api/auth/refresh",
+    "/health/live",
+    "/health/ready",
+    "/.well-known/jwks.json",
+    "/docs",
+}
+DOCUMENTS = {"/api/openapi.json", "/static/<path:filename>"}
+
+
+def ours(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.rule not in DOCUMENTS]
+
+
+def checks(app: Flask, rule: Rule) -> list[str]:
+    found = app.before_request_funcs.get(rule.endpoint.rpartition(".")[0], [])
+    return [check.__module__ for check in found]
+
+
+def test_every_route_is_guarded_or_listed_as_public(app: Flask) -> None:
+    unguarded = {rule.rule for rule in ours(app) if "web.guard" not in checks(app, rule)}
+    assert unguarded == PUBLIC
+
+
+def test_every_route_is_limited(app: Flask) -> None:
+    assert not [rule.rule for rule in ours(app) if "web.limits" not in checks(app, rule)]
+
+
+def test_every_route_is_documented_with_its_problems(app: Flask) -> None:
+    document = app.test_client().get("/api/openapi.json").get_json()
+    for rule in ours(app):
+        path = document["paths"][rule.rule.replace("<uuid:", "{").replace("<", "{").replace(">", "}")]
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            assert "application/problem+json" in path[method.lower()]["responses"]["default"]["content"]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "TRACE"])
+def test_a_method_a_route_does_not_know_is_a_problem_that_names_those_it_does(
+    app: Flask, method: str
+) -> None:
+    answer = app.test_client().open("/api/auth/login", method=method)
+    assert (answer.status_code, answer.content_type) == (405, "application/problem+json")
+    assert "POST" in answer.headers["Allow"]
