@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
 
+from bin.local.client import Client, Keys
 from bin.local.keys import fresh_keys
 from bin.local.platform import processes
 from bin.local.server import Server
@@ -92,3 +95,18 @@ def _no_settings_from_the_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.__dataclass_fields__:
         if name.upper() in os.environ:
             monkeypatch.delenv(name.upper())
+
+
+@pytest.fixture
+def laptop(platform: Platform) -> Iterator[Client]:
+    """An agent of a new account on the running platform."""
+    with joined(platform) as client:
+        yield client
+
+
+@contextmanager
+def joined(platform: Platform, keys: Keys | None = None) -> Iterator[Client]:
+    """Register an account on the running platform and be its first agent."""
+    with Client(platform.api_url, "laptop", keys or Keys.fresh()) as client:
+        client.register(f"{uuid7()}@example.org", "a long pass phrase")
+        yield client

@@ -40,19 +40,18 @@ class ExecutionActivities:
     def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
         """Return the document and the input of an execution, in the clear.
 
-        :raises ApplicationError: not to be retried, after the execution was settled as failed.
+        :raises ApplicationError: `UNOPENABLE`, with the error the execution shall end with.
         """
         account_id, execution_id = UUID(start.account_id), UUID(start.execution_id)
-        with self._sessions.begin() as session:
+        with self._sessions() as session:
             execution = executions.find(session, account_id=account_id, execution_id=execution_id)
             try:
-                opened = self._open(session, execution)
+                return self._open(session, execution)
             except InvalidError as refusal:
-                error = _configuration(refusal)
-            else:
-                return opened
-            self._outcomes.settle(session, execution, "failed", {"error": error}, now=datetime.now(UTC))
-        raise ApplicationError("The execution cannot be opened", type="unopenable", non_retryable=True)
+                message, error = "The execution cannot be opened", _configuration(refusal)
+                raise ApplicationError(
+                    message, error, type=contracts.UNOPENABLE, non_retryable=True
+                ) from None
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
     def settle(self, settlement: contracts.Settlement) -> str | None:

@@ -22,10 +22,12 @@ CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
 # gave, which codecs leave alone and clients read with replies.ReplyPayloadConverter. Completed: it is the
 # workflow's result. Failed: the workflow fails with an ApplicationError whose only detail it is, and whose
 # type is the standard kind of error or RAISED. Without a reply key there is neither. A failure of type
-# UNDONE, whose detail is an activity's name, means that the engine could not open, settle or check.
+# UNDONE, without details, means that the engine could not open, settle or check.
 SEALED_ENCODING = b"application/jose"
 RAISED = "raised"
 UNDONE = "undone"
+# The type of OPEN_EXECUTION's refusal; its one detail is the error the execution ends with.
+UNOPENABLE = "unopenable"
 
 Json = Any  # what json.loads gives
 

@@ -28,6 +28,8 @@ from engine.interpreter.walk import Walk
 
 LOCAL_SECONDS = 20.0
 _ONCE = RetryPolicy(maximum_attempts=1)
+# A database that is away comes back; a row that is gone does not.
+_PATIENTLY = RetryPolicy(maximum_interval=timedelta(seconds=10), non_retryable_error_types=["NotFoundError"])
 
 
 @workflow.defn(name=contracts.EXECUTION, failure_exception_types=[Exception])
@@ -44,8 +46,7 @@ class ExecutionWorkflow:
         :raises ApplicationError: when the execution failed; its type is the kind of error, its one
             detail the sealed reply, its message nothing of the user's.
         """
-        opened: contracts.Opened = await _locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
-        settlement = await self._settled(start, opened)
+        settlement = await self._settled(start)
         answer: str | None = await _locally(contracts.SETTLE_EXECUTION, settlement, str)
         reply = replies.sealed(answer) if answer is not None else None
         if settlement.error is None:
@@ -62,19 +63,22 @@ class ExecutionWorkflow:
         """Return the names of the steps that ran, in order."""
         return [] if self._walk is None else list(self._walk.trail)
 
-    async def _settled(
-        self, start: contracts.ExecutionStart, opened: contracts.Opened
-    ) -> contracts.Settlement:
+    async def _settled(self, start: contracts.ExecutionStart) -> contracts.Settlement:
         ended = contracts.Settlement(
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
+            opened: contracts.Opened = await _locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
             self._walk = Walk(grammar.parse(opened.document), start.execution_id, opened.input, _World())
             return replace(ended, result=await self._walk.through(opened.input))
         except FaultError as error:
             problem = error.problem
         except ExhaustedError as error:
             problem = _problem("runtime", error.detail)
+        except ApplicationError as error:
+            if error.type != contracts.UNOPENABLE:
+                raise
+            return replace(ended, status="failed", error=error.details[0])
         except InvalidError as error:
             first = error.faults[0]
             problem = _problem("configuration", f"{first.pointer}: {first.detail}")
@@ -154,16 +158,26 @@ def _understood(error: ActivityError) -> BaseException:
 
 
 async def _locally(name: str, argument: Any, answer: type | None) -> Any:
-    """Run a local activity: no task queue, and all of them in one workflow task when steps are pure."""
+    """Run a local activity: no task queue, and all of them in one workflow task when steps are pure.
+
+    :raises ApplicationError: `UNOPENABLE` as it came; `UNDONE` for every other failure.
+    """
     try:
         return await workflow.execute_local_activity(
-            name, argument, result_type=answer, start_to_close_timeout=timedelta(seconds=LOCAL_SECONDS)
+            name,
+            argument,
+            result_type=answer,
+            start_to_close_timeout=timedelta(seconds=LOCAL_SECONDS),
+            retry_policy=_PATIENTLY,
         )
     except CancelledError:
         raise
     except FailureError as error:
-        message = "The engine could not do its part"
-        raise ApplicationError(message, name, type=contracts.UNDONE, non_retryable=True) from error
+        if isinstance(error, ApplicationError) and error.type == contracts.UNOPENABLE:
+            raise
+        message = f"The engine could not {name}"
+        # A cause would bring its encrypted details along, and who awaits this has no key to them.
+        raise ApplicationError(message, type=contracts.UNDONE, non_retryable=True) from None
 
 
 def _problem(kind: str, detail: str) -> Problem:

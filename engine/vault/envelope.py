@@ -167,7 +167,7 @@ def _unknown(pointer: str) -> InvalidError:
 def _unopenable(fault: Exception, pointer: str) -> InvalidError:
     if isinstance(fault, InvalidError):
         return fault
-    reason = type(fault).__name__.removesuffix("Error")
+    reason = type(fault).__name__.removesuffix("Error") or "Encoding"
     detail = f"does not open ({reason}): it was altered, is too large, or uses another algorithm"
     return _refusal("envelope_unopenable", detail, pointer)
 

@@ -28,18 +28,17 @@ def test_a_value_opens_under_its_key_and_for_its_row_alone() -> None:
 
 
 def test_an_accounts_key_is_drawn_once_and_rewrapped_without_changing(
-    sessions: sessionmaker[Session], account_id: UUID
+    session: Session, account_id: UUID
 ) -> None:
-    with sessions.begin() as session:
-        key = account_keys.obtain(session, ring("k1"), account_id=account_id)
-        assert account_keys.obtain(session, ring("k1"), account_id=account_id) == key
-    with sessions.begin() as session:
-        assert account_keys.rewrap(session, ring("k2", "k1")) == 1
-        assert account_keys.rewrap(session, ring("k2", "k1")) == 0
-    with sessions() as session:
-        assert account_keys.obtain(session, ring("k2"), account_id=account_id) == key
-        with pytest.raises(InvalidError, match="no key 'k2'"):
-            account_keys.obtain(session, ring("k1"), account_id=account_id)
+    session.execute(delete(AccountKey))  # those of accounts under other rings; rolled back after the test
+    key = account_keys.obtain(session, ring("k1"), account_id=account_id)
+    assert account_keys.obtain(session, ring("k1"), account_id=account_id) == key
+    assert account_keys.rewrap(session, ring("k2", "k1")) == 1
+    assert account_keys.rewrap(session, ring("k2", "k1")) == 0
+    session.flush()
+    assert account_keys.obtain(session, ring("k2"), account_id=account_id) == key
+    with pytest.raises(InvalidError, match="no key 'k2'"):
+        account_keys.obtain(session, ring("k1"), account_id=account_id)
 
 
 def test_deleting_the_accounts_key_shreds_what_it_sealed(
