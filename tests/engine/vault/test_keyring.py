@@ -28,7 +28,7 @@ def test_a_value_opens_under_its_key_and_for_its_row_alone() -> None:
 
 
 def test_an_accounts_key_is_drawn_once_and_rewrapped_without_changing(
-    session: Session, account_id: UUID
+    account_id: UUID, session: Session
 ) -> None:
     session.execute(delete(AccountKey))  # those of accounts under other rings; rolled back after the test
     key = account_keys.obtain(session, ring("k1"), account_id=account_id)
