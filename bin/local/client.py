@@ -47,7 +47,7 @@ class Client:
         self.agent_id = agent_id
         self.keys = keys
         self.http = httpx.Client(base_url=api_url, headers={"X-Agent-ID": agent_id}, timeout=40)
-        self.refresh_token = ""
+        self.email = self.password = self.refresh_token = ""
         self._engine_key: OKPKey | ECKey | None = None
 
     def __enter__(self) -> Self:
@@ -77,10 +77,12 @@ class Client:
         """Make the account and hold its tokens."""
         public_key = json.dumps(self.keys.identity.as_dict(private=False))
         body = {"email": email, "password": password, "publicKey": public_key}
+        self.email, self.password = email, password
         return self._hold(self.request("POST", "/api/auth/register", json=body))
 
     def login(self, email: str, password: str) -> dict[str, Any]:
         """Start a session of this agent and hold its tokens."""
+        self.email, self.password = email, password
         return self._hold(
             self.request("POST", "/api/auth/login", json={"email": email, "password": password})
         )
@@ -171,8 +173,12 @@ class Client:
             headers={"Prefer": f"wait={wait:g}"},
         )
         if answer["status"] == "completed":
-            answer["opened"] = json.loads(_plaintext(answer["result"], self.keys.identity, SEALED))
+            answer["opened"] = self.open_result(answer)
         return answer
+
+    def open_result(self, answer: dict[str, Any]) -> Any:
+        """Open the sealed result of an execution that has completed."""
+        return json.loads(_plaintext(answer["result"], self.keys.identity, SEALED))
 
 
 def _plaintext(sealed: str, key: OctKey | OKPKey, algorithms: list[str]) -> bytes:

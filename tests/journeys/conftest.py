@@ -1,0 +1,128 @@
+"""A platform on a stack of its own, whose parts may be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from bin.local.keys import fresh_keys
+from bin.local.platform import migrate, process
+from bin.local.postgres import start_postgres
+from bin.local.server import Server, stop_all
+from bin.local.stack import Stack, running
+from bin.local.temporal import start_temporal
+from bin.local.valkey import start_valkey
+from tests.conftest import LIFTED, ROOT, Platform
+
+UNTIL_SECONDS_MAX = 60
+PROCESSES = ("temporal", "relay", "fanout", "web")
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Return the first true value of the condition.
+
+    :raises AssertionError: when there is none in time.
+    """
+    deadline = time.monotonic() + UNTIL_SECONDS_MAX
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("the condition never held")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An HTTP service that workflows may call: it tells what was asked, and answers with it."""
+
+    url: str
+    asked: Queue[str] = field(default_factory=Queue)
+
+
+@contextmanager
+def service() -> Iterator[Service]:
+    """Run the service."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Answer with the body."""
+            told.asked.put(self.path)
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    told = Service(f"http://127.0.0.1:{server.server_port}")
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield told
+    server.shutdown()
+    server.server_close()
+
+
+@dataclass(slots=True)
+class Fragile:
+    """The platform, its servers and how each is started again."""
+
+    home: Path
+    stack: Stack
+    platform: Platform
+    service: Service
+    parts: dict[str, Server]
+
+    def kill(self, name: str) -> None:
+        """Kill a part and all its processes as a machine that loses power would."""
+        os.killpg(self.parts[name].process.pid, signal.SIGKILL)
+        self.parts[name].process.wait()
+
+    def revive(self, name: str) -> None:
+        """Start a part that was killed, where it was."""
+        ports = json.loads((self.home / "ports.json").read_text())
+        match name:
+            case "PostgreSQL":
+                self.parts[name], _ = start_postgres(self.home / "postgres", ports["postgres"])
+            case "Valkey":
+                self.parts[name], _ = start_valkey(self.home / "valkey", ports["valkey"])
+            case "Temporal":
+                temporal_home = self.home / "temporal"
+                self.parts[name], _, _ = start_temporal(
+                    temporal_home, ports["temporal"], ports["temporal_ui"]
+                )
+            case _:
+                self.parts[name] = process(name, self.platform.environ, self.platform.logs)
+
+
+@pytest.fixture(scope="session")
+def fragile() -> Iterator[Fragile]:
+    """All of it, apart from the stack the other tests share; each test revives what it kills."""
+    home = ROOT / ".cloudapi" / "fragile"
+    with ExitStack() as exits:
+        stack = exits.enter_context(running(home))
+        called = exits.enter_context(service())
+        environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(stack.web_port)}
+        environ["EGRESS_ALLOW"] = called.url.removeprefix("http://")
+        logs = home / "logs"
+        migrate(environ, logs)
+        platform = Platform(f"http://127.0.0.1:{stack.web_port}", environ, logs, {})
+        parts = {server.name: server for server in stack.servers}
+        exits.callback(lambda: stop_all(list(parts.values())))
+        parts |= {name: process(name, environ, logs) for name in PROCESSES}
+        yield Fragile(home, stack, platform, called, parts)

@@ -1,0 +1,136 @@
+"""What is accepted is done, whatever dies in between."""
+
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client as TemporalClient
+
+from bin.local.client import Client
+from tests.conftest import joined
+from tests.journeys.conftest import Fragile, until
+from tests.journeys.test_two_agents import HEARD_SECONDS_MAX, listen
+
+HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
+
+
+def document(fragile: Fragile) -> str:
+    """A call, a nap, and a call with what the first one answered."""
+    return f"""{HEAD}
+do:
+  - before:
+      call: http
+      with: {{method: post, endpoint: {fragile.service.url}/before, body: '${{ {{got: .}} }}'}}
+  - nap: {{wait: {{seconds: 3}}}}
+  - after:
+      call: http
+      with: {{method: post, endpoint: {fragile.service.url}/after, body: '${{ {{then: .got}} }}'}}
+"""
+
+
+def ended(client: Client, execution_id: str) -> dict[str, Any]:
+    """Return the execution once it has ended."""
+
+    def look() -> dict[str, Any] | None:
+        read = client.http.get(f"/api/executions/{execution_id}")
+        return read.json() if read.is_success and read.json()["status"] != "running" else None
+
+    found: dict[str, Any] = until(look)
+    return found
+
+
+async def started_to_wait(fragile: Fragile, execution_id: str) -> None:
+    """Return once the execution's timer runs."""
+    temporal = await TemporalClient.connect(fragile.stack.temporal_address)
+    handle = temporal.get_workflow_handle(f"execution:{execution_id}")
+    async for event in handle.fetch_history_events(wait_new_event=True):
+        if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED:
+            return
+
+
+async def test_an_execution_survives_a_killed_worker_and_repeats_nothing(fragile: Fragile) -> None:
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("long", document(fragile))
+        answer = laptop.execute(workflow["id"], {"n": 1}, wait=0)
+        assert answer["status"] == "running"
+        await started_to_wait(fragile, answer["executionId"])
+        fragile.kill("temporal")
+        assert laptop.request("GET", f"/api/executions/{answer['executionId']}")["status"] == "running"
+        fragile.revive("temporal")
+        told = ended(laptop, answer["executionId"])
+        assert laptop.open_result(told) == {"then": {"n": 1}}
+    asked = fragile.service.asked
+    assert [asked.get_nowait() for _ in range(asked.qsize())] == ["/before", "/after"]
+
+
+def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_back(fragile: Fragile) -> None:
+    with joined(fragile.platform) as laptop:
+        before = laptop.create_workflow("before", HEAD + "do:\n  - a: {set: {a: 1}}\n")
+        fragile.kill("Temporal")
+        try:
+            good = laptop.create_workflow("good", HEAD + "do:\n  - b: {set: {b: '${ . }'}}\n")
+            bad = laptop.create_workflow("bad", HEAD + "do: []\n")
+            assert (bad["status"], bad["diagnostics"]) == ("draft", [])
+            answers = [laptop.execute(workflow["id"], 2) for workflow in (before, good)]
+            assert [answer["status"] for answer in answers] == ["running", "running"]
+            assert laptop.http.get("/health/ready").status_code == 503
+        finally:
+            fragile.revive("Temporal")
+        results = [laptop.open_result(ended(laptop, answer["executionId"])) for answer in answers]
+        assert results == [{"a": 1}, {"b": 2}]
+        until(lambda: laptop.request("GET", f"/api/workflows/{bad['id']}")["workflow"]["diagnostics"])
+
+
+@pytest.mark.parametrize("stop", ["terminate", "cancel"])
+async def test_an_execution_stopped_in_temporal_is_settled_for_its_owner(fragile: Fragile, stop: str) -> None:
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("endless", HEAD + "do:\n  - nap: {wait: {hours: 1}}\n")
+        execution_id = laptop.execute(workflow["id"], wait=0)["executionId"]
+        await started_to_wait(fragile, execution_id)
+        temporal = await TemporalClient.connect(fragile.stack.temporal_address)
+        handle = temporal.get_workflow_handle(f"execution:{execution_id}")
+        await (handle.terminate() if stop == "terminate" else handle.cancel())
+        told = ended(laptop, execution_id)
+        assert (told["status"], told["error"]["status"]) == ("failed", 500)
+        after = laptop.request("GET", f"/api/workflows/{workflow['id']}")["workflow"]
+        assert after["status"] == "failed"
+
+
+def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(fragile: Fragile) -> None:
+    with (
+        joined(fragile.platform) as laptop,
+        Client(fragile.platform.api_url, "phone", laptop.keys) as phone,
+    ):
+        phone.login(laptop.email, laptop.password)
+        heard = listen(phone)
+        fragile.kill("Valkey")
+        try:
+            for number in range(5):
+                laptop.push(f"note-{number}", number, version="1", clock={"laptop": 1})
+        finally:
+            fragile.revive("Valkey")
+        stamp = heard.get(timeout=HEARD_SECONDS_MAX)
+        page = phone.pull()
+        assert [state["opened"] for state in page["states"]] == [0, 1, 2, 3, 4]
+        assert page["head"] == stamp
+
+
+def test_without_the_database_every_door_says_so_and_opens_again(fragile: Fragile) -> None:
+    with joined(fragile.platform) as laptop:
+        laptop.push("kept", 1, version="1", clock={"laptop": 1})
+        fragile.kill("PostgreSQL")
+        try:
+            for method, path in (
+                ("GET", "/api/sync/pull"),
+                ("GET", "/api/workflows"),
+                ("POST", "/api/sync/push"),
+            ):
+                refused = laptop.http.request(method, path)
+                assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+                assert int(refused.headers["Retry-After"]) > 0
+            assert laptop.http.get("/health/live").status_code == 200
+            assert laptop.http.get("/health/ready").json()["database"]["ok"] is False
+        finally:
+            fragile.revive("PostgreSQL")
+        page = until(lambda: (answer := laptop.http.get("/api/sync/pull")).is_success and answer.json())
+        assert [state["entityId"] for state in page["states"]] == ["kept"]
