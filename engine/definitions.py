@@ -27,6 +27,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What is wrong with a definition: without its words, and in full for who holds the account's key."""
+
+    shown: Sequence[Fault]
+    sealed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Some of an account's definitions, newest first, and how many there are in all."""
 
@@ -90,7 +98,7 @@ def browse(
 
 
 def diagnose(
-    session: Session, *, account_id: UUID, definition_id: UUID, faults: Sequence[Fault], now: datetime
+    session: Session, *, account_id: UUID, definition_id: UUID, diagnosis: Diagnosis, now: datetime
 ) -> None:
     """Store what the check found, once: the first check of a definition is the one that counts."""
     session.execute(
@@ -101,7 +109,8 @@ def diagnose(
             Definition.checked_at.is_(None),
         )
         .values(
-            diagnostics=[{"pointer": fault.pointer, "detail": fault.detail} for fault in faults],
+            diagnostics=[{"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.shown],
+            diagnostics_sealed=diagnosis.sealed,
             checked_at=now,
         )
     )

@@ -9,10 +9,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One place in a document and what is wrong there (JSON pointer, RFC 6901)."""
+    """One place in a document and what is wrong there (JSON pointer, RFC 6901).
+
+    A document that was sealed is not to be quoted to others than its owner: `outline` and `gist` say the
+    same without its words, where these differ.
+    """
 
     pointer: str
     detail: str
+    outline: str | None = None  # the pointer with `*` for every name that the document's author chose
+    gist: str | None = None
+
+    def unquoted(self) -> Fault:
+        """Return the fault as it may stand in the clear."""
+        outline = self.pointer if self.outline is None else self.outline
+        return Fault(outline, self.detail if self.gist is None else self.gist)
 
 
 class EngineError(Exception):

@@ -178,7 +178,11 @@ class Client:
 
     def open_result(self, answer: dict[str, Any]) -> Any:
         """Open the sealed result of an execution that has completed."""
-        return json.loads(_plaintext(answer["result"], self.keys.identity, SEALED))
+        return self.open(answer["result"])
+
+    def open(self, sealed: str) -> Any:
+        """Open what was sealed to this account: a result, an error, diagnostics."""
+        return json.loads(_plaintext(sealed, self.keys.identity, SEALED))
 
 
 def _plaintext(sealed: str, key: OctKey | OKPKey, algorithms: list[str]) -> bytes:

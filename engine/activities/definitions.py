@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+import orjson
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from engine import definitions
-from engine.errors import Fault, InvalidError
+from engine.definitions import Diagnosis
+from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
-from engine.store.models import Definition
+from engine.store.models import Account, Definition
 from engine.vault import envelope
 from engine.vault.envelope import EngineKeys
+from engine.vault.public_keys import sealable
 
 
 class DefinitionActivities:
@@ -36,7 +39,7 @@ class DefinitionActivities:
                 session,
                 account_id=account_id,
                 definition_id=definition_id,
-                faults=self._faults(definition),
+                diagnosis=_diagnosis(session.get_one(Account, account_id), self._faults(definition)),
                 now=datetime.now(UTC),
             )
 
@@ -49,5 +52,13 @@ class DefinitionActivities:
                 bytes_max=self._bytes_max,
             )
             return grammar.check(grammar.read(text, content_type))
-        except InvalidError as refusal:
-            return list(refusal.faults)
+        except EngineError as refusal:
+            return list(refusal.faults) or [Fault("", refusal.detail)]
+
+
+def _diagnosis(account: Account, faults: list[Fault]) -> Diagnosis:
+    key = sealable(account.public_key)
+    if key is None or not faults:
+        return Diagnosis([fault.unquoted() for fault in faults])
+    told = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
+    return Diagnosis([fault.unquoted() for fault in faults], envelope.seal(key, orjson.dumps(told)))

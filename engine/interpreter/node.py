@@ -38,23 +38,30 @@ class Node:
     variables: frozenset[str] = ARGUMENTS
     use: dict[str, Any] = field(default_factory=dict)  # the document's reusable components
     place: str = ""  # the pointer without the names of steps
+    outline: str = ""  # the pointer with a star for every name the user gave
 
-    def fault(self, detail: str) -> None:
-        """Note what is wrong here."""
-        found = Fault(self.pointer, detail)
+    def fault(self, detail: str, *, gist: str | None = None) -> None:
+        """Note what is wrong here; `gist` says it without the document's words where `detail` quotes them."""
+        found = Fault(self.pointer, detail, self.outline, gist)
         if len(self.reading.faults) < FAULTS_MAX and found not in self.reading.faults:
             self.reading.faults.append(found)
 
-    def at(self, key: str | int, value: Any) -> Node:
-        """Return a node below this one."""
+    def at(self, key: str | int, value: Any, *, known: bool = True) -> Node:
+        """Return a node below this one, under a member's name that the language knows or under any other."""
         segment = _escaped(key)
         return replace(
-            self, value=value, pointer=f"{self.pointer}/{segment}", place=f"{self.place}/{segment}"
+            self,
+            value=value,
+            pointer=f"{self.pointer}/{segment}",
+            place=f"{self.place}/{segment}",
+            outline=f"{self.outline}/{segment if known else '*'}",
         )
 
     def under_name(self, name: str, value: Any) -> Node:
         """Return the node below a name that the user gave: it is part of the pointer, not of the place."""
-        return replace(self, value=value, pointer=f"{self.pointer}/{_escaped(name)}")
+        return replace(
+            self, value=value, pointer=f"{self.pointer}/{_escaped(name)}", outline=f"{self.outline}/*"
+        )
 
     def knowing(self, *names: str) -> Node:
         """Return this node with more variables in reach of its expressions."""
@@ -96,7 +103,7 @@ class Node:
             if key not in known:
                 near = difflib.get_close_matches(str(key), known, 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                self.at(key, None).fault(f"unknown property{hint}")
+                self.at(key, None, known=False).fault(f"unknown property{hint}")
         return self
 
     def named(self, group: str) -> Node | None:
@@ -105,7 +112,8 @@ class Node:
         if not isinstance(known, dict) or self.value not in known:
             self.fault(f"use.{group} has no such name")
             return None
-        return replace(self, pointer=f"/use/{group}").at(str(self.value), known[self.value])
+        there = replace(self, pointer=f"/use/{group}", outline=f"/use/{group}")
+        return there.at(str(self.value), known[self.value], known=False)
 
     def text(self) -> str:
         """Return the non-empty string that stands here."""
@@ -140,7 +148,7 @@ class Node:
             self._accepted(program(self.value))
         elif isinstance(self.value, dict):
             for key, member in self.value.items():
-                self.at(key, member)._check_within()  # noqa: SLF001 - the same class
+                self.at(key, member, known=False)._check_within()  # noqa: SLF001 - the same class
         elif isinstance(self.value, list):
             for item in self.items():
                 item._check_within()  # noqa: SLF001 - the same class
@@ -152,7 +160,7 @@ class Node:
         if self.reading.compiles:
             why = refusal(found, self.variables)
             if why is not None:
-                self.fault(why)
+                self.fault(why, gist="this expression is not accepted")
         return found
 
 

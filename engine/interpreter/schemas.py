@@ -49,6 +49,7 @@ def _check(node: Node, schema: dict[str, Any]) -> None:
     try:
         pool.shared("schema").check(json.dumps(schema))
     except pool.ProgramError as error:
-        node.fault(f"is no JSON Schema: {str(error).partition(chr(10))[0][:200]}")
+        why = str(error).partition("\n")[0][:200]
+        node.fault(f"is no JSON Schema: {why}", gist="is no JSON Schema")
     except pool.BrokenError:
         node.fault("the schema takes too long to read")

@@ -16,6 +16,7 @@ TEXT_CHARACTERS_MAX = 1_048_576
 DEPTH_MAX = 64
 NODES_MAX = 200_000  # what a document may be once its aliases are written out
 ALIASES_MAX = 1_000
+UNREADABLE = "The definition cannot be read"
 
 
 def read(text: str, content_type: str | None = None) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def read(text: str, content_type: str | None = None) -> dict[str, Any]:
         raise _unreadable("A definition must be an object")
     fault = too_deep(document)
     if fault is not None:
-        raise _unreadable(fault.detail, fault.pointer)
+        raise InvalidError("definition_unreadable", UNREADABLE, faults=[fault])
     return document
 
 
@@ -46,7 +47,7 @@ def too_deep(document: Any) -> Fault | None:
             what = (
                 f"nested deeper than {DEPTH_MAX}" if nodes <= NODES_MAX else f"more than {NODES_MAX} values"
             )
-            return Fault(pointer, what)
+            return Fault(pointer, what, outline="")
         if isinstance(value, dict):
             places += [(member, f"{pointer}/{key}", depth + 1) for key, member in value.items()]
         elif isinstance(value, list):
@@ -68,7 +69,7 @@ def _read_json(text: str) -> Any:
     except RecursionError:
         raise _unreadable(f"nested deeper than {DEPTH_MAX}") from None
     except ValueError as error:
-        raise _unreadable(str(error)) from None
+        raise _unreadable(str(error), gist="not JSON") from None
 
 
 def _read_yaml(text: str) -> Any:
@@ -77,9 +78,9 @@ def _read_yaml(text: str) -> Any:
         return _plain(_yaml().load(text))
     except MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise _unreadable(f"{place}{error.problem or 'not YAML'}") from None
+        raise _unreadable(f"{place}{error.problem or 'not YAML'}", gist=f"{place}not YAML") from None
     except (YAMLError, ValueError, TypeError) as error:
-        raise _unreadable(str(error).partition("\n")[0] or "not YAML") from None
+        raise _unreadable(str(error).partition("\n")[0] or "not YAML", gist="not YAML") from None
     except RecursionError:
         raise _unreadable(f"nested deeper than {DEPTH_MAX}") from None
 
@@ -128,7 +129,5 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _unreadable(detail: str, pointer: str = "") -> InvalidError:
-    return InvalidError(
-        "definition_unreadable", "The definition cannot be read", faults=[Fault(pointer, detail)]
-    )
+def _unreadable(detail: str, *, gist: str | None = None) -> InvalidError:
+    return InvalidError("definition_unreadable", UNREADABLE, faults=[Fault("", detail, gist=gist)])

@@ -31,10 +31,11 @@ def read_steps(node: Node) -> Sequence[Step]:
     names = [step.name for step in steps]
     for step in steps:
         if names.count(step.name) > 1 and _is_target(step.name, steps):
-            node.fault(f"several steps are named {step.name}, which a then leads to")
+            what = "several steps are named {}, which a then leads to"
+            node.fault(what.format(step.name), gist=what.format("alike"))
             break
     for item, step in zip(node.items(), steps, strict=False):
-        for target in _targets(item.at(step.name, item.value.get(step.name))):
+        for target in _targets(item.under_name(step.name, item.value.get(step.name))):
             if target.value not in {CONTINUE, EXIT, END, *names}:
                 target.fault("leads to no step of the same list")
     return steps
@@ -123,7 +124,7 @@ def _targets(node: Node) -> list[Node]:
     if cases is not None and isinstance(cases.value, list):
         for case in cases.items():
             if isinstance(case.value, dict):
-                found += [case.at(name, body).get("then") for name, body in case.value.items()]
+                found += [case.under_name(str(name), body).get("then") for name, body in case.value.items()]
     catch = node.get("catch")
     found.append(catch.get("then") if catch else None)
     return [target for target in found if target is not None]

@@ -134,6 +134,7 @@ class Definition(Base):
     status: Mapped[str] = mapped_column(String(16), default="draft")
     version: Mapped[int] = mapped_column(default=1)
     diagnostics: Mapped[list[Any]] = mapped_column(default=list)
+    diagnostics_sealed: Mapped[str | None] = mapped_column(Text)  # JWE to the account's key
     checked_at: Mapped[datetime | None]
     last_execution_id: Mapped[UUID | None]
     created_at: Mapped[datetime]

@@ -159,6 +159,7 @@ def create_definitions() -> None:
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("diagnostics", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("diagnostics_sealed", sa.Text(), nullable=True),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_execution_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

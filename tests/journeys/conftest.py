@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
+import psycopg
 import pytest
 
 from bin.local.keys import fresh_keys
@@ -114,8 +116,13 @@ class Fragile:
 def fragile() -> Iterator[Fragile]:
     """All of it, apart from the stack the other tests share; each test revives what it kills."""
     home = ROOT / ".cloudapi" / "fragile"
+    for leftover in ("temporal", "logs"):
+        shutil.rmtree(home / leftover, ignore_errors=True)
     with ExitStack() as exits:
         stack = exits.enter_context(running(home))
+        with psycopg.connect(stack.database_url, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
         called = exits.enter_context(service())
         environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(stack.web_port)}
         environ["EGRESS_ALLOW"] = called.url.removeprefix("http://")

@@ -18,8 +18,8 @@ do:
   - greet: {set: {greeting: '${ "Hello, " + .name }'}}
 """
 WHOLE = {
-    *("id", "name", "description", "status", "version", "diagnostics", "lastExecutionId"),
-    *("createdAt", "updatedAt"),
+    *("id", "name", "description", "status", "version", "diagnostics", "diagnosticsSealed"),
+    *("lastExecutionId", "createdAt", "updatedAt"),
 }
 
 
@@ -167,7 +167,8 @@ def test_what_is_no_definition_is_kept_as_a_draft_with_a_diagnostic_and_fails_wi
     body = make(laptop)
     workflow = laptop.request("POST", "/api/workflows", json={"name": kind} | body)["workflow"]
     assert (workflow["status"], workflow["encryptedData"]) == ("draft", body["encryptedData"])
-    assert workflow["diagnostics"][0]["pointer"] == pointer
+    assert laptop.open(workflow["diagnosticsSealed"])[0]["pointer"] == pointer
+    assert len(workflow["diagnostics"]) == len(laptop.open(workflow["diagnosticsSealed"]))
     answer = laptop.request(
         "POST", f"/api/workflows/{workflow['id']}/execute", json={}, headers={"Prefer": "wait=20"}
     )

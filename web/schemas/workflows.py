@@ -52,7 +52,17 @@ class Summary(Schema):
     description = fields.String(required=True, allow_none=True)
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     version = fields.Integer(required=True)
-    diagnostics = fields.List(fields.Nested(Fault), required=True)
+    diagnostics = fields.List(
+        fields.Nested(Fault),
+        required=True,
+        metadata={"description": "`*` in a pointer and words left out: names of the document's own"},
+    )
+    diagnostics_sealed = fields.String(
+        required=True,
+        allow_none=True,
+        data_key="diagnosticsSealed",
+        metadata={"description": "the same in full, a JWE of JSON to the account's public key"},
+    )
     last_execution_id = fields.UUID(required=True, allow_none=True, data_key="lastExecutionId")
     created_at = Moment(required=True, data_key="createdAt")
     updated_at = Moment(required=True, data_key="updatedAt")

@@ -124,7 +124,8 @@ def _read_filter(catch: Node) -> dict[str, Any]:
     if wanted is None:
         return {}
     return {
-        name: wanted.at(name, value).template() for name, value in wanted.only(*_FILTER).members().items()
+        name: wanted.at(name, value, known=name in _FILTER).template()
+        for name, value in wanted.only(*_FILTER).members().items()
     }
 
 

@@ -1,0 +1,177 @@
+"""A sealed workflow runs in the cloud, and what it is about is nowhere in the clear."""
+
+import base64
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from redis import Redis
+from temporalio.client import Client as TemporalClient
+
+from bin.local.client import Client
+from tests.conftest import Platform, joined
+from tests.journeys.conftest import Fragile
+
+HEAD = "document: {dsl: '1.0.3', namespace: tests, name: sealed, version: '1.0.0'}\n"
+
+
+def test_a_sealed_workflow_runs_and_its_result_is_opened_by_another_agent(platform: Platform) -> None:
+    document = f"""{HEAD}
+do:
+  - each:
+      for: {{each: name, in: .names}}
+      do:
+        - greet: {{set: {{greetings: '${{ (.greetings // []) + ["Hello, " + $name] }}'}}}}
+  - nap: {{wait: {{milliseconds: 50}}}}
+  - check:
+      if: ${{ (.greetings | length) > 1 }}
+      set: {{said: '${{ .greetings | join("; ") }}'}}
+"""
+    with joined(platform) as laptop, Client(platform.api_url, "phone", laptop.keys) as phone:
+        phone.login(laptop.email, laptop.password)
+        workflow = laptop.create_workflow("greet", document)
+        assert workflow["diagnostics"] == []
+        answer = laptop.execute(workflow["id"], {"names": ["Ada", "Grace"]})
+        assert answer["opened"] == {"said": "Hello, Ada; Hello, Grace"}
+        (listed,) = phone.request("GET", "/api/workflows", params={"status": "completed"})["workflows"]
+        told = phone.request("GET", f"/api/executions/{listed['lastExecutionId']}")
+        assert phone.open_result(told) == answer["opened"]
+
+
+def canary_document(canary: str, url: str) -> str:
+    """Let the canary pass through every kind of step and through an error with a user's own words."""
+    return f"""{HEAD}# {canary}
+do:
+  - keep: {{set: {{literal: {canary}-literal, input: '${{ .secret }}'}}}}
+  - call:
+      call: http
+      with: {{method: post, endpoint: '{url}/{canary}', body: '${{ . }}'}}
+  - {canary}-step: {{wait: {{milliseconds: 10}}}}
+  - each:
+      for: {{each: one, in: '${{ [.input, .literal] }}'}}
+      do:
+        - try:
+            try:
+              - throw: {{raise: {{error: {{type: 'https://{canary}.org', status: 400, title: {canary}}}}}}}
+            catch:
+              as: caught
+              do:
+                - note: {{set: {{seen: '${{ $caught.title + $one }}'}}}}
+  - choose:
+      switch:
+        - bad: {{when: '${{ $workflow.input.fail }}', then: fail}}
+        - good: {{then: end}}
+  - fail: {{raise: {{error: {{type: 'https://{canary}.org', status: 400, detail: {canary}-detail}}}}}}
+"""
+
+
+def forms(text: str) -> list[bytes]:
+    """Return the text as it might stand somewhere: plain, in hex, in base64 at any offset."""
+    encoded = [base64.b64encode(b"x" * shift + text.encode())[4:-4] for shift in range(3)]
+    return [text.encode(), text.encode().hex().encode(), *encoded]
+
+
+def tables(database_url: str) -> Iterator[bytes]:
+    with psycopg.connect(database_url) as connection:
+        names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        for (name,) in connection.execute(names).fetchall():
+            query = sql.SQL("SELECT t::text FROM {} t").format(sql.Identifier(name))
+            for (row,) in connection.execute(query).fetchall():
+                yield row.encode()
+
+
+def redis_keys(redis_url: str) -> Iterator[bytes]:
+    with Redis.from_url(redis_url) as redis:
+        for key in redis.scan_iter():
+            yield key
+            match redis.type(key):
+                case b"string":
+                    yield redis.get(key)
+                case b"list":
+                    yield from redis.lrange(key, 0, -1)
+                case b"hash":
+                    yield repr(redis.hgetall(key)).encode()
+                case b"zset":
+                    yield repr(redis.zrange(key, 0, -1)).encode()
+                case b"set":
+                    yield repr(redis.smembers(key)).encode()
+                case kind:
+                    raise AssertionError(f"{key!r} is a {kind!r}, which nobody searches")
+
+
+async def histories(address: str) -> list[bytes]:
+    temporal = await TemporalClient.connect(address)
+    found = []
+    async for listed in temporal.list_workflows():
+        found.append(listed.raw_info.SerializeToString())
+        handle = temporal.get_workflow_handle(listed.id, run_id=listed.run_id)
+        found += [event.SerializeToString() async for event in handle.fetch_history_events()]
+    return found
+
+
+def files(home: Path, *patterns: str) -> Iterator[bytes]:
+    for pattern in patterns:
+        for file in home.glob(pattern):
+            yield file.read_bytes()
+
+
+async def places(fragile: Fragile, text: str) -> set[str]:
+    """Return where the text, in any of its forms, is to be found."""
+    stores = {
+        "tables": tables(fragile.stack.database_url),
+        "redis": redis_keys(fragile.stack.redis_url),
+        "histories": iter(await histories(fragile.stack.temporal_address)),
+        "temporal": files(fragile.home, "temporal/temporal.db*"),
+        "logs": files(fragile.home, "logs/*.log", "*/*.log"),
+    }
+    wanted = forms(text)
+    return {name for name, store in stores.items() if any(form in data for data in store for form in wanted)}
+
+
+@pytest.fixture
+def quiet(fragile: Fragile) -> Fragile:
+    """The stack whose service has not been asked for anything yet."""
+    while not fragile.service.asked.empty():
+        fragile.service.asked.get()
+    return fragile
+
+
+async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(quiet: Fragile) -> None:
+    canary, control = (f"{kind}{secrets.token_hex(12)}" for kind in ("canary", "control"))
+    with joined(quiet.platform) as laptop:
+        workflow = laptop.create_workflow(control, canary_document(canary, quiet.service.url))
+        assert workflow["diagnostics"] == []
+        done = laptop.execute(workflow["id"], {"secret": f"{canary}-input"})
+        assert done["opened"] == {"seen": f"{canary}{canary}-literal"}
+        assert quiet.service.asked.get_nowait() == f"/{canary}"
+        failed = laptop.execute(workflow["id"], {"secret": canary, "fail": True})
+        assert failed["status"] == "failed"
+        plain = laptop.http.post(
+            f"/api/workflows/{workflow['id']}/execute",
+            json={"input": {"secret": f"{canary}-plain"}},
+            headers={"Prefer": "wait=20", "X-Request-ID": control},
+        ).json()
+        assert canary in plain["result"]["seen"], "who asks in the clear is answered in the clear"
+        told = laptop.request("GET", f"/api/executions/{plain['executionId']}")
+        assert told["result"] == plain["result"]
+        broken = laptop.create_workflow("broken", f"{HEAD}do:\n  - {canary}: {{sett: {canary}}}\n")
+        assert broken["diagnostics"][0] == {
+            "pointer": "/do/0/*/*",
+            "detail": "unknown property; did you mean set?",
+        }
+        assert laptop.open(broken["diagnosticsSealed"])[0]["pointer"] == f"/do/0/{canary}/sett"
+        unread = laptop.create_workflow("unread", f"{HEAD}{canary}: 1\n{canary}: 2\n")
+        assert canary in json.dumps(laptop.open(unread["diagnosticsSealed"]))
+        laptop.execute(broken["id"])
+        laptop.push("settings", canary, version="1", clock={"laptop": 1})
+    assert await places(quiet, control) == {"tables", "logs"}, "the search finds what is in the clear"
+    assert await places(quiet, workflow["id"]) >= {"tables", "histories", "temporal"}
+    with psycopg.connect(quiet.stack.database_url) as connection:
+        query = "SELECT id FROM accounts WHERE email = %s"
+        ((account_id,),) = connection.execute(query, [laptop.email]).fetchall()
+    assert await places(quiet, str(account_id)) >= {"tables", "redis", "histories", "temporal", "logs"}
+    assert await places(quiet, canary) == set()
