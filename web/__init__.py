@@ -23,6 +23,7 @@ def create_app(settings: Settings) -> Flask:
             "pool_size": settings.web_threads,
             "max_overflow": 0,
             "pool_pre_ping": True,
+            "hide_parameters": True,
         },
         "MAX_CONTENT_LENGTH": settings.body_bytes_max,
     } | openapi.CONFIG

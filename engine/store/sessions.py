@@ -11,7 +11,11 @@ from engine.settings import Settings
 def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
     """Return a pooled SQLAlchemy engine that notices connections the server dropped."""
     return create_engine(
-        settings.need("database_url"), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+        settings.need("database_url"),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and values are the users'
     )
 
 

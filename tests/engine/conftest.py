@@ -25,3 +25,10 @@ def account_id(sessions: sessionmaker[Session]) -> Iterator[UUID]:
     yield account.id
     with sessions.begin() as session:
         session.execute(delete(Account).where(Account.id == account.id))
+
+
+@pytest.fixture
+def session(account_id: UUID, session: Session) -> Session:
+    """The session of a test, rolled back before the account goes whose rows it may have locked."""
+    assert account_id
+    return session

@@ -71,6 +71,8 @@ class Events:
                 stream.stale = False
                 notice = await asyncio.to_thread(compare, self.app, visitor, since)
             if notice is not None:
+                if str(notice["head"]) <= since:
+                    continue  # it was on its way while the database told the same
                 since = str(notice["head"])
                 await _say(send, f"id: {since}\ndata: {json.dumps(notice)}\n\n")
             elif not await self._changed(stream, visitor, gone):

@@ -1,0 +1,124 @@
+"""Rows of definitions and executions: checked once, ended once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+
+from engine import definitions, executions
+from engine.definitions import Diagnosis, Draft
+from engine.errors import Fault, NotFoundError, TooLargeError
+from engine.executions import Order
+from engine.store import outbox
+from engine.store.models import Definition, Execution, OutboxMessage
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+DRAFT = Draft("name", "sealed", "key")
+Started = Callable[[], Execution]
+
+
+@pytest.fixture
+def definition(sessions: sessionmaker[Session], account_id: UUID) -> Definition:
+    with sessions.begin() as session:
+        return definitions.save(session, account_id=account_id, draft=DRAFT, now=NOW)
+
+
+@pytest.fixture
+def start(sessions: sessionmaker[Session], definition: Definition) -> Started:
+    def begin() -> Execution:
+        with sessions.begin() as session:
+            return executions.start(
+                session,
+                account_id=definition.account_id,
+                definition=session.get_one(Definition, definition.id),
+                order=Order("sealed", seal_result=True),
+                now=NOW,
+            )
+
+    return begin
+
+
+def settle(sessions: sessionmaker[Session], execution: Execution, status: str) -> bool:
+    with sessions.begin() as session:
+        return executions.settle(
+            session,
+            account_id=execution.account_id,
+            execution_id=execution.id,
+            status=status,
+            outcome_sealed="outcome",
+            now=NOW,
+        )
+
+
+def waiting(session: Session, kind: str, subject: UUID) -> int:
+    query = select(func.count()).where(OutboxMessage.kind == kind, OutboxMessage.subject == str(subject))
+    return session.scalar(query) or 0
+
+
+def test_a_draft_waits_in_the_outbox_to_be_checked_and_the_first_check_counts(
+    session: Session, definition: Definition
+) -> None:
+    assert waiting(session, outbox.CHECK, definition.id) == 1
+    for detail in ("first", "second"):
+        definitions.diagnose(
+            session,
+            account_id=definition.account_id,
+            definition_id=definition.id,
+            diagnosis=Diagnosis([Fault("/do", detail)], "sealed"),
+            now=NOW,
+        )
+    checked = session.get_one(Definition, definition.id)
+    assert checked.diagnostics == [{"pointer": "/do", "detail": "first"}]
+    assert waiting(session, outbox.CHECK, definition.id) == 0
+
+
+def test_a_definition_that_must_be_too_large_is_refused(session: Session, account_id: UUID) -> None:
+    large = Draft("name", "x" * 4000, "key")
+    with pytest.raises(TooLargeError):
+        definitions.save(session, account_id=account_id, draft=large, now=NOW, definition_bytes_max=1000)
+
+
+def test_a_definition_follows_its_latest_execution(
+    sessions: sessionmaker[Session], definition: Definition, start: Started
+) -> None:
+    earlier, latest = start(), start()
+    assert settle(sessions, earlier, "failed")
+    with sessions() as session:
+        found = session.get_one(Definition, definition.id)
+        assert (found.status, found.last_execution_id) == ("running", latest.id)
+    assert settle(sessions, latest, "completed")
+    with sessions() as session:
+        assert session.get_one(Definition, definition.id).status == "completed"
+
+
+def test_of_eight_that_settle_one_execution_one_does(sessions: sessionmaker[Session], start: Started) -> None:
+    execution, statuses = start(), ["completed", "failed"] * 4
+    with ThreadPoolExecutor(8) as threads:
+        ended = list(threads.map(lambda status: settle(sessions, execution, status), statuses))
+    assert ended.count(True) == 1
+    with sessions() as session:
+        found = session.get_one(Execution, execution.id)
+        assert found.status == statuses[ended.index(True)]
+        assert waiting(session, outbox.EXECUTE, execution.id) == 0
+
+
+def test_another_accounts_rows_are_as_unknown_as_none(session: Session, start: Started) -> None:
+    execution, stranger = start(), uuid7()
+    with pytest.raises(NotFoundError, match="no such workflow"):
+        definitions.find(session, account_id=stranger, definition_id=execution.definition_id)
+    with pytest.raises(NotFoundError, match="no such execution"):
+        executions.find(session, account_id=stranger, execution_id=execution.id)
+    settled = executions.settle(
+        session,
+        account_id=stranger,
+        execution_id=execution.id,
+        status="failed",
+        outcome_sealed="theirs",
+        now=NOW,
+    )
+    assert not settled

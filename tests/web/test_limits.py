@@ -1,0 +1,104 @@
+"""The four documented limits, on the real Redis and without it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+
+from bin.local.server import free_port
+from engine.settings import Settings
+from tests.conftest import LIFTED
+from tests.web.conftest import Person
+from web import create_app
+from web.extensions import db
+
+DOCUMENTED = {"auth": 10, "sync": 100, "workflows": 50, "general": 1000}
+Make = Callable[..., Flask]
+
+
+@pytest.fixture
+def make(environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Make]:
+    """Make apps of other settings."""
+    assert sessions is not None, "the database is migrated first"
+    made: list[Flask] = []
+
+    def app(**changes: str) -> Flask:
+        made.append(create_app(Settings.from_env(environ | LIFTED | changes)))
+        return made[-1]
+
+    yield app
+    for one in made:
+        with one.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def tight(make: Make) -> Flask:
+    """An app that lets three sync requests through, and five in all."""
+    return make(LIMIT_SYNC_PER_MINUTE="3", LIMIT_GENERAL_PER_MINUTE="5")
+
+
+def test_the_numbers_are_the_documented_ones(environ: dict[str, str]) -> None:
+    settings = Settings.from_env(environ)
+    assert {area: getattr(settings, f"limit_{area}_per_minute") for area in DOCUMENTED} == DOCUMENTED
+
+
+def pull(client: FlaskClient, person: Person) -> int:
+    return client.get("/api/sync/pull", headers=person.headers).status_code
+
+
+def test_one_request_more_is_refused_and_says_when_to_come_back(tight: Flask, person: Person) -> None:
+    client = tight.test_client()
+    assert [pull(client, person) for _ in range(3)] == [200, 200, 200]
+    refused = client.get("/api/sync/pull", headers=person.headers)
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "rate_limited")
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert refused.headers["RateLimit-Policy"] == '"sync";q=3;w=60, "general";q=5;w=60'
+    assert refused.headers["X-RateLimit-Limit"] == "3"
+    assert refused.headers["X-RateLimit-Remaining"] == "0"
+
+
+def test_a_refused_request_consumes_nothing(tight: Flask, person: Person) -> None:
+    client = tight.test_client()
+    answers = [client.get("/api/sync/pull", headers=person.headers) for _ in range(9)]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 6
+    general = [answer.headers["RateLimit"].split(", ")[1].split(";")[1] for answer in answers]
+    assert general == ["r=4", "r=3"] + ["r=2"] * 7
+
+
+def test_every_request_counts_against_general_too(tight: Flask, person: Person) -> None:
+    client = tight.test_client()
+    assert [pull(client, person) for _ in range(3)] == [200] * 3
+    workflows = [client.get("/api/workflows", headers=person.headers) for _ in range(3)]
+    assert [answer.status_code for answer in workflows] == [200, 200, 429]
+    assert workflows[-1].headers["X-RateLimit-Limit"] == "5"
+
+
+def test_one_accounts_flood_is_not_anothers(tight: Flask, person: Person, stranger: Person) -> None:
+    client = tight.test_client()
+    assert [pull(client, person) for _ in range(4)] == [200, 200, 200, 429]
+    assert pull(client, stranger) == 200
+
+
+def test_before_login_the_address_counts_ipv6_by_its_network(make: Make) -> None:
+    client = make(LIMIT_AUTH_PER_MINUTE="2").test_client()
+
+    def login(address: str) -> int:
+        body = {"email": f"{uuid7()}@example.org", "password": "a long pass phrase"}
+        return client.post(
+            "/api/auth/login", json=body, environ_overrides={"REMOTE_ADDR": address}
+        ).status_code
+
+    network = f"2001:db8:{uuid7().int % 0xFFFF:x}:{uuid7().int % 0xFFFF:x}"
+    answers = [login(f"{network}::{host}") for host in (1, 2, 3)]
+    assert answers == [401, 401, 429]
+    assert login("2001:db8:0:ffff::1") == 401
+
+
+def test_without_redis_each_process_keeps_its_share(make: Make, person: Person) -> None:
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    client = make(REDIS_URL=nowhere, LIMIT_SYNC_PER_MINUTE="6", WEB_CONCURRENCY="2").test_client()
+    assert [pull(client, person) for _ in range(4)] == [200, 200, 200, 429]

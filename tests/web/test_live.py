@@ -1,0 +1,128 @@
+"""`GET /api/sync/events` on the running platform."""
+
+import json
+import threading
+from collections.abc import Iterator
+from queue import Empty, Queue
+
+import httpx
+import pytest
+from httpx_sse import ServerSentEvent
+
+from bin.local.client import Client
+from tests.conftest import Platform, joined
+
+SECONDS_MAX = 20
+DOOR = "/api/sync/events"
+
+
+def follow(client: Client, since: str | None = None) -> Queue[ServerSentEvent]:
+    """Return a queue of the client's notices, once the stream is open; it ends with the client."""
+    opened, heard = threading.Event(), Queue[ServerSentEvent]()
+
+    def listen() -> None:
+        try:
+            for event in client.events(since=since):
+                if event.event == "open":
+                    opened.set()
+                elif event.data:
+                    heard.put(event)
+        except (httpx.TransportError, RuntimeError):
+            return  # the test is over
+
+    threading.Thread(target=listen, daemon=True).start()
+    assert opened.wait(SECONDS_MAX)
+    return heard
+
+
+@pytest.fixture
+def phone(platform: Platform, laptop: Client) -> Iterator[Client]:
+    with Client(platform.api_url, "phone", laptop.keys) as client:
+        client.login(laptop.email, laptop.password)
+        yield client
+
+
+def push(client: Client, entity_id: str, kind: str = "settings") -> str:
+    """Push a new state and return its stamp."""
+    client.push(entity_id, 1, version="1", clock={client.agent_id: 1}, kind=kind)
+    stamp: str = client.pull()["head"]
+    return stamp
+
+
+def test_a_notice_says_where_the_account_stands_and_what_kind_changed(laptop: Client, phone: Client) -> None:
+    heard = follow(phone)
+    stamp = push(laptop, "one", "workflow")
+    event = heard.get(timeout=SECONDS_MAX)
+    assert (event.id, json.loads(event.data)) == (stamp, {"head": stamp, "types": ["workflow"]})
+
+
+def test_who_pushed_is_not_told_of_it(laptop: Client, phone: Client) -> None:
+    mine, theirs = follow(laptop), follow(phone)
+    push(laptop, "one")
+    theirs.get(timeout=SECONDS_MAX)
+    stamp = push(phone, "two")
+    assert mine.get(timeout=SECONDS_MAX).id == stamp, "the first thing heard is what the other did"
+
+
+def test_what_happened_while_away_is_told_on_return_once(laptop: Client, phone: Client) -> None:
+    before = push(laptop, "one")
+    push(laptop, "two")
+    after = push(laptop, "three", "agent")
+    heard = follow(phone, since=before)
+    event = heard.get(timeout=SECONDS_MAX)
+    assert json.loads(event.data) == {"head": after, "types": ["agent", "settings"]}
+    last = push(laptop, "four")
+    assert heard.get(timeout=SECONDS_MAX).id == last, "nothing was told twice in between"
+    with pytest.raises(Empty):
+        heard.get_nowait()
+
+
+def test_another_account_hears_nothing(platform: Platform, laptop: Client, phone: Client) -> None:
+    with joined(platform) as stranger:
+        theirs, mine = follow(stranger), follow(phone)
+        push(laptop, "one")
+        mine.get(timeout=SECONDS_MAX)
+        assert theirs.empty()
+
+
+def test_an_account_has_at_most_ten_streams_and_a_closed_one_makes_room(laptop: Client) -> None:
+    streams = [laptop.http.send(laptop.http.build_request("GET", DOOR), stream=True) for _ in range(10)]
+    assert [stream.status_code for stream in streams] == [200] * 10
+    refused = laptop.http.get(DOOR)
+    assert (refused.status_code, refused.headers["Content-Type"]) == (429, "application/problem+json")
+    assert int(refused.headers["Retry-After"]) > 0
+    for stream in streams:
+        stream.close()
+    follow(laptop)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"Authorization": ""}, 401, "token_missing"),
+        ({"Authorization": "Bearer x"}, 401, "token_invalid"),
+        ({"X-Agent-ID": "phone"}, 403, "agent_mismatch"),
+        ({"X-Agent-ID": ""}, 400, "agent_id_malformed"),
+        ({"Last-Event-ID": "yesterday"}, 422, "invalid"),
+    ],
+)
+def test_the_door_refuses_as_every_other_does(
+    laptop: Client, changes: dict[str, str], status: int, code: str
+) -> None:
+    refused = laptop.http.get(DOOR, headers=changes)
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.headers["X-Request-ID"] == refused.json()["requestId"]
+
+
+def test_a_stream_is_only_read(laptop: Client) -> None:
+    refused = laptop.http.post(DOOR, json={})
+    assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+    assert "GET" in refused.headers["Allow"]
+
+
+def test_an_open_stream_tells_proxies_to_let_it_through(laptop: Client) -> None:
+    with laptop.http.stream("GET", DOOR) as stream:
+        assert stream.headers["Content-Type"].startswith("text/event-stream")
+        assert (stream.headers["Cache-Control"], stream.headers["X-Accel-Buffering"]) == ("no-store", "no")
+        assert next(stream.iter_lines()).startswith("retry: ")
