@@ -156,8 +156,10 @@ def test_an_input_beyond_the_limit_is_too_large(laptop: Client) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "input_too_large")
 
 
-def test_a_result_beyond_the_limit_fails_the_execution(laptop: Client) -> None:
-    document = HEAD + "do:\n  - grow: {set: '${ [range(400000)] }'}\n"
-    answer = run(laptop, document, {}).json()
+@pytest.mark.parametrize(
+    "value", ["'${ \"x\" * 1100000 }'", "{a: '${ \"x\" * 600000 }', b: '${ \"x\" * 600000 }'}"]
+)
+def test_a_value_beyond_the_limit_fails_the_execution_by_the_limit(laptop: Client, value: str) -> None:
+    answer = run(laptop, f"{HEAD}do:\n  - grow: {{set: {value}}}\n", {}).json()
     assert answer["status"] == "failed"
-    assert answer["error"]["type"].endswith("/runtime")
+    assert "1048576 bytes" in answer["error"]["detail"]
