@@ -18,15 +18,14 @@ def obtain(session: Session, ring: Keyring, *, account_id: UUID) -> bytes:
 
     :raises InvalidError: `key_unopenable`, when no key of the ring opens it.
     """
-    query = select(AccountKey.wrapped).where(AccountKey.account_id == account_id)
-    wrapped = session.scalar(query)
-    if wrapped is None:
+    known = session.get(AccountKey, account_id)
+    if known is None:
         fresh = ring.wrap(os.urandom(KEY_BYTES), account_id)
         session.execute(
             insert(AccountKey).values(account_id=account_id, wrapped=fresh).on_conflict_do_nothing()
         )
-        wrapped = session.scalars(query).one()
-    return ring.unwrap(wrapped, account_id)
+        known = session.get_one(AccountKey, account_id)
+    return ring.unwrap(known.wrapped, account_id)
 
 
 def rewrap(session: Session, ring: Keyring) -> int:

@@ -16,8 +16,8 @@ from engine.store.models import Agent, SyncHead
 SEEN_EVERY = timedelta(minutes=1)
 
 
-def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> None:
-    """Register an agent at first sight, and note when it was last seen.
+def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> bool:
+    """Register an agent at first sight, and note when it was last seen; tell whether that wrote anything.
 
     :raises ForbiddenError: when the agent has been revoked.
     """
@@ -36,8 +36,10 @@ def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) ->
             )
             .on_conflict_do_nothing()
         )
-        return
+        return True
     if known.revoked_at is not None:
         raise ForbiddenError("agent_revoked", "This agent has been revoked.")
-    if now - known.last_seen_at > SEEN_EVERY:
-        known.last_seen_at = now
+    if now - known.last_seen_at <= SEEN_EVERY:
+        return False
+    known.last_seen_at = now
+    return True

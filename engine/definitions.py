@@ -114,4 +114,4 @@ def diagnose(
             checked_at=now,
         )
     )
-    outbox.discard(session, account_id=account_id, kind=outbox.CHECK, subject=str(definition_id))
+    session.execute(outbox.discarding(account_id=account_id, kind=outbox.CHECK, subject=str(definition_id)))

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from engine.errors import NotFoundError
 from engine.store import outbox
-from engine.store.models import Definition, Execution
+from engine.store.models import Definition, Execution, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,26 @@ def find(session: Session, *, account_id: UUID, execution_id: UUID) -> Execution
     query = select(Execution).where(Execution.account_id == account_id, Execution.id == execution_id)
     execution = session.scalars(query).one_or_none()
     if execution is None:
-        raise NotFoundError("execution_unknown", "There is no such execution.")
+        raise unknown()
     return execution
+
+
+def open_with_definition(
+    session: Session, *, account_id: UUID, execution_id: UUID
+) -> tuple[Execution, Definition]:
+    """Return an execution and what it runs, read at once.
+
+    :raises NotFoundError: when the account has none with this id.
+    """
+    query = (
+        select(Execution, Definition)
+        .join(Definition, Definition.id == Execution.definition_id)
+        .where(Execution.account_id == account_id, Execution.id == execution_id)
+    )
+    found = session.execute(query).one_or_none()
+    if found is None:
+        raise unknown()
+    return found[0], found[1]
 
 
 def settle(
@@ -72,26 +90,38 @@ def settle(
 
     A compare-and-set: of an activity that is retried, a reconciler and another worker, one wins.
     """
-    ended = session.scalar(
+    ended = (
         update(Execution)
         .where(
             Execution.account_id == account_id, Execution.id == execution_id, Execution.status == "running"
         )
         .values(status=status, outcome_sealed=outcome_sealed, ended_at=now)
         .returning(Execution.definition_id)
+        .cte("ended")
     )
-    outbox.discard(session, account_id=account_id, kind=outbox.EXECUTE, subject=str(execution_id))
-    if ended is None:
-        return False
-    session.execute(
+    followed = (
         update(Definition)
-        .where(Definition.id == ended, Definition.last_execution_id == execution_id)
+        .where(Definition.id == ended.c.definition_id, Definition.last_execution_id == execution_id)
         .values(status=status, updated_at=now)
+        .returning(Definition.id)
+        .cte("followed")
     )
-    return True
+    started = outbox.discarding(account_id=account_id, kind=outbox.EXECUTE, subject=str(execution_id))
+    carried = started.returning(OutboxMessage.id).cte("carried")
+    # One statement: this is the last thing between a workflow's end and its owner's answer.
+    found = session.scalar(select(ended.c.definition_id).add_cte(followed, carried))
+    session.expire_all()  # what was read before is no longer so
+    return found is not None
 
 
-def still_running(session: Session, execution_ids: Sequence[UUID]) -> Sequence[Execution]:
-    """Return those of the executions whose rows have not ended; for the reconciler, across accounts."""
-    query = select(Execution).where(Execution.id.in_(execution_ids), Execution.status == "running")
-    return session.scalars(query).all()
+def still_running(session: Session, execution_ids: Sequence[UUID]) -> Sequence[tuple[UUID, UUID]]:
+    """Return those of the executions that have not ended, each with its account; for the reconciler."""
+    query = select(Execution.id, Execution.account_id).where(
+        Execution.id.in_(execution_ids), Execution.status == "running"
+    )
+    return [(row.id, row.account_id) for row in session.execute(query)]
+
+
+def unknown() -> NotFoundError:
+    """Return the refusal of an id that the account has no execution under."""
+    return NotFoundError("execution_unknown", "There is no such execution.")

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from engine import agents
 from engine.errors import EngineError, ForbiddenError, UnauthenticatedError
 from engine.settings import Settings
-from engine.store.models import RefreshSession
+from engine.store.models import Agent, RefreshSession
 
 # A lost answer, or two tabs, present the previous token again: within the grace that is no theft.
 GRACE = timedelta(seconds=30)
@@ -120,19 +120,24 @@ def rotate(
     return _judge(found, counter, now)
 
 
-def admit(session: Session, *, session_id: UUID, account_id: UUID, agent_id: str, now: datetime) -> None:
+def admit(session: Session, *, session_id: UUID, account_id: UUID, agent_id: str, now: datetime) -> bool:
     """Let an agent act in a session: meet the agent, and bind the session to it at first use.
+
+    Tells whether that wrote anything, which is the caller's to commit.
 
     :raises UnauthenticatedError: when the session is over.
     :raises ForbiddenError: when it is bound to another agent, or the agent has been revoked.
     """
-    query = select(RefreshSession).where(
-        RefreshSession.id == session_id, RefreshSession.account_id == account_id
+    # The agent comes along, so that meeting it asks the database nothing more: this is every request's way.
+    query = (
+        select(RefreshSession, Agent)
+        .outerjoin(Agent, (Agent.account_id == RefreshSession.account_id) & (Agent.id == agent_id))
+        .where(RefreshSession.id == session_id, RefreshSession.account_id == account_id)
     )
-    found = session.scalars(query).one_or_none()
-    if found is None or found.revoked_at is not None:
+    found = session.execute(query).one_or_none()
+    if found is None or found[0].revoked_at is not None:
         raise UnauthenticatedError("session_ended", "The session has ended.")
-    _bind(session, found, agent_id, now)
+    return _bind(session, found[0], agent_id, now)
 
 
 def _judge(found: RefreshSession, counter: int, now: datetime) -> Rotation:
@@ -146,13 +151,15 @@ def _judge(found: RefreshSession, counter: int, now: datetime) -> Rotation:
     return Rotation(None, refusal=_reused())
 
 
-def _bind(session: Session, found: RefreshSession, agent_id: str | None, now: datetime) -> None:
+def _bind(session: Session, found: RefreshSession, agent_id: str | None, now: datetime) -> bool:
     if agent_id is None:
-        return
+        return False
     if found.agent_id not in {None, agent_id}:
         raise ForbiddenError("agent_mismatch", "The session belongs to another agent.")
-    agents.meet(session, account_id=found.account_id, agent_id=agent_id, now=now)
+    met = agents.meet(session, account_id=found.account_id, agent_id=agent_id, now=now)
+    bound = found.agent_id is None
     found.agent_id = agent_id
+    return met or bound
 
 
 def _expired(found: RefreshSession, tokens: RefreshTokens, now: datetime) -> bool:

@@ -57,10 +57,11 @@ def authenticate(authorization: str | None, agent_id: str | None, *, now: dateti
         raise MalformedError("agent_id_missing", "The header X-Agent-ID is needed.")
     if claims.agent_id not in {None, agent}:
         raise ForbiddenError("agent_mismatch", "The session belongs to another agent.")
-    sessions.admit(
+    wrote = sessions.admit(
         db.session(), session_id=claims.session_id, account_id=claims.account_id, agent_id=agent, now=now
     )
-    db.session.commit()
+    if wrote:  # otherwise the route goes on in the same transaction
+        db.session.commit()
     return Identity(claims.account_id, claims.session_id, agent, claims.expires_at)
 
 

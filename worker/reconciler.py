@@ -65,9 +65,16 @@ class Reconciler:
     def _settle(self, closed: dict[UUID, WorkflowExecutionStatus | None]) -> Sequence[UUID]:
         with self._sessions.begin() as session:
             rows = executions.still_running(session, list(closed))
-            for row in rows:
-                kind, detail = KINDS.get(closed[row.id] or WorkflowExecutionStatus.FAILED, STOPPED)
+            for execution_id, account_id in rows:
+                kind, detail = KINDS.get(closed[execution_id] or WorkflowExecutionStatus.FAILED, STOPPED)
                 status, title = STANDARD[kind]
                 error = {"type": TYPES + kind, "status": status, "title": title, "detail": detail}
-                self._outcomes.settle(session, row, "failed", {"error": error}, now=datetime.now(UTC))
-            return [row.id for row in rows]
+                self._outcomes.settle(
+                    session,
+                    account_id=account_id,
+                    execution_id=execution_id,
+                    status="failed",
+                    outcome={"error": error},
+                    now=datetime.now(UTC),
+                )
+            return [execution_id for execution_id, _ in rows]

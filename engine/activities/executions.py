@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine import definitions, executions
+from engine import executions
 from engine.errors import EngineError, InvalidError
 from engine.interpreter import contracts, grammar
 from engine.interpreter.faults import STANDARD, TYPES
 from engine.outcomes import Outcomes
 from engine.settings import Settings
-from engine.store.models import Execution
+from engine.store.models import Definition, Execution
 from engine.vault import envelope
 from engine.vault.envelope import EngineKeys
 
@@ -44,9 +44,11 @@ class ExecutionActivities:
         """
         account_id, execution_id = UUID(start.account_id), UUID(start.execution_id)
         with self._sessions() as session:
-            execution = executions.find(session, account_id=account_id, execution_id=execution_id)
+            execution, definition = executions.open_with_definition(
+                session, account_id=account_id, execution_id=execution_id
+            )
             try:
-                return self._open(session, execution)
+                return self._open(execution, definition)
             except InvalidError as refusal:
                 message, error = "The execution cannot be opened", _configuration(refusal)
                 raise ApplicationError(
@@ -60,9 +62,13 @@ class ExecutionActivities:
         failed = settlement.error is not None
         outcome = {"error": settlement.error} if failed else {"result": settlement.result}
         with self._sessions.begin() as session:
-            execution = executions.find(session, account_id=account_id, execution_id=execution_id)
             told = self._outcomes.settle(
-                session, execution, settlement.status, outcome, now=datetime.now(UTC)
+                session,
+                account_id=account_id,
+                execution_id=execution_id,
+                status=settlement.status,
+                outcome=outcome,
+                now=datetime.now(UTC),
             )
         return None if settlement.reply_key is None else self._outcomes.reply(settlement.reply_key, told)
 
@@ -70,16 +76,12 @@ class ExecutionActivities:
     def read(self, reading: contracts.OutcomeReading) -> str | None:
         """Return how an execution ended, sealed to the reply key; nothing while it runs."""
         with self._sessions.begin() as session:
-            execution = executions.find(
+            told = self._outcomes.read(
                 session, account_id=UUID(reading.account_id), execution_id=UUID(reading.execution_id)
             )
-            told = self._outcomes.read(session, execution)
         return None if told is None else self._outcomes.reply(reading.reply_key, told)
 
-    def _open(self, session: Session, execution: Execution) -> contracts.Opened:
-        definition = definitions.find(
-            session, account_id=execution.account_id, definition_id=execution.definition_id
-        )
+    def _open(self, execution: Execution, definition: Definition) -> contracts.Opened:
         text, content_type = envelope.open_definition(
             self._keys,
             encrypted_data=definition.encrypted_data,

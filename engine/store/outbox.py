@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Delete, delete, select, update
 from sqlalchemy.orm import Session
 
 from engine.store.models import OutboxMessage
@@ -23,7 +23,7 @@ def append(
 ) -> None:
     """Add a message in the caller's transaction; the relay carries it once it is `delay_seconds` old.
 
-    A delay leaves the caller time to deliver it itself, at once, and to `discard` it.
+    A delay leaves the caller time to deliver it itself, at once, and to delete it (`discarding`).
     """
     due_at = now + timedelta(seconds=delay_seconds)
     session.add(
@@ -31,14 +31,12 @@ def append(
     )
 
 
-def discard(session: Session, *, account_id: UUID, kind: str, subject: str) -> None:
-    """Delete a message that has been delivered."""
-    session.execute(
-        delete(OutboxMessage).where(
-            OutboxMessage.kind == kind,
-            OutboxMessage.account_id == account_id,
-            OutboxMessage.subject == subject,
-        )
+def discarding(*, account_id: UUID, kind: str, subject: str) -> Delete:
+    """Return the statement that deletes a message that has been delivered."""
+    return delete(OutboxMessage).where(
+        OutboxMessage.kind == kind,
+        OutboxMessage.account_id == account_id,
+        OutboxMessage.subject == subject,
     )
 
 

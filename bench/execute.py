@@ -1,0 +1,94 @@
+"""What executing costs over Temporal itself: `python -m bench.execute`.
+
+One sealed one-step workflow over HTTP with `Prefer: wait`, against the bare SDK starting and awaiting a
+workflow that does nothing, by turns on the same server. Prints the medians and their ratio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import time
+from uuid import uuid4
+
+from temporalio.client import Client as TemporalClient
+
+from bench.noop import TASK_QUEUE
+from bench.platform import HOME, Measured, measured
+from bin.local.client import Client, Keys
+from bin.local.server import start
+
+ROUNDS = 200
+WARM_UP = 20
+DOCUMENT = """
+document: {dsl: '1.0.3', namespace: bench, name: one-step, version: '1.0.0'}
+do:
+  - double: {set: {double: '${ .n * 2 }'}}
+"""
+
+
+class Ours:
+    """The platform's own client, with an input that was sealed before the clock starts."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        workflow = client.create_workflow("one-step", DOCUMENT)
+        self._path = f"/api/workflows/{workflow['id']}/execute"
+        self._body = {"input": client.seal(b'{"n": 21}')}
+
+    def run(self) -> float:
+        """Execute once and return the seconds it took."""
+        began = time.perf_counter()
+        answer = self._client.http.post(self._path, json=self._body, headers={"Prefer": "wait=20"})
+        seconds = time.perf_counter() - began
+        if self._client.open(answer.json()["result"]) != {"double": 42}:
+            raise AssertionError("the workflow did not do its work")
+        return seconds
+
+
+async def bare(temporal: TemporalClient) -> float:
+    """Start and await one workflow that does nothing; return the seconds it took."""
+    began = time.perf_counter()
+    await temporal.execute_workflow("noop", id=f"noop:{uuid4()}", task_queue=TASK_QUEUE)
+    return time.perf_counter() - began
+
+
+async def compare(platform: Measured) -> tuple[list[float], list[float]]:
+    """Run both by turns; return their seconds."""
+    temporal = await TemporalClient.connect(platform.stack.temporal_address)
+    with Client(platform.api_url, "bench", Keys.fresh()) as client:
+        client.register(f"{uuid4()}@example.org", "a long pass phrase")
+        ours, ours_seconds, bare_seconds = Ours(client), [], []
+        for turn in range(WARM_UP + ROUNDS):
+            pair = (await asyncio.to_thread(ours.run), await bare(temporal))
+            if turn >= WARM_UP:
+                ours_seconds.append(pair[0])
+                bare_seconds.append(pair[1])
+    return ours_seconds, bare_seconds
+
+
+def main() -> None:
+    """Measure and print."""
+    with measured() as platform:
+        worker = start(
+            "noop",
+            [sys.executable, "-m", "bench.noop"],
+            log=HOME / "logs" / "noop.log",
+            ready=lambda: True,
+            env=os.environ | platform.environ,
+        )
+        try:
+            ours, baseline = asyncio.run(compare(platform))
+        finally:
+            worker.stop()
+    for name, seconds in (("POST execute, one step", ours), ("bare SDK, no-op", baseline)):
+        cuts = statistics.quantiles(seconds, n=20)
+        print(f"{name}: median {1000 * statistics.median(seconds):.1f} ms, p95 {1000 * cuts[18]:.1f} ms")
+    ratio = statistics.median(ours) / statistics.median(baseline)
+    print(f"ratio of the medians of {ROUNDS}, by turns: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""A stack and a platform for measuring: their own, with the rate limits lifted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bin.local.keys import fresh_keys
+from bin.local.platform import migrate, processes
+from bin.local.stack import Stack, running
+
+HOME = Path(__file__).parent.parent / ".cloudapi" / "bench"
+LIFTED = {f"LIMIT_{area}_PER_MINUTE": "100000000" for area in ("AUTH", "SYNC", "WORKFLOWS", "GENERAL")}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Where the platform under measurement answers, and what its processes were given."""
+
+    api_url: str
+    stack: Stack
+    environ: dict[str, str]
+
+
+@contextmanager
+def measured() -> Iterator[Measured]:
+    """Run the platform as the Procfile says."""
+    shutil.rmtree(HOME / "temporal", ignore_errors=True)
+    with running(HOME, database="cloudapi_bench") as stack:
+        environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(stack.web_port)}
+        migrate(environ, HOME / "logs")
+        with processes(environ, HOME / "logs"):
+            yield Measured(f"http://127.0.0.1:{stack.web_port}", stack, environ)
