@@ -1,0 +1,41 @@
+"""The statements of one request, as the database driver got them."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from web.extensions import db
+
+Transaction = list[tuple[str, Any]]
+
+
+def recorded(app: Flask, send: Callable[[FlaskClient], TestResponse]) -> list[Transaction]:
+    """Return what a request sends to the database, by transaction.
+
+    :raises AssertionError: when the request is refused.
+    """
+    ran = [Transaction()]
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        ran[-1].append((statement, values))
+
+    def end(_connection: Any) -> None:
+        ran.append([])
+
+    with app.app_context():
+        listeners = (("before_cursor_execute", note), ("commit", end))
+        for what, listener in listeners:
+            event.listen(db.engine, what, listener)
+        answer = send(app.test_client())
+        for what, listener in listeners:
+            event.remove(db.engine, what, listener)
+    if answer.status_code >= http.client.BAD_REQUEST:
+        raise AssertionError(answer.text)
+    return [transaction for transaction in ran if transaction]
