@@ -14,7 +14,7 @@ from temporalio.client import Client as TemporalClient
 
 from bin.local.client import Client
 from tests.conftest import Platform, joined
-from tests.journeys.conftest import Fragile
+from tests.journeys.conftest import Fragile, until
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: sealed, version: '1.0.0'}\n"
 
@@ -128,8 +128,19 @@ async def places(fragile: Fragile, text: str) -> set[str]:
         "temporal": files(fragile.home, "temporal/temporal.db*"),
         "logs": files(fragile.home, "logs/*.log", "*/*.log"),
     }
+    return {name for name, store in stores.items() if found_in(store, text)}
+
+
+def found_in(store: Iterator[bytes], text: str) -> bool:
     wanted = forms(text)
-    return {name for name, store in stores.items() if any(form in data for data in store for form in wanted)}
+    return any(form in data for data in store for form in wanted)
+
+
+def id_of(fragile: Fragile, email: str) -> str:
+    with psycopg.connect(fragile.stack.database_url) as connection:
+        query = "SELECT id FROM accounts WHERE email = %s"
+        ((account_id,),) = connection.execute(query, [email]).fetchall()
+        return str(account_id)
 
 
 @pytest.fixture
@@ -143,6 +154,8 @@ def quiet(fragile: Fragile) -> Fragile:
 async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(quiet: Fragile) -> None:
     canary, control = (f"{kind}{secrets.token_hex(12)}" for kind in ("canary", "control"))
     with joined(quiet.platform) as laptop:
+        account_id = id_of(quiet, laptop.email)
+        until(lambda: laptop.pull() and found_in(redis_keys(quiet.stack.redis_url), account_id))
         workflow = laptop.create_workflow(control, canary_document(canary, quiet.service.url))
         assert workflow["diagnostics"] == []
         done = laptop.execute(workflow["id"], {"secret": f"{canary}-input"})
@@ -170,8 +183,5 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
         laptop.push("settings", canary, version="1", clock={"laptop": 1})
     assert await places(quiet, control) == {"tables", "logs"}, "the search finds what is in the clear"
     assert await places(quiet, workflow["id"]) >= {"tables", "histories", "temporal"}
-    with psycopg.connect(quiet.stack.database_url) as connection:
-        query = "SELECT id FROM accounts WHERE email = %s"
-        ((account_id,),) = connection.execute(query, [laptop.email]).fetchall()
-    assert await places(quiet, str(account_id)) >= {"tables", "redis", "histories", "temporal", "logs"}
+    assert await places(quiet, account_id) >= {"tables", "redis", "histories", "temporal", "logs"}
     assert await places(quiet, canary) == set()
