@@ -3,86 +3,45 @@
 from __future__ import annotations
 
 import ipaddress
-import math
-import time
-from dataclasses import dataclass, field
+from typing import cast
 
-import structlog
 from flask import Flask, Response, current_app, g, request
 from flask_limiter import Limiter
 from flask_smorest import Blueprint
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
-from redis.exceptions import RedisError
+from limits.storage import RedisStorage
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from engine.settings import Settings
 from web.problems import LimitedError
+from web.windows import Local, Reading, Shared, Windows
 
 GENERAL = "general"
 REDIS_SECONDS_MAX = 0.25
-DEGRADED_SECONDS = 5.0  # how long Redis is left alone after it failed
 IPV6_PREFIX = 64
 
 
-@dataclass(slots=True)
-class Windows:
-    """The windows of one app: on Redis, or in this process while Redis is away."""
-
-    items: dict[str, RateLimitItemPerMinute]
-    shared: RateLimiter
-    processes: int
-    local: RateLimiter = field(default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage()))
-    degraded_until: float = 0.0
-
-    def take(self, areas: list[str], key: str) -> list[Reading]:
-        """Take one request from every area's window, or from none; return how they stand, refused first."""
-        if time.monotonic() >= self.degraded_until:
-            try:
-                return _take(self.shared, [(area, self.items[area]) for area in areas], key)
-            except RedisError as fault:
-                structlog.get_logger().warning("limits_degraded", error=type(fault).__name__)
-                self.degraded_until = time.monotonic() + DEGRADED_SECONDS
-        return _take(self.local, [(area, self._share(area)) for area in areas], key)
-
-    def _share(self, area: str) -> RateLimitItemPerMinute:
-        return RateLimitItemPerMinute(math.ceil(self.items[area].amount / self.processes))
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How one window stands after a request."""
-
-    area: str
-    limit: int
-    remaining: int
-    reset_seconds: int
-    refused: bool
-
-
 def configure(app: Flask, settings: Settings) -> None:
-    """Bind Flask-Limiter's storage and strategy to the app, and answer with the limits' headers."""
+    """Bind Flask-Limiter's storage to the app, and answer with the limits' headers."""
     limiter = Limiter(
         _client,
-        strategy="sliding-window-counter",
         storage_uri=settings.need("redis_url"),
         storage_options={
             "socket_timeout": REDIS_SECONDS_MAX,  # type: ignore[dict-item] # redis-py takes floats
             "socket_connect_timeout": REDIS_SECONDS_MAX,  # type: ignore[dict-item]
+            "retry": Retry(NoBackoff(), 0),  # type: ignore[dict-item] # three tries by default, a second apart
         },
     )
     limiter.init_app(app)
-    items = {
+    numbers = {
         "auth": settings.limit_auth_per_minute,
         "sync": settings.limit_sync_per_minute,
         "workflows": settings.limit_workflows_per_minute,
         GENERAL: settings.limit_general_per_minute,
     }
-    app.extensions["windows"] = Windows(
-        {area: RateLimitItemPerMinute(amount) for area, amount in items.items()},
-        limiter.limiter,
-        settings.web_concurrency,
-    )
+    redis = cast(Redis, cast(RedisStorage, limiter.storage).storage)
+    app.extensions["windows"] = Windows(numbers, Shared(redis), Local(settings.web_concurrency))
     app.after_request(_tell)
 
 
@@ -104,19 +63,6 @@ def limit(blueprint: Blueprint, area: str = GENERAL) -> None:
             raise LimitedError(detail, retry_seconds=reading.reset_seconds)
 
     blueprint.before_request(check)
-
-
-def _take(limiter: RateLimiter, items: list[tuple[str, RateLimitItemPerMinute]], key: str) -> list[Reading]:
-    depleted = [area for area, item in items if not limiter.test(item, area, key)]
-    if not depleted:
-        depleted = [area for area, item in items if not limiter.hit(item, area, key)]
-    now = time.time()
-    readings = []
-    for area, item in items:
-        reset_at, remaining = limiter.get_window_stats(item, area, key)
-        reset_seconds = max(1, math.ceil(reset_at - now))
-        readings.append(Reading(area, item.amount, remaining, reset_seconds, area in depleted))
-    return sorted(readings, key=lambda reading: not reading.refused)
 
 
 def _client() -> str:

@@ -1,10 +1,14 @@
 """The four documented limits, on the real Redis and without it."""
 
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
@@ -14,6 +18,7 @@ from tests.conftest import LIFTED
 from tests.web.conftest import Person
 from web import create_app
 from web.extensions import db
+from web.windows import until_room
 
 DOCUMENTED = {"auth": 10, "sync": 100, "workflows": 50, "general": 1000}
 Make = Callable[..., Flask]
@@ -55,7 +60,7 @@ def test_one_request_more_is_refused_and_says_when_to_come_back(tight: Flask, pe
     assert [pull(client, person) for _ in range(3)] == [200, 200, 200]
     refused = client.get("/api/sync/pull", headers=person.headers)
     assert (refused.status_code, refused.get_json()["code"]) == (429, "rate_limited")
-    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert 0 < int(refused.headers["Retry-After"]) <= 120
     assert refused.headers["RateLimit-Policy"] == '"sync";q=3;w=60, "general";q=5;w=60'
     assert refused.headers["X-RateLimit-Limit"] == "3"
     assert refused.headers["X-RateLimit-Remaining"] == "0"
@@ -96,6 +101,34 @@ def test_before_login_the_address_counts_ipv6_by_its_network(make: Make) -> None
     answers = [login(f"{network}::{host}") for host in (1, 2, 3)]
     assert answers == [401, 401, 429]
     assert login("2001:db8:0:ffff::1") == 401
+
+
+def test_of_a_crowd_at_once_as_many_pass_as_may(tight: Flask, person: Person) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda _: pull(tight.test_client(), person), range(16)))
+    assert sorted(answers) == [200] * 3 + [429] * 13
+
+
+@given(st.integers(1, 1000), st.floats(0, 59.9), st.integers(0, 1000), st.integers(0, 1000))
+def test_a_refused_client_is_told_when_there_is_room_again(
+    limit: int, passed: float, count: int, before: int
+) -> None:
+    def weight(at: float) -> float:
+        """Return what the window weighs at a second of this minute, or of the next when nobody asks."""
+        return count + before * (1 - at / 60) if at <= 60 else count * (2 - at / 60)
+
+    assume(count <= limit and weight(passed) + 1 > limit)
+    seconds = until_room(limit, passed, count, before)
+    assert 0 <= seconds <= 120
+    assert weight(passed + seconds) + 1 <= limit + 1e-6
+    assert weight(passed + 0.999 * seconds) + 1 >= limit - 1e-6
+
+
+def test_a_redis_that_hangs_is_left_alone(make: Make, person: Person) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
+        client = make(REDIS_URL=url, LIMIT_SYNC_PER_MINUTE="2").test_client()
+        assert [pull(client, person) for _ in range(3)] == [200, 200, 429]
 
 
 def test_without_redis_each_process_keeps_its_share(make: Make, person: Person) -> None:
