@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bin.local.keys import fresh_keys
-from bin.local.platform import migrate, processes
+from bin.local.platform import LIFTED, migrate, processes
 from bin.local.stack import Stack, running
 
 HOME = Path(__file__).parent.parent / ".cloudapi" / "bench"
-LIFTED = {f"LIMIT_{area}_PER_MINUTE": "100000000" for area in ("AUTH", "SYNC", "WORKFLOWS", "GENERAL")}
 
 
 @dataclass(frozen=True, slots=True)

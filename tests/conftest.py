@@ -17,14 +17,12 @@ from uuid_utils.compat import uuid7
 
 from bin.local.client import Client, Keys
 from bin.local.keys import fresh_keys
-from bin.local.platform import processes
+from bin.local.platform import LIFTED, processes
 from bin.local.server import Server
 from bin.local.stack import Stack, running
 from engine.settings import Settings
 from engine.store.sessions import make_engine
 
-# Journeys share one address and few accounts; what the limits do is tested where they are the subject.
-LIFTED = {f"LIMIT_{area}_PER_MINUTE": "1000000" for area in ("AUTH", "SYNC", "WORKFLOWS", "GENERAL")}
 ROOT = Path(__file__).parent.parent
 
 

@@ -37,7 +37,7 @@ class DeviationError(Exception):
 
 @dataclass(slots=True)
 class Memory:
-    """Executions without a database: what they open and how they settled."""
+    """Executions without a database: what they open and how they settled, by id."""
 
     openings: dict[str, contracts.Opened] = field(default_factory=dict)
     settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
@@ -49,9 +49,9 @@ class Memory:
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
     async def settle(self, settlement: contracts.Settlement) -> str | None:
-        """Keep the outcome."""
+        """Keep the outcome; answer whoever waits with something that is not it."""
         self.settlements[settlement.execution_id] = settlement
-        return None
+        return "a.sealed.reply" if settlement.reply_key else None
 
 
 @dataclass(slots=True)

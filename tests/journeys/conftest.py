@@ -20,13 +20,13 @@ import psycopg
 import pytest
 
 from bin.local.keys import fresh_keys
-from bin.local.platform import migrate, process
+from bin.local.platform import LIFTED, migrate, process
 from bin.local.postgres import start_postgres
 from bin.local.server import Server, stop_all
 from bin.local.stack import Stack, running
 from bin.local.temporal import start_temporal
 from bin.local.valkey import start_valkey
-from tests.conftest import LIFTED, ROOT, Platform
+from tests.conftest import ROOT, Platform
 
 UNTIL_SECONDS_MAX = 60
 PROCESSES = ("temporal", "relay", "fanout", "web")

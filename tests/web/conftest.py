@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
+from bin.local.platform import LIFTED
 from engine.settings import Settings
-from tests.conftest import LIFTED
 from web import create_app
 from web.extensions import db
 

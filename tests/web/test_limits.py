@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
+from bin.local.platform import LIFTED
 from bin.local.server import free_port
 from engine.settings import Settings
-from tests.conftest import LIFTED
 from tests.web.conftest import Person
 from web import create_app
 from web.extensions import db

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
+from bin.local.conformance import Memory
 from bin.local.stack import Stack
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
@@ -24,23 +24,6 @@ from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkfl
 from tests.engine.interpreter.echo import echo
 
 HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What executions open and how they settled, by id."""
-
-    openings: dict[str, contracts.Opened] = field(default_factory=dict)
-    settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
-
-    @activity.defn(name=contracts.OPEN_EXECUTION)
-    async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
-        return self.openings[start.execution_id]
-
-    @activity.defn(name=contracts.SETTLE_EXECUTION)
-    async def settle(self, settlement: contracts.Settlement) -> str | None:
-        self.settlements[settlement.execution_id] = settlement
-        return "a.sealed.reply" if settlement.reply_key else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +53,8 @@ async def temporal(stack: Stack) -> Client:
 
 
 @pytest.fixture(scope="session")
-def ledger() -> Ledger:
-    return Ledger()
+def memory() -> Memory:
+    return Memory()
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +65,7 @@ async def service() -> AsyncIterator[int]:
 
 
 @pytest.fixture(scope="session")
-async def queue(temporal: Client, ledger: Ledger, service: int) -> AsyncIterator[str]:
+async def queue(temporal: Client, memory: Memory, service: int) -> AsyncIterator[str]:
     """The task queue of a worker that runs during the whole session."""
     name = f"interpreter-{uuid7()}"
     calls = HttpActivities(Egress(allow=f"127.0.0.1:{service}"))
@@ -90,7 +73,7 @@ async def queue(temporal: Client, ledger: Ledger, service: int) -> AsyncIterator
         temporal,
         task_queue=name,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow],
-        activities=[ledger.open, ledger.settle, calls.call],
+        activities=[memory.open, memory.settle, calls.call],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield name
@@ -100,7 +83,7 @@ Execute = Callable[..., Awaitable[Ran]]
 
 
 @pytest.fixture
-def execute(temporal: Client, ledger: Ledger, queue: str) -> Execute:
+def execute(temporal: Client, memory: Memory, queue: str) -> Execute:
     """Return a function that runs steps on an input until it ends."""
 
     async def run(
@@ -114,7 +97,7 @@ def execute(temporal: Client, ledger: Ledger, queue: str) -> Execute:
         document = {"document": HEADER, "do": steps, **top}
         assert not checked or grammar.check(document) == []
         execution_id = str(uuid7())
-        ledger.openings[execution_id] = contracts.Opened("definition", 1, document, data, "account")
+        memory.openings[execution_id] = contracts.Opened("definition", 1, document, data, "account")
         handle = await temporal.start_workflow(
             contracts.EXECUTION,
             contracts.ExecutionStart(execution_id, "account", reply_key),
@@ -129,6 +112,6 @@ def execute(temporal: Client, ledger: Ledger, queue: str) -> Execute:
             failure = error.cause
             assert isinstance(failure, ApplicationError), failure
         trail = await handle.query("trail")
-        return Ran(ledger.settlements[execution_id], handle, failure, trail)
+        return Ran(memory.settlements[execution_id], handle, failure, trail)
 
     return run
