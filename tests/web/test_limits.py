@@ -1,5 +1,6 @@
 """The four documented limits, on the real Redis and without it."""
 
+import math
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
@@ -109,15 +110,23 @@ def test_of_a_crowd_at_once_as_many_pass_as_may(tight: Flask, person: Person) ->
     assert sorted(answers) == [200] * 3 + [429] * 13
 
 
-@given(st.integers(1, 1000), st.floats(0, 59.9), st.integers(0, 1000), st.integers(0, 1000))
-def test_a_refused_client_is_told_when_there_is_room_again(
-    limit: int, passed: float, count: int, before: int
-) -> None:
+@st.composite
+def full(draw: st.DrawFn) -> tuple[int, float, int, int]:
+    """A limit, the seconds of the minute that passed, and counts that leave no room."""
+    limit, passed = draw(st.integers(1, 1000)), draw(st.floats(0, 59.9))
+    count = draw(st.integers(0, limit))
+    enough = math.floor(max(0, limit - count - 1) / (1 - passed / 60)) + 1
+    return limit, passed, count, enough + draw(st.integers(0, 1000))
+
+
+@given(full())
+def test_a_refused_client_is_told_when_there_is_room_again(window: tuple[int, float, int, int]) -> None:
+    limit, passed, count, before = window
+
     def weight(at: float) -> float:
         """Return what the window weighs at a second of this minute, or of the next when nobody asks."""
         return count + before * (1 - at / 60) if at <= 60 else count * (2 - at / 60)
 
-    assume(count <= limit and weight(passed) + 1 > limit)
     seconds = until_room(limit, passed, count, before)
     assert 0 <= seconds <= 120
     assert weight(passed + seconds) + 1 <= limit + 1e-6
