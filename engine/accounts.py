@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from engine.errors import ConflictError, ForbiddenError, UnauthenticatedError
 from engine.passwords import Passwords
-from engine.store.models import Account
+from engine.store.models import Account, Agent
 
 
 def register(
@@ -36,7 +37,7 @@ def register(
         insert(Account)
         .values(
             id=uuid7(),
-            email=_normal(email),
+            email=normal(email),
             password_hash=passwords.hash(password),
             public_key=public_key,
             created_at=now,
@@ -56,7 +57,7 @@ def recognise(session: Session, passwords: Passwords, *, email: str, password: s
 
     :raises UnauthenticatedError: when they belong to none.
     """
-    account = session.scalars(select(Account).where(Account.email == _normal(email))).one_or_none()
+    account = session.scalars(select(Account).where(Account.email == normal(email))).one_or_none()
     known = account.password_hash if account else None
     if not passwords.verify(known, password) or account is None:
         raise UnauthenticatedError("credentials_invalid", "The email or the password is wrong.")
@@ -65,5 +66,32 @@ def recognise(session: Session, passwords: Passwords, *, email: str, password: s
     return account
 
 
-def _normal(email: str) -> str:
+def confirm(session: Session, passwords: Passwords, *, account_id: UUID, password: str) -> Account:
+    """Return the account, whose owner has just shown its password.
+
+    :raises UnauthenticatedError: when it is another.
+    """
+    account = session.get_one(Account, account_id)
+    if not passwords.verify(account.password_hash, password):
+        raise UnauthenticatedError("credentials_invalid", "The password is wrong.")
+    return account
+
+
+def trusts(session: Session, *, email: str, agent_id: str | None) -> bool:
+    """Tell whether the agent is a known one of the account with this email, and not revoked."""
+    query = (
+        select(Agent.id)
+        .join(Account, Account.id == Agent.account_id)
+        .where(Account.email == normal(email), Agent.id == agent_id, Agent.revoked_at.is_(None))
+    )
+    return session.scalar(query) is not None
+
+
+def change_public_key(account: Account, public_key: str) -> None:
+    """Replace the key that results are sealed to; that its holder has its private half is unproved."""
+    account.public_key, account.key_proved_at = public_key, None
+
+
+def normal(email: str) -> str:
+    """Return the form in which two spellings of an email are the same."""
     return email.strip().lower()

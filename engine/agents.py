@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,11 +10,37 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from engine.errors import ForbiddenError
+from engine.errors import ForbiddenError, NotFoundError
 from engine.store.models import Agent, SyncHead
 
 # A row written at most this often, however many requests an agent sends.
 SEEN_EVERY = timedelta(minutes=1)
+
+
+def browse(session: Session, *, account_id: UUID) -> Sequence[Agent]:
+    """Return the account's agents, the one seen last first."""
+    query = select(Agent).where(Agent.account_id == account_id)
+    return session.scalars(query.order_by(Agent.last_seen_at.desc(), Agent.id)).all()
+
+
+def find(session: Session, *, account_id: UUID, agent_id: str) -> Agent:
+    """Return one of the account's agents.
+
+    :raises NotFoundError: when it has none with this id.
+    """
+    found = session.get(Agent, (account_id, agent_id))
+    if found is None:
+        raise NotFoundError("agent_unknown", "There is no such agent.")
+    return found
+
+
+def revoke(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> None:
+    """Block an agent's id for good.
+
+    :raises NotFoundError: when the account has no agent with this id.
+    """
+    found = find(session, account_id=account_id, agent_id=agent_id)
+    found.revoked_at = found.revoked_at or now
 
 
 def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable
+from functools import cache
+from itertools import islice
 from threading import BoundedSemaphore
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from engine.errors import Fault, InvalidError, UnavailableError
 from engine.settings import Settings
@@ -18,6 +21,7 @@ T = TypeVar("T")
 
 LENGTH_MIN = 8
 LENGTH_MAX = 256
+COMMON_MOST = 3_000  # ASVS 5.0, 6.2.4: of those that the other rules let through
 
 
 class Passwords:
@@ -36,13 +40,15 @@ class Passwords:
     def hash(self, password: str) -> str:
         """Return the PHC string of a new password.
 
-        :raises InvalidError: when it is shorter than LENGTH_MIN or longer than LENGTH_MAX characters (NFC).
+        :raises InvalidError: when it is shorter than LENGTH_MIN or longer than LENGTH_MAX characters (NFC),
+            or one of the COMMON_MOST most common ones.
         :raises UnavailableError: when as many hashes as allowed are under way.
         """
         text = unicodedata.normalize("NFC", password)
         if not LENGTH_MIN <= len(text) <= LENGTH_MAX:
-            detail = f"must have {LENGTH_MIN} to {LENGTH_MAX} characters"
-            raise InvalidError("invalid", "The password cannot be used.", faults=[Fault("/password", detail)])
+            raise _unusable(f"must have {LENGTH_MIN} to {LENGTH_MAX} characters")
+        if text.lower() in _common():
+            raise _unusable(f"is one of the {COMMON_MOST} most common passwords")
         return self._guarded(lambda: self._hasher.hash(text))
 
     def verify(self, known: str | None, password: str) -> bool:
@@ -71,3 +77,14 @@ class Passwords:
             return work()
         finally:
             self._free.release()
+
+
+@cache
+def _common() -> frozenset[str]:
+    """Return the most common passwords that are long enough, in lower case (zxcvbn's list, by rank)."""
+    long_enough = (word for word in FREQUENCY_LISTS["passwords"] if len(word) >= LENGTH_MIN)
+    return frozenset(islice(long_enough, COMMON_MOST))
+
+
+def _unusable(detail: str) -> InvalidError:
+    return InvalidError("invalid", "The password cannot be used.", faults=[Fault("/password", detail)])

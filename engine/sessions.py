@@ -1,11 +1,8 @@
-"""Sessions: one family of refresh tokens each, rotated in one statement, revoked when one comes twice."""
+"""Sessions: who is in, since when they last proved it, and until when."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -15,115 +12,71 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from engine import agents
-from engine.errors import EngineError, ForbiddenError, UnauthenticatedError
+from engine.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from engine.settings import Settings
 from engine.store.models import Agent, RefreshSession
 
-# A lost answer, or two tabs, present the previous token again: within the grace that is no theft.
-GRACE = timedelta(seconds=30)
-
 
 @dataclass(frozen=True, slots=True)
-class RefreshTokens:
-    """Makes and reads tokens of the form `rt1.<kid>.<session>.<counter>.<HMAC-SHA-256>`."""
+class Periods:
+    """How long a session lasts without a refresh, and at most."""
 
-    keys: Mapping[str, bytes]  # by kid; the first makes new tokens
     idle: timedelta
     absolute: timedelta
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Read the keys and the periods.
-
-        :raises SettingsError: when REFRESH_TOKEN_KEYS is missing or malformed.
-        """
+        """Read them from the settings."""
         return cls(
-            settings.secrets("refresh_token_keys"),
             timedelta(seconds=settings.refresh_idle_seconds),
             timedelta(seconds=settings.refresh_absolute_seconds),
         )
 
-    def make(self, session_id: UUID, counter: int) -> str:
-        """Return the token; the same session and counter always give the same one."""
-        kid = next(iter(self.keys))
-        body = f"rt1.{kid}.{session_id.hex}.{counter}"
-        return f"{body}.{self._seal(kid, body)}"
-
-    def read(self, token: str) -> tuple[UUID, int]:
-        """Return the session and the counter of a token that we made.
-
-        :raises UnauthenticatedError: for anything else.
-        """
-        body, _, seal = token.rpartition(".")
-        parts = body.split(".")
-        if len(parts) != 4 or parts[0] != "rt1" or parts[1] not in self.keys:  # noqa: PLR2004 - as in make()
-            raise _invalid()
-        if not hmac.compare_digest(self._seal(parts[1], body).encode(), seal.encode()):
-            raise _invalid()
-        return UUID(hex=parts[2]), int(parts[3])
-
-    def _seal(self, kid: str, body: str) -> str:
-        digest = hmac.new(self.keys[kid], body.encode(), hashlib.sha256).digest()
-        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    def over(self, session: RefreshSession, now: datetime) -> bool:
+        """Tell whether a session has run out."""
+        return now - session.rotated_at > self.idle or now - session.created_at > self.absolute
 
 
 @dataclass(frozen=True, slots=True)
-class Rotation:
-    """What a refresh token was exchanged for: a new one, or a refusal to be told once committed."""
+class Admission:
+    """A session that an agent may act in; `wrote` says that there is something to commit."""
 
-    session: RefreshSession | None
-    counter: int = 0
-    refusal: EngineError | None = None
+    wrote: bool
+    pending: bool
+    proved_at: datetime
 
 
-def start(session: Session, *, account_id: UUID, agent_id: str | None, now: datetime) -> RefreshSession:
-    """Start a session, bound to the agent when it is known."""
+def start(
+    session: Session,
+    *,
+    account_id: UUID,
+    agent_id: str | None,
+    now: datetime,
+    amr: str = "pwd",
+    pending: bool = False,
+) -> RefreshSession:
+    """Start a session, bound to the agent when it is known; a pending one owes a second factor.
+
+    :raises ForbiddenError: when the agent has been revoked.
+    """
     if agent_id is not None:
         agents.meet(session, account_id=account_id, agent_id=agent_id, now=now)
-    started = RefreshSession(account_id=account_id, agent_id=agent_id, created_at=now, rotated_at=now)
+    started = RefreshSession(
+        account_id=account_id,
+        agent_id=agent_id,
+        created_at=now,
+        rotated_at=now,
+        proved_at=now,
+        amr=amr,
+        pending=pending,
+    )
     session.add(started)
     session.flush()
     return started
 
 
-def rotate(
-    session: Session, tokens: RefreshTokens, token: str, *, agent_id: str | None, now: datetime
-) -> Rotation:
-    """Exchange a refresh token for its successor (RFC 9700 section 4.14.2).
-
-    Of any number of exchanges at once one rotates and all get the same successor. A token older than
-    the previous one, or the previous one after GRACE, ends the session: the answer is a refusal that
-    the caller tells after committing.
-
-    :raises UnauthenticatedError: when the token is not ours, or its session is over.
-    :raises ForbiddenError: when the session is bound to another agent.
-    """
-    session_id, counter = tokens.read(token)
-    found = session.get(RefreshSession, session_id)
-    if found is None or found.revoked_at is not None or _expired(found, tokens, now):
-        raise _invalid()
-    _bind(session, found, agent_id, now)
-    rotated = session.scalar(
-        update(RefreshSession)
-        .where(
-            RefreshSession.id == session_id,
-            RefreshSession.counter == counter,
-            RefreshSession.revoked_at.is_(None),
-        )
-        .values(counter=counter + 1, rotated_at=now)
-        .returning(RefreshSession.counter)
-        .execution_options(synchronize_session=False)
-    )
-    if rotated is not None:
-        return Rotation(found, rotated)
-    session.refresh(found)
-    return _judge(found, counter, now)
-
-
-def admit(session: Session, *, session_id: UUID, account_id: UUID, agent_id: str, now: datetime) -> bool:
+def admit(session: Session, *, session_id: UUID, account_id: UUID, agent_id: str, now: datetime) -> Admission:
     """Let an agent act in a session: meet the agent, and bind the session to it at first use.
-
-    Tells whether that wrote anything, which is the caller's to commit.
 
     :raises UnauthenticatedError: when the session is over.
     :raises ForbiddenError: when it is bound to another agent, or the agent has been revoked.
@@ -137,21 +90,15 @@ def admit(session: Session, *, session_id: UUID, account_id: UUID, agent_id: str
     found = session.execute(query).one_or_none()
     if found is None or found[0].revoked_at is not None:
         raise UnauthenticatedError("session_ended", "The session has ended.")
-    return _bind(session, found[0], agent_id, now)
+    wrote = bind(session, found[0], agent_id, now)
+    return Admission(wrote, found[0].pending, found[0].proved_at)
 
 
-def _judge(found: RefreshSession, counter: int, now: datetime) -> Rotation:
-    """Answer a token that did not rotate: already rotated a moment ago, never issued, or stolen."""
-    if found.revoked_at is not None or counter > found.counter:
-        raise _invalid()
-    if counter == found.counter - 1 and now - found.rotated_at <= GRACE:
-        return Rotation(found, found.counter)
-    found.revoked_at = now
-    found.revoked_reason = "refresh_reused"
-    return Rotation(None, refusal=_reused())
+def bind(session: Session, found: RefreshSession, agent_id: str | None, now: datetime) -> bool:
+    """Meet the agent and bind the session to it at first use; tell whether that wrote anything.
 
-
-def _bind(session: Session, found: RefreshSession, agent_id: str | None, now: datetime) -> bool:
+    :raises ForbiddenError: when the session is bound to another agent, or the agent has been revoked.
+    """
     if agent_id is None:
         return False
     if found.agent_id not in {None, agent_id}:
@@ -162,13 +109,70 @@ def _bind(session: Session, found: RefreshSession, agent_id: str | None, now: da
     return met or bound
 
 
-def _expired(found: RefreshSession, tokens: RefreshTokens, now: datetime) -> bool:
-    return now - found.rotated_at > tokens.idle or now - found.created_at > tokens.absolute
+def browse(
+    session: Session, periods: Periods, *, account_id: UUID, now: datetime
+) -> Sequence[RefreshSession]:
+    """Return the account's sessions that are not over, the one used last first."""
+    query = select(RefreshSession).where(
+        RefreshSession.account_id == account_id,
+        RefreshSession.revoked_at.is_(None),
+        RefreshSession.rotated_at >= now - periods.idle,
+        RefreshSession.created_at >= now - periods.absolute,
+    )
+    return session.scalars(query.order_by(RefreshSession.rotated_at.desc(), RefreshSession.id)).all()
 
 
-def _invalid() -> UnauthenticatedError:
-    return UnauthenticatedError("refresh_invalid", "The refresh token is not valid, or no longer.")
+def live(session: Session, *, account_id: UUID, session_id: UUID) -> bool:
+    """Tell whether a session has not been ended."""
+    query = select(RefreshSession.id).where(
+        RefreshSession.account_id == account_id,
+        RefreshSession.id == session_id,
+        RefreshSession.revoked_at.is_(None),
+    )
+    return session.scalar(query) is not None
 
 
-def _reused() -> UnauthenticatedError:
-    return UnauthenticatedError("refresh_reused", "The refresh token was used before; its session has ended.")
+def end(session: Session, *, account_id: UUID, session_id: UUID, reason: str, now: datetime) -> None:
+    """End one of the account's sessions.
+
+    :raises NotFoundError: when it has none with this id that has not ended.
+    """
+    only = RefreshSession.id == session_id
+    if not _end(session, only, account_id=account_id, reason=reason, now=now):
+        raise NotFoundError("session_unknown", "There is no such session.")
+
+
+def end_all(
+    session: Session, *, account_id: UUID, reason: str, now: datetime, keep: UUID | None = None
+) -> int:
+    """End the account's sessions, all or all but one; return how many."""
+    others = RefreshSession.id != keep if keep else True
+    return _end(session, others, account_id=account_id, reason=reason, now=now)
+
+
+def revoke_agent(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> int:
+    """Block an agent's id and end the sessions that are bound to it; return how many.
+
+    :raises NotFoundError: when the account has no agent with this id.
+    """
+    agents.revoke(session, account_id=account_id, agent_id=agent_id, now=now)
+    bound = RefreshSession.agent_id == agent_id
+    return _end(session, bound, account_id=account_id, reason="agent_revoked", now=now)
+
+
+def prove(session: Session, *, session_id: UUID, now: datetime, amr: str | None = None) -> RefreshSession:
+    """Note that a session's holder has just proved who they are; it owes nothing any more."""
+    found = session.get_one(RefreshSession, session_id)
+    found.proved_at, found.pending, found.tries = now, False, 0
+    found.amr = amr or found.amr
+    return found
+
+
+def _end(session: Session, which: object, *, account_id: UUID, reason: str, now: datetime) -> int:
+    ended = session.scalars(
+        update(RefreshSession)
+        .where(RefreshSession.account_id == account_id, RefreshSession.revoked_at.is_(None), which)  # type: ignore[arg-type] # SQL or True
+        .values(revoked_at=now, revoked_reason=reason)
+        .returning(RefreshSession.id)
+    )
+    return len(ended.all())

@@ -6,7 +6,23 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.settings import Settings
-from web import auth, executions, health, limits, openapi, problems, sync, tokens, tracing, wake, workflows
+from web import (
+    account,
+    agents,
+    auth,
+    executions,
+    health,
+    limits,
+    openapi,
+    problems,
+    sessions,
+    sync,
+    tokens,
+    tracing,
+    wake,
+    workflows,
+)
+from web.desk import Desk
 from web.extensions import api, db
 from web.temporal import Temporal
 
@@ -30,7 +46,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions |= {
         "settings": settings,
-        "desk": auth.Desk.from_settings(settings),
+        "desk": Desk.from_settings(settings),
         "published_keys": health.publish(settings),
         "temporal": Temporal(settings),
     }
@@ -46,6 +62,9 @@ def create_app(settings: Settings) -> Flask:
     api.init_app(app)
     for blueprint in (
         auth.blueprint,
+        account.blueprint,
+        sessions.blueprint,
+        agents.blueprint,
         sync.blueprint,
         workflows.blueprint,
         executions.blueprint,

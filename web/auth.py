@@ -1,40 +1,23 @@
-"""`/api/auth`: register, log in, refresh."""
+"""`/api/auth`: register, log in, refresh: what needs no access token."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import current_app, request
+from flask import request
 
-from engine import accounts, sessions
-from engine.passwords import Passwords
-from engine.sessions import RefreshTokens
-from engine.settings import Settings
-from engine.store.models import Account, RefreshSession
-from web import limits, tokens
+from engine import accounts, audit, refresh, sessions
+from engine.store.models import Account
+from web import backoff, limits, wake
 from web.bodies import Blueprint
+from web.desk import desk
 from web.extensions import db
 from web.guard import named_agent
 from web.schemas import auth as schemas
 
-blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Accounts and sessions")
+blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Entering and staying in")
 limits.limit(blueprint, "auth")
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the auth routes need besides the database: made once per app."""
-
-    settings: Settings
-    passwords: Passwords
-    refresh_tokens: RefreshTokens
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Desk:
-        """Make it from the settings."""
-        return cls(settings, Passwords(settings), RefreshTokens.from_settings(settings))
 
 
 @blueprint.route("/register", methods=["POST"])
@@ -42,11 +25,11 @@ class Desk:
 @blueprint.response(201, schemas.Entered)
 def register(body: dict[str, str]) -> dict[str, Any]:
     """Make an account and start its first session."""
-    desk, now = _desk(), datetime.now(UTC)
+    now = datetime.now(UTC)
     account = accounts.register(
-        db.session(), desk.passwords, **body, now=now, registration=desk.settings.registration
+        db.session(), desk().passwords, **body, now=now, registration=desk().settings.registration
     )
-    return _enter(account, now)
+    return _enter(account, "registered", now)
 
 
 @blueprint.route("/login", methods=["POST"])
@@ -54,45 +37,39 @@ def register(body: dict[str, str]) -> dict[str, Any]:
 @blueprint.response(200, schemas.Entered)
 def login(body: dict[str, str]) -> dict[str, Any]:
     """Start a session."""
-    account = accounts.recognise(db.session(), _desk().passwords, **body)
-    return _enter(account, datetime.now(UTC))
+    session, email, agent_id = db.session(), body["email"], _agent_id()
+    known = accounts.trusts(session, email=email, agent_id=agent_id)
+    with backoff.tried("password", accounts.normal(email), agent_id if agent_id and known else ""):
+        account = accounts.recognise(session, desk().passwords, email=email, password=body["password"])
+    return _enter(account, "session_started", datetime.now(UTC))
 
 
 @blueprint.route("/refresh", methods=["POST"])
 @blueprint.arguments(schemas.RefreshRequest)
 @blueprint.response(200, schemas.Tokens)
-def refresh(body: dict[str, str]) -> dict[str, str]:
+def exchange(body: dict[str, str]) -> dict[str, str]:
     """Exchange a refresh token for new tokens; needs no access token."""
-    rotation = sessions.rotate(
+    rotation = refresh.rotate(
         db.session(),
-        _desk().refresh_tokens,
+        desk().refresh_tokens,
         body["refresh_token"],
-        agent_id=named_agent(request.headers.get("X-Agent-ID")),
+        agent_id=_agent_id(),
         now=datetime.now(UTC),
     )
     db.session.commit()
     if rotation.session is None:
+        wake.relay()
         raise rotation.refusal or RuntimeError("a rotation without a session has a refusal")
-    return _pair(rotation.session, rotation.counter)
+    return desk().pair(rotation.session, rotation.counter)
 
 
-def _enter(account: Account, now: datetime) -> dict[str, Any]:
-    agent_id = named_agent(request.headers.get("X-Agent-ID"))
-    started = sessions.start(db.session(), account_id=account.id, agent_id=agent_id, now=now)
+def _enter(account: Account, kind: str, now: datetime) -> dict[str, Any]:
+    started = sessions.start(db.session(), account_id=account.id, agent_id=_agent_id(), now=now)
+    audit.record(db.session(), audit.Actor(account.id, started.id, started.agent_id), kind, now=now)
     db.session.commit()
-    return {"user": account} | _pair(started, started.counter)
+    wake.relay()
+    return desk().entered(account, started)
 
 
-def _pair(session: RefreshSession, counter: int) -> dict[str, str]:
-    access_token = tokens.mint(
-        account_id=session.account_id, session_id=session.id, agent_id=session.agent_id
-    )
-    return {
-        "access_token": access_token,
-        "refresh_token": _desk().refresh_tokens.make(session.id, counter),
-    }
-
-
-def _desk() -> Desk:
-    desk: Desk = current_app.extensions["desk"]
-    return desk
+def _agent_id() -> str | None:
+    return named_agent(request.headers.get("X-Agent-ID"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -17,6 +18,7 @@ from web import tokens
 from web.extensions import db
 from web.problems import MalformedError
 
+FRESH = timedelta(minutes=10)  # how long a proof of who one is opens what is dangerous
 AGENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -28,11 +30,27 @@ class Identity:
     session_id: UUID
     agent_id: str
     expires_at: int
+    proved_at: datetime
+    pending: bool = False  # a second factor is still owed
 
 
-def protect(blueprint: Blueprint) -> None:
-    """Let only authenticated agents through to the blueprint's routes."""
-    blueprint.before_request(_check)
+def protect(blueprint: Blueprint, *, pending: AbstractSet[str] = frozenset()) -> None:
+    """Let only authenticated agents through to the blueprint's routes.
+
+    Those that owe a second factor come through to the endpoints `pending` alone.
+    """
+
+    def check() -> None:
+        if request.method == "OPTIONS":  # asks what is possible, and browsers ask it without a token
+            return
+        g.identity = authenticate(
+            request.headers.get("Authorization"), request.headers.get("X-Agent-ID"), now=datetime.now(UTC)
+        )
+        structlog.contextvars.bind_contextvars(account=str(g.identity.account_id))
+        if (request.endpoint or "").rpartition(".")[2] not in pending:
+            need_settled()
+
+    blueprint.before_request(check)
 
 
 def identity() -> Identity:
@@ -57,12 +75,38 @@ def authenticate(authorization: str | None, agent_id: str | None, *, now: dateti
         raise MalformedError("agent_id_missing", "The header X-Agent-ID is needed.")
     if claims.agent_id not in {None, agent}:
         raise ForbiddenError("agent_mismatch", "The session belongs to another agent.")
-    wrote = sessions.admit(
+    admission = sessions.admit(
         db.session(), session_id=claims.session_id, account_id=claims.account_id, agent_id=agent, now=now
     )
-    if wrote:  # otherwise the route goes on in the same transaction
+    if admission.wrote:  # otherwise the route goes on in the same transaction
         db.session.commit()
-    return Identity(claims.account_id, claims.session_id, agent, claims.expires_at)
+    return Identity(
+        claims.account_id,
+        claims.session_id,
+        agent,
+        claims.expires_at,
+        admission.proved_at,
+        pending=claims.pending or admission.pending,
+    )
+
+
+def need_settled() -> None:
+    """Let the request through unless its session still owes a second factor.
+
+    :raises UnauthenticatedError: `mfa_required` (RFC 9470 section 3).
+    """
+    if identity().pending:
+        raise UnauthenticatedError("mfa_required", "The session needs its second factor first.")
+
+
+def need_fresh() -> None:
+    """Let the request through when its sender has proved who they are within FRESH.
+
+    :raises UnauthenticatedError: `step_up_required` (RFC 9470 section 3).
+    """
+    if datetime.now(UTC) - identity().proved_at > FRESH:
+        detail = "Prove who you are again: POST /api/auth/step-up, or /api/auth/mfa/verify with a factor."
+        raise UnauthenticatedError("step_up_required", detail)
 
 
 def named_agent(agent_id: str | None) -> str | None:
@@ -75,10 +119,3 @@ def named_agent(agent_id: str | None) -> str | None:
     if not AGENT_ID.fullmatch(agent_id):
         raise MalformedError("agent_id_malformed", "X-Agent-ID must be 1 to 128 visible ASCII characters.")
     return agent_id
-
-
-def _check() -> None:
-    g.identity = authenticate(
-        request.headers.get("Authorization"), request.headers.get("X-Agent-ID"), now=datetime.now(UTC)
-    )
-    structlog.contextvars.bind_contextvars(account=str(g.identity.account_id))

@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engine.settings import Settings
+from web import backoff
 from web.problems import LimitedError
 from web.windows import Local, Reading, Shared, Windows
 
@@ -41,6 +42,7 @@ def configure(app: Flask, settings: Settings) -> None:
         GENERAL: settings.limit_general_per_minute,
     }
     redis = cast(Redis, cast(RedisStorage, limiter.storage).storage)
+    backoff.configure(app, settings, redis)
     app.extensions["windows"] = Windows(numbers, Shared(redis), Local(settings.web_concurrency))
     app.after_request(_tell)
 

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from engine import errors
 from web.extensions import db
+from web.preconditions import PreconditionFailedError, PreconditionRequiredError
 
 STATUS: dict[type[errors.EngineError], int] = {
     errors.InvalidError: 422,
@@ -24,6 +25,15 @@ STATUS: dict[type[errors.EngineError], int] = {
     errors.UnavailableError: 503,
 }
 CHALLENGE = 'Bearer realm="cloudapi"'
+# Where there was no token to find fault with, the challenge names no error (RFC 6750 section 3.1).
+STEP_UP = ', error="insufficient_user_authentication", '  # RFC 9470 section 3
+CHALLENGES = {
+    "token_missing": CHALLENGE,
+    "credentials_invalid": CHALLENGE,
+    "mfa_code_invalid": CHALLENGE,
+    "mfa_required": CHALLENGE + STEP_UP + 'acr_values="mfa"',
+    "step_up_required": CHALLENGE + STEP_UP + "max_age=600",
+}
 
 
 class MalformedError(errors.EngineError):
@@ -37,12 +47,18 @@ class MediaTypeError(errors.EngineError):
 class LimitedError(errors.EngineError):
     """Too many requests; worth trying again after `retry_seconds`."""
 
-    def __init__(self, detail: str, *, retry_seconds: int) -> None:
-        super().__init__("rate_limited", detail)
+    def __init__(self, detail: str, *, retry_seconds: int, code: str = "rate_limited") -> None:
+        super().__init__(code, detail)
         self.retry_seconds = retry_seconds
 
 
-STATUS |= {MalformedError: 400, MediaTypeError: 415, LimitedError: 429}
+STATUS |= {
+    MalformedError: 400,
+    MediaTypeError: 415,
+    LimitedError: 429,
+    PreconditionFailedError: 412,
+    PreconditionRequiredError: 428,
+}
 
 
 def register(app: Flask) -> None:
@@ -108,7 +124,7 @@ def _problem(status: int, code: str, detail: str, **members: Any) -> Response:
     }
     response = Response(json.dumps(body), status, content_type="application/problem+json")
     if status == http.HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = f'{CHALLENGE}, error="invalid_token"'
+        response.headers["WWW-Authenticate"] = CHALLENGES.get(code, f'{CHALLENGE}, error="invalid_token"')
     return response
 
 

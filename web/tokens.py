@@ -17,9 +17,12 @@ from jwt.exceptions import PyJWTError
 
 from engine.errors import UnauthenticatedError
 from engine.settings import Settings
+from engine.store.models import RefreshSession
 from web.extensions import jwt
 
 TYPE = "at+jwt"  # RFC 9068
+FULL, PENDING = "access", "pending"
+PENDING_LASTS = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Claims:
     session_id: UUID
     agent_id: str | None
     expires_at: int  # seconds since 1970
+    pending: bool  # good for the second factor alone, even once that has been shown
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -55,11 +59,17 @@ def configure(app: Flask, settings: Settings) -> None:
     jwt.decode_key_loader(lambda headers, claims: _key(by_kid, headers, claims))
 
 
-def mint(*, account_id: UUID, session_id: UUID, agent_id: str | None) -> str:
+def mint(session: RefreshSession) -> str:
     """Return an access token for a session and, once it is bound, its agent."""
     token: str = create_access_token(
-        str(account_id),
-        additional_claims={"sid": str(session_id), "agent": agent_id, "amr": ["pwd"]},
+        str(session.account_id),
+        expires_delta=PENDING_LASTS if session.pending else None,
+        additional_claims={
+            "type": PENDING if session.pending else FULL,
+            "sid": str(session.id),
+            "agent": session.agent_id,
+            "amr": session.amr.split(),
+        },
         additional_headers={"kid": current_app.extensions["access_token_key_id"], "typ": TYPE},
     )
     return token
@@ -76,7 +86,13 @@ def read(token: str, *, now: datetime) -> Claims:
     try:
         claims: dict[str, Any] = decode_token(token)
         valid = claims["exp"] > now.timestamp()
-        found = Claims(UUID(claims["sub"]), UUID(claims["sid"]), claims["agent"], claims["exp"])
+        found = Claims(
+            UUID(claims["sub"]),
+            UUID(claims["sid"]),
+            claims["agent"],
+            claims["exp"],
+            claims["type"] == PENDING,
+        )
     except (PyJWTError, JWTExtendedException, KeyError, ValueError, TypeError, AttributeError):
         valid = False
     if not valid:
@@ -86,6 +102,6 @@ def read(token: str, *, now: datetime) -> Claims:
 
 def _key(by_kid: dict[str | None, PyJWK], headers: dict[str, Any], claims: dict[str, Any]) -> Any:
     # Looked at before the library does: it takes a token without a type for an access token.
-    if (headers.get("typ"), claims.get("type")) != (TYPE, "access"):
+    if headers.get("typ") != TYPE or claims.get("type") not in {FULL, PENDING}:
         raise ValueError("a token of another type")
     return by_kid[headers.get("kid")].key

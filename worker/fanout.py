@@ -11,7 +11,7 @@ from dramatiq.middleware import AgeLimit, Callbacks, Pipelines, Retries, Shutdow
 from redis import Redis
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import logs
+from engine import audit, logs
 from engine.settings import Settings
 from engine.store.sessions import make_sessions
 from engine.sync import notices
@@ -70,4 +70,5 @@ def _redis() -> Redis:
 def fan_out(account_id: str) -> None:
     """Tell the account's agents what is new to them; ids only in the message."""
     with _sessions().begin() as session:
+        audit.deliver(session, _redis().publish, account_id=UUID(account_id))
         notices.deliver(session, _redis().publish, account_id=UUID(account_id))

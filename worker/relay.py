@@ -51,6 +51,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     starts = Starts(settings, sessions)
     table: dict[str, Deliver] = {
         outbox.CHANGED: notify,
+        outbox.SECURITY: notify,
         outbox.CHECK: starts.check,
         outbox.EXECUTE: starts.execute,
     }

@@ -96,7 +96,7 @@ def _listen(phone: Client, opened: threading.Event, heard: threading.Event) -> N
     for event in phone.events():
         if event.event == "open":
             opened.set()
-        elif event.data:
+        elif event.event == "message" and event.data:
             heard.set()
             return
 

@@ -42,6 +42,7 @@ class Account(Base):
     password_hash: Mapped[str] = mapped_column(Text)
     public_key: Mapped[str] = mapped_column(Text)  # byte for byte as the client sent it
     created_at: Mapped[datetime]
+    key_proved_at: Mapped[datetime | None]  # when its holder last proved to hold the private half
 
 
 class AccountKey(Base):
@@ -62,6 +63,7 @@ class Agent(Base):
     last_seen_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     notified_stamp: Mapped[int] = mapped_column(BigInteger, default=0)  # newest stamp this agent was told of
+    name: Mapped[str | None] = mapped_column(String(128))  # for people; the id is what the agent sends
 
 
 class RefreshSession(Base):
@@ -76,6 +78,23 @@ class RefreshSession(Base):
     rotated_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None] = mapped_column(String(40))
+    proved_at: Mapped[datetime]  # when its holder last proved who they are
+    amr: Mapped[str] = mapped_column(String(40), default="pwd")  # how, as in RFC 8176, space between
+    pending: Mapped[bool] = mapped_column(default=False)  # a second factor is still owed
+    tries: Mapped[int] = mapped_column(default=0)  # factors that were wrong since the last right one
+
+
+class AuditEvent(Base):
+    """Something that happened to an account's security."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = (Index(None, "account_id", "id"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(40))
+    session_id: Mapped[UUID | None]
+    agent_id: Mapped[str | None] = mapped_column(String(128))
+    at: Mapped[datetime]
 
 
 class SyncHead(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from engine.store.models import OutboxMessage
 WAKE = "outbox"  # the Redis channel on which the relay is woken
 
 CHANGED = "sync.changed"  # subject: the type of state
+SECURITY = "account.security"  # subject: the audit event's id
 CHECK = "definition.check"  # subject: the definition's id
 EXECUTE = "execution.start"  # subject: the execution's id
 
@@ -66,16 +67,15 @@ def take_due(
     return due
 
 
-def waiting(session: Session, *, account_id: UUID, kind: str) -> list[int]:
-    """Return the ids of an account's messages of a kind."""
-    return list(
-        session.scalars(
-            select(OutboxMessage.id).where(OutboxMessage.account_id == account_id, OutboxMessage.kind == kind)
-        )
+def waiting(session: Session, *, account_id: UUID, kind: str) -> dict[int, str]:
+    """Return the subjects of an account's messages of a kind, by the messages' ids."""
+    query = select(OutboxMessage.id, OutboxMessage.subject).where(
+        OutboxMessage.account_id == account_id, OutboxMessage.kind == kind
     )
+    return {row.id: row.subject for row in session.execute(query)}
 
 
-def done(session: Session, ids: Sequence[int]) -> None:
+def done(session: Session, ids: Iterable[int]) -> None:
     """Delete messages that have been delivered, by id."""
     session.execute(
         delete(OutboxMessage).where(OutboxMessage.id.in_(ids)).execution_options(synchronize_session=False)

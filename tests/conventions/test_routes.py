@@ -1,5 +1,7 @@
 """What every route owes: a guard, a limit, a place in the documents, problems for errors."""
 
+import re
+
 import pytest
 from flask import Flask
 from werkzeug.routing import Rule
@@ -41,7 +43,7 @@ def test_every_route_is_limited(app: Flask) -> None:
 def test_every_route_is_documented_with_its_problems(app: Flask) -> None:
     document = app.test_client().get("/api/openapi.json").get_json()
     for rule in ours(app):
-        path = document["paths"][rule.rule.replace("<uuid:", "{").replace("<", "{").replace(">", "}")]
+        path = document["paths"][re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)]
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             assert "application/problem+json" in path[method.lower()]["responses"]["default"]["content"]
 

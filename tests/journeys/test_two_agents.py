@@ -27,7 +27,7 @@ def listen(client: Client, since: str | None = None) -> Queue[str]:
 
     def follow() -> None:
         for event in client.events(since=since):
-            if event.event == "open" or event.data:
+            if event.event == "open" or (event.event == "message" and event.data):
                 heard.put(event.id or "open")
                 if event.id:
                     return

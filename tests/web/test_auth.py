@@ -13,6 +13,8 @@ from uuid_utils.compat import uuid7
 from engine.store.models import RefreshSession
 from tests.web.conftest import Person
 
+WRONG = "wrong pass phrase"
+
 
 def exchange(client: FlaskClient, token: str, **headers: str) -> Any:
     return client.post("/api/auth/refresh", json={"refreshToken": token}, headers=headers)
@@ -159,3 +161,54 @@ def test_a_refresh_token_that_is_not_ours_is_refused(
 def test_a_session_bound_to_an_agent_is_refused_to_another(client: FlaskClient, person: Person) -> None:
     answer = exchange(client, person.answer["refreshToken"], **{"X-Agent-ID": "phone"})
     assert (answer.status_code, answer.get_json()["code"]) == (403, "agent_mismatch")
+
+
+@pytest.mark.parametrize("password", ["password", "PASSWORD", "12345678", "qwertyuiop"])
+def test_a_common_password_is_refused_in_any_case(client: FlaskClient, password: str) -> None:
+    body = {"email": f"{uuid7()}@example.org", "password": password, "publicKey": ""}
+    answer = client.post("/api/auth/register", json=body)
+    assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/password")
+
+
+def attempt(client: FlaskClient, email: str, password: str = WRONG, agent: str = "") -> Any:
+    headers = {"X-Agent-ID": agent} if agent else {}
+    return client.post("/api/auth/login", json={"email": email, "password": password}, headers=headers)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_wrong_passwords_slow_the_next_one_down_whether_the_account_exists_or_not(
+    client: FlaskClient, person: Person, known: bool
+) -> None:
+    email = person.email if known else f"{uuid7()}@example.org"
+    assert [attempt(client, email).status_code for _ in range(6)] == [401] * 5 + [429]
+    refused = attempt(client, email.upper(), person.password)
+    assert refused.get_json()["code"] == "too_many_tries"
+    assert int(refused.headers["Retry-After"]) == 1
+
+
+def test_a_strangers_tries_do_not_keep_a_known_agent_out(client: FlaskClient, person: Person) -> None:
+    for _ in range(8):
+        attempt(client, person.email, agent="attacker")
+    assert attempt(client, person.email, person.password, agent="phone").status_code == 429
+    assert attempt(client, person.email, person.password, agent="laptop").status_code == 200
+
+
+def test_the_right_password_wipes_the_slate(client: FlaskClient, person: Person) -> None:
+    for _ in range(3):
+        statuses = [attempt(client, person.email).status_code for _ in range(4)]
+        assert [*statuses, attempt(client, person.email, person.password).status_code] == [401] * 4 + [200]
+
+
+def test_a_replay_is_recorded_once_however_often_it_comes(
+    app: Flask, client: FlaskClient, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    first = person.answer["refreshToken"]
+    exchange(client, first)
+    age(sessions, person, timedelta(seconds=31))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: exchange(app.test_client(), first).get_json()["code"], range(8)))
+    assert sorted(answers) == ["refresh_invalid"] * 7 + ["refresh_reused"]
+    login = attempt(client, person.email, person.password, agent="laptop").get_json()["accessToken"]
+    headers = {"Authorization": f"Bearer {login}", "X-Agent-ID": "laptop"}
+    events = client.get("/api/auth/audit", headers=headers).get_json()["events"]
+    assert [event["kind"] for event in events] == ["session_started", "refresh_reused", "registered"]

@@ -16,8 +16,8 @@ SECONDS_MAX = 20
 DOOR = "/api/sync/events"
 
 
-def follow(client: Client, since: str | None = None) -> Queue[ServerSentEvent]:
-    """Return a queue of the client's notices, once the stream is open; it ends with the client."""
+def follow(client: Client, since: str | None = None, kind: str = "message") -> Queue[ServerSentEvent]:
+    """Return a queue of the client's notices of a kind, once the stream is open; it ends with the client."""
     opened, heard = threading.Event(), Queue[ServerSentEvent]()
 
     def listen() -> None:
@@ -25,7 +25,7 @@ def follow(client: Client, since: str | None = None) -> Queue[ServerSentEvent]:
             for event in client.events(since=since):
                 if event.event == "open":
                     opened.set()
-                elif event.data:
+                elif event.data and event.event == kind:
                     heard.put(event)
         except (httpx.TransportError, RuntimeError):
             return  # the test is over
@@ -126,3 +126,28 @@ def test_an_open_stream_tells_proxies_to_let_it_through(laptop: Client) -> None:
         assert stream.headers["Content-Type"].startswith("text/event-stream")
         assert (stream.headers["Cache-Control"], stream.headers["X-Accel-Buffering"]) == ("no-store", "no")
         assert next(stream.iter_lines()).startswith("retry: ")
+
+
+def test_a_stream_tells_of_security_events_of_other_sessions(laptop: Client) -> None:
+    heard = follow(laptop, kind="security")
+    with Client(str(laptop.http.base_url), "tablet", laptop.keys) as tablet:
+        tablet.login(laptop.email, laptop.password)
+        (mine,) = [one for one in tablet.request("GET", "/api/auth/sessions")["sessions"] if one["current"]]
+    told = json.loads(heard.get(timeout=SECONDS_MAX).data)
+    assert (told["kind"], told["sessionId"]) == ("session_started", mine["id"])
+
+
+def test_a_stream_ends_with_its_session(laptop: Client, phone: Client) -> None:
+    ended = threading.Event()
+
+    def listen() -> None:
+        for event in phone.events():
+            if event.event == "open":
+                opened.set()
+        ended.set()
+
+    opened = threading.Event()
+    threading.Thread(target=listen, daemon=True).start()
+    assert opened.wait(SECONDS_MAX)
+    laptop.http.delete("/api/agents/phone").raise_for_status()
+    assert ended.wait(SECONDS_MAX)

@@ -10,6 +10,7 @@ from uuid import UUID
 from flask import Flask, Response, request
 from werkzeug.test import EnvironBuilder
 
+from engine import sessions
 from engine.sync import feed, notices, stamp
 from web import guard
 from web.extensions import db
@@ -23,6 +24,7 @@ class Visitor:
     """Who opened a stream, up to which stamp they have heard, and when their token expires."""
 
     account_id: UUID
+    session_id: UUID
     agent_id: str
     expires_at: int
     since: str
@@ -64,6 +66,12 @@ def admit(app: Flask, scope: Mapping[str, Any]) -> Visitor:
             raise Refused(app.process_response(response)) from None
 
 
+def still_in(app: Flask, visitor: Visitor) -> bool:
+    """Tell whether the visitor's session goes on."""
+    with app.app_context():
+        return sessions.live(db.session(), account_id=visitor.account_id, session_id=visitor.session_id)
+
+
 def compare(app: Flask, visitor: Visitor, since: str) -> dict[str, object] | None:
     """Return what others have changed after `since`, from the database."""
     with app.app_context():
@@ -80,7 +88,7 @@ def _visitor() -> Visitor:
     who = guard.identity()
     named = request.headers.get("Last-Event-ID") or request.args.get("since")
     heard = stamp.parse(named, "/since") if named else feed.head(db.session(), who.account_id)
-    return Visitor(who.account_id, who.agent_id, who.expires_at, stamp.text(heard))
+    return Visitor(who.account_id, who.session_id, who.agent_id, who.expires_at, stamp.text(heard))
 
 
 def _environ(scope: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 
 from engine.settings import Settings
-from web.live.door import Refused, Visitor, admit, compare
+from web.live.door import Refused, Visitor, admit, compare, still_in
 from web.live.hub import Hub, Stream
 
 Scope = MutableMapping[str, Any]
@@ -66,6 +66,8 @@ class Events:
         since = visitor.since
         while not (self.hub.closing or gone.done() or time.time() >= visitor.expires_at):
             stream.changed.clear()
+            if (stream.events or stream.stale) and not await self._goes_on(stream, visitor, send):
+                return
             notice, stream.notice = stream.notice, None
             if stream.stale and notice is None:
                 stream.stale = False
@@ -77,6 +79,16 @@ class Events:
                 await _say(send, f"id: {since}\ndata: {json.dumps(notice)}\n\n")
             elif not await self._changed(stream, visitor, gone):
                 await _say(send, ": still here\n\n")
+
+    async def _goes_on(self, stream: Stream, visitor: Visitor, send: Send) -> bool:
+        """Tell the client what happened to its account, unless that has ended its own session."""
+        events, stream.events = stream.events, []
+        if not await asyncio.to_thread(still_in, self.app, visitor):
+            return False
+        for event in events:
+            if event["sessionId"] != str(visitor.session_id):
+                await _say(send, f"event: security\ndata: {json.dumps(event)}\n\n")
+        return True
 
     async def _changed(self, stream: Stream, visitor: Visitor, gone: asyncio.Task[None]) -> bool:
         """Wait for something to do; False when nothing happened for a heartbeat."""

@@ -16,9 +16,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from engine import audit
 from engine.sync import notices
 
 PAUSE_SECONDS = 1.0
+EVENTS_MOST = 100  # kept for a slow reader; the audit trail has them all
 
 
 @dataclass(eq=False, slots=True)
@@ -28,6 +30,7 @@ class Stream:
     account_id: str
     agent_id: str
     notice: dict[str, Any] | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)  # security events, oldest first
     stale: bool = True  # something may have been missed: compare with the database
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -77,7 +80,7 @@ class Hub:
         while True:
             try:
                 async with Redis.from_url(self._redis_url, retry=once) as redis, redis.pubsub() as channels:
-                    await channels.psubscribe(notices.channel("*"))
+                    await channels.psubscribe(notices.channel("*"), audit.channel("*"))
                     self._each(_make_stale)
                     async for message in channels.listen():
                         if message["type"] == "pmessage":
@@ -93,10 +96,15 @@ class Hub:
                 stream.changed.set()
 
     def _hand_out(self, channel: str, told: dict[str, Any]) -> None:
-        for stream in self._streams.get(channel.removeprefix(notices.channel("")), ()):
-            if stream.agent_id in told:
+        kind, _, account_id = channel.partition(":")
+        for stream in self._streams.get(account_id, ()):
+            if f"{kind}:" == audit.channel(""):
+                stream.events = [*stream.events[1 - EVENTS_MOST :], told]
+            elif stream.agent_id in told:
                 stream.notice = told[stream.agent_id]
-                stream.changed.set()
+            else:
+                continue
+            stream.changed.set()
 
 
 def _make_stale(stream: Stream) -> None:

@@ -47,6 +47,7 @@ class Tokens(Schema):
 
 
 class Entered(Tokens):
-    """Tokens, and whose they are."""
+    """Tokens, and whose they are; with `mfaRequired` they are good for the second factor alone."""
 
     user = fields.Nested(User, required=True)
+    mfa_required = fields.Boolean(data_key="mfaRequired")

@@ -32,6 +32,15 @@ class Text(fields.String):
         return text
 
 
+class Flag(fields.Boolean):
+    """A JSON boolean, and nothing that looks like one."""
+
+    def _deserialize(self, value: Any, *_context: Any, **_options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class Moment(fields.DateTime):
     """RFC 3339, UTC, microseconds and `Z`."""
 

@@ -1,0 +1,59 @@
+"""`/api/agents`: the devices and programs of an account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from engine import agents, sessions
+from engine.store.models import Agent
+from web import guard, limits, preconditions, security
+from web.bodies import Blueprint
+from web.extensions import db
+from web.schemas import account as schemas
+
+blueprint = Blueprint("agents", __name__, url_prefix="/api/agents", description="Devices and programs")
+guard.protect(blueprint)
+limits.limit(blueprint)
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.response(200, schemas.Agents)
+def browse() -> dict[str, Sequence[Agent]]:
+    """List the account's agents, the one seen last first."""
+    return {"agents": agents.browse(db.session(), account_id=guard.identity().account_id)}
+
+
+@blueprint.route("/<path:agent_id>", methods=["GET"])
+@blueprint.response(200, schemas.AgentShown, headers=preconditions.ANSWERED)
+def read(agent_id: str) -> tuple[Agent, int, dict[str, str]]:
+    """Return one agent."""
+    found = _find(agent_id)
+    return found, 200, preconditions.tagged(found.name)
+
+
+@blueprint.route("/<path:agent_id>", methods=["PATCH"])
+@blueprint.arguments(schemas.AgentChange)
+@blueprint.response(200, schemas.AgentShown, headers=preconditions.ANSWERED)
+@blueprint.doc(parameters=[preconditions.ASKED])
+def rename(body: dict[str, Any], agent_id: str) -> tuple[Agent, int, dict[str, str]]:
+    """Give an agent a name for people."""
+    found = _find(agent_id)
+    preconditions.check(found.name)
+    found.name = body["name"]
+    db.session.commit()
+    return found, 200, preconditions.tagged(found.name)
+
+
+@blueprint.route("/<path:agent_id>", methods=["DELETE"])
+@blueprint.response(204)
+def revoke(agent_id: str) -> None:
+    """Block an agent's id for good and end its sessions."""
+    who, now = guard.identity(), datetime.now(UTC)
+    sessions.revoke_agent(db.session(), account_id=who.account_id, agent_id=agent_id, now=now)
+    security.commit("agent_revoked", now=now)
+
+
+def _find(agent_id: str) -> Agent:
+    return agents.find(db.session(), account_id=guard.identity().account_id, agent_id=agent_id)

@@ -1,0 +1,50 @@
+"""If-Match on what can be changed: nobody overwrites what they have not seen (RFC 9110 section 13.1.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from flask import request
+
+from engine.errors import EngineError
+
+ASKED = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag of what is changed, or *",
+    "schema": {"type": "string"},
+}
+ANSWERED = {"ETag": {"schema": {"type": "string"}}}
+
+
+class PreconditionRequiredError(EngineError):
+    """A change without If-Match."""
+
+
+class PreconditionFailedError(EngineError):
+    """A change of what has changed since."""
+
+
+def tagged(*members: Any) -> dict[str, str]:
+    """Return the ETag header for the members that can be changed."""
+    return {"ETag": f'"{_tag(members)}"'}
+
+
+def check(*members: Any) -> None:
+    """Let the request through when its If-Match names what there is now.
+
+    :raises PreconditionRequiredError: without an If-Match.
+    :raises PreconditionFailedError: when it names something else.
+    """
+    if not request.if_match:
+        detail = "Send If-Match with the ETag of what you are changing, or *."
+        raise PreconditionRequiredError("precondition_required", detail)
+    if not request.if_match.contains(_tag(members)):
+        raise PreconditionFailedError("precondition_failed", "It has been changed since; read it again.")
+
+
+def _tag(members: tuple[Any, ...]) -> str:
+    return hashlib.sha256(json.dumps(members).encode()).hexdigest()[:32]

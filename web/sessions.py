@@ -1,0 +1,68 @@
+"""`/api/auth/sessions` and leaving: who is in, and how they get out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from engine import sessions
+from engine.store.models import RefreshSession
+from web import guard, limits, security
+from web.bodies import Blueprint
+from web.desk import desk
+from web.extensions import db
+from web.schemas import account as schemas
+
+blueprint = Blueprint("sessions", __name__, url_prefix="/api/auth", description="Sessions")
+guard.protect(blueprint, pending={"logout"})
+limits.limit(blueprint)
+
+
+@blueprint.route("/logout", methods=["POST"])
+@blueprint.arguments(schemas.LogoutRequest, required=False)
+@blueprint.response(204)
+def logout(body: dict[str, bool]) -> None:
+    """End this session, or all of the account's."""
+    who, now = guard.identity(), datetime.now(UTC)
+    if body.get("all"):
+        # A password alone must not throw out those who also showed a second factor.
+        guard.need_settled()
+        sessions.end_all(db.session(), account_id=who.account_id, reason="logged_out", now=now)
+    else:
+        sessions.end(
+            db.session(), account_id=who.account_id, session_id=who.session_id, reason="logged_out", now=now
+        )
+    security.commit("logged_out_everywhere" if body.get("all") else "logged_out", now=now)
+
+
+@blueprint.route("/sessions", methods=["GET"])
+@blueprint.response(200, schemas.Sessions)
+def browse() -> dict[str, Sequence[Any]]:
+    """List the account's sessions, the one used last first."""
+    who, periods = guard.identity(), desk().refresh_tokens.periods
+    found = sessions.browse(db.session(), periods, account_id=who.account_id, now=datetime.now(UTC))
+    return {"sessions": [_told(session) for session in found]}
+
+
+@blueprint.route("/sessions/<uuid:session_id>", methods=["DELETE"])
+@blueprint.response(204)
+def end(session_id: UUID) -> None:
+    """End one of the account's sessions."""
+    who, now = guard.identity(), datetime.now(UTC)
+    sessions.end(db.session(), account_id=who.account_id, session_id=session_id, reason="ended", now=now)
+    security.commit("session_ended", now=now)
+
+
+def _told(session: RefreshSession) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "agent_id": session.agent_id,
+        "created_at": session.created_at,
+        "refreshed_at": session.rotated_at,
+        "proved_at": session.proved_at,
+        "amr": session.amr.split(),
+        "pending": session.pending,
+        "current": session.id == guard.identity().session_id,
+    }
