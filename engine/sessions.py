@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from engine import agents
 from engine.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from engine.settings import Settings
 from engine.store.models import Agent, RefreshSession
+
+PENDING_LASTS = timedelta(minutes=5)  # how long a second factor may be owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def browse(
         RefreshSession.revoked_at.is_(None),
         RefreshSession.rotated_at >= now - periods.idle,
         RefreshSession.created_at >= now - periods.absolute,
+        or_(RefreshSession.pending.is_(False), RefreshSession.created_at >= now - PENDING_LASTS),
     )
     return session.scalars(query.order_by(RefreshSession.rotated_at.desc(), RefreshSession.id)).all()
 
@@ -130,6 +133,16 @@ def live(session: Session, *, account_id: UUID, session_id: UUID) -> bool:
         RefreshSession.revoked_at.is_(None),
     )
     return session.scalar(query) is not None
+
+
+def settled_before(session: Session, *, account_id: UUID, agent_id: str) -> bool:
+    """Tell whether the agent ever had a session of the account that owed no factor."""
+    query = select(RefreshSession.id).where(
+        RefreshSession.account_id == account_id,
+        RefreshSession.agent_id == agent_id,
+        RefreshSession.pending.is_(False),
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def end(session: Session, *, account_id: UUID, session_id: UUID, reason: str, now: datetime) -> None:

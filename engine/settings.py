@@ -34,6 +34,9 @@ class Settings:
 
     access_token_keys: str = ""  # JWK Set of private Ed25519 keys; the first signs
     refresh_token_keys: str = ""  # kid:base64url[,kid:base64url]; the first makes new tokens
+    factor_keys: str = ""  # kid:base64url (32 bytes)[,…]; wraps the secrets of second factors; web only
+    passkey_origins: str = ""  # https://…[,…]: the pages that may ask for passkeys; none turns them off
+    passkey_domain: str = ""  # what passkeys are bound to, when it is not the first page's host
     engine_public_keys: str = ""  # JWK Set of public X25519/P-256 keys; clients and web seal to the first
     engine_private_keys: str = ""  # JWK Set; worker only
     keyring: str = ""  # kid:base64url (32 bytes)[,…]; wraps accounts' keys; worker only

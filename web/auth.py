@@ -8,12 +8,16 @@ from typing import Any
 from flask import request
 
 from engine import accounts, audit, refresh, sessions
-from engine.store.models import Account
+from engine.errors import UnauthenticatedError
+from engine.factors import roster
+from engine.factors.proof import Shown
+from engine.store.models import Account, RefreshSession
 from web import backoff, limits, wake
 from web.bodies import Blueprint
 from web.desk import desk
 from web.extensions import db
 from web.guard import named_agent
+from web.proof import show_factor
 from web.schemas import auth as schemas
 
 blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Entering and staying in")
@@ -29,7 +33,7 @@ def register(body: dict[str, str]) -> dict[str, Any]:
     account = accounts.register(
         db.session(), desk().passwords, **body, now=now, registration=desk().settings.registration
     )
-    return _enter(account, "registered", now)
+    return _enter(account, _start(account), "registered")
 
 
 @blueprint.route("/login", methods=["POST"])
@@ -41,7 +45,11 @@ def login(body: dict[str, str]) -> dict[str, Any]:
     known = accounts.trusts(session, email=email, agent_id=agent_id)
     with backoff.tried("password", accounts.normal(email), agent_id if agent_id and known else ""):
         account = accounts.recognise(session, desk().passwords, email=email, password=body["password"])
-    return _enter(account, "session_started", datetime.now(UTC))
+    owes = roster.enabled(session, account_id=account.id)
+    started = _start(account, pending=owes)
+    if owes and "mfa_code" in body:
+        _show_at_once(started, body["mfa_code"])
+    return _enter(account, started, "session_pending" if started.pending else "session_started")
 
 
 @blueprint.route("/refresh", methods=["POST"])
@@ -63,9 +71,25 @@ def exchange(body: dict[str, str]) -> dict[str, str]:
     return desk().pair(rotation.session, rotation.counter)
 
 
-def _enter(account: Account, kind: str, now: datetime) -> dict[str, Any]:
-    started = sessions.start(db.session(), account_id=account.id, agent_id=_agent_id(), now=now)
-    audit.record(db.session(), audit.Actor(account.id, started.id, started.agent_id), kind, now=now)
+def _start(account: Account, *, pending: bool = False) -> RefreshSession:
+    return sessions.start(
+        db.session(), account_id=account.id, agent_id=_agent_id(), now=datetime.now(UTC), pending=pending
+    )
+
+
+def _show_at_once(started: RefreshSession, code: str) -> None:
+    """Settle a session that has just been started; with a wrong code nobody gets to know of it."""
+    try:
+        show_factor(started, Shown(code=code))
+    except UnauthenticatedError:
+        started.revoked_at, started.revoked_reason = datetime.now(UTC), "factor_wrong"
+        db.session.commit()
+        raise
+
+
+def _enter(account: Account, started: RefreshSession, kind: str) -> dict[str, Any]:
+    actor = audit.Actor(account.id, started.id, started.agent_id)
+    audit.record(db.session(), actor, kind, now=datetime.now(UTC))
     db.session.commit()
     wake.relay()
     return desk().entered(account, started)

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from flask import current_app
 
+from engine.factors.proof import Factors
 from engine.passwords import Passwords
 from engine.refresh import RefreshTokens
 from engine.settings import Settings
@@ -21,6 +22,7 @@ class Desk:
     settings: Settings
     passwords: Passwords
     refresh_tokens: RefreshTokens
+    factors: Factors
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -28,7 +30,12 @@ class Desk:
 
         :raises SettingsError: when key material is missing.
         """
-        return cls(settings, Passwords(settings), RefreshTokens.from_settings(settings))
+        return cls(
+            settings,
+            Passwords(settings),
+            RefreshTokens.from_settings(settings),
+            Factors.from_settings(settings),
+        )
 
     def pair(self, session: RefreshSession, counter: int) -> dict[str, str]:
         """Return a session's tokens; those of a pending one are good for its second factor only."""

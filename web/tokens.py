@@ -16,13 +16,13 @@ from jwt import PyJWK, PyJWKSet
 from jwt.exceptions import PyJWTError
 
 from engine.errors import UnauthenticatedError
+from engine.sessions import PENDING_LASTS
 from engine.settings import Settings
 from engine.store.models import RefreshSession
 from web.extensions import jwt
 
 TYPE = "at+jwt"  # RFC 9068
 FULL, PENDING = "access", "pending"
-PENDING_LASTS = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ def mint(session: RefreshSession) -> str:
             "sid": str(session.id),
             "agent": session.agent_id,
             "amr": session.amr.split(),
+            "auth_time": int(session.proved_at.timestamp()),  # RFC 9470 section 6.2
         },
         additional_headers={"kid": current_app.extensions["access_token_key_id"], "typ": TYPE},
     )

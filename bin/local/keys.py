@@ -16,6 +16,7 @@ def fresh_keys() -> dict[str, str]:
     return {
         "ACCESS_TOKEN_KEYS": _key_set(signing, private=True),
         "REFRESH_TOKEN_KEYS": _secret("r1"),
+        "FACTOR_KEYS": _secret("f1"),
         "ENGINE_PUBLIC_KEYS": _key_set(engine, private=False),
         "ENGINE_PRIVATE_KEYS": _key_set(engine, private=True),
         "KEYRING": _secret("k1"),

@@ -84,6 +84,42 @@ class RefreshSession(Base):
     tries: Mapped[int] = mapped_column(default=0)  # factors that were wrong since the last right one
 
 
+class Factor(Base):
+    """A second factor: a secret shared with an authenticator app, or a passkey."""
+
+    __tablename__ = "factors"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))  # totp | passkey
+    name: Mapped[str] = mapped_column(String(128))
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]  # it counts from then on
+    used_at: Mapped[datetime | None]
+    secret: Mapped[str | None] = mapped_column(Text)  # TOTP: wrapped by the factor keys
+    last_step: Mapped[int | None] = mapped_column(BigInteger)  # TOTP: none up to this one is taken again
+    credential_id: Mapped[bytes | None] = mapped_column(unique=True)
+    public_key: Mapped[bytes | None]
+    sign_count: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class RecoveryCode(Base):
+    """A code that has not been used yet, as its digest."""
+
+    __tablename__ = "recovery_codes"
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256
+
+
+class Challenge(Base):
+    """Something unpredictable that a session is to answer, once."""
+
+    __tablename__ = "challenges"
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime]
+
+
 class AuditEvent(Base):
     """Something that happened to an account's security."""
 

@@ -23,6 +23,7 @@ class LoginRequest(Strict):
 
     email = Text(required=True, longest=320)
     password = Text(required=True, longest=PASSWORD_LENGTH_MAX)
+    mfa_code = Text(longest=64, data_key="mfaCode")
 
 
 class RefreshRequest(Strict):
