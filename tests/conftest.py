@@ -74,7 +74,8 @@ def platform(stack: Stack, environ: dict[str, str], sessions: sessionmaker[Sessi
     """web, temporal, relay and fanout on the test stack, with the rate limits lifted."""
     assert sessions is not None, "the database is migrated first"
     logs = ROOT / ".cloudapi" / "test" / "logs"
-    settings = environ | LIFTED | {"PORT": str(stack.web_port)}
+    origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
+    settings = environ | LIFTED | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
     with processes(settings, logs) as servers:
         yield Platform(f"http://127.0.0.1:{stack.web_port}", settings, logs, servers)
 

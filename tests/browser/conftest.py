@@ -1,0 +1,48 @@
+"""Headless Chromium with an authenticator of its own."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import CDPSession, Page, async_playwright
+
+from tests.conftest import Platform
+
+
+def chromium() -> str:
+    """Return the browser's path; where none is installed, and none is demanded, the test is passed over."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None and not os.environ.get("BROWSER_NEEDED"):
+        pytest.skip(reason="no Chromium is installed here; bin/ci installs and demands it")
+    assert found is not None, "Chromium is demanded and not installed"
+    return found
+
+
+@pytest.fixture
+async def page(platform: Platform) -> AsyncIterator[Page]:
+    """A page of the platform's own, by the name that passkeys are made for."""
+    path = chromium()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        opened = await browser.new_page()
+        await opened.goto(platform.environ["PASSKEY_ORIGINS"] + "/docs")
+        yield opened
+        await browser.close()
+
+
+@pytest.fixture
+async def authenticator(page: Page) -> AsyncIterator[CDPSession]:
+    """A virtual security key that says yes (WebAuthn Level 3, section 11)."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "usb",
+        "hasResidentKey": False,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+    }
+    await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    yield devtools
+    await devtools.detach()
