@@ -55,6 +55,7 @@ class Settings:
     limit_sync_per_minute: int = 100
     limit_workflows_per_minute: int = 50
     limit_general_per_minute: int = 1000
+    cors_origins: str = ""  # https://…[,…]: the pages whose scripts may call the API
     proxy_hops: int = 0  # how many proxies in front may name the client's address
     body_bytes_max: int = 4 * 1_048_576
     web_threads: int = 16

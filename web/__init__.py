@@ -15,6 +15,7 @@ from web import (
     health,
     limits,
     openapi,
+    origins,
     problems,
     proof,
     sessions,
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Flask:
     tokens.configure(app, settings)
     tracing.trace(app)
     limits.configure(app, settings)
+    origins.configure(app, settings)
     wake.configure(app, settings)
     problems.register(app)
     api.init_app(app)

@@ -13,8 +13,8 @@ from flask import g, request
 from flask_smorest import Blueprint
 
 from engine import sessions
-from engine.errors import ForbiddenError, UnauthenticatedError
-from web import tokens
+from engine.errors import EngineError, ForbiddenError, UnauthenticatedError
+from web import limits, tokens
 from web.extensions import db
 from web.problems import MalformedError
 
@@ -43,9 +43,12 @@ def protect(blueprint: Blueprint, *, pending: AbstractSet[str] = frozenset()) ->
     def check() -> None:
         if request.method == "OPTIONS":  # asks what is possible, and browsers ask it without a token
             return
-        g.identity = authenticate(
-            request.headers.get("Authorization"), request.headers.get("X-Agent-ID"), now=datetime.now(UTC)
-        )
+        authorization, agent_id = request.headers.get("Authorization"), request.headers.get("X-Agent-ID")
+        try:
+            g.identity = authenticate(authorization, agent_id, now=datetime.now(UTC))
+        except EngineError:
+            limits.count_stranger()
+            raise
         structlog.contextvars.bind_contextvars(account=str(g.identity.account_id))
         if (request.endpoint or "").rpartition(".")[2] not in pending:
             need_settled()

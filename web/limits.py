@@ -44,6 +44,7 @@ def configure(app: Flask, settings: Settings) -> None:
     redis = cast(Redis, cast(RedisStorage, limiter.storage).storage)
     backoff.configure(app, settings, redis)
     app.extensions["windows"] = Windows(numbers, Shared(redis), Local(settings.web_concurrency))
+    app.before_request(_stray)
     app.after_request(_tell)
 
 
@@ -57,20 +58,41 @@ def limit(blueprint: Blueprint, area: str = GENERAL) -> None:
     areas = list(dict.fromkeys([area, GENERAL]))
 
     def check() -> None:
-        windows: Windows = current_app.extensions["windows"]
-        g.readings = windows.take(areas, _client())
-        if g.readings[0].refused:
-            reading = g.readings[0]
-            detail = f"At most {reading.limit} {reading.area} requests a minute are accepted."
-            raise LimitedError(detail, retry_seconds=reading.reset_seconds)
+        _take(areas, _client())
 
     blueprint.before_request(check)
 
 
+def count_stranger() -> None:
+    """Count a request that names no account against its address' General window.
+
+    :raises LimitedError: when that is full: guessing at tokens, or at paths, is limited too.
+    """
+    _take([GENERAL], _address())
+
+
+def _take(areas: list[str], key: str) -> None:
+    windows: Windows = current_app.extensions["windows"]
+    g.readings = windows.take(areas, key)
+    reading = g.readings[0]
+    if reading.refused:
+        detail = f"At most {reading.limit} {reading.area} requests a minute are accepted."
+        raise LimitedError(detail, retry_seconds=reading.reset_seconds)
+
+
+def _stray() -> None:
+    """Count what no blueprint of ours answers: documents, assets, and paths that do not exist."""
+    if request.blueprint in {None, "api-docs"}:
+        count_stranger()
+
+
 def _client() -> str:
-    """Return whose windows a request counts in: the account's, else the address's, IPv6 by /64."""
-    if "identity" in g:
-        return str(g.identity.account_id)
+    """Return whose windows a request counts in: the account's, else the address's."""
+    return str(g.identity.account_id) if "identity" in g else _address()
+
+
+def _address() -> str:
+    """Return the client's address, IPv6 by /64."""
     try:
         address = ipaddress.ip_address(request.remote_addr or "")
     except ValueError:

@@ -21,6 +21,7 @@ from uuid_utils.compat import uuid7
 
 from engine import temporal
 from engine.errors import UnavailableError
+from engine.interpreter import contracts
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
 from engine.settings import Settings
 from engine.vault import envelope
@@ -82,6 +83,14 @@ class Temporal:
             if waits:
                 self._waiters.release()
 
+    def join(self, execution_id: UUID, account_id: UUID, *, wait: float) -> dict[str, Any] | None:
+        """Return the outcome of an execution that was started before, if it ends within `wait` seconds.
+
+        :raises UnavailableError: when no worker answered.
+        """
+        reading = OutcomeReading(str(execution_id), str(account_id), self._public_key)
+        return self._run(self._join(reading, wait), START_SECONDS_MAX + wait + READING_SECONDS_MAX)
+
     def outcome(self, execution_id: UUID, account_id: UUID) -> dict[str, Any] | None:
         """Return how an execution ended, for somebody who did not wait for it.
 
@@ -109,6 +118,13 @@ class Temporal:
                 seconds_max=self._settings.execution_seconds_max,
             )
         return self._opened(await _result(handle, wait))
+
+    async def _join(self, reading: OutcomeReading, wait: float) -> dict[str, Any] | None:
+        # Its answer is sealed to whoever started it: we wait for the end, and then ask for ourselves.
+        client = await self._connected()
+        ended = client.get_workflow_handle(contracts.execution_workflow_id(reading.execution_id))
+        await _result(ended, wait)
+        return await self._read(reading)
 
     async def _read(self, reading: OutcomeReading) -> dict[str, Any] | None:
         async with asyncio.timeout(START_SECONDS_MAX):

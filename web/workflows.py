@@ -19,7 +19,7 @@ from engine.store.models import Account, Definition
 from engine.vault import envelope
 from engine.vault.envelope import keys_of, looks_sealed
 from engine.vault.public_keys import need_sealable
-from web import guard, limits
+from web import guard, limits, repetition
 from web.bodies import Blueprint
 from web.extensions import db
 from web.preference import wait_preferred
@@ -45,24 +45,20 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(schemas.CreateRequest)
 @blueprint.response(201, schemas.Created)
+@blueprint.doc(parameters=[repetition.ASKED])
 def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, str]]:
     """Store a sealed workflow and have it checked; what is wrong with it stands in `diagnostics`."""
-    account_id, settings = guard.identity().account_id, _settings()
-    definition = definitions.save(
-        db.session(),
-        account_id=account_id,
-        draft=Draft(**body),
-        now=datetime.now(UTC),
-        definition_bytes_max=settings.definition_bytes_max,
-    )
-    db.session.commit()
-    try:
-        _temporal().check_definition(definition.id, account_id, wait=CHECK_WAIT_SECONDS)
-    except UnavailableError:
-        structlog.get_logger().info("check_left_to_relay", definition=str(definition.id))
-    db.session.refresh(definition)
-    location = url_for("workflows.read", definition_id=definition.id)
-    return {"workflow": definition}, 201, {"Location": location}
+    account_id, session = guard.identity().account_id, db.session()
+    definition_id = repetition.once(lambda: _save(account_id, Draft(**body)))
+    if not repetition.repeated():
+        try:
+            _temporal().check_definition(definition_id, account_id, wait=CHECK_WAIT_SECONDS)
+        except UnavailableError:
+            structlog.get_logger().info("check_left_to_relay", definition=str(definition_id))
+    session.expire_all()  # the worker has written the diagnostics
+    definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
+    location = url_for("workflows.read", definition_id=definition_id)
+    return {"workflow": definition}, 201, {"Location": location} | repetition.header()
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["GET"])
@@ -77,19 +73,18 @@ def read(definition_id: UUID) -> dict[str, Definition]:
 @blueprint.arguments(schemas.ExecuteRequest, required=False)
 @blueprint.alt_response(200, schema=schemas.Executed, success=True)
 @blueprint.alt_response(202, schema=schemas.Executed, success=True)
+@blueprint.doc(parameters=[repetition.ASKED])
 def execute(body: dict[str, Any], definition_id: UUID) -> Response:
     """Run a workflow; `Prefer: wait=N` waits up to N seconds for its end (RFC 7240)."""
     account_id, session = guard.identity().account_id, db.session()
     wait, applied = wait_preferred(request.headers.get("Prefer"), _settings())
     definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
-    order = _order(session.get_one(Account, account_id), body)
-    execution = executions.start(
-        session, account_id=account_id, definition=definition, order=order, now=datetime.now(UTC)
-    )
-    execution_id = execution.id
-    session.commit()
+    execution_id = repetition.once(lambda: _start(definition, body))
     try:
-        told = _temporal().execute(execution_id, account_id, definition_id=definition_id, wait=wait)
+        if repetition.repeated():
+            told = _temporal().join(execution_id, account_id, wait=wait)
+        else:
+            told = _temporal().execute(execution_id, account_id, definition_id=definition_id, wait=wait)
     except UnavailableError:
         told = None
         structlog.get_logger().info("execution_left_to_relay", execution=str(execution_id))
@@ -98,9 +93,33 @@ def execute(body: dict[str, Any], definition_id: UUID) -> Response:
     )
     if applied:
         response.headers["Preference-Applied"] = applied
+    response.headers.update(repetition.header())
     response.headers["Location"] = url_for("executions.read", execution_id=execution_id)
     response.status_code = 200 if told else 202
     return response
+
+
+def _save(account_id: UUID, draft: Draft) -> UUID:
+    definition = definitions.save(
+        db.session(),
+        account_id=account_id,
+        draft=draft,
+        now=datetime.now(UTC),
+        definition_bytes_max=_settings().definition_bytes_max,
+    )
+    return definition.id
+
+
+def _start(definition: Definition, body: dict[str, Any]) -> UUID:
+    account = db.session().get_one(Account, definition.account_id)
+    execution = executions.start(
+        db.session(),
+        account_id=account.id,
+        definition=definition,
+        order=_order(account, body),
+        now=datetime.now(UTC),
+    )
+    return execution.id
 
 
 def _order(account: Account, body: dict[str, Any]) -> Order:

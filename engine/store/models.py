@@ -213,6 +213,18 @@ class Execution(Base):
     ended_at: Mapped[datetime | None]
 
 
+class IdempotencyKey(Base):
+    """What a request made, so that the same one sent again makes nothing."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index(None, "account_id", "created_at"),)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))  # SHA-256 of method, path and body
+    subject: Mapped[UUID]
+    created_at: Mapped[datetime]
+
+
 class OutboxMessage(Base):
     """Something to be carried to Dramatiq or Temporal, written in the transaction that made it true."""
 

@@ -1,6 +1,6 @@
 """The Flask app on the real database and Redis, with its limits lifted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
@@ -21,6 +21,25 @@ def app(environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Fl
     yield made
     with made.app_context():
         db.engine.dispose()
+
+
+Make = Callable[..., Flask]
+
+
+@pytest.fixture
+def make(environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Make]:
+    """Make apps of other settings."""
+    assert sessions is not None, "the database is migrated first"
+    made: list[Flask] = []
+
+    def app(**changes: str) -> Flask:
+        made.append(create_app(Settings.from_env(environ | LIFTED | changes)))
+        return made[-1]
+
+    yield app
+    for one in made:
+        with one.app_context():
+            db.engine.dispose()
 
 
 @pytest.fixture

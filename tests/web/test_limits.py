@@ -2,7 +2,6 @@
 
 import math
 import socket
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,35 +9,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from bin.local.platform import LIFTED
 from bin.local.server import free_port
 from engine.settings import Settings
-from tests.web.conftest import Person
-from web import create_app
-from web.extensions import db
+from tests.web.conftest import Make, Person
 from web.windows import until_room
 
 DOCUMENTED = {"auth": 10, "sync": 100, "workflows": 50, "general": 1000}
-Make = Callable[..., Flask]
-
-
-@pytest.fixture
-def make(environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Make]:
-    """Make apps of other settings."""
-    assert sessions is not None, "the database is migrated first"
-    made: list[Flask] = []
-
-    def app(**changes: str) -> Flask:
-        made.append(create_app(Settings.from_env(environ | LIFTED | changes)))
-        return made[-1]
-
-    yield app
-    for one in made:
-        with one.app_context():
-            db.engine.dispose()
 
 
 @pytest.fixture

@@ -1,28 +1,18 @@
 """Passkeys without a browser: what is refused."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy.orm import Session, sessionmaker
 
-from bin.local.platform import LIFTED
-from engine.settings import Settings
-from tests.web.conftest import Person
-from web import create_app
-from web.extensions import db
+from tests.web.conftest import Make, Person
 
 
 @pytest.fixture
-def keyed(environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Flask]:
+def keyed(make: Make) -> Flask:
     """An app that knows whom passkeys are for."""
-    assert sessions is not None, "the database is migrated first"
-    app = create_app(Settings.from_env(environ | LIFTED | {"PASSKEY_ORIGINS": "https://app.example.org"}))
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+    return make(PASSKEY_ORIGINS="https://app.example.org")
 
 
 def test_where_no_page_may_ask_for_them_they_are_off(client: FlaskClient, person: Person) -> None:

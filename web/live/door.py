@@ -28,6 +28,7 @@ class Visitor:
     agent_id: str
     expires_at: int
     since: str
+    headers: list[tuple[bytes, bytes]]  # of the answer, made by all that stands behind the Flask route
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -46,8 +47,11 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
 
     async def send(self, send: Send) -> None:
         """Send the problem."""
-        headers = [(name.lower().encode(), value.encode("latin1")) for name, value in self.response.headers]
-        start = {"type": "http.response.start", "status": self.response.status_code, "headers": headers}
+        start = {
+            "type": "http.response.start",
+            "status": self.response.status_code,
+            "headers": _headers(self.response),
+        }
         await send(start)
         await send({"type": "http.response.body", "body": self.response.get_data(), "more_body": False})
 
@@ -60,7 +64,11 @@ def admit(app: Flask, scope: Mapping[str, Any]) -> Visitor:
     with app.request_context(_environ(scope)):
         try:
             app.preprocess_request()
-            return _visitor()
+            who, since = guard.identity(), _since()
+            answer = app.process_response(Response(content_type="text/event-stream; charset=utf-8"))
+            return Visitor(
+                who.account_id, who.session_id, who.agent_id, who.expires_at, since, _headers(answer)
+            )
         except Exception as error:  # noqa: BLE001 - Flask's own handlers turn each into its problem
             response = app.make_response(app.handle_user_exception(error))
             raise Refused(app.process_response(response)) from None
@@ -84,11 +92,15 @@ def compare(app: Flask, visitor: Visitor, since: str) -> dict[str, object] | Non
         return news.told() if news else None
 
 
-def _visitor() -> Visitor:
-    who = guard.identity()
+def _since() -> str:
     named = request.headers.get("Last-Event-ID") or request.args.get("since")
-    heard = stamp.parse(named, "/since") if named else feed.head(db.session(), who.account_id)
-    return Visitor(who.account_id, who.session_id, who.agent_id, who.expires_at, stamp.text(heard))
+    if named:
+        return stamp.text(stamp.parse(named, "/since"))
+    return stamp.text(feed.head(db.session(), guard.identity().account_id))
+
+
+def _headers(response: Response) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin1")) for name, value in response.headers]
 
 
 def _environ(scope: Mapping[str, Any]) -> dict[str, Any]:

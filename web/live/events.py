@@ -22,12 +22,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PATH = "/api/sync/events"
 RETRY_MS = 1_000
 RETRY_JITTER_MS = 4_000  # so that a restarted process is not met by all its clients at once
-HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-    (b"x-content-type-options", b"nosniff"),
-]
+UNBUFFERED = (b"x-accel-buffering", b"no")  # what nginx would hold back
 
 
 class Events:
@@ -51,7 +46,8 @@ class Events:
         self.hub.join(stream)  # before comparing: what happens between the two is not missed
         gone = asyncio.create_task(_disconnected(receive))
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            headers = [pair for pair in visitor.headers if pair[0] != b"content-length"] + [UNBUFFERED]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
             await self._follow(stream, visitor, gone, send)
             if not gone.done():
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
