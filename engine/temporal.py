@@ -102,6 +102,7 @@ async def start_reading(client: Client, reading: OutcomeReading, *, unique: UUID
         task_queue=contracts.TASK_QUEUE,
         execution_timeout=READING_TIMEOUT,
         priority=Priority(fairness_key=reading.account_id),
+        search_attributes=TypedSearchAttributes([SearchAttributePair(ACCOUNT, reading.account_id)]),
     )
 
 

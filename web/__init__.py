@@ -12,7 +12,9 @@ from web import (
     auth,
     executions,
     factors,
+    farewell,
     health,
+    key_proof,
     limits,
     openapi,
     origins,
@@ -28,6 +30,21 @@ from web import (
 from web.desk import Desk
 from web.extensions import api, db
 from web.temporal import Temporal
+
+BLUEPRINTS = (
+    auth.blueprint,
+    account.blueprint,
+    sessions.blueprint,
+    agents.blueprint,
+    factors.blueprint,
+    proof.blueprint,
+    key_proof.blueprint,
+    farewell.blueprint,
+    sync.blueprint,
+    workflows.blueprint,
+    executions.blueprint,
+    health.blueprint,
+)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -64,18 +81,7 @@ def create_app(settings: Settings) -> Flask:
     wake.configure(app, settings)
     problems.register(app)
     api.init_app(app)
-    for blueprint in (
-        auth.blueprint,
-        account.blueprint,
-        sessions.blueprint,
-        agents.blueprint,
-        factors.blueprint,
-        proof.blueprint,
-        sync.blueprint,
-        workflows.blueprint,
-        executions.blueprint,
-        health.blueprint,
-    ):
+    for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     openapi.complete(app)
     return app

@@ -8,7 +8,9 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, json
-from sqlalchemy.exc import OperationalError
+from psycopg.errors import ForeignKeyViolation
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from engine import errors
@@ -66,6 +68,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(errors.EngineError, of_engine)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(OperationalError, _of_database)
+    app.register_error_handler(IntegrityError, _of_integrity)
+    app.register_error_handler(StaleDataError, _of_stale)
     app.register_error_handler(Exception, _of_bug)
 
 
@@ -102,6 +106,19 @@ def _of_http(error: HTTPException) -> Response:
 def _of_database(error: OperationalError) -> Response:
     structlog.get_logger().error("database_unavailable", error=type(error.orig).__name__)
     return of_engine(errors.UnavailableError("database_unavailable", "The database cannot be reached."))
+
+
+def _of_integrity(error: IntegrityError) -> Response:
+    """Answer whoever acted in an account while it was being deleted."""
+    named = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
+    if isinstance(error.orig, ForeignKeyViolation) and named.endswith("_account_id"):
+        return of_engine(errors.UnauthenticatedError("session_ended", "The session has ended."))
+    return _of_bug(error)
+
+
+def _of_stale(_error: StaleDataError) -> Response:
+    detail = "It has been changed or deleted meanwhile."
+    return of_engine(errors.ConflictError("changed_meanwhile", detail))
 
 
 def _of_bug(error: Exception) -> Response:

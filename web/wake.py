@@ -24,15 +24,15 @@ class Bell:
     redis: Redis
     silent_until: float = 0.0
 
-    def ring(self) -> None:
-        """Publish the wake-up, unless Redis has just failed."""
+    def publish(self, channel: str, text: str) -> None:
+        """Publish a word, unless Redis has just failed."""
         if time.monotonic() < self.silent_until:
             return
         try:
-            self.redis.publish(outbox.WAKE, "")
+            self.redis.publish(channel, text)
         except RedisError as fault:
             self.silent_until = time.monotonic() + PAUSE_SECONDS
-            structlog.get_logger().warning("relay_not_woken", error=type(fault).__name__)
+            structlog.get_logger().warning("not_published", error=type(fault).__name__)
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -48,5 +48,10 @@ def configure(app: Flask, settings: Settings) -> None:
 
 def relay() -> None:
     """Tell the relay that the outbox has something."""
+    publish(outbox.WAKE, "")
+
+
+def publish(channel: str, text: str) -> None:
+    """Say something on Redis, best effort."""
     bell: Bell = current_app.extensions["bell"]
-    bell.ring()
+    bell.publish(channel, text)

@@ -17,6 +17,7 @@ from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
 from engine.store.sessions import make_sessions
+from worker.erasure import Erasure
 from worker.fanout import fan_out
 from worker.starts import Starts
 
@@ -54,6 +55,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         outbox.SECURITY: notify,
         outbox.CHECK: starts.check,
         outbox.EXECUTE: starts.execute,
+        outbox.ERASE: Erasure(settings, sessions).erase,
     }
     log.info("relay_ready")
     while not stopped.is_set():

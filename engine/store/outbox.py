@@ -15,6 +15,7 @@ WAKE = "outbox"  # the Redis channel on which the relay is woken
 
 CHANGED = "sync.changed"  # subject: the type of state
 SECURITY = "account.security"  # subject: the audit event's id
+ERASE = "account.erase"  # subject: the id of the account, which is no more
 CHECK = "definition.check"  # subject: the definition's id
 EXECUTE = "execution.start"  # subject: the execution's id
 

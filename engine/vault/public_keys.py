@@ -12,18 +12,30 @@ from joserfc.jwk import ECKey, OKPKey
 from engine.errors import InvalidError
 from engine.vault.envelope import CURVES, Key
 
+SIGNING = {"Ed25519", "P-256"}
 X25519_BYTES = 32
 P256_BYTES = 65
 
 
 def sealable(public_key: str) -> Key | None:
     """Return the key that results can be sealed to: X25519 or P-256, as JWK, PEM, or raw in base64."""
+    key = _recognised(public_key)
+    return key if key is not None and key.curve_name in CURVES else None
+
+
+def verifying(public_key: str) -> Key | None:
+    """Return the key that signatures verify under: Ed25519 or P-256; raw, only the latter is told apart."""
+    key = _recognised(public_key)
+    return key if key is not None and key.curve_name in SIGNING else None
+
+
+def _recognised(public_key: str) -> Key | None:
     text = public_key.strip()
     try:
         if text.startswith("{"):
-            return _on_known_curve(_of_jwk(json.loads(text)))
+            return _of_jwk(json.loads(text))
         if text.startswith("-----BEGIN"):
-            return _on_known_curve(_of_pem(text))
+            return _of_pem(text)
         return _of_raw(base64.urlsafe_b64decode(text.replace("+", "-").replace("/", "_") + "=="))
     except (JoseError, ValueError, KeyError, TypeError, AttributeError, binascii.Error):
         return None
@@ -64,10 +76,6 @@ def _of_raw(data: bytes) -> Key | None:
     if len(data) == P256_BYTES and data[0] == 4:  # noqa: PLR2004 - SEC 1, uncompressed
         return ECKey.import_key({"kty": "EC", "crv": "P-256", "x": _text(data[1:33]), "y": _text(data[33:])})
     return None
-
-
-def _on_known_curve(key: Key) -> Key | None:
-    return key if key.curve_name in CURVES else None
 
 
 def _text(data: bytes) -> str:

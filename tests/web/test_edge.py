@@ -53,7 +53,7 @@ def test_head_answers_as_get_does_without_a_body(app: Flask, person: Person) -> 
 def test_options_says_what_is_possible_to_anybody(app: Flask) -> None:
     answer = app.test_client().options("/api/auth/me")
     assert (answer.status_code, answer.data) == (200, b"")
-    assert {"GET", "HEAD", "PATCH"} <= set(answer.headers["Allow"].split(", "))
+    assert {"GET", "HEAD", "PATCH", "DELETE"} <= set(answer.headers["Allow"].split(", "))
 
 
 @pytest.mark.parametrize("path", ["/api/sync/pull", "/nowhere", "/api/openapi.json"])

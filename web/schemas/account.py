@@ -80,6 +80,32 @@ class MeChange(Strict):
             raise ValidationError("nothing to change")
 
 
+class KeyTask(Schema):
+    """What the public key's holder is to do: sign the one, or open the other."""
+
+    to_sign = fields.String(
+        required=True,
+        allow_none=True,
+        data_key="toSign",
+        metadata={"description": "its UTF-8: Ed25519, or ECDSA P-256 with SHA-256"},
+    )
+    to_open = fields.String(
+        required=True, allow_none=True, data_key="toOpen", metadata={"description": "a JWE"}
+    )
+
+
+class KeyProof(Strict):
+    """What was done."""
+
+    signature = Text(longest=256, metadata={"description": "base64url; of ECDSA, r and s"})
+    opened = Text(longest=256, metadata={"description": "the text that was in the JWE"})
+
+    @validates_schema
+    def _one(self, data: dict[str, str], **_options: object) -> None:
+        if len(data) != 1:
+            raise ValidationError("either signature or opened is needed", "signature")
+
+
 class AuditQuery(Strict):
     """A page of events."""
 

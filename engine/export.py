@@ -1,0 +1,66 @@
+"""Everything that is kept of an account, item by item, for its owner to take along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from engine.store import models
+from engine.store.models import Base
+from engine.sync import stamp
+
+BATCH = 100
+
+# Left out is nothing but what is ours and not the person's: hashes, wrapped keys, how far we have told.
+KINDS: list[tuple[str, type[Base], set[str]]] = [
+    ("agent", models.Agent, {"notified_stamp"}),
+    ("session", models.RefreshSession, {"counter", "tries"}),
+    ("factor", models.Factor, {"secret", "last_step", "credential_id", "public_key", "sign_count"}),
+    ("auditEvent", models.AuditEvent, set()),
+    ("state", models.SyncState, set()),
+    ("sibling", models.SyncSibling, set()),
+    ("workflow", models.Definition, set()),
+    ("execution", models.Execution, {"outcome_sealed"}),
+]
+NAMES = {"clock": "vectorClock", "stamp": "updatedAt"}
+
+
+def items(session: Session, *, account_id: UUID) -> Iterator[dict[str, Any]]:
+    """Yield `{"kind", "value"}` for each thing of an account, the account itself first; read as a stream.
+
+    Outcomes of executions are under the account's key, which only workers open: they are read at
+    `/api/executions/:id`.
+    """
+    account = session.get_one(models.Account, account_id)
+    yield {"kind": "account", "value": _shown(account, {"password_hash"})}
+    for kind, model, kept in KINDS:
+        mine = select(model).where(model.__table__.c.account_id == account_id)
+        for row in session.scalars(mine.execution_options(yield_per=BATCH)):
+            yield {"kind": kind, "value": _shown(row, kept | {"account_id"})}
+            session.expunge(row)
+
+
+def _shown(row: Base, kept: set[str]) -> dict[str, Any]:
+    return {
+        NAMES.get(column.name) or _camel(column.name): _plain(column.name, getattr(row, column.name))
+        for column in row.__table__.columns
+        if column.name not in kept
+    }
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "stamp":
+        return stamp.text(value)
+    if isinstance(value, datetime):
+        return stamp.text(stamp.of(value.astimezone(UTC)))
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
