@@ -16,6 +16,10 @@ DYNAMIC_CONFIG = {
     "history.timerProcessorMaxPollRPS": "500",
     "history.visibilityProcessorMaxPollRPS": "100",
     "history.timerProcessorMaxTimeShift": '"20ms"',
+    # What is deleted goes once its last tasks are acknowledged; by default that is noted twice a minute.
+    "history.transferProcessorUpdateAckInterval": '"2s"',
+    "history.timerProcessorUpdateAckInterval": '"2s"',
+    "history.visibilityProcessorUpdateAckInterval": '"2s"',
     "matching.numTaskqueueReadPartitions": "1",
     "matching.numTaskqueueWritePartitions": "1",
     "matching.useNewMatcher": "true",
