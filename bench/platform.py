@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bin.local.keys import fresh_keys
+from bin.local.draw import fresh_keys
 from bin.local.platform import LIFTED, migrate, processes
 from bin.local.stack import Stack, running
 

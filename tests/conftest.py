@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from bin.local.client import Client, Keys
-from bin.local.keys import fresh_keys
+from bin.local.draw import fresh_keys
 from bin.local.platform import LIFTED, processes
 from bin.local.server import Server
 from bin.local.stack import Stack, running

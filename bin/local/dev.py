@@ -20,7 +20,7 @@ from rich.console import Console
 
 from bin.local import doctor, story
 from bin.local.client import RefusedError
-from bin.local.keys import fresh_keys
+from bin.local.draw import fresh_keys
 from bin.local.platform import ROOT, migrate, processes
 from bin.local.server import Server, StartError
 from bin.local.stack import Stack, running
@@ -56,7 +56,8 @@ def main() -> int:
 
 def _run(stack: Stack, *, once: bool) -> None:
     api_url = f"http://127.0.0.1:{stack.web_port}"
-    environ = stack.environ() | _kept_keys() | {"PORT": str(stack.web_port)}
+    origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
+    environ = stack.environ() | _kept_keys() | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
     console = Console(stderr=True, highlight=False)
     with console.status("migrating") as status:
         migrate(environ, HOME / "logs")
@@ -104,12 +105,11 @@ def _watch(servers: list[Server]) -> None:
 
 
 def _kept_keys() -> dict[str, str]:
-    """Return the keys kept beside the data, drawn at the first start: what is stored stays readable."""
+    """Return the keys kept beside the data, drawn when first needed: what is stored stays readable."""
     file = HOME / "keys.json"
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(fresh_keys()))
-    keys: dict[str, str] = json.loads(file.read_text())
+    file.touch(mode=0o600)
+    keys: dict[str, str] = fresh_keys() | json.loads(file.read_text() or "{}")
+    file.write_text(json.dumps(keys))
     return keys
 
 

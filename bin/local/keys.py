@@ -1,38 +1,103 @@
-"""Fresh key material for every setting that has none by default."""
+"""Key settings: a fresh set, and the steps by which keys are exchanged while everybody stays in.
+
+bin/keys                    print a complete, newly drawn set
+bin/keys rotate NAME ...    print settings whose first key is new; the old ones go on being taken
+bin/keys announce NAME ...  print settings that know a new key as their last: before a rotation in which
+                            old and new processes run side by side, so that each takes the other's tokens
+bin/keys promote NAME ...   print settings whose last key has become the first
+bin/keys retire NAME ...    print settings with the first key alone
+bin/keys rewrap             wrap what lies in the database under KEYRING and FACTOR_KEYS by their first keys
+
+The steps read today's settings from the environment, and print NAME='value' lines.
+"""
 
 from __future__ import annotations
 
-import base64
 import json
-import secrets
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from joserfc.jwk import JWKRegistry, KeySet, OKPKey
+from sqlalchemy.orm import Session
+
+from bin.local.draw import draw, fresh_keys
+from engine import account_keys
+from engine.factors import totp
+from engine.settings import Settings, SettingsError
+from engine.store.sessions import make_engine
+from engine.vault.keyring import Keyring
+
+Ring = list[Any]  # of keys: JWKs, or kid:base64url
+PAIRS = {"ENGINE_PUBLIC_KEYS": "ENGINE_PRIVATE_KEYS"}  # whose second holds the private halves of the first
+STEPS: dict[str, Callable[[Ring, Any], Ring]] = {
+    "rotate": lambda ring, new: [new, *ring],
+    "announce": lambda ring, new: [*ring, new],
+    "promote": lambda ring, _new: [ring[-1], *ring[:-1]],
+    "retire": lambda ring, _new: ring[:1],
+}
 
 
-def fresh_keys() -> dict[str, str]:
-    """Return a complete, newly drawn set of key settings, by environment variable."""
-    signing = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "EdDSA"}, auto_kid=True)
-    engine = OKPKey.generate_key("X25519", {"use": "enc", "alg": "ECDH-ES+A256KW"}, auto_kid=True)
-    return {
-        "ACCESS_TOKEN_KEYS": _key_set(signing, private=True),
-        "REFRESH_TOKEN_KEYS": _secret("r1"),
-        "FACTOR_KEYS": _secret("f1"),
-        "ENGINE_PUBLIC_KEYS": _key_set(engine, private=False),
-        "ENGINE_PRIVATE_KEYS": _key_set(engine, private=True),
-        "KEYRING": _secret("k1"),
-        "CODEC_KEYS": _secret("c1"),
-    }
+def step(verb: str, name: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings after a step with the keys of one setting, the public halves with the private.
+
+    :raises SettingsError: when the setting is unknown or missing.
+    """
+    name = PAIRS.get(name, name)
+    if not environ.get(name) or name not in fresh_keys():
+        raise SettingsError(f"{name} is not set, or holds no keys")
+    public = next((shown for shown, hidden in PAIRS.items() if hidden == name), None)
+    drawn = draw(name)
+    changed = {name: _joined(STEPS[verb](_ring(environ[name]), *_ring(drawn[name])))}
+    if public is not None:
+        changed[public] = _joined(STEPS[verb](_ring(environ[public]), *_ring(drawn[public])))
+    return changed
 
 
-def _key_set(key: OKPKey, *, private: bool) -> str:
-    shown = JWKRegistry.import_key(key.as_dict(private=private))
-    return json.dumps(KeySet([shown]).as_dict(private=private), separators=(",", ":"))
+def rewrap(settings: Settings) -> dict[str, int]:
+    """Wrap accounts' keys and the secrets of factors by the first keys; return how many were under others."""
+    engine = make_engine(settings, pool_size=1)
+    with Session(engine) as session, session.begin():
+        counts = {
+            "KEYRING": account_keys.rewrap(session, Keyring(settings.secrets("keyring"))),
+            "FACTOR_KEYS": totp.rewrap(session, Keyring(settings.secrets("factor_keys"))),
+        }
+    engine.dispose()
+    return counts
 
 
-def _secret(kid: str) -> str:
-    return f"{kid}:{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip('=')}"
+def main(words: list[str]) -> int:
+    """Do what the words say."""
+    try:
+        if not words:
+            printed = fresh_keys()
+        elif words == ["rewrap"]:
+            print("\n".join(f"{name}: {count}" for name, count in rewrap(Settings.from_env()).items()))
+            return 0
+        elif words[0] in STEPS and words[1:]:
+            printed = {}
+            for name in words[1:]:
+                printed |= step(words[0], name, os.environ)
+        else:
+            print(__doc__, file=sys.stderr)
+            return 2
+    except SettingsError as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    for name, value in printed.items():
+        print(f"{name}='{value}'")
+    return 0
+
+
+def _ring(text: str) -> Ring:
+    return list(json.loads(text)["keys"]) if text.startswith("{") else text.split(",")
+
+
+def _joined(ring: Ring) -> str:
+    if isinstance(ring[0], dict):
+        return json.dumps({"keys": ring}, separators=(",", ":"))
+    return ",".join(ring)
 
 
 if __name__ == "__main__":
-    for name, value in fresh_keys().items():
-        print(f"{name}='{value}'")
+    sys.exit(main(sys.argv[1:]))

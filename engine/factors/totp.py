@@ -84,6 +84,18 @@ def accept(session: Session, ring: Keyring, *, account_id: UUID, code: str, now:
     return any(_accept(session, ring, factor, code, now) for factor in session.scalars(query).all())
 
 
+def rewrap(session: Session, ring: Keyring) -> int:
+    """Wrap every secret under the ring's current key; return how many were under another."""
+    rows = [
+        row
+        for row in session.scalars(select(Factor).where(Factor.kind == "totp"))
+        if row.secret is not None and not ring.is_current(row.secret)
+    ]
+    for row in rows:
+        row.secret = ring.wrap(ring.unwrap(row.secret or "", row.account_id), row.account_id)
+    return len(rows)
+
+
 def _accept(session: Session, ring: Keyring, factor: Factor, code: str, now: datetime) -> bool:
     """Use up the step that a code belongs to: of two requests with the same code one is right."""
     raw = ring.unwrap(factor.secret or "", factor.account_id)

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bin.local.keys import fresh_keys
+from bin.local.draw import fresh_keys
 from bin.local.platform import LIFTED, migrate, process
 from bin.local.postgres import start_postgres
 from bin.local.server import Server, stop_all

@@ -1,0 +1,125 @@
+"""Keys are exchanged while everybody stays in."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from bin.local.keys import STEPS, main, rewrap, step
+from engine import account_keys
+from engine.settings import Settings
+from engine.store.models import Factor
+from engine.vault.keyring import Keyring
+from tests.web.authenticator import App, bearing
+from tests.web.conftest import Person, app, client, make, person
+from tests.web.test_factors import protected, verify
+
+__all__ = ["app", "client", "make", "person", "protected"]
+TOKENS = ("ACCESS_TOKEN_KEYS", "REFRESH_TOKEN_KEYS")
+
+
+def stepped(verb: str, environ: dict[str, str], *names: str) -> dict[str, str]:
+    changed = dict(environ)
+    for name in names:
+        changed |= step(verb, name, changed)
+    return changed
+
+
+def enters(app: Flask, person: Person) -> tuple[int, int]:
+    """Return how an app of other keys answers the person's tokens."""
+    client = app.test_client()
+    refresh = client.post("/api/auth/refresh", json={"refreshToken": person.answer["refreshToken"]})
+    return client.get("/api/auth/me", headers=person.headers).status_code, refresh.status_code
+
+
+def test_after_a_rotation_nobody_is_out_and_after_the_retirement_old_tokens_are(
+    make: Callable[..., Flask], environ: dict[str, str], person: Person
+) -> None:
+    rotated = stepped("rotate", environ, *TOKENS)
+    assert enters(make(**rotated), person) == (200, 200)
+    assert enters(make(**stepped("retire", rotated, *TOKENS)), person) == (401, 401)
+
+
+def test_old_and_new_processes_side_by_side_take_each_others_tokens(
+    make: Callable[..., Flask], environ: dict[str, str]
+) -> None:
+    announced = stepped("announce", environ, *TOKENS)
+    promoted = stepped("promote", announced, *TOKENS)
+    before, after = make(**announced), make(**promoted)
+    assert enters(before, Person(after.test_client())) == (200, 200)
+    assert enters(after, Person(before.test_client())) == (200, 200)
+
+
+def test_new_tokens_are_of_the_new_key_and_both_are_published(
+    make: Callable[..., Flask], environ: dict[str, str]
+) -> None:
+    rotated = make(**stepped("rotate", environ, "ACCESS_TOKEN_KEYS")).test_client()
+    published = rotated.get("/.well-known/jwks.json").get_json()["keys"]
+    assert [key["use"] for key in published] == ["sig", "sig", "enc"]
+    assert not [key for key in published if "d" in key]
+
+
+def test_engine_keys_are_exchanged_with_their_public_halves(environ: dict[str, str]) -> None:
+    rotated = stepped("rotate", environ, "ENGINE_PUBLIC_KEYS")
+    for name in ("ENGINE_PUBLIC_KEYS", "ENGINE_PRIVATE_KEYS"):
+        assert rotated[name].count('"kid"') == 2
+    assert '"d"' not in rotated["ENGINE_PUBLIC_KEYS"]
+    kids = [
+        Settings.from_env(rotated).need(name).split('"kid":"')[1][:43]
+        for name in (
+            "engine_public_keys",
+            "engine_private_keys",
+        )
+    ]
+    assert kids[0] == kids[1]
+
+
+def test_what_is_in_the_database_is_wrapped_anew(
+    environ: dict[str, str], sessions: sessionmaker[Session], protected: Any, make: Callable[..., Flask]
+) -> None:
+    account_id = UUID(protected.person.id)
+    with sessions.begin() as session:
+        ring = Keyring(Settings.from_env(environ).secrets("keyring"))
+        key = account_keys.obtain(session, ring, account_id=account_id)
+    changed = stepped("rotate", environ, "KEYRING", "FACTOR_KEYS")
+    done = rewrap(Settings.from_env(changed))
+    assert min(done.values()) > 0
+    alone = stepped("retire", changed, "KEYRING", "FACTOR_KEYS")
+    try:
+        assert set(rewrap(Settings.from_env(alone)).values()) == {0}
+        with sessions() as session:
+            ring = Keyring(Settings.from_env(alone).secrets("keyring"))
+            assert account_keys.obtain(session, ring, account_id=account_id) == key
+        app: App = protected.app
+        client: FlaskClient = make(**alone).test_client()
+        pending = bearing(protected.login(client))
+        assert verify(client, pending, app.code(time.time())).status_code == 200
+    finally:  # the other tests' apps know the first keys only
+        rewrap(Settings.from_env(stepped("promote", changed, "KEYRING", "FACTOR_KEYS")))
+        with sessions() as session:
+            kid = environ["FACTOR_KEYS"].partition(":")[0]
+            found = session.scalars(select(Factor.secret).where(Factor.kind == "totp")).all()
+            assert {str(secret).partition(".")[0] for secret in found} == {kid}
+
+
+@pytest.mark.parametrize(
+    "words", [["rotate"], ["turn", "KEYRING"], ["rotate", "PORT"], ["retire", "NOTHING"]]
+)
+def test_what_is_no_step_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) != 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_step_prints_what_to_set(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for verb in STEPS:
+        monkeypatch.setenv("KEYRING", environ["KEYRING"])
+        assert main([verb, "KEYRING"]) == 0
+        assert capsys.readouterr().out.startswith("KEYRING='")
