@@ -8,6 +8,7 @@ from web.schemas.strict import Email, Strict, Text
 
 PASSWORD_LENGTH_MAX = 1024  # the rule for new passwords is the engine's; this bounds the work of a refusal
 KEY_LENGTH_MAX = 8192
+TOKEN_LENGTH_MAX = 8192  # room for whatever is no token of ours: it is refused as such
 
 
 class RegisterRequest(Strict):
@@ -29,7 +30,7 @@ class LoginRequest(Strict):
 class RefreshRequest(Strict):
     """A refresh token to exchange."""
 
-    refresh_token = Text(required=True, longest=512, data_key="refreshToken")
+    refresh_token = Text(required=True, longest=TOKEN_LENGTH_MAX, data_key="refreshToken")
 
 
 class User(Schema):

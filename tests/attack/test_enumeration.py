@@ -1,0 +1,61 @@
+"""Whether an account exists: told neither by what is answered nor by how long it takes."""
+
+import random
+import time
+
+import httpx
+from uuid_utils.compat import uuid7
+
+from tests.attack.conftest import register
+
+TRIES = 200
+ACCOUNTS = 50  # four tries each, which no backoff slows down
+# The chance that a try at a known email takes longer than one at an unknown email is 1/2 where nothing
+# tells them apart. Over 200 tries of each, chance alone moves the estimate by 0.029 (Mann-Whitney);
+# four times that happens once in sixteen thousand runs.
+NOISE = 4 * ((2 * TRIES + 1) / (12 * TRIES * TRIES)) ** 0.5
+
+
+def longer(some: list[float], others: list[float]) -> float:
+    """Return the chance that one of some is greater than one of the others."""
+    return sum(a > b for a in some for b in others) / (len(some) * len(others))
+
+
+def seconds(http: httpx.Client, email: str, password: str) -> tuple[float, int]:
+    began = time.perf_counter()
+    status = http.post("/api/auth/login", json={"email": email, "password": password}).status_code
+    return time.perf_counter() - began, status
+
+
+def test_a_known_email_and_an_unknown_one_take_the_same_time(http: httpx.Client) -> None:
+    known = [register(http).email for _ in range(ACCOUNTS)] * (TRIES // ACCOUNTS)
+    unknown = [f"{uuid7()}@example.org" for _ in range(TRIES)]
+    tries = [(email, True) for email in known] + [(email, False) for email in unknown]
+    random.shuffle(tries)
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    for email, exists in tries:
+        passed, status = seconds(http, email, "not the pass phrase")
+        assert status == 401
+        taken[exists].append(passed)
+    assert abs(longer(taken[True], taken[False]) - 0.5) < NOISE
+
+
+def test_the_measure_above_would_notice_a_hash_left_out(http: httpx.Client) -> None:
+    """A password that is refused before it is hashed shows what leaving out the hash looks like."""
+    emails = [f"{uuid7()}@example.org" for _ in range(20)]
+    hashed = [seconds(http, email, "not the pass phrase")[0] for email in emails]
+    unhashed = [seconds(http, email, "x" * 2000) for email in emails]
+    assert {status for _, status in unhashed} == {422}
+    assert longer(hashed, [passed for passed, _ in unhashed]) - 0.5 > NOISE
+
+
+def test_answers_differ_in_their_ids_alone(http: httpx.Client) -> None:
+    account = register(http)
+    answers = [
+        http.post("/api/auth/login", json={"email": email, "password": "not the pass phrase"})
+        for email in (account.email, f"{uuid7()}@example.org")
+    ]
+    known, unknown = ({**answer.json(), "requestId": ""} for answer in answers)
+    assert known == unknown
+    headers = [{*answer.headers} for answer in answers]
+    assert headers[0] == headers[1]

@@ -1,0 +1,82 @@
+"""Every route that names an object, asked by another account: as if the object did not exist."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.attack.conftest import Account, protect, register
+from tests.conftest import Platform
+
+BODIES: dict[tuple[str, str], Any] = {
+    ("post", "/api/workflows/{definition_id}/execute"): {},
+    ("patch", "/api/agents/{agent_id}"): {"name": "mine now"},
+    ("post", "/api/auth/mfa/totp/{factor_id}/confirm"): {"code": "000000"},
+}
+# Asked by its owner these would end what the other routes are to find.
+ONCE = {"delete"}
+
+
+def routes(http: httpx.Client) -> Iterator[tuple[str, str]]:
+    """Yield the operations that name an object, from the API's own document."""
+    for path, operations in http.get("/api/openapi.json").json()["paths"].items():
+        if "{" in path:
+            yield from ((method, path) for method in operations if method not in {"parameters", "head"})
+
+
+@pytest.fixture(scope="module")
+def owner(platform: Platform) -> tuple[Account, dict[str, str]]:
+    """An account with one object of every kind, and their ids by the routes' parameters."""
+    with httpx.Client(base_url=platform.api_url, timeout=40) as http:
+        account = register(http)
+        draft = {"name": "draft", "encryptedData": "x", "encryptionKey": "-"}
+        made = http.post("/api/workflows", json=draft, headers=account.headers).raise_for_status().json()
+        path = f"/api/workflows/{made['workflow']['id']}/execute"
+        run = http.post(path, json={}, headers=account.headers).raise_for_status().json()
+        begun = http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()["id"]
+        sessions = http.get("/api/auth/sessions", headers=account.headers).json()["sessions"]
+        body = {"email": account.email, "password": "a long pass phrase"}
+        http.post("/api/auth/login", json=body, headers={"X-Agent-ID": "phone"}).raise_for_status()
+    return account, {
+        "definition_id": made["workflow"]["id"],
+        "execution_id": run["executionId"],
+        "session_id": sessions[0]["id"],
+        "agent_id": "phone",
+        "factor_id": begun,
+    }
+
+
+def ask(http: httpx.Client, who: Account, method: str, path: str, ids: dict[str, str]) -> httpx.Response:
+    filled = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+    headers = who.headers | {"If-Match": "*"}
+    return http.request(method, filled, json=BODIES.get((method, path)), headers=headers)
+
+
+def test_no_route_shows_or_changes_what_is_anothers(
+    http: httpx.Client, owner: tuple[Account, dict[str, str]]
+) -> None:
+    stranger, asked = register(http), 0
+    for method, path in routes(http):
+        answer = ask(http, stranger, method, path, owner[1])
+        assert answer.status_code == 404, (method, path, answer.text)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        asked += 1
+    assert asked >= 9
+
+
+def test_their_owner_finds_them(http: httpx.Client, owner: tuple[Account, dict[str, str]]) -> None:
+    """So that the refusals above are refusals of strangers."""
+    account, ids = owner
+    for method, path in routes(http):
+        if method not in ONCE:
+            answer = ask(http, account, method, path, ids)
+            assert answer.status_code != 404, (method, path, answer.text)
+
+
+def test_a_strangers_confirmed_factor_is_not_found_either(http: httpx.Client) -> None:
+    owner, stranger = register(http), register(http)
+    factor_id = protect(http, owner)
+    assert http.delete(f"/api/auth/mfa/{factor_id}", headers=stranger.headers).status_code == 404
+    assert len(http.get("/api/auth/mfa", headers=owner.headers).json()["factors"]) == 1
