@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from sqlalchemy.orm import Session
 
-from engine.errors import ConflictError, InvalidError
+from engine.errors import ConflictError, ForbiddenError
 from engine.factors import challenges
 from engine.store.models import Account, RefreshSession
 from engine.vault import envelope
@@ -58,7 +58,7 @@ def check(
 ) -> Account:
     """Note that the key is proved; the task is used up, whatever comes.
 
-    :raises InvalidError: `proof_invalid`.
+    :raises ForbiddenError: `proof_invalid`.
     """
     account = session.get_one(Account, held.account_id, with_for_update=True)
     nonce = challenges.take(session, session_id=held.id, purpose=PURPOSE, now=now)
@@ -66,7 +66,7 @@ def check(
         opened == nonce[HALF:].hex() if signature is None else _signed(account, held, nonce, signature)
     )
     if not proved:
-        raise InvalidError("proof_invalid", "This does not prove the account's publicKey.")
+        raise ForbiddenError("proof_invalid", "This does not prove the account's publicKey.")
     account.key_proved_at = now
     return account
 

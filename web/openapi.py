@@ -30,6 +30,8 @@ def complete(app: Flask) -> None:
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     if "Problem" not in spec.components.schemas:
         spec.components.schema("Problem", schema=Problem)
+    for key, name in api.ma_plugin.converter.refs.items():
+        _merge(spec.components.schemas[name], getattr(key[0], "document", {}))
     protected = {
         str(rule.rule)
         for rule in app.url_map.iter_rules()
@@ -52,6 +54,14 @@ def _complete(operation: dict[str, Any], *, protected: bool) -> None:
         "description": "A problem (RFC 9457)",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+
+
+def _merge(schema: dict[str, Any], more: dict[str, Any]) -> None:
+    for name, value in more.items():
+        if isinstance(value, dict) and isinstance(schema.get(name), dict):
+            _merge(schema[name], value)
+        else:
+            schema[name] = value
 
 
 def _checks(app: Flask, endpoint: str) -> list[Any]:

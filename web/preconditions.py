@@ -10,12 +10,14 @@ from flask import request
 
 from engine.errors import EngineError
 
+TAG = r'(W/)?"[\x21\x23-\x7e]*"'
+TAGS = rf"^(\*|{TAG}(, ?{TAG})*)$"  # RFC 9110 section 13.1.1
 ASKED = {
     "name": "If-Match",
     "in": "header",
     "required": True,
     "description": "The ETag of what is changed, or *",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": TAGS},
 }
 ANSWERED = {"ETag": {"schema": {"type": "string"}}}
 

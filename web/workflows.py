@@ -125,7 +125,7 @@ def _start(definition: Definition, body: dict[str, Any]) -> UUID:
 def _order(account: Account, body: dict[str, Any]) -> Order:
     """Seal a plain input before it is stored; a sealed one asks for a sealed result.
 
-    :raises InvalidError: when the result cannot be sealed to the account's key.
+    :raises ConflictError: when the result cannot be sealed to the account's key.
     :raises TooLargeError: when the input is larger than a value may be.
     """
     settings, value = _settings(), body["input"]

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from webauthn.helpers import exceptions, structs
 
-from engine.errors import ConflictError, InvalidError
+from engine.errors import ConflictError, ForbiddenError
 from engine.factors import challenges, roster
 from engine.settings import Settings
 from engine.store.models import Account, Factor
@@ -77,7 +77,7 @@ def register(
 ) -> tuple[Factor, list[str]]:
     """Make a passkey count; return it, and new recovery codes when it is the first factor.
 
-    :raises InvalidError: `credential_invalid`.
+    :raises ForbiddenError: `credential_invalid`.
     """
     party.need()
     challenge = challenges.take(session, session_id=session_id, purpose=REGISTER, now=now)
@@ -91,7 +91,7 @@ def register(
     except REFUSALS:
         challenge = None
     if challenge is None or _find(session, made.credential_id) is not None:
-        raise InvalidError("credential_invalid", "The credential answers no challenge of this session.")
+        raise ForbiddenError("credential_invalid", "The credential answers no challenge of this session.")
     first = not roster.enabled(session, account_id=account_id)
     factor = Factor(
         account_id=account_id,

@@ -9,7 +9,7 @@ import json
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
-from engine.errors import InvalidError
+from engine.errors import ConflictError
 from engine.vault.envelope import CURVES, Key
 
 SIGNING = {"Ed25519", "P-256"}
@@ -44,11 +44,11 @@ def _recognised(public_key: str) -> Key | None:
 def need_sealable(public_key: str) -> Key:
     """Return the key that results can be sealed to.
 
-    :raises InvalidError: `public_key_unsealable`, when there is none.
+    :raises ConflictError: `public_key_unsealable`, when there is none.
     """
     key = sealable(public_key)
     if key is None:
-        raise InvalidError(
+        raise ConflictError(
             "public_key_unsealable",
             "Nothing can be sealed to the account's publicKey: send sealResult: false, or register an X25519 "
             "or P-256 key.",

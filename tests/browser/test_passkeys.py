@@ -102,5 +102,5 @@ async def test_a_passkey_belongs_to_one_account(page: Page, authenticator: CDPSe
     _, other = await register(page)
     await call(page, "POST", "/api/auth/mfa/passkeys", other)
     answer = await call(page, "POST", "/api/auth/mfa/passkeys/confirm", other, {"credential": credential})
-    assert (answer["status"], answer["body"]["code"]) == (422, "credential_invalid")
+    assert (answer["status"], answer["body"]["code"]) == (403, "credential_invalid")
     assert authenticator is not None

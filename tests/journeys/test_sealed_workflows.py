@@ -155,7 +155,8 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
     canary, control = (f"{kind}{secrets.token_hex(12)}" for kind in ("canary", "control"))
     with joined(quiet.platform) as laptop:
         account_id = id_of(quiet, laptop.email)
-        until(lambda: laptop.pull() and found_in(redis_keys(quiet.stack.redis_url), account_id))
+        window = f"limit:sync:{account_id}"
+        until(lambda: laptop.pull() and found_in(redis_keys(quiet.stack.redis_url), window))
         workflow = laptop.create_workflow(control, canary_document(canary, quiet.service.url))
         assert workflow["diagnostics"] == []
         done = laptop.execute(workflow["id"], {"secret": f"{canary}-input"})

@@ -80,7 +80,7 @@ def test_a_key_that_nothing_can_be_sealed_to_is_told_before_anything_runs(platfo
         registered = client.request("POST", "/api/auth/register", json=body)
         client.http.headers["Authorization"] = f"Bearer {registered['accessToken']}"
         refused = run(client, ECHO, {"input": client.seal(b"1")})
-        assert (refused.status_code, refused.json()["code"]) == (422, "public_key_unsealable")
+        assert (refused.status_code, refused.json()["code"]) == (409, "public_key_unsealable")
         assert run(client, ECHO, {"input": 1}).json()["result"] == {"got": 1}
 
 

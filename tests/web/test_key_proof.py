@@ -89,7 +89,7 @@ def test_a_task_is_done_once(client: FlaskClient, person: Person) -> None:
     hold(client, person, pem(ED25519))
     signature = encoded(ED25519.sign(pose(client, person)["toSign"].encode()))
     statuses = [check(client, person, signature=signature).status_code for _ in range(2)]
-    assert statuses == [200, 422]
+    assert statuses == [200, 403]
 
 
 @pytest.mark.parametrize("key", [pem(ED25519), pem(P256), json.dumps(X25519.as_dict(private=False))])
@@ -110,13 +110,13 @@ def test_what_proves_nothing_is_refused(
     hold(client, person, key)
     pose(client, person)
     answer = check(client, person, **body)
-    assert (answer.status_code, answer.get_json()["code"]) == (422, "proof_invalid")
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "proof_invalid")
 
 
 def test_what_the_text_to_sign_says_does_not_open_the_other_half(client: FlaskClient, person: Person) -> None:
     hold(client, person, pem(P256))
     nonce = pose(client, person)["toSign"].rpartition(":")[2]
-    assert check(client, person, opened=nonce).status_code == 422
+    assert check(client, person, opened=nonce).status_code == 403
 
 
 def test_without_a_task_or_with_an_opaque_key_there_is_nothing_to_prove(
@@ -125,7 +125,7 @@ def test_without_a_task_or_with_an_opaque_key_there_is_nothing_to_prove(
     opaque = client.post("/api/auth/key/challenge", headers=person.headers)
     assert (opaque.status_code, opaque.get_json()["code"]) == (409, "public_key_opaque")
     hold(client, person, pem(ED25519))
-    assert check(client, person, signature=encoded(b"x" * 64)).status_code == 422
+    assert check(client, person, signature=encoded(b"x" * 64)).status_code == 403
 
 
 @pytest.mark.parametrize("body", [{}, {"signature": "x", "opened": "x"}, {"signature": 1}])

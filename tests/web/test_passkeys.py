@@ -60,7 +60,7 @@ def test_what_is_no_credential_is_refused(
     answer = client.post(
         "/api/auth/mfa/passkeys/confirm", json={"credential": credential}, headers=person.headers
     )
-    assert (answer.status_code, answer.get_json()["code"]) == (422, "credential_invalid")
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "credential_invalid")
 
 
 def test_an_account_without_a_passkey_has_none_to_show(keyed: Flask, person: Person) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from marshmallow import Schema, fields, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from web.schemas.auth import KEY_LENGTH_MAX, PASSWORD_LENGTH_MAX, User
-from web.schemas.strict import Flag, Moment, Strict, Text
+from web.schemas.auth import KEY_LENGTH_MAX, PASSWORD_LENGTH_MAX, NewPassword, User
+from web.schemas.strict import EXACTLY_ONE, Flag, Moment, Strict, Text
 
 PAGE_MAX = 500
 
@@ -68,8 +70,12 @@ class Me(User):
 class MeChange(Strict):
     """What is to change."""
 
+    document: ClassVar[dict[str, Any]] = {
+        "minProperties": 1,
+        "dependentRequired": {"password": ["currentPassword"], "currentPassword": ["password"]},
+    }
     public_key = Text(longest=KEY_LENGTH_MAX, data_key="publicKey")
-    password = Text(longest=PASSWORD_LENGTH_MAX)
+    password = NewPassword()
     current_password = Text(longest=PASSWORD_LENGTH_MAX, data_key="currentPassword")
 
     @validates_schema
@@ -97,6 +103,7 @@ class KeyTask(Schema):
 class KeyProof(Strict):
     """What was done."""
 
+    document = EXACTLY_ONE
     signature = Text(longest=256, metadata={"description": "base64url; of ECDSA, r and s"})
     opened = Text(longest=256, metadata={"description": "the text that was in the JWE"})
 

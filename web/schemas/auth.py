@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields
 
+from engine.passwords import LENGTH_MAX, LENGTH_MIN
 from web.schemas.strict import Email, Strict, Text
 
 PASSWORD_LENGTH_MAX = 1024  # the rule for new passwords is the engine's; this bounds the work of a refusal
@@ -11,11 +14,19 @@ KEY_LENGTH_MAX = 8192
 TOKEN_LENGTH_MAX = 8192  # room for whatever is no token of ours: it is refused as such
 
 
+class NewPassword(Text):
+    """A password to be; how long it may be is told here, and judged by the engine once it is in NFC."""
+
+    def __init__(self, **options: Any) -> None:
+        metadata = {"minLength": LENGTH_MIN, "maxLength": LENGTH_MAX}
+        super().__init__(longest=PASSWORD_LENGTH_MAX, metadata=metadata, **options)
+
+
 class RegisterRequest(Strict):
     """A new account."""
 
     email = Email(required=True)
-    password = Text(required=True, longest=PASSWORD_LENGTH_MAX)
+    password = NewPassword(required=True)
     public_key = Text(required=True, longest=KEY_LENGTH_MAX, data_key="publicKey")
 
 

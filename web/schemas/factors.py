@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from web.schemas.auth import PASSWORD_LENGTH_MAX
-from web.schemas.strict import Moment, Strict, Text
+from web.schemas.strict import EXACTLY_ONE, Moment, Strict, Text
 
 CODE_LENGTH_MAX = 64
 
@@ -32,7 +32,8 @@ class CredentialRequest(Strict):
 class ProofRequest(Strict):
     """A second factor: a one-time or recovery code, or a passkey's answer (AuthenticationResponseJSON)."""
 
-    code = Text(longest=CODE_LENGTH_MAX)
+    document = EXACTLY_ONE
+    code = Text(longest=CODE_LENGTH_MAX, shortest=1)
     credential = fields.Dict(keys=fields.String())
 
     @validates_schema

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
+
+EXACTLY_ONE = {"minProperties": 1, "maxProperties": 1}
 
 
 class Strict(Schema):
-    """A body or query whose unknown members are refused."""
+    """A body or query whose unknown members are refused.
+
+    `document` is what its JSON Schema says beyond its members, where members depend on each other.
+    """
+
+    document: ClassVar[dict[str, Any]] = {}
 
     class Meta:
         """Refuse, do not drop."""
@@ -21,7 +28,8 @@ class Text(fields.String):
     """A string that PostgreSQL can hold: no NUL, no lone surrogate; sizes in characters."""
 
     def __init__(self, *, shortest: int = 0, longest: int, **options: Any) -> None:
-        super().__init__(validate=validate.Length(shortest, longest), **options)
+        metadata = {"pattern": "^[^\\u0000]*$"} | options.pop("metadata", {})
+        super().__init__(validate=validate.Length(shortest, longest), metadata=metadata, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **options)
@@ -56,7 +64,12 @@ class Email(fields.Email):
 
 
 class Problem(Schema):
-    """An error answer (RFC 9457)."""
+    """An error answer (RFC 9457); some codes bring members of their own."""
+
+    class Meta:
+        """Others may be there too."""
+
+        unknown = INCLUDE
 
     type = fields.String(required=True)
     title = fields.String(required=True)

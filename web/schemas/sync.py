@@ -14,12 +14,16 @@ CLOCK = {
     "minProperties": 1,
     "maxProperties": 64,
 }
+# What marshmallow's translation to JSON Schema leaves out.
+CLOCK_OF_AGENTS = {"properties": {"vectorClock": {"propertyNames": {"pattern": "^[\\x21-\\x7e]{1,128}$"}}}}
+SINCE = {"description": "an updatedAt, or any RFC 3339 time", "format": "date-time"}
 DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a state is a setting
 
 
 class PushRequest(Strict):
     """One version of one entity."""
 
+    document = CLOCK_OF_AGENTS
     type = fields.String(required=True, validate=TYPES)
     entity_id = Text(required=True, shortest=1, longest=256, data_key="entityId")
     encrypted_data = Text(required=True, longest=DATA_LENGTH_MAX, data_key="encryptedData")
@@ -37,7 +41,9 @@ class PushAnswer(Schema):
 class PullQuery(Strict):
     """Which states."""
 
-    since = Text(longest=64, metadata={"description": "an updatedAt, or any RFC 3339 time"})
+    since = Text(
+        longest=64, metadata={"description": "an updatedAt, or any RFC 3339 time", "format": "date-time"}
+    )
     type = fields.String(validate=TYPES)
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 500))
     exclude_self = fields.Boolean(load_default=False, data_key="excludeSelf")

@@ -83,3 +83,9 @@ def test_what_is_no_clock_is_refused_by_its_pointer(value: Any, pointer: str) ->
     with pytest.raises(InvalidError) as refused:
         clock.parse(value)
     assert [fault.pointer for fault in refused.value.faults] == [pointer]
+
+
+def test_a_counter_is_an_integer_by_its_value_however_it_is_written() -> None:
+    read = clock.parse({"a": 2.0, "b": 1e3})
+    assert read == {"a": 2, "b": 1000}
+    assert {type(counter) for counter in read.values()} == {int}

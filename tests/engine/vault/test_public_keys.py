@@ -4,7 +4,7 @@ import json
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from engine.errors import InvalidError
+from engine.errors import ConflictError
 from engine.vault import envelope
 from engine.vault.envelope import Key
 from engine.vault.public_keys import need_sealable, sealable
@@ -62,5 +62,5 @@ OPAQUE = {
 @pytest.mark.parametrize("kind", OPAQUE)
 def test_anything_else_is_opaque_and_a_sealed_result_is_refused(kind: str) -> None:
     assert sealable(OPAQUE[kind]) is None
-    with pytest.raises(InvalidError, match="sealResult"):
+    with pytest.raises(ConflictError, match="sealResult"):
         need_sealable(OPAQUE[kind])
