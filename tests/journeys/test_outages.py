@@ -109,10 +109,10 @@ def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(fr
                 laptop.push(f"note-{number}", number, version="1", clock={"laptop": 1})
         finally:
             fragile.revive("Valkey")
-        stamp = heard.get(timeout=HEARD_SECONDS_MAX)
         page = phone.pull()
         assert [state["opened"] for state in page["states"]] == [0, 1, 2, 3, 4]
-        assert page["head"] == stamp
+        # An earlier notice may tell of the first pushes; one of them, in the end, of all.
+        until(lambda: heard.get(timeout=HEARD_SECONDS_MAX) == page["head"])
 
 
 def test_without_the_database_every_door_says_so_and_opens_again(fragile: Fragile) -> None:
