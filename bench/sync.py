@@ -10,9 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
@@ -24,6 +22,7 @@ import psycopg
 from flask import Flask
 
 from bench.platform import Measured, measured
+from bench.rates import rate
 from bench.statements import Transaction, recorded
 from bin.local.client import Client, Keys
 from engine.settings import Settings
@@ -31,11 +30,9 @@ from web import create_app
 
 CLIENTS = 8
 ROUNDS = 5
-ROUND_SECONDS = 2.0
 STATES = 200
 PUSH, PULL = "/api/sync/push", "/api/sync/pull?limit=50"
 DATA = "x" * 1024
-Task = Callable[[], None]
 
 
 class Agent:
@@ -89,23 +86,6 @@ def bare(connection: psycopg.Connection, transactions: Sequence[Transaction]) ->
         for statement, values in transaction:
             connection.execute(statement, values, prepare=True)
         connection.commit()
-
-
-def rate(tasks: Sequence[Task]) -> float:
-    """Repeat each task in a thread of its own for a round; return how many were done per second."""
-    deadline = time.perf_counter() + ROUND_SECONDS
-
-    def repeat(task: Task) -> int:
-        done = 0
-        while time.perf_counter() < deadline:
-            task()
-            done += 1
-        return done
-
-    with ThreadPoolExecutor(len(tasks)) as threads:
-        began = time.perf_counter()
-        done = sum(threads.map(repeat, tasks))
-        return done / (time.perf_counter() - began)
 
 
 def agents_of(platform: Measured, accounts: int) -> Iterator[Agent]:

@@ -37,6 +37,13 @@ class Passwords:
         self._free = BoundedSemaphore(2 * (os.cpu_count() or 1))
         self._nobody = self._hasher.hash("a password that no account has")
 
+    def need_room(self) -> None:
+        """Return when a hash could begin: who is refused anyway should cost nothing before.
+
+        :raises UnavailableError: when as many hashes as allowed are under way.
+        """
+        self._guarded(lambda: None)
+
     def hash(self, password: str) -> str:
         """Return the PHC string of a new password.
 

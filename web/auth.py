@@ -29,6 +29,7 @@ limits.limit(blueprint, "auth")
 @blueprint.response(201, schemas.Entered)
 def register(body: dict[str, str]) -> dict[str, Any]:
     """Make an account and start its first session."""
+    desk().passwords.need_room()
     now = datetime.now(UTC)
     account = accounts.register(
         db.session(), desk().passwords, **body, now=now, registration=desk().settings.registration
@@ -41,6 +42,7 @@ def register(body: dict[str, str]) -> dict[str, Any]:
 @blueprint.response(200, schemas.Entered)
 def login(body: dict[str, str]) -> dict[str, Any]:
     """Start a session."""
+    desk().passwords.need_room()
     session, email, agent_id = db.session(), body["email"], _agent_id()
     known = accounts.trusts(session, email=email, agent_id=agent_id)
     with backoff.tried("password", accounts.normal(email), agent_id if agent_id and known else ""):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -19,6 +19,7 @@ from flask import Flask, current_app
 from redis import Redis
 from redis.exceptions import RedisError
 
+from engine.errors import UnavailableError
 from engine.settings import Settings
 from web.problems import LimitedError
 
@@ -72,9 +73,16 @@ class Backoff:
         if seconds > 0:
             detail = "Too many wrong tries; wait before the next one."
             raise LimitedError(detail, code="too_many_tries", retry_seconds=math.ceil(seconds))
-        yield
         try:
-            self.redis.delete(key)
+            yield
+        except UnavailableError:  # nothing was judged
+            self._correct(lambda: self.redis.hincrby(key, "tries", -1))
+            raise
+        self._correct(lambda: self.redis.delete(key))
+
+    def _correct(self, change: Callable[[], object]) -> None:
+        try:
+            change()
         except RedisError as fault:
             structlog.get_logger().warning("tries_kept", error=type(fault).__name__)
 

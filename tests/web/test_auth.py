@@ -1,17 +1,18 @@
 import base64
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from engine.store.models import RefreshSession
-from tests.web.conftest import Person
+from engine.store.models import Account, RefreshSession
+from tests.web.conftest import Make, Person
 
 WRONG = "wrong pass phrase"
 
@@ -212,3 +213,52 @@ def test_a_replay_is_recorded_once_however_often_it_comes(
     headers = {"Authorization": f"Bearer {login}", "X-Agent-ID": "laptop"}
     events = client.get("/api/auth/audit", headers=headers).get_json()["events"]
     assert [event["kind"] for event in events] == ["session_started", "refresh_reused", "registered"]
+
+
+def test_while_too_many_passwords_are_checked_login_says_so_and_counts_no_try(
+    app: Flask, client: FlaskClient, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passwords = app.extensions["desk"].passwords
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "need_room", lambda: None)  # the last place is taken after the first look
+        patch.setattr(passwords, "_free", BoundedSemaphore(1))
+        assert passwords._free.acquire()  # noqa: SLF001 - as a hash under way does
+        for _ in range(7):
+            full = attempt(client, person.email, person.password)
+            assert (full.status_code, full.get_json()["code"]) == (503, "busy")
+            assert full.headers["Retry-After"] == "1"
+    assert attempt(client, person.email).status_code == 401, "no try was counted"
+
+
+def test_a_full_house_is_seen_before_anything_is_asked(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passwords = app.extensions["desk"].passwords
+    monkeypatch.setattr(passwords, "_free", BoundedSemaphore(1))
+    assert passwords._free.acquire()  # noqa: SLF001 - as a hash under way does
+    body = {"email": f"{uuid7()}@example.org", "password": "a long pass phrase", "publicKey": ""}
+    assert client.post("/api/auth/register", json=body).status_code == 503
+    assert attempt(client, body["email"]).status_code == 503
+
+
+def test_where_registration_is_closed_nobody_registers(make: Make) -> None:
+    body = {"email": f"{uuid7()}@example.org", "password": "a long pass phrase", "publicKey": ""}
+    answer = make(REGISTRATION="closed").test_client().post("/api/auth/register", json=body)
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "registration_closed")
+
+
+def test_a_password_is_hashed_anew_when_the_parameters_change(
+    make: Make, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    stronger = make(PASSWORD_HASH_PASSES="3").test_client()
+    assert attempt(stronger, person.email, person.password).status_code == 200
+    with sessions() as session:
+        known = session.scalar(select(Account.password_hash).where(Account.id == person.id))
+    assert "t=3" in str(known)
+    assert attempt(stronger, person.email, person.password).status_code == 200
+
+
+def test_a_refresh_needs_no_access_token_and_ignores_a_bad_one(client: FlaskClient, person: Person) -> None:
+    token = person.answer["refreshToken"]
+    answer = exchange(client, token, Authorization="Bearer long.since.expired")
+    assert answer.status_code == 200
