@@ -38,7 +38,7 @@ def register(
         .values(
             id=uuid7(),
             email=normal(email),
-            password_hash=passwords.hash(password),
+            password_hash=passwords.hash(password, personal=personal_words(email)),
             public_key=public_key,
             created_at=now,
         )
@@ -75,6 +75,11 @@ def confirm(session: Session, passwords: Passwords, *, account_id: UUID, passwor
     if not passwords.verify(account.password_hash, password):
         raise UnauthenticatedError("credentials_invalid", "The password is wrong.")
     return account
+
+
+def personal_words(email: str) -> list[str]:
+    """Return the words of an email that make no password for its owner."""
+    return [normal(email), normal(email).partition("@")[0]]
 
 
 def trusts(session: Session, *, email: str, agent_id: str | None) -> bool:

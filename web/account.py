@@ -57,7 +57,8 @@ def _change_password(account: Account, *, current: str, new: str, now: datetime)
     who = guard.identity()
     with backoff.tried("password", account.email, who.agent_id):
         accounts.confirm(db.session(), desk().passwords, account_id=account.id, password=current)
-    account.password_hash = desk().passwords.hash(new)
+    words = accounts.personal_words(account.email)
+    account.password_hash = desk().passwords.hash(new, personal=words)
     sessions.end_all(
         db.session(), account_id=account.id, reason="password_changed", now=now, keep=who.session_id
     )

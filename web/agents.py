@@ -49,8 +49,10 @@ def rename(body: dict[str, Any], agent_id: str) -> tuple[Agent, int, dict[str, s
 @blueprint.route("/<path:agent_id>", methods=["DELETE"])
 @blueprint.response(204)
 def revoke(agent_id: str) -> None:
-    """Block an agent's id for good and end its sessions."""
+    """Block an agent's id for good and end its sessions; another than oneself after a fresh proof."""
     who, now = guard.identity(), datetime.now(UTC)
+    if agent_id != who.agent_id:
+        guard.need_fresh()
     sessions.revoke_agent(db.session(), account_id=who.account_id, agent_id=agent_id, now=now)
     security.commit("agent_revoked", now=now)
 

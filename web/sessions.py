@@ -24,11 +24,12 @@ limits.limit(blueprint)
 @blueprint.arguments(schemas.LogoutRequest, required=False)
 @blueprint.response(204)
 def logout(body: dict[str, bool]) -> None:
-    """End this session, or all of the account's."""
+    """End this session, or all of the account's after a fresh proof."""
     who, now = guard.identity(), datetime.now(UTC)
     if body.get("all"):
         # A password alone must not throw out those who also showed a second factor.
         guard.need_settled()
+        guard.need_fresh()
         sessions.end_all(db.session(), account_id=who.account_id, reason="logged_out", now=now)
     else:
         sessions.end(
@@ -49,8 +50,10 @@ def browse() -> dict[str, Sequence[Any]]:
 @blueprint.route("/sessions/<uuid:session_id>", methods=["DELETE"])
 @blueprint.response(204)
 def end(session_id: UUID) -> None:
-    """End one of the account's sessions."""
+    """End one of the account's sessions; another than one's own after a fresh proof."""
     who, now = guard.identity(), datetime.now(UTC)
+    if session_id != who.session_id:
+        guard.need_fresh()
     sessions.end(db.session(), account_id=who.account_id, session_id=session_id, reason="ended", now=now)
     security.commit("session_ended", now=now)
 

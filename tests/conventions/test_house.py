@@ -77,3 +77,13 @@ def test_the_readme_maps_every_top_level_directory() -> None:
     top = {path.name for path in ROOT.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
     assert {"web", "engine", "worker", "migrations", "tests"} <= top
     assert not [directory for directory in top if f"{directory}/" not in readme]
+
+
+def test_what_the_security_page_names_as_proof_exists() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    named = set(re.findall(r"(?:([AWE]) |(tests/[\w/]+/))?`?(test_\w+\.py)`?", page))
+    homes = {"A": "attack", "W": "web", "E": "engine"}
+    assert len(named) > 10
+    for letter, folder, file in named:
+        home = ROOT / "tests" / homes[letter] if letter else ROOT / (folder or "tests")
+        assert (home / file).exists(), (home, file)

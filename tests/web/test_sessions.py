@@ -82,3 +82,25 @@ def test_a_session_that_has_run_out_is_not_listed(
         long_ago = datetime.now(UTC) - timedelta(days=8)
         session.execute(update(RefreshSession).where(laptop).values(rotated_at=long_ago))
     assert [found["agentId"] for found in listed(client, phone)] == ["phone"]
+
+
+def test_others_are_put_out_after_a_fresh_proof_and_oneself_at_any_time(
+    client: FlaskClient, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    phone = login(client, person, "phone")
+    with sessions.begin() as session:
+        mine = RefreshSession.account_id == person.id
+        long_ago = datetime.now(UTC) - timedelta(minutes=11)
+        session.execute(update(RefreshSession).where(mine).values(proved_at=long_ago))
+    (own,) = [found["id"] for found in listed(client, phone) if found["current"]]
+    (other,) = [found["id"] for found in listed(client, phone) if not found["current"]]
+    answers = [
+        client.delete(f"/api/auth/sessions/{other}", headers=phone),
+        client.delete("/api/agents/laptop", headers=phone),
+        client.post("/api/auth/logout", json={"all": True}, headers=phone),
+    ]
+    assert [answer.get_json()["code"] for answer in answers] == ["step_up_required"] * 3
+    assert code(client, person.headers) is None
+    assert client.delete(f"/api/auth/sessions/{own}", headers=phone).status_code == 204
+    assert code(client, phone) == "session_ended"
+    assert client.delete("/api/agents/laptop", headers=person.headers).status_code == 204
