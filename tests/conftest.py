@@ -76,6 +76,7 @@ def platform(stack: Stack, environ: dict[str, str], sessions: sessionmaker[Sessi
     logs = ROOT / ".cloudapi" / "test" / "logs"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
     settings = environ | LIFTED | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
+    settings |= {"CORS_ORIGINS": "https://app.example.org"}
     with processes(settings, logs) as servers:
         yield Platform(f"http://127.0.0.1:{stack.web_port}", settings, logs, servers)
 

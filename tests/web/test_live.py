@@ -151,3 +151,14 @@ def test_a_stream_ends_with_its_session(laptop: Client, phone: Client) -> None:
     assert opened.wait(SECONDS_MAX)
     laptop.http.delete("/api/agents/phone").raise_for_status()
     assert ended.wait(SECONDS_MAX)
+
+
+def test_a_stream_bears_what_every_answer_bears(laptop: Client) -> None:
+    page = "https://app.example.org"
+    with laptop.http.stream("GET", DOOR, headers={"Origin": page, "X-Request-ID": "mine"}) as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        assert answer.headers["Access-Control-Allow-Origin"] == page
+        assert answer.headers["X-Request-ID"] == "mine"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert all(name in answer.headers for name in ("RateLimit", "RateLimit-Policy", "X-RateLimit-Limit"))
+        assert "Content-Length" not in answer.headers
