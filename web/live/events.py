@@ -65,9 +65,10 @@ class Events:
             if (stream.events or stream.stale) and not await self._goes_on(stream, visitor, send):
                 return
             notice, stream.notice = stream.notice, None
-            if stream.stale and notice is None:
+            if stream.stale:
+                # A notice that came meanwhile tells of the last change; the database tells of all.
                 stream.stale = False
-                notice = await asyncio.to_thread(compare, self.app, visitor, since)
+                notice = await asyncio.to_thread(compare, self.app, visitor, since) or notice
             if notice is not None:
                 if str(notice["head"]) <= since:
                     continue  # it was on its way while the database told the same
