@@ -67,6 +67,10 @@ class ConflictError(EngineError):
     """Cannot happen in the present state."""
 
 
+class GoneError(EngineError):
+    """Was there once, and is kept no more."""
+
+
 class TooLargeError(EngineError):
     """Larger than a published limit."""
 

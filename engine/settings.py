@@ -66,6 +66,7 @@ class Settings:
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
     state_bytes_max: int = 1_048_576
+    sync_strict_clocks: int = 0  # 1 refuses clocks without an entry for the pushing agent
     heartbeat_seconds: float = 15.0  # of a live stream
     streams_per_account_max: int = 10
     egress_allow: str = ""  # host[:port][,…] opened beyond the public internet

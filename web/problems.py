@@ -23,6 +23,7 @@ STATUS: dict[type[errors.EngineError], int] = {
     errors.ForbiddenError: 403,
     errors.NotFoundError: 404,
     errors.ConflictError: 409,
+    errors.GoneError: 410,
     errors.TooLargeError: 413,
     errors.UnavailableError: 503,
 }

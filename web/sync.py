@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, current_app, jsonify
 
 from engine.settings import Settings
-from engine.sync import clock, feed, records, stamp
+from engine.sync import clock, feed, records, stamp, tombstones
 from engine.sync.change import Change
 from web import guard, limits, wake
 from web.bodies import Blueprint
@@ -34,6 +34,7 @@ def push(body: dict[str, Any]) -> dict[str, Any]:
         change=Change(**(body | {"clock": clock.parse(body.pop("vector_clock"))})),
         now=datetime.now(UTC),
         state_bytes_max=settings.state_bytes_max,
+        strict=bool(settings.sync_strict_clocks),
     )
     db.session.commit()
     if pushed.refusal is not None:
@@ -58,15 +59,21 @@ def events() -> Response:
 @blueprint.alt_response(200, schema=schemas.PullAnswer, success=True)
 def pull(query: dict[str, Any]) -> Response:
     """Return states that are strictly newer than `since`, oldest first; following `updatedAt` misses none."""
-    who = guard.identity()
+    who, session = guard.identity(), db.session()
+    since = stamp.parse(query["since"], "/since") if "since" in query else 0
     page = feed.pull(
-        db.session(),
+        session,
         account_id=who.account_id,
-        since=stamp.parse(query["since"], "/since") if "since" in query else 0,
+        since=since,
         kind=query.get("type"),
         limit=query["limit"],
         exclude_agent=who.agent_id if query["exclude_self"] else None,
     )
+    # A pull of one type says nothing of the others.
+    if "type" not in query and tombstones.note_pulled(
+        session, account_id=who.account_id, agent_id=who.agent_id, since=since
+    ):
+        session.commit()
     # Built by the engine in its final form: a second pass over megabytes of states would buy nothing.
     return jsonify(
         {

@@ -17,6 +17,7 @@ from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
 from engine.store.sessions import make_sessions
+from worker import sweeper
 from worker.erasure import Erasure
 from worker.fanout import fan_out
 from worker.starts import Starts
@@ -49,6 +50,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     """Carry until `stopped`, surviving the loss of PostgreSQL, Redis and Temporal."""
     sessions, woken = make_sessions(settings), asyncio.Event()
     listener = asyncio.create_task(_listen(settings, woken))
+    sweeps = asyncio.create_task(sweeper.run(settings, sessions))
     starts = Starts(settings, sessions)
     table: dict[str, Deliver] = {
         outbox.CHANGED: notify,
@@ -68,6 +70,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         if not carried:
             await _any(woken, stopped)
     listener.cancel()
+    sweeps.cancel()
 
 
 def _take(sessions: sessionmaker[Session]) -> Sequence[OutboxMessage]:

@@ -12,16 +12,26 @@ import schemathesis
 from uuid_utils.compat import uuid7
 
 from bin.local.fuzz import entered
+from engine.sync.judgement import JUMP_MAX
 
 KEY = "Idempotency-Key"
+COUNTER_MAX = 2**53 - 1
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:  # noqa: ARG001 - its own
-    """Make a key of a request a new one: with another body the old one is refused, as it should be."""
+    """Keep a request from what the platform refuses for what came before: a used key, a clock that jumps."""
     key = (case.headers or {}).get(KEY)
     if isinstance(key, str) and key.isascii() and key.isprintable() and key and " " not in key:
         case.headers[KEY] = str(uuid7())
+    clock = case.body.get("vectorClock") if isinstance(case.body, dict) else None
+    if isinstance(clock, dict):  # a counter that jumps is refused, as it should be
+        case.body["vectorClock"] = {agent: _near(counter) for agent, counter in clock.items()}
+
+
+def _near(counter: Any) -> Any:
+    integral = type(counter) is int or (isinstance(counter, float) and counter.is_integer())
+    return counter % JUMP_MAX if integral and 0 <= counter <= COUNTER_MAX else counter
 
 
 class Newcomer:

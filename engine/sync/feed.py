@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
-from engine.errors import ConflictError
+from engine.errors import ConflictError, GoneError
 from engine.store.models import SyncHead, SyncState
 from engine.sync import siblings, stamp
 from engine.sync.siblings import Sibling
@@ -45,12 +45,17 @@ def pull(
 ) -> Page:
     """Return up to `limit` states that are strictly newer than the stamp `since`, cut at PAGE_BYTES_MAX.
 
+    :raises GoneError: when `since` is older than a deletion that is told no more.
     :raises ConflictError: when `since` is newer than anything this server knows: it was given out by
         one that has since been restored from a backup, or it is no stamp of ours. Either way the
         client must pull from the start.
     """
     # Read before the states: whatever has a stamp up to this head is visible to the next statement.
-    newest = head(session, account_id)
+    known = session.get(SyncHead, account_id, populate_existing=True)
+    newest, horizon = (known.stamp, known.horizon) if known is not None else (0, 0)
+    if 0 < since < horizon:
+        detail = "Deletions after this cursor are no longer told: pull from the start."
+        raise GoneError("resync_required", detail, extra={"head": stamp.text(newest)})
     if since > newest:
         raise ConflictError(
             "resync_required",
@@ -64,7 +69,7 @@ def pull(
     last = rows[-1].stamp if rows else since
     kept = siblings.among(session, account_id, [(row.type, row.entity_id) for row in rows])
     return Page(
-        [_told(row, kept) for row in rows],
+        [told(row, kept) for row in rows],
         has_more,
         last if has_more else max(last, newest),
         max(last, newest),
@@ -95,7 +100,8 @@ def _query(
     )
 
 
-def _told(row: Row[Any], kept: Sequence[Sibling]) -> dict[str, Any]:
+def told(row: Row[Any] | SyncState, kept: Sequence[Sibling]) -> dict[str, Any]:
+    """Return a state as clients see it, with those of some siblings that are its own."""
     return {
         "type": row.type,
         "entityId": row.entity_id,
@@ -104,6 +110,6 @@ def _told(row: Row[Any], kept: Sequence[Sibling]) -> dict[str, Any]:
         "updatedAt": stamp.text(row.stamp),
         "vectorClock": row.clock,
         "agentId": row.agent_id,
-        "deleted": False,
+        "deleted": row.deleted,
         "siblings": [one.told() for one in kept if (one.type, one.entity_id) == (row.type, row.entity_id)],
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +12,12 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
-from engine.errors import ConflictError, TooLargeError
+from engine.errors import ConflictError, Fault, InvalidError, TooLargeError
 from engine.store import outbox
 from engine.store.models import SyncHead, SyncState
-from engine.sync import clock, siblings, stamp
+from engine.sync import counters, feed, siblings, stamp
 from engine.sync.change import Change
-from engine.sync.clock import Order
+from engine.sync.judgement import judge
 from engine.sync.siblings import Sibling
 
 
@@ -39,25 +38,32 @@ def push(
     change: Change,
     now: datetime,
     state_bytes_max: int = 1_048_576,
+    strict: bool = False,
 ) -> Push:
     """Accept a change that dominates the current version; refuse any other, keeping what is concurrent.
 
     The caller commits in either case: a refusal may have kept a sibling.
 
     :raises TooLargeError: when the data is larger than `state_bytes_max`.
+    :raises InvalidError: `clock_jump`; `clock_without_agent`, when clocks must count their own agent.
     """
     if len(change.encrypted_data.encode()) > state_bytes_max:
         raise TooLargeError("state_too_large", f"A state may have {state_bytes_max} bytes.")
+    if strict and agent_id not in change.clock:
+        faults = [Fault("/vectorClock", "must have an entry for the pushing agent")]
+        raise InvalidError("clock_without_agent", "The clock does not count its own agent.", faults=faults)
     current = _lock(session, account_id, change)
     kept = siblings.of(session, account_id, change.type, change.entity_id) if current else []
-    if current is not None:
-        refusal = _judge(current, kept, change, agent_id)
-        if refusal == "repeat":
-            return Push(current.version, accepted=True)
-        if refusal == "conflict":
-            kept = siblings.keep(session, account_id, agent_id, change=change, kept=kept, now=now)
-        if refusal:
-            return Push(current.version, accepted=False, refusal=_refuse(refusal, current, kept))
+    verdict = judge(session, account_id, agent_id, change=change, current=current, kept=kept)
+    if verdict == "repeat":
+        return Push(change.version, accepted=True)
+    if verdict == "conflict":
+        kept = siblings.keep(session, account_id, agent_id, change=change, kept=kept, now=now)
+    if verdict in {None, "conflict"} and agent_id in change.clock:
+        counters.see(session, account_id, agent_id, change.clock[agent_id])
+    if verdict is not None:
+        version = "" if current is None else current.version
+        return Push(version, accepted=False, refusal=_refuse(verdict, version, current, kept))
     siblings.clear(session, kept=kept, covered=change.clock)
     outbox.append(
         session, account_id=account_id, kind=outbox.CHANGED, subject=change.type, now=now, delay_seconds=0
@@ -87,45 +93,20 @@ def _lock(session: Session, account_id: UUID, change: Change) -> SyncState | Non
     return current
 
 
-def _judge(current: SyncState, kept: Sequence[Sibling], change: Change, agent_id: str) -> str | None:
-    """Return why a change must be refused, "repeat" when it is already there, or nothing."""
-    order = clock.compare(change.clock, current.clock)
-    if order is Order.EQUAL:
-        same = (current.encrypted_data, current.version) == (change.encrypted_data, change.version)
-        return "repeat" if same else "clock_reused"
-    if order is Order.BELOW:
-        return "stale"
-    twin = next((one for one in kept if clock.compare(change.clock, one.clock) is Order.EQUAL), None)
-    if twin is not None:
-        return "conflict" if twin.encrypted_data == change.encrypted_data else "clock_reused"
-    # An agent that counts again what it has counted was cloned, or restored from a backup.
-    seen = reduce(clock.merge, (one.clock for one in kept), dict(current.clock))
-    if 0 < change.clock.get(agent_id, 0) <= seen.get(agent_id, 0):
-        return "clock_reused"
-    return "conflict" if order is Order.CONCURRENT else None
-
-
 DETAILS = {
     "clock_reused": "This agent has used this clock for other content: it was cloned or restored.",
+    "unknown_causality": "The clock counts what nobody has pushed here: pull, and push under what you find.",
     "stale": "The current version is newer: pull, merge, and push under a clock that dominates it.",
     "conflict": "The current version is concurrent: merge it with yours, and push under a clock over both.",
 }
 
 
-def _refuse(code: str, current: SyncState, kept: Sequence[Sibling]) -> ConflictError:
+def _refuse(code: str, version: str, current: SyncState | None, kept: Sequence[Sibling]) -> ConflictError:
     """Build the refusal that carries all an agent needs to merge in one trip."""
     told: dict[str, Any] = {
         "success": False,
-        "version": current.version,
-        "current": {
-            "type": current.type,
-            "entityId": current.entity_id,
-            "encryptedData": current.encrypted_data,
-            "version": current.version,
-            "vectorClock": current.clock,
-            "agentId": current.agent_id,
-            "updatedAt": stamp.text(current.stamp),
-        },
+        "version": version,
+        "current": None if current is None else feed.told(current, kept),
         "siblings": [one.told() for one in kept],
     }
     return ConflictError(code, DETAILS[code], extra=told)
@@ -141,7 +122,7 @@ def _write(session: Session, account_id: UUID, agent_id: str, change: Change, no
     tick = stamp.of(now)
     head = (
         insert(SyncHead)
-        .values(account_id=account_id, stamp=tick)
+        .values(account_id=account_id, stamp=tick, horizon=0)
         .on_conflict_do_update(
             index_elements=[SyncHead.account_id], set_={"stamp": func.greatest(tick, SyncHead.stamp + 1)}
         )
@@ -154,6 +135,7 @@ def _write(session: Session, account_id: UUID, agent_id: str, change: Change, no
         "clock": literal(dict(change.clock), JSONB),
         "encrypted_data": literal(change.encrypted_data),
         "agent_id": literal(agent_id),
+        "deleted": literal(change.deleted),
         "stamp": head.c.stamp,
     }
     columns = {name: literal(value) for name, value in key.items()} | values

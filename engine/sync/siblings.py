@@ -30,6 +30,7 @@ class Sibling:
     version: str
     clock: dict[str, int]
     agent_id: str
+    deleted: bool
     id: UUID
 
     def told(self) -> dict[str, Any]:
@@ -39,6 +40,7 @@ class Sibling:
             "version": self.version,
             "vectorClock": self.clock,
             "agentId": self.agent_id,
+            "deleted": self.deleted,
         }
 
 
@@ -84,6 +86,7 @@ def keep(
         clock=dict(change.clock),
         encrypted_data=change.encrypted_data,
         agent_id=agent_id,
+        deleted=change.deleted,
         created_at=now,
     )
     session.add(row)
@@ -98,4 +101,13 @@ def clear(session: Session, *, kept: Sequence[Sibling], covered: Clock) -> None:
 
 
 def _sibling(row: SyncSibling) -> Sibling:
-    return Sibling(row.type, row.entity_id, row.encrypted_data, row.version, row.clock, row.agent_id, row.id)
+    return Sibling(
+        row.type,
+        row.entity_id,
+        row.encrypted_data,
+        row.version,
+        row.clock,
+        row.agent_id,
+        row.deleted,
+        row.id,
+    )

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.conftest import Person
+from tests.web.conftest import Make, Person
 
 PUSH: dict[str, Any] = {
     "type": "settings",
@@ -115,3 +115,21 @@ def test_an_oversized_state_is_too_large(client: FlaskClient, person: Person) ->
 )
 def test_a_bad_query_is_refused(client: FlaskClient, person: Person, query: str) -> None:
     assert pull(client, person, query).status_code == 422
+
+
+def test_a_deletion_is_pushed_without_data_and_told_as_one(client: FlaskClient, person: Person) -> None:
+    push(client, person)
+    gone = {"deleted": True, "vectorClock": {"laptop": 2}}
+    assert push(client, person, **gone, encryptedData="still here").status_code == 422
+    assert push(client, person, **gone, encryptedData="").status_code == 200
+    (state,) = pull(client, person).get_json()["states"]
+    assert (state["deleted"], state["encryptedData"], state["vectorClock"]) == (True, "", {"laptop": 2})
+
+
+def test_where_clocks_are_strict_one_that_does_not_count_its_agent_is_refused(
+    make: Make, person: Person
+) -> None:
+    strict = make(SYNC_STRICT_CLOCKS="1").test_client()
+    answer = push(strict, person, vectorClock={"phone": 1})
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "clock_without_agent")
+    assert push(strict, person, vectorClock={"laptop": 1}).status_code == 200

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from typing import Any
 
-from web.schemas.strict import Strict, Text
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from web.schemas.strict import Flag, Strict, Text
 
 TYPES = validate.OneOf(["workflow", "agent", "settings"])
 CLOCK = {
@@ -15,7 +17,11 @@ CLOCK = {
     "maxProperties": 64,
 }
 # What marshmallow's translation to JSON Schema leaves out.
-CLOCK_OF_AGENTS = {"properties": {"vectorClock": {"propertyNames": {"pattern": "^[\\x21-\\x7e]{1,128}$"}}}}
+PUSH: dict[str, Any] = {
+    "properties": {"vectorClock": {"propertyNames": {"pattern": "^[\\x21-\\x7e]{1,128}$"}}},
+    "if": {"properties": {"deleted": {"const": True}}, "required": ["deleted"]},
+    "then": {"properties": {"encryptedData": {"maxLength": 0}}},
+}
 SINCE = {"description": "an updatedAt, or any RFC 3339 time", "format": "date-time"}
 DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a state is a setting
 
@@ -23,12 +29,18 @@ DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a state is
 class PushRequest(Strict):
     """One version of one entity."""
 
-    document = CLOCK_OF_AGENTS
+    document = PUSH
     type = fields.String(required=True, validate=TYPES)
     entity_id = Text(required=True, shortest=1, longest=256, data_key="entityId")
     encrypted_data = Text(required=True, longest=DATA_LENGTH_MAX, data_key="encryptedData")
+    deleted = Flag(load_default=False, metadata={"description": "a tombstone, whose data is empty"})
     version = Text(required=True, longest=256)
     vector_clock = fields.Raw(required=True, data_key="vectorClock", metadata=CLOCK)
+
+    @validates_schema
+    def _data(self, data: dict[str, Any], **_options: object) -> None:
+        if data["deleted"] and data["encrypted_data"]:
+            raise ValidationError("A tombstone has no data.", "encryptedData")
 
 
 class PushAnswer(Schema):
@@ -56,6 +68,7 @@ class Sibling(Schema):
     version = fields.String(required=True)
     vectorClock = fields.Raw(required=True, metadata=CLOCK)  # noqa: N815
     agentId = fields.String(required=True)  # noqa: N815
+    deleted = fields.Boolean(required=True)
 
 
 class State(Sibling):
@@ -64,7 +77,6 @@ class State(Sibling):
     type = fields.String(required=True)
     entityId = fields.String(required=True)  # noqa: N815
     updatedAt = fields.String(required=True, metadata={"format": "date-time"})  # noqa: N815
-    deleted = fields.Boolean(required=True)
     siblings = fields.List(fields.Nested(Sibling), required=True)
 
 

@@ -1,0 +1,36 @@
+"""The highest counter that each agent of an account was ever seen to use: what no clock may run ahead of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from engine.store.models import SyncCounter
+
+
+def of(session: Session, account_id: UUID, agent_ids: Iterable[str]) -> dict[str, int]:
+    """Return the highest counters of some agents; one never seen is missing."""
+    query = select(SyncCounter.agent_id, SyncCounter.counter).where(
+        SyncCounter.account_id == account_id, SyncCounter.agent_id.in_(list(agent_ids))
+    )
+    return {row.agent_id: row.counter for row in session.execute(query)}
+
+
+def see(session: Session, account_id: UUID, agent_id: str, counter: int) -> None:
+    """Note a counter that an agent has used.
+
+    Its row stays locked until the commit, and is taken before the account's head by every writer, so
+    that no two of them wait for each other.
+    """
+    seen = insert(SyncCounter).values(account_id=account_id, agent_id=agent_id, counter=counter)
+    session.execute(
+        seen.on_conflict_do_update(
+            index_elements=[SyncCounter.account_id, SyncCounter.agent_id],
+            set_={"counter": seen.excluded.counter},
+            where=SyncCounter.counter < seen.excluded.counter,
+        )
+    )

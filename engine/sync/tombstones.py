@@ -1,0 +1,61 @@
+"""Tombstones: deletions, kept until every live agent has heard of them, and for ninety days at least."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from engine.store.models import Agent, SyncHead, SyncSibling, SyncState
+from engine.sync import stamp
+
+KEPT = timedelta(days=90)
+# An agent that was away for longer pulls from the start when it is back: it meets the horizon.
+LIVE = timedelta(days=180)
+# An agent's progress is noted at most this often: a tombstone may stay that much longer.
+NOTED_EVERY = timedelta(hours=1)
+
+
+def note_pulled(session: Session, *, account_id: UUID, agent_id: str, since: int) -> bool:
+    """Note that an agent has all changes up to the stamp `since`; tell whether that wrote anything."""
+    known = session.get(Agent, (account_id, agent_id))
+    if known is None or since - known.pulled_stamp < NOTED_EVERY // timedelta(microseconds=1):
+        return False
+    known.pulled_stamp = since
+    return True
+
+
+def bury(session: Session, *, now: datetime) -> int:
+    """Delete the tombstones and siblings of all accounts that are kept no more; return how many.
+
+    The horizon moves with them, in the same transaction: a cursor before it is sent back to the start.
+    """
+    gone = delete(SyncSibling).where(SyncSibling.created_at < now - KEPT).returning(SyncSibling.id)
+    count = len(session.scalars(gone).all())
+    heard = (
+        select(func.min(Agent.pulled_stamp))
+        .where(
+            Agent.account_id == SyncState.account_id,
+            Agent.revoked_at.is_(None),
+            Agent.last_seen_at > now - LIVE,
+        )
+        .scalar_subquery()
+    )
+    old = stamp.of(now - KEPT)
+    buried = session.execute(
+        delete(SyncState)
+        .where(SyncState.deleted, SyncState.stamp < old, SyncState.stamp <= func.coalesce(heard, old))
+        .returning(SyncState.account_id, SyncState.stamp)
+        .execution_options(synchronize_session=False)
+    ).all()
+    for account_id in {row.account_id for row in buried}:
+        newest = max(row.stamp for row in buried if row.account_id == account_id)
+        session.execute(
+            update(SyncHead)
+            .where(SyncHead.account_id == account_id)
+            .values(horizon=func.greatest(SyncHead.horizon, newest))
+            .execution_options(synchronize_session=False)
+        )
+    return count + len(buried)

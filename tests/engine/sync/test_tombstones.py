@@ -1,0 +1,130 @@
+"""Deletions: told like any change, kept as long as somebody may not have heard, and then gone for good."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.errors import GoneError
+from engine.store.models import Agent, SyncSibling, SyncState
+from engine.sync import feed, records, stamp, tombstones
+from engine.sync.change import Change
+from tests.engine.sync.test_records import refusal, write
+
+SESSIONS = sessionmaker[Session]
+LONG_AFTER = datetime.now(UTC) + timedelta(days=91)
+
+
+def remove(sessions: SESSIONS, account_id: UUID, agent_id: str, clock: dict[str, int]) -> records.Push:
+    change = Change("settings", "theme", "", "v", clock, deleted=True)
+    with sessions.begin() as session:
+        return records.push(
+            session, account_id=account_id, agent_id=agent_id, change=change, now=datetime.now(UTC)
+        )
+
+
+def states(sessions: SESSIONS, account_id: UUID, since: int = 0) -> list[tuple[str, bool]]:
+    with sessions() as session:
+        page = feed.pull(session, account_id=account_id, since=since)
+    return [(state["encryptedData"], state["deleted"]) for state in page.states]
+
+
+def meet(
+    sessions: SESSIONS, account_id: UUID, agent_id: str, *, pulled: int, seen: datetime = LONG_AFTER
+) -> None:
+    with sessions.begin() as session:
+        session.add(
+            Agent(
+                account_id=account_id,
+                id=agent_id,
+                created_at=datetime.now(UTC),
+                last_seen_at=seen,
+                pulled_stamp=pulled,
+            )
+        )
+
+
+def bury(sessions: SESSIONS, now: datetime) -> None:
+    with sessions.begin() as session:
+        tombstones.bury(session, now=now)
+
+
+def deleted_at(sessions: SESSIONS, account_id: UUID) -> int:
+    with sessions() as session:
+        return session.scalars(select(SyncState.stamp).where(SyncState.account_id == account_id)).one()
+
+
+def test_a_deletion_is_a_version_like_any_other(sessions: SESSIONS, account_id: UUID) -> None:
+    write(sessions, account_id, "a", {"a": 1})
+    assert remove(sessions, account_id, "a", {"a": 2}).accepted
+    assert remove(sessions, account_id, "a", {"a": 2}).accepted, "a repeat"
+    assert states(sessions, account_id) == [("", True)]
+    assert refusal(write(sessions, account_id, "b", {"a": 1})).extra["current"]["deleted"] is True
+    assert write(sessions, account_id, "b", {"a": 2, "b": 1}, data="back").accepted
+    assert states(sessions, account_id) == [("back", False)]
+
+
+def test_a_concurrent_deletion_is_kept_as_a_sibling(sessions: SESSIONS, account_id: UUID) -> None:
+    write(sessions, account_id, "a", {"a": 1})
+    told = refusal(remove(sessions, account_id, "b", {"b": 1}))
+    assert (told.code, [one["deleted"] for one in told.extra["siblings"]]) == ("conflict", [True])
+    again = refusal(write(sessions, account_id, "b", {"b": 1}, data=""))
+    assert again.code == "clock_reused", "an empty state is no deletion"
+
+
+def test_a_tombstone_stays_ninety_days_and_until_every_live_agent_has_pulled_past_it(
+    sessions: SESSIONS, account_id: UUID
+) -> None:
+    write(sessions, account_id, "a", {"a": 1})
+    remove(sessions, account_id, "a", {"a": 2})
+    at = deleted_at(sessions, account_id)
+    meet(sessions, account_id, "slow", pulled=at - 3_600_000_000)
+    for now in (datetime.now(UTC) + timedelta(days=89), LONG_AFTER):
+        bury(sessions, now)
+        assert states(sessions, account_id) == [("", True)]
+    with sessions.begin() as session:
+        assert tombstones.note_pulled(session, account_id=account_id, agent_id="slow", since=at)
+    bury(sessions, LONG_AFTER)
+    assert states(sessions, account_id) == []
+
+
+def test_who_missed_what_was_buried_is_sent_back_to_the_start(sessions: SESSIONS, account_id: UUID) -> None:
+    write(sessions, account_id, "a", {"a": 1})
+    before = deleted_at(sessions, account_id)
+    remove(sessions, account_id, "a", {"a": 2})
+    at = deleted_at(sessions, account_id)
+    meet(sessions, account_id, "long gone", pulled=before, seen=LONG_AFTER - timedelta(days=181))
+    bury(sessions, LONG_AFTER)
+    with pytest.raises(GoneError) as told:
+        states(sessions, account_id, since=before)
+    assert (told.value.code, told.value.extra["head"]) == ("resync_required", stamp.text(at))
+    assert states(sessions, account_id, since=at) == []
+    assert states(sessions, account_id) == []
+
+
+def test_what_is_not_deleted_is_never_buried_and_old_siblings_are(
+    sessions: SESSIONS, account_id: UUID
+) -> None:
+    write(sessions, account_id, "a", {"a": 1}, data="here")
+    write(sessions, account_id, "b", {"b": 1}, data="beside")
+    bury(sessions, datetime.now(UTC) + timedelta(days=89))
+    with sessions() as session:
+        mine = select(SyncSibling.version).where(SyncSibling.account_id == account_id)
+        assert len(session.scalars(mine).all()) == 1
+    bury(sessions, LONG_AFTER)
+    with sessions() as session:
+        assert session.scalars(mine).all() == []
+    assert states(sessions, account_id) == [("here", False)]
+
+
+def test_progress_is_noted_once_an_hour_at_most(sessions: SESSIONS, account_id: UUID) -> None:
+    hour = 3600 * 1_000_000
+    meet(sessions, account_id, "a", pulled=0)
+    with sessions.begin() as session:
+        noted = [
+            tombstones.note_pulled(session, account_id=account_id, agent_id="a", since=since)
+            for since in (hour, hour + 1, 2 * hour, hour)
+        ]
+    assert noted == [True, False, True, False]

@@ -1,0 +1,54 @@
+"""What has had its time is deleted, and nothing else."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from engine.sessions import Periods
+from engine.store.models import Account, Challenge, IdempotencyKey, RefreshSession
+from worker.sweeper import LOCK, sweep
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+PERIODS = Periods(timedelta(days=7), timedelta(days=30))
+
+
+def begun(session: Session, account_id: UUID, days: int) -> UUID:
+    at = NOW - timedelta(days=days)
+    made = RefreshSession(account_id=account_id, created_at=at, rotated_at=at, proved_at=at)
+    session.add(made)
+    session.flush()
+    return made.id
+
+
+def test_each_thing_goes_when_it_has_had_its_time(session: Session) -> None:
+    account = Account(email=f"{uuid7()}@x", password_hash="-", public_key="-", created_at=NOW)
+    session.add(account)
+    session.flush()
+    old, young = begun(session, account.id, 61), begun(session, account.id, 59)
+    for hours, holder in ((25, "old"), (23, "young")):
+        at = NOW - timedelta(hours=hours)
+        session.add(
+            IdempotencyKey(account_id=account.id, key=holder, fingerprint="-", subject=uuid7(), created_at=at)
+        )
+    for minutes, purpose in ((-1, "old"), (1, "young")):
+        expires_at = NOW + timedelta(minutes=minutes)
+        session.add(Challenge(session_id=young, purpose=purpose, value="00", expires_at=expires_at))
+    session.flush()
+    assert sweep(session, periods=PERIODS, now=NOW) is not None
+    session.expire_all()
+    mine = select(RefreshSession.id).where(RefreshSession.account_id == account.id)
+    assert session.scalars(mine).all() == [young] != [old]
+    keys = select(IdempotencyKey.key).where(IdempotencyKey.account_id == account.id)
+    assert session.scalars(keys).all() == ["young"]
+    challenges = select(Challenge.purpose).where(Challenge.session_id == young)
+    assert session.scalars(challenges).all() == ["young"]
+
+
+def test_of_two_relays_one_sweeps(session: Session) -> None:
+    assert session.bind is not None
+    with Session(session.bind) as other:
+        other.scalar(select(func.pg_advisory_xact_lock(LOCK)))
+        assert sweep(session, periods=PERIODS, now=NOW) is None

@@ -1,0 +1,58 @@
+"""What has had its time: deleted every hour, by whichever relay comes first."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import Delete, delete, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.idempotency import LASTS as KEY_LASTS
+from engine.sessions import Periods
+from engine.settings import Settings
+from engine.store.models import Challenge, IdempotencyKey, RefreshSession
+from engine.sync import tombstones
+
+EVERY_SECONDS = 3600.0
+LOCK = 0x7377656570  # "sweep"; any constant of our own will do
+# A session that has ended is in its owner's trail; the row says no more than that.
+ENDED = timedelta(days=30)
+
+
+def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int] | None:
+    """Delete what has had its time; return how much of each, or nothing while another relay does it."""
+    if not session.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
+        return None
+    over = now - periods.absolute - ENDED
+    spent = {
+        "keys": delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEY_LASTS),
+        "challenges": delete(Challenge).where(Challenge.expires_at < now),
+        "sessions": delete(RefreshSession).where(RefreshSession.created_at < over),
+    }
+    counts = {name: _done(session, statement) for name, statement in spent.items()}
+    return counts | {"tombstones": tombstones.bury(session, now=now)}
+
+
+def _done(session: Session, statement: Delete) -> int:
+    found = session.execute(statement.execution_options(synchronize_session=False))
+    return int(getattr(found, "rowcount", 0))
+
+
+async def run(settings: Settings, sessions: sessionmaker[Session]) -> None:
+    """Sweep every EVERY_SECONDS until cancelled, whatever is down in between."""
+    periods = Periods.from_settings(settings)
+
+    def once() -> dict[str, int] | None:
+        with sessions.begin() as session:
+            return sweep(session, periods=periods, now=datetime.now(UTC))
+
+    while True:
+        try:
+            swept = await asyncio.to_thread(once)
+            structlog.get_logger().info("swept", **(swept or {}))
+        except OperationalError as fault:
+            structlog.get_logger().warning("not_swept", error=type(fault.orig).__name__)
+        await asyncio.sleep(EVERY_SECONDS)
