@@ -41,7 +41,7 @@ class Newcomer:
         """Return the headers of a new account."""
         return {header["name"]: header["value"] for header in entered(case.operation.schema.get_base_url())}
 
-    def set(self, case: Any, data: dict[str, str], context: Any) -> None:  # noqa: ARG002
+    def set(self, case: Any, data: dict[str, str], context: Any) -> None:  # noqa: ARG002 - as above
         """Send them."""
         case.headers = {**(case.headers or {}), **data}
 

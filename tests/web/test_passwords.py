@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
+from bin.local.server import free_port
 from engine.store.models import Account
 from tests.web.conftest import Make, Person
 
@@ -97,3 +98,11 @@ def test_a_password_made_of_the_email_or_our_name_is_refused(client: FlaskClient
     assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/password")
     body["password"] += " and a long tail"
     assert client.post("/api/auth/register", json=body).status_code == 201
+
+
+def test_without_redis_the_right_password_still_enters_and_the_wrong_one_does_not(
+    make: Make, person: Person
+) -> None:
+    client = make(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0").test_client()
+    assert attempt(client, person.email).status_code == 401
+    assert attempt(client, person.email, person.password).status_code == 200
