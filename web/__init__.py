@@ -20,6 +20,7 @@ from web import (
     origins,
     problems,
     proof,
+    segments,
     sessions,
     sync,
     tokens,
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> Flask:
         },
         "MAX_CONTENT_LENGTH": settings.body_bytes_max,
     } | openapi.CONFIG
+    segments.configure(app)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions |= {
         "settings": settings,

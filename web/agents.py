@@ -25,7 +25,7 @@ def browse() -> dict[str, Sequence[Agent]]:
     return {"agents": agents.browse(db.session(), account_id=guard.identity().account_id)}
 
 
-@blueprint.route("/<path:agent_id>", methods=["GET"])
+@blueprint.route("/<segment:agent_id>", methods=["GET"])
 @blueprint.response(200, schemas.AgentShown, headers=preconditions.ANSWERED)
 def read(agent_id: str) -> tuple[Agent, int, dict[str, str]]:
     """Return one agent."""
@@ -33,7 +33,7 @@ def read(agent_id: str) -> tuple[Agent, int, dict[str, str]]:
     return found, 200, preconditions.tagged(found.name)
 
 
-@blueprint.route("/<path:agent_id>", methods=["PATCH"])
+@blueprint.route("/<segment:agent_id>", methods=["PATCH"])
 @blueprint.arguments(schemas.AgentChange)
 @blueprint.response(200, schemas.AgentShown, headers=preconditions.ANSWERED)
 @blueprint.doc(parameters=[preconditions.ASKED])
@@ -46,7 +46,7 @@ def rename(body: dict[str, Any], agent_id: str) -> tuple[Agent, int, dict[str, s
     return found, 200, preconditions.tagged(found.name)
 
 
-@blueprint.route("/<path:agent_id>", methods=["DELETE"])
+@blueprint.route("/<segment:agent_id>", methods=["DELETE"])
 @blueprint.response(204)
 def revoke(agent_id: str) -> None:
     """Block an agent's id for good and end its sessions; another than oneself after a fresh proof."""

@@ -16,6 +16,7 @@ class FlaskUnderAsgi(WSGIMiddleware):
         def terminated(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             # The ASGI server ends chunked bodies too; Werkzeug would read none without a length.
             environ["wsgi.input_terminated"] = True
+            environ["RAW_URI"] = environ["asgi.scope"]["raw_path"].decode("latin1")
             return app.wsgi_app(environ, start_response)
 
         super().__init__(terminated, workers=threads)  # type: ignore[arg-type]

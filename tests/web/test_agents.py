@@ -1,6 +1,7 @@
 """The devices and programs of an account."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -18,6 +19,14 @@ def test_agents_are_listed_the_one_seen_last_first(client: FlaskClient, person: 
     found = client.get("/api/agents", headers=person.headers).get_json()["agents"]
     assert [agent["id"] for agent in found] == ["phone", "laptop"]
     assert set(found[0]) == {"id", "name", "createdAt", "lastSeenAt", "revokedAt"}
+
+
+@pytest.mark.parametrize("agent_id", ["a/b", "a%2Fb", "%", "a/", "a?b#c"])
+def test_an_agent_is_found_by_its_id_whatever_it_holds(
+    client: FlaskClient, person: Person, agent_id: str
+) -> None:
+    login(client, person, agent_id)
+    assert named(client, person, quote(agent_id, safe="")).get_json()["id"] == agent_id
 
 
 def test_an_agent_gets_a_name_for_people(client: FlaskClient, person: Person) -> None:
