@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.routing import BaseConverter
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
-# Decoding a path as a whole, as WSGI does, would make a separator of %2F: these stay until the route is known.
+# Decoded as a whole, as WSGI does, a path would be cut at %2F: these stay encoded until the route is known.
 KEPT = re.compile(rb"%(2[Ff]|25)")
 
 
