@@ -30,7 +30,7 @@ class Segment(BaseConverter):
 def configure(app: Flask) -> None:
     """Know segments in the rules of the app, and keep what they need of the path."""
     app.url_map.converters["segment"] = Segment
-    app.wsgi_app = keeping(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = keeping(app.wsgi_app)  # type: ignore[assignment,method-assign]
 
 
 def keeping(wsgi: Wsgi) -> Wsgi:
