@@ -22,8 +22,10 @@ KINDS: list[tuple[str, type[Base], set[str]]] = [
     ("session", models.RefreshSession, {"counter", "tries"}),
     ("factor", models.Factor, {"secret", "last_step", "credential_id", "public_key", "sign_count"}),
     ("auditEvent", models.AuditEvent, set()),
-    ("state", models.SyncState, set()),
+    ("state", models.SyncState, {"kept"}),
     ("sibling", models.SyncSibling, set()),
+    ("change", models.SyncChange, set()),
+    ("pastVersion", models.SyncPast, set()),
     ("workflow", models.Definition, set()),
     ("execution", models.Execution, {"outcome_sealed"}),
 ]
@@ -58,6 +60,8 @@ def _plain(name: str, value: Any) -> Any:
         return stamp.text(value)
     if isinstance(value, datetime):
         return stamp.text(stamp.of(value.astimezone(UTC)))
+    if isinstance(value, bytes):
+        return value.hex()
     return str(value) if isinstance(value, UUID) else value
 
 

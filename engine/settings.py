@@ -66,6 +66,8 @@ class Settings:
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
     state_bytes_max: int = 1_048_576
+    sync_quota_bytes: int = 1_073_741_824  # of the data of an account's states
+    sync_history_versions: int = 20  # kept of each entity, the current one included
     sync_strict_clocks: int = 0  # 1 refuses clocks without an entry for the pushing agent
     heartbeat_seconds: float = 15.0  # of a live stream
     streams_per_account_max: int = 10

@@ -12,10 +12,12 @@ SENT = [
     "Content-Type",
     "Idempotency-Key",
     "If-Match",
+    "If-None-Match",
     "Last-Event-ID",
     "Prefer",
     "X-Agent-ID",
     "X-Request-ID",
+    "X-Sync-Head",
 ]
 READ = [
     "ETag",
@@ -30,6 +32,7 @@ READ = [
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",
     "X-Request-ID",
+    "X-Sync-Head",
 ]
 METHODS = ["GET", "HEAD", "POST", "PATCH", "DELETE"]
 PREFLIGHT_SECONDS = 600

@@ -1,4 +1,4 @@
-"""If-Match on what can be changed: nobody overwrites what they have not seen (RFC 9110 section 13.1.1)."""
+"""Entity tags: nobody overwrites what they have not seen, or reads what they have (RFC 9110 section 13.1)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ ASKED = {
     "in": "header",
     "required": True,
     "description": "The ETag of what is changed, or *",
+    "schema": {"type": "string", "pattern": TAGS},
+}
+KNOWN = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "ETags that were answered before: 304 when it still has one of them",
     "schema": {"type": "string", "pattern": TAGS},
 }
 ANSWERED = {"ETag": {"schema": {"type": "string"}}}
@@ -46,6 +52,11 @@ def check(*members: Any) -> None:
         raise PreconditionRequiredError("precondition_required", detail)
     if not request.if_match.contains(_tag(members)):
         raise PreconditionFailedError("precondition_failed", "It has been changed since; read it again.")
+
+
+def unchanged(*members: Any) -> bool:
+    """Tell whether the request's If-None-Match says that its sender has what there is now."""
+    return request.if_none_match.contains_weak(_tag(members))
 
 
 def _tag(members: tuple[Any, ...]) -> str:

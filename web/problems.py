@@ -76,17 +76,19 @@ def register(app: Flask) -> None:
 
 def of_engine(error: errors.EngineError) -> Response:
     """Return the problem for a refusal of the engine's."""
-    response = _problem(
-        STATUS[type(error)],
-        error.code,
-        error.detail,
-        errors=[{"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults] or None,
-        **error.extra,
-    )
+    told = members(error)
+    response = _problem(told.pop("status"), told.pop("code"), told.pop("detail"), **told)
     retry_seconds = getattr(error, "retry_seconds", None)
     if retry_seconds is not None:
         response.headers["Retry-After"] = str(retry_seconds)
     return response
+
+
+def members(error: errors.EngineError) -> dict[str, Any]:
+    """Return what a problem says of a refusal, beyond what every problem says."""
+    faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults]
+    told = {"status": STATUS[type(error)], "code": error.code, "detail": error.detail}
+    return told | ({"errors": faults} if faults else {}) | error.extra
 
 
 def _of_http(error: HTTPException) -> Response:

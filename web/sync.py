@@ -1,16 +1,20 @@
-"""`/api/sync`: push a state, pull what is newer."""
+"""`/api/sync`: push states, pull what is newer."""
 
 from __future__ import annotations
 
+import http
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, current_app, jsonify
+import orjson
+from flask import Response, current_app
 
-from engine.settings import Settings
+from engine.errors import ConflictError
 from engine.sync import clock, feed, records, stamp, tombstones
 from engine.sync.change import Change
-from web import guard, limits, wake
+from engine.sync.limits import Limits
+from engine.sync.writing import Push
+from web import ancestry, guard, limits, problems, wake
 from web.bodies import Blueprint
 from web.extensions import db
 from web.schemas import sync as schemas
@@ -18,29 +22,59 @@ from web.schemas import sync as schemas
 blueprint = Blueprint("sync", __name__, url_prefix="/api/sync", description="Encrypted states")
 guard.protect(blueprint)
 limits.limit(blueprint, "sync")
+ancestry.protect(blueprint)
 
 
 @blueprint.route("/push", methods=["POST"])
 @blueprint.arguments(schemas.PushRequest)
 @blueprint.response(200, schemas.PushAnswer)
+@blueprint.doc(parameters=[ancestry.ASKED])
 def push(body: dict[str, Any]) -> dict[str, Any]:
     """Push one version of an entity; a clock that does not dominate the current one is refused."""
     who = guard.identity()
-    settings: Settings = current_app.extensions["settings"]
     pushed = records.push(
         db.session(),
         account_id=who.account_id,
         agent_id=who.agent_id,
-        change=Change(**(body | {"clock": clock.parse(body.pop("vector_clock"))})),
+        change=_change(body, "/vectorClock"),
         now=datetime.now(UTC),
-        state_bytes_max=settings.state_bytes_max,
-        strict=bool(settings.sync_strict_clocks),
+        limits=Limits.from_settings(current_app.extensions["settings"]),
     )
     db.session.commit()
     if pushed.refusal is not None:
         raise pushed.refusal
     wake.relay()
     return {"success": True, "version": pushed.version}
+
+
+@blueprint.route("/batch", methods=["POST"])
+@blueprint.arguments(schemas.BatchRequest)
+@blueprint.response(200, schemas.BatchAnswer)
+@blueprint.doc(parameters=[ancestry.ASKED])
+def batch(body: dict[str, Any]) -> Response:
+    """Push several versions in their order, each judged after the ones before it.
+
+    Each has an answer of its own, at its place. With `atomic`, one that is refused refuses all: nothing
+    is written then, and nothing kept.
+    """
+    who = guard.identity()
+    pushes = records.push_all(
+        db.session(),
+        account_id=who.account_id,
+        agent_id=who.agent_id,
+        changes=[
+            _change(change, f"/changes/{number}/vectorClock") for number, change in enumerate(body["changes"])
+        ],
+        now=datetime.now(UTC),
+        limits=Limits.from_settings(current_app.extensions["settings"]),
+    )
+    results = [_result(push) for push in pushes]
+    if body["atomic"] and not all(push.accepted for push in pushes):
+        detail = "One was refused: none was written, and none kept."
+        raise ConflictError("batch_refused", detail, extra={"results": results})
+    db.session.commit()
+    wake.relay()
+    return _json({"results": results})
 
 
 @blueprint.route("/events", methods=["GET"])
@@ -56,7 +90,8 @@ def events() -> Response:
 
 @blueprint.route("/pull", methods=["GET"])
 @blueprint.arguments(schemas.PullQuery, location="query")
-@blueprint.alt_response(200, schema=schemas.PullAnswer, success=True)
+@blueprint.alt_response(200, schema=schemas.PullAnswer, success=True, headers=ancestry.ANSWERED)
+@blueprint.doc(parameters=[ancestry.ASKED])
 def pull(query: dict[str, Any]) -> Response:
     """Return states that are strictly newer than `since`, oldest first; following `updatedAt` misses none."""
     who, session = guard.identity(), db.session()
@@ -74,12 +109,27 @@ def pull(query: dict[str, Any]) -> Response:
         session, account_id=who.account_id, agent_id=who.agent_id, since=since
     ):
         session.commit()
+    answer = {
+        "states": page.states,
+        "hasMore": page.has_more,
+        "cursor": stamp.text(page.cursor),
+        "head": stamp.text(page.newest),
+        "syncHead": None if page.head is None else str(page.head),
+    }
+    return _json(answer, ancestry.told(page.head))
+
+
+def _change(body: dict[str, Any], pointer: str) -> Change:
+    return Change(**(body | {"clock": clock.parse(body.pop("vector_clock"), pointer)}))
+
+
+def _result(push: Push) -> dict[str, Any]:
+    """Return what a push of its own would have been answered."""
+    if push.refusal is None:
+        return {"success": True, "version": push.version}
+    return problems.members(push.refusal) | {"success": False, "version": push.version}
+
+
+def _json(answer: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     # Built by the engine in its final form: a second pass over megabytes of states would buy nothing.
-    return jsonify(
-        {
-            "states": page.states,
-            "hasMore": page.has_more,
-            "cursor": stamp.text(page.cursor),
-            "head": stamp.text(page.head),
-        }
-    )
+    return Response(orjson.dumps(answer), http.HTTPStatus.OK, headers, content_type="application/json")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -20,6 +20,14 @@ from engine.store.people import (
     IdempotencyKey,
     RecoveryCode,
     RefreshSession,
+)
+from engine.store.states import (
+    SyncChange,
+    SyncCounter,
+    SyncHead,
+    SyncPast,
+    SyncSibling,
+    SyncState,
 )
 from engine.store.tables import Base
 
@@ -37,65 +45,13 @@ __all__ = [
     "OutboxMessage",
     "RecoveryCode",
     "RefreshSession",
+    "SyncChange",
     "SyncCounter",
     "SyncHead",
+    "SyncPast",
     "SyncSibling",
     "SyncState",
 ]
-
-
-class SyncHead(Base):
-    """The newest stamp of an account: the one row its writers take last, just before commit."""
-
-    __tablename__ = "sync_heads"
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
-    stamp: Mapped[int] = mapped_column(BigInteger, default=0)  # microseconds since 1970
-    horizon: Mapped[int] = mapped_column(BigInteger, default=0)  # newest tombstone that is kept no more
-
-
-class SyncCounter(Base):
-    """The highest counter that an agent of an account was ever seen to use in a clock."""
-
-    __tablename__ = "sync_counters"
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
-    agent_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    counter: Mapped[int] = mapped_column(BigInteger)
-
-
-class SyncState(Base):
-    """The current version of one entity, opaque to us but for its clock."""
-
-    __tablename__ = "sync_states"
-    __table_args__ = (
-        UniqueConstraint("account_id", "stamp"),
-        Index(None, "account_id", "type", "stamp"),
-    )
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
-    type: Mapped[str] = mapped_column(String(16), primary_key=True)
-    entity_id: Mapped[str] = mapped_column(String(256), primary_key=True)
-    version: Mapped[str] = mapped_column(String(256))
-    clock: Mapped[dict[str, int]]
-    encrypted_data: Mapped[str] = mapped_column(Text)
-    agent_id: Mapped[str] = mapped_column(String(128))
-    stamp: Mapped[int] = mapped_column(BigInteger)
-    deleted: Mapped[bool] = mapped_column(default=False)  # a tombstone: no data, a clock like any version's
-
-
-class SyncSibling(Base):
-    """A concurrent version that was refused, kept until a write has seen it."""
-
-    __tablename__ = "sync_siblings"
-    __table_args__ = (Index(None, "account_id", "type", "entity_id"),)
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
-    type: Mapped[str] = mapped_column(String(16))
-    entity_id: Mapped[str] = mapped_column(String(256))
-    version: Mapped[str] = mapped_column(String(256))
-    clock: Mapped[dict[str, int]]
-    encrypted_data: Mapped[str] = mapped_column(Text)
-    agent_id: Mapped[str] = mapped_column(String(128))
-    deleted: Mapped[bool] = mapped_column(default=False)
-    created_at: Mapped[datetime]
 
 
 class Definition(Base):

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from engine.store.models import SyncCounter
-
-
-def of(session: Session, account_id: UUID, agent_ids: Iterable[str]) -> dict[str, int]:
-    """Return the highest counters of some agents; one never seen is missing."""
-    query = select(SyncCounter.agent_id, SyncCounter.counter).where(
-        SyncCounter.account_id == account_id, SyncCounter.agent_id.in_(list(agent_ids))
-    )
-    return {row.agent_id: row.counter for row in session.execute(query)}
 
 
 def see(session: Session, account_id: UUID, agent_id: str, counter: int) -> None:

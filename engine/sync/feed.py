@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import BigInteger, Select, String, Uuid, bindparam, func, literal, select, true
 from sqlalchemy.orm import Session
 
 from engine.errors import ConflictError, GoneError
 from engine.store.models import SyncHead, SyncState
-from engine.sync import siblings, stamp
-from engine.sync.siblings import Sibling
+from engine.sync import entities, siblings, stamp
+from engine.sync.chain import Point
+from engine.sync.limits import PULL_BYTES_MAX
 
-PAGE_BYTES_MAX = 8 * 1_048_576
+# Where an agent leaves its own writes out, so many are looked through for one page, however many there are.
+LOOKED_THROUGH_MAX = 5_000
+STATES = SyncState.__table__
+HEADS = SyncHead.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some states, oldest first; the next pull goes on at `cursor`; `head` is the account's newest stamp."""
+    """Some states, oldest first; the next pull goes on at `cursor`; `head` is where the account stands."""
 
     states: list[dict[str, Any]]
     has_more: bool
     cursor: int
-    head: int
+    head: Point | None  # none before the first change
+
+    @property
+    def newest(self) -> int:
+        """Return the newest stamp, 0 before the first change."""
+        return self.head.stamp if self.head else 0
 
 
 def head(session: Session, account_id: UUID) -> int:
@@ -43,73 +52,74 @@ def pull(
     limit: int = 100,
     exclude_agent: str | None = None,
 ) -> Page:
-    """Return up to `limit` states that are strictly newer than the stamp `since`, cut at PAGE_BYTES_MAX.
+    """Return up to `limit` states that are strictly newer than the stamp `since`, cut at PULL_BYTES_MAX.
+
+    Its cost does not grow with what the account holds. With `exclude_agent` a page may be short, even
+    empty, and still have more behind it: `cursor` tells how far was looked.
 
     :raises GoneError: when `since` is older than a deletion that is told no more.
     :raises ConflictError: when `since` is newer than anything this server knows: it was given out by
         one that has since been restored from a backup, or it is no stamp of ours. Either way the
         client must pull from the start.
     """
-    # Read before the states: whatever has a stamp up to this head is visible to the next statement.
-    known = session.get(SyncHead, account_id, populate_existing=True)
-    newest, horizon = (known.stamp, known.horizon) if known is not None else (0, 0)
+    values = {"account_id": account_id, "since": since, "limit": limit + 1, "kind": kind}
+    query = _query(kind is not None, exclude_agent is not None)
+    # One statement, one snapshot: whatever has a stamp up to the head that it shows, it shows.
+    rows = session.execute(query, values | {"agent_id": exclude_agent}).all()
+    newest, horizon = rows[0].newest or 0, rows[0].horizon or 0
+    _check(since, newest, horizon)
+    found = [row for row in rows if row.stamp is not None]
+    states = found[:limit]
+    more = len(states) < (found[0].available if found else 0)
+    end = states[-1].stamp if more else max(newest, since)
+    if not more and exclude_agent is not None and rows[0].looked_to is not None:
+        more, end = True, rows[0].looked_to
+    contested = [(row.type, row.entity_id) for row in states if row.kept]
+    kept = siblings.among(session, account_id, contested)
+    point = Point(newest, rows[0].link) if newest else None
+    return Page([entities.told(row, kept) for row in states], more, end, point)
+
+
+def _check(since: int, newest: int, horizon: int) -> None:
     if 0 < since < horizon:
         detail = "Deletions after this cursor are no longer told: pull from the start."
         raise GoneError("resync_required", detail, extra={"head": stamp.text(newest)})
     if since > newest:
-        raise ConflictError(
-            "resync_required",
-            "The cursor is ahead of this server: pull from the start.",
-            extra={"head": stamp.text(newest)},
-        )
-    query = _query(account_id, since, kind, limit, exclude_agent)
-    rows = session.execute(query).all()
-    has_more = bool(rows) and min(len(rows), limit) < rows[0].available
-    rows = rows[:limit]
-    last = rows[-1].stamp if rows else since
-    kept = siblings.among(session, account_id, [(row.type, row.entity_id) for row in rows])
-    return Page(
-        [told(row, kept) for row in rows],
-        has_more,
-        last if has_more else max(last, newest),
-        max(last, newest),
+        detail = "The cursor is ahead of this server: pull from the start."
+        raise ConflictError("resync_required", detail, extra={"head": stamp.text(newest)})
+
+
+@cache
+def _query(typed: bool, excluding: bool) -> Select[Any]:
+    """Build the page: one row more than asked for, none beyond the page's bytes but the first."""
+    account_id = bindparam("account_id", type_=Uuid())
+    newer = select(STATES).where(
+        STATES.c.account_id == account_id, STATES.c.stamp > bindparam("since", type_=BigInteger())
     )
-
-
-def _query(
-    account_id: UUID, since: int, kind: str | None, limit: int, exclude_agent: str | None
-) -> Select[Any]:
-    """Build the page: one row more than asked for, and none beyond the page's bytes but the first."""
-    wanted = select(SyncState).where(SyncState.account_id == account_id, SyncState.stamp > since)
-    if kind is not None:
-        wanted = wanted.where(SyncState.type == kind)
-    if exclude_agent is not None:
-        wanted = wanted.where(SyncState.agent_id != exclude_agent)
-    near = wanted.order_by(SyncState.stamp).limit(limit + 1).subquery()
-    bytes_so_far = func.sum(func.octet_length(near.c.encrypted_data)).over(order_by=near.c.stamp)
+    if typed:
+        newer = newer.where(STATES.c.type == bindparam("kind", type_=String()))
+    newer = newer.order_by(STATES.c.stamp)
+    looked_to: Any = literal(None, BigInteger())
+    if excluding:
+        looked_to = (
+            newer.with_only_columns(STATES.c.stamp).offset(LOOKED_THROUGH_MAX - 1).limit(1).scalar_subquery()
+        )
+        looked = newer.limit(LOOKED_THROUGH_MAX).subquery()
+        newer = select(looked).where(looked.c.agent_id != bindparam("agent_id")).order_by(looked.c.stamp)
+    near = newer.limit(bindparam("limit")).subquery()
+    size = func.octet_length(near.c.encrypted_data)
     sized = select(
         near,
-        bytes_so_far.label("bytes_so_far"),
+        func.sum(size).over(order_by=near.c.stamp).label("bytes_so_far"),
         func.row_number().over(order_by=near.c.stamp).label("place"),
         func.count().over().label("available"),
     ).subquery()
+    page = select(sized).where((sized.c.bytes_so_far <= PULL_BYTES_MAX) | (sized.c.place == 1)).subquery()
+    one = select(literal(1)).subquery()
     return (
-        select(sized)
-        .where((sized.c.bytes_so_far <= PAGE_BYTES_MAX) | (sized.c.place == 1))
-        .order_by(sized.c.stamp)
+        select(HEADS.stamp.label("newest"), HEADS.horizon, HEADS.link, looked_to.label("looked_to"), page)
+        .select_from(
+            one.outerjoin(SyncHead.__table__, HEADS.account_id == account_id).outerjoin(page, true())
+        )
+        .order_by(page.c.stamp)
     )
-
-
-def told(row: Row[Any] | SyncState, kept: Sequence[Sibling]) -> dict[str, Any]:
-    """Return a state as clients see it, with those of some siblings that are its own."""
-    return {
-        "type": row.type,
-        "entityId": row.entity_id,
-        "encryptedData": row.encrypted_data,
-        "version": row.version,
-        "updatedAt": stamp.text(row.stamp),
-        "vectorClock": row.clock,
-        "agentId": row.agent_id,
-        "deleted": row.deleted,
-        "siblings": [one.told() for one in kept if (one.type, one.entity_id) == (row.type, row.entity_id)],
-    }

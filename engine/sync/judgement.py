@@ -13,78 +13,52 @@ A clock without an entry for the pushing agent says nothing that 3, 4 or the sec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import reduce
-from uuid import UUID
-
-from sqlalchemy.orm import Session
 
 from engine.errors import Fault, InvalidError
-from engine.store.models import SyncState
-from engine.sync import clock, counters
+from engine.sync import clock
 from engine.sync.change import Change
-from engine.sync.clock import Order
-from engine.sync.siblings import Sibling
+from engine.sync.clock import Clock, Order
+from engine.sync.standing import Standing
 
 JUMP_MAX = 100_000
 
 
-def judge(
-    session: Session,
-    account_id: UUID,
-    agent_id: str,
-    *,
-    change: Change,
-    current: SyncState | None,
-    kept: Sequence[Sibling],
-) -> str | None:
+def judge(agent_id: str, change: Change, standing: Standing, seen: Clock) -> str | None:
     """Return why a change must be refused, "repeat" when it is already there, or nothing.
+
+    `seen` has the highest counters of the agents that the clock names, by what they ever pushed.
 
     :raises InvalidError: `clock_jump`.
     """
-    known = {} if current is None else current.clock
-    order = clock.compare(change.clock, known)
+    current = standing.current
+    order = clock.compare(change.clock, standing.clock)
     if current is not None and order is Order.EQUAL:
         return "repeat" if change.says(current) else "clock_reused"
     if order is Order.BELOW:
         return "stale"
-    twin = next((one for one in kept if clock.compare(change.clock, one.clock) is Order.EQUAL), None)
+    equals = (one for one in standing.kept if clock.compare(change.clock, one.clock) is Order.EQUAL)
+    twin = next(equals, None)
     if twin is not None:
         return "conflict" if change.says(twin) else "clock_reused"
     if agent_id in change.clock:
-        refusal = _count(session, account_id, agent_id, change, known, kept)
+        refusal = _count(agent_id, change, standing, seen)
         if refusal is not None:
             return refusal
     return "conflict" if order is Order.CONCURRENT else None
 
 
-def _count(
-    session: Session,
-    account_id: UUID,
-    agent_id: str,
-    change: Change,
-    known: clock.Clock,
-    kept: Sequence[Sibling],
-) -> str | None:
+def _count(agent_id: str, change: Change, standing: Standing, seen: Clock) -> str | None:
     """Judge the counters: one's own must be new and near, the others' must have been seen."""
-    joined = reduce(clock.merge, (one.clock for one in kept), dict(known))
-    if change.clock[agent_id] <= joined.get(agent_id, 0):
+    own = change.clock[agent_id]
+    joined = reduce(clock.merge, (one.clock for one in standing.kept), dict(standing.clock))
+    if own <= joined.get(agent_id, 0):
         return "clock_reused"  # the agent was cloned, or restored from a backup
-    seen = _seen(session, account_id, agent_id, change, known)
+    seen = clock.merge(joined, seen)
     if any(count > seen.get(agent, 0) for agent, count in change.clock.items() if agent != agent_id):
         return "unknown_causality"
-    if change.clock[agent_id] - seen.get(agent_id, 0) > JUMP_MAX:
+    if own - seen.get(agent_id, 0) > JUMP_MAX:
         pointer = f"/vectorClock/{agent_id.replace('~', '~0').replace('/', '~1')}"
         detail = f"is more than {JUMP_MAX} ahead of what this agent was ever seen to use"
         raise InvalidError("clock_jump", "The clock has jumped.", faults=[Fault(pointer, detail)])
     return None
-
-
-def _seen(
-    session: Session, account_id: UUID, agent_id: str, change: Change, known: clock.Clock
-) -> clock.Clock:
-    """Return what was seen of the agents; asked for only where the entity's own clock says too little."""
-    ahead = [agent for agent, count in change.clock.items() if count > known.get(agent, 0)]
-    if ahead == [agent_id] and change.clock[agent_id] - known.get(agent_id, 0) <= JUMP_MAX:
-        return known
-    return clock.merge(dict(known), counters.of(session, account_id, ahead))

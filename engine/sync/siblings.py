@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from engine.store.models import SyncSibling
+from engine.store.models import SyncSibling, SyncState
 from engine.sync import clock
-from engine.sync.change import Change
+from engine.sync.change import Change, Entity
 from engine.sync.clock import Clock
 
 PER_ENTITY_MAX = 8
@@ -28,10 +29,24 @@ class Sibling:
     entity_id: str
     encrypted_data: str
     version: str
-    clock: dict[str, int]
+    clock: Clock
     agent_id: str
     deleted: bool
     id: UUID
+
+    @property
+    def data_hash(self) -> bytes:
+        """SHA-256 of the data."""
+        return hashlib.sha256(self.encrypted_data.encode()).digest()
+
+    def covered(self, by: Clock) -> bool:
+        """Tell whether a write under the clock `by` has seen it.
+
+        Its dot, its own agent's counter, names it among all writes (Preguiça et al. 2012): who counts up
+        to it has seen it, and with it whatever it had seen. One without a dot is seen by its whole clock.
+        """
+        dot = self.clock.get(self.agent_id)
+        return clock.descends(by, self.clock) if dot is None else by.get(self.agent_id, 0) >= dot
 
     def told(self) -> dict[str, Any]:
         """Return it as clients see it."""
@@ -44,25 +59,18 @@ class Sibling:
         }
 
 
-def of(session: Session, account_id: UUID, kind: str, entity_id: str) -> list[Sibling]:
-    """Return an entity's siblings, oldest first."""
-    return among(session, account_id, [(kind, entity_id)])
-
-
-def among(session: Session, account_id: UUID, entities: Iterable[tuple[str, str]]) -> list[Sibling]:
-    """Return the siblings of several entities, oldest first."""
+def among(session: Session, account_id: UUID, entities: Iterable[Entity]) -> dict[Entity, list[Sibling]]:
+    """Return the siblings of those entities that have any, oldest first."""
+    found: dict[Entity, list[Sibling]] = {}
     named = list(entities)
     if not named:
-        return []
-    rows = session.scalars(
-        select(SyncSibling)
-        .where(
-            SyncSibling.account_id == account_id,
-            tuple_(SyncSibling.type, SyncSibling.entity_id).in_(named),
-        )
-        .order_by(SyncSibling.created_at)
+        return found
+    query = select(SyncSibling).where(
+        SyncSibling.account_id == account_id, tuple_(SyncSibling.type, SyncSibling.entity_id).in_(named)
     )
-    return [_sibling(row) for row in rows]
+    for row in session.scalars(query.order_by(SyncSibling.created_at, SyncSibling.id)):
+        found.setdefault((row.type, row.entity_id), []).append(_sibling(row))
+    return found
 
 
 def keep(
@@ -90,14 +98,49 @@ def keep(
         created_at=now,
     )
     session.add(row)
+    session.flush()
+    _count(session, account_id, change.entity, 1)
     return [*kept, _sibling(row)]
 
 
-def clear(session: Session, *, kept: Sequence[Sibling], covered: Clock) -> None:
-    """Delete the siblings that a write under the clock `covered` has seen."""
-    seen = [one.id for one in kept if clock.descends(covered, one.clock)]
+def clear(session: Session, kept: Sequence[Sibling], by: Clock) -> list[Sibling]:
+    """Delete the siblings that a write under the clock `by` has seen; return those it has not."""
+    seen = [one.id for one in kept if one.covered(by)]
     if seen:
         session.execute(delete(SyncSibling).where(SyncSibling.id.in_(seen)))
+    return [one for one in kept if one.id not in seen]
+
+
+def expire(session: Session, *, before: datetime) -> int:
+    """Delete the siblings of all accounts that were kept before a time; return how many.
+
+    Their entities are locked first, as by every writer, so that none of the two waits for the other.
+    """
+    old = SyncSibling.created_at < before
+    theirs = select(SyncSibling.account_id, SyncSibling.type, SyncSibling.entity_id).where(old)
+    key = tuple_(SyncState.account_id, SyncState.type, SyncState.entity_id)
+    locked = select(SyncState.stamp).where(key.in_(theirs)).order_by(key).with_for_update()
+    session.execute(locked).all()
+    gone = delete(SyncSibling).where(old)
+    rows = session.execute(
+        gone.returning(SyncSibling.account_id, SyncSibling.type, SyncSibling.entity_id)
+    ).all()
+    for account_id, kind, entity_id in rows:
+        _count(session, account_id, (kind, entity_id), -1)
+    return len(rows)
+
+
+def _count(session: Session, account_id: UUID, entity: Entity, more: int) -> None:
+    session.execute(
+        update(SyncState)
+        .where(
+            SyncState.account_id == account_id,
+            SyncState.type == entity[0],
+            SyncState.entity_id == entity[1],
+        )
+        .values(kept=func.greatest(0, SyncState.kept + more))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _sibling(row: SyncSibling) -> Sibling:

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from engine.errors import Fault, InvalidError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The text of a stamp, in SQL; exact, as each product is a whole number below 2^53.
+SQL = """to_char(timestamp '1970-01-01' + ({stamp} / 1000000) * interval '1 second'
+    + ({stamp} % 1000000) * interval '1 microsecond', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 # RFC 3339 section 5.6; a "+" that a query string turned into a space is taken for what it was.
 FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+ -]\d\d:\d\d)")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Row, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from engine.store.models import Agent, SyncHead, SyncSibling, SyncState
-from engine.sync import stamp
+from engine.store.models import Agent, SyncHead, SyncPast, SyncState
+from engine.sync import siblings, stamp
 
 KEPT = timedelta(days=90)
 # An agent that was away for longer pulls from the start when it is back: it meets the horizon.
@@ -30,10 +31,10 @@ def note_pulled(session: Session, *, account_id: UUID, agent_id: str, since: int
 def bury(session: Session, *, now: datetime) -> int:
     """Delete the tombstones and siblings of all accounts that are kept no more; return how many.
 
-    The horizon moves with them, in the same transaction: a cursor before it is sent back to the start.
+    With a tombstone goes what is left of its entity's past; one with siblings stays while they do. The
+    horizon moves with them, in the same transaction: a cursor before it is sent back to the start.
     """
-    gone = delete(SyncSibling).where(SyncSibling.created_at < now - KEPT).returning(SyncSibling.id)
-    count = len(session.scalars(gone).all())
+    count = siblings.expire(session, before=now - KEPT)
     heard = (
         select(func.min(Agent.pulled_stamp))
         .where(
@@ -46,10 +47,16 @@ def bury(session: Session, *, now: datetime) -> int:
     old = stamp.of(now - KEPT)
     buried = session.execute(
         delete(SyncState)
-        .where(SyncState.deleted, SyncState.stamp < old, SyncState.stamp <= func.coalesce(heard, old))
-        .returning(SyncState.account_id, SyncState.stamp)
+        .where(
+            SyncState.deleted,
+            SyncState.kept == 0,
+            SyncState.stamp < old,
+            SyncState.stamp <= func.coalesce(heard, old),
+        )
+        .returning(SyncState.account_id, SyncState.stamp, SyncState.type, SyncState.entity_id)
         .execution_options(synchronize_session=False)
     ).all()
+    _forget(session, buried)
     for account_id in {row.account_id for row in buried}:
         newest = max(row.stamp for row in buried if row.account_id == account_id)
         session.execute(
@@ -59,3 +66,11 @@ def bury(session: Session, *, now: datetime) -> int:
             .execution_options(synchronize_session=False)
         )
     return count + len(buried)
+
+
+def _forget(session: Session, buried: Sequence[Row[UUID, int, str, str]]) -> None:
+    """Delete the past versions of entities that are no more."""
+    named = [(row.account_id, row.type, row.entity_id) for row in buried]
+    if named:
+        key = tuple_(SyncPast.account_id, SyncPast.type, SyncPast.entity_id)
+        session.execute(delete(SyncPast).where(key.in_(named)).execution_options(synchronize_session=False))

@@ -4,10 +4,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 
+from bin.local import sync_verify
 from bin.local.postgres import make_database
 from bin.local.stack import Stack
 
@@ -61,3 +63,28 @@ def test_two_releases_at_once_migrate_one_after_the_other(database: str) -> None
         _, errors = release.communicate(timeout=60)
         assert release.returncode == 0, errors
     assert "accounts" in tables(database)
+
+
+BEFORE = """
+INSERT INTO accounts (id, email, password_hash, public_key, created_at) VALUES (%(id)s, 'a', '', '', now());
+INSERT INTO sync_heads (account_id, stamp, horizon) VALUES (%(id)s, 2000001, 0);
+INSERT INTO sync_states
+    (account_id, type, entity_id, version, clock, encrypted_data, agent_id, stamp, deleted) VALUES
+    (%(id)s, 'settings', 'ü"', '1', '{"b": 2, "a": 1}', 'data', 'a', 1, false),
+    (%(id)s, 'settings', 'gone', '1', '{"a": 2}', '', 'a', 2000001, true);
+INSERT INTO sync_siblings
+    (id, account_id, type, entity_id, version, clock, encrypted_data, agent_id, deleted, created_at) VALUES
+    (%(id)s, %(id)s, 'settings', 'ü"', '1', '{"c": 1}', 'kept', 'c', false, now());
+"""
+
+
+def test_what_was_pushed_before_there_was_a_chain_is_chained(
+    database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(database, "upgrade", "0006")
+    with psycopg.connect(database, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+        connection.execute(BEFORE, {"id": uuid4()})
+    run(database, "upgrade", "head")
+    monkeypatch.setenv("DATABASE_URL", database)
+    assert sync_verify.main([]) == 0
+    assert capsys.readouterr().out.endswith("all holds\n")

@@ -41,6 +41,7 @@ def test_an_export_has_everything_but_our_own_secrets(
         "auditEvent",
         "state",
         "sibling",
+        "change",
         "workflow",
     ]
     by_kind = {item["kind"]: item["value"] for item in items}

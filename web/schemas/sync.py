@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
+from engine.sync.limits import BATCH_CHANGES_MAX, PULL_STATES_MAX
 from web.schemas.strict import Flag, Strict, Text
 
 TYPES = validate.OneOf(["workflow", "agent", "settings"])
@@ -22,7 +23,6 @@ PUSH: dict[str, Any] = {
     "if": {"properties": {"deleted": {"const": True}}, "required": ["deleted"]},
     "then": {"properties": {"encryptedData": {"maxLength": 0}}},
 }
-SINCE = {"description": "an updatedAt, or any RFC 3339 time", "format": "date-time"}
 DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a state is a setting
 
 
@@ -50,14 +50,50 @@ class PushAnswer(Schema):
     version = fields.String(required=True)
 
 
+class BatchRequest(Strict):
+    """Several changes, in their order."""
+
+    changes = fields.List(
+        fields.Nested(PushRequest), required=True, validate=validate.Length(1, BATCH_CHANGES_MAX)
+    )
+    atomic = Flag(load_default=False, metadata={"description": "all or none"})
+
+
+class Result(Schema):
+    """What a push of its own would have been answered; a refusal has a problem's members too."""
+
+    class Meta:
+        """Others may be there too."""
+
+        unknown = INCLUDE
+
+    success = fields.Boolean(required=True)
+    version = fields.String(required=True)
+    status = fields.Integer()
+    code = fields.String()
+    detail = fields.String()
+
+
+class BatchAnswer(Schema):
+    """An answer for each change, at its place."""
+
+    results = fields.List(fields.Nested(Result), required=True)
+
+
+class Since(Text):
+    """A cursor, or any time."""
+
+    def __init__(self, **options: Any) -> None:
+        metadata = {"description": "an updatedAt, or any RFC 3339 time", "format": "date-time"}
+        super().__init__(longest=64, metadata=metadata, **options)
+
+
 class PullQuery(Strict):
     """Which states."""
 
-    since = Text(
-        longest=64, metadata={"description": "an updatedAt, or any RFC 3339 time", "format": "date-time"}
-    )
+    since = Since()
     type = fields.String(validate=TYPES)
-    limit = fields.Integer(load_default=100, validate=validate.Range(1, 500))
+    limit = fields.Integer(load_default=100, validate=validate.Range(1, PULL_STATES_MAX))
     exclude_self = fields.Boolean(load_default=False, data_key="excludeSelf")
 
 
@@ -71,12 +107,17 @@ class Sibling(Schema):
     deleted = fields.Boolean(required=True)
 
 
-class State(Sibling):
-    """An entity's current version."""
+class Version(Sibling):
+    """A version of an entity that is or was current."""
 
     type = fields.String(required=True)
     entityId = fields.String(required=True)  # noqa: N815
     updatedAt = fields.String(required=True, metadata={"format": "date-time"})  # noqa: N815
+
+
+class State(Version):
+    """An entity's current version."""
+
     siblings = fields.List(fields.Nested(Sibling), required=True)
 
 
@@ -87,3 +128,6 @@ class PullAnswer(Schema):
     hasMore = fields.Boolean(required=True)  # noqa: N815
     cursor = fields.String(required=True, metadata={"description": "the next pull's since"})
     head = fields.String(required=True, metadata={"description": "the account's newest stamp"})
+    syncHead = fields.String(  # noqa: N815
+        required=True, allow_none=True, metadata={"description": "the chain's last link, for X-Sync-Head"}
+    )

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.errors import ConflictError, TooLargeError
+from engine.errors import EngineError, TooLargeError
 from engine.sync import feed, records
 from engine.sync.change import Change
-from engine.sync.records import Push
+from engine.sync.writing import Push
 
 
 def write(
@@ -30,7 +30,7 @@ def write(
         )
 
 
-def refusal(push: Push) -> ConflictError:
+def refusal(push: Push) -> EngineError:
     assert push.refusal is not None
     return push.refusal
 

@@ -11,13 +11,14 @@ from engine.errors import GoneError
 from engine.store.models import Agent, SyncSibling, SyncState
 from engine.sync import feed, records, stamp, tombstones
 from engine.sync.change import Change
+from engine.sync.writing import Push
 from tests.engine.sync.test_records import refusal, write
 
 SESSIONS = sessionmaker[Session]
 LONG_AFTER = datetime.now(UTC) + timedelta(days=91)
 
 
-def remove(sessions: SESSIONS, account_id: UUID, agent_id: str, clock: dict[str, int]) -> records.Push:
+def remove(sessions: SESSIONS, account_id: UUID, agent_id: str, clock: dict[str, int]) -> Push:
     change = Change("settings", "theme", "", "v", clock, deleted=True)
     with sessions.begin() as session:
         return records.push(

@@ -1,0 +1,120 @@
+"""What an accepted change writes, in one statement, the last before the commit.
+
+It takes the account's head, whose row stays locked until the commit. So the account's stamps become
+visible in their order: whoever reads one can never later find a smaller one that was still on its way. A
+clock or a sequence alone cannot promise that. The link of the chain is made under the same lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from engine.store import outbox
+from engine.sync import chain, stamp
+from engine.sync.change import Change
+
+NEXT = "greatest(:tick, head.stamp + 1)"
+ENTITY = "account_id = :account_id AND type = :type AND entity_id = :entity_id"
+ENTER = text(f"""
+    WITH past AS (
+        INSERT INTO sync_pasts (account_id, type, entity_id, stamp, encrypted_data)
+        SELECT account_id, type, entity_id, stamp, encrypted_data FROM sync_states
+        WHERE {ENTITY} AND NOT deleted AND :versions > 1
+    ), forgotten AS (
+        DELETE FROM sync_pasts WHERE {ENTITY} AND stamp <= (
+            SELECT stamp FROM sync_pasts WHERE {ENTITY}
+            ORDER BY stamp DESC OFFSET greatest(:versions - 2, 0) LIMIT 1
+        )
+    ), message AS (
+        INSERT INTO outbox (account_id, kind, subject, created_at, due_at)
+        VALUES (:account_id, :kind, :type, :now, :now)
+    ), head AS (
+        INSERT INTO sync_heads AS head (account_id, stamp, horizon, link, states, bytes)
+        VALUES (:account_id, :tick, 0, :first_link, :more, :growth)
+        ON CONFLICT (account_id) DO UPDATE SET stamp = {NEXT},
+            link = sha256(head.link || :digest || convert_to({stamp.SQL.format(stamp=f"({NEXT})")}, 'UTF8')),
+            states = head.states + :more, bytes = head.bytes + :growth
+        RETURNING stamp, link
+    ), change AS (
+        INSERT INTO sync_changes
+            (account_id, stamp, type, entity_id, version, clock, agent_id, deleted, data_hash, link)
+        SELECT :account_id, stamp, :type, :entity_id, :version, :clock, :agent_id, :deleted, :data_hash, link
+        FROM head
+    )
+    INSERT INTO sync_states (account_id, type, entity_id, version, clock, encrypted_data, data_hash, digest,
+        agent_id, stamp, deleted, kept)
+    SELECT :account_id, :type, :entity_id, :version, :clock, :encrypted_data, :data_hash, :digest,
+        :agent_id, stamp, :deleted, :kept FROM head
+    ON CONFLICT (account_id, type, entity_id) DO UPDATE SET version = excluded.version,
+        clock = excluded.clock, encrypted_data = excluded.encrypted_data, data_hash = excluded.data_hash,
+        digest = excluded.digest, agent_id = excluded.agent_id, stamp = excluded.stamp,
+        deleted = excluded.deleted, kept = excluded.kept
+""").bindparams(bindparam("clock", type_=JSONB()))  # noqa: S608 - made of constants
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An accepted change, and what it changes in the account's sums."""
+
+    change: Change
+    more: int  # states, -1 to 1
+    growth: int  # bytes
+    kept: int = 0  # siblings that are left beside it
+
+
+def enter(
+    session: Session,
+    account_id: UUID,
+    agent_id: str,
+    entries: Sequence[Entry],
+    *,
+    versions: int,
+    now: datetime,
+) -> None:
+    """Make changes current, each under the account's next stamp, in their order."""
+    shared = {
+        "account_id": account_id,
+        "agent_id": agent_id,
+        "kind": outbox.CHANGED,
+        "versions": versions,
+        "now": now,
+        "tick": stamp.of(now),
+    }
+    if entries:
+        session.flush()
+        session.execute(ENTER, [shared | _values(entry, account_id, agent_id, now) for entry in entries])
+
+
+def _values(entry: Entry, account_id: UUID, agent_id: str, now: datetime) -> dict[str, Any]:
+    change = entry.change
+    said = chain.digest(
+        change.type,
+        change.entity_id,
+        change.version,
+        change.clock,
+        agent_id,
+        change.deleted,
+        change.data_hash,
+    )
+    return {
+        "type": change.type,
+        "entity_id": change.entity_id,
+        "version": change.version,
+        "clock": dict(change.clock),
+        "encrypted_data": change.encrypted_data,
+        "deleted": change.deleted,
+        "data_hash": change.data_hash,
+        "digest": said,
+        "first_link": chain.extend(chain.genesis(account_id), said, stamp.of(now)),
+        "kept": entry.kept,
+        "more": entry.more,
+        "growth": entry.growth,
+    }

@@ -1,0 +1,74 @@
+"""The chain is checked against everything that is kept, and every kind of contradiction is found."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session, sessionmaker
+
+from bin.local.sync_verify import main
+from tests.engine.conftest import account_id
+from tests.engine.sync.test_records import write
+from tests.engine.sync.test_tombstones import LONG_AFTER, bury, remove
+
+__all__ = ["account_id"]
+SESSIONS = sessionmaker[Session]
+
+
+@pytest.fixture
+def written(
+    sessions: SESSIONS, account_id: UUID, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> UUID:
+    """An account with states, a past, siblings and a buried tombstone."""
+    monkeypatch.setenv("DATABASE_URL", environ["DATABASE_URL"])
+    write(sessions, account_id, "a", {"a": 1}, data="to be deleted", entity="gone")
+    remove(sessions, account_id, "a", {"a": 2})
+    bury(sessions, LONG_AFTER)
+    for count in (3, 4):
+        write(sessions, account_id, "a", {"a": count}, data=f"version {count}", entity="one")
+    write(sessions, account_id, "b", {"b": 1}, data="beside", entity="one")
+    write(sessions, account_id, "a", {"a": 5}, entity="two")
+    return account_id
+
+
+def test_a_chain_that_holds_is_said_to(written: UUID, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(written)]) == 0
+    assert capsys.readouterr().out == f"{written}: all holds\n"
+
+
+def test_all_accounts_are_verified_where_none_is_named(
+    written: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([])
+    assert f"{written}: all holds\n" in capsys.readouterr().out
+
+
+FORGERIES = [
+    ("UPDATE sync_changes SET version = 'other' {third}", "does not follow"),
+    ("DELETE FROM sync_changes {third}", "does not follow"),
+    ("UPDATE sync_heads SET stamp = stamp + 1 {mine}", "the head is not"),
+    ("UPDATE sync_heads SET link = sha256('') {mine}", "the head is not"),
+    ("UPDATE sync_heads SET bytes = bytes + 1 {mine}", "are counted as"),
+    ("UPDATE sync_states SET version = 'other' {one}", "says other"),
+    ("UPDATE sync_states SET encrypted_data = 'other' {one}", "has other data"),
+    ("UPDATE sync_states SET stamp = stamp - 1 {one}", "is not the last version"),
+    ("DELETE FROM sync_states {one}", "settings/one is missing"),
+    ("UPDATE sync_pasts SET encrypted_data = 'other' {one}", "has other data"),
+    ("UPDATE sync_states SET kept = 0 {one}", "are counted wrong"),
+    ("DELETE FROM sync_siblings {mine}", "are counted wrong"),
+]
+WHERE = {
+    "mine": "WHERE account_id = :id",
+    "one": "WHERE account_id = :id AND entity_id = 'one'",
+    "third": "WHERE account_id = :id AND clock = jsonb_build_object('a', 3)",
+}
+
+
+@pytest.mark.parametrize(("forgery", "found"), FORGERIES)
+def test_a_contradiction_is_found(
+    written: UUID, sessions: SESSIONS, capsys: pytest.CaptureFixture[str], forgery: str, found: str
+) -> None:
+    with sessions.begin() as session:
+        session.execute(text(forgery.format(**WHERE)), {"id": written})
+    assert main([str(written)]) == 1
+    assert found in capsys.readouterr().out

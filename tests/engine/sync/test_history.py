@@ -1,0 +1,131 @@
+"""What is kept of an entity's past, and what an account keeps in all."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.errors import ForbiddenError, NotFoundError
+from engine.sync import entities, records, totals
+from engine.sync.change import Change
+from engine.sync.limits import Limits
+from tests.engine.sync.test_records import refusal, write
+from tests.engine.sync.test_tombstones import LONG_AFTER, bury, remove
+
+SESSIONS = sessionmaker[Session]
+
+
+def history(sessions: SESSIONS, account_id: UUID, entity: str = "theme", limit: int = 100) -> list[Any]:
+    with sessions() as session:
+        found = entities.history(session, account_id=account_id, entity=("settings", entity), limit=limit)
+    return [one["encryptedData"] for one in found]
+
+
+def usage(sessions: SESSIONS, account_id: UUID, limits: Limits = Limits()) -> dict[str, int]:  # noqa: B008 - frozen
+    with sessions() as session:
+        return totals.usage(session, account_id=account_id, limits=limits)
+
+
+def limited(sessions: SESSIONS, account_id: UUID, count: int, data: str, limits: Limits) -> None:
+    with sessions.begin() as session:
+        records.push(
+            session,
+            account_id=account_id,
+            agent_id="a",
+            change=Change("settings", "theme", data, "v", {"a": count}),
+            now=datetime.now(UTC),
+            limits=limits,
+        )
+
+
+def test_past_versions_are_read_the_newest_first(sessions: SESSIONS, account_id: UUID) -> None:
+    for count in range(1, 4):
+        write(sessions, account_id, "a", {"a": count}, data=str(count))
+    write(sessions, account_id, "a", {"a": 4}, data="another", entity="other")
+    assert history(sessions, account_id) == ["3", "2", "1"]
+    assert history(sessions, account_id, limit=2) == ["3", "2"]
+    assert history(sessions, account_id, limit=1) == ["3"]
+    with pytest.raises(NotFoundError):
+        history(sessions, account_id, entity="none")
+
+
+def test_the_oldest_versions_are_forgotten(sessions: SESSIONS, account_id: UUID) -> None:
+    for count in range(1, 26):
+        write(sessions, account_id, "a", {"a": count}, data=str(count))
+    assert history(sessions, account_id) == [str(count) for count in range(25, 5, -1)]
+    assert usage(sessions, account_id)["pastVersions"] == 19
+
+
+def test_a_lower_number_of_versions_is_reached_by_and_by(sessions: SESSIONS, account_id: UUID) -> None:
+    for count in range(1, 7):
+        limited(sessions, account_id, count, str(count), Limits(history_versions=5))
+    assert history(sessions, account_id) == ["6", "5", "4", "3", "2"]
+    for count in range(7, 10):
+        limited(sessions, account_id, count, str(count), Limits(history_versions=2))
+    assert history(sessions, account_id) == ["9", "8"]
+    limited(sessions, account_id, 10, "10", Limits(history_versions=1))
+    assert history(sessions, account_id) == ["10"]
+
+
+def test_a_deletion_keeps_the_past_until_it_is_buried(sessions: SESSIONS, account_id: UUID) -> None:
+    write(sessions, account_id, "a", {"a": 1}, data="precious")
+    remove(sessions, account_id, "a", {"a": 2})
+    assert history(sessions, account_id) == ["", "precious"]
+    bury(sessions, LONG_AFTER)
+    assert usage(sessions, account_id)["pastVersions"] == 0
+    assert write(sessions, account_id, "a", {"a": 3}, data="anew").accepted
+    assert history(sessions, account_id) == ["anew"]
+
+
+def test_a_tombstone_with_a_sibling_that_is_not_old_is_not_buried(
+    sessions: SESSIONS, account_id: UUID
+) -> None:
+    write(sessions, account_id, "a", {"a": 1})
+    remove(sessions, account_id, "a", {"a": 2})
+    with sessions.begin() as session:
+        records.push(
+            session,
+            account_id=account_id,
+            agent_id="b",
+            change=Change("settings", "theme", "kept", "v", {"b": 1}),
+            now=LONG_AFTER,
+        )
+    bury(sessions, LONG_AFTER)
+    told = refusal(write(sessions, account_id, "b", {"b": 1}, data="kept"))
+    assert (told.code, [one["encryptedData"] for one in told.extra["siblings"]]) == ("conflict", ["kept"])
+
+
+def test_usage_says_what_is_kept(sessions: SESSIONS, account_id: UUID) -> None:
+    assert usage(sessions, account_id)["states"] == 0
+    write(sessions, account_id, "a", {"a": 1}, data="éé", entity="one")
+    write(sessions, account_id, "a", {"a": 2}, data="12345", entity="two")
+    write(sessions, account_id, "a", {"a": 3}, data="123", entity="two")
+    write(sessions, account_id, "b", {"b": 1}, data="1234567", entity="two")
+    assert usage(sessions, account_id, Limits(quota_bytes=99)) == {
+        "states": 2,
+        "bytes": 7,
+        "quotaBytes": 99,
+        "siblings": 1,
+        "siblingBytes": 7,
+        "pastVersions": 1,
+        "pastBytes": 5,
+    }
+    remove(sessions, account_id, "a", {"a": 4})
+    with sessions.begin() as session:
+        change = Change("settings", "one", "", "v", {"a": 4}, deleted=True)
+        records.push(session, account_id=account_id, agent_id="a", change=change, now=datetime.now(UTC))
+    assert (usage(sessions, account_id)["states"], usage(sessions, account_id)["bytes"]) == (1, 3)
+
+
+def test_the_quota_holds_back_what_grows_and_nothing_else(sessions: SESSIONS, account_id: UUID) -> None:
+    limits = Limits(quota_bytes=10)
+    limited(sessions, account_id, 1, 10 * "x", limits)
+    with pytest.raises(ForbiddenError) as full:
+        limited(sessions, account_id, 2, 11 * "x", limits)
+    assert (full.value.code, full.value.extra) == ("quota_exceeded", {"bytes": 10, "quota": 10})
+    limited(sessions, account_id, 2, 10 * "y", limits)
+    limited(sessions, account_id, 3, "", limits)
+    limited(sessions, account_id, 4, 10 * "z", limits)
+    assert usage(sessions, account_id)["bytes"] == 10

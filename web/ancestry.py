@@ -1,0 +1,41 @@
+"""`X-Sync-Head`: what a client remembers of the chain must be in this server's past."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from flask_smorest import Blueprint
+
+from engine.sync import ancestry, chain
+from web import guard
+from web.extensions import db
+
+HEADER = "X-Sync-Head"
+ASKED: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "description": "a syncHead answered before; 409 fork_detected when it is not in this server's past",
+    "schema": {"type": "string", "maxLength": 129},
+}
+ANSWERED = {HEADER: {"schema": {"type": "string"}, "description": "where the account stands"}}
+
+
+def protect(blueprint: Blueprint) -> None:
+    """Refuse requests to the blueprint whose sender remembers another past; after `guard.protect`.
+
+    :raises ConflictError: `fork_detected`, from the request.
+    """
+
+    def check() -> None:
+        remembered = request.headers.get(HEADER)
+        if remembered and request.method != "OPTIONS":
+            point = chain.parse(remembered, f"/{HEADER}")
+            ancestry.check(db.session(), account_id=guard.identity().account_id, remembered=point)
+
+    blueprint.before_request(check)
+
+
+def told(point: chain.Point | None) -> dict[str, str]:
+    """Return the headers that say where an account stands; none before its first change."""
+    return {} if point is None else {HEADER: str(point)}
