@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import re
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +30,7 @@ from engine.errors import EngineError
 from engine.interpreter import contracts, grammar
 from engine.interpreter.workflow import ExecutionWorkflow
 
+Attempt = Callable[[Scenario], Awaitable[None]]
 _NAMES = re.compile(r"'([^']+)'")
 
 
@@ -141,11 +144,11 @@ async def _execute(trial: Trial, client: Client, memory: Memory, queue: str) -> 
     trial.trail = await handle.query("trail")
 
 
-async def run(told: list[Scenario], address: str, server: StandIn) -> tuple[int, int]:
-    """Run every scenario and print its verdict; return how many passed, and of how many."""
+@asynccontextmanager
+async def worker(address: str, server: StandIn) -> AsyncIterator[Attempt]:
+    """Run a worker of the engine, and give what tries a scenario on it; it raises DeviationError."""
     memory, client, queue = Memory(), await Client.connect(address), f"kit-{uuid7()}"
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
-    passed = 0
     async with Worker(
         client,
         task_queue=queue,
@@ -153,9 +156,16 @@ async def run(told: list[Scenario], address: str, server: StandIn) -> tuple[int,
         activities=[memory.open, memory.settle, HttpActivities(guard).call],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
+        yield lambda scenario: attempt(scenario, client, memory, queue)
+
+
+async def run(told: list[Scenario], address: str, server: StandIn) -> tuple[int, int]:
+    """Run every scenario and print its verdict; return how many passed, and of how many."""
+    passed = 0
+    async with worker(address, server) as try_out:
         for scenario in told:
             try:
-                await attempt(scenario, client, memory, queue)
+                await try_out(scenario)
             except (DeviationError, EngineError) as error:
                 print(f"FAIL  {scenario.feature}: {scenario.name}\n      {error}")
             else:
