@@ -6,6 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.settings import Settings
+from engine.store.sessions import JSON
 from web import (
     account,
     agents,
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> Flask:
             "max_overflow": 0,
             "pool_pre_ping": True,
             "hide_parameters": True,
+            **JSON,
         },
         "MAX_CONTENT_LENGTH": settings.body_bytes_max,
     } | openapi.CONFIG

@@ -36,6 +36,11 @@ ENTER = text(f"""
     ), message AS (
         INSERT INTO outbox (account_id, kind, subject, created_at, due_at)
         VALUES (:account_id, :kind, :type, :now, :now)
+    ), counted AS (
+        INSERT INTO sync_counters AS known (account_id, agent_id, counter)
+        SELECT :account_id, :agent_id, :counter WHERE :counter > 0
+        ON CONFLICT (account_id, agent_id) DO UPDATE SET counter = excluded.counter
+        WHERE known.counter < excluded.counter
     ), head AS (
         INSERT INTO sync_heads AS head (account_id, stamp, horizon, link, states, bytes)
         VALUES (:account_id, :tick, 0, :first_link, :more, :growth)
@@ -76,21 +81,26 @@ def enter(
     agent_id: str,
     entries: Sequence[Entry],
     *,
+    counted: int,
     versions: int,
     now: datetime,
 ) -> None:
-    """Make changes current, each under the account's next stamp, in their order."""
+    """Make changes current, each under the account's next stamp, in their order.
+
+    `counted` is the highest counter of the agent that is new to its account, 0 for none.
+    """
     shared = {
         "account_id": account_id,
         "agent_id": agent_id,
         "kind": outbox.CHANGED,
+        "counter": counted,
         "versions": versions,
         "now": now,
         "tick": stamp.of(now),
     }
-    if entries:
-        session.flush()
-        session.execute(ENTER, [shared | _values(entry, account_id, agent_id, now) for entry in entries])
+    values = [shared | _values(entry, account_id, agent_id, now) for entry in entries]
+    # The driver sends several at once, without waiting for the answers in between.
+    session.execute(ENTER, values[0] if len(values) == 1 else values)
 
 
 def _values(entry: Entry, account_id: UUID, agent_id: str, now: datetime) -> dict[str, Any]:

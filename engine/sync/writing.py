@@ -38,7 +38,8 @@ class Push:
 class Writing:
     """Some changes of one agent in one transaction.
 
-    Locks are taken in the order that all writers keep: entities, the agent's counter, the account's head.
+    Locks are taken in the order that all writers keep: the entities; then the agent's counter and the
+    account's head by one statement, or the counter alone.
     """
 
     def __init__(
@@ -98,14 +99,16 @@ class Writing:
 
     def end(self) -> None:
         """Write what was accepted."""
-        if self._counted:
+        if not self._entries:
             counters.see(self._session, self._account_id, self._agent_id, self._counted)
+            return
         ledger.enter(
             self._session,
             self._account_id,
             self._agent_id,
             # How many siblings are left is known at the end only: a later change may have left one.
             [replace(one, kept=len(self._ground.entities[one.change.entity].kept)) for one in self._entries],
+            counted=self._counted,
             versions=self._limits.history_versions,
             now=self._now,
         )
