@@ -12,11 +12,13 @@ from web import guard
 from web.extensions import db
 
 HEADER = "X-Sync-Head"
+DAY = r"((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31|02-29)"
+FORM = rf"^[1-9]\d{{3}}-{DAY}T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{{6}}Z/[0-9a-f]{{64}}$"
 ASKED: dict[str, Any] = {
     "name": HEADER,
     "in": "header",
     "description": "a syncHead answered before; 409 fork_detected when it is not in this server's past",
-    "schema": {"type": "string", "maxLength": 129},
+    "schema": {"type": "string", "pattern": FORM},
 }
 ANSWERED = {HEADER: {"schema": {"type": "string"}, "description": "where the account stands"}}
 

@@ -36,6 +36,9 @@ def owner(platform: Platform) -> tuple[Account, dict[str, str]]:
         path = f"/api/workflows/{made['workflow']['id']}/execute"
         run = http.post(path, json={}, headers=account.headers).raise_for_status().json()
         begun = http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()["id"]
+        state = {"type": "settings", "entityId": "theme", "encryptedData": "x", "version": "1"}
+        clock = {"vectorClock": {account.headers["X-Agent-ID"]: 1}}
+        http.post("/api/sync/push", json=state | clock, headers=account.headers).raise_for_status()
         sessions = http.get("/api/auth/sessions", headers=account.headers).json()["sessions"]
         body = {"email": account.email, "password": "a long pass phrase"}
         http.post("/api/auth/login", json=body, headers={"X-Agent-ID": "phone"}).raise_for_status()
@@ -45,6 +48,8 @@ def owner(platform: Platform) -> tuple[Account, dict[str, str]]:
         "session_id": sessions[0]["id"],
         "agent_id": "phone",
         "factor_id": begun,
+        "kind": "settings",
+        "entity_id": "theme",
     }
 
 
