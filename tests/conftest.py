@@ -71,7 +71,7 @@ class Platform:
 
 @pytest.fixture(scope="session")
 def platform(stack: Stack, environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Platform]:
-    """web, temporal, relay and fanout on the test stack, with the rate limits lifted."""
+    """All processes of the Procfile on the test stack, with the rate limits lifted."""
     assert sessions is not None, "the database is migrated first"
     logs = ROOT / ".cloudapi" / "test" / "logs"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address

@@ -21,6 +21,7 @@ from tests.web.conftest import Person, app, client, make, person
 from tests.web.test_factors import protected, verify
 
 __all__ = ["app", "client", "make", "person", "protected"]
+WRAPPING = ("KEYRING", "FACTOR_KEYS", "CHANNEL_KEYS")
 TOKENS = ("ACCESS_TOKEN_KEYS", "REFRESH_TOKEN_KEYS")
 
 
@@ -87,10 +88,14 @@ def test_what_is_in_the_database_is_wrapped_anew(
     with sessions.begin() as session:
         ring = Keyring(Settings.from_env(environ).secrets("keyring"))
         key = account_keys.obtain(session, ring, account_id=account_id)
-    changed = stepped("rotate", environ, "KEYRING", "FACTOR_KEYS")
+    hook = {"kind": "webhook", "url": "https://hooks.example.org/"}
+    before = make().test_client()
+    hooked = before.post("/api/channels", json=hook, headers=protected.person.headers)
+    assert hooked.status_code == 201
+    changed = stepped("rotate", environ, *WRAPPING)
     done = rewrap(Settings.from_env(changed))
     assert min(done.values()) > 0
-    alone = stepped("retire", changed, "KEYRING", "FACTOR_KEYS")
+    alone = stepped("retire", changed, *WRAPPING)
     try:
         assert set(rewrap(Settings.from_env(alone)).values()) == {0}
         with sessions() as session:
@@ -101,7 +106,7 @@ def test_what_is_in_the_database_is_wrapped_anew(
         pending = bearing(protected.login(client))
         assert verify(client, pending, app.code(time.time())).status_code == 200
     finally:  # the other tests' apps know the first keys only
-        rewrap(Settings.from_env(stepped("promote", changed, "KEYRING", "FACTOR_KEYS")))
+        rewrap(Settings.from_env(stepped("promote", changed, *WRAPPING)))
         with sessions() as session:
             kid = environ["FACTOR_KEYS"].partition(":")[0]
             found = session.scalars(select(Factor.secret).where(Factor.kind == "totp")).all()

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from bin.local.draw import fresh_keys
-from bin.local.platform import LIFTED, migrate, process
+from bin.local.platform import LIFTED, PARTS, migrate, process
 from bin.local.postgres import start_postgres
 from bin.local.server import Server, stop_all
 from bin.local.stack import Stack, running
@@ -29,7 +29,6 @@ from bin.local.valkey import start_valkey
 from tests.conftest import ROOT, Platform
 
 UNTIL_SECONDS_MAX = 60
-PROCESSES = ("temporal", "relay", "fanout", "web")
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -131,5 +130,5 @@ def fragile() -> Iterator[Fragile]:
         platform = Platform(f"http://127.0.0.1:{stack.web_port}", environ, logs, {})
         parts = {server.name: server for server in stack.servers}
         exits.callback(lambda: stop_all(list(parts.values())))
-        parts |= {name: process(name, environ, logs) for name in PROCESSES}
+        parts |= {name: process(name, environ, logs) for name in PARTS}
         yield Fragile(home, stack, platform, called, parts)
