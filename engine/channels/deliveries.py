@@ -87,7 +87,7 @@ def claim(session: Session, *, channel_id: UUID, now: datetime) -> Delivery | No
             Channel.next_try_at <= now,
             or_(Channel.leased_until.is_(None), Channel.leased_until <= now),
         )
-        .with_for_update(skip_locked=True)
+        .with_for_update()  # whoever holds it is done in a moment, and may have left it due
         .execution_options(populate_existing=True)
     )
     channel = session.scalars(query).one_or_none()
