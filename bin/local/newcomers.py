@@ -9,13 +9,27 @@ import os
 from typing import Any
 
 import schemathesis
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import strategies
 from uuid_utils.compat import uuid7
 
 from bin.local.fuzz import entered
+from engine.channels.web_push import encoded
 from engine.sync.judgement import JUMP_MAX
 
 KEY = "Idempotency-Key"
 COUNTER_MAX = 2**53 - 1
+SCALAR_MAX = 2**255  # within the order of P-256
+
+
+def point(scalar: int) -> str:
+    """Return a browser's public key: no pattern tells which numbers are points of a curve."""
+    public = ec.derive_private_key(scalar, ec.SECP256R1()).public_key()
+    return encoded(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+
+
+schemathesis.openapi.format("p256-point", strategies.integers(1, SCALAR_MAX).map(point))
 
 
 @schemathesis.hook
