@@ -9,8 +9,9 @@ from uuid_utils.compat import uuid7
 from engine import agents
 from engine.channels.patience import Patience
 from engine.settings import Settings
-from engine.store import outbox
-from engine.store.models import Channel, SyncHead, SyncState
+from engine.store.models import Channel
+from engine.sync import feed, records
+from engine.sync.change import Change
 from engine.vault.keyring import Keyring
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -24,17 +25,12 @@ Add = Callable[..., Channel]
 
 @pytest.fixture
 def push(session: Session, account_id: UUID) -> Push:
-    """Let an agent have changed something: a new state and a new head."""
-    stamps = iter(range(1, 1_000))
+    """Let an agent push something new; return its stamp."""
 
     def pushed(agent_id: str = "laptop", kind: str = "settings") -> int:
-        at = next(stamps)
-        values = {"version": "1", "clock": {agent_id: 1}, "encrypted_data": "-", "agent_id": agent_id}
-        session.add(SyncState(account_id=account_id, type=kind, entity_id=f"{at}", stamp=at, **values))
-        session.merge(SyncHead(account_id=account_id, stamp=at, horizon=0))
-        outbox.append(session, account_id=account_id, kind=outbox.CHANGED, subject=kind, now=NOW)
-        session.flush()
-        return at
+        change = Change(kind, str(uuid7()), "-", "1", {})
+        records.push(session, account_id=account_id, agent_id=agent_id, change=change, now=NOW)
+        return feed.head(session, account_id)
 
     return pushed
 

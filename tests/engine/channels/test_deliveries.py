@@ -157,11 +157,11 @@ def test_failures_are_tried_again_ever_later_until_the_channel_is_dead_and_a_suc
         settle(session, claimed(session, phone, now), FAILED, now)
         assert (phone.state, phone.failures, phone.last_error) == ("failing", failures, "timeout")
         assert phone.next_try_at == now + wait * SECOND
-        push()
+        head = push()
         assert mark(session, account_id) == [], "a change does not shorten the wait"
         now = phone.next_try_at
     settle(session, claimed(session, phone, now), now=now)
-    assert (phone.state, phone.failures, phone.last_error, phone.told_stamp) == ("active", 0, None, 3)
+    assert (phone.state, phone.failures, phone.last_error, phone.told_stamp) == ("active", 0, None, head)
     push()
     mark(session, account_id)
     phone.failures, phone.next_try_at = 2, now

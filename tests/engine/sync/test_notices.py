@@ -8,11 +8,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
 
 from engine import agents
 from engine.store import outbox
-from engine.store.models import SyncHead, SyncState
-from engine.sync import notices, stamp
+from engine.sync import feed, notices, records, stamp
+from engine.sync.change import Change
 from engine.sync.notices import Notice
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -25,12 +26,11 @@ def agents_of_the_account(session: Session, account_id: UUID) -> None:
         agents.meet(session, account_id=account_id, agent_id=agent_id, now=NOW)
 
 
-def change(session: Session, account_id: UUID, at: int, agent_id: str, kind: str = "settings") -> None:
-    values = {"version": "1", "clock": {agent_id: 1}, "encrypted_data": "-", "agent_id": agent_id}
-    session.add(SyncState(account_id=account_id, type=kind, entity_id=f"{at}", stamp=at, **values))
-    session.merge(SyncHead(account_id=account_id, stamp=at, horizon=0))
-    outbox.append(session, account_id=account_id, kind=outbox.CHANGED, subject=kind, now=NOW)
-    session.flush()
+def change(session: Session, account_id: UUID, agent_id: str, kind: str = "settings") -> int:
+    """Let an agent push something new; return its stamp."""
+    pushed = Change(kind, str(uuid7()), "-", "1", {})
+    records.push(session, account_id=account_id, agent_id=agent_id, change=pushed, now=NOW)
+    return feed.head(session, account_id)
 
 
 def delivered(session: Session, account_id: UUID) -> dict[str, Any]:
@@ -43,43 +43,37 @@ def delivered(session: Session, account_id: UUID) -> dict[str, Any]:
 def test_news_is_the_newest_stamp_of_others_and_the_types_they_changed(
     session: Session, account_id: UUID
 ) -> None:
-    for at, agent_id, kind in ((1, "laptop", "workflow"), (2, "phone", "agent"), (3, "laptop", "settings")):
-        change(session, account_id, at, agent_id, kind)
+    done = (("laptop", "workflow"), ("phone", "agent"), ("laptop", "settings"))
+    first, second, third = (change(session, account_id, agent_id, kind) for agent_id, kind in done)
 
     def news(agent_id: str, since: int) -> Notice | None:
         return notices.news(session, account_id=account_id, agent_id=agent_id, since=since)
 
-    assert news("phone", 0) == Notice(3, ["settings", "workflow"])
-    assert news("laptop", 0) == Notice(2, ["agent"])
-    assert news("tablet", 1) == Notice(3, ["agent", "settings"])
-    assert news("laptop", 2) is None
+    assert news("phone", 0) == Notice(third, ["settings", "workflow"])
+    assert news("laptop", 0) == Notice(second, ["agent"])
+    assert news("tablet", first) == Notice(third, ["agent", "settings"])
+    assert news("laptop", second) is None
 
 
 def test_every_live_agent_is_told_once_what_others_did(session: Session, account_id: UUID) -> None:
-    change(session, account_id, 1, "laptop", "workflow")
-    change(session, account_id, 2, "phone")
+    first = change(session, account_id, "laptop", "workflow")
+    second = change(session, account_id, "phone")
     agents.revoke(session, account_id=account_id, agent_id="tablet", now=NOW)
     assert delivered(session, account_id) == {
-        "laptop": {"head": stamp.text(2), "types": ["settings"]},
-        "phone": {"head": stamp.text(1), "types": ["workflow"]},
+        "laptop": {"head": stamp.text(second), "types": ["settings"]},
+        "phone": {"head": stamp.text(first), "types": ["workflow"]},
     }
     assert outbox.waiting(session, account_id=account_id, kind=outbox.CHANGED) == {}
     assert delivered(session, account_id) == {}
-    change(session, account_id, 3, "laptop")
+    change(session, account_id, "laptop")
     assert set(delivered(session, account_id)) == {"phone"}
 
 
 def test_what_a_notice_costs_does_not_grow_with_what_the_account_holds(
     session: Session, account_id: UUID
 ) -> None:
-    for number in range(MANY):
-        kind = ("agent", "settings", "workflow")[number % 3]
-        values = {"version": "1", "clock": {"laptop": 1}, "encrypted_data": "-", "agent_id": "laptop"}
-        session.add(
-            SyncState(account_id=account_id, type=kind, entity_id=f"{number}", stamp=number + 1, **values)
-        )
-    session.merge(SyncHead(account_id=account_id, stamp=MANY, horizon=0))
-    session.flush()
+    made = [Change(("agent", "settings", "workflow")[n % 3], f"{n}", "-", "1", {}) for n in range(MANY)]
+    records.push_all(session, account_id=account_id, agent_id="laptop", changes=made, now=NOW)
     session.execute(text("ANALYZE sync_states"))
     asked: list[tuple[str, Any]] = []
     connection = session.connection()
