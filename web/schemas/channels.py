@@ -24,7 +24,12 @@ class StampText(fields.String):
 class SubscriptionKeys(Strict):
     """What a message to the browser is encrypted with (RFC 8291 section 3)."""
 
-    p256dh = Text(required=True, shortest=87, longest=KEY_LENGTH_MAX, metadata={"format": "p256-point"})
+    p256dh = Text(
+        required=True,
+        shortest=87,
+        longest=KEY_LENGTH_MAX,
+        metadata={"description": "an uncompressed point of P-256, in base64url"},
+    )
     auth = Text(
         required=True, shortest=22, longest=24, metadata={"pattern": "^[A-Za-z0-9_-]{21}[AQgw]={0,2}$"}
     )
