@@ -32,6 +32,8 @@ def owner(platform: Platform) -> tuple[Account, dict[str, str]]:
     """An account with one object of every kind, and their ids by the routes' parameters."""
     with httpx.Client(base_url=platform.api_url, timeout=40) as http:
         account = register(http)
+        hook = {"kind": "webhook", "url": "https://hooks.example.org/mine"}
+        hooked = http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
         draft = {"name": "draft", "encryptedData": "x", "encryptionKey": "-"}
         made = http.post("/api/workflows", json=draft, headers=account.headers).raise_for_status().json()
         path = f"/api/workflows/{made['workflow']['id']}/execute"
@@ -40,12 +42,11 @@ def owner(platform: Platform) -> tuple[Account, dict[str, str]]:
         state = {"type": "settings", "entityId": "theme", "encryptedData": "x", "version": "1"}
         clock = {"vectorClock": {account.headers["X-Agent-ID"]: 1}}
         http.post("/api/sync/push", json=state | clock, headers=account.headers).raise_for_status()
-        hook = {"kind": "webhook", "url": "https://hooks.example.org/mine"}
-        hooked = http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
         sessions = http.get("/api/auth/sessions", headers=account.headers).json()["sessions"]
         body = {"email": account.email, "password": "a long pass phrase"}
         http.post("/api/auth/login", json=body, headers={"X-Agent-ID": "phone"}).raise_for_status()
     return account, {
+        "channel_id": hooked["channel"]["id"],
         "definition_id": made["workflow"]["id"],
         "execution_id": run["executionId"],
         "session_id": sessions[0]["id"],
@@ -53,7 +54,6 @@ def owner(platform: Platform) -> tuple[Account, dict[str, str]]:
         "factor_id": begun,
         "kind": "settings",
         "entity_id": "theme",
-        "channel_id": hooked["channel"]["id"],
     }
 
 
