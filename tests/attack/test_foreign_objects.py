@@ -9,6 +9,7 @@ import pytest
 
 from tests.attack.conftest import Account, protect, register
 from tests.conftest import Platform
+from tests.receivers import Receiver
 
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/workflows/{definition_id}/execute"): {},
@@ -28,11 +29,11 @@ def routes(http: httpx.Client) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def owner(platform: Platform) -> tuple[Account, dict[str, str]]:
+def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, str]]:
     """An account with one object of every kind, and their ids by the routes' parameters."""
     with httpx.Client(base_url=platform.api_url, timeout=40) as http:
         account = register(http)
-        hook = {"kind": "webhook", "url": "https://hooks.example.org/mine"}
+        hook = {"kind": "webhook", "url": receiver.box().url}
         hooked = http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
         draft = {"name": "draft", "encryptedData": "x", "encryptionKey": "-"}
         made = http.post("/api/workflows", json=draft, headers=account.headers).raise_for_status().json()

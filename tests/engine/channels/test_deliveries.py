@@ -1,7 +1,7 @@
 """What is owed to channels, and by when: whatever fails, comes late, comes twice or dies."""
 
 import threading
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from queue import Queue
 from uuid import UUID
 
@@ -81,15 +81,16 @@ def test_marking_twice_queues_once(session: Session, account_id: UUID, add: Add,
 def test_a_channel_that_is_being_marked_is_waited_for_and_not_passed_over(
     sessions: sessionmaker[Session], account_id: UUID, session: Session, add: Add, push: Push
 ) -> None:
-    phone = add(next_try_at=NOW)
+    later = datetime.now(UTC) + timedelta(hours=1)  # a running relay leaves it alone until then
+    phone = add(next_try_at=later)
     head = push()
     session.commit()
     marking, claims = sessions(), Queue[Delivery | None]()
-    deliveries.mark(marking, account_id=account_id, now=NOW)
+    deliveries.mark(marking, account_id=account_id, now=later)
 
     def claim() -> None:
         with sessions.begin() as other:
-            claims.put(deliveries.claim(other, channel_id=phone.id, now=NOW))
+            claims.put(deliveries.claim(other, channel_id=phone.id, now=later))
 
     thread = threading.Thread(target=claim)
     thread.start()
