@@ -6,6 +6,7 @@ an account of its own keeps many endpoints busy that take seconds to answer. Pri
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import threading
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from queue import Queue
 from uuid import uuid4
+
+import httpx
 
 from bench.platform import measured
 from bin.local.client import Client, Keys
@@ -40,11 +43,12 @@ def follow(client: Client) -> Queue[float]:
     came, opened = Queue[float](), threading.Event()
 
     def listen() -> None:
-        for event in client.events():
-            if event.event == "open":
-                opened.set()
-            elif event.event == "message" and event.data:
-                came.put(time.perf_counter())
+        with contextlib.suppress(httpx.TransportError):  # when all has been measured
+            for event in client.events():
+                if event.event == "open":
+                    opened.set()
+                elif event.event == "message" and event.data:
+                    came.put(time.perf_counter())
 
     threading.Thread(target=listen, daemon=True).start()
     opened.wait()
