@@ -11,6 +11,7 @@ from web import (
     account,
     agents,
     auth,
+    channels,
     executions,
     factors,
     farewell,
@@ -39,6 +40,7 @@ BLUEPRINTS = (
     account.blueprint,
     sessions.blueprint,
     agents.blueprint,
+    channels.blueprint,
     factors.blueprint,
     proof.blueprint,
     key_proof.blueprint,
@@ -85,6 +87,7 @@ def create_app(settings: Settings) -> Flask:
     limits.configure(app, settings)
     origins.configure(app, settings)
     wake.configure(app, settings)
+    channels.configure(app, settings)
     problems.register(app)
     api.init_app(app)
     for blueprint in BLUEPRINTS:

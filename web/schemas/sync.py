@@ -6,10 +6,11 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
+from engine.sync import change
 from engine.sync.limits import BATCH_CHANGES_MAX, PULL_STATES_MAX
 from web.schemas.strict import Flag, Strict, Text
 
-TYPES = validate.OneOf(["workflow", "agent", "settings"])
+TYPES = validate.OneOf(change.TYPES)
 CLOCK = {
     "description": "agent id → counter, 1 to 64 entries",
     "type": "object",
