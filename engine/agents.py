@@ -43,6 +43,11 @@ def revoke(session: Session, *, account_id: UUID, agent_id: str, now: datetime) 
     found.revoked_at = found.revoked_at or now
 
 
+def lately(last_seen_at: datetime | None, now: datetime) -> bool:
+    """Tell whether an agent was seen so lately that it need not be noted again."""
+    return last_seen_at is not None and now - last_seen_at <= SEEN_EVERY
+
+
 def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> bool:
     """Register an agent at first sight, and note when it was last seen; tell whether that wrote anything.
 
@@ -66,7 +71,7 @@ def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) ->
         return True
     if known.revoked_at is not None:
         raise ForbiddenError("agent_revoked", "This agent has been revoked.")
-    if now - known.last_seen_at <= SEEN_EVERY:
+    if lately(known.last_seen_at, now):
         return False
     known.last_seen_at = now
     return True
