@@ -44,6 +44,11 @@ def revoke(session: Session, *, account_id: UUID, agent_id: str, now: datetime) 
     session.execute(delete(Channel).where(Channel.account_id == account_id, Channel.agent_id == agent_id))
 
 
+def lately(last_seen_at: datetime | None, now: datetime) -> bool:
+    """Tell whether an agent was seen so lately that it need not be noted again."""
+    return last_seen_at is not None and now - last_seen_at <= SEEN_EVERY
+
+
 def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> bool:
     """Register an agent at first sight, and note when it was last seen; tell whether that wrote anything.
 
@@ -67,7 +72,7 @@ def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) ->
         return True
     if known.revoked_at is not None:
         raise ForbiddenError("agent_revoked", "This agent has been revoked.")
-    if now - known.last_seen_at <= SEEN_EVERY:
+    if lately(known.last_seen_at, now):
         return False
     known.last_seen_at = now
     return True

@@ -6,6 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.settings import Settings
+from engine.store import pool
 from engine.store.sessions import JSON
 from web import (
     account,
@@ -64,7 +65,7 @@ def create_app(settings: Settings) -> Flask:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_size": settings.web_threads,
             "max_overflow": 0,
-            "pool_pre_ping": True,
+            "pool_events": pool.EVENTS,
             "hide_parameters": True,
             **JSON,
         },

@@ -28,7 +28,7 @@ class Application:
         elif scope["type"] == "http" and (scope["method"], scope["path"]) == ("GET", PATH):
             await self.events(scope, receive, send)
         else:
-            await self.flask(scope, receive, send)  # type: ignore[arg-type]
+            await self.flask(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start and stop with the server (ASGI lifespan protocol)."""

@@ -20,7 +20,7 @@ from web.extensions import db
 from web.schemas import sync as schemas
 
 blueprint = Blueprint("sync", __name__, url_prefix="/api/sync", description="Encrypted states")
-guard.protect(blueprint)
+guard.protect(blueprint, reading={"pull"})
 limits.limit(blueprint, "sync")
 ancestry.protect(blueprint)
 
@@ -106,7 +106,7 @@ def pull(query: dict[str, Any]) -> Response:
     )
     # A pull of one type says nothing of the others.
     if "type" not in query and tombstones.note_pulled(
-        session, account_id=who.account_id, agent_id=who.agent_id, since=since
+        session, account_id=who.account_id, agent_id=who.agent_id, since=since, noted=who.pulled_stamp
     ):
         session.commit()
     answer = {

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.settings import Settings
+from engine.store import pool
 
 JSON: dict[str, Any] = {
     "json_serializer": lambda value: orjson.dumps(value).decode(),
@@ -22,7 +23,7 @@ def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
         settings.need("database_url"),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
+        pool_events=pool.EVENTS,
         hide_parameters=True,  # errors are logged, and values are the users'
         **JSON,
     )
