@@ -78,6 +78,7 @@ class Settings:
     channels_per_agent_max: int = 5
     channel_tries_max: int = 12  # failures in a row before a channel is dead
     channel_backoff_seconds: float = 5.0  # before the second try; three times as long before each further one
+    pull_wait_seconds_max: float = 25.0
     egress_allow: str = ""  # host[:port][,…] opened beyond the public internet
 
     port: int = 8000

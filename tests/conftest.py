@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from bin.local.client import Client, Keys
 from bin.local.draw import fresh_keys
 from bin.local.platform import LIFTED, processes
-from bin.local.server import Server
+from bin.local.server import Server, free_port
 from bin.local.stack import Stack, running
 from engine.settings import Settings
 from engine.store.sessions import make_engine
@@ -95,6 +95,16 @@ def channel_settings(receiver: Receiver) -> dict[str, str]:
     """Open the receiver to channels, and let them lose patience while a test looks on."""
     impatient = {"CHANNEL_BACKOFF_SECONDS": "0.2", "CHANNEL_TRIES_MAX": "3"}
     return impatient | {"EGRESS_ALLOW": receiver.host, "VAPID_SUBJECT": "mailto:operator@example.org"}
+
+
+@contextmanager
+def beside(platform: Platform, **changes: str) -> Iterator[Platform]:
+    """Run one more web process of the platform, with some settings changed."""
+    port = free_port()
+    environ = platform.environ | {"PORT": str(port)} | changes
+    logs = platform.logs / f"beside-{port}"
+    with processes(environ, logs, ("web",)) as servers:
+        yield Platform(f"http://127.0.0.1:{port}", environ, logs, servers)
 
 
 @pytest.fixture

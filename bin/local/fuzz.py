@@ -54,6 +54,7 @@ def main() -> int:
     with running(HOME, database="cloudapi_fuzz") as stack:
         port = stack.web_port
         environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(port)}
+        environ["PULL_WAIT_SECONDS_MAX"] = "0.1"
         environ["PASSKEY_ORIGINS"] = f"http://localhost:{port}"
         migrate(environ, HOME / "logs")
         with processes(environ, HOME / "logs", WITHIN), TemporaryDirectory() as directory:
