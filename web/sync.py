@@ -10,7 +10,7 @@ import orjson
 from flask import Response, current_app
 
 from engine.errors import ConflictError
-from engine.sync import clock, feed, hints, records, stamp, tombstones
+from engine.sync import clock, feed, records, stamp, tombstones
 from engine.sync.change import Change
 from engine.sync.limits import Limits
 from engine.sync.writing import Push
@@ -44,7 +44,8 @@ def push(body: dict[str, Any]) -> dict[str, Any]:
     db.session.commit()
     if pushed.refusal is not None:
         raise pushed.refusal
-    wake.changed(hints.written(db.session(), account_id=who.account_id, changes=[change]))
+    if pushed.stamp:
+        wake.changed({change.type: pushed.stamp})
     return {"success": True, "version": pushed.version}
 
 
@@ -75,8 +76,9 @@ def batch(body: dict[str, Any]) -> Response:
         detail = "One was refused: none was written, and none kept."
         raise ConflictError("batch_refused", detail, extra={"results": results})
     db.session.commit()
-    accepted = [change for change, push in zip(changes, pushes, strict=True) if push.accepted]
-    wake.changed(hints.written(db.session(), account_id=who.account_id, changes=accepted))
+    written = {change.type: push.stamp for change, push in zip(changes, pushes, strict=True) if push.stamp}
+    if written:
+        wake.changed(written)
     return _json({"results": results})
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from flask import Flask
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from web.live.events import Receive, Scope, Send
+from web.live.door import Receive, Scope, Send
 
 # As much of a body as the server holds anyway before it stops reading. What is longer waits for a thread,
 # of which there are few: so nobody makes us hold more large bodies than that.

@@ -62,7 +62,10 @@ ENTER = text(f"""
         clock = excluded.clock, encrypted_data = excluded.encrypted_data, data_hash = excluded.data_hash,
         digest = excluded.digest, agent_id = excluded.agent_id, stamp = excluded.stamp,
         deleted = excluded.deleted, kept = excluded.kept
+    RETURNING stamp
 """).bindparams(bindparam("clock", type_=JSONB()))  # noqa: S608 - made of constants
+
+STAMP = text("SELECT stamp FROM sync_heads WHERE account_id = :account_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,8 @@ def enter(
     counted: int,
     versions: int,
     now: datetime,
-) -> None:
-    """Make changes current, each under the account's next stamp, in their order.
+) -> int:
+    """Make changes current, each under the account's next stamp, in their order; return the last one.
 
     `counted` is the highest counter of the agent that is new to its account, 0 for none.
     """
@@ -99,8 +102,10 @@ def enter(
         "tick": stamp.of(now),
     }
     values = [shared | _values(entry, account_id, agent_id, now) for entry in entries]
-    # The driver sends several at once, without waiting for the answers in between.
-    session.execute(ENTER, values[0] if len(values) == 1 else values)
+    if len(values) == 1:
+        return int(session.execute(ENTER, values[0]).scalar_one())
+    session.execute(ENTER, values)  # the driver sends them at once, without waiting for what each answers
+    return int(session.execute(STAMP, {"account_id": account_id}).scalar_one())
 
 
 def _values(entry: Entry, account_id: UUID, agent_id: str, now: datetime) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Push:
     version: str
     accepted: bool
     refusal: EngineError | None = None
+    stamp: int = 0  # up to which its account has been written; none where nothing was
 
 
 class Writing:
@@ -53,6 +54,7 @@ class Writing:
         self._ground = Ground({}, {}, 0)
         self._entries: list[Entry] = []
         self._counted = 0
+        self._stamp = 0
 
     def begin(self, changes: Sequence[Change]) -> None:
         """Lock what the changes are judged by."""
@@ -102,7 +104,7 @@ class Writing:
         if not self._entries:
             counters.see(self._session, self._account_id, self._agent_id, self._counted)
             return
-        ledger.enter(
+        self._stamp = ledger.enter(
             self._session,
             self._account_id,
             self._agent_id,
@@ -116,7 +118,7 @@ class Writing:
     def told(self, change: Change, verdict: Verdict) -> Push:
         """Return how a change ended, with all an agent needs to merge in one trip."""
         if verdict is None or verdict == "repeat":
-            return Push(change.version, accepted=True)
+            return Push(change.version, accepted=True, stamp=0 if verdict else self._stamp)
         current = entities.current(self._session, self._account_id, change.entity)
         version = "" if current is None else str(current["version"])
         if isinstance(verdict, EngineError):
