@@ -24,6 +24,7 @@ from bin.local.gherkin import Line, Scenario, scenarios
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
+from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.errors import EngineError
@@ -154,6 +155,7 @@ async def worker(address: str, server: StandIn) -> AsyncIterator[Attempt]:
         task_queue=queue,
         workflows=[ExecutionWorkflow],
         activities=[memory.open, memory.settle, HttpActivities(guard).call],
+        interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield lambda scenario: attempt(scenario, client, memory, queue)

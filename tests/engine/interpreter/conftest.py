@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from bin.local.conformance import Memory
 from bin.local.stack import Stack
+from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
@@ -74,6 +75,7 @@ async def queue(temporal: Client, memory: Memory, service: int) -> AsyncIterator
         task_queue=name,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow],
         activities=[memory.open, memory.settle, calls.call],
+        interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield name
