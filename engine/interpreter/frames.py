@@ -10,7 +10,8 @@ How a kind of step takes part:
   nothing twice. What it must remember is JSON in `frame.kept`, put there before anything is awaited.
   Times are kept as seconds since the epoch of when something is due, never as lengths.
 * Lists of steps below it run by `walk.list(steps, data, scope, part=…)`, which keeps a frame for each part.
-* Between two pieces of work it says `await walk.rests.safe_point(frame)`.
+* Between two pieces of work it says `await walk.rests.safe_point(frame)`, once `kept` says that the first is
+  done: a run that goes on there must not come to the same safe point again.
 * A wait that may be long, once everything is in `kept`, stands in `with walk.rests.idle(frame):`. It is not
   woken: the run may end while it waits, and the next one calls `run` again, which waits for the rest.
 * Each strand that runs side by side with others stands in `with walk.rests.strand(frame):`, and who

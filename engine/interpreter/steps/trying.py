@@ -43,10 +43,10 @@ class Try:
                     return Outcome(await self._tried(walk, data, scope))
                 except FaultError as error:
                     self._judge(error, walk, data, scope)
+                await walk.rests.safe_point(scope.frame)
             within = scope.knowing(**{self.variable: kept["caught"]})
             if "until" not in kept:
                 return await self._handled(walk, data, within)
-            await walk.rests.safe_point(scope.frame)
             await walk.sleep_until(kept["until"], scope)
             del kept["caught"], kept["until"]
 

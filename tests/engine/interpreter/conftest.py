@@ -94,12 +94,15 @@ def execute(temporal: Client, memory: Memory, queue: str) -> Execute:
         *,
         reply_key: Any = None,
         checked: bool = True,
+        rests_every: int = 0,
         **top: Any,
     ) -> Ran:
         document = {"document": HEADER, "do": steps, **top}
         assert not checked or grammar.check(document) == []
         execution_id = str(uuid7())
-        memory.openings[execution_id] = contracts.Opened("definition", 1, document, data, "account")
+        memory.openings[execution_id] = contracts.Opened(
+            "definition", 1, document, data, "account", rests_every=rests_every
+        )
         handle = await temporal.start_workflow(
             contracts.EXECUTION,
             contracts.ExecutionStart(execution_id, "account", reply_key),
