@@ -16,6 +16,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from engine import logs, temporal
 from engine.activities.definitions import DefinitionActivities
 from engine.activities.executions import ExecutionActivities
+from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
@@ -53,6 +54,7 @@ def make_worker(client: Client, settings: Settings, threads: ThreadPoolExecutor)
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow],
         activities=[executions.open, executions.settle, executions.read, definitions.check, http.call],
         activity_executor=threads,
+        interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
         graceful_shutdown_timeout=GRACE,
     )

@@ -24,6 +24,7 @@ from bin.local.gherkin import Line, Scenario, scenarios
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
+from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.errors import EngineError
@@ -44,6 +45,7 @@ class Memory:
 
     openings: dict[str, contracts.Opened] = field(default_factory=dict)
     settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
+    rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
 
     @activity.defn(name=contracts.OPEN_EXECUTION)
     async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
@@ -127,7 +129,9 @@ async def _execute(trial: Trial, client: Client, memory: Memory, queue: str) -> 
     if faults:
         raise DeviationError(f"refused: {faults[0].pointer} {faults[0].detail}")
     execution_id = str(uuid7())
-    memory.openings[execution_id] = contracts.Opened("kit", 1, trial.definition, trial.input, "kit")
+    memory.openings[execution_id] = contracts.Opened(
+        "kit", 1, trial.definition, trial.input, "kit", rests_every=memory.rests_every
+    )
     handle = await client.start_workflow(
         contracts.EXECUTION,
         contracts.ExecutionStart(execution_id, "kit"),
@@ -145,24 +149,27 @@ async def _execute(trial: Trial, client: Client, memory: Memory, queue: str) -> 
 
 
 @asynccontextmanager
-async def worker(address: str, server: StandIn) -> AsyncIterator[Attempt]:
+async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> AsyncIterator[Attempt]:
     """Run a worker of the engine, and give what tries a scenario on it; it raises DeviationError."""
-    memory, client, queue = Memory(), await Client.connect(address), f"kit-{uuid7()}"
+    memory, client, queue = Memory(rests_every=rests_every), await Client.connect(address), f"kit-{uuid7()}"
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
     async with Worker(
         client,
         task_queue=queue,
         workflows=[ExecutionWorkflow],
         activities=[memory.open, memory.settle, HttpActivities(guard).call],
+        interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield lambda scenario: attempt(scenario, client, memory, queue)
 
 
-async def run(told: list[Scenario], address: str, server: StandIn) -> tuple[int, int]:
+async def run(
+    told: list[Scenario], address: str, server: StandIn, *, rests_every: int = 0
+) -> tuple[int, int]:
     """Run every scenario and print its verdict; return how many passed, and of how many."""
     passed = 0
-    async with worker(address, server) as try_out:
+    async with worker(address, server, rests_every=rests_every) as try_out:
         for scenario in told:
             try:
                 await try_out(scenario)
@@ -179,12 +186,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bin/conformance", description=__doc__)
     parser.add_argument("--kit", type=Path, required=True, help="the directory of the kit's feature files")
     parser.add_argument("--expect", type=int, default=0, help="fail when fewer scenarios pass")
+    parser.add_argument(
+        "--rests-every", type=int, default=0, help="go on in a new run after so many safe points"
+    )
     asked = parser.parse_args()
     told = [scenario for path in sorted(asked.kit.glob("*.feature")) for scenario in scenarios(path)]
     with TemporaryDirectory() as home, stand_in() as server:
         temporal, address, _ = start_temporal(Path(home), free_port(), free_port())
         try:
-            passed, total = asyncio.run(run(told, address, server))
+            passed, total = asyncio.run(run(told, address, server, rests_every=asked.rests_every))
         finally:
             temporal.stop()
     print(f"{passed}/{total}")

@@ -4,40 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
-from temporalio.exceptions import TimeoutError as ActivityTimeoutError
+from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
 from engine.errors import InvalidError
-from engine.interpreter import contracts, grammar, replies
-from engine.interpreter.definition import Step
+from engine.interpreter import bookmarks, contracts, replies
 from engine.interpreter.faults import (
     STANDARD,
     TYPES,
     ExhaustedError,
     FaultError,
     Problem,
-    fault,
     standard_kind,
 )
+from engine.interpreter.temporal_world import TemporalWorld
 from engine.interpreter.walk import Walk
 
 LOCAL_SECONDS = 20.0
-_ONCE = RetryPolicy(maximum_attempts=1)
+STOPPED = "The execution was stopped from outside."
 # A database that is away comes back; a row that is gone does not.
 _PATIENTLY = RetryPolicy(maximum_interval=timedelta(seconds=10), non_retryable_error_types=["NotFoundError"])
 
 
-@workflow.defn(name=contracts.EXECUTION, failure_exception_types=[Exception])
+# What is no failure of ours fails the task alone, which is tried again: so a defect of a deploy, or a history
+# that does not replay, ends nobody's execution.
+@workflow.defn(name=contracts.EXECUTION)
 class ExecutionWorkflow:
-    """One run of a definition."""
+    """One run of a definition, or of the rest of it."""
 
     def __init__(self) -> None:
         self._walk: Walk | None = None
+        self._cancelled = False
 
     @workflow.run
     async def run(self, start: contracts.ExecutionStart) -> RawValue | None:
@@ -48,6 +49,8 @@ class ExecutionWorkflow:
         """
         settlement = await self._settled(start)
         answer: str | None = await _locally(contracts.SETTLE_EXECUTION, settlement, str)
+        if self._cancelled:
+            raise asyncio.CancelledError
         reply = replies.sealed(answer) if answer is not None else None
         if settlement.error is None:
             return reply
@@ -68,9 +71,7 @@ class ExecutionWorkflow:
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
-            opened: contracts.Opened = await _locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
-            self._walk = Walk(grammar.parse(opened.document), start.execution_id, opened.input, _World())
-            return replace(ended, result=await self._walk.through(opened.input))
+            return replace(ended, result=await self._walked(start))
         except FaultError as error:
             problem = error.problem
         except ExhaustedError as error:
@@ -82,10 +83,36 @@ class ExecutionWorkflow:
         except InvalidError as error:
             first = error.faults[0]
             problem = _problem("configuration", f"{first.pointer}: {first.detail}")
+        except bookmarks.NewerError:
+            raise
+        except asyncio.CancelledError:
+            self._cancelled = True
+            problem = _problem("runtime", STOPPED)
         except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
         return replace(ended, status="failed", error=problem.shown())
+
+    async def _walked(self, start: contracts.ExecutionStart) -> Any:
+        """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
+        world = TemporalWorld()
+        if start.bookmark is None:
+            opened: contracts.Opened = await _locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
+            walk = bookmarks.begin(opened, start.execution_id, world)
+        else:
+            walk, opened = bookmarks.resume(start.bookmark, start.execution_id, world)
+        self._walk = walk
+        walking = asyncio.create_task(walk.through(opened.input))
+        try:
+            while not walking.done() and not walk.rests.reached:
+                await workflow.wait_condition(lambda: walking.done() or walk.rests.reached)
+        except asyncio.CancelledError:
+            walking.cancel()
+            await asyncio.gather(walking, return_exceptions=True)
+            raise
+        if not walking.done():
+            workflow.continue_as_new(replace(start, bookmark=bookmarks.write(walk, opened)))
+        return walking.result()
 
 
 @workflow.defn(name=contracts.DEFINITION_CHECK, failure_exception_types=[Exception])
@@ -107,54 +134,6 @@ class OutcomeReadingWorkflow:
         """Return the outcome, sealed to whoever asked; nothing while there is none."""
         answer: str | None = await _locally(contracts.READ_OUTCOME, reading, str)
         return replies.sealed(answer) if answer is not None else None
-
-
-class _World:
-    """Temporal, as a walk sees it."""
-
-    def now(self) -> datetime:
-        return workflow.now()
-
-    def task_mark(self) -> int:
-        return workflow.info().get_current_history_length()
-
-    def uuid(self) -> str:
-        return str(workflow.uuid4())
-
-    async def sleep(self, seconds: float, *, summary: str) -> None:
-        await workflow.sleep(timedelta(seconds=seconds), summary=summary)
-
-    def random_between(self, low: float, high: float) -> float:
-        return workflow.random().uniform(low, high)
-
-    async def call(
-        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
-    ) -> Any:
-        place = "" if step is None else step.place
-        try:
-            return await workflow.execute_activity(
-                name,
-                argument,
-                result_type=answer,
-                activity_id=f"{place}#{number}",
-                summary=None if step is None else step.name,
-                start_to_close_timeout=timedelta(seconds=seconds),
-                retry_policy=_ONCE,
-            )
-        except ActivityError as error:
-            raise _understood(error) from None
-
-
-def _understood(error: ActivityError) -> BaseException:
-    """Return what an activity's failure means for the step that asked."""
-    cause = error.cause
-    if isinstance(cause, CancelledError):
-        return asyncio.CancelledError()
-    if isinstance(cause, ActivityTimeoutError):
-        return fault("timeout", "the call took too long")
-    if isinstance(cause, ApplicationError) and cause.type in STANDARD:
-        return fault(cause.type, cause.message)
-    return fault("runtime", "the call could not be made")
 
 
 async def _locally(name: str, argument: Any, answer: type | None) -> Any:

@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from bin.local.conformance import Memory
 from bin.local.stack import Stack
+from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
@@ -74,6 +75,7 @@ async def queue(temporal: Client, memory: Memory, service: int) -> AsyncIterator
         task_queue=name,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow],
         activities=[memory.open, memory.settle, calls.call],
+        interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield name
@@ -92,12 +94,15 @@ def execute(temporal: Client, memory: Memory, queue: str) -> Execute:
         *,
         reply_key: Any = None,
         checked: bool = True,
+        rests_every: int = 0,
         **top: Any,
     ) -> Ran:
         document = {"document": HEADER, "do": steps, **top}
         assert not checked or grammar.check(document) == []
         execution_id = str(uuid7())
-        memory.openings[execution_id] = contracts.Opened("definition", 1, document, data, "account")
+        memory.openings[execution_id] = contracts.Opened(
+            "definition", 1, document, data, "account", rests_every=rests_every
+        )
         handle = await temporal.start_workflow(
             contracts.EXECUTION,
             contracts.ExecutionStart(execution_id, "account", reply_key),

@@ -1,0 +1,100 @@
+"""Temporal, as a walk sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType
+from temporalio.exceptions import TimeoutError as ActivityTimeoutError
+
+from engine.interpreter.definition import Step
+from engine.interpreter.faults import STANDARD, fault
+
+# Where patience with what is in flight ends; Temporal ends an execution at 51,200 events or 50 MiB.
+EVENTS_MAX = 16_384
+HISTORY_BYTES_MAX = 16 * 1_048_576
+# A worker that is killed is missed after this long; one that is merely busy must not be.
+HEARTBEAT = timedelta(seconds=10)
+TRIES_MAX = 5
+_ONCE = RetryPolicy(maximum_attempts=1)
+_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=TRIES_MAX)
+
+
+class TemporalWorld:
+    """Time, chance, waiting and calls from the workflow that runs at the moment."""
+
+    def now(self) -> datetime:
+        """Return the time of the workflow task."""
+        return workflow.now()
+
+    def task_mark(self) -> int:
+        """Return the length of the history, which grows with each workflow task."""
+        return workflow.info().get_current_history_length()
+
+    def uuid(self) -> str:
+        """Return a random id, the same on replay."""
+        return str(workflow.uuid4())
+
+    def crowded(self, patient: bool) -> bool:
+        """Tell whether Temporal suggests to go on in a new run; with patience, whether it is urgent."""
+        info = workflow.info()
+        if not info.is_continue_as_new_suggested():
+            return False
+        length, size = info.get_current_history_length(), info.get_current_history_size()
+        return not patient or length > EVENTS_MAX or size > HISTORY_BYTES_MAX
+
+    async def sleep(self, seconds: float, *, summary: str) -> None:
+        """Wait by a timer of the server's."""
+        await workflow.sleep(timedelta(seconds=seconds), summary=summary)
+
+    def random_between(self, low: float, high: float) -> float:
+        """Return a random number, the same on replay."""
+        return workflow.random().uniform(low, high)
+
+    async def call(
+        self,
+        name: str,
+        argument: Any,
+        *,
+        answer: type,
+        step: Step | None,
+        number: int,
+        seconds: float,
+        repeatable: bool,
+    ) -> Any:
+        """Run an activity; when its worker is lost, again, if doing it twice does no harm.
+
+        :raises FaultError: when it failed.
+        """
+        place = "" if step is None else step.place
+        try:
+            return await workflow.execute_activity(
+                name,
+                argument,
+                result_type=answer,
+                activity_id=f"{place}#{number}",
+                summary=None if step is None else step.name,
+                start_to_close_timeout=timedelta(seconds=seconds),
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=_AGAIN if repeatable else _ONCE,
+            )
+        except ActivityError as error:
+            raise _understood(error) from None
+
+
+def _understood(error: ActivityError) -> BaseException:
+    """Return what an activity's failure means for the step that asked."""
+    cause = error.cause
+    if isinstance(cause, CancelledError):
+        return asyncio.CancelledError()
+    if isinstance(cause, ActivityTimeoutError):
+        if cause.type == TimeoutType.HEARTBEAT:
+            return fault("communication", "the worker was lost; whether the call was made is not known")
+        return fault("timeout", "the call took too long")
+    if isinstance(cause, ApplicationError) and cause.type in STANDARD:
+        return fault(cause.type, cause.message)
+    return fault("runtime", "the call could not be made")
