@@ -105,6 +105,23 @@ def test_who_missed_what_was_buried_is_sent_back_to_the_start(sessions: SESSIONS
     assert states(sessions, account_id) == []
 
 
+@pytest.mark.xfail(
+    strict=True,
+    raises=GoneError,
+    reason="a cursor on the way from the start is not told from one that was given out before the horizon",
+)
+def test_who_starts_over_may_read_on_page_by_page(sessions: SESSIONS, account_id: UUID) -> None:
+    for entity in ("one", "two"):
+        write(sessions, account_id, "a", {"a": 1}, entity=entity)
+    write(sessions, account_id, "a", {"a": 1})
+    remove(sessions, account_id, "a", {"a": 2})
+    bury(sessions, LONG_AFTER)
+    with sessions() as session:
+        first = feed.pull(session, account_id=account_id, limit=1)
+        rest = feed.pull(session, account_id=account_id, limit=1, since=first.cursor)
+    assert [state["entityId"] for state in first.states + rest.states] == ["one", "two"]
+
+
 def test_what_is_not_deleted_is_never_buried_and_old_siblings_are(
     sessions: SESSIONS, account_id: UUID
 ) -> None:
