@@ -53,7 +53,10 @@ def create_tables() -> None:
         sa.Column("data_hash", sa.LargeBinary(), nullable=False),
         sa.Column("link", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_sync_changes_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["sync_heads.account_id"],
+            name=op.f("fk_sync_changes_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("account_id", "stamp", name=op.f("pk_sync_changes")),
     )
@@ -65,7 +68,10 @@ def create_tables() -> None:
         sa.Column("stamp", sa.BigInteger(), nullable=False),
         sa.Column("encrypted_data", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_sync_pasts_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["sync_heads.account_id"],
+            name=op.f("fk_sync_pasts_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("account_id", "type", "entity_id", "stamp", name=op.f("pk_sync_pasts")),
     )
