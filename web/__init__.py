@@ -23,6 +23,7 @@ from web import (
     origins,
     problems,
     proof,
+    secrets,
     segments,
     sessions,
     states,
@@ -51,6 +52,7 @@ BLUEPRINTS = (
     states.blueprint,
     streams.blueprint,
     workflows.blueprint,
+    secrets.blueprint,
     executions.blueprint,
     health.blueprint,
 )

@@ -26,6 +26,7 @@ from engine.interpreter.workflow import (
     OutcomeReadingWorkflow,
 )
 from engine.outcomes import Outcomes
+from engine.secrets import Opener
 from engine.settings import Settings
 from engine.store.sessions import make_sessions
 from engine.vault.envelope import EngineKeys
@@ -46,7 +47,7 @@ def make_worker(client: Client, settings: Settings, threads: ThreadPoolExecutor)
     keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
     definitions = DefinitionActivities(sessions, keys, definition_bytes_max=settings.definition_bytes_max)
-    executions = ExecutionActivities(sessions, keys, outcomes, settings)
+    executions = ExecutionActivities(sessions, Opener(keys, outcomes.ring), outcomes, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
     worker = Worker(
         client,

@@ -47,6 +47,19 @@ class Memory:
     settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
 
+    def keep(self, execution_id: str, trial: Trial) -> None:
+        """Keep what an execution will open: of the secrets, those its definition lists."""
+        listed = grammar.secrets_of(trial.definition)
+        self.openings[execution_id] = contracts.Opened(
+            "kit",
+            1,
+            trial.definition,
+            trial.input,
+            "kit",
+            secrets={name: value for name, value in trial.secrets.items() if name in listed},
+            rests_every=self.rests_every,
+        )
+
     @activity.defn(name=contracts.OPEN_EXECUTION)
     async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
         """Return the scenario's definition and input."""
@@ -65,6 +78,7 @@ class Trial:
 
     definition: dict[str, Any] = field(default_factory=dict)
     input: Any = None
+    secrets: dict[str, Any] = field(default_factory=dict)
     settlement: contracts.Settlement | None = None
     trail: list[str] = field(default_factory=list)
 
@@ -118,6 +132,8 @@ async def attempt(scenario: Scenario, client: Client, memory: Memory, queue: str
             trial.definition = grammar.read(line.doc or "", "application/yaml")
         elif line.text == "given the workflow input is:":
             trial.input = _yaml(line.doc or "")
+        elif line.text.startswith("given the secret '"):
+            trial.secrets[_NAMES.findall(line.text)[0]] = _yaml(line.doc or "")
         elif line.text == "the workflow is executed":
             await _execute(trial, client, memory, queue)
         else:
@@ -129,9 +145,7 @@ async def _execute(trial: Trial, client: Client, memory: Memory, queue: str) -> 
     if faults:
         raise DeviationError(f"refused: {faults[0].pointer} {faults[0].detail}")
     execution_id = str(uuid7())
-    memory.openings[execution_id] = contracts.Opened(
-        "kit", 1, trial.definition, trial.input, "kit", rests_every=memory.rests_every
-    )
+    memory.keep(execution_id, trial)
     handle = await client.start_workflow(
         contracts.EXECUTION,
         contracts.ExecutionStart(execution_id, "kit"),

@@ -12,14 +12,14 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine import executions
-from engine.errors import EngineError, InvalidError
+from engine.errors import EngineError, InvalidError, NotFoundError
 from engine.interpreter import contracts, grammar
 from engine.interpreter.faults import STANDARD, TYPES
 from engine.outcomes import Outcomes
+from engine.secrets import Opener
 from engine.settings import Settings
 from engine.store.models import Definition, Execution
 from engine.vault import envelope
-from engine.vault.envelope import EngineKeys
 
 # Temporal refuses a larger payload, and then the workflow would try for ever.
 OPENED_BYTES_MAX = 1_900_000
@@ -29,10 +29,11 @@ class ExecutionActivities:
     """Holds the database, the engine's private keys and the way outcomes are kept."""
 
     def __init__(
-        self, sessions: sessionmaker[Session], keys: EngineKeys, outcomes: Outcomes, settings: Settings
+        self, sessions: sessionmaker[Session], opener: Opener, outcomes: Outcomes, settings: Settings
     ) -> None:
         self._sessions = sessions
-        self._keys = keys
+        self._keys = opener.keys
+        self._opener = opener
         self._outcomes = outcomes
         self._settings = settings
 
@@ -43,14 +44,14 @@ class ExecutionActivities:
         :raises ApplicationError: `UNOPENABLE`, with the error the execution shall end with.
         """
         account_id, execution_id = UUID(start.account_id), UUID(start.execution_id)
-        with self._sessions() as session:
+        with self._sessions.begin() as session:
             execution, definition = executions.open_with_definition(
                 session, account_id=account_id, execution_id=execution_id
             )
             try:
-                return self._open(execution, definition)
-            except InvalidError as refusal:
-                message, error = "The execution cannot be opened", _configuration(refusal)
+                return self._open(session, execution, definition)
+            except (InvalidError, NotFoundError) as refusal:
+                message, error = "The execution cannot be opened", _refusal(refusal)
                 raise ApplicationError(
                     message, error, type=contracts.UNOPENABLE, non_retryable=True
                 ) from None
@@ -81,7 +82,7 @@ class ExecutionActivities:
             )
         return None if told is None else self._outcomes.reply(reading.reply_key, told)
 
-    def _open(self, execution: Execution, definition: Definition) -> contracts.Opened:
+    def _open(self, session: Session, execution: Execution, definition: Definition) -> contracts.Opened:
         text, content_type = envelope.open_definition(
             self._keys,
             encrypted_data=definition.encrypted_data,
@@ -91,15 +92,20 @@ class ExecutionActivities:
         sealed_input = self._keys.open(
             execution.input_sealed, pointer="/input", bytes_max=self._settings.value_bytes_max
         )
-        if len(text) + len(sealed_input) > OPENED_BYTES_MAX:
-            detail = f"Definition and input together may have {OPENED_BYTES_MAX} bytes."
+        document = grammar.read(text, content_type)
+        secrets = self._opener.open(
+            session, account_id=execution.account_id, names=grammar.secrets_of(document)
+        )
+        if len(text) + len(sealed_input) + len(orjson.dumps(secrets)) > OPENED_BYTES_MAX:
+            detail = f"Definition, input and secrets together may have {OPENED_BYTES_MAX} bytes."
             raise InvalidError("execution_too_large", detail)
         return contracts.Opened(
             definition_id=str(definition.id),
             definition_version=execution.definition_version,
-            document=grammar.read(text, content_type),
+            document=document,
             input=_json(sealed_input),
             account_id=str(execution.account_id),
+            secrets=secrets,
         )
 
 
@@ -110,9 +116,11 @@ def _json(data: bytes) -> Any:
         raise InvalidError("input_malformed", "The sealed input is no JSON.") from None
 
 
-def _configuration(refusal: EngineError) -> dict[str, Any]:
-    """Return a refusal as an error of the workflow language."""
-    status, title = STANDARD["configuration"]
-    places = "; ".join(f"{fault.pointer} {fault.detail}" for fault in refusal.faults)
+def _refusal(refusal: EngineError) -> dict[str, Any]:
+    """Return a refusal as an error of the language: what is missing may not be used (DSL, "Secret")."""
+    kind = "authorization" if isinstance(refusal, NotFoundError) else "configuration"
+    status, title = STANDARD[kind]
+    places = "; ".join(f"{fault.pointer} {fault.detail}".strip() for fault in refusal.faults)
     detail = f"{refusal.detail} {places}".strip()
-    return {"type": TYPES + "configuration", "status": status, "title": title, "detail": detail}
+    found = {"type": TYPES + kind, "status": status, "title": title, "detail": detail}
+    return found | ({"instance": refusal.faults[0].pointer} if kind == "authorization" else {})

@@ -35,6 +35,7 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
         opened.input,
         world,
         Rests(world.crowded, every=opened.rests_every),
+        secrets=opened.secrets,
         interpreter=opened.interpreter,
     )
 
@@ -54,6 +55,7 @@ def write(walk: Walk, opened: Opened) -> str:
         "stepsWalked": walk.steps_walked,
         "calls": walk.calls,
         "trail": walk.trail,
+        "fetched": walk.fetched,
         "startedAt": walk.started_at,
     }
     text = json.dumps(state, separators=(",", ":"))
@@ -76,5 +78,6 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     walk.context = state["values"][state["context"]]
     walk.frame = frames.read(state["frames"], state["values"])
     walk.steps_walked, walk.calls = state["stepsWalked"], state["calls"]
+    walk.fetched = state.get("fetched", {})  # older ones had none
     walk.trail, walk.started_at = state["trail"], state["startedAt"]
     return walk, opened

@@ -86,6 +86,7 @@ class Opened:
     input: Json
     account_id: str
     interpreter: int = 1  # whose rules the execution keeps to until it ends: INTERPRETER when it was opened
+    secrets: dict[str, Json] = field(default_factory=dict)  # those the document lists, by name
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
 
 

@@ -17,20 +17,19 @@ from engine.interpreter.expressions.programs import Program
 from engine.interpreter.expressions.templates import fill
 from engine.interpreter.faults import ExhaustedError, FaultError, fault
 from engine.interpreter.frames import Frame
+from engine.interpreter.redaction import hidden
 from engine.interpreter.rests import Rests
 from engine.interpreter.scope import EndedError, Scope
 from engine.interpreter.sizes import bound
-from engine.interpreter.world import World, moment
+from engine.interpreter.spending import Spending
+from engine.interpreter.world import RUNTIME, World, moment
 
 __all__ = ["Scope", "Walk"]
 
 STEPS_WALKED_MAX = 10_000
-STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
-CPU_SECONDS_PER_TASK = 0.75
+STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn
 
 T = TypeVar("T")
-
-RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
 
 
 @dataclass(slots=True)
@@ -42,15 +41,16 @@ class Walk:
     raw_input: Any
     world: World
     rests: Rests
+    secrets: dict[str, Any] = field(default_factory=dict)
     interpreter: int = 1
     context: Any = None
     steps_walked: int = 0
     calls: int = 0
     trail: list[str] = field(default_factory=list)
+    fetched: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
-    _mark: int = -1
-    _cpu_seconds: float = 0.0
+    spending: Spending = field(default_factory=Spending)
 
     async def through(self, data: Any) -> Any:
         """Walk the whole definition on the raw input, from where its frames stand, and return its output.
@@ -58,9 +58,16 @@ class Walk:
         :raises FaultError: when a step fails and nothing catches it.
         :raises ExhaustedError: when a limit is broken.
         """
+        try:
+            return await self._through(data)
+        except FaultError as error:
+            raise hidden(error, self.secrets) from None
+
+    async def _through(self, data: Any) -> Any:
         kept = self.frame.kept
         self.started_at = self.started_at or moment(self.world.now())
-        scope = Scope({"runtime": RUNTIME, "workflow": self._described()}, frame=self.frame)
+        known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
+        scope = Scope(known | {"authorization": None}, frame=self.frame)
         if "data" not in kept:
             kept["data"] = self.context = self.shape_in(self.definition.input, data, scope)
         work = self._until_end(kept["data"], scope)
@@ -81,8 +88,10 @@ class Walk:
                 if outcome.then == END:
                     raise EndedError(data)
                 if outcome.then == EXIT:
+                    scope.frame.kept["exited"] = part
                     return data
-                at = at + 1 if outcome.then in (None, CONTINUE) else _position(steps, outcome.then)
+                on = outcome.then in (None, CONTINUE)
+                at = at + 1 if on else [step.name for step in steps].index(str(outcome.then))
                 if at < len(steps):
                     frame.kept |= {"at": at, "data": data}
                     await self.rests.safe_point(frame)
@@ -96,7 +105,7 @@ class Walk:
             try:
                 return await self._performed(step, raw, outer, frame)
             except FaultError as error:
-                raise error.placed(step.pointer) from None
+                raise hidden(error.placed(step.pointer), self.secrets) from None
 
     def evaluate(self, asked: Program, data: Any, scope: Scope) -> Any:
         """Evaluate one expression, within what a workflow task may use up.
@@ -198,6 +207,7 @@ class Walk:
             "input": raw,
             "startedAt": started_at,
         }
+        task = {**outer.extended} if outer.extended is not None else task
         scope = replace(outer.knowing(context=self.context, task=task), step=step, frame=frame)
         if "data" not in kept:
             if step.condition is not None and not self.holds(step.condition, raw, scope):
@@ -211,6 +221,8 @@ class Walk:
             work = step.kind.run(self, data, replace(scope, frame=own))
             done = await self.in_time(step.timeout, work, data, scope)
         bound(done.output)
+        if done.authorization is not None:
+            scope = scope.knowing(authorization=done.authorization)
         scope = scope.knowing(context=self.context, task={**task, "output": done.output})
         output = self.shape_out(step.output, done.output, scope)
         if step.export.template is not None:
@@ -231,21 +243,8 @@ class Walk:
             await self.world.sleep(0.001, summary="turn")
 
     def _spend(self, cpu_seconds: float) -> None:
-        mark = self.world.task_mark()
-        if mark != self._mark:
-            self._mark, self._cpu_seconds = mark, 0.0
-        self._cpu_seconds += cpu_seconds
-        if self._cpu_seconds > CPU_SECONDS_PER_TASK:
-            raise ExhaustedError("the expressions used more time than they may without a pause")
+        self.spending.add(cpu_seconds, self.world.task_mark())
 
     def _described(self) -> dict[str, Any]:
-        return {
-            "id": self.execution_id,
-            "definition": self.definition.source,
-            "input": self.raw_input,
-            "startedAt": self.started_at,
-        }
-
-
-def _position(steps: Sequence[Step], name: str) -> int:
-    return next(index for index, step in enumerate(steps) if step.name == name)
+        given = {"definition": self.definition.source, "input": self.raw_input}
+        return {"id": self.execution_id, "startedAt": self.started_at, **given}

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from engine.interpreter.definition import Step
 
+RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
+
 
 class World(Protocol):
     """What a walk needs from where it runs; the workflow provides it from Temporal."""

@@ -21,6 +21,7 @@ from engine.store.people import (
     IdempotencyKey,
     RecoveryCode,
     RefreshSession,
+    Secret,
 )
 from engine.store.states import (
     SyncChange,
@@ -47,6 +48,7 @@ __all__ = [
     "OutboxMessage",
     "RecoveryCode",
     "RefreshSession",
+    "Secret",
     "SyncChange",
     "SyncCounter",
     "SyncHead",
@@ -60,7 +62,12 @@ class Definition(Base):
     """A workflow a user wrote, sealed; its status follows its latest execution."""
 
     __tablename__ = "definitions"
-    __table_args__ = (Index(None, "account_id", "id"), Index(None, "account_id", "status", "id"))
+    __table_args__ = (
+        Index(None, "account_id", "id"),
+        Index(None, "account_id", "status", "id"),
+        Index(None, "account_id", "reference"),
+        Index(None, "account_id", "family"),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(256))
@@ -72,6 +79,9 @@ class Definition(Base):
     diagnostics: Mapped[list[Any]] = mapped_column(default=list)
     diagnostics_sealed: Mapped[str | None] = mapped_column(Text)  # JWE to the account's key
     checked_at: Mapped[datetime | None]
+    # HMACs under the account's key: of the document's namespace, name and version, and without the version.
+    reference: Mapped[str | None] = mapped_column(String(43))
+    family: Mapped[str | None] = mapped_column(String(43))
     last_execution_id: Mapped[UUID | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -45,7 +45,9 @@ do:
 def canary_document(canary: str, url: str) -> str:
     """Let the canary pass through every kind of step and through an error with a user's own words."""
     return f"""{HEAD}# {canary}
+use: {{secrets: [key]}}
 do:
+  - open: {{set: {{secret: '${{ .secret }}', fail: '${{ .fail }}', opened: '${{ $secrets.key }}'}}}}
   - keep: {{set: {{literal: {canary}-literal, input: '${{ .secret }}'}}}}
   - call:
       call: http
@@ -157,6 +159,7 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
         account_id = id_of(quiet, laptop.email)
         window = f"limit:sync:{account_id}"
         until(lambda: laptop.pull() and found_in(redis_keys(quiet.stack.redis_url), window))
+        laptop.request("PUT", "/api/secrets/key", json={"value": f"{canary}-key"})
         workflow = laptop.create_workflow(control, canary_document(canary, quiet.service.url))
         assert workflow["diagnostics"] == []
         done = laptop.execute(workflow["id"], {"secret": f"{canary}-input"})

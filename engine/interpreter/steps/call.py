@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.interpreter.definition import Kind
 from engine.interpreter.node import Node
-from engine.interpreter.steps import call_http, call_openapi
+from engine.interpreter.steps import call_function, call_http, call_openapi
 
 KEYS = ("call", "with")
 NOT_YET = ("grpc", "asyncapi", "a2a", "mcp")
@@ -15,8 +15,9 @@ def read(node: Node) -> Kind:
     called = node.need("call")
     if called.value == "openapi":
         return call_openapi.read(node.need("with"))
-    if called.value != "http":
-        known = called.value in NOT_YET
-        called.fault(f"{called.value} is not supported yet" if known else "functions are not supported yet")
+    if called.value == "http":
+        return call_http.read(node.need("with"))
+    if called.value in NOT_YET:
+        called.fault(f"{called.value} is not supported yet")
         return call_http.NOWHERE
-    return call_http.read(node.need("with"))
+    return call_function.read(node)

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.interpreter.definition import Outcome
 from engine.interpreter.node import Node
+from engine.interpreter.redaction import redacted
 from engine.interpreter.walk import Scope, Walk
 from engine.interpreter.world import moment
 
@@ -21,7 +22,7 @@ class Emit:
 
     async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
         """Give the event; what it does not say itself is filled in."""
-        given = walk.fill(self.attributes, data, scope)
+        given = redacted(walk.fill(self.attributes, data, scope), walk.secrets)
         return Outcome(
             {
                 "specversion": "1.0",
