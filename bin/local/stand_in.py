@@ -21,7 +21,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-HOSTS = ("petstore.swagger.io", "httpbin.org")
+from bin.local import authority
+
+HOSTS = ("petstore.swagger.io", "httpbin.org", authority.HOST, "raw.githubusercontent.com")
+_CATALOG = "/serverlessworkflow/catalog/refs/heads/main/functions"
+# Functions of catalogs, by path.
+_FUNCTIONS = {
+    f"{_CATALOG}/add/1.0.0/function.yaml": "set: { sum: '${ .a + .b }' }",
+    f"{_CATALOG}/peek/1.0.0/function.yaml": "set: { seen: '${ $secrets }', input: '${ . }' }",
+    f"{_CATALOG}/twice/1.0.0/function.yaml": "do: [ { once: { call: 'add:1.0.0@default', "
+    "with: { a: '${ .n }', b: '${ .n }' } } } ]",
+    f"{_CATALOG}/round/1.0.0/function.yaml": "call: 'round:1.0.0@default'",
+    f"{_CATALOG}/broken/1.0.0/function.yaml": "sett: { a: 1 }",
+    f"{_CATALOG}/shell/1.0.0/function.yaml": "run: { shell: { command: ls } }",
+    "/myorg/functions/refs/tags/v1.0.0/half/function.yaml": "set: { half: '${ .n / 2 }' }",
+}
 
 _PETS = [{"id": 1, "name": "Rex", "status": "available"}, {"id": 2, "name": "Tom", "status": "available"}]
 _DESCRIPTION = {
@@ -87,18 +101,32 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one request."""
         url = urlsplit(self.path)
-        status, content = self._route(url.path, parse_qs(url.query))
-        body = json.dumps(content).encode()
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        given = {name.lower(): value for name, value in self.headers.items()}
+        answer = authority.answered(self.command, url.path, given, sent)
+        status, extra, content = answer or self._route(url.path, parse_qs(url.query))
+        body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        for name, value in extra.items():
+            self.send_header(name, value)
+        kind = "text/plain" if isinstance(content, str) else "application/json"
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
+    do_POST = do_GET  # noqa: N815 - the name the server looks for
+
     def log_message(self, *_: Any) -> None:
         """Say nothing: the scenarios speak."""
 
-    def _route(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+    def _route(self, path: str, query: dict[str, list[str]]) -> authority.Answered:
+        status, content = self._found(path, query)
+        return status, {}, content
+
+    def _found(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        if path in _FUNCTIONS:
+            return 200, _FUNCTIONS[path]
         parts = path.strip("/").split("/")
         if parts[0] == "basic-auth":
             wanted = base64.b64encode(f"{parts[1]}:{parts[2]}".encode()).decode()

@@ -62,7 +62,7 @@ def authorization(policy: Any) -> dict[str, Any] | None:
     if "bearer" in policy:
         bearer = policy["bearer"]
         return {"scheme": "Bearer", "parameter": bearer.get("token") if isinstance(bearer, dict) else bearer}
-    return None
+    return {"scheme": "Digest", "parameter": None} if "digest" in policy else None
 
 
 def _read(node: Node) -> Any:

@@ -126,3 +126,4 @@ class HttpAnswer:
     content: Json
     raw: str
     uri: str  # after redirects
+    authorization: dict[str, Json] | None = None  # with which the call was made: scheme, parameter

@@ -43,6 +43,8 @@ class CallHttp:
 
         :raises FaultError: of kind communication, when there is no answer or it says that it failed.
         """
+        policy = walk.fill(self.authentication, data, scope)
+        scope = scope.knowing(authorization=authentications.authorization(policy))
         call = contracts.HttpCall(
             method=self.method,
             uri=self.located(walk, data, scope),
@@ -50,12 +52,12 @@ class CallHttp:
             query=queried(walk.fill(self.query, data, scope)),
             body=walk.fill(self.body, data, scope),
             redirect=self.redirect,
-            authentication=walk.fill(self.authentication, data, scope),
+            authentication=policy,
             timeout_seconds=SECONDS_MAX,
             raw=self.output == "raw",
         )
         answer = await request(walk, call, scope)
-        return Outcome(shown(call, answer, self.output))
+        return Outcome(shown(call, answer, self.output), authorization=answer.authorization)
 
     def located(self, walk: Walk, data: Any, scope: Scope) -> str:
         """Return the address to call.

@@ -48,7 +48,8 @@ class CallOpenApi:
         authentication = walk.fill(self.authentication, data, scope)
         authenticated = replace(call, authentication=authentication, raw=self.output == "raw")
         answer = await call_http.request(walk, authenticated, scope)
-        return Outcome(call_http.shown(authenticated, answer, self.output))
+        shown = call_http.shown(authenticated, answer, self.output)
+        return Outcome(shown, authorization=answer.authorization)
 
 
 def compose(
