@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -45,6 +45,44 @@ def start(
     outbox.append(session, account_id=account_id, kind=outbox.EXECUTE, subject=str(execution.id), now=now)
     session.flush()
     return execution
+
+
+def adopt(
+    session: Session,
+    *,
+    definition: Definition,
+    execution_id: UUID,
+    by: UUID,
+    input_sealed: str,
+    now: datetime,
+) -> None:
+    """Store an execution that another one ordered, once; its result is sealed as the other's is."""
+    session.get_one(Definition, definition.id, with_for_update=True)
+    if session.get(Execution, execution_id) is not None:
+        return
+    orderer = session.get_one(Execution, by)
+    session.add(
+        Execution(
+            id=execution_id,
+            account_id=definition.account_id,
+            definition_id=definition.id,
+            definition_version=definition.version,
+            status="running",
+            input_sealed=input_sealed,
+            seal_result=orderer.seal_result,
+            created_at=now,
+        )
+    )
+    definition.status = "running"
+    definition.last_execution_id = execution_id
+    definition.updated_at = now
+    session.flush()
+
+
+def count_running(session: Session, *, account_id: UUID) -> int:
+    """Return how many of the account's executions have not ended."""
+    query = select(func.count()).where(Execution.account_id == account_id, Execution.status == "running")
+    return session.scalar(query) or 0
 
 
 def find(session: Session, *, account_id: UUID, execution_id: UUID) -> Execution:

@@ -46,14 +46,22 @@ def make_worker(client: Client, settings: Settings, threads: ThreadPoolExecutor)
     sessions = make_sessions(settings, pool_size=THREADS)
     keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
-    definitions = DefinitionActivities(sessions, keys, definition_bytes_max=settings.definition_bytes_max)
-    executions = ExecutionActivities(sessions, Opener(keys, outcomes.ring), outcomes, settings)
+    opener = Opener(keys, outcomes.ring)
+    definitions = DefinitionActivities(sessions, opener, definition_bytes_max=settings.definition_bytes_max)
+    executions = ExecutionActivities(sessions, opener, outcomes, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
     worker = Worker(
         client,
         task_queue=contracts.TASK_QUEUE,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow],
-        activities=[executions.open, executions.settle, executions.read, definitions.check, http.call],
+        activities=[
+            executions.open,
+            executions.settle,
+            executions.read,
+            definitions.check,
+            definitions.find,
+            http.call,
+        ],
         activity_executor=threads,
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program

@@ -17,6 +17,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
@@ -29,6 +30,7 @@ from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.errors import EngineError
 from engine.interpreter import contracts, grammar
+from engine.interpreter.steps.run import LATEST
 from engine.interpreter.workflow import ExecutionWorkflow
 
 Attempt = Callable[[Scenario], Awaitable[None]]
@@ -47,6 +49,18 @@ class Memory:
     settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
 
+    saved: dict[str, dict[str, Any]] = field(default_factory=dict)  # definitions, by id
+
+    @activity.defn(name=contracts.FIND_DEFINITION)
+    async def find(self, wanted: contracts.Wanted) -> str:
+        """Return the id of the workflow that was saved last of those that are meant."""
+        words = [wanted.namespace, wanted.name] + ([] if wanted.version == LATEST else [wanted.version])
+        for definition_id, document in reversed(self.saved.items()):
+            header = document["document"]
+            if [header["namespace"], header["name"], header["version"]][: len(words)] == words:
+                return definition_id
+        raise ApplicationError("there is no such workflow", type="configuration", non_retryable=True)
+
     def keep(self, execution_id: str, trial: Trial) -> None:
         """Keep what an execution will open: of the secrets, those its definition lists."""
         listed = grammar.secrets_of(trial.definition)
@@ -63,6 +77,9 @@ class Memory:
     @activity.defn(name=contracts.OPEN_EXECUTION)
     async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
         """Return the scenario's definition and input."""
+        if start.ordered is not None:
+            document, depth = self.saved[start.ordered.definition_id], start.ordered.depth
+            return contracts.Opened("kit", 1, document, start.ordered.input, "kit", run_depth=depth)
         return self.openings[start.execution_id]
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
@@ -128,8 +145,10 @@ async def attempt(scenario: Scenario, client: Client, memory: Memory, queue: str
     """
     trial = Trial()
     for line in scenario.lines:
-        if line.text == "a workflow with definition:":
+        if line.text in ("a workflow with definition:", "given a workflow with definition:"):
             trial.definition = grammar.read(line.doc or "", "application/yaml")
+        elif line.text.endswith("another workflow with definition:"):
+            memory.saved[str(uuid7())] = grammar.read(line.doc or "", "application/yaml")
         elif line.text == "given the workflow input is:":
             trial.input = _yaml(line.doc or "")
         elif line.text.startswith("given the secret '"):
@@ -171,7 +190,7 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
         client,
         task_queue=queue,
         workflows=[ExecutionWorkflow],
-        activities=[memory.open, memory.settle, HttpActivities(guard).call],
+        activities=[memory.open, memory.settle, memory.find, HttpActivities(guard).call],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
-from engine import definitions
+from engine import account_keys, definitions, executions
 from engine.definitions import Diagnosis
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
+from engine.interpreter.steps.run import LATEST
+from engine.secrets import Opener
 from engine.store.models import Account, Definition
-from engine.vault import envelope
-from engine.vault.envelope import EngineKeys
+from engine.vault import envelope, keyring
 from engine.vault.public_keys import sealable
+
+RUNNING_MAX = 100  # executions of an account, before one may order another
 
 
 class DefinitionActivities:
     """Holds the database and the engine's private keys."""
 
-    def __init__(
-        self, sessions: sessionmaker[Session], keys: EngineKeys, *, definition_bytes_max: int
-    ) -> None:
+    def __init__(self, sessions: sessionmaker[Session], opener: Opener, *, definition_bytes_max: int) -> None:
         self._sessions = sessions
-        self._keys = keys
+        self._keys, self._ring = opener.keys, opener.ring
         self._bytes_max = definition_bytes_max
 
     @activity.defn(name=contracts.CHECK_DEFINITION)
@@ -35,15 +40,44 @@ class DefinitionActivities:
         account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
         with self._sessions.begin() as session:
             definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
+            document, faults = self._looked_at(definition)
+            diagnosis = _diagnosis(session.get_one(Account, account_id), faults)
+            if not faults:
+                key = account_keys.obtain(session, self._ring, account_id=account_id)
+                diagnosis = replace(diagnosis, **_marks(key, document["document"]))
             definitions.diagnose(
                 session,
                 account_id=account_id,
                 definition_id=definition_id,
-                diagnosis=_diagnosis(session.get_one(Account, account_id), self._faults(definition)),
+                diagnosis=diagnosis,
                 now=datetime.now(UTC),
             )
 
-    def _faults(self, definition: Definition) -> list[Fault]:
+    @activity.defn(name=contracts.FIND_DEFINITION)
+    async def find(self, wanted: contracts.Wanted) -> str:
+        """Return the id of the definition that `run: workflow` means.
+
+        :raises ApplicationError: of type configuration when the account has no such definition that can
+            run, of type runtime when as many executions as may run at once do so already.
+        """
+        return await asyncio.to_thread(self._find, wanted)
+
+    def _find(self, wanted: contracts.Wanted) -> str:
+        account_id = UUID(wanted.account_id)
+        with self._sessions.begin() as session:
+            if executions.count_running(session, account_id=account_id) >= RUNNING_MAX:
+                message = f"more than {RUNNING_MAX} executions would run at once"
+                raise ApplicationError(message, type="runtime", non_retryable=True)
+            key = account_keys.obtain(session, self._ring, account_id=account_id)
+            marks = _marks(key, asdict(wanted))
+            by = "family" if wanted.version == LATEST else "reference"
+            found = definitions.find_marked(session, account_id=account_id, **{by: marks[by]})
+            if found is None:
+                message = "the account has no such workflow that can run"
+                raise ApplicationError(message, type="configuration", non_retryable=True)
+            return str(found.id)
+
+    def _looked_at(self, definition: Definition) -> tuple[dict[str, Any], list[Fault]]:
         try:
             text, content_type = envelope.open_definition(
                 self._keys,
@@ -51,9 +85,19 @@ class DefinitionActivities:
                 encryption_key=definition.encryption_key,
                 bytes_max=self._bytes_max,
             )
-            return grammar.check(grammar.read(text, content_type))
+            document = grammar.read(text, content_type)
+            return document, grammar.check(document)
         except EngineError as refusal:
-            return list(refusal.faults) or [Fault("", refusal.detail)]
+            return {}, list(refusal.faults) or [Fault("", refusal.detail)]
+
+
+def _marks(key: bytes, header: dict[str, Any]) -> dict[str, str]:
+    """Return by what a document with this header is found: all three words of it, or all but the version."""
+    family = (str(header["namespace"]), str(header["name"]))
+    return {
+        "family": keyring.mark(key, *family),
+        "reference": keyring.mark(key, *family, str(header["version"])),
+    }
 
 
 def _diagnosis(account: Account, faults: list[Fault]) -> Diagnosis:

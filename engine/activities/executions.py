@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine import executions
+from engine import definitions, executions
 from engine.errors import EngineError, InvalidError, NotFoundError
 from engine.interpreter import contracts, grammar
 from engine.interpreter.faults import STANDARD, TYPES
@@ -44,12 +45,15 @@ class ExecutionActivities:
         :raises ApplicationError: `UNOPENABLE`, with the error the execution shall end with.
         """
         account_id, execution_id = UUID(start.account_id), UUID(start.execution_id)
+        if start.ordered is not None:
+            self._adopt(account_id, execution_id, start.ordered)
         with self._sessions.begin() as session:
             execution, definition = executions.open_with_definition(
                 session, account_id=account_id, execution_id=execution_id
             )
             try:
-                return self._open(session, execution, definition)
+                opened = self._open(session, execution, definition)
+                return replace(opened, run_depth=start.ordered.depth if start.ordered else 0)
             except (InvalidError, NotFoundError) as refusal:
                 message, error = "The execution cannot be opened", _refusal(refusal)
                 raise ApplicationError(
@@ -81,6 +85,21 @@ class ExecutionActivities:
                 session, account_id=UUID(reading.account_id), execution_id=UUID(reading.execution_id)
             )
         return None if told is None else self._outcomes.reply(reading.reply_key, told)
+
+    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: contracts.Ordered) -> None:
+        """Store the row of an execution that another one ordered: from now on it ends as all do."""
+        key = next(iter(self._keys.keys.values()))
+        with self._sessions.begin() as session:
+            executions.adopt(
+                session,
+                definition=definitions.find(
+                    session, account_id=account_id, definition_id=UUID(ordered.definition_id)
+                ),
+                execution_id=execution_id,
+                by=UUID(ordered.by),
+                input_sealed=envelope.seal(key, orjson.dumps(ordered.input)),
+                now=datetime.now(UTC),
+            )
 
     def _open(self, session: Session, execution: Execution, definition: Definition) -> contracts.Opened:
         text, content_type = envelope.open_definition(

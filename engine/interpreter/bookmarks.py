@@ -35,6 +35,8 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
         opened.input,
         world,
         Rests(world.crowded, every=opened.rests_every),
+        account_id=opened.account_id,
+        run_depth=opened.run_depth,
         secrets=opened.secrets,
         interpreter=opened.interpreter,
     )

@@ -16,6 +16,7 @@ OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 
 CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → None
 READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
+FIND_DEFINITION = "find_definition"  # activity: Wanted → the definition's id
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
 
 # How an execution answers: a RawValue payload of this encoding holding the JWE that SETTLE_EXECUTION
@@ -47,6 +48,34 @@ def definition_workflow_id(definition_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of an account's definitions is meant, in its document's own words: encrypted history only."""
+
+    account_id: str
+    namespace: str
+    name: str
+    version: str  # or latest
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What an execution runs that another one ordered (`run: workflow`): encrypted history only."""
+
+    by: str  # the execution
+    definition_id: str
+    input: Json
+    depth: int  # how many workflows ran one another down to this one
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How an execution ended that another one ordered; exactly one of the two says what with."""
+
+    result: Json = None
+    error: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionStart:
     """The argument of an execution: ids, and the public key of whoever awaits the answer.
 
@@ -57,6 +86,7 @@ class ExecutionStart:
     account_id: str
     reply_key: dict[str, str] | None = None  # JWK of an ephemeral key; None when nobody waits
     bookmark: str | None = None  # where a run before this one left off; None at the beginning
+    ordered: Ordered | None = None  # by another execution, which is told the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +117,7 @@ class Opened:
     account_id: str
     interpreter: int = 1  # whose rules the execution keeps to until it ends: INTERPRETER when it was opened
     secrets: dict[str, Json] = field(default_factory=dict)  # those the document lists, by name
+    run_depth: int = 0  # how many workflows ran one another down to this one
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
 
 

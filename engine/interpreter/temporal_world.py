@@ -7,10 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    TimeoutType,
+)
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
+from engine.interpreter import contracts
 from engine.interpreter.definition import Step
 from engine.interpreter.faults import STANDARD, fault
 
@@ -20,6 +27,8 @@ HISTORY_BYTES_MAX = 16 * 1_048_576
 # A worker that is killed is missed after this long; one that is merely busy must not be.
 HEARTBEAT = timedelta(seconds=10)
 TRIES_MAX = 5
+_ACCOUNT = SearchAttributeKey.for_keyword("account")
+_DEFINITION = SearchAttributeKey.for_keyword("definition")
 _ONCE = RetryPolicy(maximum_attempts=1)
 _AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=TRIES_MAX)
 
@@ -84,6 +93,38 @@ class TemporalWorld:
             )
         except ActivityError as error:
             raise _understood(error) from None
+
+    async def run(self, start: contracts.ExecutionStart, *, waits: bool) -> contracts.Told | None:
+        """Start an execution as a child workflow; one that is waited for ends when this one does."""
+        info, ordered = workflow.info(), start.ordered
+        account = info.typed_search_attributes.get(_ACCOUNT)
+        named = [SearchAttributePair(_ACCOUNT, account)] if account is not None else []
+        if ordered is not None and account is not None:
+            named.append(SearchAttributePair(_DEFINITION, ordered.definition_id))
+        policy = workflow.ParentClosePolicy
+        handle = await workflow.start_child_workflow(
+            contracts.EXECUTION,
+            start,
+            id=contracts.execution_workflow_id(start.execution_id),
+            result_type=contracts.Told,
+            execution_timeout=info.execution_timeout,
+            task_timeout=info.task_timeout,
+            cancellation_type=workflow.ChildWorkflowCancellationType.TRY_CANCEL,
+            parent_close_policy=policy.REQUEST_CANCEL if waits else policy.ABANDON,
+            search_attributes=TypedSearchAttributes(named),
+        )
+        if not waits:
+            return None
+        try:
+            told: contracts.Told = await handle
+        except ChildWorkflowError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None
+            cause = error.cause
+            ended = isinstance(cause, ApplicationError) and len(cause.details) == 1
+            return contracts.Told(error=cause.details[0]) if ended else None  # type: ignore[union-attr]
+        return told
 
 
 def _understood(error: ActivityError) -> BaseException:

@@ -41,6 +41,8 @@ class Walk:
     raw_input: Any
     world: World
     rests: Rests
+    account_id: str = ""
+    run_depth: int = 0
     secrets: dict[str, Any] = field(default_factory=dict)
     interpreter: int = 1
     context: Any = None

@@ -41,8 +41,8 @@ class ExecutionWorkflow:
         self._cancelled = False
 
     @workflow.run
-    async def run(self, start: contracts.ExecutionStart) -> RawValue | None:
-        """Return the reply, sealed for whoever awaits it.
+    async def run(self, start: contracts.ExecutionStart) -> RawValue | contracts.Told | None:
+        """Return the reply, sealed for whoever awaits it; to the execution that ordered this one, the end.
 
         :raises ApplicationError: when the execution failed; its type is the kind of error, its one
             detail the sealed reply, its message nothing of the user's.
@@ -53,10 +53,11 @@ class ExecutionWorkflow:
             raise asyncio.CancelledError
         reply = replies.sealed(answer) if answer is not None else None
         if settlement.error is None:
-            return reply
+            return contracts.Told(result=settlement.result) if start.ordered is not None else reply
+        told = reply if start.ordered is None else settlement.error
         raise ApplicationError(
             "The execution failed",
-            *([reply] if reply is not None else []),
+            *([told] if told is not None else []),
             type=_shown_kind(str(settlement.error["type"])),
             non_retryable=True,
         )

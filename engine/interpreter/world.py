@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
+from engine.interpreter.contracts import ExecutionStart, Told
 from engine.interpreter.definition import Step
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
@@ -43,6 +44,13 @@ class World(Protocol):
         """Run an activity for a step; `number` tells apart the calls of one execution.
 
         :raises FaultError: when it failed.
+        """
+        ...
+
+    async def run(self, start: ExecutionStart, *, waits: bool) -> Told | None:
+        """Start an execution of its own, and when it is waited for, tell its end.
+
+        Nothing when it is not waited for, or was ended from outside.
         """
         ...
 

@@ -39,7 +39,7 @@ def is_refused(checked: Any, pointer: str, detail: str) -> bool:
         ({"s": {"set": {"a": "${ env }"}}}, "/do/0/s/set/a", "env is not available in expressions"),
         ({"s": {"set": {"a": "${ $ENV.HOME }"}}}, "/do/0/s/set/a", "$ENV is not available in expressions"),
         ({"s": {"listen": {"to": {}}}}, "/do/0/s/listen", "listen is not supported yet"),
-        ({"s": {"run": {"script": {}}}}, "/do/0/s/run", "run is not supported yet"),
+        ({"s": {"run": {"script": {}}}}, "/do/0/s/run/script", "script is not run here"),
         ({"s": {"call": "grpc", "with": {}}}, "/do/0/s/call", "grpc is not supported yet"),
         ({"s": {"call": "mine"}}, "/do/0/s/call", "use.functions has no such name"),
         ({"s": {"call": "http", "with": {"method": "get"}}}, "/do/0/s/with", "endpoint is missing"),

@@ -1,0 +1,103 @@
+"""`run: workflow`: another definition of the same account, as an execution of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from engine.interpreter import contracts
+from engine.interpreter.definition import Outcome
+from engine.interpreter.faults import FaultError, Problem, fault
+from engine.interpreter.node import Node
+from engine.interpreter.sizes import bound
+from engine.interpreter.walk import Scope, Walk
+
+KEYS = ("run",)
+LATEST = "latest"
+# How many workflows may run one another: recursion is the language's to write, and has to end.
+DEPTH_MAX = 8
+FIND_SECONDS = 20.0
+# Those that need a process of a stranger's on the machine.
+NOT_HERE = ("container", "script", "shell")
+
+
+@dataclass(frozen=True, slots=True)
+class RunWorkflow:
+    """Which definition to run, on what, and whether to wait for its end.
+
+    Without an input it runs on an empty object. `latest` is the version that was saved last; so is the
+    definition meant that was saved last where several have the same namespace, name and version.
+    """
+
+    namespace: str
+    name: str
+    version: str
+    input: Any
+    waits: bool
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give what the workflow gives; the step's input, when it is not waited for.
+
+        :raises FaultError: the workflow's own, of kind configuration when there is no such workflow, and of
+            kind runtime when workflows run one another too deeply or too many run at once.
+        """
+        if walk.run_depth >= DEPTH_MAX:
+            raise fault("runtime", f"workflows run one another more than {DEPTH_MAX} deep")
+        given = {} if self.input is None else bound(walk.fill(self.input, data, scope))
+        wanted = contracts.Wanted(walk.account_id, self.namespace, self.name, self.version)
+        definition_id: str = await walk.call(
+            contracts.FIND_DEFINITION, wanted, answer=str, seconds=FIND_SECONDS, scope=scope, repeatable=True
+        )
+        ordered = contracts.Ordered(walk.execution_id, definition_id, given, walk.run_depth + 1)
+        child = contracts.ExecutionStart(_id_of(walk, walk.calls), walk.account_id, ordered=ordered)
+        told = await walk.world.run(child, waits=self.waits)
+        if not self.waits:
+            return Outcome(data)
+        if told is None:
+            raise fault("runtime", "the workflow that was run did not end by itself")
+        if told.error is not None:
+            raise FaultError(_problem(told.error))
+        return Outcome(bound(told.result))
+
+
+def read(node: Node) -> RunWorkflow:
+    """Read the step's own keys."""
+    run = node.need("run").only("workflow", "await", "return", *NOT_HERE)
+    for kind in NOT_HERE:
+        if run.has(kind):
+            run.at(kind, None).fault(f"{kind} is not run here: it needs a machine of its own")
+            return RunWorkflow("", "", "", None, waits=True)
+    waits = run.get("await")
+    if waits is not None and not isinstance(waits.value, bool):
+        waits.fault("must be true or false")
+    if run.has("return"):
+        run.at("return", None).fault("is for processes; a workflow returns its output")
+    workflow = run.need("workflow").only("namespace", "name", "version", "input")
+    version, given = workflow.get("version"), workflow.get("input")
+    return RunWorkflow(
+        namespace=workflow.need("namespace").text(),
+        name=workflow.need("name").text(),
+        version=version.text() if version else LATEST,
+        input=given.template_or_program() if given else None,
+        waits=waits is None or waits.value is not False,
+    )
+
+
+def _id_of(walk: Walk, number: int) -> str:
+    """Return the id of the execution that this one orders, the same whenever it is asked for.
+
+    A UUIDv7 (RFC 9562 section 5.7) whose random bits are those of what it is the id of.
+    """
+    milliseconds = int(walk.world.now().timestamp() * 1000)
+    drawn = hashlib.sha256(f"{walk.execution_id}#{number}".encode()).digest()[:10]
+    made = bytearray(milliseconds.to_bytes(6) + drawn)
+    made[6] = 0x70 | made[6] & 0x0F
+    made[8] = 0x80 | made[8] & 0x3F
+    return str(UUID(bytes=bytes(made)))
+
+
+def _problem(error: dict[str, Any]) -> Problem:
+    said = {name: error.get(name) for name in ("title", "detail")}
+    return Problem(str(error["type"]), int(error["status"]), **said, instance=error.get("instance", ""))
