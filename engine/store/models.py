@@ -29,6 +29,7 @@ from engine.store.states import (
     SyncPast,
     SyncSibling,
     SyncState,
+    SyncWalk,
 )
 from engine.store.tables import Base
 
@@ -53,6 +54,7 @@ __all__ = [
     "SyncPast",
     "SyncSibling",
     "SyncState",
+    "SyncWalk",
 ]
 
 
