@@ -9,6 +9,7 @@ from typing import Any
 from engine.interpreter import frames, grammar
 from engine.interpreter.contracts import INTERPRETER, Opened
 from engine.interpreter.faults import ExhaustedError
+from engine.interpreter.pace import Pace
 from engine.interpreter.rests import Rests
 from engine.interpreter.walk import Walk
 from engine.interpreter.world import World
@@ -35,6 +36,7 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
         opened.input,
         world,
         Rests(world.crowded, every=opened.rests_every),
+        Pace(world),
         interpreter=opened.interpreter,
     )
 
@@ -51,7 +53,7 @@ def write(walk: Walk, opened: Opened) -> str:
         "context": values.place(walk.context),
         "frames": walk.frame.written(values),
         "values": values.found,
-        "stepsWalked": walk.steps_walked,
+        "stepsWalked": walk.pace.steps,
         "calls": walk.calls,
         "trail": walk.trail,
         "startedAt": walk.started_at,
@@ -75,6 +77,6 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     walk = begin(opened, execution_id, world)
     walk.context = state["values"][state["context"]]
     walk.frame = frames.read(state["frames"], state["values"])
-    walk.steps_walked, walk.calls = state["stepsWalked"], state["calls"]
+    walk.pace.steps, walk.calls = state["stepsWalked"], state["calls"]
     walk.trail, walk.started_at = state["trail"], state["startedAt"]
     return walk, opened

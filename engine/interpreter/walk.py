@@ -17,16 +17,15 @@ from engine.interpreter.expressions.programs import Program
 from engine.interpreter.expressions.templates import fill
 from engine.interpreter.faults import ExhaustedError, FaultError, fault
 from engine.interpreter.frames import Frame
+from engine.interpreter.pace import Pace
 from engine.interpreter.rests import Rests
 from engine.interpreter.scope import EndedError, Scope
-from engine.interpreter.sizes import bound
+from engine.interpreter.sizes import CONTEXT_BYTES_MAX, DATA_BYTES_MAX, bound
 from engine.interpreter.world import World, moment
 
 __all__ = ["Scope", "Walk"]
 
-STEPS_WALKED_MAX = 10_000
-STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
-CPU_SECONDS_PER_TASK = 0.75
+TRAIL_MAX = 1_000
 
 T = TypeVar("T")
 
@@ -42,15 +41,13 @@ class Walk:
     raw_input: Any
     world: World
     rests: Rests
+    pace: Pace
     interpreter: int = 1
     context: Any = None
-    steps_walked: int = 0
     calls: int = 0
     trail: list[str] = field(default_factory=list)
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
-    _mark: int = -1
-    _cpu_seconds: float = 0.0
 
     async def through(self, data: Any) -> Any:
         """Walk the whole definition on the raw input, from where its frames stand, and return its output.
@@ -92,7 +89,7 @@ class Walk:
         """Run one step: condition, input, work, output, export, in the specification's order."""
         with outer.frame.part("step") as frame:
             if not frame.kept:
-                await self._count()
+                await self.pace.step()
             try:
                 return await self._performed(step, raw, outer, frame)
             except FaultError as error:
@@ -112,12 +109,12 @@ class Walk:
             raise fault("expression", str(error)) from None
         except pool.BrokenError as error:
             raise ExhaustedError(str(error)) from None
-        self._spend(found.cpu_seconds)
+        self.pace.spend(found.cpu_seconds)
         return found.value
 
-    def fill(self, template: Any, data: Any, scope: Scope) -> Any:
+    def fill(self, template: Any, data: Any, scope: Scope, *, most: int = DATA_BYTES_MAX) -> Any:
         """Evaluate every expression of a template on the same data."""
-        return bound(fill(template, lambda asked: self.evaluate(asked, data, scope)))
+        return bound(fill(template, lambda asked: self.evaluate(asked, data, scope)), most)
 
     def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
         """Tell whether a condition is true, as jq has it: anything but false and null."""
@@ -125,13 +122,13 @@ class Walk:
 
     def shape_in(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
         """Validate the raw value, then transform it."""
-        self._spend(schemas.validate(raw, shaping.schema))
+        self.pace.spend(schemas.validate(raw, shaping.schema))
         return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
 
-    def shape_out(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
+    def shape_out(self, shaping: Shaping, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX) -> Any:
         """Transform the raw value, then validate what it became."""
-        shaped = raw if shaping.template is None else self.fill(shaping.template, raw, scope)
-        self._spend(schemas.validate(shaped, shaping.schema))
+        shaped = raw if shaping.template is None else self.fill(shaping.template, raw, scope, most=most)
+        self.pace.spend(schemas.validate(shaped, shaping.schema))
         return shaped
 
     async def call(
@@ -202,7 +199,7 @@ class Walk:
         if "data" not in kept:
             if step.condition is not None and not self.holds(step.condition, raw, scope):
                 return Outcome(raw)
-            self.trail.append(step.name)
+            self.trail = [*self.trail[1 - TRAIL_MAX :], step.name]
             kept["data"] = self.shape_in(step.input, raw, scope)
         data = kept["data"]
         scope = scope.knowing(input=data)
@@ -214,7 +211,8 @@ class Walk:
         scope = scope.knowing(context=self.context, task={**task, "output": done.output})
         output = self.shape_out(step.output, done.output, scope)
         if step.export.template is not None:
-            self.context = self.shape_out(step.export, output, scope.knowing(output=output))
+            seen = scope.knowing(output=output)
+            self.context = self.shape_out(step.export, output, seen, most=CONTEXT_BYTES_MAX)
         return Outcome(output, done.then or step.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:
@@ -222,21 +220,6 @@ class Walk:
             return await self.list(self.definition.steps, data, scope)
         except EndedError as ended:
             return ended.output
-
-    async def _count(self) -> None:
-        self.steps_walked += 1
-        if self.steps_walked > STEPS_WALKED_MAX:
-            raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked")
-        if self.steps_walked % STEPS_PER_TASK == 0:
-            await self.world.sleep(0.001, summary="turn")
-
-    def _spend(self, cpu_seconds: float) -> None:
-        mark = self.world.task_mark()
-        if mark != self._mark:
-            self._mark, self._cpu_seconds = mark, 0.0
-        self._cpu_seconds += cpu_seconds
-        if self._cpu_seconds > CPU_SECONDS_PER_TASK:
-            raise ExhaustedError("the expressions used more time than they may without a pause")
 
     def _described(self) -> dict[str, Any]:
         return {

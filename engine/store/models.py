@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
+from engine.store.claims import Claim
 from engine.store.people import (
     Account,
     AccountKey,
@@ -41,6 +42,7 @@ __all__ = [
     "Base",
     "Challenge",
     "Channel",
+    "Claim",
     "Definition",
     "Execution",
     "Factor",
