@@ -27,7 +27,7 @@ from bin.local.temporal import start_temporal
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
-from engine.errors import EngineError
+from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
 from engine.interpreter.workflow import ExecutionWorkflow
 
@@ -67,6 +67,7 @@ class Trial:
     input: Any = None
     settlement: contracts.Settlement | None = None
     trail: list[str] = field(default_factory=list)
+    refusals: list[Fault] = field(default_factory=list)
 
     def expect(self, line: Line) -> None:
         """Check one line of what should have happened.
@@ -74,6 +75,10 @@ class Trial:
         :raises DeviationError: when it did not.
         """
         settlement, text = self.settlement, line.text
+        if text.startswith("the workflow should be refused with"):
+            found = [{"pointer": fault.pointer, "detail": fault.detail} for fault in self.refusals]
+            _same("refusals", found, _yaml(line.doc or ""))
+            return
         if settlement is None:
             raise DeviationError("nothing was executed")
         names = _NAMES.findall(text)
@@ -118,14 +123,16 @@ async def attempt(scenario: Scenario, client: Client, memory: Memory, queue: str
             trial.definition = grammar.read(line.doc or "", "application/yaml")
         elif line.text == "given the workflow input is:":
             trial.input = _yaml(line.doc or "")
-        elif line.text == "the workflow is executed":
-            await _execute(trial, client, memory, queue)
+        elif line.text == "the workflow is checked":
+            trial.refusals = grammar.check(trial.definition)
+        elif line.text in ("the workflow is executed", "the workflow is executed unchecked"):
+            await _execute(trial, client, memory, queue, checked=line.text.endswith("executed"))
         else:
             trial.expect(line)
 
 
-async def _execute(trial: Trial, client: Client, memory: Memory, queue: str) -> None:
-    faults = grammar.check(trial.definition)
+async def _execute(trial: Trial, client: Client, memory: Memory, queue: str, *, checked: bool) -> None:
+    faults = grammar.check(trial.definition) if checked else []
     if faults:
         raise DeviationError(f"refused: {faults[0].pointer} {faults[0].detail}")
     execution_id = str(uuid7())
