@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "language.md"
 _OPENING = f"""# The workflow language, construct by construct
 
 This page is written by `python -m bin.local.language` and is not edited by hand. Workflows are documents
-of the Open Workflow Specification {table.SPECIFICATION}. Each row below was tried on the engine's own grammar:
+of the Open Workflow Specification {table.SPECIFICATION}. Each row was tried on the engine's own grammar:
 what is refused is refused when a workflow is saved, in `diagnostics`, with a JSON pointer and the reason
 given here, and again if it is executed all the same. Nothing is ever ignored. The same table is served at
 `GET /api/workflows/language`.

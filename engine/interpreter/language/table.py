@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from engine.errors import InvalidError
-from engine.interpreter import grammar, node, sizes, syntax, walk
+from engine.interpreter import grammar, node, pace, sizes, syntax
 from engine.interpreter.language.calls import AUTHENTICATIONS, CALLS
 from engine.interpreter.language.construct import Construct
 from engine.interpreter.language.steps import AROUND, STEPS
@@ -60,7 +60,7 @@ def limits() -> tuple[Limit, ...]:
         Limit("definition", syntax.TEXT_CHARACTERS_MAX, "characters"),
         Limit("nesting", syntax.DEPTH_MAX, "levels"),
         Limit("steps", node.STEPS_MAX, "steps in a definition"),
-        Limit("steps walked", walk.STEPS_WALKED_MAX, "steps in one execution"),
+        Limit("steps walked", pace.STEPS_WALKED_MAX, "steps in one execution"),
         Limit("expression", node.PROGRAM_CHARACTERS_MAX, "characters"),
         Limit("step data", sizes.DATA_BYTES_MAX, "bytes of JSON"),
         Limit("step data nesting", sizes.DATA_DEPTH_MAX, "levels"),

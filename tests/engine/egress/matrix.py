@@ -1,7 +1,7 @@
 """Addresses that lead, or try to lead, inside; and those that must go through.
 
 `{port}` is a port on which something listens on the loopback, and which the guard is told to allow: so that
-the address alone decides. A name is what `ZONE` says it is; a number is what the system's own parser makes of it.
+the address alone decides. A name is what `ZONE` says it is; a number is what the system's parser makes of it.
 """
 
 from __future__ import annotations
