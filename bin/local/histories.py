@@ -66,6 +66,7 @@ CASES: dict[str, dict[str, Any]] = {
         "with": {"document": DESCRIBED, "operationId": "getPetById", "parameters": {"petId": 1}},
     },
 }
+REFUSED = ("run",)  # kinds of which every form is refused: no execution has one
 # Recorded once more, with a new run at every safe point.
 IN_RUNS = ("for", "try", "fork", "wait timeout")
 CANCELLED = "fork cancelled"  # the execution is cancelled while its branches wait
