@@ -65,6 +65,7 @@ class Settings:
     execution_seconds_max: int = 30 * 86_400
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
+    event_bytes_max: int = 262_144
     state_bytes_max: int = 1_048_576
     sync_quota_bytes: int = 1_073_741_824  # of the data of an account's states
     sync_history_versions: int = 20  # kept of each entity, the current one included

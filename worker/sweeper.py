@@ -10,6 +10,7 @@ from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine import events
 from engine.idempotency import LASTS as KEY_LASTS
 from engine.sessions import Periods
 from engine.settings import Settings
@@ -31,6 +32,7 @@ def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int
         "keys": delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEY_LASTS),
         "challenges": delete(Challenge).where(Challenge.expires_at < now),
         "sessions": delete(RefreshSession).where(RefreshSession.created_at < over),
+        "events": events.spent(now=now),
     }
     counts = {name: _done(session, statement) for name, statement in spent.items()}
     return counts | {"tombstones": tombstones.bury(session, now=now)}

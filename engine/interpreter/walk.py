@@ -13,12 +13,16 @@ from engine.interpreter.expressions import pool, programs
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.expressions.templates import fill
 from engine.interpreter.faults import ExhaustedError, FaultError, fault
+from engine.interpreter.inbox import Inbox
+from engine.interpreter.lifecycle import Herald, Subject
+from engine.interpreter.post import Post
 from engine.interpreter.sizes import bound
 from engine.interpreter.world import World, moment
 
 STEPS_WALKED_MAX = 10_000
 STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
 CPU_SECONDS_PER_TASK = 0.75
+ASKED_PER_TASK = 50  # expressions of event filters: however many events come at once
 
 T = TypeVar("T")
 
@@ -57,9 +61,20 @@ class Walk:
     steps_walked: int = 0
     calls: int = 0
     trail: list[str] = field(default_factory=list)
+    heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
+    inbox: Inbox = field(default_factory=Inbox)
+    asked: int = 0
+    post: Post = field(init=False)
+    herald: Herald = field(init=False)
     _mark: int = -1
     _cpu_seconds: float = 0.0
     _started_at: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make what leaves the walk."""
+        subject = Subject.of(self.definition.source, self.execution_id)
+        self.post = Post(self.world)
+        self.herald = Herald(subject, self.heard, self.post, self.world)
 
     async def through(self, data: Any) -> Any:
         """Walk the whole definition on the raw input and return its output.
@@ -93,7 +108,15 @@ class Walk:
         try:
             return await self._performed(step, raw, outer)
         except FaultError as error:
-            raise _placed(error, step.pointer) from None
+            placed = _placed(error, step.pointer)
+            self.herald.faulted(step, placed.problem)
+            raise placed from None
+        except EndedError:
+            self.herald.completed(step)
+            raise
+        except asyncio.CancelledError:
+            self.herald.cancelled(step)
+            raise
 
     def evaluate(self, asked: Program, data: Any, scope: Scope) -> Any:
         """Evaluate one expression, within what a workflow task may use up.
@@ -141,6 +164,12 @@ class Walk:
             name, argument, answer=answer, step=scope.step, number=self.calls, seconds=seconds
         )
 
+    async def look(self) -> None:
+        """Let Temporal have its turn when looking at events has taken many expressions."""
+        if self.asked >= ASKED_PER_TASK:
+            self.asked = 0
+            await self.world.sleep(0.001, summary="turn")
+
     async def _performed(self, step: Step, raw: Any, outer: Scope) -> Outcome:
         task = {
             "name": step.name,
@@ -153,6 +182,7 @@ class Walk:
         if step.condition is not None and not self.holds(step.condition, raw, scope):
             return Outcome(raw)
         self.trail.append(step.name)
+        self.herald.began(step)
         data = self.shape_in(step.input, raw, scope)
         scope = scope.knowing(input=data)
         done = await self._in_time(step.timeout, step.kind.run(self, data, scope), data, scope)
@@ -161,6 +191,7 @@ class Walk:
         output = self.shape_out(step.output, done.output, scope)
         if step.export.template is not None:
             self.context = self.shape_out(step.export, output, scope.knowing(output=output))
+        self.herald.completed(step)
         return Outcome(output, done.then or step.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
-from datetime import datetime, timedelta
+import contextlib
+from dataclasses import asdict, replace
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
-from temporalio.exceptions import TimeoutError as ActivityTimeoutError
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.errors import InvalidError
 from engine.interpreter import contracts, grammar, replies
-from engine.interpreter.definition import Step
 from engine.interpreter.faults import (
     STANDARD,
     TYPES,
     ExhaustedError,
     FaultError,
     Problem,
-    fault,
     standard_kind,
 )
+from engine.interpreter.inbox import Inbox
+from engine.interpreter.lifecycle import Subject
+from engine.interpreter.locally import locally
+from engine.interpreter.scheduling import start_below
+from engine.interpreter.temporal_world import TemporalWorld
 from engine.interpreter.walk import Walk
-
-LOCAL_SECONDS = 20.0
-_ONCE = RetryPolicy(maximum_attempts=1)
-# A database that is away comes back; a row that is gone does not.
-_PATIENTLY = RetryPolicy(maximum_interval=timedelta(seconds=10), non_retryable_error_types=["NotFoundError"])
 
 
 @workflow.defn(name=contracts.EXECUTION, failure_exception_types=[Exception])
@@ -38,6 +34,7 @@ class ExecutionWorkflow:
 
     def __init__(self) -> None:
         self._walk: Walk | None = None
+        self._inbox = Inbox()
 
     @workflow.run
     async def run(self, start: contracts.ExecutionStart) -> RawValue | None:
@@ -47,7 +44,9 @@ class ExecutionWorkflow:
             detail the sealed reply, its message nothing of the user's.
         """
         settlement = await self._settled(start)
-        answer: str | None = await _locally(contracts.SETTLE_EXECUTION, settlement, str)
+        if self._walk is not None:
+            await self._walk.post.flush()
+        answer: str | None = await locally(contracts.SETTLE_EXECUTION, settlement, str)
         reply = replies.sealed(answer) if answer is not None else None
         if settlement.error is None:
             return reply
@@ -57,6 +56,11 @@ class ExecutionWorkflow:
             type=_shown_kind(str(settlement.error["type"])),
             non_retryable=True,
         )
+
+    @workflow.signal(name=contracts.EVENT)
+    def event(self, events: list[contracts.Json]) -> None:
+        """Take events in; the walk looks at them when it listens."""
+        self._inbox.put(events)
 
     @workflow.query
     def trail(self) -> list[str]:
@@ -68,8 +72,16 @@ class ExecutionWorkflow:
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
-            opened: contracts.Opened = await _locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
-            self._walk = Walk(grammar.parse(opened.document), start.execution_id, opened.input, _World())
+            opened: contracts.Opened = await locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
+            ended = replace(ended, subject=asdict(Subject.of(opened.document, start.execution_id)))
+            self._walk = Walk(
+                grammar.parse(opened.document),
+                start.execution_id,
+                opened.input,
+                TemporalWorld(start.account_id, start.execution_id),
+                heard=frozenset(opened.heard),
+                inbox=self._inbox,
+            )
             return replace(ended, result=await self._walk.through(opened.input))
         except FaultError as error:
             problem = error.problem
@@ -94,8 +106,18 @@ class DefinitionCheckWorkflow:
 
     @workflow.run
     async def run(self, check: contracts.DefinitionCheck) -> None:
-        """Have the definition opened, checked and its diagnostics stored."""
-        await _locally(contracts.CHECK_DEFINITION, check, None)
+        """Have the definition opened, checked, its diagnostics stored and its schedule begun."""
+        triggers: list[str] = await locally(contracts.CHECK_DEFINITION, check, list[str])
+        for trigger in triggers or ():
+            with contextlib.suppress(WorkflowAlreadyStartedError):
+                await start_below(
+                    contracts.SCHEDULE,
+                    contracts.ScheduleStart(check.definition_id, check.account_id, trigger),
+                    workflow_id=contracts.schedule_workflow_id(check.definition_id, trigger),
+                    account_id=check.account_id,
+                    definition_id=check.definition_id,
+                    lasts=None,
+                )
 
 
 @workflow.defn(name=contracts.OUTCOME_READING, failure_exception_types=[Exception])
@@ -105,79 +127,8 @@ class OutcomeReadingWorkflow:
     @workflow.run
     async def run(self, reading: contracts.OutcomeReading) -> RawValue | None:
         """Return the outcome, sealed to whoever asked; nothing while there is none."""
-        answer: str | None = await _locally(contracts.READ_OUTCOME, reading, str)
+        answer: str | None = await locally(contracts.READ_OUTCOME, reading, str)
         return replies.sealed(answer) if answer is not None else None
-
-
-class _World:
-    """Temporal, as a walk sees it."""
-
-    def now(self) -> datetime:
-        return workflow.now()
-
-    def task_mark(self) -> int:
-        return workflow.info().get_current_history_length()
-
-    def uuid(self) -> str:
-        return str(workflow.uuid4())
-
-    async def sleep(self, seconds: float, *, summary: str) -> None:
-        await workflow.sleep(timedelta(seconds=seconds), summary=summary)
-
-    def random_between(self, low: float, high: float) -> float:
-        return workflow.random().uniform(low, high)
-
-    async def call(
-        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
-    ) -> Any:
-        place = "" if step is None else step.place
-        try:
-            return await workflow.execute_activity(
-                name,
-                argument,
-                result_type=answer,
-                activity_id=f"{place}#{number}",
-                summary=None if step is None else step.name,
-                start_to_close_timeout=timedelta(seconds=seconds),
-                retry_policy=_ONCE,
-            )
-        except ActivityError as error:
-            raise _understood(error) from None
-
-
-def _understood(error: ActivityError) -> BaseException:
-    """Return what an activity's failure means for the step that asked."""
-    cause = error.cause
-    if isinstance(cause, CancelledError):
-        return asyncio.CancelledError()
-    if isinstance(cause, ActivityTimeoutError):
-        return fault("timeout", "the call took too long")
-    if isinstance(cause, ApplicationError) and cause.type in STANDARD:
-        return fault(cause.type, cause.message)
-    return fault("runtime", "the call could not be made")
-
-
-async def _locally(name: str, argument: Any, answer: type | None) -> Any:
-    """Run a local activity: no task queue, and all of them in one workflow task when steps are pure.
-
-    :raises ApplicationError: `UNOPENABLE` as it came; `UNDONE` for every other failure.
-    """
-    try:
-        return await workflow.execute_local_activity(
-            name,
-            argument,
-            result_type=answer,
-            start_to_close_timeout=timedelta(seconds=LOCAL_SECONDS),
-            retry_policy=_PATIENTLY,
-        )
-    except CancelledError:
-        raise
-    except FailureError as error:
-        if isinstance(error, ApplicationError) and error.type == contracts.UNOPENABLE:
-            raise
-        message = f"The engine could not {name}"
-        # A cause would bring its encrypted details along, and who awaits this has no key to them.
-        raise ApplicationError(message, type=contracts.UNDONE, non_retryable=True) from None
 
 
 def _problem(kind: str, detail: str) -> Problem:

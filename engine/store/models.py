@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
+from engine.store.happenings import Event, Listener
 from engine.store.people import (
     Account,
     AccountKey,
@@ -39,9 +40,11 @@ __all__ = [
     "Base",
     "Challenge",
     "Definition",
+    "Event",
     "Execution",
     "Factor",
     "IdempotencyKey",
+    "Listener",
     "OutboxMessage",
     "RecoveryCode",
     "RefreshSession",

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from engine.interpreter.definition import Kind
 from engine.interpreter.node import Node
-from engine.interpreter.steps import call, do, emit, fork, loop, raising, switch, trying, wait
+from engine.interpreter.steps import call, do, emit, fork, listen, loop, raising, switch, trying, wait
 from engine.interpreter.steps import set as set_
 
 # `for` before `do`: a loop has both keys.
@@ -22,8 +22,9 @@ KINDS: dict[str, ModuleType] = {
     "call": call,
     "fork": fork,
     "emit": emit,
+    "listen": listen,
 }
-NOT_YET = ("listen", "run")
+NOT_YET = ("run",)
 
 Reader = Callable[[Node], Kind]
 

@@ -50,6 +50,7 @@ class Try:
                 if self.retry is None or not self._again(self.retry, retry, elapsed, walk, data, within):
                     return await self._handled(error, walk, data, within)
             await self._pause(self.retry, retry, walk, data, within)
+            walk.herald.retried(scope.step)
 
     async def _tried(self, walk: Walk, data: Any, scope: Scope) -> Any:
         steps = walk.list(self.steps, data, scope)

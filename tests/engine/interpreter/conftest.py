@@ -14,12 +14,14 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
+from bin.local.broker import Broker
 from bin.local.conformance import Memory
 from bin.local.stack import Stack
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
 from engine.interpreter.replies import ReplyPayloadConverter
+from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow
 from tests.engine.interpreter.echo import echo
 
@@ -58,6 +60,11 @@ def memory() -> Memory:
 
 
 @pytest.fixture(scope="session")
+def broker(temporal: Client, memory: Memory) -> Broker:
+    return Broker(temporal, memory.openings)
+
+
+@pytest.fixture(scope="session")
 async def service() -> AsyncIterator[int]:
     """The port of a service that calls may reach."""
     async with echo() as port:
@@ -65,15 +72,15 @@ async def service() -> AsyncIterator[int]:
 
 
 @pytest.fixture(scope="session")
-async def queue(temporal: Client, memory: Memory, service: int) -> AsyncIterator[str]:
+async def queue(temporal: Client, memory: Memory, broker: Broker, service: int) -> AsyncIterator[str]:
     """The task queue of a worker that runs during the whole session."""
     name = f"interpreter-{uuid7()}"
     calls = HttpActivities(Egress(allow=f"127.0.0.1:{service}"))
     async with Worker(
         temporal,
         task_queue=name,
-        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow],
-        activities=[memory.open, memory.settle, calls.call],
+        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, ScheduleWorkflow],
+        activities=[memory.open, memory.settle, calls.call, *broker.activities()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield name

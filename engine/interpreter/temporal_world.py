@@ -1,0 +1,91 @@
+"""Temporal, as a walk sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import TimeoutError as ActivityTimeoutError
+
+from engine.interpreter import contracts
+from engine.interpreter.definition import Step
+from engine.interpreter.faults import STANDARD, fault
+from engine.interpreter.locally import locally
+
+_ONCE = RetryPolicy(maximum_attempts=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalWorld:
+    """Time, chance, waiting and calls from the workflow that runs at the moment."""
+
+    account_id: str
+    execution_id: str
+
+    def now(self) -> datetime:
+        """Return the time of the workflow task."""
+        return workflow.now()
+
+    def task_mark(self) -> int:
+        """Return the length of the history, which grows with each workflow task."""
+        return workflow.info().get_current_history_length()
+
+    def uuid(self) -> str:
+        """Return a random id, the same on replay."""
+        return str(workflow.uuid4())
+
+    async def sleep(self, seconds: float, *, summary: str) -> None:
+        """Wait by a timer of the server's."""
+        await workflow.sleep(timedelta(seconds=seconds), summary=summary)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that signals bring about."""
+        await workflow.wait_condition(condition)
+
+    async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
+        """Write events into the account's keeping, by a local activity."""
+        publication = contracts.Publication(self.account_id, self.execution_id, list(batch))
+        await locally(contracts.PUBLISH_EVENTS, publication, None)
+
+    def random_between(self, low: float, high: float) -> float:
+        """Return a random number, the same on replay."""
+        return workflow.random().uniform(low, high)
+
+    async def call(
+        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
+    ) -> Any:
+        """Run an activity, once.
+
+        :raises FaultError: when it failed.
+        """
+        place = "" if step is None else step.place
+        try:
+            return await workflow.execute_activity(
+                name,
+                argument,
+                result_type=answer,
+                activity_id=f"{place}#{number}",
+                summary=None if step is None else step.name,
+                start_to_close_timeout=timedelta(seconds=seconds),
+                retry_policy=_ONCE,
+            )
+        except ActivityError as error:
+            raise _understood(error) from None
+
+
+def _understood(error: ActivityError) -> BaseException:
+    """Return what an activity's failure means for the step that asked."""
+    cause = error.cause
+    if isinstance(cause, CancelledError):
+        return asyncio.CancelledError()
+    if isinstance(cause, ActivityTimeoutError):
+        return fault("timeout", "the call took too long")
+    if isinstance(cause, ApplicationError) and cause.type in STANDARD:
+        return fault(cause.type, cause.message)
+    return fault("runtime", "the call could not be made")
