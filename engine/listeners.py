@@ -1,4 +1,4 @@
-"""Who listens for what in an account: types of event under a keyed digest, which says nothing without the key."""
+"""Who listens for what in an account: types of event, under a keyed digest that says nothing by itself."""
 
 from __future__ import annotations
 

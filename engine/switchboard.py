@@ -96,7 +96,7 @@ class Switchboard:
         now: datetime,
         **data: Any,
     ) -> Sequence[str]:
-        """Keep what an execution came to, once, for those who listen for it; return all that is heard of it."""
+        """Keep what an execution came to, once, for those who listen; return all that is heard of it."""
         heard = self.heard(session, account_id=account_id, definition_id=definition_id)
         at = f"{now:%Y-%m-%dT%H:%M:%S.%f}Z"
         told = [

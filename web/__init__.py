@@ -10,6 +10,7 @@ from web import (
     account,
     agents,
     auth,
+    events,
     executions,
     factors,
     farewell,
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     states.blueprint,
     workflows.blueprint,
     executions.blueprint,
+    events.blueprint,
     health.blueprint,
 )
 

@@ -22,7 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from engine import events, executions, listeners
 from engine.interpreter import contracts
 from engine.interpreter.hearing import ANY
-from engine.store.models import Event
+from engine.store.models import Event, Listener
 from engine.switchboard import Switchboard
 
 LOOK_SECONDS = 1.0
@@ -177,7 +177,7 @@ class Router:
                 await asyncio.sleep(LOOK_SECONDS)
 
 
-def _own(row: Event, listener: listeners.Listener) -> bool:
+def _own(row: Event, listener: Listener) -> bool:
     """Tell whether a definition would hear of itself."""
     return row.lifecycle and row.definition_id == listener.definition_id
 

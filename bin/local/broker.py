@@ -1,4 +1,4 @@
-"""Events and schedules without a database: what one workflow of an account emits reaches its others at once."""
+"""Events and schedules without a database: what one workflow emits reaches its account's others at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS_MAX = 30
 
 @dataclass(slots=True)
 class Broker:
-    """The accounts' workflows that run, what they listen for, and the executions that schedules have begun."""
+    """The workflows of accounts that run, what they listen for, and what schedules have begun."""
 
     client: Client
     openings: dict[str, contracts.Opened]  # where executions are opened from, by id
@@ -30,6 +30,7 @@ class Broker:
     heard: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)  # of definitions with a schedule
     fired: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # ids, by account
+    published: set[str] = field(default_factory=set)  # keys of events
     _begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     def open(self, account_id: str, execution_id: str, document: dict[str, Any], data: Any) -> None:
@@ -88,8 +89,11 @@ class Broker:
 
     @activity.defn(name=contracts.PUBLISH_EVENTS)
     async def publish(self, publication: contracts.Publication) -> None:
-        """Deliver what an execution emits; lifecycle events to those alone who name their type."""
+        """Deliver what an execution emits, once however often this is tried."""
         for told in publication.events:
+            if told["key"] in self.published:
+                continue
+            self.published.add(told["key"])
             await self.deliver(publication.account_id, told["event"])
 
     @activity.defn(name=contracts.OPEN_SCHEDULE)

@@ -46,7 +46,7 @@ class EventActivities:
 
     @activity.defn(name=contracts.OPEN_SCHEDULE)
     def open(self, start: contracts.ScheduleStart) -> contracts.Scheduled | None:
-        """Return the document a schedule goes by, and listen for what it is triggered by; nothing if it is gone."""
+        """Return the document a schedule goes by, and listen for what triggers it; nothing if it is gone."""
         account_id, definition_id = UUID(start.account_id), UUID(start.definition_id)
         with self._sessions.begin() as session:
             try:

@@ -79,8 +79,8 @@ def wrong_member(name: str, value: Any) -> str | None:
         return misnamed
     if value is None:
         return "must not be null"
-    if name not in _TEXTS:
-        plain = isinstance(value, str | bool) or (isinstance(value, int) and -(2**31) <= value < 2**31)
+    if name not in _TEXTS and not isinstance(value, str):
+        plain = isinstance(value, int) and -(2**31) <= value < 2**31
         return None if plain else "must be text, a boolean or an integer of 32 bits"
     if not isinstance(value, str) or not value:
         return "must be a non-empty string"
@@ -89,20 +89,22 @@ def wrong_member(name: str, value: Any) -> str | None:
 
 def _wrong_text(name: str, value: str) -> str | None:
     if name == "data_base64":
-        try:
-            base64.b64decode(value, validate=True)
-        except ValueError:
-            return "is no base64"
-        return None
-    if len(value) > TEXT_CHARACTERS_MAX:
-        return f"may have {TEXT_CHARACTERS_MAX} characters"
-    if name == "specversion" and value != "1.0":
-        return "must be 1.0"
-    if name in {"source", "dataschema"} and _BLANK.search(value):
-        return "must be a URI reference"
-    if name == "time" and instant(value) is None:
-        return "must be an RFC 3339 time"
-    return None
+        return None if _is_base64(value) else "is no base64"
+    faults = (
+        (len(value) > TEXT_CHARACTERS_MAX, f"may have {TEXT_CHARACTERS_MAX} characters"),
+        (name == "specversion" and value != "1.0", "must be 1.0"),
+        (name in {"source", "dataschema"} and bool(_BLANK.search(value)), "must be a URI reference"),
+        (name == "time" and instant(value) is None, "must be an RFC 3339 time"),
+    )
+    return next((why for wrong, why in faults if wrong), None)
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        base64.b64decode(value, validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _decoded(event: dict[str, Any]) -> Any:

@@ -105,9 +105,9 @@ def _read_attribute(name: str, node: Node) -> Any:
         node.fault("must be text, a boolean, an integer or an expression")
         return None
     wanted = node.template()
-    if name == "time" and isinstance(wanted, str) and not _PATTERN.search(wanted):
-        if cloud_events.instant(wanted) is None:
-            node.fault("must be an RFC 3339 time, a regular expression or an expression")
+    literal = name == "time" and isinstance(wanted, str) and not _PATTERN.search(wanted)
+    if literal and cloud_events.instant(wanted) is None:
+        node.fault("must be an RFC 3339 time, a regular expression or an expression")
     return wanted
 
 

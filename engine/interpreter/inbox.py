@@ -43,7 +43,7 @@ class Inbox:
         inbox = cls()
         inbox.put(waiting)
         inbox.remembered = list(remembered)
-        inbox._known = set(remembered)  # noqa: SLF001 - its own class
+        inbox._known = set(remembered)
         return inbox
 
     def put(self, events: Iterable[dict[str, Any]]) -> None:

@@ -1,8 +1,8 @@
 """Lifecycle events: what happens to a workflow and its steps, told to those of the account who listen for it.
 
-DSL, "Lifecycle Events". The types that somebody listens for are known when an execution is opened; without any,
-nothing is told and nothing is written down. What becomes of the execution itself is told by what opens and
-settles it. Nothing suspends executions or steps, so that they are neither suspended nor resumed.
+DSL, "Lifecycle Events". The types that somebody listens for are known when an execution is opened; without
+any, nothing is told and nothing is written down. What becomes of the execution itself is told by what opens
+and settles it. Nothing suspends executions or steps, so that they are neither suspended nor resumed.
 """
 
 from __future__ import annotations

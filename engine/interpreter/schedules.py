@@ -47,7 +47,7 @@ class Schedule:
         """
         if trigger == "every":
             seconds = self.every or SECONDS_MIN
-            rounds = int((now - saved).total_seconds() // seconds) + 1
+            rounds = max(0, int((now - saved).total_seconds() // seconds)) + 1
             return saved + timedelta(seconds=rounds * seconds)
         try:
             return next(CronSim(self.cron or "", now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from temporalio.common import (
     TypedSearchAttributes,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import FailureError
 from temporalio.workflow import ParentClosePolicy
 
 from engine.interpreter import cloud_events, contracts, grammar
@@ -91,10 +92,8 @@ class ScheduleWorkflow:
     async def _repeat(self, schedule: Schedule) -> None:
         """Fire, see the execution's end, and let the delay pass: the first run has nothing to wait for."""
         execution = await self._fire(None)
-        try:
+        with contextlib.suppress(FailureError):  # however it ended, it ended
             await execution
-        except FailureError:
-            pass  # however it ended, it ended
         await workflow.sleep(timedelta(seconds=schedule.after or 0))
 
     async def _listen(self, schedule: Schedule, found: contracts.Scheduled) -> None:

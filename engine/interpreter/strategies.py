@@ -66,7 +66,7 @@ class Strategy:
             await walk.world.until(lambda: walk.inbox.next(standing.looked) is not None)
 
     async def sift(self, walk: Walk, data: Any, scope: Scope, standing: Standing) -> dict[str, Any] | None:
-        """Look at what has come, in its order, and return the first event that is consumed, if there is one."""
+        """Look at what has come, in its order; return the first event that is consumed, if any."""
         if self.mode == "all" and len(standing.fulfilled) == len(self.filters):
             standing.over = True
         while not standing.over and (found := walk.inbox.next(standing.looked)) is not None:

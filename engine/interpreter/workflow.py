@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import asdict, replace
-from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue

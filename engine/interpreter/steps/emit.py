@@ -60,8 +60,9 @@ def read(node: Node) -> Emit:
     attributes.need("type").text()
     for name, value in attributes.members().items():
         evaluated = isinstance(value, str) and unwrapped(value) is not None
-        name = str(name)
-        wrong = cloud_events.wrong_name(name) if evaluated else cloud_events.wrong_member(name, value)
-        if wrong is not None:
-            attributes.at(name, value).fault(wrong)
+        check = (
+            cloud_events.wrong_name(str(name)) if evaluated else cloud_events.wrong_member(str(name), value)
+        )
+        if check is not None:
+            attributes.at(name, value).fault(check)
     return Emit(attributes.template())

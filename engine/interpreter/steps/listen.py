@@ -19,6 +19,7 @@ from engine.interpreter.strategies import Standing, Strategy
 from engine.interpreter.walk import Scope, Walk
 
 KEYS = ("listen", "foreach")
+NOTHING = Shaping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Iteration:
     item: str = "item"
     at: str = "index"
     steps: Sequence[Step] = ()
-    output: Shaping = Shaping()
-    export: Shaping = Shaping()
+    output: Shaping = NOTHING
+    export: Shaping = NOTHING
 
     async def run(self, walk: Walk, event: Any, index: int, scope: Scope) -> Any:
         """Return the item's output."""

@@ -1,0 +1,304 @@
+"""Events on the running platform: who hears them, who does not, and how they come."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+
+from bin.local.client import Client
+from engine.store.models import Event, Execution, Listener
+from tests.conftest import Platform, joined
+
+HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
+ONE = "application/cloudevents+json"
+OF = Execution.definition_id
+BATCH = "application/cloudevents-batch+json"
+
+
+def listener(kind: str, *, read: str = "data") -> str:
+    return f"{HEAD}do:\n  - await: {{listen: {{to: {{one: {{with: {{type: {kind}}}}}}}, read: {read}}}}}\n"
+
+
+def emitter(kind: str) -> str:
+    return f"{HEAD}do:\n  - tell: {{emit: {{event: {{with: {{type: {kind}, data: '${{ . }}'}}}}}}}}\n"
+
+
+def starter(kind: str) -> str:
+    return f"{HEAD}schedule: {{on: {{one: {{with: {{type: {kind}}}}}}}}}\ndo:\n  - told: {{set: '${{ {{got: .}} }}'}}\n"
+
+
+def event(kind: str, data: Any = None, **more: Any) -> dict[str, Any]:
+    return {"specversion": "1.0", "id": str(uuid7()), "source": "/tests", "type": kind, "data": data} | more
+
+
+def publish(client: Client, body: Any, *, kind: str = ONE, path: str = "/api/events") -> Any:
+    return client.http.post(path, content=json.dumps(body), headers={"Content-Type": kind})
+
+
+def begun(client: Client, document: str) -> str:
+    """Start a listener and return its execution's id once events reach it."""
+    execution_id: str = client.execute(client.create_workflow("listener", document)["id"], wait=0)[
+        "executionId"
+    ]
+    return execution_id
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("the condition never held")
+
+
+def listening(sessions: sessionmaker[Session], execution_id: str) -> bool:
+    with sessions() as session:
+        wanted = select(Listener.key).where(Listener.workflow_id == f"execution:{execution_id}")
+        return bool(session.scalars(wanted).all())
+
+
+def ended(client: Client, execution_id: str) -> Any:
+    def look() -> Any:
+        read = client.request("GET", f"/api/executions/{execution_id}")
+        return read if read["status"] != "running" else None
+
+    return client.open_result(until(look))
+
+
+def runs(client: Client, workflow_id: str) -> Any:
+    """Return the last execution's id of a workflow that nobody has executed, once there is one."""
+    return until(
+        lambda: client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]["lastExecutionId"]
+    )
+
+
+def test_an_event_reaches_every_execution_of_the_account_that_listens_and_no_other(
+    laptop: Client, platform: Platform, sessions: sessionmaker[Session]
+) -> None:
+    with joined(platform) as stranger:
+        mine = [begun(laptop, listener("greeted")) for _ in range(2)]
+        theirs = begun(stranger, listener("greeted"))
+        until(lambda: all(listening(sessions, one) for one in [*mine, theirs]))
+        answer = publish(laptop, event("greeted", {"n": 1}))
+        assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
+        assert [ended(laptop, one) for one in mine] == [[{"n": 1}], [{"n": 1}]]
+        assert stranger.request("GET", f"/api/executions/{theirs}")["status"] == "running"
+        publish(stranger, event("greeted", {"n": 2}))
+        assert ended(stranger, theirs) == [{"n": 2}]
+
+
+def test_what_an_execution_emits_reaches_another_one(laptop: Client, sessions: sessionmaker[Session]) -> None:
+    waiting = begun(laptop, listener("placed", read="envelope"))
+    until(lambda: listening(sessions, waiting))
+    told = laptop.execute(laptop.create_workflow("emitter", emitter("placed"))["id"], {"order": 7})["opened"]
+    assert ended(laptop, waiting) == [told]
+    assert (told["source"], told["data"]) == ("/tests/case/1.0.0", {"order": 7})
+
+
+def test_an_event_may_be_sealed_and_then_only_the_engine_reads_it(
+    laptop: Client, sessions: sessionmaker[Session]
+) -> None:
+    waiting = begun(laptop, listener("secret"))
+    until(lambda: listening(sessions, waiting))
+    sealed = laptop.seal(json.dumps(event("secret", "psst")).encode())
+    assert publish(laptop, sealed).status_code == 202
+    assert ended(laptop, waiting) == ["psst"]
+
+
+def test_a_sealed_event_that_is_none_reaches_nobody_and_holds_nothing_up(
+    laptop: Client, sessions: sessionmaker[Session]
+) -> None:
+    waiting = begun(laptop, listener("real"))
+    until(lambda: listening(sessions, waiting))
+    body = [laptop.seal(b"no event"), laptop.seal(b'{"type": "real"}'), event("real", 1)]
+    assert publish(laptop, body, kind=BATCH).json() == {"accepted": 3}
+    assert ended(laptop, waiting) == [1]
+
+
+def test_an_event_for_one_execution_reaches_it_alone(laptop: Client) -> None:
+    one, other = begun(laptop, listener("go")), begun(laptop, listener("go"))
+    path = f"/api/executions/{one}/events"
+    assert publish(laptop, event("go", 1), path=path).status_code == 202
+    assert ended(laptop, one) == [1]
+    assert laptop.request("GET", f"/api/executions/{other}")["status"] == "running"
+    late = publish(laptop, event("go", 2), path=path)
+    assert (late.status_code, late.json()["code"]) == (409, "execution_ended")
+
+
+def test_another_accounts_execution_cannot_be_addressed(laptop: Client, platform: Platform) -> None:
+    with joined(platform) as stranger:
+        theirs = begun(stranger, listener("go"))
+        for execution_id in (theirs, str(uuid7())):
+            answer = publish(laptop, event("go"), path=f"/api/executions/{execution_id}/events")
+            assert (answer.status_code, answer.json()["code"]) == (404, "execution_unknown")
+
+
+def test_events_come_in_their_order_and_once(laptop: Client, sessions: sessionmaker[Session]) -> None:
+    document = f"{HEAD}do:\n  - all: {{listen: {{to: {{any: [{{with: {{type: n}}}}], until: '(. | length) == 250'}}}}}}\n"
+    waiting = begun(laptop, document)
+    until(lambda: listening(sessions, waiting))
+    told = [event("n", number) for number in range(250)]
+    for first in range(0, 250, 50):
+        publish(laptop, told[first : first + 50], kind=BATCH)
+        publish(laptop, told[first : first + 50], kind=BATCH)
+    assert ended(laptop, waiting) == list(range(250))
+
+
+def test_events_come_in_binary_mode(laptop: Client, sessions: sessionmaker[Session]) -> None:
+    forms: list[tuple[str, bytes, dict[str, Any]]] = [
+        ("application/json", b'{"n": 1}', {"data": {"n": 1}, "datacontenttype": "application/json"}),
+        ("text/plain", "é".encode(), {"data": "é", "datacontenttype": "text/plain"}),
+        ("application/octet-stream", b"\0\1", {"data_base64": "AAE=", "datacontenttype": "application/octet-stream"}),
+        ("", b"", {}),
+    ]  # fmt: skip
+    for media, data, seen in forms:
+        waiting = begun(laptop, listener("binary", read="envelope"))
+        until(lambda one=waiting: listening(sessions, one))
+        attributes = {"specversion": "1.0", "id": "a%20b", "source": "/s", "type": "binary"}
+        headers = {f"ce-{name}": value for name, value in attributes.items()}
+        if media:
+            headers["Content-Type"] = media
+        answer = laptop.http.post("/api/events", content=data, headers=headers)
+        assert answer.status_code == 202, answer.text
+        assert ended(laptop, waiting) == [attributes | {"id": "a b"} | seen]
+
+
+FINE = event("t")
+WRONG: list[tuple[Any, str]] = [
+    (7, ""),
+    ("no JWE", ""),
+    ({name: FINE[name] for name in FINE if name != "id"}, "/id"),
+    (FINE | {"specversion": "0.3"}, "/specversion"),
+    (FINE | {"source": ""}, "/source"),
+    (FINE | {"source": "a b"}, "/source"),
+    (FINE | {"type": 7}, "/type"),
+    (FINE | {"time": "yesterday"}, "/time"),
+    (FINE | {"Upper": "x"}, "/Upper"),
+    (FINE | {"extension": {"a": 1}}, "/extension"),
+    (FINE | {"subject": None}, "/subject"),
+    (FINE | {"data_base64": "AAE="}, "/data_base64"),
+    ({name: FINE[name] for name in FINE if name != "data"} | {"data_base64": "?"}, "/data_base64"),
+    (FINE | {"data": "\ud800"}, ""),
+]
+
+
+@pytest.mark.parametrize(("body", "pointer"), WRONG, ids=[f"{n}" for n in range(len(WRONG))])
+def test_what_is_no_event_is_refused_with_the_place(laptop: Client, body: Any, pointer: str) -> None:
+    answer = publish(laptop, body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "event_invalid")
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+    batch = publish(laptop, [FINE, body], kind="application/json")
+    assert [fault["pointer"] for fault in batch.json()["errors"]] == [f"/1{pointer}"]
+
+
+def test_too_many_too_large_and_of_another_type_are_refused(laptop: Client) -> None:
+    assert publish(laptop, [FINE] * 101, kind=BATCH).json()["code"] == "events_too_many"
+    assert publish(laptop, event("t", "x" * 262_144)).json()["code"] == "event_too_large"
+    assert publish(laptop, FINE, kind="application/xml").status_code == 415
+    assert publish(laptop, FINE, kind=BATCH).status_code == 422
+    assert laptop.http.post("/api/events", content=b"{", headers={"Content-Type": ONE}).status_code == 400
+    assert publish(laptop, [], kind=BATCH).json() == {"accepted": 0}
+
+
+def test_an_event_starts_what_is_scheduled_on_it(laptop: Client, platform: Platform) -> None:
+    with joined(platform) as stranger:
+        mine = laptop.create_workflow("mine", starter("beat"))
+        theirs = stranger.create_workflow("theirs", starter("beat"))
+        assert (mine["diagnostics"], mine["status"]) == ([], "draft")
+        document = (
+            HEAD
+            + "schedule: {on: {one: {with: {type: beat}}}, read: raw}\ndo: [{a: {set: '${ {raw: .} }'}}]\n"
+        )
+        raw = laptop.create_workflow("raw", document)
+        publish_until(laptop, mine["id"], "beat", {"bpm": 40})
+        assert ended(laptop, runs(laptop, mine["id"])) == {"got": [{"bpm": 40}]}
+        assert ended(laptop, runs(laptop, raw["id"])) == {"raw": ['{"bpm":40}']}
+        assert stranger.request("GET", f"/api/workflows/{theirs['id']}")["workflow"]["status"] == "draft"
+
+
+def publish_until(client: Client, workflow_id: str, kind: str, data: Any) -> None:
+    """Publish until the schedule has heard it: it begins a moment after its definition is saved."""
+
+    def heard() -> bool:
+        publish(client, event(kind, data))
+        workflow = client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]
+        return bool(workflow["lastExecutionId"])
+
+    until(heard)
+
+
+def test_a_definition_with_an_interval_runs_by_itself(laptop: Client) -> None:
+    workflow = laptop.create_workflow(
+        "clock", HEAD + "schedule: {every: PT1S}\ndo: [{a: {set: '${ {input: .} }'}}]\n"
+    )
+    first = runs(laptop, workflow["id"])
+    assert ended(laptop, first) == {"input": None}
+    until(lambda: runs(laptop, workflow["id"]) != first)
+    listed = laptop.request("GET", "/api/workflows")["workflows"]
+    assert [one["status"] for one in listed if one["id"] == workflow["id"]][0] in {"running", "completed"}
+
+
+def test_who_listens_for_lifecycle_events_hears_what_becomes_of_others(
+    laptop: Client, sessions: sessionmaker[Session]
+) -> None:
+    prefix = "io.serverlessworkflow.workflow"
+    wanted = ", ".join(
+        f"{{with: {{type: {prefix}.{phase}.v1}}}}" for phase in ("started", "completed", "faulted")
+    )
+    document = f"{HEAD}do:\n  - all: {{listen: {{to: {{any: [{wanted}], until: '(. | length) == 4'}}, read: envelope}}}}\n"
+    waiting = begun(laptop, document)
+    until(lambda: listening(sessions, waiting))
+    good = laptop.create_workflow("good", HEAD + "do: [{a: {set: {n: 1}}}]\n")["id"]
+    bad = laptop.create_workflow("bad", HEAD + "do: [{a: {raise: {error: {type: 'urn:x', status: 418}}}}]\n")[
+        "id"
+    ]
+    ids = [laptop.execute(one)["executionId"] for one in (good, bad)]
+    told = ended(laptop, waiting)
+    assert [one["type"].split(".")[3] for one in told] == ["started", "completed", "started", "faulted"]
+    assert [one["data"]["name"] for one in told] == [f"case-{one}.tests" for one in ids for _ in "12"]
+    assert told[0]["data"]["definition"] == {"name": "case", "namespace": "tests", "version": "1.0.0"}
+    assert told[1]["data"]["outputUri"] == f"/api/executions/{ids[0]}"
+    assert told[3]["data"]["error"]["status"] == 418
+
+
+def test_a_definition_that_runs_when_others_end_does_not_hear_its_own_end(
+    laptop: Client, sessions: sessionmaker[Session]
+) -> None:
+    kind = "io.serverlessworkflow.workflow.completed.v1"
+    workflow = laptop.create_workflow("after all others", starter(kind))["id"]
+    other = laptop.create_workflow("other", HEAD + "do: [{a: {set: {n: 1}}}]\n")["id"]
+
+    def own() -> list[str]:
+        with sessions() as session:
+            return [str(one) for one in session.scalars(select(Execution.id).where(OF == UUID(workflow)))]
+
+    until(lambda: laptop.execute(other) and own())
+    ended(laptop, own()[0])
+    before = len(own())
+    laptop.execute(other)
+    until(lambda: len(own()) > before)
+    heard = [ended(laptop, one)["got"][0]["name"].removeprefix("case-") for one in own()]
+    assert not {name.partition(".")[0] for name in heard} & set(own())
+
+
+def test_nothing_of_an_event_stands_in_the_clear_and_listeners_go_with_their_execution(
+    laptop: Client, sessions: sessionmaker[Session]
+) -> None:
+    kind = f"canary.{uuid7()}"
+    waiting = begun(laptop, listener(kind))
+    until(lambda: listening(sessions, waiting))
+    publish(laptop, event(kind, "canary"))
+    assert ended(laptop, waiting) == ["canary"]
+    until(lambda: not listening(sessions, waiting))
+    with sessions() as session:
+        rows = [*session.scalars(select(Event)), *session.scalars(select(Listener))]
+        assert rows
+        assert not [row for row in rows if "canary" in str(vars(row))]
