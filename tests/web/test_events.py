@@ -30,7 +30,14 @@ def emitter(kind: str) -> str:
 
 
 def starter(kind: str) -> str:
-    return f"{HEAD}schedule: {{on: {{one: {{with: {{type: {kind}}}}}}}}}\ndo:\n  - told: {{set: '${{ {{got: .}} }}'}}\n"
+    schedule = f"schedule: {{on: {{one: {{with: {{type: {kind}}}}}}}}}"
+    return f"{HEAD}{schedule}\ndo:\n  - told: {{set: '${{ {{got: .}} }}'}}\n"
+
+
+def collector(kinds: list[str], count: int, *, read: str = "data") -> str:
+    wanted = ", ".join(f"{{with: {{type: {kind}}}}}" for kind in kinds)
+    to = f"{{any: [{wanted}], until: '(. | length) == {count}'}}"
+    return f"{HEAD}do:\n  - all: {{listen: {{to: {to}, read: {read}}}}}\n"
 
 
 def event(kind: str, data: Any = None, **more: Any) -> dict[str, Any]:
@@ -142,7 +149,7 @@ def test_another_accounts_execution_cannot_be_addressed(laptop: Client, platform
 
 
 def test_events_come_in_their_order_and_once(laptop: Client, sessions: sessionmaker[Session]) -> None:
-    document = f"{HEAD}do:\n  - all: {{listen: {{to: {{any: [{{with: {{type: n}}}}], until: '(. | length) == 250'}}}}}}\n"
+    document = collector(["n"], 250)
     waiting = begun(laptop, document)
     until(lambda: listening(sessions, waiting))
     told = [event("n", number) for number in range(250)]
@@ -243,23 +250,21 @@ def test_a_definition_with_an_interval_runs_by_itself(laptop: Client) -> None:
     assert ended(laptop, first) == {"input": None}
     until(lambda: runs(laptop, workflow["id"]) != first)
     listed = laptop.request("GET", "/api/workflows")["workflows"]
-    assert [one["status"] for one in listed if one["id"] == workflow["id"]][0] in {"running", "completed"}
+    (status,) = [one["status"] for one in listed if one["id"] == workflow["id"]]
+    assert status in {"running", "completed"}
 
 
 def test_who_listens_for_lifecycle_events_hears_what_becomes_of_others(
     laptop: Client, sessions: sessionmaker[Session]
 ) -> None:
     prefix = "io.serverlessworkflow.workflow"
-    wanted = ", ".join(
-        f"{{with: {{type: {prefix}.{phase}.v1}}}}" for phase in ("started", "completed", "faulted")
-    )
-    document = f"{HEAD}do:\n  - all: {{listen: {{to: {{any: [{wanted}], until: '(. | length) == 4'}}, read: envelope}}}}\n"
+    kinds = [f"{prefix}.{phase}.v1" for phase in ("started", "completed", "faulted")]
+    document = collector(kinds, 4, read="envelope")
     waiting = begun(laptop, document)
     until(lambda: listening(sessions, waiting))
     good = laptop.create_workflow("good", HEAD + "do: [{a: {set: {n: 1}}}]\n")["id"]
-    bad = laptop.create_workflow("bad", HEAD + "do: [{a: {raise: {error: {type: 'urn:x', status: 418}}}}]\n")[
-        "id"
-    ]
+    failing = HEAD + "do: [{a: {raise: {error: {type: 'urn:x', status: 418}}}}]\n"
+    bad = laptop.create_workflow("bad", failing)["id"]
     ids = [laptop.execute(one)["executionId"] for one in (good, bad)]
     told = ended(laptop, waiting)
     assert [one["type"].split(".")[3] for one in told] == ["started", "completed", "started", "faulted"]
@@ -278,7 +283,7 @@ def test_a_definition_that_runs_when_others_end_does_not_hear_its_own_end(
 
     def own() -> list[str]:
         with sessions() as session:
-            return [str(one) for one in session.scalars(select(Execution.id).where(OF == UUID(workflow)))]
+            return [str(one) for one in session.scalars(select(Execution.id).where(UUID(workflow) == OF))]
 
     until(lambda: laptop.execute(other) and own())
     ended(laptop, own()[0])

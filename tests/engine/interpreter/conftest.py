@@ -90,8 +90,8 @@ Execute = Callable[..., Awaitable[Ran]]
 
 
 @pytest.fixture
-def execute(temporal: Client, memory: Memory, queue: str) -> Execute:
-    """Return a function that runs steps on an input until it ends."""
+def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Execute:
+    """Return a function that runs steps on an input until it ends, each time in an account of its own."""
 
     async def run(
         steps: list[dict[str, Any]],
@@ -104,10 +104,10 @@ def execute(temporal: Client, memory: Memory, queue: str) -> Execute:
         document = {"document": HEADER, "do": steps, **top}
         assert not checked or grammar.check(document) == []
         execution_id = str(uuid7())
-        memory.openings[execution_id] = contracts.Opened("definition", 1, document, data, "account")
+        broker.open(execution_id, execution_id, document, data)
         handle = await temporal.start_workflow(
             contracts.EXECUTION,
-            contracts.ExecutionStart(execution_id, "account", reply_key),
+            contracts.ExecutionStart(execution_id, execution_id, reply_key),
             id=contracts.execution_workflow_id(execution_id),
             task_queue=queue,
             execution_timeout=timedelta(seconds=60),
