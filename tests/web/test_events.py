@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,6 @@ from tests.conftest import Platform, joined
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 ONE = "application/cloudevents+json"
-OF = Execution.definition_id
 BATCH = "application/cloudevents-batch+json"
 
 
@@ -163,12 +163,12 @@ def test_events_come_in_binary_mode(laptop: Client, sessions: sessionmaker[Sessi
     forms: list[tuple[str, bytes, dict[str, Any]]] = [
         ("application/json", b'{"n": 1}', {"data": {"n": 1}, "datacontenttype": "application/json"}),
         ("text/plain", "é".encode(), {"data": "é", "datacontenttype": "text/plain"}),
-        ("application/octet-stream", b"\0\1", {"data_base64": "AAE=", "datacontenttype": "application/octet-stream"}),
+        ("image/png", b"\0\1", {"data_base64": "AAE=", "datacontenttype": "image/png"}),
         ("", b"", {}),
-    ]  # fmt: skip
+    ]
     for media, data, seen in forms:
         waiting = begun(laptop, listener("binary", read="envelope"))
-        until(lambda one=waiting: listening(sessions, one))
+        until(partial(listening, sessions, waiting))
         attributes = {"specversion": "1.0", "id": "a%20b", "source": "/s", "type": "binary"}
         headers = {f"ce-{name}": value for name, value in attributes.items()}
         if media:
@@ -283,7 +283,12 @@ def test_a_definition_that_runs_when_others_end_does_not_hear_its_own_end(
 
     def own() -> list[str]:
         with sessions() as session:
-            return [str(one) for one in session.scalars(select(Execution.id).where(UUID(workflow) == OF))]
+            return [
+                str(one)
+                for one in session.scalars(
+                    select(Execution.id).where(Execution.definition_id == UUID(workflow))
+                )
+            ]
 
     until(lambda: laptop.execute(other) and own())
     ended(laptop, own()[0])
