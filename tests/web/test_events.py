@@ -1,13 +1,8 @@
-"""Events on the running platform: who hears them, who does not, and how they come."""
+"""Events on the running platform: who hears them, and who does not."""
 
-import json
-import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 from uuid import UUID
 
-import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
@@ -15,76 +10,21 @@ from uuid_utils.compat import uuid7
 from bin.local.client import Client
 from engine.store.models import Event, Execution, Listener
 from tests.conftest import Platform, joined
-
-HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
-ONE = "application/cloudevents+json"
-BATCH = "application/cloudevents-batch+json"
-
-
-def listener(kind: str, *, read: str = "data") -> str:
-    return f"{HEAD}do:\n  - await: {{listen: {{to: {{one: {{with: {{type: {kind}}}}}}}, read: {read}}}}}\n"
-
-
-def emitter(kind: str) -> str:
-    return f"{HEAD}do:\n  - tell: {{emit: {{event: {{with: {{type: {kind}, data: '${{ . }}'}}}}}}}}\n"
-
-
-def starter(kind: str) -> str:
-    schedule = f"schedule: {{on: {{one: {{with: {{type: {kind}}}}}}}}}"
-    return f"{HEAD}{schedule}\ndo:\n  - told: {{set: '${{ {{got: .}} }}'}}\n"
-
-
-def collector(kinds: list[str], count: int, *, read: str = "data") -> str:
-    wanted = ", ".join(f"{{with: {{type: {kind}}}}}" for kind in kinds)
-    to = f"{{any: [{wanted}], until: '(. | length) == {count}'}}"
-    return f"{HEAD}do:\n  - all: {{listen: {{to: {to}, read: {read}}}}}\n"
-
-
-def event(kind: str, data: Any = None, **more: Any) -> dict[str, Any]:
-    return {"specversion": "1.0", "id": str(uuid7()), "source": "/tests", "type": kind, "data": data} | more
-
-
-def publish(client: Client, body: Any, *, kind: str = ONE, path: str = "/api/events") -> Any:
-    return client.http.post(path, content=json.dumps(body), headers={"Content-Type": kind})
-
-
-def begun(client: Client, document: str) -> str:
-    """Start a listener and return its execution's id once events reach it."""
-    execution_id: str = client.execute(client.create_workflow("listener", document)["id"], wait=0)[
-        "executionId"
-    ]
-    return execution_id
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("the condition never held")
-
-
-def listening(sessions: sessionmaker[Session], execution_id: str) -> bool:
-    with sessions() as session:
-        wanted = select(Listener.key).where(Listener.workflow_id == f"execution:{execution_id}")
-        return bool(session.scalars(wanted).all())
-
-
-def ended(client: Client, execution_id: str) -> Any:
-    def look() -> Any:
-        read = client.request("GET", f"/api/executions/{execution_id}")
-        return read if read["status"] != "running" else None
-
-    return client.open_result(until(look))
-
-
-def runs(client: Client, workflow_id: str) -> Any:
-    """Return the last execution's id of a workflow that nobody has executed, once there is one."""
-    return until(
-        lambda: client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]["lastExecutionId"]
-    )
+from tests.web.ears import (
+    BATCH,
+    HEAD,
+    begun,
+    collector,
+    emitter,
+    ended,
+    event,
+    listener,
+    listening,
+    publish,
+    runs,
+    starter,
+    until,
+)
 
 
 def test_an_event_reaches_every_execution_of_the_account_that_listens_and_no_other(
@@ -108,26 +48,6 @@ def test_what_an_execution_emits_reaches_another_one(laptop: Client, sessions: s
     told = laptop.execute(laptop.create_workflow("emitter", emitter("placed"))["id"], {"order": 7})["opened"]
     assert ended(laptop, waiting) == [told]
     assert (told["source"], told["data"]) == ("/tests/case/1.0.0", {"order": 7})
-
-
-def test_an_event_may_be_sealed_and_then_only_the_engine_reads_it(
-    laptop: Client, sessions: sessionmaker[Session]
-) -> None:
-    waiting = begun(laptop, listener("secret"))
-    until(lambda: listening(sessions, waiting))
-    sealed = laptop.seal(json.dumps(event("secret", "psst")).encode())
-    assert publish(laptop, sealed).status_code == 202
-    assert ended(laptop, waiting) == ["psst"]
-
-
-def test_a_sealed_event_that_is_none_reaches_nobody_and_holds_nothing_up(
-    laptop: Client, sessions: sessionmaker[Session]
-) -> None:
-    waiting = begun(laptop, listener("real"))
-    until(lambda: listening(sessions, waiting))
-    body = [laptop.seal(b"no event"), laptop.seal(b'{"type": "real"}'), event("real", 1)]
-    assert publish(laptop, body, kind=BATCH).json() == {"accepted": 3}
-    assert ended(laptop, waiting) == [1]
 
 
 def test_an_event_for_one_execution_reaches_it_alone(laptop: Client) -> None:
@@ -157,62 +77,6 @@ def test_events_come_in_their_order_and_once(laptop: Client, sessions: sessionma
         publish(laptop, told[first : first + 50], kind=BATCH)
         publish(laptop, told[first : first + 50], kind=BATCH)
     assert ended(laptop, waiting) == list(range(250))
-
-
-def test_events_come_in_binary_mode(laptop: Client, sessions: sessionmaker[Session]) -> None:
-    forms: list[tuple[str, bytes, dict[str, Any]]] = [
-        ("application/json", b'{"n": 1}', {"data": {"n": 1}, "datacontenttype": "application/json"}),
-        ("text/plain", "é".encode(), {"data": "é", "datacontenttype": "text/plain"}),
-        ("image/png", b"\0\1", {"data_base64": "AAE=", "datacontenttype": "image/png"}),
-        ("", b"", {}),
-    ]
-    for media, data, seen in forms:
-        waiting = begun(laptop, listener("binary", read="envelope"))
-        until(partial(listening, sessions, waiting))
-        attributes = {"specversion": "1.0", "id": "a%20b", "source": "/s", "type": "binary"}
-        headers = {f"ce-{name}": value for name, value in attributes.items()}
-        if media:
-            headers["Content-Type"] = media
-        answer = laptop.http.post("/api/events", content=data, headers=headers)
-        assert answer.status_code == 202, answer.text
-        assert ended(laptop, waiting) == [attributes | {"id": "a b"} | seen]
-
-
-FINE = event("t")
-WRONG: list[tuple[Any, str]] = [
-    (7, ""),
-    ("no JWE", ""),
-    ({name: FINE[name] for name in FINE if name != "id"}, "/id"),
-    (FINE | {"specversion": "0.3"}, "/specversion"),
-    (FINE | {"source": ""}, "/source"),
-    (FINE | {"source": "a b"}, "/source"),
-    (FINE | {"type": 7}, "/type"),
-    (FINE | {"time": "yesterday"}, "/time"),
-    (FINE | {"Upper": "x"}, "/Upper"),
-    (FINE | {"extension": {"a": 1}}, "/extension"),
-    (FINE | {"subject": None}, "/subject"),
-    (FINE | {"data_base64": "AAE="}, "/data_base64"),
-    ({name: FINE[name] for name in FINE if name != "data"} | {"data_base64": "?"}, "/data_base64"),
-    (FINE | {"data": "\ud800"}, ""),
-]
-
-
-@pytest.mark.parametrize(("body", "pointer"), WRONG, ids=[f"{n}" for n in range(len(WRONG))])
-def test_what_is_no_event_is_refused_with_the_place(laptop: Client, body: Any, pointer: str) -> None:
-    answer = publish(laptop, body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "event_invalid")
-    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
-    batch = publish(laptop, [FINE, body], kind="application/json")
-    assert [fault["pointer"] for fault in batch.json()["errors"]] == [f"/1{pointer}"]
-
-
-def test_too_many_too_large_and_of_another_type_are_refused(laptop: Client) -> None:
-    assert publish(laptop, [FINE] * 101, kind=BATCH).json()["code"] == "events_too_many"
-    assert publish(laptop, event("t", "x" * 262_144)).json()["code"] == "event_too_large"
-    assert publish(laptop, FINE, kind="application/xml").status_code == 415
-    assert publish(laptop, FINE, kind=BATCH).status_code == 422
-    assert laptop.http.post("/api/events", content=b"{", headers={"Content-Type": ONE}).status_code == 400
-    assert publish(laptop, [], kind=BATCH).json() == {"accepted": 0}
 
 
 def test_an_event_starts_what_is_scheduled_on_it(laptop: Client, platform: Platform) -> None:
