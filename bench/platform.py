@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bin.local.draw import fresh_keys
 from bin.local.platform import LIFTED, migrate, processes
+from bin.local.server import Server
 from bin.local.stack import Stack, running
 
 HOME = Path(__file__).parent.parent / ".cloudapi" / "bench"
@@ -22,6 +23,7 @@ class Measured:
     api_url: str
     stack: Stack
     environ: dict[str, str]
+    servers: dict[str, Server]
 
 
 @contextmanager
@@ -31,5 +33,5 @@ def measured() -> Iterator[Measured]:
     with running(HOME, database="cloudapi_bench") as stack:
         environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(stack.web_port)}
         migrate(environ, HOME / "logs")
-        with processes(environ, HOME / "logs"):
-            yield Measured(f"http://127.0.0.1:{stack.web_port}", stack, environ)
+        with processes(environ, HOME / "logs") as servers:
+            yield Measured(f"http://127.0.0.1:{stack.web_port}", stack, environ, servers)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import logging
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
@@ -31,6 +33,7 @@ def recorded(app: Flask, send: Callable[[FlaskClient], TestResponse]) -> list[Tr
 
     with app.app_context():
         listeners = (("before_cursor_execute", note), ("commit", end))
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         for what, listener in listeners:
             event.listen(db.engine, what, listener)
         answer = send(app.test_client())

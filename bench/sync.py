@@ -1,132 +1,201 @@
-"""What a push and a pull cost over their own SQL: `python -m bench.sync`.
+"""What pushes and pulls cost over their own SQL: `python -m bench.sync`.
 
-Eight clients push and pull over HTTP, on one account and on eight; by turns, eight connections run the
-very statements of those requests, transaction by transaction, on the same PostgreSQL. Prints the rates
-and their ratio.
+Eight kept connections, of one account and of eight, push states of 1 KB, pull all of an account's states
+from the start, and pull when there is nothing new; each over the whole HTTP path, with the limits lifted
+and all processes of the Procfile beside it. By turns, eight connections run the very statements of those
+requests, transaction by transaction, on the same PostgreSQL. Prints medians and their ratio.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
+import os
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
+import orjson
 import psycopg
 from flask import Flask
+from werkzeug.test import TestResponse
 
+from bench.fill import fill
+from bench.kept import Kept, Script, answers_per_second, head
 from bench.platform import Measured, measured
-from bench.rates import rate
+from bench.rates import ROUND_SECONDS, rate
 from bench.statements import Transaction, recorded
 from bin.local.client import Client, Keys
 from engine.settings import Settings
 from web import create_app
 
-CLIENTS = 8
+CONNECTIONS = 8
 ROUNDS = 5
-STATES = 200
-PUSH, PULL = "/api/sync/push", "/api/sync/pull?limit=50"
+STATES = 2000  # of an account that is pulled from the start
+ENTITIES = 200  # that an agent pushes by turns
 DATA = "x" * 1024
+PUSH, PULL = "/api/sync/push", "/api/sync/pull"
 
 
 class Agent:
-    """One client of one account, over a plain kept connection: what is measured is the server."""
+    """One agent of an account: what it asks over HTTP, and the statements of that."""
 
     def __init__(self, api_url: str, account: Client, number: int) -> None:
-        self.email, self._number, self._counter = account.email, number, count(2)
-        with Client(api_url, f"agent-{number}", account.keys) as client:
+        self.api_url, self.name, self._counter = api_url, f"agent-{number}", count(1)
+        with Client(api_url, self.name, account.keys) as client:
             client.login(account.email, account.password)
             self.headers = {
                 "Authorization": client.http.headers["Authorization"],
-                "X-Agent-ID": client.agent_id,
+                "X-Agent-ID": self.name,
                 "Content-Type": "application/json",
             }
-        url = urlsplit(api_url)
-        self._connection = http.client.HTTPConnection(url.hostname or "", url.port)
 
-    def change(self) -> dict[str, Any]:
-        """Return the next version of one of this agent's own states."""
+    def change(self) -> bytes:
+        """Return the next version of one of this agent's own states, as JSON."""
         counter = next(self._counter)
-        entity_id = f"{self._number}-{counter % STATES}"
-        clock = {f"agent-{self._number}": counter}
+        entity_id = f"{self.name}-{counter % ENTITIES}"
         body = {"type": "settings", "entityId": entity_id, "encryptedData": DATA, "version": str(counter)}
-        return body | {"vectorClock": clock}
+        return json.dumps(body | {"vectorClock": {self.name: counter}}).encode()
 
-    def push(self) -> None:
-        """Push once."""
-        self._send("POST", PUSH, json.dumps(self.change()))
+    def pushing(self) -> Script:
+        """Push a new version each time."""
+        start = head("POST", PUSH, self.headers)
+        while True:
+            body = self.change()
+            yield start + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
-    def pull(self) -> None:
-        """Pull a page of the account's states."""
-        self._send("GET", PULL)
+    def draining(self, limit: int) -> Script:
+        """Pull all states, page by page, again and again."""
+        while True:
+            since, more = "", True
+            while more:
+                answer = yield head("GET", f"{PULL}?limit={limit}{since}", self.headers) + b"\r\n"
+                page = orjson.loads(answer)
+                since, more = f"&since={page['cursor']}", page["hasMore"]
+                if len(page["states"]) != limit:
+                    raise AssertionError(f"a page of {len(page['states'])} states")
 
-    def sql_of(self, app: Flask, name: str) -> list[Transaction]:
-        """Return the statements of this agent's push or pull."""
-        if name == "push":
-            return recorded(app, lambda client: client.post(PUSH, json=self.change(), headers=self.headers))
-        return recorded(app, lambda client: client.get(PULL, headers=self.headers))
+    def idling(self, app: Flask) -> Script:
+        """Pull at the head, where there is nothing new."""
+        request = head("GET", self._at_head(app), self.headers) + b"\r\n"
+        while True:
+            answer = yield request
+            if b'"states":[]' not in answer:
+                raise AssertionError("there was something new")
 
-    def _send(self, method: str, path: str, body: str | None = None) -> None:
-        self._connection.request(method, path, body, self.headers)
-        answer = self._connection.getresponse()
-        answer.read()
-        if answer.status != http.client.OK:
-            raise AssertionError(f"{method} {path} answered {answer.status}")
+    def sql_of_push(self, app: Flask) -> list[Transaction]:
+        """Return the statements of a push."""
+        return recorded(app, lambda client: client.post(PUSH, data=self.change(), headers=self.headers))
+
+    def sql_of_idle(self, app: Flask) -> list[Transaction]:
+        """Return the statements of a pull at the head."""
+        return self._sql_of_pull(app, self._at_head(app))[0]
+
+    def sql_of_drain(self, app: Flask, limit: int) -> list[Transaction]:
+        """Return the statements of all pages from the start."""
+        ran, page = self._sql_of_pull(app, f"{PULL}?limit={limit}")
+        while page["hasMore"]:
+            more, page = self._sql_of_pull(app, f"{PULL}?limit={limit}&since={page['cursor']}")
+            ran += more
+        return ran
+
+    def _at_head(self, app: Flask) -> str:
+        return f"{PULL}?since={self._sql_of_pull(app, f'{PULL}?limit=1')[1]['head']}"
+
+    def _sql_of_pull(self, app: Flask, path: str) -> tuple[list[Transaction], dict[str, Any]]:
+        answers: list[TestResponse] = []
+
+        def send(client: Any) -> TestResponse:
+            answers.append(client.get(path, headers=self.headers))
+            return answers[-1]
+
+        return recorded(app, send), orjson.loads(answers[-1].data)
 
 
 def bare(connection: psycopg.Connection, transactions: Sequence[Transaction]) -> None:
-    """Run what one request ran."""
+    """Run what a request ran."""
     for transaction in transactions:
         for statement, values in transaction:
-            connection.execute(statement, values, prepare=True)
+            cursor = connection.execute(statement, values, prepare=True)
+            if cursor.description:
+                cursor.fetchall()
         connection.commit()
 
 
 def agents_of(platform: Measured, accounts: int) -> Iterator[Agent]:
-    """Return the agents of new accounts, spread evenly, each with its states pushed."""
+    """Return one agent a connection, spread evenly over new accounts that have their states."""
     registered = []
-    for _ in range(accounts):
-        with Client(platform.api_url, "first", Keys.fresh()) as client:
-            client.register(f"{uuid4()}@example.org", "a long pass phrase")
-        registered.append(client)
-    for number in range(CLIENTS):
-        agent = Agent(platform.api_url, registered[number % accounts], number)
-        for _ in range(STATES // accounts):
-            agent.push()
-        yield agent
+    with psycopg.connect(platform.stack.database_url) as connection:
+        for _ in range(accounts):
+            with Client(platform.api_url, "first", Keys.fresh()) as client:
+                account_id = client.register(f"{uuid4()}@example.org", "a long pass phrase")["user"]["id"]
+            newest = time.time_ns() // 1000
+            fill(connection, account_id, states=STATES, data_bytes=len(DATA), newest=newest)
+            registered.append(client)
+    for number in range(CONNECTIONS):
+        yield Agent(platform.api_url, registered[number % accounts], number)
 
 
-def compare(platform: Measured, app: Flask, accounts: int) -> None:
-    """Measure pushes and pulls by turns with their SQL; print."""
-    agents = list(agents_of(platform, accounts))
-    with ExitStack() as exits:
-        connections = [
-            exits.enter_context(psycopg.connect(platform.stack.database_url)) for _ in range(CLIENTS)
-        ]
-        for name in ("push", "pull"):
-            ran = [agent.sql_of(app, name) for agent in agents]
-            ours = [getattr(agent, name) for agent in agents]
-            baseline = [partial(bare, *pair) for pair in zip(connections, ran, strict=True)]
-            pairs = [(rate(ours), rate(baseline)) for _ in range(ROUNDS)]
-            rates = [statistics.median(side) for side in zip(*pairs, strict=True)]
-            print(
-                f"{name}, {CLIENTS} clients on {accounts} account(s): {rates[0]:.0f}/s over HTTP, "
-                f"{rates[1]:.0f}/s bare SQL, ratio {rates[0] / rates[1]:.3f}"
-            )
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something to measure: a script and statements per connection, and how many each time is worth."""
+
+    what: str
+    scripts: Sequence[Script]
+    ran: Sequence[list[Transaction]]
+    per_answer: int = 1
+    per_run: int = 1
+
+    def compare(self, platform: Measured, accounts: int) -> None:
+        """Measure by turns; print."""
+        with ExitStack() as exits:
+            kept = [exits.enter_context(Kept(platform.api_url, script)) for script in self.scripts]
+            bares = [
+                partial(bare, exits.enter_context(psycopg.connect(platform.stack.database_url)), ran)
+                for ran in self.ran
+            ]
+            pairs = [(answers_per_second(kept, ROUND_SECONDS), rate(bares)) for _ in range(ROUNDS)]
+        answers, runs = (statistics.median(side) for side in zip(*pairs, strict=True))
+        ours, baseline = answers * self.per_answer, runs * self.per_run
+        print(
+            f"{self.what}, {CONNECTIONS} connections of {accounts} account(s): {ours:.0f}/s over HTTP, "
+            f"{baseline:.0f}/s bare SQL, ratio {ours / baseline:.3f}",
+            flush=True,
+        )
+
+
+def cases(app: Flask, agents: Sequence[Agent]) -> Iterator[Case]:
+    """Return what to measure, pushes last: they change what is pulled."""
+    for limit in (500, 100):
+        yield Case(
+            f"items pulled by {limit}",
+            [agent.draining(limit) for agent in agents],
+            [agent.sql_of_drain(app, limit) for agent in agents],
+            per_answer=limit,
+            per_run=STATES,
+        )
+    idle = [agent.idling(app) for agent in agents]
+    yield Case("idle pulls", idle, [agent.sql_of_idle(app) for agent in agents])
+    yield Case("pushes", [agent.pushing() for agent in agents], [agent.sql_of_push(app) for agent in agents])
 
 
 def main() -> None:
     """Measure one account and eight."""
     with measured() as platform:
+        with psycopg.connect(platform.stack.database_url) as connection:
+            (fsync,) = connection.execute("SHOW fsync").fetchone() or ("",)
+        if fsync != "on":
+            raise AssertionError("pushes are measured with fsync on")
+        print(f"fsync {fsync}, {os.cpu_count()} cores, {len(DATA)} bytes each, medians of {ROUNDS} rounds")
         app = create_app(Settings.from_env(platform.environ))
         for accounts in (1, 8):
-            compare(platform, app, accounts)
+            for case in cases(app, list(agents_of(platform, accounts))):
+                case.compare(platform, accounts)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from engine.errors import ForbiddenError, NotFoundError
-from engine.store.models import Agent, SyncHead
+from engine.store.models import Agent, Channel, SyncHead
 
 # A row written at most this often, however many requests an agent sends.
 SEEN_EVERY = timedelta(minutes=1)
@@ -35,12 +35,18 @@ def find(session: Session, *, account_id: UUID, agent_id: str) -> Agent:
 
 
 def revoke(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> None:
-    """Block an agent's id for good.
+    """Block an agent's id for good, and forget its channels.
 
     :raises NotFoundError: when the account has no agent with this id.
     """
     found = find(session, account_id=account_id, agent_id=agent_id)
     found.revoked_at = found.revoked_at or now
+    session.execute(delete(Channel).where(Channel.account_id == account_id, Channel.agent_id == agent_id))
+
+
+def lately(last_seen_at: datetime | None, now: datetime) -> bool:
+    """Tell whether an agent was seen so lately that it need not be noted again."""
+    return last_seen_at is not None and now - last_seen_at <= SEEN_EVERY
 
 
 def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> bool:
@@ -66,7 +72,7 @@ def meet(session: Session, *, account_id: UUID, agent_id: str, now: datetime) ->
         return True
     if known.revoked_at is not None:
         raise ForbiddenError("agent_revoked", "This agent has been revoked.")
-    if now - known.last_seen_at <= SEEN_EVERY:
+    if lately(known.last_seen_at, now):
         return False
     known.last_seen_at = now
     return True

@@ -19,6 +19,7 @@ BATCH = 100
 # Left out is nothing but what is ours and not the person's: hashes, wrapped keys, how far we have told.
 KINDS: list[tuple[str, type[Base], set[str]]] = [
     ("agent", models.Agent, {"notified_stamp"}),
+    ("channel", models.Channel, {"secret", "secret_before", "told_stamp", "queued_until", "leased_until"}),
     ("session", models.RefreshSession, {"counter", "tries"}),
     ("factor", models.Factor, {"secret", "last_step", "credential_id", "public_key", "sign_count"}),
     ("auditEvent", models.AuditEvent, set()),
@@ -31,6 +32,7 @@ KINDS: list[tuple[str, type[Base], set[str]]] = [
     ("event", models.Event, {"number", "sealed"}),
     ("listener", models.Listener, {"key"}),
 ]
+STAMPS = {"stamp", "last_stamp"}
 NAMES = {"clock": "vectorClock", "stamp": "updatedAt"}
 
 
@@ -58,8 +60,8 @@ def _shown(row: Base, kept: set[str]) -> dict[str, Any]:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name == "stamp":
-        return stamp.text(value)
+    if name in STAMPS:
+        return None if value is None else stamp.text(value)
     if isinstance(value, datetime):
         return stamp.text(stamp.of(value.astimezone(UTC)))
     if isinstance(value, bytes):

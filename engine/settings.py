@@ -40,6 +40,10 @@ class Settings:
     engine_public_keys: str = ""  # JWK Set of public X25519/P-256 keys; clients and web seal to the first
     engine_private_keys: str = ""  # JWK Set; worker only
     keyring: str = ""  # kid:base64url (32 bytes)[,…]; wraps accounts' keys; worker only
+    channel_keys: str = ""  # kid:base64url (32 bytes)[,…]; wraps the secrets of channels; web and channels
+    vapid_public_keys: str = ""  # JWK Set of public P-256 keys; browsers subscribe to the first; web
+    vapid_private_keys: str = ""  # JWK Set; channels only
+    vapid_subject: str = ""  # mailto:… or https://…: where push services reach the operator; channels only
     codec_keys: str = ""  # kid:base64url (32 bytes)[,…]; seals Temporal payloads; worker only
 
     password_hash_kib: int = 19_456  # Argon2id memory
@@ -72,6 +76,10 @@ class Settings:
     sync_strict_clocks: int = 0  # 1 refuses clocks without an entry for the pushing agent
     heartbeat_seconds: float = 15.0  # of a live stream
     streams_per_account_max: int = 10
+    channels_per_agent_max: int = 5
+    channel_tries_max: int = 12  # failures in a row before a channel is dead
+    channel_backoff_seconds: float = 5.0  # before the second try; three times as long before each further one
+    pull_wait_seconds_max: float = 25.0
     egress_allow: str = ""  # host[:port][,…] opened beyond the public internet
 
     port: int = 8000

@@ -18,10 +18,11 @@ from uuid_utils.compat import uuid7
 from bin.local.client import Client, Keys
 from bin.local.draw import fresh_keys
 from bin.local.platform import LIFTED, processes
-from bin.local.server import Server
+from bin.local.server import Server, free_port
 from bin.local.stack import Stack, running
 from engine.settings import Settings
 from engine.store.sessions import make_engine
+from tests.receivers import Receiver, receiving
 
 ROOT = Path(__file__).parent.parent
 
@@ -70,15 +71,40 @@ class Platform:
 
 
 @pytest.fixture(scope="session")
-def platform(stack: Stack, environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Platform]:
-    """web, temporal, relay and fanout on the test stack, with the rate limits lifted."""
+def receiver() -> Iterator[Receiver]:
+    """A server on this machine that channels may lead to."""
+    with receiving() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def platform(
+    stack: Stack, environ: dict[str, str], sessions: sessionmaker[Session], receiver: Receiver
+) -> Iterator[Platform]:
+    """All processes of the Procfile on the test stack, with the rate limits lifted."""
     assert sessions is not None, "the database is migrated first"
     logs = ROOT / ".cloudapi" / "test" / "logs"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
     settings = environ | LIFTED | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
-    settings |= {"CORS_ORIGINS": "https://app.example.org"}
+    settings |= {"CORS_ORIGINS": "https://app.example.org"} | channel_settings(receiver)
     with processes(settings, logs) as servers:
         yield Platform(f"http://127.0.0.1:{stack.web_port}", settings, logs, servers)
+
+
+def channel_settings(receiver: Receiver) -> dict[str, str]:
+    """Open the receiver to channels, and let them lose patience while a test looks on."""
+    impatient = {"CHANNEL_BACKOFF_SECONDS": "0.2", "CHANNEL_TRIES_MAX": "3"}
+    return impatient | {"EGRESS_ALLOW": receiver.host, "VAPID_SUBJECT": "mailto:operator@example.org"}
+
+
+@contextmanager
+def beside(platform: Platform, **changes: str) -> Iterator[Platform]:
+    """Run one more web process of the platform, with some settings changed."""
+    port = free_port()
+    environ = platform.environ | {"PORT": str(port)} | changes
+    logs = platform.logs / f"beside-{port}"
+    with processes(environ, logs, ("web",)) as servers:
+        yield Platform(f"http://127.0.0.1:{port}", environ, logs, servers)
 
 
 @pytest.fixture

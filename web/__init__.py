@@ -6,10 +6,13 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.settings import Settings
+from engine.store import pool
+from engine.store.sessions import JSON
 from web import (
     account,
     agents,
     auth,
+    channels,
     events,
     executions,
     factors,
@@ -24,6 +27,7 @@ from web import (
     segments,
     sessions,
     states,
+    streams,
     sync,
     tokens,
     tracing,
@@ -39,12 +43,14 @@ BLUEPRINTS = (
     account.blueprint,
     sessions.blueprint,
     agents.blueprint,
+    channels.blueprint,
     factors.blueprint,
     proof.blueprint,
     key_proof.blueprint,
     farewell.blueprint,
     sync.blueprint,
     states.blueprint,
+    streams.blueprint,
     workflows.blueprint,
     executions.blueprint,
     events.blueprint,
@@ -63,8 +69,9 @@ def create_app(settings: Settings) -> Flask:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_size": settings.web_threads,
             "max_overflow": 0,
-            "pool_pre_ping": True,
+            "pool_events": pool.EVENTS,
             "hide_parameters": True,
+            **JSON,
         },
         "MAX_CONTENT_LENGTH": settings.body_bytes_max,
     } | openapi.CONFIG
@@ -85,6 +92,7 @@ def create_app(settings: Settings) -> Flask:
     limits.configure(app, settings)
     origins.configure(app, settings)
     wake.configure(app, settings)
+    channels.configure(app, settings)
     problems.register(app)
     api.init_app(app)
     for blueprint in BLUEPRINTS:

@@ -12,11 +12,12 @@ from web import guard
 from web.extensions import db
 
 HEADER = "X-Sync-Head"
+FORM = "^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}[.][0-9]{6}Z/[0-9a-f]{64}$"
 ASKED: dict[str, Any] = {
     "name": HEADER,
     "in": "header",
     "description": "a syncHead answered before; 409 fork_detected when it is not in this server's past",
-    "schema": {"type": "string", "maxLength": 129},
+    "schema": {"type": "string", "pattern": FORM},
 }
 ANSWERED = {HEADER: {"schema": {"type": "string"}, "description": "where the account stands"}}
 
@@ -29,7 +30,7 @@ def protect(blueprint: Blueprint) -> None:
 
     def check() -> None:
         remembered = request.headers.get(HEADER)
-        if remembered and request.method != "OPTIONS":
+        if remembered is not None and request.method != "OPTIONS":
             point = chain.parse(remembered, f"/{HEADER}")
             ancestry.check(db.session(), account_id=guard.identity().account_id, remembered=point)
 

@@ -1,4 +1,4 @@
-"""The one callable of the web process: live streams natively, everything else into Flask."""
+"""The one callable of the web process: what waits natively, everything else into Flask."""
 
 from __future__ import annotations
 
@@ -9,17 +9,28 @@ from typing import Any
 from engine import logs
 from engine.settings import Settings
 from web import create_app
-from web.live.events import PATH, Events, Receive, Scope, Send
+from web.live.door import Receive, Scope, Send
+from web.live.events import PATH, Events
+from web.live.hub import Hub
+from web.live.places import RENEWALS, Places
+from web.live.polls import Polls, asks_to_wait
 from web.wsgi import FlaskUnderAsgi
 
 
 class Application:
-    """An ASGI application of two parts, and their life cycle."""
+    """An ASGI application of three parts, and their life cycle."""
 
     def __init__(self, settings: Settings) -> None:
         app = create_app(settings)
         self.flask = FlaskUnderAsgi(app, threads=settings.web_threads)
-        self.events = Events(app, settings)
+        self.hub = Hub(settings.need("redis_url"))
+        self.places = Places(
+            settings.need("redis_url"),
+            most=settings.streams_per_account_max,
+            seconds=RENEWALS * settings.heartbeat_seconds,
+        )
+        self.events = Events(app, settings, self.hub, self.places)
+        self.polls = Polls(app, settings, self.hub)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a request to the part that answers it."""
@@ -27,18 +38,22 @@ class Application:
             await self._live(receive, send)
         elif scope["type"] == "http" and (scope["method"], scope["path"]) == ("GET", PATH):
             await self.events(scope, receive, send)
+        elif scope["type"] == "http" and asks_to_wait(scope):
+            await self.polls(scope, receive, send)
         else:
-            await self.flask(scope, receive, send)  # type: ignore[arg-type]
+            await self.flask(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start and stop with the server (ASGI lifespan protocol)."""
         await receive()
-        self.events.hub.start()
-        _before_signal(signal.SIGTERM, self.events.hub.close)
-        _before_signal(signal.SIGINT, self.events.hub.close)
+        self.hub.start()
+        self.places.start()
+        _before_signal(signal.SIGTERM, self.hub.close)
+        _before_signal(signal.SIGINT, self.hub.close)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self.events.hub.stop()
+        await self.hub.stop()
+        await self.places.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -31,26 +31,36 @@ class Identity:
     agent_id: str
     expires_at: int
     proved_at: datetime
+    pulled_stamp: int  # the agent has pulled past this one
     pending: bool = False  # a second factor is still owed
 
 
-def protect(blueprint: Blueprint, *, pending: AbstractSet[str] = frozenset()) -> None:
+def protect(
+    blueprint: Blueprint,
+    *,
+    pending: AbstractSet[str] = frozenset(),
+    reading: AbstractSet[str] = frozenset(),
+) -> None:
     """Let only authenticated agents through to the blueprint's routes.
 
-    Those that owe a second factor come through to the endpoints `pending` alone.
+    Those that owe a second factor come through to the endpoints `pending` alone. On the endpoints
+    `reading` each statement is a transaction of its own, without a begin and an end to wait for.
     """
 
     def check() -> None:
         if request.method == "OPTIONS":  # asks what is possible, and browsers ask it without a token
             return
         authorization, agent_id = request.headers.get("Authorization"), request.headers.get("X-Agent-ID")
+        endpoint = (request.endpoint or "").rpartition(".")[2]
+        if endpoint in reading:
+            db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
         try:
             g.identity = authenticate(authorization, agent_id, now=datetime.now(UTC))
         except EngineError:
             limits.count_stranger()
             raise
         structlog.contextvars.bind_contextvars(account=str(g.identity.account_id))
-        if (request.endpoint or "").rpartition(".")[2] not in pending:
+        if endpoint not in pending:
             need_settled()
 
     blueprint.before_request(check)
@@ -89,6 +99,7 @@ def authenticate(authorization: str | None, agent_id: str | None, *, now: dateti
         agent,
         claims.expires_at,
         admission.proved_at,
+        admission.pulled_stamp,
         pending=claims.pending or admission.pending,
     )
 

@@ -34,6 +34,7 @@ def configure(app: Flask, settings: Settings) -> None:
             "retry": Retry(NoBackoff(), 0),  # type: ignore[dict-item] # three tries by default, a second apart
         },
     )
+    limiter.request_filter(lambda: True)  # it has no limits of its own to look for at each request
     limiter.init_app(app)
     numbers = {
         "auth": settings.limit_auth_per_minute,

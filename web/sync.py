@@ -20,7 +20,7 @@ from web.extensions import db
 from web.schemas import sync as schemas
 
 blueprint = Blueprint("sync", __name__, url_prefix="/api/sync", description="Encrypted states")
-guard.protect(blueprint)
+guard.protect(blueprint, reading={"pull"})
 limits.limit(blueprint, "sync")
 ancestry.protect(blueprint)
 
@@ -32,18 +32,20 @@ ancestry.protect(blueprint)
 def push(body: dict[str, Any]) -> dict[str, Any]:
     """Push one version of an entity; a clock that does not dominate the current one is refused."""
     who = guard.identity()
+    change = _change(body, "/vectorClock")
     pushed = records.push(
         db.session(),
         account_id=who.account_id,
         agent_id=who.agent_id,
-        change=_change(body, "/vectorClock"),
+        change=change,
         now=datetime.now(UTC),
         limits=Limits.from_settings(current_app.extensions["settings"]),
     )
     db.session.commit()
     if pushed.refusal is not None:
         raise pushed.refusal
-    wake.relay()
+    if pushed.stamp:
+        wake.changed({change.type: pushed.stamp})
     return {"success": True, "version": pushed.version}
 
 
@@ -58,13 +60,14 @@ def batch(body: dict[str, Any]) -> Response:
     is written then, and nothing kept.
     """
     who = guard.identity()
+    changes = [
+        _change(change, f"/changes/{number}/vectorClock") for number, change in enumerate(body["changes"])
+    ]
     pushes = records.push_all(
         db.session(),
         account_id=who.account_id,
         agent_id=who.agent_id,
-        changes=[
-            _change(change, f"/changes/{number}/vectorClock") for number, change in enumerate(body["changes"])
-        ],
+        changes=changes,
         now=datetime.now(UTC),
         limits=Limits.from_settings(current_app.extensions["settings"]),
     )
@@ -73,19 +76,10 @@ def batch(body: dict[str, Any]) -> Response:
         detail = "One was refused: none was written, and none kept."
         raise ConflictError("batch_refused", detail, extra={"results": results})
     db.session.commit()
-    wake.relay()
+    written = {change.type: push.stamp for change, push in zip(changes, pushes, strict=True) if push.stamp}
+    if written:
+        wake.changed(written)
     return _json({"results": results})
-
-
-@blueprint.route("/events", methods=["GET"])
-@blueprint.response(200, content_type="text/event-stream")
-def events() -> Response:
-    """Stream a notice whenever another agent has changed something: `data: {"head", "types"}`.
-
-    The web process answers GET natively, after this route's guard and limits; Flask alone has no
-    event loop to keep a stream on and ends it at once.
-    """
-    return Response(content_type="text/event-stream; charset=utf-8")
 
 
 @blueprint.route("/pull", methods=["GET"])
@@ -93,7 +87,10 @@ def events() -> Response:
 @blueprint.alt_response(200, schema=schemas.PullAnswer, success=True, headers=ancestry.ANSWERED)
 @blueprint.doc(parameters=[ancestry.ASKED])
 def pull(query: dict[str, Any]) -> Response:
-    """Return states that are strictly newer than `since`, oldest first; following `updatedAt` misses none."""
+    """Return states that are strictly newer than `since`, oldest first; following `updatedAt` misses none.
+
+    With `wait`, the web process asks this route again, for as long, while its page is empty.
+    """
     who, session = guard.identity(), db.session()
     since = stamp.parse(query["since"], "/since") if "since" in query else 0
     page = feed.pull(
@@ -106,7 +103,7 @@ def pull(query: dict[str, Any]) -> Response:
     )
     # A pull of one type says nothing of the others.
     if "type" not in query and tombstones.note_pulled(
-        session, account_id=who.account_id, agent_id=who.agent_id, since=since
+        session, account_id=who.account_id, agent_id=who.agent_id, since=since, noted=who.pulled_stamp
     ):
         session.commit()
     answer = {

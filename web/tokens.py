@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +25,7 @@ from web.extensions import jwt
 
 TYPE = "at+jwt"  # RFC 9068
 FULL, PENDING = "access", "pending"
+VERIFIED_MAX = 10_000  # tokens, some 500 bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def configure(app: Flask, settings: Settings) -> None:
         "JWT_DECODE_AUDIENCE": settings.token_audience,
         "JWT_ENCODE_NBF": False,
     }
+    app.extensions["verified_tokens"] = Verified()
     jwt.init_app(app)
     by_kid: dict[str | None, PyJWK] = {key.key_id: key for key in public.keys}
     jwt.decode_key_loader(lambda headers, claims: _key(by_kid, headers, claims))
@@ -76,18 +80,56 @@ def mint(session: RefreshSession) -> str:
     return token
 
 
+class Verified:
+    """What tokens were found to say, so that each is verified once; of the tokens themselves, the hashes.
+
+    Whether the session goes on is another question, and asked at each request.
+    """
+
+    def __init__(self) -> None:
+        self._claims: dict[bytes, Claims] = {}
+        self._lock = threading.Lock()
+
+    def claims(self, token: str, *, now: datetime) -> Claims:
+        """Return what a token says.
+
+        :raises UnauthenticatedError: when it is not one we made for access, or has expired.
+        """
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._claims.get(digest)
+        found = known or _decoded(token)
+        if found is None or found.expires_at <= now.timestamp():
+            raise UnauthenticatedError("token_invalid", "The access token is not valid, or no longer.")
+        if known is None:
+            self._keep(digest, found)
+        return found
+
+    def _keep(self, digest: bytes, claims: Claims) -> None:
+        """Keep what a token says in the place of what was kept first, once there is no room."""
+        with self._lock:
+            self._claims[digest] = claims
+            if len(self._claims) > VERIFIED_MAX:
+                del self._claims[next(iter(self._claims))]
+
+
 def read(token: str, *, now: datetime) -> Claims:
     """Return what an access token says.
 
+    :raises UnauthenticatedError: when the token is not one we made for access, or has expired.
+    """
+    verified: Verified = current_app.extensions["verified_tokens"]
+    return verified.claims(token, now=now)
+
+
+def _decoded(token: str) -> Claims | None:
+    """Return what a token says, whenever it expires, or nothing when it is none of ours.
+
     The library alone would take tokens of other types, without an expiry, or fail on an unknown key
     (RFC 8725 sections 3.9 to 3.11).
-
-    :raises UnauthenticatedError: when the token is not one we made for access, or has expired.
     """
     try:
         claims: dict[str, Any] = decode_token(token)
-        valid = claims["exp"] > now.timestamp()
-        found = Claims(
+        return Claims(
             UUID(claims["sub"]),
             UUID(claims["sid"]),
             claims["agent"],
@@ -95,10 +137,7 @@ def read(token: str, *, now: datetime) -> Claims:
             claims["type"] == PENDING,
         )
     except (PyJWTError, JWTExtendedException, KeyError, ValueError, TypeError, AttributeError):
-        valid = False
-    if not valid:
-        raise UnauthenticatedError("token_invalid", "The access token is not valid, or no longer.")
-    return found
+        return None
 
 
 def _key(by_kid: dict[str | None, PyJWK], headers: dict[str, Any], claims: dict[str, Any]) -> Any:

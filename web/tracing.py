@@ -19,6 +19,9 @@ HEADERS = {
 }
 
 
+log = structlog.get_logger()
+
+
 def trace(app: Flask) -> None:
     """Name, time and log every request of the app."""
     app.before_request(_begin)
@@ -38,7 +41,7 @@ def _end(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if "request_id" in g:
         response.headers["X-Request-ID"] = g.request_id
-        structlog.get_logger().info(
+        log.info(
             "request",
             method=request.method,
             route=request.url_rule.rule if request.url_rule else None,

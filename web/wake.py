@@ -1,17 +1,25 @@
-"""Waking the relay: a word on Redis after a commit, best effort; without it the relay looks by itself."""
+"""A word on Redis after a commit, best effort: the relay is woken, and streams are hinted at a change.
+
+Without it the relay looks by itself, and streams hear of the change from what it carries.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 from flask import Flask, current_app
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from engine.settings import Settings
 from engine.store import outbox
+from engine.sync import hints
+from web import guard
 
 REDIS_SECONDS_MAX = 0.25
 PAUSE_SECONDS = 5.0  # how long Redis is left alone after it failed
@@ -24,12 +32,15 @@ class Bell:
     redis: Redis
     silent_until: float = 0.0
 
-    def publish(self, channel: str, text: str) -> None:
-        """Publish a word, unless Redis has just failed."""
+    def publish(self, *words: tuple[str, str]) -> None:
+        """Publish words, each on its channel, in one trip, unless Redis has just failed."""
         if time.monotonic() < self.silent_until:
             return
         try:
-            self.redis.publish(channel, text)
+            with self.redis.pipeline(transaction=False) as pipeline:
+                for channel, text in words:
+                    pipeline.publish(channel, text)
+                pipeline.execute()
         except RedisError as fault:
             self.silent_until = time.monotonic() + PAUSE_SECONDS
             structlog.get_logger().warning("not_published", error=type(fault).__name__)
@@ -42,6 +53,7 @@ def configure(app: Flask, settings: Settings) -> None:
             settings.need("redis_url"),
             socket_timeout=REDIS_SECONDS_MAX,
             socket_connect_timeout=REDIS_SECONDS_MAX,
+            retry=Retry(NoBackoff(), 0),  # three tries by default, a second apart
         )
     )
 
@@ -51,7 +63,19 @@ def relay() -> None:
     publish(outbox.WAKE, "")
 
 
+def changed(newest: Mapping[str, int]) -> None:
+    """Tell the relay, and ahead of it the streams, what the asking agent has written: stamps by type."""
+    who = guard.identity()
+    channel = hints.channel(who.account_id)
+    told = [hints.told(agent_id=who.agent_id, head=head, types=[kind]) for kind, head in newest.items()]
+    _bell().publish(*((channel, hint) for hint in told), (outbox.WAKE, ""))
+
+
 def publish(channel: str, text: str) -> None:
     """Say something on Redis, best effort."""
-    bell: Bell = current_app.extensions["bell"]
-    bell.publish(channel, text)
+    _bell().publish((channel, text))
+
+
+def _bell() -> Bell:
+    found: Bell = current_app.extensions["bell"]
+    return found

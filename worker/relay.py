@@ -1,4 +1,4 @@
-"""The relay: carries the outbox to Dramatiq and Temporal, woken by a word on Redis or by the clock."""
+"""The relay: carries the outbox and what channels are owed, woken by a word on Redis or by the clock."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
@@ -13,11 +14,13 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine.channels import deliveries
 from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
 from engine.store.sessions import make_sessions
 from worker import sweeper
+from worker.channels import deliver
 from worker.erasure import Erasure
 from worker.fanout import fan_out
 from worker.starts import Starts
@@ -36,13 +39,29 @@ async def notify(messages: Sequence[OutboxMessage]) -> None:
 async def carry(sessions: sessionmaker[Session], table: dict[str, Deliver]) -> int:
     """Offer every due message to its deliverer once; return how many there were."""
     due = await asyncio.to_thread(_take, sessions)
-    for kind, deliver in table.items():
+    for kind, hand_over in table.items():
         messages = [message for message in due if message.kind == kind]
         if messages:
             try:
-                await deliver(messages)
+                await hand_over(messages)
             except Exception as fault:  # noqa: BLE001 - the rows stay, and are offered again
                 log.warning("not_carried", kind=kind, messages=len(messages), error=type(fault).__name__)
+    return len(due)
+
+
+async def remind(sessions: sessionmaker[Session]) -> int:
+    """Send a delivery for each channel that is due and in nobody's hands; return how many there were."""
+
+    def take() -> Sequence[UUID]:
+        with sessions.begin() as session:
+            return deliveries.take_due(session, now=datetime.now(UTC))
+
+    due = await asyncio.to_thread(take)
+    try:
+        for channel_id in due:
+            await asyncio.to_thread(deliver.send, str(channel_id))
+    except Exception as fault:  # noqa: BLE001 - they stay due, and are offered again
+        log.warning("not_reminded", channels=len(due), error=type(fault).__name__)
     return len(due)
 
 
@@ -63,7 +82,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     while not stopped.is_set():
         woken.clear()
         try:
-            carried = await carry(sessions, table)
+            carried = await carry(sessions, table) + await remind(sessions)
         except OperationalError as fault:
             log.warning("outbox_unreadable", error=type(fault.orig).__name__)
             carried = 0

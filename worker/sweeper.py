@@ -1,4 +1,4 @@
-"""What has had its time: deleted every hour, by whichever relay comes first."""
+"""What has had its time is deleted, and what was overlooked made due: hourly, by whichever relay is first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine import events
+from engine.channels import deliveries
 from engine.idempotency import LASTS as KEY_LASTS
 from engine.sessions import Periods
 from engine.settings import Settings
@@ -24,7 +25,10 @@ ENDED = timedelta(days=30)
 
 
 def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int] | None:
-    """Delete what has had its time; return how much of each, or nothing while another relay does it."""
+    """Delete what has had its time, and find channels that were left behind.
+
+    Returns how many there were of each, or nothing while another relay does it.
+    """
     if not session.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
         return None
     over = now - periods.absolute - ENDED
@@ -35,7 +39,8 @@ def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int
         "events": events.spent(now=now),
     }
     counts = {name: _done(session, statement) for name, statement in spent.items()}
-    return counts | {"tombstones": tombstones.bury(session, now=now)}
+    counts["tombstones"] = tombstones.bury(session, now=now)
+    return counts | {"channels_behind": deliveries.recover(session, now=now)}
 
 
 def _done(session: Session, statement: Delete) -> int:

@@ -17,6 +17,7 @@ from engine import logs, temporal
 from engine.activities.definitions import DefinitionActivities
 from engine.activities.events import EventActivities
 from engine.activities.executions import ExecutionActivities
+from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
@@ -71,6 +72,7 @@ def make_worker(
             events.fire,
         ],
         activity_executor=threads,
+        interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
         graceful_shutdown_timeout=GRACE,
     )

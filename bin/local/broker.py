@@ -21,11 +21,31 @@ SECONDS_MAX = 30
 
 
 @dataclass(slots=True)
+class Memory:
+    """Executions without a database: what they open and how they settled, by id."""
+
+    openings: dict[str, contracts.Opened] = field(default_factory=dict)
+    settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
+
+    @activity.defn(name=contracts.OPEN_EXECUTION)
+    async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
+        """Return the scenario's definition and input."""
+        return self.openings[start.execution_id]
+
+    @activity.defn(name=contracts.SETTLE_EXECUTION)
+    async def settle(self, settlement: contracts.Settlement) -> str | None:
+        """Keep the outcome; answer whoever waits with something that is not it."""
+        self.settlements[settlement.execution_id] = settlement
+        return "a.sealed.reply" if settlement.reply_key else None
+
+
+@dataclass(slots=True)
 class Broker:
     """The workflows of accounts that run, what they listen for, and what schedules have begun."""
 
     client: Client
     openings: dict[str, contracts.Opened]  # where executions are opened from, by id
+    rests_every: int = 0  # see `Opened`
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     heard: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)  # of definitions with a schedule
@@ -33,10 +53,21 @@ class Broker:
     published: set[str] = field(default_factory=set)  # keys of events
     _begun: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def open(self, account_id: str, execution_id: str, document: dict[str, Any], data: Any) -> None:
+    def open(
+        self,
+        account_id: str,
+        execution_id: str,
+        document: dict[str, Any],
+        data: Any,
+        *,
+        rests_every: int | None = None,
+    ) -> None:
         """Have an execution opened with this document, listening from its beginning."""
         heard = [kind for kind in lifecycle.TYPES if kind in self.heard[account_id]]
-        self.openings[execution_id] = contracts.Opened("kit", 1, document, data, account_id, heard)
+        rests = self.rests_every if rests_every is None else rests_every
+        self.openings[execution_id] = contracts.Opened(
+            "kit", 1, document, data, account_id, rests_every=rests, heard=heard
+        )
         self.running[account_id].add(contracts.execution_workflow_id(execution_id))
         self.heard[account_id] |= hearing.in_steps(document)
 

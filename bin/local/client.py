@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +13,8 @@ import httpx
 from httpx_sse import ServerSentEvent, connect_sse
 from joserfc import jwe
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
+
+from bin.local import states
 
 SEALED = ["ECDH-ES+A256KW", "A256GCM"]
 DIRECT = ["dir", "A256GCM"]
@@ -104,8 +106,8 @@ class Client:
         self, entity_id: str, value: Any, *, version: str, clock: dict[str, int], kind: str = "settings"
     ) -> dict[str, Any]:
         """Encrypt a state and push it."""
-        header = {"alg": "dir", "enc": "A256GCM"}
-        sealed = jwe.encrypt_compact(header, json.dumps(value), self.keys.states, algorithms=DIRECT)
+        bound_to = states.associated_data(kind, entity_id, version, clock, self.agent_id)
+        sealed = states.seal(value, self.keys.states, bound_to)
         body = {"type": kind, "entityId": entity_id, "encryptedData": sealed}
         return self.request("POST", "/api/sync/push", json=body | {"version": version, "vectorClock": clock})
 
@@ -113,12 +115,13 @@ class Client:
         """Return a page of states; `opened` is added to each."""
         page = self.request("GET", "/api/sync/pull", params=query)
         for state in page["states"]:
-            state["opened"] = self.open_state(state["encryptedData"])
+            state["opened"] = None if state["deleted"] else self.open_state(state)
         return page
 
-    def open_state(self, sealed: str) -> Any:
-        """Decrypt what an agent of this account pushed."""
-        return json.loads(_plaintext(sealed, self.keys.states, DIRECT))
+    def open_state(self, state: Mapping[str, Any]) -> Any:
+        """Decrypt what an agent of this account pushed, bound to all that is told of it."""
+        named = [state[name] for name in ("type", "entityId", "version", "vectorClock", "agentId")]
+        return states.open_sealed(state["encryptedData"], self.keys.states, states.associated_data(*named))
 
     def events(self, *, since: str | None = None) -> Iterator[ServerSentEvent]:
         """Yield the account's live notices until the stream ends; the first item says that it is open."""

@@ -15,16 +15,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ruamel.yaml import YAML
-from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
-from bin.local.broker import Broker, complete
+from bin.local.broker import Broker, Memory, complete
 from bin.local.gherkin import Line, Scenario, scenarios
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
+from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.errors import EngineError
@@ -39,25 +39,6 @@ _NAMES = re.compile(r"'([^']+)'")
 
 class DeviationError(Exception):
     """Where the engine does otherwise than the scenario says."""
-
-
-@dataclass(slots=True)
-class Memory:
-    """Executions without a database: what they open and how they settled, by id."""
-
-    openings: dict[str, contracts.Opened] = field(default_factory=dict)
-    settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
-
-    @activity.defn(name=contracts.OPEN_EXECUTION)
-    async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
-        """Return the scenario's definition and input."""
-        return self.openings[start.execution_id]
-
-    @activity.defn(name=contracts.SETTLE_EXECUTION)
-    async def settle(self, settlement: contracts.Settlement) -> str | None:
-        """Keep the outcome; answer whoever waits with something that is not it."""
-        self.settlements[settlement.execution_id] = settlement
-        return "a.sealed.reply" if settlement.reply_key else None
 
 
 @dataclass(slots=True)
@@ -182,25 +163,29 @@ async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) 
 
 
 @asynccontextmanager
-async def worker(address: str, server: StandIn) -> AsyncIterator[Attempt]:
+async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> AsyncIterator[Attempt]:
     """Run a worker of the engine, and give what tries a scenario on it; it raises DeviationError."""
-    memory, client, queue = Memory(), await Client.connect(address), f"kit-{uuid7()}"
-    broker = Broker(client, memory.openings)
+    client, queue = await Client.connect(address), f"kit-{uuid7()}"
+    memory = Memory()
+    broker = Broker(client, memory.openings, rests_every)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
     async with Worker(
         client,
         task_queue=queue,
         workflows=[ExecutionWorkflow, ScheduleWorkflow],
         activities=[memory.open, memory.settle, HttpActivities(guard).call, *broker.activities()],
+        interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield lambda scenario: attempt(scenario, memory, broker, queue)
 
 
-async def run(told: list[Scenario], address: str, server: StandIn) -> tuple[int, int]:
+async def run(
+    told: list[Scenario], address: str, server: StandIn, *, rests_every: int = 0
+) -> tuple[int, int]:
     """Run every scenario and print its verdict; return how many passed, and of how many."""
     passed = 0
-    async with worker(address, server) as try_out:
+    async with worker(address, server, rests_every=rests_every) as try_out:
         for scenario in told:
             try:
                 await try_out(scenario)
@@ -217,12 +202,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bin/conformance", description=__doc__)
     parser.add_argument("--kit", type=Path, required=True, help="the directory of the kit's feature files")
     parser.add_argument("--expect", type=int, default=0, help="fail when fewer scenarios pass")
+    parser.add_argument(
+        "--rests-every", type=int, default=0, help="go on in a new run after so many safe points"
+    )
     asked = parser.parse_args()
     told = [scenario for path in sorted(asked.kit.glob("*.feature")) for scenario in scenarios(path)]
     with TemporaryDirectory() as home, stand_in() as server:
         temporal, address, _ = start_temporal(Path(home), free_port(), free_port())
         try:
-            passed, total = asyncio.run(run(told, address, server))
+            passed, total = asyncio.run(run(told, address, server, rests_every=asked.rests_every))
         finally:
             temporal.stop()
     print(f"{passed}/{total}")

@@ -61,7 +61,7 @@ def _run(stack: Stack, *, once: bool) -> None:
     console = Console(stderr=True, highlight=False)
     with console.status("migrating") as status:
         migrate(environ, HOME / "logs")
-        status.update("starting web, temporal, relay and fanout")
+        status.update("starting web, temporal, relay, fanout and channels")
         with processes(environ, HOME / "logs") as started:
             ENV.write_text(json.dumps({"API_URL": api_url, **stack.environ()}))
             demo = story.Demo.kept_in(HOME / "demo.json")

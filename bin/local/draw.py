@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 
-from joserfc.jwk import JWKRegistry, KeySet, OKPKey
+from joserfc.jwk import ECKey, JWKRegistry, KeySet, OKPKey
 
 
 def fresh_keys() -> dict[str, str]:
@@ -16,6 +16,8 @@ def fresh_keys() -> dict[str, str]:
         "ACCESS_TOKEN_KEYS",
         "REFRESH_TOKEN_KEYS",
         "FACTOR_KEYS",
+        "CHANNEL_KEYS",
+        "VAPID_PRIVATE_KEYS",
         "ENGINE_PRIVATE_KEYS",
         "KEYRING",
         "CODEC_KEYS",
@@ -31,6 +33,9 @@ def draw(name: str) -> dict[str, str]:
     if name == "ENGINE_PRIVATE_KEYS":
         key = _pair("X25519", {"use": "enc", "alg": "ECDH-ES+A256KW"})
         return {name: _key_set(key, private=True), "ENGINE_PUBLIC_KEYS": _key_set(key, private=False)}
+    if name == "VAPID_PRIVATE_KEYS":
+        point = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
+        return {name: _key_set(point, private=True), "VAPID_PUBLIC_KEYS": _key_set(point, private=False)}
     kid = f"{name[0].lower()}{secrets.token_hex(3)}"
     return {name: f"{kid}:{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip('=')}"}
 
@@ -39,6 +44,6 @@ def _pair(curve: str, parameters: dict[str, str]) -> OKPKey:
     return OKPKey.generate_key(curve, {**parameters}, auto_kid=True)  # type: ignore[arg-type] # a str is one
 
 
-def _key_set(key: OKPKey, *, private: bool) -> str:
+def _key_set(key: OKPKey | ECKey, *, private: bool) -> str:
     shown = JWKRegistry.import_key(key.as_dict(private=private))
     return json.dumps(KeySet([shown]).as_dict(private=private), separators=(",", ":"))

@@ -6,7 +6,8 @@ bin/keys announce NAME ...  print settings that know a new key as their last: be
                             old and new processes run side by side, so that each takes the other's tokens
 bin/keys promote NAME ...   print settings whose last key has become the first
 bin/keys retire NAME ...    print settings with the first key alone
-bin/keys rewrap             wrap what lies in the database under KEYRING and FACTOR_KEYS by their first keys
+bin/keys rewrap             wrap what lies in the database under KEYRING, FACTOR_KEYS and CHANNEL_KEYS by
+                            their first keys
 
 The steps read today's settings from the environment, and print NAME='value' lines.
 """
@@ -23,13 +24,15 @@ from sqlalchemy.orm import Session
 
 from bin.local.draw import draw, fresh_keys
 from engine import account_keys
+from engine.channels import upkeep
 from engine.factors import totp
 from engine.settings import Settings, SettingsError
 from engine.store.sessions import make_engine
 from engine.vault.keyring import Keyring
 
 Ring = list[Any]  # of keys: JWKs, or kid:base64url
-PAIRS = {"ENGINE_PUBLIC_KEYS": "ENGINE_PRIVATE_KEYS"}  # whose second holds the private halves of the first
+# The second of each holds the private halves of the first.
+PAIRS = {"ENGINE_PUBLIC_KEYS": "ENGINE_PRIVATE_KEYS", "VAPID_PUBLIC_KEYS": "VAPID_PRIVATE_KEYS"}
 STEPS: dict[str, Callable[[Ring, Any], Ring]] = {
     "rotate": lambda ring, new: [new, *ring],
     "announce": lambda ring, new: [*ring, new],
@@ -55,13 +58,18 @@ def step(verb: str, name: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def rewrap(settings: Settings) -> dict[str, int]:
-    """Wrap accounts' keys and the secrets of factors by the first keys; return how many were under others."""
+    """Wrap accounts' keys and the secrets of factors and channels by the first keys.
+
+    Returns how many were under others. Where there are no CHANNEL_KEYS, there are no channels.
+    """
     engine = make_engine(settings, pool_size=1)
     with Session(engine) as session, session.begin():
         counts = {
             "KEYRING": account_keys.rewrap(session, Keyring(settings.secrets("keyring"))),
             "FACTOR_KEYS": totp.rewrap(session, Keyring(settings.secrets("factor_keys"))),
         }
+        if settings.channel_keys:
+            counts["CHANNEL_KEYS"] = upkeep.rewrap(session, Keyring(settings.secrets("channel_keys")))
     engine.dispose()
     return counts
 

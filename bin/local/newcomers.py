@@ -9,29 +9,50 @@ import os
 from typing import Any
 
 import schemathesis
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from uuid_utils.compat import uuid7
 
 from bin.local.fuzz import entered
+from engine.channels.web_push import encoded
 from engine.sync.judgement import JUMP_MAX
 
 KEY = "Idempotency-Key"
 COUNTER_MAX = 2**53 - 1
+POINT_LENGTHS = range(87, 89)  # in base64url
+
+
+def point() -> str:
+    """Return a browser's public key."""
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return encoded(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:  # noqa: ARG001 - its own
-    """Keep a request from what the platform refuses for what came before: a used key, a clock that jumps."""
+    """Keep a request from what the platform refuses for what came before: a used key, a clock that jumps.
+
+    And from what no schema can say: which texts are points of a curve.
+    """
     key = (case.headers or {}).get(KEY)
     if isinstance(key, str) and key.isascii() and key.isprintable() and key and " " not in key:
         case.headers[KEY] = str(uuid7())
     clock = case.body.get("vectorClock") if isinstance(case.body, dict) else None
     if isinstance(clock, dict):  # a counter that jumps is refused, as it should be
         case.body["vectorClock"] = {agent: _near(counter) for agent, counter in clock.items()}
+    subscription = case.body.get("subscription") if isinstance(case.body, dict) else None
+    keys = subscription.get("keys") if isinstance(subscription, dict) else None
+    if isinstance(keys, dict) and _may_be_point(keys.get("p256dh")):
+        keys["p256dh"] = point()
 
 
 def _near(counter: Any) -> Any:
     integral = type(counter) is int or (isinstance(counter, float) and counter.is_integer())
     return counter % JUMP_MAX if integral and 0 <= counter <= COUNTER_MAX else counter
+
+
+def _may_be_point(text: Any) -> bool:
+    return isinstance(text, str) and len(text) in POINT_LENGTHS and "\0" not in text
 
 
 class Newcomer:

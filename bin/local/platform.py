@@ -13,6 +13,7 @@ import httpx
 from bin.local.server import Server, StartError, start, stop_all
 
 ROOT = Path(__file__).parent.parent.parent
+PARTS = ("temporal", "relay", "fanout", "channels", "web")
 # Tests and measurements share one address and few accounts; the limits are tested where they are the subject.
 LIFTED = {f"LIMIT_{area}_PER_MINUTE": "100000000" for area in ("AUTH", "SYNC", "WORKFLOWS", "GENERAL")}
 
@@ -41,7 +42,7 @@ def process(name: str, environ: Mapping[str, str], logs: Path) -> Server:
 
 @contextlib.contextmanager
 def processes(
-    environ: Mapping[str, str], logs: Path, names: tuple[str, ...] = ("temporal", "relay", "fanout", "web")
+    environ: Mapping[str, str], logs: Path, names: tuple[str, ...] = PARTS
 ) -> Iterator[dict[str, Server]]:
     """Run processes of the Procfile by name; stop them all on the way out."""
     running: dict[str, Server] = {}

@@ -127,15 +127,14 @@ class ExecutionActivities:
             return []
         account_id, execution_id = UUID(settlement.account_id), UUID(settlement.execution_id)
         execution = executions.find(session, account_id=account_id, execution_id=execution_id)
-        faulted = settlement.error is not None
-        about = {"error": settlement.error} if faulted else {"outputUri": f"/api/executions/{execution_id}"}
+        phase, about = _ending(settlement)
         return self._switchboard.tell(
             session,
             account_id=account_id,
             definition_id=execution.definition_id,
             execution_id=execution_id,
             subject=Subject(**settlement.subject),
-            phase="faulted" if faulted else "completed",
+            phase=phase,
             now=datetime.now(UTC),
             **about,
         )
@@ -160,6 +159,15 @@ class ExecutionActivities:
             input=_json(sealed_input),
             account_id=str(execution.account_id),
         )
+
+
+def _ending(settlement: contracts.Settlement) -> tuple[str, dict[str, Any]]:
+    """Return the lifecycle event of an end, and what it says."""
+    if settlement.cancelled:
+        return "cancelled", {}
+    if settlement.error is not None:
+        return "faulted", {"error": settlement.error}
+    return "completed", {"outputUri": f"/api/executions/{settlement.execution_id}"}
 
 
 def _json(data: bytes) -> Any:

@@ -26,7 +26,14 @@ Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
 class EgressError(Exception):
-    """A request that may not be made, or got no answer; the text holds nothing of its headers or body."""
+    """A request that may not be made, or got no answer; the text holds nothing of its headers or body.
+
+    `code` says which: `not_allowed`, `unreachable`, or `timeout`.
+    """
+
+    def __init__(self, text: str, *, code: str = "not_allowed") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,10 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
 
 
 class Egress:
-    """Sends requests; `allow` names the hosts (`host[:port],…`) that are open beyond the public internet."""
+    """Sends requests; `allow` names the hosts (`host[:port],…`) that are open beyond the public internet.
+
+    With `heads_only` the bodies of answers are left unread.
+    """
 
     def __init__(
         self,
@@ -69,10 +79,12 @@ class Egress:
         ports: Collection[int] = PORTS,
         resolver: Resolve = resolve,
         ssl_context: ssl.SSLContext | None = None,
+        heads_only: bool = False,
     ) -> None:
         self._allowed = {entry.strip().lower() for entry in allow.split(",") if entry.strip()}
         self._ports = ports
         self._resolver = resolver
+        self._heads_only = heads_only
         self._ssl = ssl_context or httpx.create_ssl_context(trust_env=False)
 
     async def send(self, outgoing: Outgoing) -> Answer:
@@ -84,11 +96,12 @@ class Egress:
             async with asyncio.timeout(outgoing.seconds):
                 return await self._followed(outgoing)
         except TimeoutError:
-            raise EgressError("the server did not answer in time") from None
+            raise EgressError("the server did not answer in time", code="timeout") from None
         except (httpx.InvalidURL, httpcore.UnsupportedProtocol, UnicodeError, ValueError, TypeError):
             raise EgressError("the request cannot be written as HTTP") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
-            raise EgressError(f"the server cannot be reached ({type(error).__name__})") from None
+            text = f"the server cannot be reached ({type(error).__name__})"
+            raise EgressError(text, code="unreachable") from None
 
     def admit(self, url: httpx.URL) -> None:
         """Check an address before anything is resolved.
@@ -112,12 +125,20 @@ class Egress:
         try:
             found = await self._resolver(host, port)
         except (OSError, UnicodeError):
-            raise EgressError("the host has no address") from None
+            raise EgressError("the host has no address", code="unreachable") from None
         if not found:
-            raise EgressError("the host has no address")
+            raise EgressError("the host has no address", code="unreachable")
         if not self._opened(host, port) and not all(is_public(address) for address, _ in found):
             raise EgressError("the host is not on the public internet")
         return found
+
+    def opens(self, uri: str) -> bool:
+        """Tell whether an address is on a host that is open beyond the public internet."""
+        try:
+            url = httpx.URL(uri)
+        except httpx.InvalidURL:
+            return False
+        return url.scheme in ("http", "https") and not url.userinfo and self._opened(url.host, port_of(url))
 
     def _opened(self, host: str, port: int) -> bool:
         name = host.rstrip(".").lower()
@@ -172,10 +193,11 @@ class Egress:
             )
             answer = await pool.handle_async_request(written)
             body = bytearray()
-            async for part in answer.aiter_stream():
-                body += part
-                if len(body) > BODY_BYTES_MAX:
-                    raise EgressError(f"the answer is larger than {BODY_BYTES_MAX} bytes")
+            if not self._heads_only:
+                async for part in answer.aiter_stream():
+                    body += part
+                    if len(body) > BODY_BYTES_MAX:
+                        raise EgressError(f"the answer is larger than {BODY_BYTES_MAX} bytes")
             await answer.aclose()
         return httpx.Response(
             answer.status, headers=_unencoded(answer.headers), content=bytes(body), request=request

@@ -35,6 +35,10 @@ UNDONE = "undone"
 # The type of OPEN_EXECUTION's refusal; its one detail is the error the execution ends with.
 UNOPENABLE = "unopenable"
 
+# Raised by one when the walk of a definition changes so that a history would take another way. Executions
+# keep to the rules they began with: what differs asks `Walk.interpreter`, until the last of them has ended.
+INTERPRETER = 1
+
 Json = Any  # what json.loads gives
 
 
@@ -55,11 +59,15 @@ def schedule_workflow_id(definition_id: str, trigger: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionStart:
-    """The argument of an execution: ids only, and the public key of whoever awaits the answer."""
+    """The argument of an execution: ids, and the public key of whoever awaits the answer.
+
+    A run that goes on for another also has what that one left.
+    """
 
     execution_id: str
     account_id: str
     reply_key: dict[str, str] | None = None  # JWK of an ephemeral key; None when nobody waits
+    bookmark: str | None = None  # where a run before this one left off; None at the beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +87,7 @@ class ScheduleStart:
     trigger: str  # every | cron | after | on
     fired_at: str | None = None  # the last time, RFC 3339
     standing: dict[str, Json] | None = None  # of what it listens for
-    waiting: list[Json] = field(default_factory=list)  # events that came and were not looked at
-    remembered: list[str] = field(default_factory=list)  # of events, so that none counts twice
+    inbox: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,8 @@ class Opened:
     document: dict[str, Json]  # the OWS document
     input: Json
     account_id: str
+    interpreter: int = 1  # whose rules the execution keeps to until it ends: INTERPRETER when it was opened
+    rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
     heard: list[str] = field(default_factory=list)  # lifecycle events that somebody listens for
 
 
@@ -148,6 +157,7 @@ class Settlement:
     result: Json = None
     error: dict[str, Json] | None = None  # type, status, title, detail, instance
     reply_key: dict[str, str] | None = None
+    cancelled: bool = False  # whether somebody stopped it
     subject: dict[str, Json] | None = None  # how lifecycle events call it: name, definition, source
 
 

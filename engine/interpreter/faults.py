@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 TYPES = "https://open-workflow-specification.org/spec/1.0.0/errors/"
@@ -49,6 +49,12 @@ class FaultError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.type)
         self.problem = problem
+
+    def placed(self, pointer: str) -> FaultError:
+        """Return the error with where it happened: the innermost step that failed, unless it says itself."""
+        if self.problem.instance is not None:
+            return self
+        return FaultError(replace(self.problem, instance=pointer))
 
 
 class ExhaustedError(Exception):

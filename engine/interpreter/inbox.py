@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,13 +37,16 @@ class Inbox:
     _size: int = 0
     _listeners: int = 0
 
+    def written(self) -> dict[str, Any]:
+        """Return it as an object of JSON values."""
+        return {"waiting": self.waiting, "remembered": self.remembered, "arrived": self.arrived}
+
     @classmethod
-    def resumed(cls, waiting: Iterable[dict[str, Any]], remembered: Sequence[str]) -> Inbox:
-        """Return an inbox that goes on from what another one held and remembered."""
-        inbox = cls()
-        inbox.put(waiting)
-        inbox.remembered = list(remembered)
-        inbox._known = set(remembered)
+    def read(cls, written: dict[str, Any]) -> Inbox:
+        """Return the inbox that was written: numbers of events stay what they were."""
+        inbox = cls([(number, event) for number, event in written["waiting"]], written["remembered"])
+        inbox.arrived, inbox._known = written["arrived"], set(written["remembered"])
+        inbox._size = sum(len(orjson.dumps(event)) for _, event in inbox.waiting)
         return inbox
 
     def put(self, events: Iterable[dict[str, Any]]) -> None:

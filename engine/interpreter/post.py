@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Any
+
+from temporalio.exceptions import ApplicationError
 
 from engine.interpreter.world import World
 
@@ -15,29 +16,36 @@ BATCH_MAX = 200
 class Post:
     """What has been emitted and is not yet in the account's keeping.
 
-    The carrying starts when the walk waits for anything: a hundred emits between two calls are one local
-    activity. An execution does not end, and is not continued, before `flush` has returned.
+    `carry` runs beside the walk and has its turn when that waits for anything: a hundred emits between two
+    calls are one local activity. An execution neither ends nor is continued before `flush` has returned.
     """
 
     world: World
     outgoing: list[dict[str, Any]] = field(default_factory=list)
-    _carrying: asyncio.Task[None] | None = None
+    _carrying: bool = False
+    _failure: ApplicationError | None = None
 
     def put(self, event: dict[str, Any], *, lifecycle: bool = False) -> None:
         """Have an event carried, under a key that a second carriage of it has as well."""
         self.outgoing.append({"key": self.world.uuid(), "event": event, "lifecycle": lifecycle})
-        if self._carrying is None:
-            self._carrying = asyncio.create_task(self._carry())
+
+    async def carry(self) -> None:
+        """Hand over what is put in, for as long as the walk goes on."""
+        while self._failure is None:
+            await self.world.until(lambda: bool(self.outgoing))
+            batch, self.outgoing = self.outgoing[:BATCH_MAX], self.outgoing[BATCH_MAX:]
+            self._carrying = True
+            try:
+                await self.world.publish(batch)
+            except ApplicationError as failure:
+                self._failure = failure
+            self._carrying = False
 
     async def flush(self) -> None:
-        """Return when nothing is left to carry."""
-        while self._carrying is not None:
-            await self._carrying
+        """Return when nothing is left to carry.
 
-    async def _carry(self) -> None:
-        try:
-            while self.outgoing:
-                batch, self.outgoing = self.outgoing[:BATCH_MAX], self.outgoing[BATCH_MAX:]
-                await self.world.publish(batch)
-        finally:
-            self._carrying = None
+        :raises ApplicationError: when it could not be carried: the account is no more.
+        """
+        await self.world.until(lambda: self._failure is not None or not (self.outgoing or self._carrying))
+        if self._failure is not None:
+            raise self._failure

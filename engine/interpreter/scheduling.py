@@ -23,6 +23,7 @@ from temporalio.workflow import ParentClosePolicy
 from engine.interpreter import cloud_events, contracts, grammar
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.locally import locally
+from engine.interpreter.rests import Rests
 from engine.interpreter.schedules import Schedule
 from engine.interpreter.strategies import Standing
 from engine.interpreter.temporal_world import TemporalWorld
@@ -46,14 +47,14 @@ class ScheduleWorkflow:
     @workflow.init
     def __init__(self, start: contracts.ScheduleStart) -> None:
         self._start = start
-        self._inbox = Inbox.resumed(start.waiting, start.remembered)
+        self._inbox = Inbox() if start.inbox is None else Inbox.read(start.inbox)
 
     @workflow.run
     async def run(self, start: contracts.ScheduleStart) -> None:
         """Start executions until the definition is gone or will never be due again."""
         found: contracts.Scheduled | None = await locally(
             contracts.OPEN_SCHEDULE,
-            replace(start, standing=None, waiting=[], remembered=[]),
+            replace(start, standing=None, inbox=None),
             contracts.Scheduled,
         )
         schedule = None if found is None else grammar.parse(found.document).schedule
@@ -99,12 +100,19 @@ class ScheduleWorkflow:
     async def _listen(self, schedule: Schedule, found: contracts.Scheduled) -> None:
         """Fire on the events that together are what is listened for (DSL, "Event-driven scheduling")."""
         definition = grammar.parse(found.document)
-        walk = Walk(definition, "", None, TemporalWorld(self._start.account_id, ""), inbox=self._inbox)
+        world = TemporalWorld(self._start.account_id, "")
+        walk = Walk(
+            definition=definition,
+            execution_id="",
+            raw_input=None,
+            world=world,
+            rests=Rests(world.crowded),
+            inbox=self._inbox,
+        )
         scope = Scope({"runtime": RUNTIME, "workflow": {"definition": definition.source}})
         standing, strategy = Standing(**(self._start.standing or {})), schedule.on
         if strategy is None:
             raise OverError
-        standing.looked = 0
         while not standing.over:
             event = await strategy.sift(walk, None, scope, standing)
             if event is not None:
@@ -143,8 +151,7 @@ class ScheduleWorkflow:
         return execution
 
     def _handed_on(self) -> contracts.ScheduleStart:
-        waiting = [event for _, event in self._inbox.waiting]
-        return replace(self._start, waiting=waiting, remembered=self._inbox.remembered)
+        return replace(self._start, inbox=self._inbox.written())
 
 
 async def start_below(

@@ -25,6 +25,8 @@ class Standing:
     """
 
     looked: int = 0
+    count: int = 0
+    size: int = 0  # of the outputs, in bytes
     outputs: list[Any] = field(default_factory=list)
     correlated: dict[str, Any] = field(default_factory=dict)
     fulfilled: list[int] = field(default_factory=list)
@@ -56,14 +58,6 @@ class Strategy:
     def forever(self) -> bool:
         """Whether nothing that is consumed can end the listening."""
         return isinstance(self.until, Program) and self.until.native == Literal(value=False)
-
-    async def next(self, walk: Walk, data: Any, scope: Scope, standing: Standing) -> dict[str, Any] | None:
-        """Return the next event that is consumed, however long it takes; None when the listening is over."""
-        while True:
-            event = await self.sift(walk, data, scope, standing)
-            if event is not None or standing.over:
-                return event
-            await walk.world.until(lambda: walk.inbox.next(standing.looked) is not None)
 
     async def sift(self, walk: Walk, data: Any, scope: Scope, standing: Standing) -> dict[str, Any] | None:
         """Look at what has come, in its order; return the first event that is consumed, if any."""

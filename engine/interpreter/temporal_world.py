@@ -10,7 +10,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 from engine.interpreter import contracts
@@ -18,7 +18,14 @@ from engine.interpreter.definition import Step
 from engine.interpreter.faults import STANDARD, fault
 from engine.interpreter.locally import locally
 
+# Where patience with what is in flight ends; Temporal ends an execution at 51,200 events or 50 MiB.
+EVENTS_MAX = 16_384
+HISTORY_BYTES_MAX = 16 * 1_048_576
+# A worker that is killed is missed after this long; one that is merely busy must not be.
+HEARTBEAT = timedelta(seconds=10)
+TRIES_MAX = 5
 _ONCE = RetryPolicy(maximum_attempts=1)
+_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=TRIES_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,14 @@ class TemporalWorld:
         """Return a random id, the same on replay."""
         return str(workflow.uuid4())
 
+    def crowded(self, patient: bool) -> bool:
+        """Tell whether Temporal suggests to go on in a new run; with patience, whether it is urgent."""
+        info = workflow.info()
+        if not info.is_continue_as_new_suggested():
+            return False
+        length, size = info.get_current_history_length(), info.get_current_history_size()
+        return not patient or length > EVENTS_MAX or size > HISTORY_BYTES_MAX
+
     async def sleep(self, seconds: float, *, summary: str) -> None:
         """Wait by a timer of the server's."""
         await workflow.sleep(timedelta(seconds=seconds), summary=summary)
@@ -58,9 +73,17 @@ class TemporalWorld:
         return workflow.random().uniform(low, high)
 
     async def call(
-        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
+        self,
+        name: str,
+        argument: Any,
+        *,
+        answer: type,
+        step: Step | None,
+        number: int,
+        seconds: float,
+        repeatable: bool,
     ) -> Any:
-        """Run an activity, once.
+        """Run an activity; when its worker is lost, again, if doing it twice does no harm.
 
         :raises FaultError: when it failed.
         """
@@ -73,7 +96,8 @@ class TemporalWorld:
                 activity_id=f"{place}#{number}",
                 summary=None if step is None else step.name,
                 start_to_close_timeout=timedelta(seconds=seconds),
-                retry_policy=_ONCE,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=_AGAIN if repeatable else _ONCE,
             )
         except ActivityError as error:
             raise _understood(error) from None
@@ -85,6 +109,8 @@ def _understood(error: ActivityError) -> BaseException:
     if isinstance(cause, CancelledError):
         return asyncio.CancelledError()
     if isinstance(cause, ActivityTimeoutError):
+        if cause.type == TimeoutType.HEARTBEAT:
+            return fault("communication", "the worker was lost; whether the call was made is not known")
         return fault("timeout", "the call took too long")
     if isinstance(cause, ApplicationError) and cause.type in STANDARD:
         return fault(cause.type, cause.message)

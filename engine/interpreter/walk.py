@@ -1,27 +1,33 @@
-"""One run of a definition: its state in one object, and the way data flows through its steps."""
+"""One run of a definition: its state in one object, and the way data flows through its steps.
+
+Where it stands is in its frames at every safe point (`frames`), so that a new run can go on from there.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from engine.interpreter import durations, schemas
-from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Step
-from engine.interpreter.expressions import pool, programs
+from engine.interpreter import durations
+from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Step
+from engine.interpreter.evaluation import Evaluation
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.expressions.templates import fill
 from engine.interpreter.faults import ExhaustedError, FaultError, fault
+from engine.interpreter.frames import Frame
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.lifecycle import Herald, Subject
 from engine.interpreter.post import Post
+from engine.interpreter.rests import Rests
+from engine.interpreter.scope import EndedError, Scope
 from engine.interpreter.sizes import bound
-from engine.interpreter.world import World, moment
+from engine.interpreter.world import moment
+
+__all__ = ["Scope", "Walk"]
 
 STEPS_WALKED_MAX = 10_000
 STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
-CPU_SECONDS_PER_TASK = 0.75
 ASKED_PER_TASK = 50  # expressions of event filters: however many events come at once
 
 T = TypeVar("T")
@@ -29,46 +35,26 @@ T = TypeVar("T")
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
 
 
-class EndedError(Exception):
-    """Not an error: `then: end` on its way up, past every surrounding step."""
-
-    def __init__(self, output: Any) -> None:
-        super().__init__("end")
-        self.output = output
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What expressions see beside their input: the step's own view."""
-
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    step: Step | None = None
-
-    def knowing(self, **more: Any) -> Scope:
-        """Return the scope with more variables."""
-        return replace(self, variables={**self.variables, **more})
-
-
-@dataclass(slots=True)
-class Walk:
+@dataclass(slots=True, kw_only=True)
+class Walk(Evaluation):
     """All state of a run."""
 
     definition: Definition
     execution_id: str
     raw_input: Any
-    world: World
+    rests: Rests
+    interpreter: int = 1
     context: Any = None
     steps_walked: int = 0
     calls: int = 0
     trail: list[str] = field(default_factory=list)
+    started_at: dict[str, Any] = field(default_factory=dict)
+    frame: Frame = field(default_factory=Frame)
     heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
     inbox: Inbox = field(default_factory=Inbox)
     asked: int = 0
     post: Post = field(init=False)
     herald: Herald = field(init=False)
-    _mark: int = -1
-    _cpu_seconds: float = 0.0
-    _started_at: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make what leaves the walk."""
@@ -77,92 +63,112 @@ class Walk:
         self.herald = Herald(subject, self.heard, self.post, self.world)
 
     async def through(self, data: Any) -> Any:
-        """Walk the whole definition on the raw input and return its output.
+        """Walk the whole definition on the raw input, from where its frames stand, and return its output.
 
         :raises FaultError: when a step fails and nothing catches it.
         :raises ExhaustedError: when a limit is broken.
         """
-        self._started_at = moment(self.world.now())
-        scope = Scope({"runtime": RUNTIME, "workflow": self._described()})
-        shaped = self.shape_in(self.definition.input, data, scope)
-        self.context = shaped
-        output = await self._in_time(self.definition.timeout, self._until_end(shaped, scope), shaped, scope)
+        kept = self.frame.kept
+        self.started_at = self.started_at or moment(self.world.now())
+        scope = Scope({"runtime": RUNTIME, "workflow": self._described()}, frame=self.frame)
+        if "data" not in kept:
+            kept["data"] = self.context = self.shape_in(self.definition.input, data, scope)
+        work = self._until_end(kept["data"], scope)
+        output = await self.in_time(self.definition.timeout, work, kept["data"], scope)
         return self.shape_out(self.definition.output, output, scope.knowing(context=self.context))
 
-    async def list(self, steps: Sequence[Step], data: Any, scope: Scope) -> Any:
-        """Walk the steps of one list in declared order, or as their `then` says; return the last's output."""
-        at = 0
-        while at < len(steps):
-            outcome = await self.perform(steps[at], data, scope)
-            data = outcome.output
-            if outcome.then == END:
-                raise EndedError(data)
-            if outcome.then == EXIT:
-                return data
-            at = at + 1 if outcome.then in (None, CONTINUE) else _position(steps, outcome.then)
-        return data
+    async def list(self, steps: Sequence[Step], data: Any, scope: Scope, *, part: str = "do") -> Any:
+        """Walk the steps of one list in declared order, or as their `then` says; return the last's output.
+
+        `part` tells apart the lists of one step: each has a frame of its own.
+        """
+        with scope.frame.part(part) as frame:
+            at, data = frame.kept.get("at", 0), frame.kept.get("data", data)
+            while at < len(steps):
+                frame.kept |= {"at": at, "data": data}
+                outcome = await self.perform(steps[at], data, replace(scope, frame=frame))
+                data = outcome.output
+                if outcome.then == END:
+                    raise EndedError(data)
+                if outcome.then == EXIT:
+                    return data
+                at = at + 1 if outcome.then in (None, CONTINUE) else _position(steps, outcome.then)
+                if at < len(steps):
+                    frame.kept |= {"at": at, "data": data}
+                    await self.rests.safe_point(frame)
+            return data
 
     async def perform(self, step: Step, raw: Any, outer: Scope) -> Outcome:
         """Run one step: condition, input, work, output, export, in the specification's order."""
-        await self._count()
-        try:
-            return await self._performed(step, raw, outer)
-        except FaultError as error:
-            placed = _placed(error, step.pointer)
-            self.herald.faulted(step, placed.problem)
-            raise placed from None
-        except EndedError:
-            self.herald.completed(step)
-            raise
-        except asyncio.CancelledError:
-            self.herald.cancelled(step)
-            raise
+        with outer.frame.part("step") as frame:
+            if not frame.kept:
+                await self._count()
+            try:
+                return await self._performed(step, raw, outer, frame)
+            except FaultError as error:
+                placed = error.placed(step.pointer)
+                self.herald.faulted(step, placed.problem)
+                raise placed from None
+            except EndedError:
+                self.herald.completed(step)
+                raise
+            except asyncio.CancelledError:
+                self.herald.cancelled(step)
+                raise
 
-    def evaluate(self, asked: Program, data: Any, scope: Scope) -> Any:
-        """Evaluate one expression, within what a workflow task may use up.
-
-        :raises FaultError: of kind expression, when it fails.
-        :raises ExhaustedError: when it breaks its budget.
-        """
-        try:
-            found = programs.evaluate(
-                asked, data, variables=scope.variables, now=self.world.now().timestamp()
-            )
-        except pool.ProgramError as error:
-            raise fault("expression", str(error)) from None
-        except pool.BrokenError as error:
-            raise ExhaustedError(str(error)) from None
-        self._spend(found.cpu_seconds)
-        return found.value
-
-    def fill(self, template: Any, data: Any, scope: Scope) -> Any:
-        """Evaluate every expression of a template on the same data."""
-        return bound(fill(template, lambda asked: self.evaluate(asked, data, scope)))
-
-    def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
-        """Tell whether a condition is true, as jq has it: anything but false and null."""
-        return self.evaluate(condition, data, scope) not in (None, False)
-
-    def shape_in(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
-        """Validate the raw value, then transform it."""
-        self._spend(schemas.validate(raw, shaping.schema))
-        return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
-
-    def shape_out(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
-        """Transform the raw value, then validate what it became."""
-        shaped = raw if shaping.template is None else self.fill(shaping.template, raw, scope)
-        self._spend(schemas.validate(shaped, shaping.schema))
-        return shaped
-
-    async def call(self, name: str, argument: Any, *, answer: type, seconds: float, scope: Scope) -> Any:
+    async def call(
+        self,
+        name: str,
+        argument: Any,
+        *,
+        answer: type,
+        seconds: float,
+        scope: Scope,
+        repeatable: bool = False,
+    ) -> Any:
         """Run an activity for the step of the scope and return its answer.
+
+        A repeatable one runs again when its worker is lost: what it does may then be done twice.
 
         :raises FaultError: when it failed.
         """
         self.calls += 1
         return await self.world.call(
-            name, argument, answer=answer, step=scope.step, number=self.calls, seconds=seconds
+            name,
+            argument,
+            answer=answer,
+            step=scope.step,
+            number=self.calls,
+            seconds=seconds,
+            repeatable=repeatable,
         )
+
+    async def sleep_until(self, until: float, scope: Scope) -> None:
+        """Wait until a time in seconds since the epoch; the walk rests meanwhile."""
+        seconds = until - self.world.now().timestamp()
+        if seconds > 0:
+            with self.rests.idle(scope.frame):
+                await self.world.sleep(seconds, summary=scope.step.name if scope.step else "")
+
+    async def in_time(
+        self, limited: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
+    ) -> T:
+        """Return what the work gives within the limit, counted from when the scope's frame began it.
+
+        :raises FaultError: of kind timeout, when it takes longer; the work is cancelled.
+        """
+        if limited is None:
+            return await work
+        kept = scope.frame.kept
+        try:
+            if "due" not in kept:
+                kept["limit"] = durations.evaluated(limited, lambda asked: self.evaluate(asked, data, scope))
+                kept["due"] = self.world.now().timestamp() + kept["limit"]
+            return await asyncio.wait_for(work, kept["due"] - self.world.now().timestamp())
+        except TimeoutError:
+            raise fault("timeout", f"it took longer than {kept['limit']:g} s") from None
+        finally:
+            work.close()
 
     async def look(self) -> None:
         """Let Temporal have its turn when looking at events has taken many expressions."""
@@ -170,22 +176,29 @@ class Walk:
             self.asked = 0
             await self.world.sleep(0.001, summary="turn")
 
-    async def _performed(self, step: Step, raw: Any, outer: Scope) -> Outcome:
+    async def _performed(self, step: Step, raw: Any, outer: Scope, frame: Frame) -> Outcome:
+        kept = frame.kept
+        started_at = kept.setdefault("startedAt", moment(self.world.now()))
         task = {
             "name": step.name,
             "reference": step.pointer,
             "definition": step.source,
             "input": raw,
-            "startedAt": moment(self.world.now()),
+            "startedAt": started_at,
         }
-        scope = replace(outer.knowing(context=self.context, task=task), step=step)
-        if step.condition is not None and not self.holds(step.condition, raw, scope):
-            return Outcome(raw)
-        self.trail.append(step.name)
-        self.herald.began(step)
-        data = self.shape_in(step.input, raw, scope)
+        scope = replace(outer.knowing(context=self.context, task=task), step=step, frame=frame)
+        if "data" not in kept:
+            if step.condition is not None and not self.holds(step.condition, raw, scope):
+                return Outcome(raw)
+            self.trail.append(step.name)
+            self.herald.began(step)
+            kept["data"] = self.shape_in(step.input, raw, scope)
+        data = kept["data"]
         scope = scope.knowing(input=data)
-        done = await self._in_time(step.timeout, step.kind.run(self, data, scope), data, scope)
+        pinned = not getattr(step.kind, "resumes", False)
+        with frame.part("work", pinned=pinned) as own, self.rests.pinning(own):
+            work = step.kind.run(self, data, replace(scope, frame=own))
+            done = await self.in_time(step.timeout, work, data, scope)
         bound(done.output)
         scope = scope.knowing(context=self.context, task={**task, "output": done.output})
         output = self.shape_out(step.output, done.output, scope)
@@ -200,19 +213,6 @@ class Walk:
         except EndedError as ended:
             return ended.output
 
-    async def _in_time(
-        self, limited: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
-    ) -> T:
-        if limited is None:
-            return await work
-        try:
-            limit = durations.evaluated(limited, lambda asked: self.evaluate(asked, data, scope))
-            return await asyncio.wait_for(work, limit)
-        except TimeoutError:
-            raise fault("timeout", f"it took longer than {limit:g} s") from None
-        finally:
-            work.close()
-
     async def _count(self) -> None:
         self.steps_walked += 1
         if self.steps_walked > STEPS_WALKED_MAX:
@@ -220,29 +220,14 @@ class Walk:
         if self.steps_walked % STEPS_PER_TASK == 0:
             await self.world.sleep(0.001, summary="turn")
 
-    def _spend(self, cpu_seconds: float) -> None:
-        mark = self.world.task_mark()
-        if mark != self._mark:
-            self._mark, self._cpu_seconds = mark, 0.0
-        self._cpu_seconds += cpu_seconds
-        if self._cpu_seconds > CPU_SECONDS_PER_TASK:
-            raise ExhaustedError("the expressions used more time than they may without a pause")
-
     def _described(self) -> dict[str, Any]:
         return {
             "id": self.execution_id,
             "definition": self.definition.source,
             "input": self.raw_input,
-            "startedAt": self._started_at,
+            "startedAt": self.started_at,
         }
 
 
 def _position(steps: Sequence[Step], name: str) -> int:
     return next(index for index, step in enumerate(steps) if step.name == name)
-
-
-def _placed(error: FaultError, pointer: str) -> FaultError:
-    """Say where: the innermost step that failed, unless the error itself says."""
-    if error.problem.instance is not None:
-        return error
-    return FaultError(replace(error.problem, instance=pointer))

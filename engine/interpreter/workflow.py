@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import asdict, replace
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.errors import InvalidError
-from engine.interpreter import contracts, grammar, replies
+from engine.interpreter import bookmarks, contracts, replies
 from engine.interpreter.faults import (
     STANDARD,
     TYPES,
@@ -20,20 +22,25 @@ from engine.interpreter.faults import (
     standard_kind,
 )
 from engine.interpreter.inbox import Inbox
-from engine.interpreter.lifecycle import Subject
 from engine.interpreter.locally import locally
 from engine.interpreter.scheduling import start_below
 from engine.interpreter.temporal_world import TemporalWorld
 from engine.interpreter.walk import Walk
 
+STOPPED = "The execution was stopped from outside."
 
-@workflow.defn(name=contracts.EXECUTION, failure_exception_types=[Exception])
+
+# What is no failure of ours fails the task alone, which is tried again: so a defect of a deploy, or a history
+# that does not replay, ends nobody's execution.
+@workflow.defn(name=contracts.EXECUTION)
 class ExecutionWorkflow:
-    """One run of a definition."""
+    """One run of a definition, or of the rest of it."""
 
     def __init__(self) -> None:
         self._walk: Walk | None = None
         self._inbox = Inbox()
+        self._carrying: asyncio.Task[None] | None = None
+        self._cancelled = False
 
     @workflow.run
     async def run(self, start: contracts.ExecutionStart) -> RawValue | None:
@@ -45,7 +52,11 @@ class ExecutionWorkflow:
         settlement = await self._settled(start)
         if self._walk is not None:
             await self._walk.post.flush()
+            subject = asdict(self._walk.herald.subject)
+            settlement = replace(settlement, subject=subject, cancelled=self._cancelled)
         answer: str | None = await locally(contracts.SETTLE_EXECUTION, settlement, str)
+        if self._cancelled:
+            raise asyncio.CancelledError
         reply = replies.sealed(answer) if answer is not None else None
         if settlement.error is None:
             return reply
@@ -71,17 +82,7 @@ class ExecutionWorkflow:
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
-            opened: contracts.Opened = await locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
-            ended = replace(ended, subject=asdict(Subject.of(opened.document, start.execution_id)))
-            self._walk = Walk(
-                grammar.parse(opened.document),
-                start.execution_id,
-                opened.input,
-                TemporalWorld(start.account_id, start.execution_id),
-                heard=frozenset(opened.heard),
-                inbox=self._inbox,
-            )
-            return replace(ended, result=await self._walk.through(opened.input))
+            return replace(ended, result=await self._walked(start))
         except FaultError as error:
             problem = error.problem
         except ExhaustedError as error:
@@ -93,10 +94,39 @@ class ExecutionWorkflow:
         except InvalidError as error:
             first = error.faults[0]
             problem = _problem("configuration", f"{first.pointer}: {first.detail}")
+        except bookmarks.NewerError:
+            raise
+        except asyncio.CancelledError:
+            self._cancelled = True
+            problem = _problem("runtime", STOPPED)
         except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
         return replace(ended, status="failed", error=problem.shown())
+
+    async def _walked(self, start: contracts.ExecutionStart) -> Any:
+        """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
+        world = TemporalWorld(start.account_id, start.execution_id)
+        if start.bookmark is None:
+            opened: contracts.Opened = await locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
+            walk = bookmarks.begin(opened, start.execution_id, world)
+        else:
+            walk, opened = bookmarks.resume(start.bookmark, start.execution_id, world)
+        walk.inbox.put(event for _, event in self._inbox.waiting)
+        self._walk, self._inbox = walk, walk.inbox
+        self._carrying = asyncio.create_task(walk.post.carry())
+        walking = asyncio.create_task(walk.through(opened.input))
+        try:
+            while not walking.done() and not walk.rests.reached:
+                await workflow.wait_condition(lambda: walking.done() or walk.rests.reached)
+        except asyncio.CancelledError:
+            walking.cancel()
+            await asyncio.gather(walking, return_exceptions=True)
+            raise
+        if not walking.done():
+            await walk.post.flush()
+            workflow.continue_as_new(replace(start, bookmark=bookmarks.write(walk, opened)))
+        return walking.result()
 
 
 @workflow.defn(name=contracts.DEFINITION_CHECK, failure_exception_types=[Exception])

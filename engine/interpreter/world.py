@@ -20,14 +20,26 @@ class World(Protocol):
         """Return a number that differs from one workflow task to the next."""
         ...
 
+    def crowded(self, patient: bool) -> bool:
+        """Tell whether the history is so long that a new run should go on; with patience, that it must."""
+        ...
+
     async def sleep(self, seconds: float, *, summary: str) -> None:
         """Wait, however long, whatever restarts."""
         ...
 
     async def call(
-        self, name: str, argument: Any, *, answer: type, step: Step | None, number: int, seconds: float
+        self,
+        name: str,
+        argument: Any,
+        *,
+        answer: type,
+        step: Step | None,
+        number: int,
+        seconds: float,
+        repeatable: bool,
     ) -> Any:
-        """Run an activity for a step; `number` tells apart the calls of one run.
+        """Run an activity for a step; `number` tells apart the calls of one execution.
 
         :raises FaultError: when it failed.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -44,6 +44,35 @@ class Agent(Base):
     notified_stamp: Mapped[int] = mapped_column(BigInteger, default=0)  # newest stamp this agent was told of
     pulled_stamp: Mapped[int] = mapped_column(BigInteger, default=0)  # it has pulled past this one
     name: Mapped[str | None] = mapped_column(String(128))  # for people; the id is what the agent sends
+
+
+class Channel(Base):
+    """Where an agent is told of changes when no live stream of its is open: a push service, or a webhook."""
+
+    __tablename__ = "channels"
+    __table_args__ = (UniqueConstraint("account_id", "agent_id", "endpoint"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    agent_id: Mapped[str] = mapped_column(String(128))
+    kind: Mapped[str] = mapped_column(String(16))  # webPush | webhook
+    endpoint: Mapped[str] = mapped_column(Text)
+    public_key: Mapped[str | None] = mapped_column(String(88))  # webPush: the browser's P-256 point
+    key_id: Mapped[str | None] = mapped_column(String(64))  # webPush: which of our keys it subscribed to
+    secret: Mapped[str] = mapped_column(Text)  # wrapped: webPush's auth, or what signs a webhook
+    secret_before: Mapped[str | None] = mapped_column(Text)  # wrapped: the last one, which signs too
+    secret_before_until: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(String(16), default="active")  # active | failing | dead | paused
+    failures: Mapped[int] = mapped_column(default=0)  # since the last success
+    last_error: Mapped[str | None] = mapped_column(String(32))
+    last_delivered_at: Mapped[datetime | None]
+    last_stamp: Mapped[int | None] = mapped_column(BigInteger)  # of the last notice that was delivered
+    told_stamp: Mapped[int] = mapped_column(BigInteger)  # there is no news for it up to this one
+    next_try_at: Mapped[datetime | None] = mapped_column(index=True)  # nothing is owed without it
+    queued_until: Mapped[datetime | None]  # a message for it is in the queue, and no second one is sent
+    leased_until: Mapped[datetime | None]  # a process is delivering, and no other does
+    test_id: Mapped[UUID | None]  # of a test notice that is owed
+    tested_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
 
 
 class RefreshSession(Base):

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.settings import Settings
+from engine.store import pool
+
+JSON: dict[str, Any] = {
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
 
 
 def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
@@ -14,8 +23,9 @@ def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
         settings.need("database_url"),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
+        pool_events=pool.EVENTS,
         hide_parameters=True,  # errors are logged, and values are the users'
+        **JSON,
     )
 
 

@@ -17,7 +17,8 @@ from engine.errors import Fault, InvalidError
 from engine.sync import clock, stamp
 from engine.sync.clock import Clock
 
-FORM = re.compile(r"([^/]{1,64})/([0-9a-f]{64})")
+FORM = re.compile(r"([0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}[.][0-9]{6}Z)/([0-9a-f]{64})")
+NEVER = -1  # a time that never was, such as the 30th of February, is in nobody's past
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,15 @@ def parse(text: str, pointer: str) -> Point:
 
     :raises InvalidError: when it is none.
     """
-    found = FORM.fullmatch(text.strip())
+    found = FORM.fullmatch(text)
     if not found:
         detail = "must be an updatedAt, a slash and 64 hexadecimal digits, as a pull answered it"
         raise InvalidError("invalid", "The head cannot be read.", faults=[Fault(pointer, detail)])
-    return Point(stamp.parse(found[1], pointer), bytes.fromhex(found[2]))
+    try:
+        at = stamp.parse(found[1], pointer)
+    except InvalidError:
+        at = NEVER
+    return Point(at, bytes.fromhex(found[2]))
 
 
 def genesis(account_id: UUID) -> bytes:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from engine.sync.clock import Clock
 
+TYPES = ("agent", "settings", "workflow")
 Entity = tuple[str, str]  # type, entity id: in this order wherever several are locked
 
 

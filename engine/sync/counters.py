@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.store.models import SyncCounter
+SEE = text("""
+    INSERT INTO sync_counters AS known (account_id, agent_id, counter)
+    VALUES (:account_id, :agent_id, :counter)
+    ON CONFLICT (account_id, agent_id) DO UPDATE SET counter = excluded.counter
+    WHERE known.counter < excluded.counter
+""")
 
 
 def see(session: Session, account_id: UUID, agent_id: str, counter: int) -> None:
-    """Note a counter that an agent has used.
-
-    Its row stays locked until the commit, and is taken before the account's head by every writer, so
-    that no two of them wait for each other.
-    """
-    seen = insert(SyncCounter).values(account_id=account_id, agent_id=agent_id, counter=counter)
-    session.execute(
-        seen.on_conflict_do_update(
-            index_elements=[SyncCounter.account_id, SyncCounter.agent_id],
-            set_={"counter": seen.excluded.counter},
-            where=SyncCounter.counter < seen.excluded.counter,
-        )
-    )
+    """Note a counter that an agent has used in a version that was kept, but not accepted."""
+    if counter:
+        session.execute(SEE, {"account_id": account_id, "agent_id": agent_id, "counter": counter})

@@ -20,6 +20,7 @@ from engine.sync.limits import PULL_BYTES_MAX
 LOOKED_THROUGH_MAX = 5_000
 STATES = SyncState.__table__
 HEADS = SyncHead.__table__.c
+SHOWN = [column for column in STATES.c if column.name not in {"account_id", "data_hash", "digest"}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _check(since: int, newest: int, horizon: int) -> None:
 def _query(typed: bool, excluding: bool) -> Select[Any]:
     """Build the page: one row more than asked for, none beyond the page's bytes but the first."""
     account_id = bindparam("account_id", type_=Uuid())
-    newer = select(STATES).where(
+    newer = select(*SHOWN).where(
         STATES.c.account_id == account_id, STATES.c.stamp > bindparam("since", type_=BigInteger())
     )
     if typed:
@@ -114,7 +115,8 @@ def _query(typed: bool, excluding: bool) -> Select[Any]:
         func.row_number().over(order_by=near.c.stamp).label("place"),
         func.count().over().label("available"),
     ).subquery()
-    page = select(sized).where((sized.c.bytes_so_far <= PULL_BYTES_MAX) | (sized.c.place == 1)).subquery()
+    told = [column for column in sized.c if column.name not in {"bytes_so_far", "place"}]
+    page = select(*told).where((sized.c.bytes_so_far <= PULL_BYTES_MAX) | (sized.c.place == 1)).subquery()
     one = select(literal(1)).subquery()
     return (
         select(HEADS.stamp.label("newest"), HEADS.horizon, HEADS.link, looked_to.label("looked_to"), page)

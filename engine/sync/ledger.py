@@ -36,6 +36,11 @@ ENTER = text(f"""
     ), message AS (
         INSERT INTO outbox (account_id, kind, subject, created_at, due_at)
         VALUES (:account_id, :kind, :type, :now, :now)
+    ), counted AS (
+        INSERT INTO sync_counters AS known (account_id, agent_id, counter)
+        SELECT :account_id, :agent_id, :counter WHERE :counter > 0
+        ON CONFLICT (account_id, agent_id) DO UPDATE SET counter = excluded.counter
+        WHERE known.counter < excluded.counter
     ), head AS (
         INSERT INTO sync_heads AS head (account_id, stamp, horizon, link, states, bytes)
         VALUES (:account_id, :tick, 0, :first_link, :more, :growth)
@@ -57,7 +62,10 @@ ENTER = text(f"""
         clock = excluded.clock, encrypted_data = excluded.encrypted_data, data_hash = excluded.data_hash,
         digest = excluded.digest, agent_id = excluded.agent_id, stamp = excluded.stamp,
         deleted = excluded.deleted, kept = excluded.kept
+    RETURNING stamp
 """).bindparams(bindparam("clock", type_=JSONB()))  # noqa: S608 - made of constants
+
+STAMP = text("SELECT stamp FROM sync_heads WHERE account_id = :account_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +84,28 @@ def enter(
     agent_id: str,
     entries: Sequence[Entry],
     *,
+    counted: int,
     versions: int,
     now: datetime,
-) -> None:
-    """Make changes current, each under the account's next stamp, in their order."""
+) -> int:
+    """Make changes current, each under the account's next stamp, in their order; return the last one.
+
+    `counted` is the highest counter of the agent that is new to its account, 0 for none.
+    """
     shared = {
         "account_id": account_id,
         "agent_id": agent_id,
         "kind": outbox.CHANGED,
+        "counter": counted,
         "versions": versions,
         "now": now,
         "tick": stamp.of(now),
     }
-    if entries:
-        session.flush()
-        session.execute(ENTER, [shared | _values(entry, account_id, agent_id, now) for entry in entries])
+    values = [shared | _values(entry, account_id, agent_id, now) for entry in entries]
+    if len(values) == 1:
+        return int(session.execute(ENTER, values[0]).scalar_one())
+    session.execute(ENTER, values)  # the driver sends them at once, without waiting for what each answers
+    return int(session.execute(STAMP, {"account_id": account_id}).scalar_one())
 
 
 def _values(entry: Entry, account_id: UUID, agent_id: str, now: datetime) -> dict[str, Any]:

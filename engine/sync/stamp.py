@@ -22,7 +22,8 @@ def of(moment: datetime) -> int:
 
 def text(stamp: int) -> str:
     """Return a stamp as RFC 3339 in UTC with microseconds."""
-    return f"{EPOCH + timedelta(microseconds=stamp):%Y-%m-%dT%H:%M:%S.%f}Z"
+    moment = EPOCH + timedelta(microseconds=stamp)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse(value: str, pointer: str) -> int:

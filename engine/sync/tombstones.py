@@ -19,13 +19,22 @@ LIVE = timedelta(days=180)
 NOTED_EVERY = timedelta(hours=1)
 
 
-def note_pulled(session: Session, *, account_id: UUID, agent_id: str, since: int) -> bool:
-    """Note that an agent has all changes up to the stamp `since`; tell whether that wrote anything."""
-    known = session.get(Agent, (account_id, agent_id))
-    if known is None or since - known.pulled_stamp < NOTED_EVERY // timedelta(microseconds=1):
+def note_pulled(session: Session, *, account_id: UUID, agent_id: str, since: int, noted: int = 0) -> bool:
+    """Note that an agent has all changes up to the stamp `since`; tell whether that wrote anything.
+
+    `noted` is what the caller knows to be noted already: mostly so much that there is nothing to ask.
+    """
+    due = since - NOTED_EVERY // timedelta(microseconds=1)
+    if noted > due:
         return False
-    known.pulled_stamp = since
-    return True
+    note = (
+        update(Agent)
+        .where(Agent.account_id == account_id, Agent.id == agent_id, Agent.pulled_stamp <= due)
+        .values(pulled_stamp=since)
+        .returning(Agent.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(note) is not None
 
 
 def bury(session: Session, *, now: datetime) -> int:

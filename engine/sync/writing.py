@@ -33,12 +33,14 @@ class Push:
     version: str
     accepted: bool
     refusal: EngineError | None = None
+    stamp: int = 0  # up to which its account has been written; none where nothing was
 
 
 class Writing:
     """Some changes of one agent in one transaction.
 
-    Locks are taken in the order that all writers keep: entities, the agent's counter, the account's head.
+    Locks are taken in the order that all writers keep: the entities; then the agent's counter and the
+    account's head by one statement, or the counter alone.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Writing:
         self._ground = Ground({}, {}, 0)
         self._entries: list[Entry] = []
         self._counted = 0
+        self._stamp = 0
 
     def begin(self, changes: Sequence[Change]) -> None:
         """Lock what the changes are judged by."""
@@ -98,14 +101,16 @@ class Writing:
 
     def end(self) -> None:
         """Write what was accepted."""
-        if self._counted:
+        if not self._entries:
             counters.see(self._session, self._account_id, self._agent_id, self._counted)
-        ledger.enter(
+            return
+        self._stamp = ledger.enter(
             self._session,
             self._account_id,
             self._agent_id,
             # How many siblings are left is known at the end only: a later change may have left one.
             [replace(one, kept=len(self._ground.entities[one.change.entity].kept)) for one in self._entries],
+            counted=self._counted,
             versions=self._limits.history_versions,
             now=self._now,
         )
@@ -113,7 +118,7 @@ class Writing:
     def told(self, change: Change, verdict: Verdict) -> Push:
         """Return how a change ended, with all an agent needs to merge in one trip."""
         if verdict is None or verdict == "repeat":
-            return Push(change.version, accepted=True)
+            return Push(change.version, accepted=True, stamp=0 if verdict else self._stamp)
         current = entities.current(self._session, self._account_id, change.entity)
         version = "" if current is None else str(current["version"])
         if isinstance(verdict, EngineError):

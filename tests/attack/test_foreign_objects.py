@@ -9,10 +9,12 @@ import pytest
 
 from tests.attack.conftest import Account, protect, register
 from tests.conftest import Platform
+from tests.receivers import Receiver
 
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/workflows/{definition_id}/execute"): {},
     ("patch", "/api/agents/{agent_id}"): {"name": "mine now"},
+    ("patch", "/api/channels/{channel_id}"): {"rotateSecret": True},
     ("post", "/api/auth/mfa/totp/{factor_id}/confirm"): {"code": "000000"},
 }
 # Asked by its owner these would end what the other routes are to find.
@@ -27,24 +29,32 @@ def routes(http: httpx.Client) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def owner(platform: Platform) -> tuple[Account, dict[str, str]]:
+def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, str]]:
     """An account with one object of every kind, and their ids by the routes' parameters."""
     with httpx.Client(base_url=platform.api_url, timeout=40) as http:
         account = register(http)
+        hook = {"kind": "webhook", "url": receiver.box().url}
+        hooked = http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
         draft = {"name": "draft", "encryptedData": "x", "encryptionKey": "-"}
         made = http.post("/api/workflows", json=draft, headers=account.headers).raise_for_status().json()
         path = f"/api/workflows/{made['workflow']['id']}/execute"
         run = http.post(path, json={}, headers=account.headers).raise_for_status().json()
         begun = http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()["id"]
+        state = {"type": "settings", "entityId": "theme", "encryptedData": "x", "version": "1"}
+        clock = {"vectorClock": {account.headers["X-Agent-ID"]: 1}}
+        http.post("/api/sync/push", json=state | clock, headers=account.headers).raise_for_status()
         sessions = http.get("/api/auth/sessions", headers=account.headers).json()["sessions"]
         body = {"email": account.email, "password": "a long pass phrase"}
         http.post("/api/auth/login", json=body, headers={"X-Agent-ID": "phone"}).raise_for_status()
     return account, {
+        "channel_id": hooked["channel"]["id"],
         "definition_id": made["workflow"]["id"],
         "execution_id": run["executionId"],
         "session_id": sessions[0]["id"],
         "agent_id": "phone",
         "factor_id": begun,
+        "kind": "settings",
+        "entity_id": "theme",
     }
 
 
@@ -63,7 +73,7 @@ def test_no_route_shows_or_changes_what_is_anothers(
         assert answer.status_code == 404, (method, path, answer.text)
         assert answer.headers["Content-Type"] == "application/problem+json"
         asked += 1
-    assert asked >= 9
+    assert asked >= 13
 
 
 def test_their_owner_finds_them(http: httpx.Client, owner: tuple[Account, dict[str, str]]) -> None:

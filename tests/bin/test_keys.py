@@ -1,5 +1,6 @@
 """Keys are exchanged while everybody stays in."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +14,17 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from bin.local.keys import STEPS, main, rewrap, step
 from engine import account_keys
+from engine.channels import vapid
 from engine.settings import Settings
 from engine.store.models import Factor
 from engine.vault.keyring import Keyring
+from tests.receivers import Browser
 from tests.web.authenticator import App, bearing
 from tests.web.conftest import Person, app, client, make, person
 from tests.web.test_factors import protected, verify
 
 __all__ = ["app", "client", "make", "person", "protected"]
+WRAPPING = ("KEYRING", "FACTOR_KEYS", "CHANNEL_KEYS")
 TOKENS = ("ACCESS_TOKEN_KEYS", "REFRESH_TOKEN_KEYS")
 
 
@@ -65,19 +69,30 @@ def test_new_tokens_are_of_the_new_key_and_both_are_published(
     assert not [key for key in published if "d" in key]
 
 
-def test_engine_keys_are_exchanged_with_their_public_halves(environ: dict[str, str]) -> None:
-    rotated = stepped("rotate", environ, "ENGINE_PUBLIC_KEYS")
-    for name in ("ENGINE_PUBLIC_KEYS", "ENGINE_PRIVATE_KEYS"):
-        assert rotated[name].count('"kid"') == 2
-    assert '"d"' not in rotated["ENGINE_PUBLIC_KEYS"]
-    kids = [
-        Settings.from_env(rotated).need(name).split('"kid":"')[1][:43]
-        for name in (
-            "engine_public_keys",
-            "engine_private_keys",
+@pytest.mark.parametrize("owner", ["ENGINE", "VAPID"])
+def test_key_pairs_are_exchanged_with_their_public_halves(environ: dict[str, str], owner: str) -> None:
+    public, private = f"{owner}_PUBLIC_KEYS", f"{owner}_PRIVATE_KEYS"
+    rotated = stepped("rotate", environ, public)
+    kids = {name: [key["kid"] for key in json.loads(rotated[name])["keys"]] for name in (public, private)}
+    assert kids[public] == kids[private]
+    assert len(kids[public]) == 2
+    assert '"d"' not in rotated[public]
+
+
+def test_browsers_subscribed_to_the_old_key_and_to_the_new_one_are_both_taken(
+    environ: dict[str, str], make: Callable[..., Flask], person: Person
+) -> None:
+    client = make(**stepped("rotate", environ, "VAPID_PRIVATE_KEYS")).test_client()
+    old = next(iter(vapid.public_keys(Settings.from_env(environ)).values()))
+    new = client.get("/api/channels/vapid", headers=person.headers).get_json()["publicKey"]
+    assert old != new
+    for number, key in enumerate((old, new)):
+        endpoint = f"https://push.example.org/{number}"
+        body = {"kind": "webPush", "subscription": Browser().subscription(endpoint)}
+        answer = client.post(
+            "/api/channels", json=body | {"applicationServerKey": key}, headers=person.headers
         )
-    ]
-    assert kids[0] == kids[1]
+        assert answer.status_code == 201
 
 
 def test_what_is_in_the_database_is_wrapped_anew(
@@ -87,10 +102,14 @@ def test_what_is_in_the_database_is_wrapped_anew(
     with sessions.begin() as session:
         ring = Keyring(Settings.from_env(environ).secrets("keyring"))
         key = account_keys.obtain(session, ring, account_id=account_id)
-    changed = stepped("rotate", environ, "KEYRING", "FACTOR_KEYS")
+    hook = {"kind": "webhook", "url": "https://hooks.example.org/"}
+    before = make().test_client()
+    hooked = before.post("/api/channels", json=hook, headers=protected.person.headers)
+    assert hooked.status_code == 201
+    changed = stepped("rotate", environ, *WRAPPING)
     done = rewrap(Settings.from_env(changed))
     assert min(done.values()) > 0
-    alone = stepped("retire", changed, "KEYRING", "FACTOR_KEYS")
+    alone = stepped("retire", changed, *WRAPPING)
     try:
         assert set(rewrap(Settings.from_env(alone)).values()) == {0}
         with sessions() as session:
@@ -101,7 +120,7 @@ def test_what_is_in_the_database_is_wrapped_anew(
         pending = bearing(protected.login(client))
         assert verify(client, pending, app.code(time.time())).status_code == 200
     finally:  # the other tests' apps know the first keys only
-        rewrap(Settings.from_env(stepped("promote", changed, "KEYRING", "FACTOR_KEYS")))
+        rewrap(Settings.from_env(stepped("promote", changed, *WRAPPING)))
         with sessions() as session:
             kid = environ["FACTOR_KEYS"].partition(":")[0]
             found = session.scalars(select(Factor.secret).where(Factor.kind == "totp")).all()

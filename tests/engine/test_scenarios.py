@@ -15,10 +15,10 @@ FEATURES = sorted((Path(__file__).parent / "scenarios").glob("*.feature"))
 TOLD = [scenario for path in FEATURES for scenario in scenarios(path)]
 
 
-@pytest_asyncio.fixture(scope="module")
-async def try_out(stack: Stack) -> AsyncIterator[Attempt]:
+@pytest_asyncio.fixture(scope="module", params=[0, 1], ids=["in one run", "in a new run at every safe point"])
+async def try_out(stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Attempt]:
     with stand_in() as server:
-        async with worker(stack.temporal_address, server) as attempt:
+        async with worker(stack.temporal_address, server, rests_every=request.param) as attempt:
             yield attempt
 
 

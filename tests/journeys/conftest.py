@@ -20,16 +20,16 @@ import psycopg
 import pytest
 
 from bin.local.draw import fresh_keys
-from bin.local.platform import LIFTED, migrate, process
+from bin.local.platform import LIFTED, PARTS, migrate, process
 from bin.local.postgres import start_postgres
 from bin.local.server import Server, stop_all
 from bin.local.stack import Stack, running
 from bin.local.temporal import start_temporal
 from bin.local.valkey import start_valkey
-from tests.conftest import ROOT, Platform
+from tests.conftest import ROOT, Platform, channel_settings
+from tests.receivers import Receiver
 
 UNTIL_SECONDS_MAX = 60
-PROCESSES = ("temporal", "relay", "fanout", "web")
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -113,7 +113,7 @@ class Fragile:
 
 
 @pytest.fixture(scope="session")
-def fragile() -> Iterator[Fragile]:
+def fragile(receiver: Receiver) -> Iterator[Fragile]:
     """All of it, apart from the stack the other tests share; each test revives what it kills."""
     home = ROOT / ".cloudapi" / "fragile"
     for leftover in ("temporal", "logs"):
@@ -125,11 +125,12 @@ def fragile() -> Iterator[Fragile]:
             connection.execute("CREATE SCHEMA public")
         called = exits.enter_context(service())
         environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(stack.web_port)}
-        environ["EGRESS_ALLOW"] = called.url.removeprefix("http://")
+        opened = called.url.removeprefix("http://")
+        environ |= channel_settings(receiver) | {"EGRESS_ALLOW": f"{opened},{receiver.host}"}
         logs = home / "logs"
         migrate(environ, logs)
         platform = Platform(f"http://127.0.0.1:{stack.web_port}", environ, logs, {})
         parts = {server.name: server for server in stack.servers}
         exits.callback(lambda: stop_all(list(parts.values())))
-        parts |= {name: process(name, environ, logs) for name in PROCESSES}
+        parts |= {name: process(name, environ, logs) for name in PARTS}
         yield Fragile(home, stack, platform, called, parts)

@@ -70,9 +70,9 @@ def test_a_conflict_is_refused_with_what_is_needed_to_merge_and_loses_nothing(
     assert refused.value.response.status_code == 409
     assert (problem["success"], problem["code"]) == (False, "conflict")
     current = problem["current"]
-    assert phone.open_state(current["encryptedData"]) == "teal"
+    assert phone.open_state(current) == "teal"
     (state,) = laptop.pull()["states"]
-    assert laptop.open_state(state["siblings"][0]["encryptedData"]) == "ochre"
+    assert laptop.open_state(state | state["siblings"][0]) == "ochre"
     merged = {"laptop": 1, "phone": 2}
     assert phone.push("theme", "teal and ochre", version="2", clock=merged)["success"] is True
     (state,) = laptop.pull()["states"]

@@ -12,10 +12,16 @@ from tests.web.conftest import Person
 from tests.web.test_account import grow_stale
 from tests.web.test_repetition import create
 
+HOOK = {"kind": "webhook", "url": "https://hooks.example.org/mine"}
+
 
 def push(client: FlaskClient, person: Person, agent: str, clock: dict[str, int]) -> Any:
     body = {"type": "settings", "entityId": "theme", "encryptedData": f"by {agent}", "version": "1"}
     return client.post("/api/sync/push", json=body | {"vectorClock": clock}, headers=person.headers)
+
+
+def hook(client: FlaskClient, person: Person) -> None:
+    assert client.post("/api/channels", json=HOOK, headers=person.headers).status_code == 201
 
 
 def exported(client: FlaskClient, person: Person) -> list[dict[str, Any]]:
@@ -32,12 +38,15 @@ def test_an_export_has_everything_but_our_own_secrets(
     create(client, person, None)
     create(client, stranger, None)
     client.post("/api/auth/mfa/totp", headers=person.headers)
+    hook(client, person)
     items = exported(client, person)
     assert [item["kind"] for item in items] == [
         "account",
         "agent",
+        "channel",
         "session",
         "factor",
+        "auditEvent",
         "auditEvent",
         "state",
         "sibling",
@@ -59,6 +68,8 @@ def test_an_export_has_everything_but_our_own_secrets(
     assert by_kind["sibling"]["vectorClock"] == {"phone": 1}
     assert by_kind["workflow"]["encryptedData"] == "not sealed"
     assert "secret" not in by_kind["factor"]
+    assert (by_kind["channel"]["endpoint"], by_kind["channel"]["lastStamp"]) == (HOOK["url"], None)
+    assert not [name for name in by_kind["channel"] if "ecret" in name and name != "secretBeforeUntil"]
     assert stranger.id not in json.dumps(items)
 
 
@@ -69,6 +80,7 @@ def test_leaving_deletes_every_row_of_the_account_and_no_other(
         push(client, who, "laptop", {"laptop": 1})
         create(client, who, "k")
         client.post("/api/auth/mfa/totp", headers=who.headers)
+        hook(client, who)
     assert client.delete("/api/auth/me", headers=person.headers).status_code == 204
     with sessions() as session:
         for table in Base.metadata.sorted_tables:

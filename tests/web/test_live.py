@@ -45,8 +45,8 @@ def phone(platform: Platform, laptop: Client) -> Iterator[Client]:
 def push(client: Client, entity_id: str, kind: str = "settings") -> str:
     """Push a new state and return its stamp."""
     client.push(entity_id, 1, version="1", clock={client.agent_id: 1}, kind=kind)
-    stamp: str = client.pull()["head"]
-    return stamp
+    head: str = client.pull()["head"]
+    return head
 
 
 def test_a_notice_says_where_the_account_stands_and_what_kind_changed(laptop: Client, phone: Client) -> None:
@@ -90,6 +90,7 @@ def test_an_account_has_at_most_ten_streams_and_a_closed_one_makes_room(laptop: 
     assert [stream.status_code for stream in streams] == [200] * 10
     refused = laptop.http.get(DOOR)
     assert (refused.status_code, refused.headers["Content-Type"]) == (429, "application/problem+json")
+    assert refused.json()["code"] == "too_many_streams"
     assert int(refused.headers["Retry-After"]) > 0
     for stream in streams:
         stream.close()

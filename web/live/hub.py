@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from engine import audit
-from engine.sync import notices
+from engine.sync import hints, notices
+from web.live.heard import Heard
 
 PAUSE_SECONDS = 1.0
 EVENTS_MOST = 100  # kept for a slow reader; the audit trail has them all
@@ -25,18 +26,57 @@ EVENTS_MOST = 100  # kept for a slow reader; the audit trail has them all
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One open stream: a slow reader finds the newest notice only, as it says all the older ones said."""
+    """One listener: whoever reads slowly finds all that happened meanwhile as one notice."""
 
     account_id: str
     agent_id: str
-    notice: dict[str, Any] | None = None
+    heard: Heard
+    own: bool = False  # hears of its own agent's changes too
     events: list[dict[str, Any]] = field(default_factory=list)  # security events, oldest first
-    stale: bool = True  # something may have been missed: compare with the database
+    missed: int = 1  # how often something may have been missed
+    compared: int = 0  # up to which of these the database has been asked
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether something may have been missed that the database has not been asked for."""
+        return self.missed != self.compared
+
+    def hint(self, told: dict[str, Any]) -> None:
+        """Hear of one change, of another agent's unless own ones count."""
+        if (self.own or told["by"] != self.agent_id) and self._hear(told, complete=False):
+            self.changed.set()
+
+    def notice(self, told: dict[str, Any]) -> None:
+        """Hear of all changes since the last notice, which may itself have been missed."""
+        if self.agent_id in told and self._hear(told[self.agent_id], complete=not self.stale):
+            self.changed.set()
+
+    def event(self, told: dict[str, Any]) -> None:
+        """Hear of what happened to the account's security."""
+        self.events = [*self.events[1 - EVENTS_MOST :], told]
+        self.changed.set()
+
+    async def wait(self, seconds: float, gone: asyncio.Task[None]) -> bool:
+        """Wait until something has changed or the client has gone; False when neither came in time."""
+        changed = asyncio.create_task(self.changed.wait())
+        done, _ = await asyncio.wait([changed, gone], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        changed.cancel()
+        return bool(done)
+
+    def _hear(self, told: dict[str, Any], *, complete: bool) -> bool:
+        return self.heard.hear(told["head"], told["types"], complete=complete)
+
+
+TELL = {
+    hints.channel(""): Stream.hint,
+    notices.channel(""): Stream.notice,
+    audit.channel(""): Stream.event,
+}
 
 
 class Hub:
-    """Hands each notice of an account to those of its streams that it names."""
+    """Hands what is told of an account to its streams."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis_url = redis_url
@@ -65,23 +105,24 @@ class Hub:
         """Return how many streams the account has open here."""
         return len(self._streams.get(account_id, ()))
 
-    def join(self, stream: Stream) -> None:
-        """Hand the account's notices to the stream from now on."""
+    @contextlib.contextmanager
+    def joined(self, stream: Stream) -> Iterator[Stream]:
+        """Hand the stream what is told of its account while the body runs."""
         self._streams[stream.account_id].add(stream)
-
-    def leave(self, stream: Stream) -> None:
-        """Forget the stream."""
-        self._streams[stream.account_id].discard(stream)
-        if not self._streams[stream.account_id]:
-            del self._streams[stream.account_id]
+        try:
+            yield stream
+        finally:
+            self._streams[stream.account_id].discard(stream)
+            if not self._streams[stream.account_id]:
+                del self._streams[stream.account_id]
 
     async def _run(self) -> None:
         once = Retry(NoBackoff(), 0)  # a reconnection behind our back would hide what was missed
         while True:
             try:
                 async with Redis.from_url(self._redis_url, retry=once) as redis, redis.pubsub() as channels:
-                    await channels.psubscribe(notices.channel("*"), audit.channel("*"))
-                    self._each(_make_stale)
+                    await channels.psubscribe(*(f"{prefix}*" for prefix in TELL))
+                    self._each(_miss)
                     async for message in channels.listen():
                         if message["type"] == "pmessage":
                             self._hand_out(message["channel"].decode(), json.loads(message["data"]))
@@ -96,16 +137,11 @@ class Hub:
                 stream.changed.set()
 
     def _hand_out(self, channel: str, told: dict[str, Any]) -> None:
-        kind, _, account_id = channel.partition(":")
+        prefix, _, account_id = channel.partition(":")
+        tell = TELL[f"{prefix}:"]
         for stream in self._streams.get(account_id, ()):
-            if f"{kind}:" == audit.channel(""):
-                stream.events = [*stream.events[1 - EVENTS_MOST :], told]
-            elif stream.agent_id in told:
-                stream.notice = told[stream.agent_id]
-            else:
-                continue
-            stream.changed.set()
+            tell(stream, told)
 
 
-def _make_stale(stream: Stream) -> None:
-    stream.stale = True
+def _miss(stream: Stream) -> None:
+    stream.missed += 1

@@ -6,10 +6,11 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
+from engine.sync import change
 from engine.sync.limits import BATCH_CHANGES_MAX, PULL_STATES_MAX
 from web.schemas.strict import Flag, Strict, Text
 
-TYPES = validate.OneOf(["workflow", "agent", "settings"])
+TYPES = validate.OneOf(change.TYPES)
 CLOCK = {
     "description": "agent id → counter, 1 to 64 entries",
     "type": "object",
@@ -23,6 +24,7 @@ PUSH: dict[str, Any] = {
     "if": {"properties": {"deleted": {"const": True}}, "required": ["deleted"]},
     "then": {"properties": {"encryptedData": {"maxLength": 0}}},
 }
+WAIT_SECONDS_MAX = 25  # under the 30 s that hosts' routers allow
 DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a state is a setting
 
 
@@ -95,6 +97,9 @@ class PullQuery(Strict):
     type = fields.String(validate=TYPES)
     limit = fields.Integer(load_default=100, validate=validate.Range(1, PULL_STATES_MAX))
     exclude_self = fields.Boolean(load_default=False, data_key="excludeSelf")
+    wait = fields.Float(
+        validate=validate.Range(0, WAIT_SECONDS_MAX), metadata={"description": "seconds to wait for a state"}
+    )
 
 
 class Sibling(Schema):

@@ -18,6 +18,8 @@ from engine.interpreter.walk import Scope, Walk
 SECONDS_MAX = 30.0
 OUTPUTS = ("content", "response", "raw")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")  # RFC 9110 section 9.2.2
+KEY = "idempotency-key"  # who sends it says that the service does nothing twice
 
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 _TEMPLATED = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
@@ -77,7 +79,12 @@ async def request(walk: Walk, call: contracts.HttpCall, scope: Scope) -> contrac
     :raises FaultError: of kind communication; its status is the answer's.
     """
     answer: contracts.HttpAnswer = await walk.call(
-        contracts.CALL_HTTP, call, answer=contracts.HttpAnswer, seconds=call.timeout_seconds + 5, scope=scope
+        contracts.CALL_HTTP,
+        call,
+        answer=contracts.HttpAnswer,
+        seconds=call.timeout_seconds + 5,
+        scope=scope,
+        repeatable=call.method in IDEMPOTENT or any(name.lower() == KEY for name in call.headers),
     )
     if answer.status < HTTPStatus.OK or answer.status >= (400 if call.redirect else 300):
         detail = f"the server answered {answer.status}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.interpreter.definition import Outcome, Step
 from engine.interpreter.node import Node
@@ -17,6 +17,7 @@ KEYS = ("do",)
 class Do:
     """A list of steps in a scope of their own."""
 
+    resumes: ClassVar = True
     steps: Sequence[Step]
 
     async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:

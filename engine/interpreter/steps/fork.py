@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from temporalio import workflow
 
 from engine.interpreter.definition import Outcome, Step
-from engine.interpreter.faults import FaultError
+from engine.interpreter.faults import FaultError, Problem
 from engine.interpreter.node import Node
 from engine.interpreter.walk import Scope, Walk
 
@@ -22,23 +22,39 @@ BRANCHES_MAX = 64
 class Fork:
     """One step a branch."""
 
+    resumes: ClassVar = True
     branches: Sequence[Step]
     compete: bool
 
     async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
         """Give every branch's output in declared order, or with `compete` the first success alone."""
-        running = [asyncio.create_task(self._branch(walk, branch, data, scope)) for branch in self.branches]
+        running = [
+            asyncio.create_task(self._branch(walk, index, data, scope)) for index in range(len(self.branches))
+        ]
         try:
-            if self.compete:
-                return Outcome(await _first_success(running))
-            return Outcome(await _all(running))
+            with walk.rests.idle(scope.frame):
+                if self.compete:
+                    return Outcome(await _first_success(running))
+                return Outcome(await _all(running))
         finally:
             for branch in running:
                 branch.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _branch(self, walk: Walk, branch: Step, data: Any, scope: Scope) -> Any:
-        return (await walk.perform(branch, data, scope)).output
+    async def _branch(self, walk: Walk, index: int, data: Any, scope: Scope) -> Any:
+        """Run one branch, unless it ended in an earlier run; the frame keeps what it ended with."""
+        ended = scope.frame.kept.setdefault(str(index), {})
+        if "problem" in ended:
+            raise FaultError(Problem(**ended["problem"]))
+        with walk.rests.strand(scope.frame), scope.frame.part(str(index)) as frame:
+            if "output" not in ended:
+                try:
+                    outcome = await walk.perform(self.branches[index], data, replace(scope, frame=frame))
+                    ended["output"] = outcome.output
+                except FaultError as error:
+                    ended["problem"] = error.problem.shown()
+                    raise
+            return ended["output"]
 
 
 async def _all(running: Sequence[asyncio.Task[Any]]) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -39,7 +39,7 @@ class Iteration:
     async def run(self, walk: Walk, event: Any, index: int, scope: Scope) -> Any:
         """Return the item's output."""
         within = scope.knowing(**{self.item: event, self.at: index}, context=walk.context)
-        data = await walk.list(self.steps, event, within) if self.steps else event
+        data = await walk.list(self.steps, event, within, part="foreach") if self.steps else event
         within = within.knowing(context=walk.context)
         output = walk.shape_out(self.output, data, within)
         if self.export.template is not None:
@@ -49,41 +49,58 @@ class Iteration:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Which events, and what becomes of each."""
+    """Which events, and what becomes of each.
 
+    Its frame keeps how far it has come (`standing`) and the event that is being worked on (`event`).
+    """
+
+    resumes: ClassVar = True
     strategy: Strategy
     reads: str
     iteration: Iteration
 
     async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
         """Give what has been consumed, in its order; what an `until` consumes is not in it."""
-        standing = Standing()
-        if self.strategy.correlates:
+        kept = scope.frame.kept
+        if "standing" not in kept and self.strategy.correlates:
             walk.herald.correlating()
+        standing = Standing(**kept.setdefault("standing", {}))
         with walk.inbox.listening():
-            outputs = await self._consumed(walk, data, scope, standing)
+            while "event" in kept or await self._consumes(walk, data, scope, standing):
+                event = cloud_events.read(kept["event"], self.reads)
+                output = await self.iteration.run(walk, event, standing.count - 1, scope)
+                self._note(output, walk, scope, standing)
+                kept["standing"] = standing.written()
+                del kept["event"]
+                await walk.rests.safe_point(scope.frame)
         if self.strategy.correlates:
             walk.herald.correlated(standing.correlated)
-        return Outcome(outputs)
+        return Outcome(standing.outputs)
 
-    async def _consumed(self, walk: Walk, data: Any, scope: Scope, standing: Standing) -> list[Any]:
-        count = size = 0
+    async def _consumes(self, walk: Walk, data: Any, scope: Scope, standing: Standing) -> bool:
+        """Wait for the next event that is consumed and keep it; tell whether there is one."""
+        kept = scope.frame.kept
         while True:
-            within = scope.knowing(context=walk.context)
-            event = await self.strategy.next(walk, data, within, standing)
-            if event is None:
-                return standing.outputs
-            output = await self.iteration.run(walk, cloud_events.read(event, self.reads), count, scope)
-            count += 1
-            if self.strategy.forever:
-                continue
-            size += len(orjson.dumps(output))
-            if size > DATA_BYTES_MAX or count > ITERATIONS_MAX:
-                raise fault(
-                    "runtime", f"a listen may consume {ITERATIONS_MAX} events, {DATA_BYTES_MAX} bytes"
-                )
-            standing.outputs.append(output)
-            self.strategy.conclude(walk, scope.knowing(context=walk.context), standing)
+            event = await self.strategy.sift(walk, data, scope.knowing(context=walk.context), standing)
+            standing.count += event is not None
+            kept["standing"] = standing.written()
+            if event is not None:
+                kept["event"] = event
+            if event is not None or standing.over:
+                return event is not None
+            await walk.rests.safe_point(scope.frame)
+            with walk.rests.idle(scope.frame):
+                await walk.world.until(lambda: walk.inbox.next(standing.looked) is not None)
+
+    def _note(self, output: Any, walk: Walk, scope: Scope, standing: Standing) -> None:
+        """Keep an item's output, and judge whether that is enough."""
+        if self.strategy.forever:
+            return
+        standing.size += len(orjson.dumps(output))
+        if standing.size > DATA_BYTES_MAX or standing.count > ITERATIONS_MAX:
+            raise fault("runtime", f"a listen may consume {ITERATIONS_MAX} events, {DATA_BYTES_MAX} bytes")
+        standing.outputs.append(output)
+        self.strategy.conclude(walk, scope.knowing(context=walk.context), standing)
 
 
 def read(node: Node) -> Listen:

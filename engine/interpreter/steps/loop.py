@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.interpreter.definition import Outcome, Step
 from engine.interpreter.expressions.programs import Program
@@ -24,6 +24,7 @@ _VARIABLE = re.compile(r"(?!__|ENV$)[A-Za-z_]\w*", re.ASCII)
 class Loop:
     """What to go through, under which names, and what to do with each item."""
 
+    resumes: ClassVar = True
     each: str
     at: str
     items: Any  # a program, or an array with programs in it
@@ -32,17 +33,27 @@ class Loop:
 
     async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
         """Give what the last round gives; the data as it came when there is none."""
+        kept = scope.frame.kept
+        if "items" not in kept:
+            kept |= {"items": self._items(walk, data, scope), "round": 0, "data": data}
+        items = kept["items"]
+        while kept["round"] < len(items):
+            index, data = kept["round"], kept["data"]
+            within = scope.knowing(**{self.each: items[index], self.at: index})
+            fresh = not scope.frame.below  # a round that was begun has its condition behind it
+            if fresh and self.condition is not None and not walk.holds(self.condition, data, within):
+                break
+            kept |= {"data": await walk.list(self.steps, data, within), "round": index + 1}
+            await walk.rests.safe_point(scope.frame)
+        return Outcome(kept["data"])
+
+    def _items(self, walk: Walk, data: Any, scope: Scope) -> list[Any]:
         items = walk.fill(self.items, data, scope)
         if not isinstance(items, list):
             raise fault("expression", "for.in must give an array")
         if len(items) > ITERATIONS_MAX:
             raise ExhaustedError(f"a loop of more than {ITERATIONS_MAX} iterations")
-        for index, item in enumerate(items):
-            within = scope.knowing(**{self.each: item, self.at: index})
-            if self.condition is not None and not walk.holds(self.condition, data, within):
-                break
-            data = await walk.list(self.steps, data, within)
-        return Outcome(data)
+        return items
 
 
 def read(node: Node) -> Loop:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from engine.interpreter import durations, retries
 from engine.interpreter.definition import Outcome, Step
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.faults import FaultError, Problem, fault, same_type
+from engine.interpreter.faults import FaultError, Problem, same_type
 from engine.interpreter.node import Node
 from engine.interpreter.retries import Retry
 from engine.interpreter.steps.loop import read_variable
@@ -25,6 +23,7 @@ _FILTER = ("type", "status", "title", "detail", "instance")
 class Try:
     """What to try, which errors to catch, and what to do then."""
 
+    resumes: ClassVar = True
     steps: Sequence[Step]
     filter: dict[str, Any]
     variable: str
@@ -36,31 +35,42 @@ class Try:
 
     async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
         """Give what the steps give, or the handler; without a handler a caught error leaves the data."""
-        begun = walk.world.now()
-        retry = 0
+        kept = scope.frame.kept
+        kept.setdefault("begun", walk.world.now().timestamp())
         while True:
-            try:
-                return Outcome(await self._tried(walk, data, scope))
-            except FaultError as error:
-                within = scope.knowing(**{self.variable: error.problem.shown()})
-                if not self._catches(error.problem, walk, data, within):
-                    raise
-                retry += 1
-                elapsed = walk.world.now() - begun
-                if self.retry is None or not self._again(self.retry, retry, elapsed, walk, data, within):
-                    return await self._handled(error, walk, data, within)
-            await self._pause(self.retry, retry, walk, data, within)
+            if "caught" not in kept:
+                try:
+                    return Outcome(await self._tried(walk, data, scope))
+                except FaultError as error:
+                    self._judge(error, walk, data, scope)
+                await walk.rests.safe_point(scope.frame)
+            within = scope.knowing(**{self.variable: kept["caught"]})
+            if "until" not in kept:
+                return await self._handled(walk, data, within)
+            await walk.sleep_until(kept["until"], scope)
             walk.herald.retried(scope.step)
+            del kept["caught"], kept["until"]
 
     async def _tried(self, walk: Walk, data: Any, scope: Scope) -> Any:
-        steps = walk.list(self.steps, data, scope)
-        if self.retry is None or self.retry.try_duration is None:
-            return await steps
-        limit = durations.evaluated(self.retry.try_duration, lambda asked: walk.evaluate(asked, data, scope))
-        try:
-            return await asyncio.wait_for(steps, limit)
-        except TimeoutError:
-            raise fault("timeout", f"a try took longer than {limit:g} s") from None
+        with scope.frame.part("try") as frame:
+            within = replace(scope, frame=frame)
+            limit = self.retry.try_duration if self.retry else None
+            return await walk.in_time(limit, walk.list(self.steps, data, within), data, within)
+
+    def _judge(self, error: FaultError, walk: Walk, data: Any, scope: Scope) -> None:
+        """Keep what was caught, and until when to wait when it is to be tried again.
+
+        :raises FaultError: the same, when it is not caught.
+        """
+        kept, caught = scope.frame.kept, error.problem.shown()
+        within = scope.knowing(**{self.variable: caught})
+        if not self._catches(error.problem, walk, data, within):
+            raise error
+        retry = kept.get("retries", 0) + 1
+        if self.retry is not None and self._again(self.retry, retry, walk, data, within):
+            now = walk.world.now().timestamp()
+            kept |= {"retries": retry, "until": now + self._pause(self.retry, retry, walk, data, within)}
+        kept["caught"] = caught
 
     def _catches(self, problem: Problem, walk: Walk, data: Any, scope: Scope) -> bool:
         shown = problem.shown()
@@ -71,32 +81,31 @@ class Try:
                 return False
         return _admits(self.when, self.except_when, walk, data, scope)
 
-    def _again(
-        self, policy: Retry, retry: int, elapsed: timedelta, walk: Walk, data: Any, scope: Scope
-    ) -> bool:
+    def _again(self, policy: Retry, retry: int, walk: Walk, data: Any, scope: Scope) -> bool:
         if retry > (retries.COUNT_MAX if policy.count is None else policy.count):
             return False
         if policy.duration is not None:
             limit = durations.evaluated(policy.duration, lambda asked: walk.evaluate(asked, data, scope))
-            if elapsed.total_seconds() >= limit:
+            if walk.world.now().timestamp() - scope.frame.kept["begun"] >= limit:
                 return False
         return _admits(policy.when, policy.except_when, walk, data, scope)
 
-    async def _pause(self, policy: Retry, retry: int, walk: Walk, data: Any, scope: Scope) -> None:
+    def _pause(self, policy: Retry, retry: int, walk: Walk, data: Any, scope: Scope) -> float:
+        """Return how long to wait before the retry, in seconds."""
+
         def length(duration: float | Program) -> float:
             return durations.evaluated(duration, lambda asked: walk.evaluate(asked, data, scope))
 
         seconds = length(policy.delay) * policy.factor(retry)
         if policy.jitter is not None:
             seconds += walk.world.random_between(length(policy.jitter[0]), length(policy.jitter[1]))
-        if seconds > 0:
-            await walk.world.sleep(seconds, summary=scope.step.name if scope.step else "")
+        return seconds
 
-    async def _handled(self, error: FaultError, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def _handled(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
         if self.handler is not None:
-            return Outcome(await walk.list(self.handler, data, scope), self.then)
+            return Outcome(await walk.list(self.handler, data, scope, part="catch"), self.then)
         if self.retry is not None:
-            raise error
+            raise FaultError(Problem(**scope.frame.kept["caught"]))
         return Outcome(data, self.then)
 
 

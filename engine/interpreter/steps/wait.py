@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.interpreter import durations
 from engine.interpreter.definition import Outcome
@@ -20,15 +20,19 @@ SECONDS_MAX = 366 * 86_400
 class Wait:
     """How long, in seconds."""
 
+    resumes: ClassVar = True
     duration: float | Program
 
     async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
         """Give the data as it came, later."""
-        seconds = durations.evaluated(self.duration, lambda asked: walk.evaluate(asked, data, scope))
-        if seconds > SECONDS_MAX:
-            raise ExhaustedError("a wait of more than a year")
-        if seconds > 0:
-            await walk.world.sleep(seconds, summary=scope.step.name if scope.step else "")
+        kept = scope.frame.kept
+        if "until" not in kept:
+            seconds = durations.evaluated(self.duration, lambda asked: walk.evaluate(asked, data, scope))
+            if seconds > SECONDS_MAX:
+                raise ExhaustedError("a wait of more than a year")
+            kept["until"] = walk.world.now().timestamp() + seconds
+            await walk.rests.safe_point(scope.frame)
+        await walk.sleep_until(kept["until"], scope)
         return Outcome(data)
 
 

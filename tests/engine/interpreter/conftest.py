@@ -14,9 +14,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
-from bin.local.broker import Broker
-from bin.local.conformance import Memory
+from bin.local.broker import Broker, Memory
 from bin.local.stack import Stack
+from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
@@ -81,6 +81,7 @@ async def queue(temporal: Client, memory: Memory, broker: Broker, service: int) 
         task_queue=name,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, ScheduleWorkflow],
         activities=[memory.open, memory.settle, calls.call, *broker.activities()],
+        interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield name
@@ -99,12 +100,13 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         *,
         reply_key: Any = None,
         checked: bool = True,
+        rests_every: int = 0,
         **top: Any,
     ) -> Ran:
         document = {"document": HEADER, "do": steps, **top}
         assert not checked or grammar.check(document) == []
         execution_id = str(uuid7())
-        broker.open(execution_id, execution_id, document, data)
+        broker.open(execution_id, execution_id, document, data, rests_every=rests_every)
         handle = await temporal.start_workflow(
             contracts.EXECUTION,
             contracts.ExecutionStart(execution_id, execution_id, reply_key),

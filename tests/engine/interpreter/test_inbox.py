@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -66,18 +67,19 @@ def test_it_goes_on_from_what_another_one_held_and_remembered() -> None:
     inbox = Inbox()
     inbox.put([event(1), event(2), event(3)])
     inbox.consume(2)
-    resumed = Inbox.resumed([found for _, found in inbox.waiting], inbox.remembered)
+    resumed = Inbox.read(json.loads(json.dumps(inbox.written())))
+    assert resumed == inbox
     resumed.put([event(2), event(4)])
-    assert ids(resumed) == ["1", "3", "4"]
+    assert resumed.waiting == [(1, event(1)), (3, event(3)), (4, event(4))]
 
 
 def test_it_remembers_no_more_than_it_may() -> None:
     inbox = Inbox()
     inbox.put(event(number) for number in range(REMEMBERED_MAX + 10))
     assert len(inbox.remembered) == REMEMBERED_MAX
-    resumed = Inbox.resumed([], inbox.remembered)
-    resumed.put([event(REMEMBERED_MAX), event(0)])
-    assert ids(resumed) == ["0"]
+    inbox.forget(REMEMBERED_MAX + 10)
+    inbox.put([event(REMEMBERED_MAX), event(0)])
+    assert ids(inbox) == ["0"]
 
 
 def test_what_is_looked_at_by_nobody_else_can_be_forgotten() -> None:

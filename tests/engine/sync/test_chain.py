@@ -92,6 +92,10 @@ def test_what_is_no_head_is_refused(text: str) -> None:
         chain.parse(text, "/X-Sync-Head")
 
 
+def test_a_time_that_never_was_is_in_nobodys_past() -> None:
+    assert chain.parse("2026-02-30T12:00:00.000000Z/" + 64 * "0", "").stamp < 0
+
+
 def test_a_head_is_read_as_it_is_told() -> None:
     point = Point(stamp.of(datetime(2026, 1, 31, 12, tzinfo=UTC)) + 7, sha256(b""))
     assert chain.parse(str(point), "") == point

@@ -1,0 +1,159 @@
+"""What a thousand live streams cost, and how soon they tell: `python -m bench.live`.
+
+One web process, and a hundred accounts with ten streams each over real sockets. Prints the times of REST
+requests without and with the streams; how soon a push is heard at another agent's stream, over the bare sum
+of what it cannot do without, an SQL commit and a word on Redis; how soon all are told when every account
+changes; and what a stream holds.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from redis import Redis
+
+from bench.crowd import Crowd
+from bench.platform import Measured, measured
+
+ACCOUNTS = 100
+STREAMS = 1000
+REQUESTS = 500
+PUSHES = 200
+PUSH_PAUSE_SECONDS = 0.05
+CLIENTS = 8
+COMMIT = (
+    "UPDATE sync_heads SET horizon = horizon WHERE account_id = (SELECT max(id::text)::uuid FROM accounts)"
+)
+
+
+def milliseconds(task: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    began = time.perf_counter()
+    task()
+    return 1000 * (time.perf_counter() - began)
+
+
+def spread(times: Sequence[float]) -> tuple[float, float]:
+    """Return the median and the 99th percentile."""
+    return statistics.median(times), statistics.quantiles(times, n=100)[98]
+
+
+@contextmanager
+def bare(platform: Measured) -> Iterator[Callable[[], float]]:
+    """Make a measurement of an SQL commit, and then a word on Redis until a subscriber has it (ms)."""
+    with (
+        psycopg.connect(platform.stack.database_url) as connection,
+        Redis.from_url(platform.stack.redis_url) as redis,
+        redis.pubsub(ignore_subscribe_messages=True) as subscriber,
+    ):
+        subscriber.subscribe("bare")
+        subscriber.get_message(timeout=1)
+
+        def tell() -> None:
+            connection.execute(COMMIT, prepare=True)
+            connection.commit()
+            redis.publish("bare", "")
+            while subscriber.get_message(timeout=1) is None:
+                pass
+
+        yield lambda: milliseconds(tell)
+
+
+def notices(platform: Measured, crowd: Crowd) -> None:
+    """Measure single pushes, each heard by the streams of its account, by turns with the baseline; print."""
+    from_send, from_answer, baseline = [], [], []
+    with bare(platform) as tell:
+        for number in range(PUSHES):
+            account = number % len(crowd.pushers)
+            sent = time.monotonic_ns()
+            crowd.pushers[account].push()
+            answered = time.monotonic_ns()
+            for at in crowd.told({account}):
+                from_send.append((at - sent) / 1e6)
+                from_answer.append((at - answered) / 1e6)
+            baseline.append(tell())
+            time.sleep(PUSH_PAUSE_SECONDS)
+    (sent_p50, sent_p99), (p50, p99) = spread(from_send), spread(from_answer)
+    print(
+        f"live notice, {len(crowd.streams)} streams open: p50 {sent_p50:.1f} ms, p99 {sent_p99:.1f} ms "
+        f"after the push is sent; p50 {p50:.1f} ms, p99 {p99:.1f} ms after its answer; bare commit and Redis "
+        f"p50 {statistics.median(baseline):.2f} ms, ratio {sent_p50 / statistics.median(baseline):.1f}"
+    )
+
+
+def live_notice(platform: Measured, *, accounts: int = 10, streams: int = 100) -> None:
+    """Print the line of the live notice, with fewer streams: for other measurements."""
+    crowd = Crowd.of(platform.api_url, accounts=accounts, streams=streams)
+    with crowd.listening(platform.api_url):
+        notices(platform, crowd)
+
+
+def everyone(crowd: Crowd) -> None:
+    """Push in every account; print how soon all streams are told."""
+    sent = time.monotonic_ns()
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        list(threads.map(lambda pusher: pusher.push(), crowd.pushers))
+    answered = time.monotonic_ns()
+    last = max(crowd.told(set(range(len(crowd.pushers)))))
+    print(
+        f"a change in each of {len(crowd.pushers)} accounts: pushed within {(answered - sent) / 1e6:.0f} ms, "
+        f"all {len(crowd.streams)} streams told {(last - answered) / 1e6:.0f} ms after the last answer"
+    )
+
+
+def held(platform: Measured) -> tuple[int, int]:
+    """Return the web process' memory (bytes) and how many connections it has to Redis."""
+    proc = Path(f"/proc/{platform.servers['web'].process.pid}")
+    (resident,) = [line for line in (proc / "status").read_text().splitlines() if line.startswith("VmRSS")]
+    port = int(platform.stack.redis_url.rpartition(":")[2].partition("/")[0])
+    sockets = {path.readlink().name for path in (proc / "fd").iterdir() if path.is_symlink()}
+    rows = [line.split() for line in (proc / "net" / "tcp").read_text().splitlines()[1:]]
+    to_redis = [row for row in rows if row[2].endswith(f":{port:04X}") and f"socket:[{row[9]}]" in sockets]
+    return 1024 * int(resident.split()[1]), len(to_redis)
+
+
+def measure(requests: Mapping[str, Callable[[], object]]) -> dict[str, tuple[float, float]]:
+    """Return the median and the 99th percentile of each request's times (ms)."""
+    return {name: spread([milliseconds(task) for _ in range(REQUESTS)]) for name, task in requests.items()}
+
+
+def compare(quiet: Mapping[str, tuple[float, float]], busy: Mapping[str, tuple[float, float]]) -> None:
+    """Print the times of each request without and with the streams, and their ratios."""
+    for name, (p50, p99) in busy.items():
+        alone_p50, alone_p99 = quiet[name]
+        print(
+            f"{name}: p50 {alone_p50:.2f} ms, p99 {alone_p99:.2f} ms without streams; p50 {p50:.2f} ms, "
+            f"p99 {p99:.2f} ms with {STREAMS}; ratio {p50 / alone_p50:.2f} and {p99 / alone_p99:.2f}"
+        )
+
+
+def main() -> None:
+    """Measure without and with the streams."""
+    with measured() as platform:
+        alone = Crowd.of(platform.api_url, accounts=1, streams=0).pushers[0]
+        crowd = Crowd.of(platform.api_url, accounts=ACCOUNTS, streams=STREAMS)
+        requests = {"GET /api/auth/me": alone.read, "push": alone.push}
+        measure(requests)  # to warm up
+        quiet = measure(requests)
+        before, _ = held(platform)
+        began = time.perf_counter()
+        with crowd.listening(platform.api_url):
+            print(f"{STREAMS} streams of {ACCOUNTS} accounts opened in {time.perf_counter() - began:.1f} s")
+            after, connections = held(platform)
+            compare(quiet, measure(requests))
+            notices(platform, crowd)
+            everyone(crowd)
+            print(
+                f"a stream holds {(after - before) / STREAMS / 1024:.0f} KB of the web process, which has "
+                f"{connections} connections to Redis"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What a page of a pull costs as an account grows: `python -m bench.pull_growth`.
+
+One page of 100 states over HTTP, at the start, in the middle and at the end of accounts of 10 k, 100 k and
+1 M states: of all, of one type, and without one's own. All by turns on one connection each. Prints the
+medians in milliseconds and their ratio to those of the smallest account.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from uuid import uuid4
+
+import psycopg
+
+from bench.fill import fill
+from bench.kept import Kept, Script, head
+from bench.platform import Measured, measured
+from bin.local.client import Client, Keys
+from engine.sync import stamp
+
+SIZES = (10_000, 100_000, 1_000_000)
+DATA_BYTES = 64
+LIMIT = 100
+ROUNDS = 101
+FILTERS = {"all": "", "one type": "&type=settings", "without its own": "&excludeSelf=true"}
+
+
+def asking(path: str, headers: dict[str, str]) -> Script:
+    """Ask for the same page again and again."""
+    while True:
+        answer = yield head("GET", path, headers) + b"\r\n"
+        if b'"updatedAt"' not in answer:
+            raise AssertionError("the page is empty")
+
+
+def pages(platform: Measured, size: int) -> Iterator[tuple[str, Kept]]:
+    """Make an account of this size; return its pages by name."""
+    with Client(platform.api_url, "filler-0", Keys.fresh()) as client:
+        account_id = client.register(f"{uuid4()}@example.org", "a long pass phrase")["user"]["id"]
+        headers = {"Authorization": client.http.headers["Authorization"], "X-Agent-ID": client.agent_id}
+    newest = time.time_ns() // 1000
+    with psycopg.connect(platform.stack.database_url) as connection:
+        fill(connection, account_id, states=size, data_bytes=DATA_BYTES, newest=newest)
+    places = {"start": size, "middle": size // 2, "end": 3 * LIMIT}
+    for place, left in places.items():
+        for name, asked in FILTERS.items():
+            path = f"/api/sync/pull?limit={LIMIT}&since={stamp.text(newest - left)}{asked}"
+            yield f"{name}, {place}", Kept(platform.api_url, asking(path, headers))
+
+
+def seconds(page: Kept) -> float:
+    """Pull a page once; return how long it took."""
+    began = time.perf_counter()
+    page.once()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Fill, measure by turns, and print."""
+    with measured() as platform:
+        accounts = [dict(pages(platform, size)) for size in SIZES]
+        url = platform.stack.database_url
+        with closing(psycopg.connect(url, autocommit=True)) as connection:
+            connection.execute("VACUUM ANALYZE sync_states")
+        for name in accounts[0]:
+            kept = [account[name] for account in accounts]
+            rounds = [[seconds(page) for page in kept] for _ in range(ROUNDS)]
+            medians = [statistics.median(side) for side in zip(*rounds, strict=True)]
+            told = ", ".join(
+                f"{size:,}: {1000 * median:.1f} ms (x {median / medians[0]:.2f})"
+                for size, median in zip(SIZES, medians, strict=True)
+            )
+            print(f"a page of {LIMIT}, {name}: {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""A bookmark: all that a walk needs to go on in another run of its workflow, as one text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from engine.interpreter import frames, grammar
+from engine.interpreter.contracts import INTERPRETER, Opened
+from engine.interpreter.faults import ExhaustedError
+from engine.interpreter.inbox import Inbox
+from engine.interpreter.rests import Rests
+from engine.interpreter.walk import Walk
+from engine.interpreter.world import World
+
+BOOKMARK_CHARACTERS_MAX = 32 * 1_048_576
+FORM = 1  # of the text; raised when one of today's could not be read any more
+
+
+class NewerError(Exception):
+    """The execution keeps to rules of a newer interpreter: this worker has to leave it to others."""
+
+
+def begin(opened: Opened, execution_id: str, world: World) -> Walk:
+    """Return a walk at its beginning.
+
+    :raises InvalidError: when the document cannot run.
+    :raises NewerError: when this interpreter is too old for it.
+    """
+    if opened.interpreter > INTERPRETER:
+        raise NewerError(str(opened.interpreter))
+    return Walk(
+        definition=grammar.parse(opened.document),
+        execution_id=execution_id,
+        raw_input=opened.input,
+        world=world,
+        rests=Rests(world.crowded, every=opened.rests_every),
+        interpreter=opened.interpreter,
+        heard=frozenset(opened.heard),
+    )
+
+
+def write(walk: Walk, opened: Opened) -> str:
+    """Return the bookmark of a walk that rests.
+
+    :raises ExhaustedError: when it is larger than BOOKMARK_CHARACTERS_MAX.
+    """
+    values = frames.Values()
+    state = {
+        "form": FORM,
+        "opened": asdict(opened),
+        "context": values.place(walk.context),
+        "frames": walk.frame.written(values),
+        "values": values.found,
+        "stepsWalked": walk.steps_walked,
+        "calls": walk.calls,
+        "trail": walk.trail,
+        "startedAt": walk.started_at,
+        "inbox": walk.inbox.written(),
+    }
+    text = json.dumps(state, separators=(",", ":"))
+    if len(text) > BOOKMARK_CHARACTERS_MAX:
+        detail = f"all data of the execution together is more than {BOOKMARK_CHARACTERS_MAX} characters"
+        raise ExhaustedError(detail)
+    return text
+
+
+def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened]:
+    """Return the walk where it stood, and what was opened for it.
+
+    :raises NewerError: when this interpreter is too old for it.
+    """
+    state: dict[str, Any] = json.loads(bookmark)
+    if state["form"] > FORM:
+        raise NewerError(str(state["form"]))
+    opened = Opened(**state["opened"])
+    walk = begin(opened, execution_id, world)
+    walk.context = state["values"][state["context"]]
+    walk.frame = frames.read(state["frames"], state["values"])
+    walk.steps_walked, walk.calls = state["stepsWalked"], state["calls"]
+    walk.trail, walk.started_at = state["trail"], state["startedAt"]
+    walk.inbox = Inbox.read(state["inbox"])
+    return walk, opened
