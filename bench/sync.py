@@ -27,6 +27,7 @@ from werkzeug.test import TestResponse
 
 from bench.fill import fill
 from bench.kept import Kept, Script, answers_per_second, head
+from bench.live import live_notice
 from bench.platform import Measured, measured
 from bench.rates import ROUND_SECONDS, rate
 from bench.statements import Transaction, recorded
@@ -196,6 +197,7 @@ def main() -> None:
         for accounts in (1, 8):
             for case in cases(app, list(agents_of(platform, accounts))):
                 case.compare(platform, accounts)
+        live_notice(platform, accounts=100, streams=1000)
 
 
 if __name__ == "__main__":

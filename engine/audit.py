@@ -71,6 +71,8 @@ def channel(account_id: UUID | str) -> str:
 def deliver(session: Session, publish: Callable[[str, str], object], *, account_id: UUID) -> None:
     """Tell the account's live agents of the events that wait in the outbox, oldest first."""
     waiting = outbox.waiting(session, account_id=account_id, kind=outbox.SECURITY)
+    if not waiting:
+        return
     query = select(AuditEvent).where(AuditEvent.id.in_([UUID(subject) for subject in waiting.values()]))
     for event in session.scalars(query.order_by(AuditEvent.id)):
         told = {

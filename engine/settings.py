@@ -67,9 +67,15 @@ class Settings:
     execute_wait_seconds: float = 1.0
     execute_wait_seconds_max: float = 25.0
     execution_seconds_max: int = 30 * 86_400
+    execution_rests_every: int = (
+        0  # safe points before a new run goes on; 0 leaves that to Temporal; for tests
+    )
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
     event_bytes_max: int = 262_144
+    claim_bytes_min: int = (
+        32_768  # a payload of so many stays in PostgreSQL: Temporal takes 2 MiB, 4 MiB a task
+    )
     state_bytes_max: int = 1_048_576
     sync_quota_bytes: int = 1_073_741_824  # of the data of an account's states
     sync_history_versions: int = 20  # kept of each entity, the current one included

@@ -15,7 +15,11 @@ from temporalio.common import (
     TypedSearchAttributes,
     WorkflowIDReusePolicy,
 )
-from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    ExternalStorage,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import RetryConfig, TLSConfig
@@ -34,9 +38,14 @@ DEFINITION = SearchAttributeKey.for_keyword("definition")
 
 
 async def connect(
-    settings: Settings, *, keyed: bool, runtime: Runtime | None = None, retry: RetryConfig | None = None
+    settings: Settings,
+    *,
+    keyed: bool,
+    storage: ExternalStorage | None = None,
+    runtime: Runtime | None = None,
+    retry: RetryConfig | None = None,
 ) -> Client:
-    """Return a client; `keyed` ones seal and open payloads and belong in the worker alone.
+    """Return a client; `keyed` ones seal and open payloads and belong in the worker alone, as `storage` does.
 
     :raises RuntimeError: when the server cannot be reached.
     """
@@ -47,7 +56,7 @@ async def connect(
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key or None,
         tls=tls if tls is not None else bool(settings.temporal_api_key),
-        data_converter=_converter(settings) if keyed else _PLAIN,
+        data_converter=_converter(settings, storage) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
     )
@@ -56,9 +65,10 @@ async def connect(
 _PLAIN = dataclasses.replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter)
 
 
-def _converter(settings: Settings) -> DataConverter:
+def _converter(settings: Settings, storage: ExternalStorage | None) -> DataConverter:
     return dataclasses.replace(
         _PLAIN,
+        external_storage=storage,
         payload_codec=SealingCodec(settings.secrets("codec_keys")),
         # Messages and stack traces of failures can quote what was worked on.
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,

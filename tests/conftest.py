@@ -27,6 +27,17 @@ from tests.receivers import Receiver, receiving
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run take its time."""
+    parser.addoption("--soak", action="store_true", help="run the state machine and the races for long")
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> bool:
+    """Whether this run may take its time."""
+    return bool(request.config.getoption("--soak"))
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """PostgreSQL, Valkey and Temporal, running."""

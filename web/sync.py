@@ -99,7 +99,8 @@ def pull(query: dict[str, Any]) -> Response:
         since=since,
         kind=query.get("type"),
         limit=query["limit"],
-        exclude_agent=who.agent_id if query["exclude_self"] else None,
+        agent_id=who.agent_id,
+        exclude_self=query["exclude_self"],
     )
     # A pull of one type says nothing of the others.
     if "type" not in query and tombstones.note_pulled(

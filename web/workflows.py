@@ -14,6 +14,7 @@ from engine import definitions, executions
 from engine.definitions import Draft
 from engine.errors import TooLargeError, UnavailableError
 from engine.executions import Order
+from engine.interpreter.language import table
 from engine.settings import Settings
 from engine.store.models import Account, Definition
 from engine.vault import envelope
@@ -59,6 +60,13 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, 
     definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
     location = url_for("workflows.read", definition_id=definition_id)
     return {"workflow": definition}, 201, {"Location": location} | repetition.header()
+
+
+@blueprint.route("/language", methods=["GET"])
+@blueprint.response(200, schemas.Language)
+def language() -> dict[str, Any]:
+    """Return what of the workflow language is supported, what is refused and why, and the limits."""
+    return {"specification": table.SPECIFICATION, "constructs": table.rows(), "limits": table.limits()}
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["GET"])

@@ -10,7 +10,7 @@ from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import events
+from engine import claims, events
 from engine.channels import deliveries
 from engine.idempotency import LASTS as KEY_LASTS
 from engine.sessions import Periods
@@ -35,6 +35,7 @@ def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int
     spent = {
         "keys": delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEY_LASTS),
         "challenges": delete(Challenge).where(Challenge.expires_at < now),
+        "claims": claims.spent(now),
         "sessions": delete(RefreshSession).where(RefreshSession.created_at < over),
         "events": events.spent(now=now),
     }

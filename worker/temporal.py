@@ -10,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
+from temporalio.converter import ExternalStorage
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from engine import logs, temporal
+from engine.activities.claims import claim_check
 from engine.activities.definitions import DefinitionActivities
 from engine.activities.events import EventActivities
 from engine.activities.executions import ExecutionActivities
@@ -38,17 +41,17 @@ from worker.router import Doorbell, Router
 
 THREADS = 8
 GRACE = timedelta(seconds=20)  # hosts kill after 30
+BEAT = timedelta(seconds=2)  # how soon an activity that nobody wants any more learns of it
 RECONNECT_SECONDS = 1.0
 
 
 def make_worker(
-    client: Client, settings: Settings, threads: ThreadPoolExecutor
+    client: Client, settings: Settings, sessions: sessionmaker[Session], threads: ThreadPoolExecutor
 ) -> tuple[Worker, Reconciler, Router]:
     """Return the worker, the reconciler and the router, not yet running.
 
     :raises SettingsError: when key material is missing.
     """
-    sessions = make_sessions(settings, pool_size=THREADS)
     keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
     definitions = DefinitionActivities(sessions, keys, definition_bytes_max=settings.definition_bytes_max)
@@ -75,6 +78,7 @@ def make_worker(
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
         graceful_shutdown_timeout=GRACE,
+        max_heartbeat_throttle_interval=BEAT,
     )
     router = Router(client, sessions, switchboard, doorbell, settings.redis_url)
     return worker, Reconciler(client, sessions, outcomes), router
@@ -86,9 +90,10 @@ async def main() -> None:
     logs.configure(settings)
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
-    client = await _connected(settings)
+    sessions = make_sessions(settings, pool_size=THREADS)
+    client = await _connected(settings, claim_check(sessions, bytes_min=settings.claim_bytes_min))
     with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads:
-        worker, reconciler, router = make_worker(client, settings, threads)
+        worker, reconciler, router = make_worker(client, settings, sessions, threads)
         async with worker:
             structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
             beside = [asyncio.create_task(work) for work in (reconciler.run(), router.run())]
@@ -97,11 +102,11 @@ async def main() -> None:
                 work.cancel()
 
 
-async def _connected(settings: Settings) -> Client:
+async def _connected(settings: Settings, storage: ExternalStorage) -> Client:
     """Wait for the server: a worker that starts before it is not to blame."""
     while True:
         try:
-            return await temporal.connect(settings, keyed=True)
+            return await temporal.connect(settings, keyed=True, storage=storage)
         except RuntimeError as fault:
             structlog.get_logger().warning("temporal_unreachable", error=str(fault)[:200])
             await asyncio.sleep(RECONNECT_SECONDS)

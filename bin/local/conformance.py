@@ -27,7 +27,7 @@ from bin.local.temporal import start_temporal
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
-from engine.errors import EngineError
+from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
 from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import ExecutionWorkflow
@@ -51,6 +51,7 @@ class Trial:
     trail: list[str] = field(default_factory=list)
     account_id: str = field(default_factory=lambda: str(uuid7()))
     started: str | None = None  # an execution that nobody has waited for yet
+    refusals: list[Fault] = field(default_factory=list)
 
     def expect(self, line: Line) -> None:
         """Check one line of what should have happened.
@@ -58,6 +59,10 @@ class Trial:
         :raises DeviationError: when it did not.
         """
         settlement, text = self.settlement, line.text
+        if text.startswith("the workflow should be refused with"):
+            found = [{"pointer": fault.pointer, "detail": fault.detail} for fault in self.refusals]
+            _same("refusals", found, _yaml(line.doc or ""))
+            return
         if settlement is None:
             raise DeviationError("nothing was executed")
         names = _NAMES.findall(text)
@@ -103,8 +108,11 @@ async def attempt(scenario: Scenario, memory: Memory, broker: Broker, queue: str
                 trial.definition = grammar.read(line.doc or "", "application/yaml")
             elif line.text == "given the workflow input is:":
                 trial.input = _yaml(line.doc or "")
-            elif line.text == "the workflow is executed":
-                await _end(trial, await _start(trial, broker, queue), broker.client, memory)
+            elif line.text == "the workflow is checked":
+                trial.refusals = grammar.check(trial.definition)
+            elif line.text in ("the workflow is executed", "the workflow is executed unchecked"):
+                checked = line.text.endswith("executed")
+                await _end(trial, await _start(trial, broker, queue, checked=checked), broker.client, memory)
             elif not await _happen(line, trial, memory, broker, queue):
                 trial.expect(line)
     finally:
@@ -131,8 +139,9 @@ async def _happen(line: Line, trial: Trial, memory: Memory, broker: Broker, queu
     return True
 
 
-async def _start(trial: Trial, broker: Broker, queue: str) -> str:
-    _check(trial.definition)
+async def _start(trial: Trial, broker: Broker, queue: str, *, checked: bool = True) -> str:
+    if checked:
+        _check(trial.definition)
     execution_id = str(uuid7())
     broker.open(trial.account_id, execution_id, trial.definition, trial.input)
     await broker.client.start_workflow(

@@ -25,9 +25,6 @@ from engine.switchboard import Switchboard
 from engine.vault import envelope
 from engine.vault.envelope import EngineKeys
 
-# Temporal refuses a larger payload, and then the workflow would try for ever.
-OPENED_BYTES_MAX = 1_900_000
-
 
 class ExecutionActivities:
     """Holds the database, the engine's private keys and the way outcomes are kept."""
@@ -149,15 +146,14 @@ class ExecutionActivities:
         sealed_input = self._keys.open(
             execution.input_sealed, pointer="/input", bytes_max=self._settings.value_bytes_max
         )
-        if len(text) + len(sealed_input) > OPENED_BYTES_MAX:
-            detail = f"Definition and input together may have {OPENED_BYTES_MAX} bytes."
-            raise InvalidError("execution_too_large", detail)
         return contracts.Opened(
             definition_id=str(definition.id),
             definition_version=execution.definition_version,
             document=grammar.read(text, content_type),
             input=_json(sealed_input),
             account_id=str(execution.account_id),
+            interpreter=contracts.INTERPRETER,
+            rests_every=self._settings.execution_rests_every,
         )
 
 

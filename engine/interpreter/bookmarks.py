@@ -10,6 +10,7 @@ from engine.interpreter import frames, grammar
 from engine.interpreter.contracts import INTERPRETER, Opened
 from engine.interpreter.faults import ExhaustedError
 from engine.interpreter.inbox import Inbox
+from engine.interpreter.pace import Pace
 from engine.interpreter.rests import Rests
 from engine.interpreter.walk import Walk
 from engine.interpreter.world import World
@@ -36,6 +37,7 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
         raw_input=opened.input,
         world=world,
         rests=Rests(world.crowded, every=opened.rests_every),
+        pace=Pace(world),
         interpreter=opened.interpreter,
         heard=frozenset(opened.heard),
     )
@@ -53,7 +55,7 @@ def write(walk: Walk, opened: Opened) -> str:
         "context": values.place(walk.context),
         "frames": walk.frame.written(values),
         "values": values.found,
-        "stepsWalked": walk.steps_walked,
+        "stepsWalked": walk.pace.steps,
         "calls": walk.calls,
         "trail": walk.trail,
         "startedAt": walk.started_at,
@@ -78,7 +80,7 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     walk = begin(opened, execution_id, world)
     walk.context = state["values"][state["context"]]
     walk.frame = frames.read(state["frames"], state["values"])
-    walk.steps_walked, walk.calls = state["stepsWalked"], state["calls"]
+    walk.pace.steps, walk.calls = state["stepsWalked"], state["calls"]
     walk.trail, walk.started_at = state["trail"], state["startedAt"]
-    walk.inbox = Inbox.read(state["inbox"])
+    walk.inbox = Inbox.read(state.get("inbox", Inbox().written()))
     return walk, opened

@@ -43,7 +43,7 @@ class Attempt:
 
         Events have all sorts of forms, and one that a filter was not written for is no fault of the listener.
         """
-        self.walk.asked += 1
+        self.walk.pace.asked += 1
         try:
             return self.walk.evaluate(asked, about, self.scope)
         except FaultError:

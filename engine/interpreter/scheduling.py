@@ -23,6 +23,7 @@ from temporalio.workflow import ParentClosePolicy
 from engine.interpreter import cloud_events, contracts, grammar
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.locally import locally
+from engine.interpreter.pace import Pace
 from engine.interpreter.rests import Rests
 from engine.interpreter.schedules import Schedule
 from engine.interpreter.strategies import Standing
@@ -107,6 +108,7 @@ class ScheduleWorkflow:
             raw_input=None,
             world=world,
             rests=Rests(world.crowded),
+            pace=Pace(world),
             inbox=self._inbox,
         )
         scope = Scope({"runtime": RUNTIME, "workflow": {"definition": definition.source}})

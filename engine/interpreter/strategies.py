@@ -65,7 +65,7 @@ class Strategy:
             standing.over = True
         while not standing.over and (found := walk.inbox.next(standing.looked)) is not None:
             standing.looked, event = found
-            await walk.look()
+            await walk.pace.look()
             attempt = Attempt(walk, data, scope, standing.correlated)
             if isinstance(self.until, Strategy) and self.until.take(
                 event, attempt, standing, standing.ending

@@ -8,7 +8,7 @@ from typing import Any
 from engine.interpreter import durations
 from engine.interpreter.definition import CONTINUE, END, EXIT, Kind, Outcome, Step
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.node import STEPS_MAX, Node
+from engine.interpreter.node import STEPS_MAX, Node, nearest
 from engine.interpreter.shapings import read_shaping
 from engine.interpreter.steps import kinds
 from engine.interpreter.walk import Scope, Walk
@@ -38,7 +38,8 @@ def read_steps(node: Node) -> Sequence[Step]:
     for item, step in zip(node.items(), steps, strict=False):
         for target in _targets(item.under_name(step.name, item.value.get(step.name))):
             if target.value not in {CONTINUE, EXIT, END, *names}:
-                target.fault("leads to no step of the same list")
+                said = "leads to no step of the same list"
+                target.fault(said + nearest(target.value, (CONTINUE, EXIT, END, *names)), gist=said)
     return steps
 
 
@@ -89,15 +90,25 @@ def _read_kind(node: Node) -> Kind:
         return Nothing()
     for kind in kinds.KINDS:
         if kind in members:
-            node.only(*kinds.keys_of(kind), *COMMON)
+            _refuse_second_kind(node, kind)
             return kinds.reader_of(kind)(node)
     for kind in kinds.NOT_YET:
         if kind in members:
             node.at(kind, None).fault(f"{kind} is not supported yet")
             return Nothing()
     node.only(*kinds.KINDS, *COMMON)
-    node.fault(f"needs one of {', '.join(kinds.KINDS)}")
+    if not any(nearest(key, kinds.KINDS) for key in members):
+        node.fault(f"needs one of {', '.join(kinds.KINDS)}, which says what the step does")
     return Nothing()
+
+
+def _refuse_second_kind(node: Node, kind: str) -> None:
+    """Refuse what is no member of the step's kind, naming another kind as such."""
+    known = (*kinds.keys_of(kind), *COMMON)
+    for other in kinds.KINDS:
+        if other in node.members() and other not in known:
+            node.at(other, None).fault(f"a step does one thing, and this one already has {kind}")
+    node.only(*known, *kinds.KINDS)
 
 
 def _then(node: Node) -> str | None:

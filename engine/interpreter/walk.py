@@ -14,21 +14,19 @@ from engine.interpreter import durations
 from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Step
 from engine.interpreter.evaluation import Evaluation
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.faults import ExhaustedError, FaultError, fault
+from engine.interpreter.faults import FaultError, fault
 from engine.interpreter.frames import Frame
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.lifecycle import Herald, Subject
 from engine.interpreter.post import Post
 from engine.interpreter.rests import Rests
 from engine.interpreter.scope import EndedError, Scope
-from engine.interpreter.sizes import bound
+from engine.interpreter.sizes import CONTEXT_BYTES_MAX, bound
 from engine.interpreter.world import moment
 
 __all__ = ["Scope", "Walk"]
 
-STEPS_WALKED_MAX = 10_000
-STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
-ASKED_PER_TASK = 50  # expressions of event filters: however many events come at once
+TRAIL_MAX = 1_000
 
 T = TypeVar("T")
 
@@ -45,14 +43,12 @@ class Walk(Evaluation):
     rests: Rests
     interpreter: int = 1
     context: Any = None
-    steps_walked: int = 0
     calls: int = 0
     trail: list[str] = field(default_factory=list)
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
     heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
     inbox: Inbox = field(default_factory=Inbox)
-    asked: int = 0
     post: Post = field(init=False)
     herald: Herald = field(init=False)
 
@@ -102,7 +98,7 @@ class Walk(Evaluation):
         """Run one step: condition, input, work, output, export, in the specification's order."""
         with outer.frame.part("step") as frame:
             if not frame.kept:
-                await self._count()
+                await self.pace.step()
             try:
                 return await self._performed(step, raw, outer, frame)
             except FaultError as error:
@@ -170,12 +166,6 @@ class Walk(Evaluation):
         finally:
             work.close()
 
-    async def look(self) -> None:
-        """Let Temporal have its turn when looking at events has taken many expressions."""
-        if self.asked >= ASKED_PER_TASK:
-            self.asked = 0
-            await self.world.sleep(0.001, summary="turn")
-
     async def _performed(self, step: Step, raw: Any, outer: Scope, frame: Frame) -> Outcome:
         kept = frame.kept
         started_at = kept.setdefault("startedAt", moment(self.world.now()))
@@ -190,7 +180,7 @@ class Walk(Evaluation):
         if "data" not in kept:
             if step.condition is not None and not self.holds(step.condition, raw, scope):
                 return Outcome(raw)
-            self.trail.append(step.name)
+            self.trail = [*self.trail[1 - TRAIL_MAX :], step.name]
             self.herald.began(step)
             kept["data"] = self.shape_in(step.input, raw, scope)
         data = kept["data"]
@@ -203,7 +193,8 @@ class Walk(Evaluation):
         scope = scope.knowing(context=self.context, task={**task, "output": done.output})
         output = self.shape_out(step.output, done.output, scope)
         if step.export.template is not None:
-            self.context = self.shape_out(step.export, output, scope.knowing(output=output))
+            seen = scope.knowing(output=output)
+            self.context = self.shape_out(step.export, output, seen, most=CONTEXT_BYTES_MAX)
         self.herald.completed(step)
         return Outcome(output, done.then or step.then)
 
@@ -212,13 +203,6 @@ class Walk(Evaluation):
             return await self.list(self.definition.steps, data, scope)
         except EndedError as ended:
             return ended.output
-
-    async def _count(self) -> None:
-        self.steps_walked += 1
-        if self.steps_walked > STEPS_WALKED_MAX:
-            raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked")
-        if self.steps_walked % STEPS_PER_TASK == 0:
-            await self.world.sleep(0.001, summary="turn")
 
     def _described(self) -> dict[str, Any]:
         return {

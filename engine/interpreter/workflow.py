@@ -93,7 +93,8 @@ class ExecutionWorkflow:
             return replace(ended, status="failed", error=error.details[0])
         except InvalidError as error:
             first = error.faults[0]
-            problem = _problem("configuration", f"{first.pointer}: {first.detail}")
+            refused = _problem("configuration", f"{first.pointer}: {first.detail}")
+            problem = replace(refused, instance=first.pointer)
         except bookmarks.NewerError:
             raise
         except asyncio.CancelledError:

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
+from engine.store.claims import Claim
 from engine.store.happenings import Event, Listener
 from engine.store.people import (
     Account,
@@ -30,6 +31,7 @@ from engine.store.states import (
     SyncPast,
     SyncSibling,
     SyncState,
+    SyncWalk,
 )
 from engine.store.tables import Base
 
@@ -41,6 +43,7 @@ __all__ = [
     "Base",
     "Challenge",
     "Channel",
+    "Claim",
     "Definition",
     "Event",
     "Execution",
@@ -56,6 +59,7 @@ __all__ = [
     "SyncPast",
     "SyncSibling",
     "SyncState",
+    "SyncWalk",
 ]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from engine.store.models import OutboxMessage
 
+TAKEN_MOST = 100  # messages at once
 WAKE = "outbox"  # the Redis channel on which the relay is woken
 
 CHANGED = "sync.changed"  # subject: the type of state
@@ -43,7 +44,7 @@ def discarding(*, account_id: UUID, kind: str, subject: str) -> Delete:
 
 
 def take_due(
-    session: Session, *, now: datetime, retry_seconds: float = 5.0, limit: int = 100
+    session: Session, *, now: datetime, retry_seconds: float = 5.0, limit: int = TAKEN_MOST
 ) -> Sequence[OutboxMessage]:
     """Lock up to `limit` due messages, put each off by `retry_seconds`, and return them oldest first.
 

@@ -81,11 +81,17 @@ class SyncSibling(Base):
     created_at: Mapped[datetime]
 
 
+# The following belong to the head, whose row their writer holds anyway: a reference to the account would have
+# all writers of an account meet at one row more.
+
+
 class SyncChange(Base):
     """An accepted change as the chain has it: never rewritten, without its data."""
 
     __tablename__ = "sync_changes"
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(
+        ForeignKey("sync_heads.account_id", ondelete="CASCADE"), primary_key=True
+    )
     stamp: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     type: Mapped[str] = mapped_column(String(16))
     entity_id: Mapped[str] = mapped_column(String(256))
@@ -101,8 +107,22 @@ class SyncPast(Base):
     """The data of a version that is current no more; the change of the same stamp says the rest."""
 
     __tablename__ = "sync_pasts"
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(
+        ForeignKey("sync_heads.account_id", ondelete="CASCADE"), primary_key=True
+    )
     type: Mapped[str] = mapped_column(String(16), primary_key=True)
     entity_id: Mapped[str] = mapped_column(String(256), primary_key=True)
     stamp: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     encrypted_data: Mapped[str] = mapped_column(Text)
+
+
+class SyncWalk(Base):
+    """How far an agent that pulls from the start has come, where deletions are told no more."""
+
+    __tablename__ = "sync_walks"
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    agent_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    type: Mapped[str] = mapped_column(String(16), primary_key=True)  # the one it pulls; empty for all
+    begun: Mapped[int] = mapped_column(BigInteger)  # the account's stamp when it began
+    since: Mapped[int] = mapped_column(BigInteger)  # of its last page, which may be asked for again
+    reached: Mapped[int] = mapped_column(BigInteger)  # by that page

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, column, literal, select, true, update, values
+from sqlalchemy import ARRAY, String, column, func, literal, select, true, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
@@ -18,7 +18,12 @@ from engine.store.models import Agent, SyncState
 from engine.sync import feed, stamp
 from engine.sync.change import TYPES
 
-_TYPES = values(column("type", String), name="types").data([(kind,) for kind in TYPES])
+# An array, for SQLAlchemy compiles a statement with VALUES anew each time.
+_TYPES = (
+    func.unnest(literal(list(TYPES), ARRAY(String)))
+    .table_valued(column("type", String))
+    .render_derived(name="types")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ def deliver(session: Session, publish: Callable[[str, str], object], *, account_
     once after many changes tells of all of them. What was waiting in the outbox before is then done.
     """
     waiting = outbox.waiting(session, account_id=account_id, kind=outbox.CHANGED)
+    if not waiting:  # another message of the same changes has told of them
+        return
     head = feed.head(session, account_id)
     newest = _newest(Agent.account_id, Agent.id, since=Agent.notified_stamp)
     rows = session.execute(

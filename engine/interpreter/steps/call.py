@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from engine.interpreter import refusals
 from engine.interpreter.definition import Kind
-from engine.interpreter.node import Node
+from engine.interpreter.node import Node, nearest
 from engine.interpreter.steps import call_http, call_openapi
 
 KEYS = ("call", "with")
-NOT_YET = ("grpc", "asyncapi", "a2a", "mcp")
+CALLS: dict[str, Callable[[Node], Kind]] = {
+    "http": call_http.read,
+    "openapi": call_openapi.read,
+}
+NOT_RUN = ("grpc", "asyncapi", "a2a", "mcp")
 
 
 def read(node: Node) -> Kind:
     """Read the step's own keys."""
     called = node.need("call")
-    if called.value == "openapi":
-        return call_openapi.read(node.need("with"))
-    if called.value != "http":
-        known = called.value in NOT_YET
-        called.fault(f"{called.value} is not supported yet" if known else "functions are not supported yet")
-        return call_http.NOWHERE
-    return call_http.read(node.need("with"))
+    name = called.text()
+    if name in CALLS:
+        return CALLS[name](node.need("with"))
+    if name in NOT_RUN:
+        refusals.refuse(called, f"call.{name}")
+    elif name:
+        said = refusals.REASONS["call.function"]
+        called.fault(said + nearest(name, (*CALLS, *NOT_RUN)), gist=said)
+    return call_http.NOWHERE

@@ -39,8 +39,17 @@ def is_refused(checked: Any, pointer: str, detail: str) -> bool:
         ({"s": {"set": {"a": "${ env }"}}}, "/do/0/s/set/a", "env is not available in expressions"),
         ({"s": {"set": {"a": "${ $ENV.HOME }"}}}, "/do/0/s/set/a", "$ENV is not available in expressions"),
         ({"s": {"listen": {"to": {}}}}, "/do/0/s/listen/to", "must have exactly one of one, any, all"),
-        ({"s": {"run": {"script": {}}}}, "/do/0/s/run", "run is not supported yet"),
-        ({"s": {"call": "grpc", "with": {}}}, "/do/0/s/call", "grpc is not supported yet"),
+        ({"s": {"run": {"script": {}}}}, "/do/0/s/run/script", "a script is not run here: workers"),
+        ({"s": {"run": {"scrip": {}}}}, "/do/0/s/run/scrip", "unknown property; did you mean script?"),
+        ({"s": {"run": {}}}, "/do/0/s/run", "must have exactly one of container, script, shell, workflow"),
+        ({"s": {"run": {"shell": {}, "script": {}}}}, "/do/0/s/run", "shell and script are here"),
+        ({"s": {"call": "grpc", "with": {}}}, "/do/0/s/call", "grpc is not supported"),
+        ({"s": {"call": "htpp", "with": {}}}, "/do/0/s/call", "did you mean http?"),
+        ({"s": {"set": {"a": 1}, "wait": "PT1S"}}, "/do/0/s/wait", "this one already has set"),
+        ({"s": {"nothing": 1}}, "/do/0/s", "needs one of set, switch"),
+        ({"s": {"set": {"a": 1}, "then": "edn"}}, "/do/0/s/then", "did you mean end?"),
+        ({"s": {"do": "twice"}}, "/do/0/s/do", "must be an array, not text"),
+        ({"s": {"wait": "PT1S", "timeout": {"after": ""}, "then": ""}}, "/do/0/s/then", "not an empty one"),
         ({"s": {"call": "mine"}}, "/do/0/s/call", "functions are not supported yet"),
         ({"s": {"call": "http", "with": {"method": "get"}}}, "/do/0/s/with", "endpoint is missing"),
         ({"s": {"call": "http", "with": {"method": "brew", "endpoint": "http://a"}}},
@@ -99,6 +108,34 @@ def test_every_refusal_is_told_at_once() -> None:
         "/do/1/b/wait",
         "/extra",
     }
+
+
+def test_one_slip_is_one_fault() -> None:
+    assert refusals(document({"a": {"swich": []}})) == [
+        ("/do/0/a/swich", "unknown property; did you mean switch?")
+    ]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"canary": {"canary": 1}},
+        {"canary": {"set": {"a": 1}, "then": "canarz"}},
+        {"canary": {"raise": {"error": "canary"}}},
+        {"canary": {"call": "canary"}},
+        {"canary": {"set": {"a": "${ canary( }"}}},
+        {"canary": {"call": "http", "with": {"method": "canary", "endpoint": "http://a"}}},
+        {"canary": {"wait": "canary"}},
+        {"canary": {"try": [STEP], "catch": {"as": "1canary", "retry": "canarz"}}},
+        {"canary": {"set": {"a": 1}, "input": {"schema": {"document": {"type": "canary"}}}}},
+        {"canary": {"switch": [{"canary": {"then": "canary2"}}]}},
+    ],
+)
+def test_what_others_see_of_a_refusal_has_none_of_the_documents_words(step: Any) -> None:
+    use = {"errors": {"canarya": {}}, "retries": {"canaryb": {"dely": 1}}}
+    faults = grammar.check(document(step, {"canaryc": {"set": {"a": 1}}}, use=use))
+    assert faults
+    assert "canar" not in str([fault.unquoted() for fault in faults])
 
 
 def test_parse_refuses_what_check_refuses() -> None:

@@ -123,9 +123,9 @@ def test_of_sixteen_first_writers_one_wins_and_the_others_are_kept_or_refused(
 
 
 def test_a_poller_that_follows_the_cursor_misses_nothing_of_eight_racing_writers(
-    sessions: sessionmaker[Session], account_id: UUID
+    sessions: sessionmaker[Session], account_id: UUID, soak: bool
 ) -> None:
-    writers, writes, done = 8, 40, Event()
+    writers, writes, done = 8, 1_000 if soak else 40, Event()
 
     def work(agent: int) -> None:
         for number in range(writes):

@@ -1,0 +1,196 @@
+"""What a cursor loses in a race of writers: `python -m bench.cursor_race`.
+
+Eight agents write a thousand states each to one account while a poller follows its cursor, a page at a
+time. Four cursors are raced on the same PostgreSQL with the same transaction around the write: a read, a
+thought, the write, and a row for the outbox. Three are the usual ones: the time the transaction began, the
+time the row was written, and a number from a sequence. They are on a table of their own. The fourth is the
+engine's: its own push and its own pull. Prints of each how many writes the poller never saw, saw twice
+and saw out of order. Exits with 1 when the engine's cursor is not clean, or a usual one lost nothing in
+any of its tries: then the race proves nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from threading import Event
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+
+from bench.platform import measured
+from engine.settings import Settings
+from engine.store.models import Account
+from engine.store.sessions import make_sessions
+from engine.sync import feed, records, stamp
+from engine.sync.change import Change
+
+AGENTS, WRITES = 8, 1_000
+TRIES = 3
+THOUGHT_SECONDS = 0.002  # at most, within the transaction: what a request does besides
+PAGE = 100
+DATA = "x" * 1024
+
+Stamped = tuple[int, str]  # a row's place in the feed, and its name
+Write = Callable[[Session, str, str], None]  # by an agent, a name
+Page = Callable[[Session, int], tuple[Sequence[Stamped], int]]  # since a cursor; with the next one
+
+USUAL = {
+    "now()": "(extract(epoch FROM now()) * 1000000)::bigint",
+    "clock_timestamp()": "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+    "a sequence": "nextval('race_stamps')",
+}
+SCHEMA = """
+    DROP TABLE IF EXISTS race_states, race_outbox;
+    DROP SEQUENCE IF EXISTS race_stamps;
+    CREATE SEQUENCE race_stamps;
+    CREATE TABLE race_states (name text PRIMARY KEY, agent text, data text, stamp bigint);
+    CREATE INDEX ON race_states (stamp);
+    CREATE TABLE race_outbox (id bigint GENERATED ALWAYS AS IDENTITY, subject text);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of the writes of one race."""
+
+    lost: int
+    duplicated: int
+    disordered: int
+    seconds: float
+
+    @property
+    def clean(self) -> bool:
+        """Tell whether the poller saw every write once, in order."""
+        return not (self.lost or self.duplicated or self.disordered)
+
+    def __str__(self) -> str:
+        """Return the line of a report."""
+        total = AGENTS * WRITES
+        return (
+            f"{self.lost} lost ({self.lost / total:.1%}), {self.duplicated} duplicated, "
+            f"{self.disordered} out of order; {total / self.seconds:.0f} writes/s"
+        )
+
+
+def race(sessions: sessionmaker[Session], write: Write, page: Page) -> Result:
+    """Let the agents write and the poller follow until it has seen the end."""
+    done = Event()
+
+    def work(agent: int) -> None:
+        for number in range(WRITES):
+            with sessions.begin() as session:
+                write(session, f"agent-{agent}", f"{agent}-{number}")
+
+    def poll() -> list[Stamped]:
+        seen: list[Stamped] = []
+        cursor = 0
+        while True:
+            last_look = done.is_set()
+            with sessions() as session:
+                states, cursor = page(session, cursor)
+            seen += states
+            if last_look and not states:
+                return seen
+
+    with ThreadPoolExecutor(AGENTS + 1) as threads:
+        poller = threads.submit(poll)
+        began = time.perf_counter()
+        list(threads.map(work, range(AGENTS)))
+        seconds = time.perf_counter() - began
+        done.set()
+        seen = poller.result()
+    names = [name for _, name in seen]
+    disordered = sum(later <= earlier for (earlier, _), (later, _) in pairwise(seen))
+    return Result(AGENTS * WRITES - len(set(names)), len(names) - len(set(names)), disordered, seconds)
+
+
+def think() -> None:
+    """Do within the transaction what takes a request its time."""
+    time.sleep(random.uniform(0, THOUGHT_SECONDS))  # noqa: S311 - no secret
+
+
+def usual(sessions: sessionmaker[Session], place: str) -> Result:
+    """Race a usual cursor on an empty table."""
+    with sessions.begin() as session:
+        session.execute(text(SCHEMA))
+    read = text("SELECT stamp FROM race_states WHERE name = :name FOR UPDATE")
+    insert = text(f"INSERT INTO race_states VALUES (:name, :agent, :data, {place})")  # noqa: S608 - a constant
+    outbox = text("INSERT INTO race_outbox (subject) VALUES (:name)")
+    newer = text("SELECT stamp, name FROM race_states WHERE stamp > :since ORDER BY stamp LIMIT :page")
+
+    def write(session: Session, agent: str, name: str) -> None:
+        session.execute(read, {"name": name}).all()
+        think()
+        session.execute(insert, {"name": name, "agent": agent, "data": DATA})
+        session.execute(outbox, {"name": name})
+
+    def page(session: Session, since: int) -> tuple[Sequence[Stamped], int]:
+        rows = session.execute(newer, {"since": since, "page": PAGE}).all()
+        states = [(row.stamp, row.name) for row in rows]
+        return states, states[-1][0] if states else since
+
+    return race(sessions, write, page)
+
+
+def ours(sessions: sessionmaker[Session]) -> Result:
+    """Race the engine's push and pull on a new account."""
+    account = Account(
+        id=uuid7(),
+        email=f"{uuid7()}@example.org",
+        password_hash="-",  # noqa: S106 - nobody logs in
+        public_key="-",
+        created_at=datetime.now(UTC),
+    )
+    with sessions.begin() as session:
+        session.add(account)
+    account_id: UUID = account.id
+
+    def write(session: Session, agent: str, name: str) -> None:
+        session.get(Account, account_id)
+        think()
+        change = Change("settings", name, DATA, "1", {agent: 1})
+        now = datetime.now(UTC)
+        if not records.push(session, account_id=account_id, agent_id=agent, change=change, now=now).accepted:
+            raise AssertionError(f"{name} was refused")
+
+    def page(session: Session, since: int) -> tuple[Sequence[Stamped], int]:
+        found = feed.pull(session, account_id=account_id, since=since, limit=PAGE)
+        states = [(stamp.parse(state["updatedAt"], "/since"), state["entityId"]) for state in found.states]
+        return states, found.cursor
+
+    return race(sessions, write, page)
+
+
+def main() -> int:
+    """Race all four; return what the process exits with."""
+    failures = []
+    with measured() as platform:
+        sessions = make_sessions(Settings.from_env(platform.environ), pool_size=AGENTS + 1)
+        result = ours(sessions)
+        print(f"the head, taken last: {result}")
+        if not result.clean:
+            failures.append("the engine's cursor is not clean")
+        for name, place in USUAL.items():
+            for _ in range(TRIES):
+                result = usual(sessions, place)
+                print(f"{name}: {result}")
+                if result.lost:
+                    break
+            else:
+                failures.append(f"{name} lost nothing in {TRIES} races: they prove nothing")
+    for failure in failures:
+        print(failure)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
