@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine.errors import NotFoundError
+from engine.interpreter.contracts import execution_workflow_id
 from engine.store import outbox
-from engine.store.models import Definition, Execution, OutboxMessage
+from engine.store.models import Definition, Execution, Listener, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,20 @@ class Order:
 
 
 def start(
-    session: Session, *, account_id: UUID, definition: Definition, order: Order, now: datetime
+    session: Session,
+    *,
+    account_id: UUID,
+    definition: Definition,
+    order: Order,
+    now: datetime,
+    started_as: UUID | None = None,
 ) -> Execution:
-    """Store an execution and have it started; its definition follows it from now on."""
+    """Store an execution and have it started; its definition follows it from now on.
+
+    `started_as` is the id under which a schedule's workflow, which outlives all else, starts it itself.
+    """
     execution = Execution(
-        id=uuid7(),
+        id=started_as or uuid7(),
         account_id=account_id,
         definition_id=definition.id,
         definition_version=definition.version,
@@ -42,7 +52,8 @@ def start(
     definition.status = "running"
     definition.last_execution_id = execution.id
     definition.updated_at = now
-    outbox.append(session, account_id=account_id, kind=outbox.EXECUTE, subject=str(execution.id), now=now)
+    if started_as is None:
+        outbox.append(session, account_id=account_id, kind=outbox.EXECUTE, subject=str(execution.id), now=now)
     session.flush()
     return execution
 
@@ -108,8 +119,10 @@ def settle(
     )
     started = outbox.discarding(account_id=account_id, kind=outbox.EXECUTE, subject=str(execution_id))
     carried = started.returning(OutboxMessage.id).cte("carried")
+    workflow_id = execution_workflow_id(str(execution_id))
+    deaf = delete(Listener).where(Listener.workflow_id == workflow_id).returning(Listener.key).cte("deaf")
     # One statement: this is the last thing between a workflow's end and its owner's answer.
-    found = session.scalar(select(ended.c.definition_id).add_cte(followed, carried))
+    found = session.scalar(select(ended.c.definition_id).add_cte(followed, carried, deaf))
     session.expire_all()  # what was read before is no longer so
     return found is not None
 
@@ -120,6 +133,14 @@ def still_running(session: Session, execution_ids: Sequence[UUID]) -> Sequence[t
         Execution.id.in_(execution_ids), Execution.status == "running"
     )
     return [(row.id, row.account_id) for row in session.execute(query)]
+
+
+def awaiting_start(session: Session, execution_id: UUID) -> bool:
+    """Tell whether the relay may still have to start an execution; for the router."""
+    message = select(OutboxMessage.id).where(
+        OutboxMessage.kind == outbox.EXECUTE, OutboxMessage.subject == str(execution_id)
+    )
+    return session.scalar(message) is not None
 
 
 def unknown() -> NotFoundError:

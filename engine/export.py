@@ -29,6 +29,8 @@ KINDS: list[tuple[str, type[Base], set[str]]] = [
     ("pastVersion", models.SyncPast, set()),
     ("workflow", models.Definition, set()),
     ("execution", models.Execution, {"outcome_sealed"}),
+    ("event", models.Event, {"number", "sealed"}),
+    ("listener", models.Listener, {"key"}),
 ]
 STAMPS = {"stamp", "last_stamp"}
 NAMES = {"clock": "vectorClock", "stamp": "updatedAt"}

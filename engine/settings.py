@@ -72,6 +72,7 @@ class Settings:
     )
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
+    event_bytes_max: int = 262_144
     claim_bytes_min: int = (
         32_768  # a payload of so many stays in PostgreSQL: Temporal takes 2 MiB, 4 MiB a task
     )

@@ -13,6 +13,7 @@ from web import (
     agents,
     auth,
     channels,
+    events,
     executions,
     factors,
     farewell,
@@ -52,6 +53,7 @@ BLUEPRINTS = (
     streams.blueprint,
     workflows.blueprint,
     executions.blueprint,
+    events.blueprint,
     health.blueprint,
 )
 

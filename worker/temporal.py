@@ -18,11 +18,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from engine import logs, temporal
 from engine.activities.claims import claim_check
 from engine.activities.definitions import DefinitionActivities
+from engine.activities.events import EventActivities
 from engine.activities.executions import ExecutionActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
+from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import (
     DefinitionCheckWorkflow,
     ExecutionWorkflow,
@@ -31,9 +33,11 @@ from engine.interpreter.workflow import (
 from engine.outcomes import Outcomes
 from engine.settings import Settings
 from engine.store.sessions import make_sessions
+from engine.switchboard import Switchboard
 from engine.vault.envelope import EngineKeys
 from engine.vault.keyring import Keyring
 from worker.reconciler import Reconciler
+from worker.router import Doorbell, Router
 
 THREADS = 8
 GRACE = timedelta(seconds=20)  # hosts kill after 30
@@ -43,28 +47,41 @@ RECONNECT_SECONDS = 1.0
 
 def make_worker(
     client: Client, settings: Settings, sessions: sessionmaker[Session], threads: ThreadPoolExecutor
-) -> tuple[Worker, Reconciler]:
-    """Return the worker and the reconciler, not yet running.
+) -> tuple[Worker, Reconciler, Router]:
+    """Return the worker, the reconciler and the router, not yet running.
 
     :raises SettingsError: when key material is missing.
     """
     keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
     definitions = DefinitionActivities(sessions, keys, definition_bytes_max=settings.definition_bytes_max)
-    executions = ExecutionActivities(sessions, keys, outcomes, settings)
+    doorbell = Doorbell()
+    switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
+    executions = ExecutionActivities(sessions, keys, outcomes, switchboard, settings)
+    events = EventActivities(sessions, switchboard, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
     worker = Worker(
         client,
         task_queue=contracts.TASK_QUEUE,
-        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow],
-        activities=[executions.open, executions.settle, executions.read, definitions.check, http.call],
+        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow, ScheduleWorkflow],
+        activities=[
+            executions.open,
+            executions.settle,
+            executions.read,
+            definitions.check,
+            http.call,
+            events.publish,
+            events.open,
+            events.fire,
+        ],
         activity_executor=threads,
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
         graceful_shutdown_timeout=GRACE,
         max_heartbeat_throttle_interval=BEAT,
     )
-    return worker, Reconciler(client, sessions, outcomes)
+    router = Router(client, sessions, switchboard, doorbell, settings.redis_url)
+    return worker, Reconciler(client, sessions, outcomes), router
 
 
 async def main() -> None:
@@ -76,12 +93,13 @@ async def main() -> None:
     sessions = make_sessions(settings, pool_size=THREADS)
     client = await _connected(settings, claim_check(sessions, bytes_min=settings.claim_bytes_min))
     with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads:
-        worker, reconciler = make_worker(client, settings, sessions, threads)
+        worker, reconciler, router = make_worker(client, settings, sessions, threads)
         async with worker:
             structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
-            reconciling = asyncio.create_task(reconciler.run())
+            beside = [asyncio.create_task(work) for work in (reconciler.run(), router.run())]
             await stopped.wait()
-            reconciling.cancel()
+            for work in beside:
+                work.cancel()
 
 
 async def _connected(settings: Settings, storage: ExternalStorage) -> Client:

@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ruamel.yaml import YAML
-from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
+from bin.local.broker import Broker, Memory, complete
 from bin.local.gherkin import Line, Scenario, scenarios
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
@@ -29,34 +29,16 @@ from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
+from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import ExecutionWorkflow
 
 Attempt = Callable[[Scenario], Awaitable[None]]
+_FIRED = re.compile(r"the execution number (?P<number>\d+) of its schedule (?P<how>has begun|ends)")
 _NAMES = re.compile(r"'([^']+)'")
 
 
 class DeviationError(Exception):
     """Where the engine does otherwise than the scenario says."""
-
-
-@dataclass(slots=True)
-class Memory:
-    """Executions without a database: what they open and how they settled, by id."""
-
-    openings: dict[str, contracts.Opened] = field(default_factory=dict)
-    settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
-    rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
-
-    @activity.defn(name=contracts.OPEN_EXECUTION)
-    async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
-        """Return the scenario's definition and input."""
-        return self.openings[start.execution_id]
-
-    @activity.defn(name=contracts.SETTLE_EXECUTION)
-    async def settle(self, settlement: contracts.Settlement) -> str | None:
-        """Keep the outcome; answer whoever waits with something that is not it."""
-        self.settlements[settlement.execution_id] = settlement
-        return "a.sealed.reply" if settlement.reply_key else None
 
 
 @dataclass(slots=True)
@@ -67,6 +49,8 @@ class Trial:
     input: Any = None
     settlement: contracts.Settlement | None = None
     trail: list[str] = field(default_factory=list)
+    account_id: str = field(default_factory=lambda: str(uuid7()))
+    started: str | None = None  # an execution that nobody has waited for yet
     refusals: list[Fault] = field(default_factory=list)
 
     def expect(self, line: Line) -> None:
@@ -112,40 +96,72 @@ class Trial:
             raise DeviationError(f"the harness does not know: {text}")
 
 
-async def attempt(scenario: Scenario, client: Client, memory: Memory, queue: str) -> None:
+async def attempt(scenario: Scenario, memory: Memory, broker: Broker, queue: str) -> None:
     """Run one scenario.
 
     :raises DeviationError: saying what differs.
     """
     trial = Trial()
-    for line in scenario.lines:
-        if line.text == "a workflow with definition:":
-            trial.definition = grammar.read(line.doc or "", "application/yaml")
-        elif line.text == "given the workflow input is:":
-            trial.input = _yaml(line.doc or "")
-        elif line.text == "the workflow is checked":
-            trial.refusals = grammar.check(trial.definition)
-        elif line.text in ("the workflow is executed", "the workflow is executed unchecked"):
-            await _execute(trial, client, memory, queue, checked=line.text.endswith("executed"))
-        else:
-            trial.expect(line)
+    try:
+        for line in scenario.lines:
+            if line.text == "a workflow with definition:":
+                trial.definition = grammar.read(line.doc or "", "application/yaml")
+            elif line.text == "given the workflow input is:":
+                trial.input = _yaml(line.doc or "")
+            elif line.text == "the workflow is checked":
+                trial.refusals = grammar.check(trial.definition)
+            elif line.text in ("the workflow is executed", "the workflow is executed unchecked"):
+                checked = line.text.endswith("executed")
+                await _end(trial, await _start(trial, broker, queue, checked=checked), broker.client, memory)
+            elif not await _happen(line, trial, memory, broker, queue):
+                trial.expect(line)
+    finally:
+        await broker.forget(trial.account_id)
 
 
-async def _execute(trial: Trial, client: Client, memory: Memory, queue: str, *, checked: bool) -> None:
-    faults = grammar.check(trial.definition) if checked else []
-    if faults:
-        raise DeviationError(f"refused: {faults[0].pointer} {faults[0].detail}")
+async def _happen(line: Line, trial: Trial, memory: Memory, broker: Broker, queue: str) -> bool:
+    """Do what a line of our own says, beyond the kit's; tell whether it was one."""
+    if line.text == "the workflow is started":
+        trial.started = await _start(trial, broker, queue)
+    elif line.text == "the definition is saved":
+        _check(trial.definition)
+        await broker.schedule(trial.account_id, trial.definition, queue)
+    elif line.text == "the event is published:":
+        await broker.deliver(trial.account_id, complete(_yaml(line.doc or "")))
+    elif line.text == "the workflow that was started ends":
+        await _end(trial, trial.started or "", broker.client, memory)
+    elif match := _FIRED.fullmatch(line.text):
+        execution_id = await broker.nth(trial.account_id, int(match["number"]))
+        if match["how"] == "ends":
+            await _end(trial, execution_id, broker.client, memory)
+    else:
+        return False
+    return True
+
+
+async def _start(trial: Trial, broker: Broker, queue: str, *, checked: bool = True) -> str:
+    if checked:
+        _check(trial.definition)
     execution_id = str(uuid7())
-    memory.openings[execution_id] = contracts.Opened(
-        "kit", 1, trial.definition, trial.input, "kit", rests_every=memory.rests_every
-    )
-    handle = await client.start_workflow(
+    broker.open(trial.account_id, execution_id, trial.definition, trial.input)
+    await broker.client.start_workflow(
         contracts.EXECUTION,
-        contracts.ExecutionStart(execution_id, "kit"),
+        contracts.ExecutionStart(execution_id, trial.account_id),
         id=contracts.execution_workflow_id(execution_id),
         task_queue=queue,
         execution_timeout=timedelta(seconds=30),
     )
+    return execution_id
+
+
+def _check(definition: dict[str, Any]) -> None:
+    faults = grammar.check(definition)
+    if faults:
+        raise DeviationError(f"refused: {faults[0].pointer} {faults[0].detail}")
+
+
+async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) -> None:
+    handle = client.get_workflow_handle(contracts.execution_workflow_id(execution_id))
     try:
         await handle.result()
     except WorkflowFailureError:
@@ -158,17 +174,19 @@ async def _execute(trial: Trial, client: Client, memory: Memory, queue: str, *, 
 @asynccontextmanager
 async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> AsyncIterator[Attempt]:
     """Run a worker of the engine, and give what tries a scenario on it; it raises DeviationError."""
-    memory, client, queue = Memory(rests_every=rests_every), await Client.connect(address), f"kit-{uuid7()}"
+    client, queue = await Client.connect(address), f"kit-{uuid7()}"
+    memory = Memory()
+    broker = Broker(client, memory.openings, rests_every)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
     async with Worker(
         client,
         task_queue=queue,
-        workflows=[ExecutionWorkflow],
-        activities=[memory.open, memory.settle, HttpActivities(guard).call],
+        workflows=[ExecutionWorkflow, ScheduleWorkflow],
+        activities=[memory.open, memory.settle, HttpActivities(guard).call, *broker.activities()],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
-        yield lambda scenario: attempt(scenario, client, memory, queue)
+        yield lambda scenario: attempt(scenario, memory, broker, queue)
 
 
 async def run(

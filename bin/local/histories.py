@@ -21,7 +21,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from bin.local.conformance import Memory
+from bin.local.broker import Broker, Memory, complete
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
@@ -57,6 +57,11 @@ CASES: dict[str, dict[str, Any]] = {
     "fork compete": {"fork": {"compete": True, "branches": [{"slow": {"wait": "PT20S"}}, PAUSE]}},
     "fork fault": {"fork": {"branches": [{"slow": {"wait": "PT20S"}}, {"bad": {"do": [PAUSE, FAIL]}}]}},
     "emit": {"emit": {"event": {"with": {"type": "t"}}}},
+    "listen": {
+        "listen": {"to": {"any": [{"with": {"type": "t"}}], "until": "length == 2"}},
+        "foreach": {"do": [PAUSE]},
+    },
+    "listen timeout": {"listen": {"to": {"any": []}}, "timeout": {"after": "PT0.05S"}},
     "call http": {
         "call": "http",
         "with": {"method": "get", "endpoint": "https://petstore.swagger.io/v2/pet/{id}"},
@@ -68,7 +73,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 REFUSED = ("run",)  # kinds of which every form is refused: no execution has one
 # Recorded once more, with a new run at every safe point.
-IN_RUNS = ("for", "try", "fork", "wait timeout")
+IN_RUNS = ("for", "try", "fork", "wait timeout", "listen")
 CANCELLED = "fork cancelled"  # the execution is cancelled while its branches wait
 
 
@@ -84,7 +89,7 @@ async def record(client: Client, memory: Memory, case: str, *, rests_every: int)
     document = {"document": HEADER, "do": [{"step": step}, PAUSE]}
     execution_id = f"{case.replace(' ', '-')}-{rests_every}"
     memory.openings[execution_id] = contracts.Opened(
-        "d", 1, document, {"id": 2}, "a", contracts.INTERPRETER, rests_every
+        "d", 1, document, {"id": 2}, "a", interpreter=contracts.INTERPRETER, rests_every=rests_every
     )
     handle = await client.start_workflow(
         contracts.EXECUTION,
@@ -96,6 +101,9 @@ async def record(client: Client, memory: Memory, case: str, *, rests_every: int)
     if case == CANCELLED:
         await _timer_started(handle)
         await handle.cancel()
+    if case == "listen":
+        told = [complete({"id": str(n), "type": "t", "data": {"n": n}}) for n in range(2)]
+        await handle.signal(contracts.EVENT, told)
     try:
         await handle.result()
     except WorkflowFailureError:
@@ -129,12 +137,13 @@ def _write(folder: Path, file: str, history: WorkflowHistory) -> None:
 async def record_all(cases: list[str], address: str, server: StandIn, folder: Path) -> None:
     """Record the named cases into the folder."""
     client, memory = await Client.connect(address, identity="recorder"), Memory()
+    broker = Broker(client, memory.openings)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
     async with Worker(
         client,
         task_queue=QUEUE,
         workflows=[ExecutionWorkflow],
-        activities=[memory.open, memory.settle, HttpActivities(guard).call],
+        activities=[memory.open, memory.settle, HttpActivities(guard).call, *broker.activities()],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

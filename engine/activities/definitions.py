@@ -30,20 +30,25 @@ class DefinitionActivities:
         self._bytes_max = definition_bytes_max
 
     @activity.defn(name=contracts.CHECK_DEFINITION)
-    def check(self, check: contracts.DefinitionCheck) -> None:
-        """Open a definition, check it against the grammar, and store what is wrong with it."""
+    def check(self, check: contracts.DefinitionCheck) -> list[str]:
+        """Open a definition, check it against the grammar, and store what is wrong with it.
+
+        Return the triggers of its schedule, if nothing is.
+        """
         account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
         with self._sessions.begin() as session:
             definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
+            faults, triggers = self._checked(definition)
             definitions.diagnose(
                 session,
                 account_id=account_id,
                 definition_id=definition_id,
-                diagnosis=_diagnosis(session.get_one(Account, account_id), self._faults(definition)),
+                diagnosis=_diagnosis(session.get_one(Account, account_id), faults),
                 now=datetime.now(UTC),
             )
+        return triggers
 
-    def _faults(self, definition: Definition) -> list[Fault]:
+    def _checked(self, definition: Definition) -> tuple[list[Fault], list[str]]:
         try:
             text, content_type = envelope.open_definition(
                 self._keys,
@@ -51,9 +56,12 @@ class DefinitionActivities:
                 encryption_key=definition.encryption_key,
                 bytes_max=self._bytes_max,
             )
-            return grammar.check(grammar.read(text, content_type))
+            document = grammar.read(text, content_type)
+            faults = grammar.check(document)
+            schedule = None if faults else grammar.parse(document).schedule
+            return faults, [*schedule.triggers()] if schedule else []
         except EngineError as refusal:
-            return list(refusal.faults) or [Fault("", refusal.detail)]
+            return list(refusal.faults) or [Fault("", refusal.detail)], []
 
 
 def _diagnosis(account: Account, faults: list[Fault]) -> Diagnosis:

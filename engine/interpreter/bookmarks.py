@@ -9,6 +9,7 @@ from typing import Any
 from engine.interpreter import frames, grammar
 from engine.interpreter.contracts import INTERPRETER, Opened
 from engine.interpreter.faults import ExhaustedError
+from engine.interpreter.inbox import Inbox
 from engine.interpreter.pace import Pace
 from engine.interpreter.rests import Rests
 from engine.interpreter.walk import Walk
@@ -31,13 +32,14 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
     if opened.interpreter > INTERPRETER:
         raise NewerError(str(opened.interpreter))
     return Walk(
-        grammar.parse(opened.document),
-        execution_id,
-        opened.input,
-        world,
-        Rests(world.crowded, every=opened.rests_every),
-        Pace(world),
+        definition=grammar.parse(opened.document),
+        execution_id=execution_id,
+        raw_input=opened.input,
+        world=world,
+        rests=Rests(world.crowded, every=opened.rests_every),
+        pace=Pace(world),
         interpreter=opened.interpreter,
+        heard=frozenset(opened.heard),
     )
 
 
@@ -57,6 +59,7 @@ def write(walk: Walk, opened: Opened) -> str:
         "calls": walk.calls,
         "trail": walk.trail,
         "startedAt": walk.started_at,
+        "inbox": walk.inbox.written(),
     }
     text = json.dumps(state, separators=(",", ":"))
     if len(text) > BOOKMARK_CHARACTERS_MAX:
@@ -79,4 +82,5 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     walk.frame = frames.read(state["frames"], state["values"])
     walk.pace.steps, walk.calls = state["stepsWalked"], state["calls"]
     walk.trail, walk.started_at = state["trail"], state["startedAt"]
+    walk.inbox = Inbox.read(state.get("inbox", Inbox().written()))
     return walk, opened

@@ -9,12 +9,18 @@ TASK_QUEUE = "engine"
 
 EXECUTION = "execution"  # workflow type; id execution:<uuid>
 DEFINITION_CHECK = "definition.check"  # workflow type; id definition:<uuid>
+SCHEDULE = "schedule"  # workflow type; id schedule:<uuid of the definition>:<trigger>
+
+EVENT = "event"  # signal of executions and schedules: CloudEvents, oldest first
+PUBLISH_EVENTS = "publish_events"  # local activity: Publication → None
+OPEN_SCHEDULE = "open_schedule"  # local activity: ScheduleStart → Scheduled, or None
+FIRE_SCHEDULE = "fire_schedule"  # local activity: Firing → Fired, or None
 
 OPEN_EXECUTION = "open_execution"  # local activity: ExecutionStart → Opened
 SETTLE_EXECUTION = "settle_execution"  # local activity: Settlement → JWE to the reply key, or None
 OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 
-CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → None
+CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → the triggers of its schedule
 READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
 
@@ -46,6 +52,11 @@ def definition_workflow_id(definition_id: str) -> str:
     return f"definition:{definition_id}"
 
 
+def schedule_workflow_id(definition_id: str, trigger: str) -> str:
+    """Return the one Temporal workflow id a trigger of a definition can ever have."""
+    return f"schedule:{definition_id}:{trigger}"
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutionStart:
     """The argument of an execution: ids, and the public key of whoever awaits the answer.
@@ -68,6 +79,52 @@ class DefinitionCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleStart:
+    """The argument of a schedule: ids, its trigger, and what its run before handed on."""
+
+    definition_id: str
+    account_id: str
+    trigger: str  # every | cron | after | on
+    fired_at: str | None = None  # the last time, RFC 3339
+    standing: dict[str, Json] | None = None  # of what it listens for
+    inbox: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """What a schedule goes by, in the clear: worker memory and encrypted history only."""
+
+    document: dict[str, Json]
+    saved_at: str  # RFC 3339
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An execution that shall be: its id, and the events it runs on."""
+
+    execution_id: str
+    definition_id: str
+    account_id: str
+    input: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An execution that may start, and how long it may last."""
+
+    seconds_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Events that an execution hands over: each with a key, and whether it is a lifecycle event."""
+
+    account_id: str
+    execution_id: str
+    events: list[dict[str, Json]]  # key, event, lifecycle
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeReading:
     """The argument of reading an outcome: ids, and the public key of whoever asks."""
 
@@ -87,6 +144,7 @@ class Opened:
     account_id: str
     interpreter: int = 1  # whose rules the execution keeps to until it ends: INTERPRETER when it was opened
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
+    heard: list[str] = field(default_factory=list)  # lifecycle events that somebody listens for
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +157,8 @@ class Settlement:
     result: Json = None
     error: dict[str, Json] | None = None  # type, status, title, detail, instance
     reply_key: dict[str, str] | None = None
+    cancelled: bool = False  # whether somebody stopped it
+    subject: dict[str, Json] | None = None  # how lifecycle events call it: name, definition, source
 
 
 @dataclass(frozen=True, slots=True)

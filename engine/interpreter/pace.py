@@ -10,6 +10,7 @@ from engine.interpreter.world import World
 STEPS_WALKED_MAX = 10_000
 STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
 CPU_SECONDS_PER_TASK = 0.75
+ASKED_PER_TASK = 50  # expressions of event filters: however many events come at once
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Pace:
 
     world: World
     steps: int = 0
+    asked: int = 0
     _mark: int = -1
     _cpu_seconds: float = 0.0
 
@@ -30,6 +32,12 @@ class Pace:
         if self.steps > STEPS_WALKED_MAX:
             raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked")
         if self.steps % STEPS_PER_TASK == 0:
+            await self.world.sleep(0.001, summary="turn")
+
+    async def look(self) -> None:
+        """Let Temporal have its turn when looking at events has taken many expressions."""
+        if self.asked >= ASKED_PER_TASK:
+            self.asked = 0
             await self.world.sleep(0.001, summary="turn")
 
     def spend(self, cpu_seconds: float) -> None:

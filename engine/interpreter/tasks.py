@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.interpreter import durations, schemas
-from engine.interpreter.definition import CONTINUE, END, EXIT, Kind, Outcome, Shaping, Step
+from engine.interpreter import durations
+from engine.interpreter.definition import CONTINUE, END, EXIT, Kind, Outcome, Step
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.node import STEPS_MAX, Node, nearest
+from engine.interpreter.shapings import read_shaping
 from engine.interpreter.steps import kinds
 from engine.interpreter.walk import Scope, Walk
 
@@ -71,19 +72,6 @@ def _read_step(name: str, node: Node) -> Step:
         export=read_shaping(node, "export", "as"),
         then=_then(node),
         timeout=read_timeout(timeout) if timeout else None,
-    )
-
-
-def read_shaping(node: Node, key: str, how: str) -> Shaping:
-    """Read an `input`, `output` or `export` member: a transformation and a schema."""
-    found = node.get(key)
-    if found is None:
-        return Shaping()
-    found.only("schema", how)
-    template, schema = found.get(how), found.get("schema")
-    return Shaping(
-        template=template.template_or_program() if template else None,
-        schema=schemas.read(schema) if schema else None,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,8 +13,10 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
+from engine.interpreter import contracts
 from engine.interpreter.definition import Step
 from engine.interpreter.faults import STANDARD, fault
+from engine.interpreter.locally import locally
 
 # Where patience with what is in flight ends; Temporal ends an execution at 51,200 events or 50 MiB.
 EVENTS_MAX = 16_384
@@ -24,8 +28,12 @@ _ONCE = RetryPolicy(maximum_attempts=1)
 _AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=TRIES_MAX)
 
 
+@dataclass(frozen=True, slots=True)
 class TemporalWorld:
     """Time, chance, waiting and calls from the workflow that runs at the moment."""
+
+    account_id: str
+    execution_id: str
 
     def now(self) -> datetime:
         """Return the time of the workflow task."""
@@ -50,6 +58,15 @@ class TemporalWorld:
     async def sleep(self, seconds: float, *, summary: str) -> None:
         """Wait by a timer of the server's."""
         await workflow.sleep(timedelta(seconds=seconds), summary=summary)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that signals bring about."""
+        await workflow.wait_condition(condition)
+
+    async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
+        """Write events into the account's keeping, by a local activity."""
+        publication = contracts.Publication(self.account_id, self.execution_id, list(batch))
+        await locally(contracts.PUBLISH_EVENTS, publication, None)
 
     def random_between(self, low: float, high: float) -> float:
         """Return a random number, the same on replay."""

@@ -10,18 +10,19 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from engine.interpreter import durations, schemas
-from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Step
-from engine.interpreter.expressions import pool, programs
+from engine.interpreter import durations
+from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Step
+from engine.interpreter.evaluation import Evaluation
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.expressions.templates import fill
-from engine.interpreter.faults import ExhaustedError, FaultError, fault
+from engine.interpreter.faults import FaultError, fault
 from engine.interpreter.frames import Frame
-from engine.interpreter.pace import Pace
+from engine.interpreter.inbox import Inbox
+from engine.interpreter.lifecycle import Herald, Subject
+from engine.interpreter.post import Post
 from engine.interpreter.rests import Rests
 from engine.interpreter.scope import EndedError, Scope
-from engine.interpreter.sizes import CONTEXT_BYTES_MAX, DATA_BYTES_MAX, bound
-from engine.interpreter.world import World, moment
+from engine.interpreter.sizes import CONTEXT_BYTES_MAX, bound
+from engine.interpreter.world import moment
 
 __all__ = ["Scope", "Walk"]
 
@@ -32,22 +33,30 @@ T = TypeVar("T")
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
 
 
-@dataclass(slots=True)
-class Walk:
+@dataclass(slots=True, kw_only=True)
+class Walk(Evaluation):
     """All state of a run."""
 
     definition: Definition
     execution_id: str
     raw_input: Any
-    world: World
     rests: Rests
-    pace: Pace
     interpreter: int = 1
     context: Any = None
     calls: int = 0
     trail: list[str] = field(default_factory=list)
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
+    heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
+    inbox: Inbox = field(default_factory=Inbox)
+    post: Post = field(init=False)
+    herald: Herald = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what leaves the walk."""
+        subject = Subject.of(self.definition.source, self.execution_id)
+        self.post = Post(self.world)
+        self.herald = Herald(subject, self.heard, self.post, self.world)
 
     async def through(self, data: Any) -> Any:
         """Walk the whole definition on the raw input, from where its frames stand, and return its output.
@@ -93,43 +102,15 @@ class Walk:
             try:
                 return await self._performed(step, raw, outer, frame)
             except FaultError as error:
-                raise error.placed(step.pointer) from None
-
-    def evaluate(self, asked: Program, data: Any, scope: Scope) -> Any:
-        """Evaluate one expression, within what a workflow task may use up.
-
-        :raises FaultError: of kind expression, when it fails.
-        :raises ExhaustedError: when it breaks its budget.
-        """
-        try:
-            found = programs.evaluate(
-                asked, data, variables=scope.variables, now=self.world.now().timestamp()
-            )
-        except pool.ProgramError as error:
-            raise fault("expression", str(error)) from None
-        except pool.BrokenError as error:
-            raise ExhaustedError(str(error)) from None
-        self.pace.spend(found.cpu_seconds)
-        return found.value
-
-    def fill(self, template: Any, data: Any, scope: Scope, *, most: int = DATA_BYTES_MAX) -> Any:
-        """Evaluate every expression of a template on the same data."""
-        return bound(fill(template, lambda asked: self.evaluate(asked, data, scope)), most)
-
-    def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
-        """Tell whether a condition is true, as jq has it: anything but false and null."""
-        return self.evaluate(condition, data, scope) not in (None, False)
-
-    def shape_in(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
-        """Validate the raw value, then transform it."""
-        self.pace.spend(schemas.validate(raw, shaping.schema))
-        return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
-
-    def shape_out(self, shaping: Shaping, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX) -> Any:
-        """Transform the raw value, then validate what it became."""
-        shaped = raw if shaping.template is None else self.fill(shaping.template, raw, scope, most=most)
-        self.pace.spend(schemas.validate(shaped, shaping.schema))
-        return shaped
+                placed = error.placed(step.pointer)
+                self.herald.faulted(step, placed.problem)
+                raise placed from None
+            except EndedError:
+                self.herald.completed(step)
+                raise
+            except asyncio.CancelledError:
+                self.herald.cancelled(step)
+                raise
 
     async def call(
         self,
@@ -200,6 +181,7 @@ class Walk:
             if step.condition is not None and not self.holds(step.condition, raw, scope):
                 return Outcome(raw)
             self.trail = [*self.trail[1 - TRAIL_MAX :], step.name]
+            self.herald.began(step)
             kept["data"] = self.shape_in(step.input, raw, scope)
         data = kept["data"]
         scope = scope.knowing(input=data)
@@ -213,6 +195,7 @@ class Walk:
         if step.export.template is not None:
             seen = scope.knowing(output=output)
             self.context = self.shape_out(step.export, output, seen, most=CONTEXT_BYTES_MAX)
+        self.herald.completed(step)
         return Outcome(output, done.then or step.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -42,6 +43,14 @@ class World(Protocol):
 
         :raises FaultError: when it failed.
         """
+        ...
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that signals bring about."""
+        ...
+
+    async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
+        """Hand events over to the account's keeping."""
         ...
 
     def uuid(self) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from engine.store.claims import Claim
+from engine.store.happenings import Event, Listener
 from engine.store.people import (
     Account,
     AccountKey,
@@ -44,9 +45,11 @@ __all__ = [
     "Channel",
     "Claim",
     "Definition",
+    "Event",
     "Execution",
     "Factor",
     "IdempotencyKey",
+    "Listener",
     "OutboxMessage",
     "RecoveryCode",
     "RefreshSession",

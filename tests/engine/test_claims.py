@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
-from bin.local.conformance import Memory
+from bin.local.broker import Memory
 from bin.local.draw import fresh_keys
 from bin.local.stack import Stack
 from engine import claims, definitions, executions, temporal

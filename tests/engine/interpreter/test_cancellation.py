@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
-from bin.local.conformance import Memory
+from bin.local.broker import Memory
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress

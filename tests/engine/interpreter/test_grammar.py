@@ -38,7 +38,7 @@ def is_refused(checked: Any, pointer: str, detail: str) -> bool:
         ({"s": {"set": {"a": "${ $nosuch }"}}}, "/do/0/s/set/a", "$nosuch is not defined"),
         ({"s": {"set": {"a": "${ env }"}}}, "/do/0/s/set/a", "env is not available in expressions"),
         ({"s": {"set": {"a": "${ $ENV.HOME }"}}}, "/do/0/s/set/a", "$ENV is not available in expressions"),
-        ({"s": {"listen": {"to": {}}}}, "/do/0/s/listen", "listen is not supported yet"),
+        ({"s": {"listen": {"to": {}}}}, "/do/0/s/listen/to", "must have exactly one of one, any, all"),
         ({"s": {"run": {"script": {}}}}, "/do/0/s/run/script", "a script is not run here: workers"),
         ({"s": {"run": {"scrip": {}}}}, "/do/0/s/run/scrip", "unknown property; did you mean script?"),
         ({"s": {"run": {}}}, "/do/0/s/run", "must have exactly one of container, script, shell, workflow"),
@@ -84,7 +84,11 @@ def test_what_cannot_run_is_refused_where_it_stands(step: Any, pointer: str, det
         ({}, "", "document is missing"),
         ([], "", "must be an object"),
         (document(extra=1), "/extra", "unknown property"),
-        (document(schedule={"cron": "* * * * *"}), "/schedule", "schedule is not supported yet"),
+        (
+            document(schedule={"cron": "* * * *"}),
+            "/schedule/cron",
+            "is no cron expression: wrong number of fields",
+        ),
         (document(use={"secrets": ["a"]}), "/use/secrets", "secrets are not supported yet"),
         (document(evaluate={"language": "js"}), "/evaluate/language", "must be one of jq"),
         ({"document": {**HEADER, "dsl": "2.0.0"}, "do": [STEP]}, "/document/dsl", "only versions 1.0.x"),
@@ -98,7 +102,12 @@ def test_a_document_is_refused_as_a_whole_where_it_is_none(checked: Any, pointer
 
 def test_every_refusal_is_told_at_once() -> None:
     faults = refusals(document({"a": {"listen": {}}}, {"b": {"wait": "x"}}, extra=1))
-    assert {pointer for pointer, _ in faults} == {"/do/0/a/listen", "/do/1/b/wait", "/extra"}
+    assert {pointer for pointer, _ in faults} == {
+        "/do/0/a/listen",
+        "/do/0/a/listen/to",
+        "/do/1/b/wait",
+        "/extra",
+    }
 
 
 def test_one_slip_is_one_fault() -> None:
