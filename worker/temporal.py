@@ -16,6 +16,7 @@ from temporalio.converter import ExternalStorage
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from engine import logs, temporal
+from engine.activities.agents import AgentActivities
 from engine.activities.claims import claim_check
 from engine.activities.definitions import DefinitionActivities
 from engine.activities.executions import ExecutionActivities
@@ -53,11 +54,15 @@ def make_worker(
     definitions = DefinitionActivities(sessions, keys, definition_bytes_max=settings.definition_bytes_max)
     executions = ExecutionActivities(sessions, keys, outcomes, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
+    agents = AgentActivities(http)
     worker = Worker(
         client,
         task_queue=contracts.TASK_QUEUE,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow],
-        activities=[executions.open, executions.settle, executions.read, definitions.check, http.call],
+        activities=[
+            *(executions.open, executions.settle, executions.read, definitions.check),
+            *(http.call, agents.mcp, agents.a2a),
+        ],
         activity_executor=threads,
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program

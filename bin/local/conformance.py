@@ -24,6 +24,7 @@ from bin.local.gherkin import Line, Scenario, scenarios
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
+from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
@@ -160,11 +161,13 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
     """Run a worker of the engine, and give what tries a scenario on it; it raises DeviationError."""
     memory, client, queue = Memory(rests_every=rests_every), await Client.connect(address), f"kit-{uuid7()}"
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
+    http = HttpActivities(guard)
+    agents = AgentActivities(http)
     async with Worker(
         client,
         task_queue=queue,
         workflows=[ExecutionWorkflow],
-        activities=[memory.open, memory.settle, HttpActivities(guard).call],
+        activities=[memory.open, memory.settle, http.call, agents.mcp, agents.a2a],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

@@ -17,6 +17,8 @@ OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → None
 READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
+CALL_MCP = "call_mcp"  # activity: McpCall → RpcAnswer
+CALL_A2A = "call_a2a"  # activity: A2aCall → RpcAnswer
 
 # How an execution answers: a RawValue payload of this encoding holding the JWE that SETTLE_EXECUTION
 # gave, which codecs leave alone and clients read with replies.ReplyPayloadConverter. Completed: it is the
@@ -125,3 +127,31 @@ class HttpAnswer:
     content: Json
     raw: str
     uri: str  # after redirects
+
+
+@dataclass(frozen=True, slots=True)
+class McpCall:
+    """One method of an MCP server over streamable HTTP; `http` says where, as whom and how long."""
+
+    http: HttpCall
+    method: str
+    parameters: dict[str, Json]
+    protocol_version: str
+    client: dict[str, str]  # name, version
+
+
+@dataclass(frozen=True, slots=True)
+class A2aCall:
+    """One method of an agent, whose card is at `http` when `carded`, and which is there itself otherwise."""
+
+    http: HttpCall
+    carded: bool
+    method: str
+    parameters: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class RpcAnswer:
+    """The result of a remote procedure (JSON-RPC 2.0)."""
+
+    result: Json

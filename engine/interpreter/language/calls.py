@@ -24,9 +24,21 @@ CALLS = [
         calling("openapi", document={"endpoint": _AT}, operationId="find"),
         "OpenAPI 3 and Swagger 2.0",
     ),
-    Construct("Calls", "mcp over http", calling("mcp", **_MCP, transport={"http": {"endpoint": _AT}})),
+    Construct(
+        "Calls",
+        "mcp over http",
+        calling("mcp", **_MCP, transport={"http": {"endpoint": _AT}}),
+        "streamable HTTP, answers as JSON or events; revisions 2025-03-26, 2025-06-18, 2025-11-25"
+        " (with sessions) and 2026-07-28 (without); every method; nobody answers what a server asks back; up to 300 s",
+    ),
     Construct("Calls", "mcp over stdio", calling("mcp", **_MCP, transport={"stdio": {"command": "true"}})),
-    Construct("Calls", "a2a", calling("a2a", method="tasks/get", server=_AT, parameters={"id": "1"})),
+    Construct(
+        "Calls",
+        "a2a",
+        calling("a2a", method="tasks/get", server=_AT, parameters={"id": "1"}),
+        "JSON-RPC over HTTP, streams as arrays; all methods; an agent's card by its first JSON-RPC address;"
+        " credentials stay within the card's origin; up to 300 s",
+    ),
     Construct(
         "Calls",
         "grpc",

@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from bin.local.conformance import Memory
 from bin.local.stack import Stack
+from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Egress
@@ -70,11 +71,12 @@ async def queue(temporal: Client, memory: Memory, service: int) -> AsyncIterator
     """The task queue of a worker that runs during the whole session."""
     name = f"interpreter-{uuid7()}"
     calls = HttpActivities(Egress(allow=f"127.0.0.1:{service}"))
+    agents = AgentActivities(calls)
     async with Worker(
         temporal,
         task_queue=name,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow],
-        activities=[memory.open, memory.settle, calls.call],
+        activities=[memory.open, memory.settle, calls.call, agents.mcp, agents.a2a],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
