@@ -22,6 +22,7 @@ from engine.activities.definitions import DefinitionActivities
 from engine.activities.executions import ExecutionActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
 from engine.interpreter.workflow import (
@@ -54,14 +55,14 @@ def make_worker(
     definitions = DefinitionActivities(sessions, keys, definition_bytes_max=settings.definition_bytes_max)
     executions = ExecutionActivities(sessions, keys, outcomes, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
-    agents = AgentActivities(http)
+    agents, openapi = AgentActivities(http), OpenApiActivities(http)
     worker = Worker(
         client,
         task_queue=contracts.TASK_QUEUE,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow],
         activities=[
             *(executions.open, executions.settle, executions.read, definitions.check),
-            *(http.call, agents.mcp, agents.a2a),
+            *(http.call, openapi.compose, agents.mcp, agents.a2a),
         ],
         activity_executor=threads,
         interceptors=[Heartbeats()],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from email.message import Message
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +16,7 @@ _TASK = {"kind": "task", "id": "t1", "contextId": "c1"}
 _sessions: set[str] = set()
 
 
-def answer(host: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+def answer(host: str, method: str, path: str, headers: Message, body: bytes) -> Answer:
     """Return what one of the two hosts answers: status, headers, body."""
     if method == "GET":
         return _card(path)
@@ -28,7 +28,7 @@ def answer(host: str, method: str, path: str, headers: Mapping[str, str], body: 
     return _stateless(headers, asked) if path == "/stateless" else _server(method, path, headers, asked)
 
 
-def _server(method: str, path: str, headers: Mapping[str, str], asked: dict[str, Any]) -> Answer:
+def _server(method: str, path: str, headers: Message, asked: dict[str, Any]) -> Answer:
     if asked.get("method") == "initialize":
         session = str(uuid4())
         version = asked["params"]["protocolVersion"]
@@ -50,7 +50,7 @@ def _server(method: str, path: str, headers: Mapping[str, str], asked: dict[str,
     return _replied(path, asked, _method(asked, shown))
 
 
-def _stateless(headers: Mapping[str, str], asked: dict[str, Any]) -> Answer:
+def _stateless(headers: Message, asked: dict[str, Any]) -> Answer:
     meta, prefix = asked["params"].get("_meta", {}), "io.modelcontextprotocol/"
     whole = {f"{prefix}{name}" for name in ("protocolVersion", "clientInfo", "clientCapabilities")} <= set(
         meta

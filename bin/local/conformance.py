@@ -27,6 +27,7 @@ from bin.local.temporal import start_temporal
 from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
@@ -167,7 +168,14 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
         client,
         task_queue=queue,
         workflows=[ExecutionWorkflow],
-        activities=[memory.open, memory.settle, http.call, agents.mcp, agents.a2a],
+        activities=[
+            memory.open,
+            memory.settle,
+            http.call,
+            OpenApiActivities(http).compose,
+            agents.mcp,
+            agents.a2a,
+        ],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,7 +88,7 @@ paths:
 """
 
 
-def answer(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+def answer(method: str, path: str, headers: Message, body: bytes) -> Answer:
     """Return what the service answers: status, headers, body."""
     kind = {"content-type": "application/json"}
     url = urlsplit(path)

@@ -17,6 +17,7 @@ OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → None
 READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
+COMPOSE_OPENAPI = "compose_openapi"  # activity: OpenApiCall → HttpCall
 CALL_MCP = "call_mcp"  # activity: McpCall → RpcAnswer
 CALL_A2A = "call_a2a"  # activity: A2aCall → RpcAnswer
 
@@ -127,6 +128,15 @@ class HttpAnswer:
     content: Json
     raw: str
     uri: str  # after redirects
+
+
+@dataclass(frozen=True, slots=True)
+class OpenApiCall:
+    """An operation by its id, and where its service describes itself."""
+
+    document: HttpCall
+    operation: str
+    arguments: dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)

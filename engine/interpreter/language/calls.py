@@ -22,14 +22,16 @@ CALLS = [
         "Calls",
         "openapi",
         calling("openapi", document={"endpoint": _AT}, operationId="find"),
-        "OpenAPI 3 and Swagger 2.0",
+        "OpenAPI 3.0, 3.1 and Swagger 2.0, as JSON (8 MiB) or YAML (1 MiB); parameters of every place and"
+        " style; server variables and API keys as arguments; bodies as JSON, form, multipart or text; references"
+        " within the description; what fits no parameter is the body, or refused where there is none",
     ),
     Construct(
         "Calls",
         "mcp over http",
         calling("mcp", **_MCP, transport={"http": {"endpoint": _AT}}),
-        "streamable HTTP, answers as JSON or events; revisions 2025-03-26, 2025-06-18, 2025-11-25"
-        " (with sessions) and 2026-07-28 (without); every method; nobody answers what a server asks back; up to 300 s",
+        "streamable HTTP, answers as JSON or events; every method; revisions 2025-03-26, 2025-06-18 and"
+        " 2025-11-25 with sessions, 2026-07-28 without; what a server asks back is not answered; up to 300 s",
     ),
     Construct("Calls", "mcp over stdio", calling("mcp", **_MCP, transport={"stdio": {"command": "true"}})),
     Construct(

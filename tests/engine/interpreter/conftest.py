@@ -19,6 +19,7 @@ from bin.local.stack import Stack
 from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
 from engine.interpreter.replies import ReplyPayloadConverter
@@ -76,7 +77,14 @@ async def queue(temporal: Client, memory: Memory, service: int) -> AsyncIterator
         temporal,
         task_queue=name,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow],
-        activities=[memory.open, memory.settle, calls.call, agents.mcp, agents.a2a],
+        activities=[
+            memory.open,
+            memory.settle,
+            calls.call,
+            OpenApiActivities(calls).compose,
+            agents.mcp,
+            agents.a2a,
+        ],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
