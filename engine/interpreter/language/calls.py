@@ -23,8 +23,8 @@ CALLS = [
         "openapi",
         calling("openapi", document={"endpoint": _AT}, operationId="find"),
         "OpenAPI 3.0, 3.1 and Swagger 2.0, as JSON (8 MiB) or YAML (1 MiB); parameters of every place and"
-        " style; server variables and API keys as arguments; bodies as JSON, form, multipart or text; references"
-        " within the description; what fits no parameter is the body, or refused where there is none",
+        " style; server variables and API keys as arguments; bodies as JSON, form, multipart or text;"
+        " references within the description; what fits no parameter is the body, or refused without one",
     ),
     Construct(
         "Calls",
