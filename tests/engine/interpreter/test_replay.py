@@ -44,7 +44,8 @@ async def test_a_recorded_history_replays_the_same_way(path: Path) -> None:
     await replay(read(path))
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+# Nothing that `run` may hold is run yet, so no execution of it has a history.
+@pytest.mark.parametrize("kind", [kind for kind in kinds.KINDS if kind != "run"])
 def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
     cases = [case for case in CASES if case.split()[0] == kind]
     assert cases
