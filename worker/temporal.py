@@ -16,12 +16,14 @@ from temporalio.converter import ExternalStorage
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from engine import logs, temporal
+from engine.activities.agents import AgentActivities
 from engine.activities.claims import claim_check
 from engine.activities.definitions import DefinitionActivities
 from engine.activities.events import EventActivities
 from engine.activities.executions import ExecutionActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
 from engine.interpreter.scheduling import ScheduleWorkflow
@@ -60,19 +62,15 @@ def make_worker(
     executions = ExecutionActivities(sessions, keys, outcomes, switchboard, settings)
     events = EventActivities(sessions, switchboard, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
+    agents, openapi = AgentActivities(http), OpenApiActivities(http)
     worker = Worker(
         client,
         task_queue=contracts.TASK_QUEUE,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow, ScheduleWorkflow],
         activities=[
-            executions.open,
-            executions.settle,
-            executions.read,
-            definitions.check,
-            http.call,
-            events.publish,
-            events.open,
-            events.fire,
+            *(executions.open, executions.settle, executions.read, definitions.check),
+            *(http.call, openapi.compose, agents.mcp, agents.a2a),
+            *(events.publish, events.open, events.fire),
         ],
         activity_executor=threads,
         interceptors=[Heartbeats()],

@@ -24,8 +24,10 @@ from bin.local.gherkin import Line, Scenario, scenarios
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
+from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
@@ -178,11 +180,16 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
     memory = Memory()
     broker = Broker(client, memory.openings, rests_every)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
+    http = HttpActivities(guard)
+    agents = AgentActivities(http)
     async with Worker(
         client,
         task_queue=queue,
         workflows=[ExecutionWorkflow, ScheduleWorkflow],
-        activities=[memory.open, memory.settle, HttpActivities(guard).call, *broker.activities()],
+        activities=[
+            *(memory.open, memory.settle, http.call, OpenApiActivities(http).compose),
+            *(agents.mcp, agents.a2a, *broker.activities()),
+        ],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

@@ -27,6 +27,7 @@ from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
 from engine.interpreter.workflow import ExecutionWorkflow
@@ -139,11 +140,15 @@ async def record_all(cases: list[str], address: str, server: StandIn, folder: Pa
     client, memory = await Client.connect(address, identity="recorder"), Memory()
     broker = Broker(client, memory.openings)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
+    http = HttpActivities(guard)
     async with Worker(
         client,
         task_queue=QUEUE,
         workflows=[ExecutionWorkflow],
-        activities=[memory.open, memory.settle, HttpActivities(guard).call, *broker.activities()],
+        activities=[
+            *(memory.open, memory.settle, http.call, OpenApiActivities(http).compose),
+            *broker.activities(),
+        ],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

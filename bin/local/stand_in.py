@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-HOSTS = ("petstore.swagger.io", "httpbin.org")
+from bin.local import agents, described
+
+HOSTS = ("petstore.swagger.io", "httpbin.org", agents.MCP, agents.AGENT, described.API)
 
 _PETS = [{"id": 1, "name": "Rex", "status": "available"}, {"id": 2, "name": "Tom", "status": "available"}]
 _DESCRIPTION = {
@@ -86,12 +89,37 @@ def stand_in() -> Iterator[StandIn]:
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one request."""
+        if self.headers["Host"] in (agents.MCP, agents.AGENT, described.API):
+            self._pass_on()
+            return
         url = urlsplit(self.path)
         status, content = self._route(url.path, parse_qs(url.query))
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """Answer one request with a body."""
+        self._pass_on()
+
+    do_PUT = do_POST  # noqa: N815 - http.server's names
+    do_DELETE = do_POST  # noqa: N815 - the same
+
+    def _pass_on(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        host = self.headers["Host"]
+        if host == described.API:
+            status, headers, body = described.answer(self.command, self.path, self.headers, sent)
+        else:
+            status, headers, body = agents.answer(host, self.command, self.path, self.headers, sent)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 

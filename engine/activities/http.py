@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,7 +13,7 @@ import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine.egress.guard import Answer, Egress, EgressError, Outgoing
+from engine.egress.guard import BODY_BYTES_MAX, Answer, Egress, EgressError, Outgoing
 from engine.interpreter import contracts
 
 
@@ -28,9 +30,22 @@ class HttpActivities:
         :raises ApplicationError: of type communication, when there is no answer; never retried here.
         """
         try:
-            return _shown(await self._egress.send(_outgoing(call)), raw=call.raw)
+            return _shown(await self.send(call), raw=call.raw)
         except EgressError as error:
             raise ApplicationError(str(error), type="communication", non_retryable=True) from None
+
+    async def send(
+        self,
+        call: contracts.HttpCall,
+        *,
+        bytes_max: int = BODY_BYTES_MAX,
+        enough: Callable[[bytearray], bool] | None = None,
+    ) -> Answer:
+        """Send one request for an activity that knows more of what it means.
+
+        :raises EgressError: when there is no answer.
+        """
+        return await self._egress.send(replace(_outgoing(call), bytes_max=bytes_max, enough=enough))
 
 
 def _outgoing(call: contracts.HttpCall) -> Outgoing:
@@ -81,13 +96,17 @@ def _shown(answer: Answer, *, raw: bool) -> contracts.HttpAnswer:
     return contracts.HttpAnswer(
         status=answer.status,
         headers=answer.headers,
-        content=None if raw else _content(answer),
+        content=None if raw else content_of(answer),
         raw=base64.b64encode(answer.body).decode() if raw else "",
         uri=answer.uri,
     )
 
 
-def _content(answer: Answer) -> Any:
+def content_of(answer: Answer) -> Any:
+    """Return an answer's body: what its JSON says, or text.
+
+    :raises EgressError: when what says that it is JSON is none.
+    """
     media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "application/json" or media.endswith("+json"):
         try:

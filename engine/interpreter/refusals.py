@@ -16,8 +16,6 @@ REASONS = {
     " reach one over http",
     "call.grpc": "grpc is not supported: call a service's HTTP interface instead",
     "call.asyncapi": "asyncapi is not supported: emit and listen exchange events, http reaches gateways",
-    "call.mcp": "mcp is not supported yet",
-    "call.a2a": "a2a is not supported yet",
     "call.function": "functions are not supported yet",
 }
 

@@ -113,5 +113,6 @@ def _understood(error: ActivityError) -> BaseException:
             return fault("communication", "the worker was lost; whether the call was made is not known")
         return fault("timeout", "the call took too long")
     if isinstance(cause, ApplicationError) and cause.type in STANDARD:
-        return fault(cause.type, cause.message)
+        status = cause.details[0] if cause.details and isinstance(cause.details[0], int) else None
+        return fault(cause.type, cause.message, status=status)
     return fault("runtime", "the call could not be made")

@@ -22,11 +22,25 @@ CALLS = [
         "Calls",
         "openapi",
         calling("openapi", document={"endpoint": _AT}, operationId="find"),
-        "OpenAPI 3 and Swagger 2.0",
+        "OpenAPI 3.0, 3.1 and Swagger 2.0, as JSON (8 MiB) or YAML (1 MiB); parameters of every place and"
+        " style; server variables and API keys as arguments; bodies as JSON, form, multipart or text;"
+        " references within the description; what fits no parameter is the body, or refused without one",
     ),
-    Construct("Calls", "mcp over http", calling("mcp", **_MCP, transport={"http": {"endpoint": _AT}})),
+    Construct(
+        "Calls",
+        "mcp over http",
+        calling("mcp", **_MCP, transport={"http": {"endpoint": _AT}}),
+        "streamable HTTP, answers as JSON or events; every method; revisions 2025-03-26, 2025-06-18 and"
+        " 2025-11-25 with sessions, 2026-07-28 without; what a server asks back is not answered; up to 300 s",
+    ),
     Construct("Calls", "mcp over stdio", calling("mcp", **_MCP, transport={"stdio": {"command": "true"}})),
-    Construct("Calls", "a2a", calling("a2a", method="tasks/get", server=_AT, parameters={"id": "1"})),
+    Construct(
+        "Calls",
+        "a2a",
+        calling("a2a", method="tasks/get", server=_AT, parameters={"id": "1"}),
+        "JSON-RPC over HTTP, streams as arrays; all methods; an agent's card by its first JSON-RPC address;"
+        " credentials stay within the card's origin; up to 300 s",
+    ),
     Construct(
         "Calls",
         "grpc",

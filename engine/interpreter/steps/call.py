@@ -7,14 +7,16 @@ from collections.abc import Callable
 from engine.interpreter import refusals
 from engine.interpreter.definition import Kind
 from engine.interpreter.node import Node, nearest
-from engine.interpreter.steps import call_http, call_openapi
+from engine.interpreter.steps import call_a2a, call_http, call_mcp, call_openapi
 
 KEYS = ("call", "with")
 CALLS: dict[str, Callable[[Node], Kind]] = {
     "http": call_http.read,
     "openapi": call_openapi.read,
+    "mcp": call_mcp.read,
+    "a2a": call_a2a.read,
 }
-NOT_RUN = ("grpc", "asyncapi", "a2a", "mcp")
+NOT_RUN = ("grpc", "asyncapi")
 
 
 def read(node: Node) -> Kind:

@@ -16,8 +16,10 @@ from uuid_utils.compat import uuid7
 
 from bin.local.broker import Broker, Memory
 from bin.local.stack import Stack
+from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
 from engine.interpreter.replies import ReplyPayloadConverter
@@ -76,11 +78,15 @@ async def queue(temporal: Client, memory: Memory, broker: Broker, service: int) 
     """The task queue of a worker that runs during the whole session."""
     name = f"interpreter-{uuid7()}"
     calls = HttpActivities(Egress(allow=f"127.0.0.1:{service}"))
+    agents = AgentActivities(calls)
     async with Worker(
         temporal,
         task_queue=name,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, ScheduleWorkflow],
-        activities=[memory.open, memory.settle, calls.call, *broker.activities()],
+        activities=[
+            *(memory.open, memory.settle, calls.call, OpenApiActivities(calls).compose),
+            *(agents.mcp, agents.a2a, *broker.activities()),
+        ],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
