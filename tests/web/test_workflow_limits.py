@@ -10,7 +10,14 @@ from engine.store.models import Execution
 from tests.web.conftest import Make, Person
 
 NAMES = {
-    *("definitionBytes", "definitionDepth", "definitionSteps", "definitionValues", "inputBytes", "resultBytes"),
+    *(
+        "definitionBytes",
+        "definitionDepth",
+        "definitionSteps",
+        "definitionValues",
+        "inputBytes",
+        "resultBytes",
+    ),
     *("stepDataBytes", "stepDataDepth", "stepsWalked", "loopIterations", "forkBranches", "waitSeconds"),
     *("concurrentExecutions", "executionSeconds", "expressionCharacters", "expressionCpuSeconds"),
     *("expressionMemoryBytes", "expressionResultBytes", "expressionWallSeconds"),
