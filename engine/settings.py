@@ -45,6 +45,7 @@ class Settings:
     vapid_private_keys: str = ""  # JWK Set; channels only
     vapid_subject: str = ""  # mailto:… or https://…: where push services reach the operator; channels only
     codec_keys: str = ""  # kid:base64url (32 bytes)[,…]; seals Temporal payloads; worker only
+    codec_operators: str = ""  # name:base64url (32 bytes)[,…]; who may decode payloads; codec only
 
     password_hash_kib: int = 19_456  # Argon2id memory
     password_hash_passes: int = 2
