@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from engine.errors import NotFoundError
+from engine.errors import ConflictError, NotFoundError
 from engine.interpreter.contracts import execution_workflow_id
 from engine.store import outbox
-from engine.store.models import Definition, Execution, Listener, OutboxMessage
+from engine.store.models import Account, Definition, Execution, Listener, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,22 @@ class Order:
 
     input_sealed: str
     seal_result: bool
+
+
+def admit(session: Session, *, account_id: UUID, running_max: int) -> Account:
+    """Return the account, its row locked, when it may have one more execution running.
+
+    The lock is what makes the count true until the commit: of many that ask at once, each sees the others.
+
+    :raises ConflictError: `executions_too_many`.
+    """
+    # Not FOR UPDATE: that would keep out everything that only refers to the account.
+    account = session.get_one(Account, account_id, with_for_update={"key_share": True})
+    query = select(func.count()).where(Execution.account_id == account_id, Execution.status == "running")
+    if (session.scalar(query) or 0) >= running_max:
+        detail = f"An account may have {running_max} executions running at once: wait until one has ended."
+        raise ConflictError("executions_too_many", detail, extra={"limit": "concurrentExecutions"})
+    return account
 
 
 def start(

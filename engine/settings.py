@@ -45,6 +45,7 @@ class Settings:
     vapid_private_keys: str = ""  # JWK Set; channels only
     vapid_subject: str = ""  # mailto:… or https://…: where push services reach the operator; channels only
     codec_keys: str = ""  # kid:base64url (32 bytes)[,…]; seals Temporal payloads; worker only
+    codec_operators: str = ""  # name:base64url (32 bytes)[,…]; who may decode payloads; codec only
 
     password_hash_kib: int = 19_456  # Argon2id memory
     password_hash_passes: int = 2
@@ -70,6 +71,7 @@ class Settings:
     execution_rests_every: int = (
         0  # safe points before a new run goes on; 0 leaves that to Temporal; for tests
     )
+    executions_per_account_max: int = 100  # running at once
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
     event_bytes_max: int = 262_144

@@ -15,6 +15,7 @@ from engine.definitions import Draft
 from engine.errors import TooLargeError, UnavailableError
 from engine.executions import Order
 from engine.interpreter.language import table
+from engine.interpreter.limits import PUBLISHED
 from engine.settings import Settings
 from engine.store.models import Account, Definition
 from engine.vault import envelope
@@ -69,6 +70,21 @@ def language() -> dict[str, Any]:
     return {"specification": table.SPECIFICATION, "constructs": table.rows(), "limits": table.limits()}
 
 
+@blueprint.route("/limits", methods=["GET"])
+@blueprint.response(200, schemas.Limits)
+def show_limits() -> dict[str, dict[str, float]]:
+    """Return what no workflow and no execution may exceed, each under the name its error has."""
+    settings = _settings()
+    of_settings = {
+        "definitionBytes": settings.definition_bytes_max,
+        "inputBytes": settings.value_bytes_max,
+        "resultBytes": settings.value_bytes_max,
+        "concurrentExecutions": settings.executions_per_account_max,
+        "executionSeconds": settings.execution_seconds_max,
+    }
+    return {"limits": dict(sorted((PUBLISHED | of_settings).items()))}
+
+
 @blueprint.route("/<uuid:definition_id>", methods=["GET"])
 @blueprint.response(200, schemas.Created)
 def read(definition_id: UUID) -> dict[str, Definition]:
@@ -119,7 +135,11 @@ def _save(account_id: UUID, draft: Draft) -> UUID:
 
 
 def _start(definition: Definition, body: dict[str, Any]) -> UUID:
-    account = db.session().get_one(Account, definition.account_id)
+    account = executions.admit(
+        db.session(),
+        account_id=definition.account_id,
+        running_max=_settings().executions_per_account_max,
+    )
     execution = executions.start(
         db.session(),
         account_id=account.id,

@@ -30,7 +30,7 @@ class Pace:
         """
         self.steps += 1
         if self.steps > STEPS_WALKED_MAX:
-            raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked")
+            raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked (stepsWalked)")
         if self.steps % STEPS_PER_TASK == 0:
             await self.world.sleep(0.001, summary="turn")
 

@@ -30,7 +30,7 @@ def bound(value: Any, most: int = DATA_BYTES_MAX) -> Any:
         elif isinstance(found, list):
             places += [(item, depth + 1) for item in found]
         if rest < 0:
-            raise fault("runtime", f"more data than a step may hold: {most} bytes")
+            raise fault("runtime", f"more data than a step may hold: {most} bytes (stepDataBytes)")
         if depth > DATA_DEPTH_MAX:
-            raise fault("runtime", f"data nested deeper than {DATA_DEPTH_MAX}")
+            raise fault("runtime", f"data nested deeper than {DATA_DEPTH_MAX} (stepDataDepth)")
     return value

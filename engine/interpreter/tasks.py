@@ -56,7 +56,7 @@ def _read_step(name: str, node: Node) -> Step:
     reading = node.reading
     reading.steps += 1
     if reading.steps == STEPS_MAX + 1:
-        node.fault(f"a definition may have at most {STEPS_MAX} steps")
+        node.fault(f"a definition may have at most {STEPS_MAX} steps (definitionSteps)")
     within = node.members()
     timeout = node.get("timeout")
     condition = node.get("if")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -88,7 +88,11 @@ class Execution(Base):
     """One run of a definition: this row is the truth, the Temporal workflow does the work."""
 
     __tablename__ = "executions"
-    __table_args__ = (Index(None, "account_id", "id"), Index(None, "definition_id", "id"))
+    __table_args__ = (
+        Index(None, "account_id", "id"),
+        Index(None, "definition_id", "id"),
+        Index("ix_executions_running", "account_id", postgresql_where=text("status = 'running'")),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     definition_id: Mapped[UUID] = mapped_column(ForeignKey("definitions.id", ondelete="CASCADE"))

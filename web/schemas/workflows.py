@@ -28,6 +28,12 @@ class ListQuery(Strict):
     offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
 
 
+class Limits(Schema):
+    """What no workflow and no execution may exceed."""
+
+    limits = fields.Dict(keys=fields.String(), values=fields.Float(), required=True)
+
+
 class ExecuteRequest(Strict):
     """The input, plain or sealed, and how the result shall come."""
 

@@ -22,6 +22,10 @@ from engine.interpreter.expressions.child import ANSWER, HEADER, VALUE
 WALL_SECONDS_MAX = 1.5  # under Temporal's deadlock detector; the CPU budget is the child's own
 # A child that grew past this is replaced: what it keeps would count against the next program.
 GROWN_BYTES_MAX = 48 * 1024 * 1024
+# The regular expressions' own budget, about as large as ours: which of the two ends first is chance, and a
+# replay that met the other must not take another way.
+_TIRED = b"Regex failure: retry-limit-in-match over"
+_OVER = "an expression used more time or memory than it may"
 _CHILD = Path(__file__).with_name("child.py")
 
 
@@ -42,9 +46,12 @@ class Answer:
 
 
 class Pool:
-    """Child processes, started when first needed; each serves one thread at a time."""
+    """Child processes, started when first needed; each serves one thread at a time.
 
-    def __init__(self, size: int = 2, *, kind: str = "jq") -> None:
+    There are more than cores: a stranger's programs that burn their budget leave others a child.
+    """
+
+    def __init__(self, size: int = 4, *, kind: str = "jq") -> None:
         self._kind = kind
         self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
         for _ in range(size):
@@ -90,6 +97,7 @@ class Pool:
         finally:
             if kept is None and child is not None:
                 child.end()
+                kept = _Child(self._kind)  # it is ready by the time somebody needs it
             self._idle.put(kept)
         return _understood(answer)
 
@@ -124,7 +132,7 @@ class _Child:
                 rest = rest[os.write(self._in.fileno(), rest) :]
             return self._read(HEADER.unpack(self._read(HEADER.size, deadline))[0], deadline)
         except (OSError, EOFError, TimeoutError):
-            raise BrokenError("an expression used more time or memory than it may") from None
+            raise BrokenError(_OVER) from None
 
     def end(self) -> None:
         self._process.kill()
@@ -159,6 +167,8 @@ def shared(kind: str = "jq") -> Pool:
 def _understood(answer: bytes) -> Answer:
     status, nanoseconds, _ = ANSWER.unpack_from(answer)
     payload = answer[ANSWER.size :]
+    if status != VALUE and _TIRED in payload:
+        raise BrokenError(_OVER)
     if status != VALUE:
         raise ProgramError(payload.decode(errors="replace"))
     return Answer(orjson.loads(payload), nanoseconds / 1e9)

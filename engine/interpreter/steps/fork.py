@@ -94,5 +94,5 @@ def read(node: Node) -> Fork:
     below = fork.need("branches")
     branches = below.read_steps(below)
     if len(branches) > BRANCHES_MAX:
-        below.fault(f"a fork may have at most {BRANCHES_MAX} branches")
+        below.fault(f"a fork may have at most {BRANCHES_MAX} branches (forkBranches)")
     return Fork(branches, compete is not None and compete.value is True)

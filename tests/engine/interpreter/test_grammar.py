@@ -146,7 +146,9 @@ def test_parse_refuses_what_check_refuses() -> None:
 
 def test_more_steps_than_allowed_are_refused() -> None:
     steps = [{f"s{number}": {"set": {"a": 1}}} for number in range(2_001)]
-    assert refusals(document(*steps)) == [("/do/2000/s2000", "a definition may have at most 2000 steps")]
+    assert refusals(document(*steps)) == [
+        ("/do/2000/s2000", "a definition may have at most 2000 steps (definitionSteps)")
+    ]
 
 
 @pytest.mark.parametrize(
