@@ -63,6 +63,7 @@ def limits() -> tuple[Limit, ...]:
         Limit("steps walked", pace.STEPS_WALKED_MAX, "steps in one execution"),
         Limit("expression", node.PROGRAM_CHARACTERS_MAX, "characters"),
         Limit("step data", sizes.DATA_BYTES_MAX, "bytes of JSON"),
+        Limit("context", sizes.CONTEXT_BYTES_MAX, "bytes of JSON"),
         Limit("step data nesting", sizes.DATA_DEPTH_MAX, "levels"),
         Limit("branches", fork.BRANCHES_MAX, "branches of a fork"),
         Limit("iterations", loop.ITERATIONS_MAX, "rounds of a loop"),
