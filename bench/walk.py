@@ -18,7 +18,7 @@ from uuid import uuid4
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from bin.local.conformance import Memory
+from bin.local.broker import Memory
 from bin.local.server import free_port
 from bin.local.temporal import start_temporal
 from engine.interpreter import contracts

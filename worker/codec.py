@@ -25,9 +25,10 @@ from engine.settings import Settings
 from engine.store.sessions import make_sessions
 from engine.vault.codec import ENCODING, SealingCodec, UnreadablePayloadError
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 Answer = tuple[int, bytes, dict[bytes, bytes]]  # status, body, headers
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[Message], Awaitable[None]]
 BODY_BYTES_MAX = 8 * 1_048_576
 WELCOME = b"The Temporal UI can show payloads now. Each look is noted in the account's own trail.\n"
 ALLOWED = "authorization, content-type, x-namespace"

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
 from uuid_utils.compat import uuid7
 
-from bin.local.conformance import Memory
+from bin.local.broker import Memory
 from engine import temporal as engine_temporal
 from engine.interpreter import bookmarks, contracts
 from engine.interpreter.frames import Frame
