@@ -20,6 +20,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.local.broker import Broker, Memory, complete
+from bin.local.deviation import DeviationError, at, same
 from bin.local.gherkin import Line, Scenario, scenarios
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
@@ -37,10 +38,6 @@ from engine.interpreter.workflow import ExecutionWorkflow
 Attempt = Callable[[Scenario], Awaitable[None]]
 _FIRED = re.compile(r"the execution number (?P<number>\d+) of its schedule (?P<how>has begun|ends)")
 _NAMES = re.compile(r"'([^']+)'")
-
-
-class DeviationError(Exception):
-    """Where the engine does otherwise than the scenario says."""
 
 
 @dataclass(slots=True)
@@ -63,37 +60,37 @@ class Trial:
         settlement, text = self.settlement, line.text
         if text.startswith("the workflow should be refused with"):
             found = [{"pointer": fault.pointer, "detail": fault.detail} for fault in self.refusals]
-            _same("refusals", found, _yaml(line.doc or ""))
+            same("refusals", found, _yaml(line.doc or ""))
             return
         if settlement is None:
             raise DeviationError("nothing was executed")
         names = _NAMES.findall(text)
         if text.startswith("the workflow should complete"):
-            _same("error", settlement.error, None)
+            same("error", settlement.error, None)
             if line.doc is not None:
-                _same("output", settlement.result, _yaml(line.doc))
+                same("output", settlement.result, _yaml(line.doc))
         elif text.startswith("the workflow should fault"):
-            _same("status", settlement.status, "failed")
+            same("status", settlement.status, "failed")
             wanted = _yaml(line.doc) if line.doc else {}
-            _same("error", {name: (settlement.error or {}).get(name) for name in wanted}, wanted)
+            same("error", {name: (settlement.error or {}).get(name) for name in wanted}, wanted)
         elif "property with value" in text:
-            _same(names[0], _at(settlement.result, names[0]), _yaml(line.doc or ""))
+            same(names[0], at(settlement.result, names[0]), _yaml(line.doc or ""))
         elif count := re.search(r"containing (\d+) items", text):
-            _same(names[0], len(_at(settlement.result, names[0])), int(count[1]))
+            same(names[0], len(at(settlement.result, names[0])), int(count[1]))
         elif "should have properties" in text:
             for name in names:
-                _at(settlement.result, name)
+                at(settlement.result, name)
         else:
             self._expect_order(text)
 
     def _expect_order(self, text: str) -> None:
         first, after = text.partition(" should run ")[::2]
         if after == "first":
-            _same("first step", self.trail[0], first)
+            same("first step", self.trail[0], first)
         elif after == "last":
-            _same("last step", self.trail[-1], first)
+            same("last step", self.trail[-1], first)
         elif after.startswith("after "):
-            _same("order", self.trail.index(first) > self.trail.index(after.removeprefix("after ")), True)
+            same("order", self.trail.index(first) > self.trail.index(after.removeprefix("after ")), True)
         else:
             raise DeviationError(f"the harness does not know: {text}")
 
@@ -240,19 +237,6 @@ def main() -> int:
 
 def _yaml(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
-
-
-def _at(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            raise DeviationError(f"{path} is missing in {value!r}")
-        value = value[name]
-    return value
-
-
-def _same(what: str, found: Any, wanted: Any) -> None:
-    if found != wanted:
-        raise DeviationError(f"{what} is {found!r}, not {wanted!r}")
 
 
 if __name__ == "__main__":
