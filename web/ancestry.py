@@ -12,7 +12,7 @@ from web import guard
 from web.extensions import db
 
 HEADER = "X-Sync-Head"
-FORM = "^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}[.][0-9]{6}Z/[0-9a-f]{64}$"
+FORM = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z/[0-9a-f]{64}$"
 ASKED: dict[str, Any] = {
     "name": HEADER,
     "in": "header",

@@ -11,7 +11,7 @@ import orjson
 from flask import Request
 from werkzeug.datastructures import Headers
 
-from engine.errors import Fault, InvalidError, TooLargeError
+from engine.errors import Fault, InvalidError
 from engine.interpreter import cloud_events
 from engine.vault.envelope import looks_sealed
 from web import bodies
@@ -26,8 +26,7 @@ def read(request: Request) -> list[Any]:
 
     :raises MediaTypeError: when the body is of no type that events come in.
     :raises MalformedError: when it is no JSON though it must be.
-    :raises InvalidError: `event_invalid`, with the place.
-    :raises TooLargeError: `events_too_many`.
+    :raises InvalidError: `event_invalid`, with the place; `events_too_many`.
     """
     if request.mimetype not in {ONE, BATCH} and "ce-specversion" in request.headers:
         found: Any = _binary(request)
@@ -41,7 +40,8 @@ def read(request: Request) -> list[Any]:
         raise _invalid("", "must be an array")
     events = found if several else [found]
     if len(events) > BATCH_MAX:
-        raise TooLargeError("events_too_many", f"A request may bring {BATCH_MAX} events.")
+        faults = [Fault("", f"may have {BATCH_MAX} items")]
+        raise InvalidError("events_too_many", "A request brings too many events.", faults=faults)
     for place, event in enumerate(events):
         _check(event, f"/{place}" if several else "")
     return events

@@ -80,7 +80,9 @@ def wrong_member(name: str, value: Any) -> str | None:
     if value is None:
         return "must not be null"
     if name not in _TEXTS and not isinstance(value, str):
-        plain = isinstance(value, int) and -(2**31) <= value < 2**31
+        # A number is an integer by its value, however it is written (JSON Schema 2020-12, core 4.2.3).
+        integral = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        plain = integral and -(2**31) <= value < 2**31
         return None if plain else "must be text, a boolean or an integer of 32 bits"
     if not isinstance(value, str) or not value:
         return "must be a non-empty string"
