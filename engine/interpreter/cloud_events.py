@@ -14,7 +14,7 @@ _TEXTS = (*REQUIRED, "subject", "datacontenttype", "dataschema", "time", "data_b
 # Section "Naming conventions"; data and data_base64 are members of the JSON format, not attributes.
 _NAME = re.compile(r"[a-z0-9]{1,64}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_URI = re.compile(r"[!-~]+")
 TEXT_CHARACTERS_MAX = 2_048
 
 
@@ -95,7 +95,7 @@ def _wrong_text(name: str, value: str) -> str | None:
     faults = (
         (len(value) > TEXT_CHARACTERS_MAX, f"may have {TEXT_CHARACTERS_MAX} characters"),
         (name == "specversion" and value != "1.0", "must be 1.0"),
-        (name in {"source", "dataschema"} and bool(_BLANK.search(value)), "must be a URI reference"),
+        (name in {"source", "dataschema"} and not _URI.fullmatch(value), "must be a URI reference"),
         (name == "time" and instant(value) is None, "must be an RFC 3339 time"),
     )
     return next((why for wrong, why in faults if wrong), None)
