@@ -20,6 +20,7 @@ import orjson
 from engine.interpreter.expressions.child import ANSWER, HEADER, VALUE
 
 WALL_SECONDS_MAX = 1.5  # under Temporal's deadlock detector; the CPU budget is the child's own
+CLOSE_SECONDS_MAX = 5.0  # longer than any evaluation may take
 # A child that grew past this is replaced: what it keeps would count against the next program.
 GROWN_BYTES_MAX = 48 * 1024 * 1024
 # The regular expressions' own budget, about as large as ours: which of the two ends first is chance, and a
@@ -76,10 +77,14 @@ class Pool:
 
     def close(self) -> None:
         """End every child; the pool may be used again, with new ones."""
-        children = [self._idle.get() for _ in range(self._size)]
-        for child in children:
+        for _ in range(self._size):
+            try:
+                child = self._idle.get(timeout=CLOSE_SECONDS_MAX)
+            except queue.Empty:
+                child = None  # its user was interrupted: the system ends it with this process
             if child is not None:
                 child.end()
+        for _ in range(self._size):
             self._idle.put(None)
 
     def _ask(self, source: str, text: bytes) -> Answer:
@@ -95,10 +100,12 @@ class Pool:
             _, _, grown_bytes = ANSWER.unpack_from(answer)
             kept = child if grown_bytes < GROWN_BYTES_MAX else None
         finally:
-            if kept is None and child is not None:
-                child.end()
-                kept = _Child(self._kind)  # it is ready by the time somebody needs it
-            self._idle.put(kept)
+            try:
+                if kept is None and child is not None:
+                    child.end()
+                    kept = _Child(self._kind)  # it is ready by the time somebody needs it
+            finally:  # whatever is thrown into this thread meanwhile, the place is not lost
+                self._idle.put(kept)
         return _understood(answer)
 
 
