@@ -63,7 +63,7 @@ class Settings:
     cors_origins: str = ""  # https://…[,…]: the pages whose scripts may call the API
     proxy_hops: int = 0  # how many proxies in front may name the client's address
     body_bytes_max: int = 4 * 1_048_576
-    web_threads: int = 16
+    web_threads: int = 8  # of each web process; one waits its turn while another holds the interpreter
 
     execute_wait_seconds: float = 1.0
     execute_wait_seconds_max: float = 25.0
@@ -92,7 +92,7 @@ class Settings:
 
     port: int = 8000
     host: str = "127.0.0.1"
-    web_concurrency: int = 1
+    web_concurrency: int = 1  # web processes, best one a core: uvicorn reads it too
     log_format: str = "logfmt"
 
     @classmethod

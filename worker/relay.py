@@ -28,7 +28,7 @@ from worker.starts import Starts
 LOOK_SECONDS = 1.0
 # Changes come in bursts, and a message tells of all of an account's: what comes meanwhile goes along with
 # what comes next. The first of a burst waits for nobody.
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.25
 Deliver = Callable[[Sequence[OutboxMessage]], Awaitable[None]]
 log = structlog.get_logger()
 

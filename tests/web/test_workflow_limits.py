@@ -1,12 +1,18 @@
 """What an account may not exceed: published, and refused before anything is written."""
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+from werkzeug.test import TestResponse
 
-from engine.store.models import Execution
+from engine import executions
+from engine.executions import Order
+from engine.store.models import Definition, Execution
 from tests.web.conftest import Make, Person
 
 NAMES = {
@@ -44,15 +50,37 @@ def test_an_account_with_enough_executions_running_gets_no_further_one(
 ) -> None:
     client = make(EXECUTIONS_PER_ACCOUNT_MAX="1").test_client()
     person, stranger = Person(client), Person(client)
-    answers = []
-    for owner in (person, person, stranger):
+
+    def define(owner: Person) -> str:
         body = {"name": "never run", "encryptedData": "-", "encryptionKey": "-"}
         made = client.post("/api/workflows", json=body, headers=owner.headers).get_json()["workflow"]
-        path = f"/api/workflows/{made['id']}/execute"
-        answers.append(client.post(path, json={}, headers=owner.headers | {"Prefer": "wait=0"}))
-    assert [answer.status_code for answer in answers] == [202, 409, 202]
-    refused = answers[1].get_json()
-    assert (refused["code"], refused["limit"]) == ("executions_too_many", "concurrentExecutions")
+        return str(made["id"])
+
+    def execute(owner: Person) -> TestResponse:
+        headers = owner.headers | {"Prefer": "wait=0"}
+        return client.post(f"/api/workflows/{define(owner)}/execute", json={}, headers=headers)
+
+    run(sessions, UUID(define(person)))
+    refused = execute(person)
+    assert refused.status_code == 409
+    told = refused.get_json()
+    assert (told["code"], told["limit"]) == ("executions_too_many", "concurrentExecutions")
+    assert execute(stranger).status_code == 202, "it is the other's limit"
     with sessions() as session:
         query = select(func.count()).where(Execution.account_id == person.id)
         assert session.scalar(query) == 1
+
+
+def run(sessions: sessionmaker[Session], definition_id: UUID) -> None:
+    """Have an execution that goes on: no engine is told of it, which would end it."""
+    with sessions.begin() as session:
+        definition = session.get_one(Definition, definition_id)
+        order = Order(input_sealed="-", seal_result=False)
+        executions.start(
+            session,
+            account_id=definition.account_id,
+            definition=definition,
+            order=order,
+            now=datetime.now(UTC),
+            started_as=uuid7(),
+        )

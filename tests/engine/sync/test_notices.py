@@ -64,7 +64,7 @@ def test_every_live_agent_is_told_once_what_others_did(session: Session, account
         "laptop": {"head": stamp.text(second), "types": ["settings"]},
         "phone": {"head": stamp.text(first), "types": ["workflow"]},
     }
-    assert outbox.waiting(session, account_id=account_id, kind=outbox.CHANGED) == {}
+    assert outbox.take_all(session, account_id=account_id, kind=outbox.CHANGED) == []
     assert delivered(session, account_id) == {}
     change(session, account_id, "laptop")
     assert set(delivered(session, account_id)) == {"phone"}
