@@ -1,9 +1,10 @@
 """What the engine costs over Temporal itself: `python -m bench.engine`.
 
 Against the bare SDK by turns on the same server, payloads sealed on our side: (a) a one-step execution over a
-workflow that does nothing; (b) what a pure step adds, and how many events of history; (c) http steps over a
-workflow written by hand for the same activities; (d) one expression on 1 KB, by jq and natively;
-(e) executions a second at 1, 8 and 32 at once over the bare SDK's. Prints medians and ratios.
+workflow that does nothing, and over one that has nothing done by two local activities; (b) what a pure step
+adds, and how many events of history; (c) http steps over a workflow written by hand for the same
+activities; (d) one expression on 1 KB, by jq and natively; (e) executions a second at 1, 8 and 32 at once
+over the bare SDK's. Prints medians and ratios.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
+import uvloop
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.byhand import ByHandWorkflow
-from bench.noop import NoopWorkflow
+from bench.noop import NoopWorkflow, PairWorkflow, nothing
 from bench.platform import HOME
 from bin.local.broker import Memory
 from bin.local.draw import fresh_keys
@@ -70,6 +72,10 @@ class Bench:
         """Run what does nothing, on the SDK as it comes."""
         await self.plain.execute_workflow("noop", id=f"noop:{uuid4()}", task_queue=f"{QUEUE}-plain")
 
+    async def pair(self) -> None:
+        """Run what has nothing done by two local activities, on the SDK as it comes."""
+        await self.plain.execute_workflow("pair", id=f"pair:{uuid4()}", task_queue=f"{QUEUE}-plain")
+
     async def by_hand(self, url: str) -> None:
         """Run the same requests from a workflow written for them."""
         arguments = [url, HTTP_STEPS]
@@ -116,8 +122,11 @@ async def compare(bench: Bench, url: str) -> None:
         {f"c{number}": {"call": "http", "with": {"method": "get", "endpoint": url}}}
         for number in range(HTTP_STEPS)
     ]
-    ours, bare = await by_turns([lambda: bench.ours(one, {"n": 1}), bench.noop], ROUNDS)
-    print(f"(a) one step {ours:.1f} ms, no-op of the bare SDK {bare:.1f} ms, ratio {ours / bare:.2f}")
+    ours, pair, bare = await by_turns([lambda: bench.ours(one, {"n": 1}), bench.pair, bench.noop], ROUNDS)
+    print(
+        f"(a) one step {ours:.1f} ms, no-op of the bare SDK {bare:.1f} ms, ratio {ours / bare:.2f}; "
+        f"two local activities that do nothing {pair:.1f} ms, ratio {ours / pair:.2f}"
+    )
     few, many = await by_turns(
         [lambda: bench.ours(hundred[:1], {"n": 1}), lambda: bench.ours(hundred, {"n": 1})], ROUNDS // 2
     )
@@ -166,7 +175,14 @@ async def measure(settings: Settings) -> None:
                 interceptors=[Heartbeats()],
                 workflow_runner=runner,
             ),
-            Worker(plain, task_queue=f"{QUEUE}-plain", workflows=[NoopWorkflow], workflow_runner=runner),
+            Worker(
+                plain,
+                task_queue=f"{QUEUE}-plain",
+                workflows=[NoopWorkflow, PairWorkflow],
+                activities=[nothing],
+                activity_executor=threads,
+                workflow_runner=runner,
+            ),
         ):
             await compare(Bench(client, plain, memory), f"http://127.0.0.1:{port}/")
 
@@ -175,7 +191,7 @@ def main() -> None:
     """Measure and print."""
     expressions()
     with running(HOME, database="cloudapi_bench") as stack:
-        asyncio.run(measure(Settings.from_env(stack.environ() | fresh_keys())))
+        uvloop.run(measure(Settings.from_env(stack.environ() | fresh_keys())))
 
 
 if __name__ == "__main__":

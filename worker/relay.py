@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
+import uvloop
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
@@ -130,4 +131,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())
