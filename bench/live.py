@@ -118,15 +118,15 @@ def held(platform: Measured) -> tuple[int, int]:
     return 1024 * int(resident.split()[1]), len(to_redis)
 
 
-def measure(requests: Mapping[str, Callable[[], object]]) -> dict[str, tuple[float, float]]:
-    """Return the median and the 99th percentile of each request's times (ms)."""
-    return {name: spread([milliseconds(task) for _ in range(REQUESTS)]) for name, task in requests.items()}
+def measure(requests: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """Return each request's times (ms)."""
+    return {name: [milliseconds(task) for _ in range(REQUESTS)] for name, task in requests.items()}
 
 
-def compare(quiet: Mapping[str, tuple[float, float]], busy: Mapping[str, tuple[float, float]]) -> None:
+def compare(quiet: Sequence[Mapping[str, list[float]]], busy: Mapping[str, list[float]]) -> None:
     """Print the times of each request without and with the streams, and their ratios."""
-    for name, (p50, p99) in busy.items():
-        alone_p50, alone_p99 = quiet[name]
+    for name, times in busy.items():
+        (p50, p99), (alone_p50, alone_p99) = spread(times), spread(quiet[0][name] + quiet[1][name])
         print(
             f"{name}: p50 {alone_p50:.2f} ms, p99 {alone_p99:.2f} ms without streams; p50 {p50:.2f} ms, "
             f"p99 {p99:.2f} ms with {STREAMS}; ratio {p50 / alone_p50:.2f} and {p99 / alone_p99:.2f}"
@@ -140,19 +140,21 @@ def main() -> None:
         crowd = Crowd.of(platform.api_url, accounts=ACCOUNTS, streams=STREAMS)
         requests = {"GET /api/auth/me": alone.read, "push": alone.push}
         measure(requests)  # to warm up
-        quiet = measure(requests)
+        quiet = [measure(requests)]
         before, _ = held(platform)
         began = time.perf_counter()
         with crowd.listening(platform.api_url):
             print(f"{STREAMS} streams of {ACCOUNTS} accounts opened in {time.perf_counter() - began:.1f} s")
             after, connections = held(platform)
-            compare(quiet, measure(requests))
+            busy = measure(requests)
             notices(platform, crowd)
             everyone(crowd)
             print(
                 f"a stream holds {(after - before) / STREAMS / 1024:.0f} KB of the web process, which has "
                 f"{connections} connections to Redis"
             )
+        quiet.append(measure(requests))  # before and after: what else the machine does may change meanwhile
+        compare(quiet, busy)
 
 
 if __name__ == "__main__":

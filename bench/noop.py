@@ -1,11 +1,12 @@
-"""The baseline's worker: a workflow that does nothing, on the SDK as it comes but for the sandbox."""
+"""The baselines: workflows that do nothing, on the SDK as it comes but for the sandbox, and their worker."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from datetime import timedelta
 
-from temporalio import workflow
+from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -19,6 +20,22 @@ class NoopWorkflow:
     @workflow.run
     async def run(self) -> None:
         """Do nothing."""
+
+
+@activity.defn(name="nothing")
+def nothing() -> None:
+    """Do nothing."""
+
+
+@workflow.defn(name="pair")
+class PairWorkflow:
+    """Has nothing done twice by local activities, as an execution is opened and settled."""
+
+    @workflow.run
+    async def run(self) -> None:
+        """Wait for one after the other."""
+        for _ in range(2):
+            await workflow.execute_local_activity(nothing, start_to_close_timeout=timedelta(seconds=10))
 
 
 async def main() -> None:

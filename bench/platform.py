@@ -27,11 +27,12 @@ class Measured:
 
 
 @contextmanager
-def measured() -> Iterator[Measured]:
-    """Run the platform as the Procfile says."""
+def measured(*, web_processes: int = 1) -> Iterator[Measured]:
+    """Run the platform as the Procfile says, with one web process or several."""
     shutil.rmtree(HOME / "temporal", ignore_errors=True)
     with running(HOME, database="cloudapi_bench") as stack:
-        environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(stack.web_port)}
+        environ = stack.environ() | fresh_keys() | LIFTED
+        environ |= {"PORT": str(stack.web_port), "WEB_CONCURRENCY": str(web_processes)}
         migrate(environ, HOME / "logs")
         with processes(environ, HOME / "logs") as servers:
             yield Measured(f"http://127.0.0.1:{stack.web_port}", stack, environ, servers)

@@ -1,9 +1,12 @@
 """What pushes and pulls cost over their own SQL: `python -m bench.sync`.
 
 Eight kept connections, of one account and of eight, push states of 1 KB, pull all of an account's states
-from the start, and pull when there is nothing new; each over the whole HTTP path, with the limits lifted
-and all processes of the Procfile beside it. By turns, eight connections run the very statements of those
-requests, transaction by transaction, on the same PostgreSQL. Prints medians and their ratio.
+from the start, and pull when there is nothing new; each over the whole HTTP path, with the limits lifted,
+a web process a core and all other processes of the Procfile beside them. By turns, eight connections run
+the very statements of those requests, transaction by transaction, on the same PostgreSQL. Prints medians
+and their ratio. The connections of each round are new ones: which web process takes a connection, keeps
+it, and chance shares them out. The live notice is measured with a single web process, which then has all
+of the streams.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +30,7 @@ from werkzeug.test import TestResponse
 
 from bench.fill import fill
 from bench.kept import Kept, Script, answers_per_second, head
+from bench.live import live_notice
 from bench.platform import Measured, measured
 from bench.rates import ROUND_SECONDS, rate
 from bench.statements import Transaction, recorded
@@ -146,7 +150,7 @@ class Case:
     """Something to measure: a script and statements per connection, and how many each time is worth."""
 
     what: str
-    scripts: Sequence[Script]
+    scripts: Sequence[Callable[[], Script]]
     ran: Sequence[list[Transaction]]
     per_answer: int = 1
     per_run: int = 1
@@ -154,12 +158,11 @@ class Case:
     def compare(self, platform: Measured, accounts: int) -> None:
         """Measure by turns; print."""
         with ExitStack() as exits:
-            kept = [exits.enter_context(Kept(platform.api_url, script)) for script in self.scripts]
             bares = [
                 partial(bare, exits.enter_context(psycopg.connect(platform.stack.database_url)), ran)
                 for ran in self.ran
             ]
-            pairs = [(answers_per_second(kept, ROUND_SECONDS), rate(bares)) for _ in range(ROUNDS)]
+            pairs = [(self._over_http(platform), rate(bares)) for _ in range(ROUNDS)]
         answers, runs = (statistics.median(side) for side in zip(*pairs, strict=True))
         ours, baseline = answers * self.per_answer, runs * self.per_run
         print(
@@ -168,34 +171,46 @@ class Case:
             flush=True,
         )
 
+    def _over_http(self, platform: Measured) -> float:
+        """Return the rate of answers of one round."""
+        with ExitStack() as exits:
+            kept = []
+            for script in self.scripts:
+                kept.append(exits.enter_context(Kept(platform.api_url, script())))
+                kept[-1].once()  # before the next one knocks: a process takes all that it finds at its door
+            return answers_per_second(kept, ROUND_SECONDS)
+
 
 def cases(app: Flask, agents: Sequence[Agent]) -> Iterator[Case]:
     """Return what to measure, pushes last: they change what is pulled."""
     for limit in (500, 100):
         yield Case(
             f"items pulled by {limit}",
-            [agent.draining(limit) for agent in agents],
+            [partial(agent.draining, limit) for agent in agents],
             [agent.sql_of_drain(app, limit) for agent in agents],
             per_answer=limit,
             per_run=STATES,
         )
-    idle = [agent.idling(app) for agent in agents]
+    idle = [partial(agent.idling, app) for agent in agents]
     yield Case("idle pulls", idle, [agent.sql_of_idle(app) for agent in agents])
-    yield Case("pushes", [agent.pushing() for agent in agents], [agent.sql_of_push(app) for agent in agents])
+    yield Case("pushes", [agent.pushing for agent in agents], [agent.sql_of_push(app) for agent in agents])
 
 
 def main() -> None:
     """Measure one account and eight."""
-    with measured() as platform:
+    cores = os.cpu_count() or 1
+    with measured(web_processes=cores) as platform:
         with psycopg.connect(platform.stack.database_url) as connection:
             (fsync,) = connection.execute("SHOW fsync").fetchone() or ("",)
         if fsync != "on":
             raise AssertionError("pushes are measured with fsync on")
-        print(f"fsync {fsync}, {os.cpu_count()} cores, {len(DATA)} bytes each, medians of {ROUNDS} rounds")
+        print(f"fsync {fsync}, {cores} cores and web processes, {len(DATA)} bytes, medians of {ROUNDS}")
         app = create_app(Settings.from_env(platform.environ))
         for accounts in (1, 8):
             for case in cases(app, list(agents_of(platform, accounts))):
                 case.compare(platform, accounts)
+    with measured() as platform:
+        live_notice(platform, accounts=100, streams=1000)
 
 
 if __name__ == "__main__":

@@ -70,8 +70,10 @@ def channel(account_id: UUID | str) -> str:
 
 def deliver(session: Session, publish: Callable[[str, str], object], *, account_id: UUID) -> None:
     """Tell the account's live agents of the events that wait in the outbox, oldest first."""
-    waiting = outbox.waiting(session, account_id=account_id, kind=outbox.SECURITY)
-    query = select(AuditEvent).where(AuditEvent.id.in_([UUID(subject) for subject in waiting.values()]))
+    subjects = outbox.take_all(session, account_id=account_id, kind=outbox.SECURITY)
+    if not subjects:
+        return
+    query = select(AuditEvent).where(AuditEvent.id.in_([UUID(subject) for subject in subjects]))
     for event in session.scalars(query.order_by(AuditEvent.id)):
         told = {
             "id": str(event.id),
@@ -79,4 +81,3 @@ def deliver(session: Session, publish: Callable[[str, str], object], *, account_
             "sessionId": event.session_id and str(event.session_id),
         }
         publish(channel(account_id), json.dumps(told))
-    outbox.done(session, waiting)

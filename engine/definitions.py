@@ -122,9 +122,12 @@ def diagnose(
 
 
 def find_marked(
-    session: Session, *, account_id: UUID, reference: str | None = None, family: str | None = None
+    session: Session, *, account_id: UUID, family: str, reference: str | None
 ) -> Definition | None:
-    """Return the definition that was saved last of those whose document has the mark, and can run."""
-    query = select(Definition).where(Definition.account_id == account_id, Definition.diagnostics == [])
-    wanted = Definition.reference == reference if reference is not None else Definition.family == family
-    return session.scalars(query.where(wanted).order_by(Definition.id.desc()).limit(1)).one_or_none()
+    """Return the definition that was saved last of those whose document has the marks, and can run."""
+    query = select(Definition).where(
+        Definition.account_id == account_id, Definition.diagnostics == [], Definition.family == family
+    )
+    if reference is not None:
+        query = query.where(Definition.reference == reference)
+    return session.scalars(query.order_by(Definition.id.desc()).limit(1)).one_or_none()

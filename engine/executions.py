@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from engine.errors import NotFoundError
+from engine.errors import ConflictError, NotFoundError
+from engine.interpreter.contracts import execution_workflow_id
 from engine.store import outbox
-from engine.store.models import Definition, Execution, OutboxMessage
+from engine.store.models import Account, Definition, Execution, Listener, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,37 @@ class Order:
     seal_result: bool
 
 
+def admit(session: Session, *, account_id: UUID, running_max: int) -> Account:
+    """Return the account, its row locked, when it may have one more execution running.
+
+    The lock is what makes the count true until the commit: of many that ask at once, each sees the others.
+
+    :raises ConflictError: `executions_too_many`.
+    """
+    # Not FOR UPDATE: that would keep out everything that only refers to the account.
+    account = session.get_one(Account, account_id, with_for_update={"key_share": True})
+    query = select(func.count()).where(Execution.account_id == account_id, Execution.status == "running")
+    if (session.scalar(query) or 0) >= running_max:
+        detail = f"An account may have {running_max} executions running at once: wait until one has ended."
+        raise ConflictError("executions_too_many", detail, extra={"limit": "concurrentExecutions"})
+    return account
+
+
 def start(
-    session: Session, *, account_id: UUID, definition: Definition, order: Order, now: datetime
+    session: Session,
+    *,
+    account_id: UUID,
+    definition: Definition,
+    order: Order,
+    now: datetime,
+    started_as: UUID | None = None,
 ) -> Execution:
-    """Store an execution and have it started; its definition follows it from now on."""
+    """Store an execution and have it started; its definition follows it from now on.
+
+    `started_as` is the id under which a workflow, a schedule's or another execution's, starts it itself.
+    """
     execution = Execution(
-        id=uuid7(),
+        id=started_as or uuid7(),
         account_id=account_id,
         definition_id=definition.id,
         definition_version=definition.version,
@@ -42,7 +68,8 @@ def start(
     definition.status = "running"
     definition.last_execution_id = execution.id
     definition.updated_at = now
-    outbox.append(session, account_id=account_id, kind=outbox.EXECUTE, subject=str(execution.id), now=now)
+    if started_as is None:
+        outbox.append(session, account_id=account_id, kind=outbox.EXECUTE, subject=str(execution.id), now=now)
     session.flush()
     return execution
 
@@ -54,35 +81,31 @@ def adopt(
     execution_id: UUID,
     by: UUID,
     input_sealed: str,
+    running_max: int,
     now: datetime,
-) -> None:
-    """Store an execution that another one ordered, once; its result is sealed as the other's is."""
-    session.get_one(Definition, definition.id, with_for_update=True)
+) -> ConflictError | None:
+    """Store an execution that another one ordered, once; its result is sealed as the other's is.
+
+    :return: the refusal when it is one too many: its row is there all the same, to end with that.
+    """
+    refusal: ConflictError | None = None
+    try:
+        admit(session, account_id=definition.account_id, running_max=running_max)
+    except ConflictError as found:
+        refusal = found
     if session.get(Execution, execution_id) is not None:
-        return
+        return None
     orderer = session.get_one(Execution, by)
-    session.add(
-        Execution(
-            id=execution_id,
-            account_id=definition.account_id,
-            definition_id=definition.id,
-            definition_version=definition.version,
-            status="running",
-            input_sealed=input_sealed,
-            seal_result=orderer.seal_result,
-            created_at=now,
-        )
-    )
-    definition.status = "running"
-    definition.last_execution_id = execution_id
-    definition.updated_at = now
+    start(
+        session,
+        account_id=definition.account_id,
+        definition=definition,
+        order=Order(input_sealed, orderer.seal_result),
+        now=now,
+        started_as=execution_id,
+    ).ordered_by = by
     session.flush()
-
-
-def count_running(session: Session, *, account_id: UUID) -> int:
-    """Return how many of the account's executions have not ended."""
-    query = select(func.count()).where(Execution.account_id == account_id, Execution.status == "running")
-    return session.scalar(query) or 0
+    return refusal
 
 
 def find(session: Session, *, account_id: UUID, execution_id: UUID) -> Execution:
@@ -146,8 +169,10 @@ def settle(
     )
     started = outbox.discarding(account_id=account_id, kind=outbox.EXECUTE, subject=str(execution_id))
     carried = started.returning(OutboxMessage.id).cte("carried")
+    workflow_id = execution_workflow_id(str(execution_id))
+    deaf = delete(Listener).where(Listener.workflow_id == workflow_id).returning(Listener.key).cte("deaf")
     # One statement: this is the last thing between a workflow's end and its owner's answer.
-    found = session.scalar(select(ended.c.definition_id).add_cte(followed, carried))
+    found = session.scalar(select(ended.c.definition_id).add_cte(followed, carried, deaf))
     session.expire_all()  # what was read before is no longer so
     return found is not None
 
@@ -158,6 +183,14 @@ def still_running(session: Session, execution_ids: Sequence[UUID]) -> Sequence[t
         Execution.id.in_(execution_ids), Execution.status == "running"
     )
     return [(row.id, row.account_id) for row in session.execute(query)]
+
+
+def awaiting_start(session: Session, execution_id: UUID) -> bool:
+    """Tell whether the relay may still have to start an execution; for the router."""
+    message = select(OutboxMessage.id).where(
+        OutboxMessage.kind == outbox.EXECUTE, OutboxMessage.subject == str(execution_id)
+    )
+    return session.scalar(message) is not None
 
 
 def unknown() -> NotFoundError:

@@ -30,6 +30,8 @@ KINDS: list[tuple[str, type[Base], set[str]]] = [
     ("secret", models.Secret, {"sealed", "kept"}),
     ("workflow", models.Definition, {"reference", "family"}),
     ("execution", models.Execution, {"outcome_sealed"}),
+    ("event", models.Event, {"number", "sealed"}),
+    ("listener", models.Listener, {"key"}),
 ]
 STAMPS = {"stamp", "last_stamp"}
 NAMES = {"clock": "vectorClock", "stamp": "updatedAt"}

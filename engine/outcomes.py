@@ -42,9 +42,9 @@ class Outcomes:
         :raises NotFoundError: when the account has none with this id.
         """
         execution, account, key = self._open(session, account_id, execution_id)
+        if "result" in outcome and len(orjson.dumps(outcome["result"])) > self.value_bytes_max:
+            status, outcome = "failed", {"error": _too_large(self.value_bytes_max)}
         told = {"status": status} | _shown(account, execution, outcome)
-        if "result" in told and len(orjson.dumps(told)) > 2 * self.value_bytes_max:
-            told = {"status": "failed", "error": _too_large(self.value_bytes_max)}
         ended = executions.settle(
             session,
             account_id=account_id,

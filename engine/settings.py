@@ -45,6 +45,7 @@ class Settings:
     vapid_private_keys: str = ""  # JWK Set; channels only
     vapid_subject: str = ""  # mailto:… or https://…: where push services reach the operator; channels only
     codec_keys: str = ""  # kid:base64url (32 bytes)[,…]; seals Temporal payloads; worker only
+    codec_operators: str = ""  # name:base64url (32 bytes)[,…]; who may decode payloads; codec only
 
     password_hash_kib: int = 19_456  # Argon2id memory
     password_hash_passes: int = 2
@@ -62,13 +63,21 @@ class Settings:
     cors_origins: str = ""  # https://…[,…]: the pages whose scripts may call the API
     proxy_hops: int = 0  # how many proxies in front may name the client's address
     body_bytes_max: int = 4 * 1_048_576
-    web_threads: int = 16
+    web_threads: int = 8  # of each web process; one waits its turn while another holds the interpreter
 
     execute_wait_seconds: float = 1.0
     execute_wait_seconds_max: float = 25.0
     execution_seconds_max: int = 30 * 86_400
+    execution_rests_every: int = (
+        0  # safe points before a new run goes on; 0 leaves that to Temporal; for tests
+    )
+    executions_per_account_max: int = 100  # running at once
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
+    event_bytes_max: int = 262_144
+    claim_bytes_min: int = (
+        32_768  # a payload of so many stays in PostgreSQL: Temporal takes 2 MiB, 4 MiB a task
+    )
     state_bytes_max: int = 1_048_576
     sync_quota_bytes: int = 1_073_741_824  # of the data of an account's states
     sync_history_versions: int = 20  # kept of each entity, the current one included
@@ -83,7 +92,7 @@ class Settings:
 
     port: int = 8000
     host: str = "127.0.0.1"
-    web_concurrency: int = 1
+    web_concurrency: int = 1  # web processes, best one a core: uvicorn reads it too
     log_format: str = "logfmt"
 
     @classmethod

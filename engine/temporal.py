@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Self, cast
 from uuid import UUID
 
 from temporalio.client import Client, WorkflowHandle
@@ -15,7 +16,14 @@ from temporalio.common import (
     TypedSearchAttributes,
     WorkflowIDReusePolicy,
 )
-from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    ExternalStorage,
+    PayloadConverter,
+    SerializationContext,
+    WorkflowSerializationContext,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import RetryConfig, TLSConfig
@@ -29,14 +37,20 @@ from engine.vault.codec import SealingCodec
 TASK_TIMEOUT = timedelta(seconds=5)  # a worker killed in the middle of a task costs this much
 CHECK_TIMEOUT = timedelta(hours=1)
 READING_TIMEOUT = timedelta(seconds=30)
+BOUND_CACHED = 1_000
 ACCOUNT = SearchAttributeKey.for_keyword("account")
 DEFINITION = SearchAttributeKey.for_keyword("definition")
 
 
 async def connect(
-    settings: Settings, *, keyed: bool, runtime: Runtime | None = None, retry: RetryConfig | None = None
+    settings: Settings,
+    *,
+    keyed: bool,
+    storage: ExternalStorage | None = None,
+    runtime: Runtime | None = None,
+    retry: RetryConfig | None = None,
 ) -> Client:
-    """Return a client; `keyed` ones seal and open payloads and belong in the worker alone.
+    """Return a client; `keyed` ones seal and open payloads and belong in the worker alone, as `storage` does.
 
     :raises RuntimeError: when the server cannot be reached.
     """
@@ -47,18 +61,48 @@ async def connect(
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key or None,
         tls=tls if tls is not None else bool(settings.temporal_api_key),
-        data_converter=_converter(settings) if keyed else _PLAIN,
+        data_converter=_converter(settings, storage) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
     )
 
 
-_PLAIN = dataclasses.replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter)
+# The SDK makes a converter anew for every payload that it binds to a workflow: of ours, which knows nothing
+# of workflows, one serves all.
+_PLAIN = dataclasses.replace(
+    DataConverter.default,
+    payload_converter_class=cast("type[PayloadConverter]", cache(ReplyPayloadConverter)),
+)
 
 
-def _converter(settings: Settings) -> DataConverter:
-    return dataclasses.replace(
-        _PLAIN,
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Sealing(DataConverter):
+    """A converter that binds its codec to each workflow once; the SDK asks several times for each payload."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__  # the one by its fields could not hash the keys
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """Return the converter for the payloads of the context's workflow."""
+        workflow_id = getattr(context, "workflow_id", None)
+        if workflow_id is None:
+            return super().with_context(context)
+        return cast("Self", _bound(self, workflow_id))
+
+    def bound(self, workflow_id: str) -> DataConverter:
+        """Return a converter that is bound to a workflow: all that its parts need of a context."""
+        return super().with_context(WorkflowSerializationContext(namespace="", workflow_id=workflow_id))
+
+
+@lru_cache(BOUND_CACHED)
+def _bound(converter: _Sealing, workflow_id: str) -> DataConverter:
+    return converter.bound(workflow_id)
+
+
+def _converter(settings: Settings, storage: ExternalStorage | None) -> DataConverter:
+    return _Sealing(
+        payload_converter_class=_PLAIN.payload_converter_class,
+        external_storage=storage,
         payload_codec=SealingCodec(settings.secrets("codec_keys")),
         # Messages and stack traces of failures can quote what was worked on.
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,

@@ -13,6 +13,7 @@ from web import (
     agents,
     auth,
     channels,
+    events,
     executions,
     factors,
     farewell,
@@ -54,6 +55,7 @@ BLUEPRINTS = (
     workflows.blueprint,
     secrets.blueprint,
     executions.blueprint,
+    events.blueprint,
     health.blueprint,
 )
 

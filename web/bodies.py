@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from flask import Request
 from flask_smorest import Blueprint as SmorestBlueprint
-from marshmallow import RAISE
+from marshmallow import RAISE, Schema
 from webargs import core
 from webargs.flaskparser import FlaskParser
 
@@ -37,6 +37,10 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc] # flask-smorest is unty
     """flask-smorest's blueprint with the strict parser."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def arguments(self, schema: Schema | type[Schema], **options: Any) -> Any:
+        """Declare arguments, by a schema that is made once; webargs would make one for each request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
 
 
 def load(data: bytes) -> Any:

@@ -21,7 +21,7 @@ from web.bodies import Blueprint
 from web.extensions import db
 from web.schemas import states as schemas
 
-blueprint = Blueprint("states", __name__, url_prefix="/api/sync", description="Encrypted states")
+blueprint = Blueprint("states", __name__, url_prefix="/api/sync", description=ancestry.TOLD)
 guard.protect(blueprint)
 limits.limit(blueprint, "sync")
 ancestry.protect(blueprint)
@@ -85,7 +85,6 @@ def usage() -> dict[str, int]:
 
 @blueprint.route("/digest", methods=["GET"])
 @blueprint.response(200, schemas.DigestAnswer, headers=ancestry.ANSWERED)
-@blueprint.doc(parameters=[ancestry.ASKED])
 def digest() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return count and hash of the account's states by type: who computes the same holds everything."""
     found = totals.digest(db.session(), account_id=guard.identity().account_id)
@@ -96,7 +95,6 @@ def digest() -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.route("/chain", methods=["GET"])
 @blueprint.arguments(schemas.ChainQuery, location="query")
 @blueprint.response(200, schemas.Chain)
-@blueprint.doc(parameters=[ancestry.ASKED])
 def chain(query: dict[str, Any]) -> dict[str, Any]:
     """Return the accepted changes after `since` with their links, oldest first, for a client to verify."""
     account_id = guard.identity().account_id

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, g, request
 
-from engine.sync import feed, stamp
+from engine.sync import cursors, feed, stamp
 from web import guard, limits, tickets
 from web.bodies import Blueprint
 from web.extensions import db
@@ -33,7 +33,7 @@ def events(query: dict[str, Any]) -> Response:
     head = feed.head(session, account_id)
     since = stamp.parse(named, "/since") if named else head
     if since != head:
-        feed.pull(session, account_id=account_id, since=since, limit=1)  # refuses what no pull could follow
+        cursors.check(session, account_id=account_id, since=since)
     g.since, g.behind = stamp.text(since), since != head
     return Response(content_type="text/event-stream; charset=utf-8")
 

@@ -19,7 +19,7 @@ from web.bodies import Blueprint
 from web.extensions import db
 from web.schemas import sync as schemas
 
-blueprint = Blueprint("sync", __name__, url_prefix="/api/sync", description="Encrypted states")
+blueprint = Blueprint("sync", __name__, url_prefix="/api/sync", description=ancestry.TOLD)
 guard.protect(blueprint, reading={"pull"})
 limits.limit(blueprint, "sync")
 ancestry.protect(blueprint)
@@ -28,7 +28,6 @@ ancestry.protect(blueprint)
 @blueprint.route("/push", methods=["POST"])
 @blueprint.arguments(schemas.PushRequest)
 @blueprint.response(200, schemas.PushAnswer)
-@blueprint.doc(parameters=[ancestry.ASKED])
 def push(body: dict[str, Any]) -> dict[str, Any]:
     """Push one version of an entity; a clock that does not dominate the current one is refused."""
     who = guard.identity()
@@ -52,7 +51,6 @@ def push(body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.route("/batch", methods=["POST"])
 @blueprint.arguments(schemas.BatchRequest)
 @blueprint.response(200, schemas.BatchAnswer)
-@blueprint.doc(parameters=[ancestry.ASKED])
 def batch(body: dict[str, Any]) -> Response:
     """Push several versions in their order, each judged after the ones before it.
 
@@ -85,7 +83,6 @@ def batch(body: dict[str, Any]) -> Response:
 @blueprint.route("/pull", methods=["GET"])
 @blueprint.arguments(schemas.PullQuery, location="query")
 @blueprint.alt_response(200, schema=schemas.PullAnswer, success=True, headers=ancestry.ANSWERED)
-@blueprint.doc(parameters=[ancestry.ASKED])
 def pull(query: dict[str, Any]) -> Response:
     """Return states that are strictly newer than `since`, oldest first; following `updatedAt` misses none.
 
@@ -99,7 +96,8 @@ def pull(query: dict[str, Any]) -> Response:
         since=since,
         kind=query.get("type"),
         limit=query["limit"],
-        exclude_agent=who.agent_id if query["exclude_self"] else None,
+        agent_id=who.agent_id,
+        exclude_self=query["exclude_self"],
     )
     # A pull of one type says nothing of the others.
     if "type" not in query and tombstones.note_pulled(

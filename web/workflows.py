@@ -14,6 +14,8 @@ from engine import definitions, executions
 from engine.definitions import Draft
 from engine.errors import TooLargeError, UnavailableError
 from engine.executions import Order
+from engine.interpreter.language import table
+from engine.interpreter.limits import PUBLISHED
 from engine.settings import Settings
 from engine.store.models import Account, Definition
 from engine.vault import envelope
@@ -59,6 +61,28 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, 
     definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
     location = url_for("workflows.read", definition_id=definition_id)
     return {"workflow": definition}, 201, {"Location": location} | repetition.header()
+
+
+@blueprint.route("/language", methods=["GET"])
+@blueprint.response(200, schemas.Language)
+def language() -> dict[str, Any]:
+    """Return what of the workflow language is supported, what is refused and why, and the limits."""
+    return {"specification": table.SPECIFICATION, "constructs": table.rows(), "limits": table.limits()}
+
+
+@blueprint.route("/limits", methods=["GET"])
+@blueprint.response(200, schemas.Limits)
+def show_limits() -> dict[str, dict[str, float]]:
+    """Return what no workflow and no execution may exceed, each under the name its error has."""
+    settings = _settings()
+    of_settings = {
+        "definitionBytes": settings.definition_bytes_max,
+        "inputBytes": settings.value_bytes_max,
+        "resultBytes": settings.value_bytes_max,
+        "concurrentExecutions": settings.executions_per_account_max,
+        "executionSeconds": settings.execution_seconds_max,
+    }
+    return {"limits": dict(sorted((PUBLISHED | of_settings).items()))}
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["GET"])
@@ -111,7 +135,11 @@ def _save(account_id: UUID, draft: Draft) -> UUID:
 
 
 def _start(definition: Definition, body: dict[str, Any]) -> UUID:
-    account = db.session().get_one(Account, definition.account_id)
+    account = executions.admit(
+        db.session(),
+        account_id=definition.account_id,
+        running_max=_settings().executions_per_account_max,
+    )
     execution = executions.start(
         db.session(),
         account_id=account.id,

@@ -18,12 +18,15 @@ from worker.broker import settings
 from worker.channels import deliver
 
 QUEUE = "fanout"
+THREADS = (
+    8  # as the Procfile says: each needs a connection at times, and making one takes longer than its use
+)
 
 
 @cache
 def _sessions() -> sessionmaker[Session]:
     """Make the pool at the first message: Dramatiq forks its workers after this module is loaded."""
-    return make_sessions(settings)
+    return make_sessions(settings, pool_size=THREADS)
 
 
 @cache

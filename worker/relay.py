@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
+import uvloop
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
@@ -26,6 +27,9 @@ from worker.fanout import fan_out
 from worker.starts import Starts
 
 LOOK_SECONDS = 1.0
+# Changes come in bursts, and a message tells of all of an account's: what comes meanwhile goes along with
+# what comes next. The first of a burst waits for nobody.
+GATHER_SECONDS = 0.25
 Deliver = Callable[[Sequence[OutboxMessage]], Awaitable[None]]
 log = structlog.get_logger()
 
@@ -88,6 +92,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             carried = 0
         if not carried:
             await _any(woken, stopped)
+        elif carried < outbox.TAKEN_MOST:
+            await asyncio.sleep(GATHER_SECONDS)
     listener.cancel()
     sweeps.cancel()
 
@@ -125,4 +131,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

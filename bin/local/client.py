@@ -189,7 +189,9 @@ class Client:
 
 
 def _plaintext(sealed: str, key: OctKey | OKPKey, algorithms: list[str]) -> bytes:
-    plaintext = jwe.decrypt_compact(sealed, key, algorithms=algorithms).plaintext
+    registry = jwe.JWERegistry(algorithms=algorithms)
+    registry.max_ciphertext_length = len(sealed)  # the library's own limit is far below a result's
+    plaintext = jwe.decrypt_compact(sealed, key, registry=registry).plaintext
     if plaintext is None:
         raise ValueError("the token carries nothing")
     return plaintext

@@ -15,78 +15,29 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ruamel.yaml import YAML
-from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
+from bin.local.broker import Broker, Memory, complete
+from bin.local.deviation import DeviationError, at, same
 from bin.local.gherkin import Line, Scenario, scenarios
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
+from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
-from engine.errors import EngineError
+from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
-from engine.interpreter.steps.run import LATEST
+from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import ExecutionWorkflow
 
 Attempt = Callable[[Scenario], Awaitable[None]]
+_FIRED = re.compile(r"the execution number (?P<number>\d+) of its schedule (?P<how>has begun|ends)")
 _NAMES = re.compile(r"'([^']+)'")
-
-
-class DeviationError(Exception):
-    """Where the engine does otherwise than the scenario says."""
-
-
-@dataclass(slots=True)
-class Memory:
-    """Executions without a database: what they open and how they settled, by id."""
-
-    openings: dict[str, contracts.Opened] = field(default_factory=dict)
-    settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
-    rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
-
-    saved: dict[str, dict[str, Any]] = field(default_factory=dict)  # definitions, by id
-
-    @activity.defn(name=contracts.FIND_DEFINITION)
-    async def find(self, wanted: contracts.Wanted) -> str:
-        """Return the id of the workflow that was saved last of those that are meant."""
-        words = [wanted.namespace, wanted.name] + ([] if wanted.version == LATEST else [wanted.version])
-        for definition_id, document in reversed(self.saved.items()):
-            header = document["document"]
-            if [header["namespace"], header["name"], header["version"]][: len(words)] == words:
-                return definition_id
-        raise ApplicationError("there is no such workflow", type="configuration", non_retryable=True)
-
-    def keep(self, execution_id: str, trial: Trial) -> None:
-        """Keep what an execution will open: of the secrets, those its definition lists."""
-        listed = grammar.secrets_of(trial.definition)
-        self.openings[execution_id] = contracts.Opened(
-            "kit",
-            1,
-            trial.definition,
-            trial.input,
-            "kit",
-            secrets={name: value for name, value in trial.secrets.items() if name in listed},
-            rests_every=self.rests_every,
-        )
-
-    @activity.defn(name=contracts.OPEN_EXECUTION)
-    async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
-        """Return the scenario's definition and input."""
-        if start.ordered is not None:
-            document, depth = self.saved[start.ordered.definition_id], start.ordered.depth
-            return contracts.Opened("kit", 1, document, start.ordered.input, "kit", run_depth=depth)
-        return self.openings[start.execution_id]
-
-    @activity.defn(name=contracts.SETTLE_EXECUTION)
-    async def settle(self, settlement: contracts.Settlement) -> str | None:
-        """Keep the outcome; answer whoever waits with something that is not it."""
-        self.settlements[settlement.execution_id] = settlement
-        return "a.sealed.reply" if settlement.reply_key else None
 
 
 @dataclass(slots=True)
@@ -98,6 +49,9 @@ class Trial:
     secrets: dict[str, Any] = field(default_factory=dict)
     settlement: contracts.Settlement | None = None
     trail: list[str] = field(default_factory=list)
+    account_id: str = field(default_factory=lambda: str(uuid7()))
+    started: str | None = None  # an execution that nobody has waited for yet
+    refusals: list[Fault] = field(default_factory=list)
 
     def expect(self, line: Line) -> None:
         """Check one line of what should have happened.
@@ -105,73 +59,113 @@ class Trial:
         :raises DeviationError: when it did not.
         """
         settlement, text = self.settlement, line.text
+        if text.startswith("the workflow should be refused with"):
+            found = [{"pointer": fault.pointer, "detail": fault.detail} for fault in self.refusals]
+            same("refusals", found, _yaml(line.doc or ""))
+            return
         if settlement is None:
             raise DeviationError("nothing was executed")
         names = _NAMES.findall(text)
         if text.startswith("the workflow should complete"):
-            _same("error", settlement.error, None)
+            same("error", settlement.error, None)
             if line.doc is not None:
-                _same("output", settlement.result, _yaml(line.doc))
+                same("output", settlement.result, _yaml(line.doc))
         elif text.startswith("the workflow should fault"):
-            _same("status", settlement.status, "failed")
+            same("status", settlement.status, "failed")
             wanted = _yaml(line.doc) if line.doc else {}
-            _same("error", {name: (settlement.error or {}).get(name) for name in wanted}, wanted)
+            same("error", {name: (settlement.error or {}).get(name) for name in wanted}, wanted)
         elif "property with value" in text:
-            _same(names[0], _at(settlement.result, names[0]), _yaml(line.doc or ""))
+            same(names[0], at(settlement.result, names[0]), _yaml(line.doc or ""))
         elif count := re.search(r"containing (\d+) items", text):
-            _same(names[0], len(_at(settlement.result, names[0])), int(count[1]))
+            same(names[0], len(at(settlement.result, names[0])), int(count[1]))
         elif "should have properties" in text:
             for name in names:
-                _at(settlement.result, name)
+                at(settlement.result, name)
         else:
             self._expect_order(text)
 
     def _expect_order(self, text: str) -> None:
         first, after = text.partition(" should run ")[::2]
         if after == "first":
-            _same("first step", self.trail[0], first)
+            same("first step", self.trail[0], first)
         elif after == "last":
-            _same("last step", self.trail[-1], first)
+            same("last step", self.trail[-1], first)
         elif after.startswith("after "):
-            _same("order", self.trail.index(first) > self.trail.index(after.removeprefix("after ")), True)
+            same("order", self.trail.index(first) > self.trail.index(after.removeprefix("after ")), True)
         else:
             raise DeviationError(f"the harness does not know: {text}")
 
 
-async def attempt(scenario: Scenario, client: Client, memory: Memory, queue: str) -> None:
+async def attempt(scenario: Scenario, memory: Memory, broker: Broker, queue: str) -> None:
     """Run one scenario.
 
     :raises DeviationError: saying what differs.
     """
     trial = Trial()
-    for line in scenario.lines:
-        if line.text in ("a workflow with definition:", "given a workflow with definition:"):
-            trial.definition = grammar.read(line.doc or "", "application/yaml")
-        elif line.text.endswith("another workflow with definition:"):
-            memory.saved[str(uuid7())] = grammar.read(line.doc or "", "application/yaml")
-        elif line.text == "given the workflow input is:":
-            trial.input = _yaml(line.doc or "")
-        elif line.text.startswith("given the secret '"):
-            trial.secrets[_NAMES.findall(line.text)[0]] = _yaml(line.doc or "")
-        elif line.text == "the workflow is executed":
-            await _execute(trial, client, memory, queue)
-        else:
-            trial.expect(line)
+    try:
+        for line in scenario.lines:
+            if line.text in ("a workflow with definition:", "given a workflow with definition:"):
+                trial.definition = grammar.read(line.doc or "", "application/yaml")
+            elif line.text == "given the workflow input is:":
+                trial.input = _yaml(line.doc or "")
+            elif line.text == "the workflow is checked":
+                trial.refusals = grammar.check(trial.definition)
+            elif line.text in ("the workflow is executed", "the workflow is executed unchecked"):
+                checked = line.text.endswith("executed")
+                await _end(trial, await _start(trial, broker, queue, checked=checked), broker.client, memory)
+            elif not await _happen(line, trial, memory, broker, queue):
+                trial.expect(line)
+    finally:
+        await broker.forget(trial.account_id)
 
 
-async def _execute(trial: Trial, client: Client, memory: Memory, queue: str) -> None:
-    faults = grammar.check(trial.definition)
-    if faults:
-        raise DeviationError(f"refused: {faults[0].pointer} {faults[0].detail}")
+async def _happen(line: Line, trial: Trial, memory: Memory, broker: Broker, queue: str) -> bool:
+    """Do what a line of our own says, beyond the kit's; tell whether it was one."""
+    if line.text.endswith("another workflow with definition:"):
+        memory.saved[str(uuid7())] = grammar.read(line.doc or "", "application/yaml")
+    elif line.text.startswith("given the secret '"):
+        trial.secrets[_NAMES.findall(line.text)[0]] = _yaml(line.doc or "")
+    elif line.text == "the workflow is started":
+        trial.started = await _start(trial, broker, queue)
+    elif line.text == "the definition is saved":
+        _check(trial.definition)
+        await broker.schedule(trial.account_id, trial.definition, queue)
+    elif line.text == "the event is published:":
+        await broker.deliver(trial.account_id, complete(_yaml(line.doc or "")))
+    elif line.text == "the workflow that was started ends":
+        await _end(trial, trial.started or "", broker.client, memory)
+    elif match := _FIRED.fullmatch(line.text):
+        execution_id = await broker.nth(trial.account_id, int(match["number"]))
+        if match["how"] == "ends":
+            await _end(trial, execution_id, broker.client, memory)
+    else:
+        return False
+    return True
+
+
+async def _start(trial: Trial, broker: Broker, queue: str, *, checked: bool = True) -> str:
+    if checked:
+        _check(trial.definition)
     execution_id = str(uuid7())
-    memory.keep(execution_id, trial)
-    handle = await client.start_workflow(
+    broker.open(trial.account_id, execution_id, trial.definition, trial.input, secrets=trial.secrets)
+    await broker.client.start_workflow(
         contracts.EXECUTION,
-        contracts.ExecutionStart(execution_id, "kit"),
+        contracts.ExecutionStart(execution_id, trial.account_id),
         id=contracts.execution_workflow_id(execution_id),
         task_queue=queue,
         execution_timeout=timedelta(seconds=30),
     )
+    return execution_id
+
+
+def _check(definition: dict[str, Any]) -> None:
+    faults = grammar.check(definition)
+    if faults:
+        raise DeviationError(f"refused: {faults[0].pointer} {faults[0].detail}")
+
+
+async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) -> None:
+    handle = client.get_workflow_handle(contracts.execution_workflow_id(execution_id))
     try:
         await handle.result()
     except WorkflowFailureError:
@@ -184,17 +178,30 @@ async def _execute(trial: Trial, client: Client, memory: Memory, queue: str) -> 
 @asynccontextmanager
 async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> AsyncIterator[Attempt]:
     """Run a worker of the engine, and give what tries a scenario on it; it raises DeviationError."""
-    memory, client, queue = Memory(rests_every=rests_every), await Client.connect(address), f"kit-{uuid7()}"
+    client, queue = await Client.connect(address), f"kit-{uuid7()}"
+    memory = Memory(rests_every=rests_every)
+    broker = Broker(client, memory.openings, rests_every)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
+    http = HttpActivities(guard)
+    agents = AgentActivities(http)
     async with Worker(
         client,
         task_queue=queue,
-        workflows=[ExecutionWorkflow],
-        activities=[memory.open, memory.settle, memory.find, HttpActivities(guard).call],
+        workflows=[ExecutionWorkflow, ScheduleWorkflow],
+        activities=[
+            memory.open,
+            memory.settle,
+            memory.find,
+            http.call,
+            OpenApiActivities(http).compose,
+            agents.mcp,
+            agents.a2a,
+            *broker.activities(),
+        ],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
-        yield lambda scenario: attempt(scenario, client, memory, queue)
+        yield lambda scenario: attempt(scenario, memory, broker, queue)
 
 
 async def run(
@@ -236,19 +243,6 @@ def main() -> int:
 
 def _yaml(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
-
-
-def _at(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            raise DeviationError(f"{path} is missing in {value!r}")
-        value = value[name]
-    return value
-
-
-def _same(what: str, found: Any, wanted: Any) -> None:
-    if found != wanted:
-        raise DeviationError(f"{what} is {found!r}, not {wanted!r}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,21 +22,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bin.local import authority
+from bin.local import agents, authority, catalog, described
 
-HOSTS = ("petstore.swagger.io", "httpbin.org", authority.HOST, "raw.githubusercontent.com")
-_CATALOG = "/serverlessworkflow/catalog/refs/heads/main/functions"
-# Functions of catalogs, by path.
-_FUNCTIONS = {
-    f"{_CATALOG}/add/1.0.0/function.yaml": "set: { sum: '${ .a + .b }' }",
-    f"{_CATALOG}/peek/1.0.0/function.yaml": "set: { seen: '${ $secrets }', input: '${ . }' }",
-    f"{_CATALOG}/twice/1.0.0/function.yaml": "do: [ { once: { call: 'add:1.0.0@default', "
-    "with: { a: '${ .n }', b: '${ .n }' } } } ]",
-    f"{_CATALOG}/round/1.0.0/function.yaml": "call: 'round:1.0.0@default'",
-    f"{_CATALOG}/broken/1.0.0/function.yaml": "sett: { a: 1 }",
-    f"{_CATALOG}/shell/1.0.0/function.yaml": "run: { shell: { command: ls } }",
-    "/myorg/functions/refs/tags/v1.0.0/half/function.yaml": "set: { half: '${ .n / 2 }' }",
-}
+HOSTS = (
+    "petstore.swagger.io",
+    "httpbin.org",
+    agents.MCP,
+    agents.AGENT,
+    described.API,
+    authority.HOST,
+    catalog.HOST,
+)
 
 _PETS = [{"id": 1, "name": "Rex", "status": "available"}, {"id": 2, "name": "Tom", "status": "available"}]
 _DESCRIPTION = {
@@ -100,6 +97,22 @@ def stand_in() -> Iterator[StandIn]:
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one request."""
+        if self.headers["Host"] in (agents.MCP, agents.AGENT, described.API):
+            self._pass_on()
+            return
+        self._answer()
+
+    def do_POST(self) -> None:
+        """Answer one request with a body."""
+        if self.headers["Host"] in (agents.MCP, agents.AGENT, described.API):
+            self._pass_on()
+            return
+        self._answer()
+
+    do_PUT = do_POST  # noqa: N815 - http.server's names
+    do_DELETE = do_POST  # noqa: N815 - the same
+
+    def _answer(self) -> None:
         url = urlsplit(self.path)
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         given = {name.lower(): value for name, value in self.headers.items()}
@@ -115,7 +128,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET  # noqa: N815 - the name the server looks for
+    def _pass_on(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        host = self.headers["Host"]
+        if host == described.API:
+            status, headers, body = described.answer(self.command, self.path, self.headers, sent)
+        else:
+            status, headers, body = agents.answer(host, self.command, self.path, self.headers, sent)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing: the scenarios speak."""
@@ -125,8 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         return status, {}, content
 
     def _found(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
-        if path in _FUNCTIONS:
-            return 200, _FUNCTIONS[path]
+        if path in catalog.FUNCTIONS:
+            return 200, catalog.FUNCTIONS[path]
         parts = path.strip("/").split("/")
         if parts[0] == "basic-auth":
             wanted = base64.b64encode(f"{parts[1]}:{parts[2]}".encode()).decode()

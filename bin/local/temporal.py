@@ -20,6 +20,8 @@ DYNAMIC_CONFIG = {
     "history.transferProcessorUpdateAckInterval": '"2s"',
     "history.timerProcessorUpdateAckInterval": '"2s"',
     "history.visibilityProcessorUpdateAckInterval": '"2s"',
+    # A run that follows another within a second would wait for the rest of it; tests make many such runs.
+    "history.workflowIdReuseMinimalInterval": '"10ms"',
     "matching.numTaskqueueReadPartitions": "1",
     "matching.numTaskqueueWritePartitions": "1",
     "matching.useNewMatcher": "true",

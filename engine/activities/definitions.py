@@ -13,17 +13,16 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine import account_keys, definitions, executions
+from engine import account_keys, definitions
 from engine.definitions import Diagnosis
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
+from engine.interpreter.ordering import Wanted
 from engine.interpreter.steps.run import LATEST
 from engine.secrets import Opener
 from engine.store.models import Account, Definition
 from engine.vault import envelope, keyring
 from engine.vault.public_keys import sealable
-
-RUNNING_MAX = 100  # executions of an account, before one may order another
 
 
 class DefinitionActivities:
@@ -35,8 +34,11 @@ class DefinitionActivities:
         self._bytes_max = definition_bytes_max
 
     @activity.defn(name=contracts.CHECK_DEFINITION)
-    def check(self, check: contracts.DefinitionCheck) -> None:
-        """Open a definition, check it against the grammar, and store what is wrong with it."""
+    def check(self, check: contracts.DefinitionCheck) -> list[str]:
+        """Open a definition, check it against the grammar, and store what is wrong with it.
+
+        Return the triggers of its schedule, if nothing is.
+        """
         account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
         with self._sessions.begin() as session:
             definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
@@ -44,7 +46,8 @@ class DefinitionActivities:
             diagnosis = _diagnosis(session.get_one(Account, account_id), faults)
             if not faults:
                 key = account_keys.obtain(session, self._ring, account_id=account_id)
-                diagnosis = replace(diagnosis, **_marks(key, document["document"]))
+                family, reference = _marks(key, document["document"])
+                diagnosis = replace(diagnosis, family=family, reference=reference)
             definitions.diagnose(
                 session,
                 account_id=account_id,
@@ -52,26 +55,28 @@ class DefinitionActivities:
                 diagnosis=diagnosis,
                 now=datetime.now(UTC),
             )
+        schedule = None if faults else grammar.parse(document).schedule
+        return [*schedule.triggers()] if schedule else []
 
     @activity.defn(name=contracts.FIND_DEFINITION)
-    async def find(self, wanted: contracts.Wanted) -> str:
+    async def find(self, wanted: Wanted) -> str:
         """Return the id of the definition that `run: workflow` means.
 
-        :raises ApplicationError: of type configuration when the account has no such definition that can
-            run, of type runtime when as many executions as may run at once do so already.
+        :raises ApplicationError: of type configuration, when the account has no such definition that can run.
         """
         return await asyncio.to_thread(self._find, wanted)
 
-    def _find(self, wanted: contracts.Wanted) -> str:
+    def _find(self, wanted: Wanted) -> str:
         account_id = UUID(wanted.account_id)
         with self._sessions.begin() as session:
-            if executions.count_running(session, account_id=account_id) >= RUNNING_MAX:
-                message = f"more than {RUNNING_MAX} executions would run at once"
-                raise ApplicationError(message, type="runtime", non_retryable=True)
             key = account_keys.obtain(session, self._ring, account_id=account_id)
-            marks = _marks(key, asdict(wanted))
-            by = "family" if wanted.version == LATEST else "reference"
-            found = definitions.find_marked(session, account_id=account_id, **{by: marks[by]})
+            family, reference = _marks(key, asdict(wanted))
+            found = definitions.find_marked(
+                session,
+                account_id=account_id,
+                family=family,
+                reference=None if wanted.version == LATEST else reference,
+            )
             if found is None:
                 message = "the account has no such workflow that can run"
                 raise ApplicationError(message, type="configuration", non_retryable=True)
@@ -91,13 +96,10 @@ class DefinitionActivities:
             return {}, list(refusal.faults) or [Fault("", refusal.detail)]
 
 
-def _marks(key: bytes, header: dict[str, Any]) -> dict[str, str]:
-    """Return by what a document with this header is found: all three words of it, or all but the version."""
+def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
+    """Return by what a document with this header is found: all its three words but the version, and all."""
     family = (str(header["namespace"]), str(header["name"]))
-    return {
-        "family": keyring.mark(key, *family),
-        "reference": keyring.mark(key, *family, str(header["version"])),
-    }
+    return keyring.mark(key, *family), keyring.mark(key, *family, str(header["version"]))
 
 
 def _diagnosis(account: Account, faults: list[Fault]) -> Diagnosis:

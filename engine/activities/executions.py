@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,34 +14,40 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine import definitions, executions
-from engine.errors import EngineError, InvalidError, NotFoundError
-from engine.interpreter import contracts, grammar
+from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError
+from engine.interpreter import contracts, grammar, hearing
 from engine.interpreter.faults import STANDARD, TYPES
+from engine.interpreter.lifecycle import Subject
+from engine.interpreter.ordering import Ordered
 from engine.outcomes import Outcomes
 from engine.secrets import Opener
 from engine.settings import Settings
 from engine.store.models import Definition, Execution
+from engine.switchboard import Switchboard
 from engine.vault import envelope
-
-# Temporal refuses a larger payload, and then the workflow would try for ever.
-OPENED_BYTES_MAX = 1_900_000
 
 
 class ExecutionActivities:
     """Holds the database, the engine's private keys and the way outcomes are kept."""
 
     def __init__(
-        self, sessions: sessionmaker[Session], opener: Opener, outcomes: Outcomes, settings: Settings
+        self,
+        sessions: sessionmaker[Session],
+        opener: Opener,
+        outcomes: Outcomes,
+        switchboard: Switchboard,
+        settings: Settings,
     ) -> None:
         self._sessions = sessions
         self._keys = opener.keys
         self._opener = opener
         self._outcomes = outcomes
+        self._switchboard = switchboard
         self._settings = settings
 
     @activity.defn(name=contracts.OPEN_EXECUTION)
     def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
-        """Return the document and the input of an execution, in the clear.
+        """Return the document and the input of an execution, in the clear; from now on events reach it.
 
         :raises ApplicationError: `UNOPENABLE`, with the error the execution shall end with.
         """
@@ -53,12 +60,12 @@ class ExecutionActivities:
             )
             try:
                 opened = self._open(session, execution, definition)
-                return replace(opened, run_depth=start.ordered.depth if start.ordered else 0)
             except (InvalidError, NotFoundError) as refusal:
-                message, error = "The execution cannot be opened", _refusal(refusal)
-                raise ApplicationError(
-                    message, error, type=contracts.UNOPENABLE, non_retryable=True
-                ) from None
+                raise _unopenable(refusal) from None
+            heard = self._begin(session, execution, opened.document)
+        if heard:
+            self._switchboard.wake()
+        return replace(opened, heard=[*heard], run_depth=start.ordered.depth if start.ordered else 0)
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
     def settle(self, settlement: contracts.Settlement) -> str | None:
@@ -75,6 +82,9 @@ class ExecutionActivities:
                 outcome=outcome,
                 now=datetime.now(UTC),
             )
+            heard = self._tell_end(session, settlement)
+        if heard:
+            self._switchboard.wake()
         return None if settlement.reply_key is None else self._outcomes.reply(settlement.reply_key, told)
 
     @activity.defn(name=contracts.READ_OUTCOME)
@@ -86,20 +96,67 @@ class ExecutionActivities:
             )
         return None if told is None else self._outcomes.reply(reading.reply_key, told)
 
-    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: contracts.Ordered) -> None:
-        """Store the row of an execution that another one ordered: from now on it ends as all do."""
-        key = next(iter(self._keys.keys.values()))
+    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: Ordered) -> None:
+        """Store the row of an execution that another one ordered: from now on it ends as all do.
+
+        :raises ApplicationError: `UNOPENABLE`, when it is one too many; its row is there all the same.
+        """
         with self._sessions.begin() as session:
-            executions.adopt(
+            found = definitions.find(
+                session, account_id=account_id, definition_id=UUID(ordered.definition_id)
+            )
+            refusal = executions.adopt(
                 session,
-                definition=definitions.find(
-                    session, account_id=account_id, definition_id=UUID(ordered.definition_id)
-                ),
+                definition=found,
                 execution_id=execution_id,
                 by=UUID(ordered.by),
-                input_sealed=envelope.seal(key, orjson.dumps(ordered.input)),
+                input_sealed=self._switchboard.seal(ordered.input),
+                running_max=self._settings.executions_per_account_max,
                 now=datetime.now(UTC),
             )
+        if refusal is not None:
+            raise _unopenable(refusal)
+
+    def _begin(self, session: Session, execution: Execution, document: dict[str, Any]) -> Sequence[str]:
+        """Let an execution's steps listen, and tell that it has started; return all that is heard of it."""
+        now = datetime.now(UTC)
+        self._switchboard.listen(
+            session,
+            account_id=execution.account_id,
+            definition_id=execution.definition_id,
+            workflow_id=contracts.execution_workflow_id(str(execution.id)),
+            kinds=hearing.in_steps(document),
+            now=now,
+        )
+        subject = Subject.of(document, str(execution.id))
+        return self._switchboard.tell(
+            session,
+            account_id=execution.account_id,
+            definition_id=execution.definition_id,
+            execution_id=execution.id,
+            subject=subject,
+            phase="started",
+            now=now,
+            definition=subject.definition,
+        )
+
+    def _tell_end(self, session: Session, settlement: contracts.Settlement) -> Sequence[str]:
+        """Tell how an execution ended, unless it could not even be opened."""
+        if settlement.subject is None:
+            return []
+        account_id, execution_id = UUID(settlement.account_id), UUID(settlement.execution_id)
+        execution = executions.find(session, account_id=account_id, execution_id=execution_id)
+        phase, about = _ending(settlement)
+        return self._switchboard.tell(
+            session,
+            account_id=account_id,
+            definition_id=execution.definition_id,
+            execution_id=execution_id,
+            subject=Subject(**settlement.subject),
+            phase=phase,
+            now=datetime.now(UTC),
+            **about,
+        )
 
     def _open(self, session: Session, execution: Execution, definition: Definition) -> contracts.Opened:
         text, content_type = envelope.open_definition(
@@ -115,17 +172,25 @@ class ExecutionActivities:
         secrets = self._opener.open(
             session, account_id=execution.account_id, names=grammar.secrets_of(document)
         )
-        if len(text) + len(sealed_input) + len(orjson.dumps(secrets)) > OPENED_BYTES_MAX:
-            detail = f"Definition, input and secrets together may have {OPENED_BYTES_MAX} bytes."
-            raise InvalidError("execution_too_large", detail)
         return contracts.Opened(
             definition_id=str(definition.id),
             definition_version=execution.definition_version,
             document=document,
             input=_json(sealed_input),
             account_id=str(execution.account_id),
+            interpreter=contracts.INTERPRETER,
             secrets=secrets,
+            rests_every=self._settings.execution_rests_every,
         )
+
+
+def _ending(settlement: contracts.Settlement) -> tuple[str, dict[str, Any]]:
+    """Return the lifecycle event of an end, and what it says."""
+    if settlement.cancelled:
+        return "cancelled", {}
+    if settlement.error is not None:
+        return "faulted", {"error": settlement.error}
+    return "completed", {"outputUri": f"/api/executions/{settlement.execution_id}"}
 
 
 def _json(data: bytes) -> Any:
@@ -135,11 +200,18 @@ def _json(data: bytes) -> Any:
         raise InvalidError("input_malformed", "The sealed input is no JSON.") from None
 
 
-def _refusal(refusal: EngineError) -> dict[str, Any]:
-    """Return a refusal as an error of the language: what is missing may not be used (DSL, "Secret")."""
-    kind = "authorization" if isinstance(refusal, NotFoundError) else "configuration"
+def _unopenable(refusal: EngineError) -> ApplicationError:
+    """Return the failure that says with which error of the language the execution ends.
+
+    A secret that is missing may not be used (DSL, "Secret"); for what is too much there is only runtime.
+    """
+    kinds = {NotFoundError: "authorization", ConflictError: "runtime"}
+    kind = kinds.get(type(refusal), "configuration")
     status, title = STANDARD[kind]
     places = "; ".join(f"{fault.pointer} {fault.detail}".strip() for fault in refusal.faults)
     detail = f"{refusal.detail} {places}".strip()
-    found = {"type": TYPES + kind, "status": status, "title": title, "detail": detail}
-    return found | ({"instance": refusal.faults[0].pointer} if kind == "authorization" else {})
+    error = {"type": TYPES + kind, "status": status, "title": title, "detail": detail}
+    if kind == "authorization":
+        error["instance"] = refusal.faults[0].pointer
+    message = "The execution cannot be opened"
+    return ApplicationError(message, error, type=contracts.UNOPENABLE, non_retryable=True)

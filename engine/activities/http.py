@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -13,8 +14,8 @@ import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine.activities.tokens import RefusedError, Tokens
-from engine.egress.guard import Answer, Egress, EgressError, Outgoing
+from engine.activities.tokens import Tokens, UnauthenticatedError
+from engine.egress.guard import BODY_BYTES_MAX, Answer, Egress, EgressError, Outgoing
 from engine.interpreter import authentications, contracts
 
 
@@ -34,22 +35,43 @@ class HttpActivities:
         """
         try:
             authenticated = await self._authenticated(call)
-            answer = await self._egress.send(_outgoing(authenticated))
-            if answer.status == HTTPStatus.UNAUTHORIZED and authenticated is not call:
-                self._tokens.forget(authenticated.authentication["bearer"]["token"])  # type: ignore[index]
-            return _shown(authenticated, answer)
+            return _shown(authenticated, await self._sent(call, authenticated))
         except EgressError as error:
             raise ApplicationError(str(error), type="communication", non_retryable=True) from None
-        except RefusedError as error:
+        except UnauthenticatedError as error:
             raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
+
+    async def send(
+        self,
+        call: contracts.HttpCall,
+        *,
+        bytes_max: int = BODY_BYTES_MAX,
+        enough: Callable[[bytearray], bool] | None = None,
+    ) -> Answer:
+        """Send one request for an activity that knows more of what it means.
+
+        :raises EgressError: when there is no answer.
+        :raises UnauthenticatedError: when the call cannot show who makes it.
+        """
+        authenticated = await self._authenticated(call)
+        return await self._sent(call, authenticated, bytes_max=bytes_max, enough=enough)
+
+    async def _sent(
+        self, call: contracts.HttpCall, authenticated: contracts.HttpCall, **bounds: Any
+    ) -> Answer:
+        answer = await self._egress.send(replace(_outgoing(authenticated), **bounds))
+        if answer.status == HTTPStatus.UNAUTHORIZED and authenticated is not call:
+            self._tokens.forget((authenticated.authentication or {})["bearer"]["token"])
+        return answer
 
     async def _authenticated(self, call: contracts.HttpCall) -> contracts.HttpCall:
         """Return the call with the token that its policy asks for, where it asks for one."""
+        policy = call.authentication or {}
         for kind in ("oauth2", "oidc"):
-            if kind in (call.authentication or {}):
+            if kind in policy:
                 token = await self._tokens.obtain(
                     kind,
-                    _members((call.authentication or {})[kind], "authority", "grant"),
+                    _members(policy[kind], "authority", "grant"),
                     execution=activity.info().workflow_id or "",
                     seconds=call.timeout_seconds,
                 )
@@ -92,11 +114,11 @@ def _auth(policy: dict[str, Any]) -> httpx.Auth | None:
 def _members(value: Any, *needed: str) -> dict[str, Any]:
     """Return a policy's members; by secret they are the value's, whatever that is.
 
-    :raises RefusedError: when one that is needed is missing.
+    :raises UnauthenticatedError: when one that is needed is missing.
     """
     missing = [name for name in needed if not isinstance(value, dict) or value.get(name) is None]
     if missing:
-        raise RefusedError(f"the authentication has no {missing[0]}")
+        raise UnauthenticatedError(f"the authentication has no {missing[0]}")
     return dict(value)
 
 
@@ -117,14 +139,18 @@ def _shown(call: contracts.HttpCall, answer: Answer) -> contracts.HttpAnswer:
     return contracts.HttpAnswer(
         status=answer.status,
         headers=answer.headers,
-        content=None if call.raw else _content(answer),
+        content=None if call.raw else content_of(answer),
         raw=base64.b64encode(answer.body).decode() if call.raw else "",
         uri=answer.uri,
         authorization=authentications.authorization(call.authentication),
     )
 
 
-def _content(answer: Answer) -> Any:
+def content_of(answer: Answer) -> Any:
+    """Return an answer's body: what its JSON says, or text.
+
+    :raises EgressError: when what says that it is JSON is none.
+    """
     media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "application/json" or media.endswith("+json"):
         try:

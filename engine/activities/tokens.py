@@ -33,7 +33,7 @@ EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _SHOWN_AS = {"authorization_code": "code", "refresh_token": "refresh_token"}
 
 
-class RefusedError(Exception):
+class UnauthenticatedError(Exception):
     """No token was given; the text holds nothing of what was sent."""
 
 
@@ -47,7 +47,7 @@ class Tokens:
     async def obtain(self, kind: str, policy: dict[str, Any], *, execution: str, seconds: float) -> str:
         """Return an access token for an `oauth2` or `oidc` policy.
 
-        :raises RefusedError: when none is given.
+        :raises UnauthenticatedError: when none is given.
         :raises EgressError: when the authority cannot be asked.
         """
         stated = orjson.dumps([execution, kind, policy], option=orjson.OPT_SORT_KEYS)
@@ -77,7 +77,7 @@ class Tokens:
         given = _object(answer, "the token endpoint")
         token, lasts = given.get("access_token"), given.get("expires_in", 0)
         if not isinstance(token, str) or not token:
-            raise RefusedError("the token endpoint gave no access token")
+            raise UnauthenticatedError("the token endpoint gave no access token")
         _check_issuer(token, policy.get("issuers"))
         return token, (float(lasts) - EARLY_SECONDS if isinstance(lasts, (int, float)) else 0.0)
 
@@ -90,14 +90,14 @@ class Tokens:
         asked = Outgoing("GET", where, {"accept": "application/json"}, {}, redirect=True, seconds=seconds)
         found = _object(await self.egress.send(asked), "the authority's discovery").get("token_endpoint")
         if not isinstance(found, str):
-            raise RefusedError("the authority's discovery names no token endpoint")
+            raise UnauthenticatedError("the authority's discovery names no token endpoint")
         return found
 
 
 def _request(policy: dict[str, Any], where: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the parameters and headers of a token request.
 
-    :raises RefusedError: when the policy lacks what its grant needs.
+    :raises UnauthenticatedError: when the policy lacks what its grant needs.
     """
     grant = str(policy.get("grant"))
     parameters: dict[str, Any] = {"grant_type": grant}
@@ -130,7 +130,7 @@ def _client(client: dict[str, Any], where: str) -> tuple[dict[str, str], dict[st
     if way in ("client_secret_jwt", "private_key_jwt"):
         assertion = client.get("assertion") or (_assertion(client_id, secret, where) if secret else None)
         if not assertion:
-            raise RefusedError("the client has no assertion to authenticate with")
+            raise UnauthenticatedError("the client has no assertion to authenticate with")
         proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": str(assertion)}
         return {"client_id": client_id} | proof, {}
     shown = {"client_id": client_id, "client_secret": secret}
@@ -147,13 +147,13 @@ def _assertion(client_id: str, secret: str, where: str) -> str:
 
 def _object(answer: Answer, who: str) -> dict[str, Any]:
     if answer.status != 200:  # noqa: PLR2004 - RFC 6749 section 5.1
-        raise RefusedError(f"{who} answered {answer.status}")
+        raise UnauthenticatedError(f"{who} answered {answer.status}")
     try:
         found = json.loads(answer.body)
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise RefusedError(f"{who} answered no JSON object")
+        raise UnauthenticatedError(f"{who} answered no JSON object")
     return found
 
 
@@ -167,4 +167,4 @@ def _check_issuer(token: str, issuers: Any) -> None:
     except ValueError:
         claims = None
     if not isinstance(claims, dict) or claims.get("iss") not in issuers:
-        raise RefusedError("the token is of an issuer that the policy does not name")
+        raise UnauthenticatedError("the token is of an issuer that the policy does not name")

@@ -73,8 +73,9 @@ def take_due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[U
         .with_for_update(skip_locked=True)
     )
     due = session.scalars(query).all()
-    queued = update(Channel).where(Channel.id.in_(due)).values(queued_until=now + QUEUED)
-    session.execute(queued.execution_options(synchronize_session=False))
+    if due:
+        queued = update(Channel).where(Channel.id.in_(due)).values(queued_until=now + QUEUED)
+        session.execute(queued.execution_options(synchronize_session=False))
     return due
 
 

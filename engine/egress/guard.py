@@ -58,6 +58,8 @@ class Outgoing:
     auth: httpx.Auth | None = None
     redirect: bool = False
     seconds: float = 30.0
+    bytes_max: int = BODY_BYTES_MAX
+    enough: Callable[[bytearray], bool] | None = None  # ends the reading of a body that need not end
 
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
@@ -153,7 +155,7 @@ class Egress:
         )
         auth = outgoing.auth
         for _ in range(REDIRECTS_MAX + 1):
-            response = await self._authenticated(request, auth)
+            response = await self._authenticated(request, auth, outgoing)
             if not (outgoing.redirect and moves(response)):
                 return Answer(
                     response.status_code, dict(response.headers), response.content, str(request.url)
@@ -162,19 +164,21 @@ class Egress:
             auth = auth if origin(before.url) == origin(request.url) else None
         raise EgressError(f"more than {REDIRECTS_MAX} redirects")
 
-    async def _authenticated(self, request: httpx.Request, auth: httpx.Auth | None) -> httpx.Response:
+    async def _authenticated(
+        self, request: httpx.Request, auth: httpx.Auth | None, outgoing: Outgoing
+    ) -> httpx.Response:
         if auth is None:
-            return await self._sent(request)
+            return await self._sent(request, outgoing)
         flow = auth.sync_auth_flow(request)
         asked = next(flow)
         while True:
-            response = await self._sent(asked)
+            response = await self._sent(asked, outgoing)
             try:
                 asked = flow.send(response)
             except StopIteration:
                 return response
 
-    async def _sent(self, request: httpx.Request) -> httpx.Response:
+    async def _sent(self, request: httpx.Request, outgoing: Outgoing) -> httpx.Response:
         self.admit(request.url)
         request.headers["accept-encoding"] = "identity"  # what is not compressed cannot blow up
         async with httpcore.AsyncConnectionPool(
@@ -196,8 +200,10 @@ class Egress:
             if not self._heads_only:
                 async for part in answer.aiter_stream():
                     body += part
-                    if len(body) > BODY_BYTES_MAX:
-                        raise EgressError(f"the answer is larger than {BODY_BYTES_MAX} bytes")
+                    if len(body) > outgoing.bytes_max:
+                        raise EgressError(f"the answer is larger than {outgoing.bytes_max} bytes")
+                    if outgoing.enough is not None and outgoing.enough(body):
+                        break
             await answer.aclose()
         return httpx.Response(
             answer.status, headers=_unencoded(answer.headers), content=bytes(body), request=request

@@ -49,4 +49,6 @@ def origin(url: httpx.URL) -> tuple[str, str, int]:
 
 def port(url: httpx.URL) -> int:
     """Return the port, also when the address leaves it out."""
-    return url.port or (443 if url.scheme == "https" else 80)
+    if url.port is not None:  # zero is written out, and no server's
+        return url.port
+    return 443 if url.scheme == "https" else 80

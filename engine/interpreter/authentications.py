@@ -87,7 +87,7 @@ def _by_secret(node: Node, kind: str) -> Any:
     name = node.text()
     listed = node.use.get(SECRETS)
     if not isinstance(listed, list) or name not in listed:
-        node.fault("use.secrets does not list this secret")
+        node.missing(SECRETS)
         return None
     return {kind: program(f'$secrets["{name}"]')}
 

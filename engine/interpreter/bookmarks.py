@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from engine.interpreter import frames, grammar
-from engine.interpreter.contracts import INTERPRETER, Opened
+from engine.interpreter.contracts import INTERPRETER, ExecutionStart, Opened
 from engine.interpreter.faults import ExhaustedError
+from engine.interpreter.inbox import Inbox
+from engine.interpreter.pace import Pace
 from engine.interpreter.rests import Rests
 from engine.interpreter.walk import Walk
 from engine.interpreter.world import World
@@ -30,16 +32,27 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
     if opened.interpreter > INTERPRETER:
         raise NewerError(str(opened.interpreter))
     return Walk(
-        grammar.parse(opened.document),
-        execution_id,
-        opened.input,
-        world,
-        Rests(world.crowded, every=opened.rests_every),
+        definition=grammar.parse(opened.document),
+        execution_id=execution_id,
+        raw_input=opened.input,
+        world=world,
+        rests=Rests(world.crowded, every=opened.rests_every),
+        pace=Pace(world),
         account_id=opened.account_id,
         run_depth=opened.run_depth,
         secrets=opened.secrets,
         interpreter=opened.interpreter,
+        heard=frozenset(opened.heard),
     )
+
+
+def left(start: ExecutionStart, walk: Walk, opened: Opened) -> ExecutionStart:
+    """Return what a new run goes on with from where a walk rests.
+
+    :raises ExhaustedError: when the bookmark is larger than BOOKMARK_CHARACTERS_MAX.
+    """
+    ordered = start.ordered and replace(start.ordered, input=None)  # which is in the bookmark
+    return replace(start, ordered=ordered, bookmark=write(walk, opened))
 
 
 def write(walk: Walk, opened: Opened) -> str:
@@ -54,11 +67,12 @@ def write(walk: Walk, opened: Opened) -> str:
         "context": values.place(walk.context),
         "frames": walk.frame.written(values),
         "values": values.found,
-        "stepsWalked": walk.steps_walked,
+        "stepsWalked": walk.pace.steps,
         "calls": walk.calls,
         "trail": walk.trail,
         "fetched": walk.fetched,
         "startedAt": walk.started_at,
+        "inbox": walk.inbox.written(),
     }
     text = json.dumps(state, separators=(",", ":"))
     if len(text) > BOOKMARK_CHARACTERS_MAX:
@@ -79,7 +93,8 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     walk = begin(opened, execution_id, world)
     walk.context = state["values"][state["context"]]
     walk.frame = frames.read(state["frames"], state["values"])
-    walk.steps_walked, walk.calls = state["stepsWalked"], state["calls"]
+    walk.pace.steps, walk.calls = state["stepsWalked"], state["calls"]
     walk.fetched = state.get("fetched", {})  # older ones had none
     walk.trail, walk.started_at = state["trail"], state["startedAt"]
+    walk.inbox = Inbox.read(state.get("inbox", Inbox().written()))
     return walk, opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from engine.interpreter import contracts, syntax
 from engine.interpreter.definition import Step
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.faults import FaultError, fault
-from engine.interpreter.node import Node, Reading
+from engine.interpreter.node import Node, Reading, nearest
 from engine.interpreter.steps import call_http
 from engine.interpreter.walk import Scope, Walk
 
@@ -39,8 +40,8 @@ class Source:
     called: Node
 
 
-def read(called: Node) -> Source:
-    """Read the name or address of a function that is not the definition's own."""
+def read(called: Node, calls: Iterable[str]) -> Source:
+    """Read the name or address of a function that is not the definition's own; `calls` are known."""
     name, known = called.text(), called.use.get("catalogs")
     catalogs = known if isinstance(known, dict) else {}
     use = {"catalogs": catalogs} if catalogs else {}
@@ -48,10 +49,12 @@ def read(called: Node) -> Source:
         return Source(name, None, "", use, called)
     match = _CATALOGED.fullmatch(name)
     if match is None:
-        called.fault("use.functions has no such name, and it is neither name:version@catalog nor an address")
+        said = "use.functions has no such name, and it is neither name:version@catalog nor an address"
+        called.fault(said + nearest(name, calls), gist=said)
         return Source("", None, "", use, called)
     if match["catalog"] not in {"default", *catalogs}:
-        called.fault("use.catalogs has no such name")
+        said = "use.catalogs has no such name"
+        called.fault(said + nearest(match["catalog"], ("default", *catalogs)), gist=said)
     catalog = catalogs.get(match["catalog"], DEFAULT)
     endpoint = catalog.get("endpoint") if isinstance(catalog, dict) else None
     there = called.at("", None)

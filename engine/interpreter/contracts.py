@@ -5,19 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.interpreter.ordering import Ordered
+
 TASK_QUEUE = "engine"
 
 EXECUTION = "execution"  # workflow type; id execution:<uuid>
 DEFINITION_CHECK = "definition.check"  # workflow type; id definition:<uuid>
+SCHEDULE = "schedule"  # workflow type; id schedule:<uuid of the definition>:<trigger>
+
+EVENT = "event"  # signal of executions and schedules: CloudEvents, oldest first
+PUBLISH_EVENTS = "publish_events"  # local activity: Publication → None
+OPEN_SCHEDULE = "open_schedule"  # local activity: ScheduleStart → Scheduled, or None
+FIRE_SCHEDULE = "fire_schedule"  # local activity: Firing → Fired, or None
 
 OPEN_EXECUTION = "open_execution"  # local activity: ExecutionStart → Opened
 SETTLE_EXECUTION = "settle_execution"  # local activity: Settlement → JWE to the reply key, or None
 OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 
-CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → None
+CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → the triggers of its schedule
 READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
 FIND_DEFINITION = "find_definition"  # activity: Wanted → the definition's id
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
+COMPOSE_OPENAPI = "compose_openapi"  # activity: OpenApiCall → HttpCall
+CALL_MCP = "call_mcp"  # activity: McpCall → RpcAnswer
+CALL_A2A = "call_a2a"  # activity: A2aCall → RpcAnswer
 
 # How an execution answers: a RawValue payload of this encoding holding the JWE that SETTLE_EXECUTION
 # gave, which codecs leave alone and clients read with replies.ReplyPayloadConverter. Completed: it is the
@@ -47,32 +58,9 @@ def definition_workflow_id(definition_id: str) -> str:
     return f"definition:{definition_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which of an account's definitions is meant, in its document's own words: encrypted history only."""
-
-    account_id: str
-    namespace: str
-    name: str
-    version: str  # or latest
-
-
-@dataclass(frozen=True, slots=True)
-class Ordered:
-    """What an execution runs that another one ordered (`run: workflow`): encrypted history only."""
-
-    by: str  # the execution
-    definition_id: str
-    input: Json
-    depth: int  # how many workflows ran one another down to this one
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """How an execution ended that another one ordered; exactly one of the two says what with."""
-
-    result: Json = None
-    error: dict[str, Json] | None = None
+def schedule_workflow_id(definition_id: str, trigger: str) -> str:
+    """Return the one Temporal workflow id a trigger of a definition can ever have."""
+    return f"schedule:{definition_id}:{trigger}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +86,52 @@ class DefinitionCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleStart:
+    """The argument of a schedule: ids, its trigger, and what its run before handed on."""
+
+    definition_id: str
+    account_id: str
+    trigger: str  # every | cron | after | on
+    fired_at: str | None = None  # the last time, RFC 3339
+    standing: dict[str, Json] | None = None  # of what it listens for
+    inbox: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """What a schedule goes by, in the clear: worker memory and encrypted history only."""
+
+    document: dict[str, Json]
+    saved_at: str  # RFC 3339
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An execution that shall be: its id, and the events it runs on."""
+
+    execution_id: str
+    definition_id: str
+    account_id: str
+    input: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An execution that may start, and how long it may last."""
+
+    seconds_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Events that an execution hands over: each with a key, and whether it is a lifecycle event."""
+
+    account_id: str
+    execution_id: str
+    events: list[dict[str, Json]]  # key, event, lifecycle
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeReading:
     """The argument of reading an outcome: ids, and the public key of whoever asks."""
 
@@ -119,6 +153,7 @@ class Opened:
     secrets: dict[str, Json] = field(default_factory=dict)  # those the document lists, by name
     run_depth: int = 0  # how many workflows ran one another down to this one
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
+    heard: list[str] = field(default_factory=list)  # lifecycle events that somebody listens for
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +166,8 @@ class Settlement:
     result: Json = None
     error: dict[str, Json] | None = None  # type, status, title, detail, instance
     reply_key: dict[str, str] | None = None
+    cancelled: bool = False  # whether somebody stopped it
+    subject: dict[str, Json] | None = None  # how lifecycle events call it: name, definition, source
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +195,40 @@ class HttpAnswer:
     raw: str
     uri: str  # after redirects
     authorization: dict[str, Json] | None = None  # with which the call was made: scheme, parameter
+
+
+@dataclass(frozen=True, slots=True)
+class OpenApiCall:
+    """An operation by its id, and where its service describes itself."""
+
+    document: HttpCall
+    operation: str
+    arguments: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class McpCall:
+    """One method of an MCP server over streamable HTTP; `http` says where, as whom and how long."""
+
+    http: HttpCall
+    method: str
+    parameters: dict[str, Json]
+    protocol_version: str
+    client: dict[str, str]  # name, version
+
+
+@dataclass(frozen=True, slots=True)
+class A2aCall:
+    """One method of an agent, whose card is at `http` when `carded`, and which is there itself otherwise."""
+
+    http: HttpCall
+    carded: bool
+    method: str
+    parameters: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class RpcAnswer:
+    """The result of a remote procedure (JSON-RPC 2.0)."""
+
+    result: Json

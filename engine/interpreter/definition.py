@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine.interpreter.expressions.programs import Program
 
 if TYPE_CHECKING:
+    from engine.interpreter.schedules import Schedule
     from engine.interpreter.walk import Scope, Walk
 
 CONTINUE, EXIT, END = "continue", "exit", "end"
@@ -69,3 +70,4 @@ class Definition:
     input: Shaping = Shaping()
     output: Shaping = Shaping()
     timeout: Any = None
+    schedule: Schedule | None = None

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from engine.errors import Fault, InvalidError
-from engine.interpreter import reusables, syntax, tasks
+from engine.interpreter import reusables, schedules, syntax, tasks
 from engine.interpreter.definition import Definition
 from engine.interpreter.node import Node, Reading
+from engine.interpreter.shapings import read_shaping
 
 TOP = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
 DOCUMENT = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
@@ -60,14 +61,15 @@ def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
     node.only(*TOP)
     _check_header(node.need("document"))
     _check_rest(node)
-    timeout = node.get("timeout")
+    timeout, schedule = node.get("timeout"), node.get("schedule")
     definition = Definition(
         name=str(node.need("document").value.get("name", "")) if _has_header(document) else "",
         steps=tasks.read_steps(node.need("do")),
         source=document if isinstance(document, dict) else {},
-        input=tasks.read_shaping(node, "input", "from"),
-        output=tasks.read_shaping(node, "output", "as"),
+        input=read_shaping(node, "input", "from"),
+        output=read_shaping(node, "output", "as"),
         timeout=tasks.read_timeout(timeout) if timeout else None,
+        schedule=schedules.read(schedule) if schedule else None,
     )
     return definition, reading.faults
 
@@ -87,8 +89,6 @@ def _check_header(node: Node) -> None:
 
 
 def _check_rest(node: Node) -> None:
-    if node.has("schedule"):
-        node.at("schedule", None).fault("schedule is not supported yet")
     evaluate = node.get("evaluate")
     if evaluate is not None:
         evaluate.only("language", "mode")

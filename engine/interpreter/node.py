@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,13 +82,13 @@ class Node:
         """Return the object that stands here; anything else is a fault."""
         if isinstance(self.value, dict):
             return self.value
-        self.fault("must be an object")
+        self.fault(f"must be an object, not {told(self.value)}")
         return {}
 
     def items(self) -> Iterator[Node]:
         """Return the nodes of the array that stands here; anything else is a fault."""
         if not isinstance(self.value, list):
-            self.fault("must be an array")
+            self.fault(f"must be an array, not {told(self.value)}")
             return
         for index, item in enumerate(self.value):
             yield self.at(index, item)
@@ -112,16 +112,27 @@ class Node:
         """Refuse every member that is not known, naming the nearest that is."""
         for key in self.members():
             if key not in known:
-                near = difflib.get_close_matches(str(key), known, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                self.at(key, None, known=False).fault(f"unknown property{hint}")
+                self.at(key, None, known=False).fault(f"unknown property{nearest(key, known)}")
         return self
+
+    def one_member(self, *kinds: str, beside: Sequence[str] = ()) -> tuple[str, Node] | None:
+        """Return the one member of an object whose key says which kind it is, and that key.
+
+        :return: None, and a fault, when none or several of the kinds are there; `beside` may be there too.
+        """
+        found = [key for key in self.only(*kinds, *beside).members() if key in kinds]
+        if len(found) == 1:
+            return found[0], self.at(found[0], self.members()[found[0]])
+        if isinstance(self.value, dict):
+            also = f"; {' and '.join(found)} are here" if found else ""
+            self.fault(f"must have exactly one of {', '.join(kinds)}{also}")
+        return None
 
     def named(self, group: str) -> Node | None:
         """Return the reusable component whose name stands here; a name nothing has is a fault."""
         known = self.use.get(group)
         if not isinstance(known, dict) or not isinstance(self.value, str) or self.value not in known:
-            self.fault(f"use.{group} has no such name")
+            self.missing(group)
             return None
         if not isinstance(known[self.value], dict):  # a name of a name could go round in circles
             self.fault(f"what has this name in use.{group} must be an object")
@@ -129,18 +140,25 @@ class Node:
         there = replace(self, pointer=f"/use/{group}", outline=f"/use/{group}", variables=self.globals())
         return there.at(str(self.value), known[self.value], known=False)
 
+    def missing(self, group: str) -> None:
+        """Note that `use` has nothing of the name that stands here, and which name is the nearest."""
+        known, said = self.use.get(group), f"use.{group} has no such name"
+        names = known if isinstance(known, (dict, list)) else ()
+        self.fault(said + nearest(self.value, names), gist=said)
+
     def text(self) -> str:
         """Return the non-empty string that stands here."""
         if isinstance(self.value, str) and self.value:
             return self.value
         if self.value is not None:
-            self.fault("must be a non-empty string")
+            what = "an empty one" if self.value == "" else told(self.value)
+            self.fault(f"must be a non-empty string, not {what}")
         return ""
 
     def one_of(self, *allowed: str) -> str:
         """Return the string that stands here, one of those allowed."""
         if self.value not in allowed:
-            self.fault(f"must be one of {', '.join(allowed)}")
+            self.fault(f"must be one of {', '.join(allowed)}{nearest(self.value, allowed)}")
             return allowed[0]
         return str(self.value)
 
@@ -172,7 +190,7 @@ class Node:
             self.fault(f"an expression may have at most {PROGRAM_CHARACTERS_MAX} characters")
             return found
         for name in _unlisted(found.text, self.use.get(SECRETS)):
-            self.fault(f"use.secrets does not list {name}", gist="use.secrets does not list this secret")
+            replace(self, value=name).missing(SECRETS)
         if self.reading.compiles:
             why = refusal(found, self.variables)
             if why is not None:
@@ -184,6 +202,18 @@ def _unlisted(text: str, listed: Any) -> list[str]:
     """Return the names of secrets that an expression asks for by name, but the definition does not list."""
     asked = [one or other for one, other in _SECRET.findall(text)]
     return [name for name in asked if not isinstance(listed, list) or name not in listed]
+
+
+def nearest(word: Any, known: Iterable[str]) -> str:
+    """Return the question whether a known word was meant, for the end of a sentence; or nothing."""
+    near = difflib.get_close_matches(str(word), [str(name) for name in known], 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def told(value: Any) -> str:
+    """Return what kind of value this is, and nothing of the value."""
+    names = {dict: "an object", list: "an array", str: "text", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
 
 
 def _escaped(segment: str | int) -> str:

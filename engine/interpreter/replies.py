@@ -9,6 +9,7 @@ from temporalio.common import RawValue
 from temporalio.converter import CompositePayloadConverter, DefaultPayloadConverter, EncodingPayloadConverter
 
 from engine.interpreter import contracts
+from engine.interpreter.typed import TYPED_JSON
 
 
 def sealed(jwe: str) -> RawValue:
@@ -20,7 +21,8 @@ class ReplyPayloadConverter(CompositePayloadConverter):
     """The default converter, and JWE replies as text: without it a failed execution cannot be decoded."""
 
     def __init__(self) -> None:
-        super().__init__(_Sealed(), *DefaultPayloadConverter.default_encoding_payload_converters)
+        *others, _ = DefaultPayloadConverter.default_encoding_payload_converters  # plain JSON comes last
+        super().__init__(_Sealed(), *others, TYPED_JSON)
 
 
 class _Sealed(EncodingPayloadConverter):

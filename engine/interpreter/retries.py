@@ -71,13 +71,8 @@ def _read_limit(node: Node | None) -> tuple[int | None, float | Program | None, 
 def _read_backoff(node: Node | None) -> str:
     if node is None:
         return "constant"
-    kinds = ("constant", "linear", "exponential")
-    members = node.only(*kinds).members()
-    if len(members) != 1:
-        node.fault(f"must have exactly one of {', '.join(kinds)}")
-        return "constant"
-    kind = str(next(iter(members)))
-    return kind if kind in kinds else "constant"
+    found = node.one_member("constant", "linear", "exponential")
+    return found[0] if found else "constant"
 
 
 def _read_jitter(node: Node | None) -> tuple[float | Program, float | Program] | None:

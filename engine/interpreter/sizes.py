@@ -7,10 +7,11 @@ from typing import Any
 from engine.interpreter.faults import fault
 
 DATA_BYTES_MAX = 1_048_576
+CONTEXT_BYTES_MAX = 4 * 1_048_576
 DATA_DEPTH_MAX = 200
 
 
-def bound(value: Any) -> Any:
+def bound(value: Any, most: int = DATA_BYTES_MAX) -> Any:
     """Return the value if its JSON is within the limits.
 
     A template may name the same value many times, which costs nothing until it is written out: so it
@@ -18,7 +19,7 @@ def bound(value: Any) -> Any:
 
     :raises FaultError: of kind runtime, when it is larger or deeper.
     """
-    rest = DATA_BYTES_MAX
+    rest = most
     places: list[tuple[Any, int]] = [(value, 1)]
     while places:
         found, depth = places.pop()
@@ -29,7 +30,7 @@ def bound(value: Any) -> Any:
         elif isinstance(found, list):
             places += [(item, depth + 1) for item in found]
         if rest < 0:
-            raise fault("runtime", f"more data than a step may hold: {DATA_BYTES_MAX} bytes")
+            raise fault("runtime", f"more data than a step may hold: {most} bytes (stepDataBytes)")
         if depth > DATA_DEPTH_MAX:
-            raise fault("runtime", f"data nested deeper than {DATA_DEPTH_MAX}")
+            raise fault("runtime", f"data nested deeper than {DATA_DEPTH_MAX} (stepDataDepth)")
     return value

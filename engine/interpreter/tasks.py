@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.interpreter import durations, extensions, schemas
-from engine.interpreter.definition import CONTINUE, END, EXIT, Kind, Outcome, Shaping, Step
+from engine.interpreter import durations, extensions
+from engine.interpreter.definition import CONTINUE, END, EXIT, Kind, Outcome, Step
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.node import STEPS_MAX, Node
+from engine.interpreter.node import STEPS_MAX, Node, nearest
+from engine.interpreter.shapings import read_shaping
 from engine.interpreter.steps import kinds
 from engine.interpreter.walk import Scope, Walk
 
@@ -37,7 +38,8 @@ def read_steps(node: Node) -> Sequence[Step]:
     for item, step in zip(node.items(), steps, strict=False):
         for target in _targets(item.under_name(step.name, item.value.get(step.name))):
             if target.value not in {CONTINUE, EXIT, END, *names}:
-                target.fault("leads to no step of the same list")
+                said = "leads to no step of the same list"
+                target.fault(said + nearest(target.value, (CONTINUE, EXIT, END, *names)), gist=said)
     return steps
 
 
@@ -55,7 +57,7 @@ def read_step(name: str, node: Node) -> Step:
     reading = node.reading
     reading.steps += 1
     if reading.steps == STEPS_MAX + 1:
-        node.fault(f"a definition may have at most {STEPS_MAX} steps")
+        node.fault(f"a definition may have at most {STEPS_MAX} steps (definitionSteps)")
     within = node.members()
     timeout = node.get("timeout")
     condition = node.get("if")
@@ -74,19 +76,6 @@ def read_step(name: str, node: Node) -> Step:
     )
 
 
-def read_shaping(node: Node, key: str, how: str) -> Shaping:
-    """Read an `input`, `output` or `export` member: a transformation and a schema."""
-    found = node.get(key)
-    if found is None:
-        return Shaping()
-    found.only("schema", how)
-    template, schema = found.get(how), found.get("schema")
-    return Shaping(
-        template=template.template_or_program() if template else None,
-        schema=schemas.read(schema) if schema else None,
-    )
-
-
 def read_timeout(node: Node) -> float | Program | None:
     """Read a timeout, inline or by the name it has under `use.timeouts`."""
     if isinstance(node.value, str):
@@ -102,15 +91,25 @@ def _read_kind(node: Node) -> Kind:
         return Nothing()
     for kind in kinds.KINDS:
         if kind in members:
-            node.only(*kinds.keys_of(kind), *COMMON)
+            _refuse_second_kind(node, kind)
             return extensions.extended(node, kind, kinds.reader_of(kind)(node))
     for kind in kinds.NOT_YET:
         if kind in members:
             node.at(kind, None).fault(f"{kind} is not supported yet")
             return Nothing()
     node.only(*kinds.KINDS, *COMMON)
-    node.fault(f"needs one of {', '.join(kinds.KINDS)}")
+    if not any(nearest(key, kinds.KINDS) for key in members):
+        node.fault(f"needs one of {', '.join(kinds.KINDS)}, which says what the step does")
     return Nothing()
+
+
+def _refuse_second_kind(node: Node, kind: str) -> None:
+    """Refuse what is no member of the step's kind, naming another kind as such."""
+    known = (*kinds.keys_of(kind), *COMMON)
+    for other in kinds.KINDS:
+        if other in node.members() and other not in known:
+            node.at(other, None).fault(f"a step does one thing, and this one already has {kind}")
+    node.only(*known, *kinds.KINDS)
 
 
 def _then(node: Node) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -18,8 +20,11 @@ from temporalio.exceptions import (
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 from engine.interpreter import contracts
+from engine.interpreter.children import start_below
 from engine.interpreter.definition import Step
 from engine.interpreter.faults import STANDARD, fault
+from engine.interpreter.locally import locally
+from engine.interpreter.ordering import Told
 
 # Where patience with what is in flight ends; Temporal ends an execution at 51,200 events or 50 MiB.
 EVENTS_MAX = 16_384
@@ -27,14 +32,16 @@ HISTORY_BYTES_MAX = 16 * 1_048_576
 # A worker that is killed is missed after this long; one that is merely busy must not be.
 HEARTBEAT = timedelta(seconds=10)
 TRIES_MAX = 5
-_ACCOUNT = SearchAttributeKey.for_keyword("account")
-_DEFINITION = SearchAttributeKey.for_keyword("definition")
 _ONCE = RetryPolicy(maximum_attempts=1)
 _AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=TRIES_MAX)
 
 
+@dataclass(frozen=True, slots=True)
 class TemporalWorld:
     """Time, chance, waiting and calls from the workflow that runs at the moment."""
+
+    account_id: str
+    execution_id: str
 
     def now(self) -> datetime:
         """Return the time of the workflow task."""
@@ -59,6 +66,15 @@ class TemporalWorld:
     async def sleep(self, seconds: float, *, summary: str) -> None:
         """Wait by a timer of the server's."""
         await workflow.sleep(timedelta(seconds=seconds), summary=summary)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that signals bring about."""
+        await workflow.wait_condition(condition)
+
+    async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
+        """Write events into the account's keeping, by a local activity."""
+        publication = contracts.Publication(self.account_id, self.execution_id, list(batch))
+        await locally(contracts.PUBLISH_EVENTS, publication, None)
 
     def random_between(self, low: float, high: float) -> float:
         """Return a random number, the same on replay."""
@@ -94,37 +110,35 @@ class TemporalWorld:
         except ActivityError as error:
             raise _understood(error) from None
 
-    async def run(self, start: contracts.ExecutionStart, *, waits: bool) -> contracts.Told | None:
+    async def run(self, start: contracts.ExecutionStart, *, waits: bool) -> Told | None:
         """Start an execution as a child workflow; one that is waited for ends when this one does."""
-        info, ordered = workflow.info(), start.ordered
-        account = info.typed_search_attributes.get(_ACCOUNT)
-        named = [SearchAttributePair(_ACCOUNT, account)] if account is not None else []
-        if ordered is not None and account is not None:
-            named.append(SearchAttributePair(_DEFINITION, ordered.definition_id))
-        policy = workflow.ParentClosePolicy
-        handle = await workflow.start_child_workflow(
+        ordered = start.ordered
+        handle = await start_below(
             contracts.EXECUTION,
             start,
-            id=contracts.execution_workflow_id(start.execution_id),
-            result_type=contracts.Told,
-            execution_timeout=info.execution_timeout,
-            task_timeout=info.task_timeout,
-            cancellation_type=workflow.ChildWorkflowCancellationType.TRY_CANCEL,
-            parent_close_policy=policy.REQUEST_CANCEL if waits else policy.ABANDON,
-            search_attributes=TypedSearchAttributes(named),
+            workflow_id=contracts.execution_workflow_id(start.execution_id),
+            account_id=self.account_id,
+            definition_id=ordered.definition_id if ordered is not None else "",
+            lasts=workflow.info().execution_timeout,
+            answer=Told,
+            outlives=not waits,
         )
         if not waits:
             return None
         try:
-            told: contracts.Told = await handle
+            told: Told = await handle
         except ChildWorkflowError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError from None
-            cause = error.cause
-            ended = isinstance(cause, ApplicationError) and len(cause.details) == 1
-            return contracts.Told(error=cause.details[0]) if ended else None  # type: ignore[union-attr]
+            return _told(error.cause)
         return told
+
+
+def _told(cause: BaseException | None) -> Told | None:
+    """Return the error an execution ended with; nothing when it was ended from outside."""
+    ended = isinstance(cause, ApplicationError) and len(cause.details) == 1
+    return Told(error=cause.details[0]) if ended else None  # type: ignore[union-attr]
 
 
 def _understood(error: ActivityError) -> BaseException:
@@ -137,5 +151,6 @@ def _understood(error: ActivityError) -> BaseException:
             return fault("communication", "the worker was lost; whether the call was made is not known")
         return fault("timeout", "the call took too long")
     if isinstance(cause, ApplicationError) and cause.type in STANDARD:
-        return fault(cause.type, cause.message)
+        status = cause.details[0] if cause.details and isinstance(cause.details[0], int) else None
+        return fault(cause.type, cause.message, status=status)
     return fault("runtime", "the call could not be made")

@@ -10,49 +10,56 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from engine.interpreter import durations, schemas
-from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Step
-from engine.interpreter.expressions import pool, programs
+from engine.interpreter import durations
+from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Step
+from engine.interpreter.evaluation import Evaluation
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.expressions.templates import fill
-from engine.interpreter.faults import ExhaustedError, FaultError, fault
+from engine.interpreter.faults import FaultError, fault
 from engine.interpreter.frames import Frame
+from engine.interpreter.inbox import Inbox
+from engine.interpreter.lifecycle import Herald, Subject
+from engine.interpreter.post import Post
 from engine.interpreter.redaction import hidden
 from engine.interpreter.rests import Rests
 from engine.interpreter.scope import EndedError, Scope
-from engine.interpreter.sizes import bound
-from engine.interpreter.spending import Spending
-from engine.interpreter.world import RUNTIME, World, moment
+from engine.interpreter.sizes import CONTEXT_BYTES_MAX, bound
+from engine.interpreter.world import RUNTIME, moment
 
 __all__ = ["Scope", "Walk"]
 
-STEPS_WALKED_MAX = 10_000
-STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn
+TRAIL_MAX = 1_000
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Walk:
+@dataclass(slots=True, kw_only=True)
+class Walk(Evaluation):
     """All state of a run."""
 
     definition: Definition
     execution_id: str
     raw_input: Any
-    world: World
     rests: Rests
     account_id: str = ""
     run_depth: int = 0
     secrets: dict[str, Any] = field(default_factory=dict)
     interpreter: int = 1
     context: Any = None
-    steps_walked: int = 0
     calls: int = 0
     trail: list[str] = field(default_factory=list)
     fetched: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
-    spending: Spending = field(default_factory=Spending)
+    heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
+    inbox: Inbox = field(default_factory=Inbox)
+    post: Post = field(init=False)
+    herald: Herald = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what leaves the walk."""
+        subject = Subject.of(self.definition.source, self.execution_id)
+        self.post = Post(self.world)
+        self.herald = Herald(subject, self.heard, self.post, self.world)
 
     async def through(self, data: Any) -> Any:
         """Walk the whole definition on the raw input, from where its frames stand, and return its output.
@@ -103,47 +110,19 @@ class Walk:
         """Run one step: condition, input, work, output, export, in the specification's order."""
         with outer.frame.part("step") as frame:
             if not frame.kept:
-                await self._count()
+                await self.pace.step()
             try:
                 return await self._performed(step, raw, outer, frame)
             except FaultError as error:
-                raise hidden(error.placed(step.pointer), self.secrets) from None
-
-    def evaluate(self, asked: Program, data: Any, scope: Scope) -> Any:
-        """Evaluate one expression, within what a workflow task may use up.
-
-        :raises FaultError: of kind expression, when it fails.
-        :raises ExhaustedError: when it breaks its budget.
-        """
-        try:
-            found = programs.evaluate(
-                asked, data, variables=scope.variables, now=self.world.now().timestamp()
-            )
-        except pool.ProgramError as error:
-            raise fault("expression", str(error)) from None
-        except pool.BrokenError as error:
-            raise ExhaustedError(str(error)) from None
-        self._spend(found.cpu_seconds)
-        return found.value
-
-    def fill(self, template: Any, data: Any, scope: Scope) -> Any:
-        """Evaluate every expression of a template on the same data."""
-        return bound(fill(template, lambda asked: self.evaluate(asked, data, scope)))
-
-    def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
-        """Tell whether a condition is true, as jq has it: anything but false and null."""
-        return self.evaluate(condition, data, scope) not in (None, False)
-
-    def shape_in(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
-        """Validate the raw value, then transform it."""
-        self._spend(schemas.validate(raw, shaping.schema))
-        return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
-
-    def shape_out(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
-        """Transform the raw value, then validate what it became."""
-        shaped = raw if shaping.template is None else self.fill(shaping.template, raw, scope)
-        self._spend(schemas.validate(shaped, shaping.schema))
-        return shaped
+                placed = hidden(error.placed(step.pointer), self.secrets)
+                self.herald.faulted(step, placed.problem)
+                raise placed from None
+            except EndedError:
+                self.herald.completed(step)
+                raise
+            except asyncio.CancelledError:
+                self.herald.cancelled(step)
+                raise
 
     async def call(
         self,
@@ -214,7 +193,8 @@ class Walk:
         if "data" not in kept:
             if step.condition is not None and not self.holds(step.condition, raw, scope):
                 return Outcome(raw)
-            self.trail.append(step.name)
+            self.trail = [*self.trail[1 - TRAIL_MAX :], step.name]
+            self.herald.began(step)
             kept["data"] = self.shape_in(step.input, raw, scope)
         data = kept["data"]
         scope = scope.knowing(input=data)
@@ -228,7 +208,9 @@ class Walk:
         scope = scope.knowing(context=self.context, task={**task, "output": done.output})
         output = self.shape_out(step.output, done.output, scope)
         if step.export.template is not None:
-            self.context = self.shape_out(step.export, output, scope.knowing(output=output))
+            seen = scope.knowing(output=output)
+            self.context = self.shape_out(step.export, output, seen, most=CONTEXT_BYTES_MAX)
+        self.herald.completed(step)
         return Outcome(output, done.then or step.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:
@@ -236,16 +218,6 @@ class Walk:
             return await self.list(self.definition.steps, data, scope)
         except EndedError as ended:
             return ended.output
-
-    async def _count(self) -> None:
-        self.steps_walked += 1
-        if self.steps_walked > STEPS_WALKED_MAX:
-            raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked")
-        if self.steps_walked % STEPS_PER_TASK == 0:
-            await self.world.sleep(0.001, summary="turn")
-
-    def _spend(self, cpu_seconds: float) -> None:
-        self.spending.add(cpu_seconds, self.world.task_mark())
 
     def _described(self) -> dict[str, Any]:
         given = {"definition": self.definition.source, "input": self.raw_input}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import timedelta
+import contextlib
+from dataclasses import asdict, replace
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ApplicationError, CancelledError, FailureError
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.errors import InvalidError
 from engine.interpreter import bookmarks, contracts, replies
+from engine.interpreter.children import start_below
 from engine.interpreter.faults import (
     STANDARD,
     TYPES,
@@ -21,13 +22,13 @@ from engine.interpreter.faults import (
     Problem,
     standard_kind,
 )
+from engine.interpreter.inbox import Inbox
+from engine.interpreter.locally import locally
+from engine.interpreter.ordering import Told
 from engine.interpreter.temporal_world import TemporalWorld
 from engine.interpreter.walk import Walk
 
-LOCAL_SECONDS = 20.0
 STOPPED = "The execution was stopped from outside."
-# A database that is away comes back; a row that is gone does not.
-_PATIENTLY = RetryPolicy(maximum_interval=timedelta(seconds=10), non_retryable_error_types=["NotFoundError"])
 
 
 # What is no failure of ours fails the task alone, which is tried again: so a defect of a deploy, or a history
@@ -38,22 +39,28 @@ class ExecutionWorkflow:
 
     def __init__(self) -> None:
         self._walk: Walk | None = None
+        self._inbox = Inbox()
+        self._carrying: asyncio.Task[None] | None = None
         self._cancelled = False
 
     @workflow.run
-    async def run(self, start: contracts.ExecutionStart) -> RawValue | contracts.Told | None:
+    async def run(self, start: contracts.ExecutionStart) -> RawValue | Told | None:
         """Return the reply, sealed for whoever awaits it; to the execution that ordered this one, the end.
 
         :raises ApplicationError: when the execution failed; its type is the kind of error, its one
             detail the sealed reply, its message nothing of the user's.
         """
         settlement = await self._settled(start)
-        answer: str | None = await _locally(contracts.SETTLE_EXECUTION, settlement, str)
+        if self._walk is not None:
+            await self._walk.post.flush()
+            subject = asdict(self._walk.herald.subject)
+            settlement = replace(settlement, subject=subject, cancelled=self._cancelled)
+        answer: str | None = await locally(contracts.SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
         reply = replies.sealed(answer) if answer is not None else None
         if settlement.error is None:
-            return contracts.Told(result=settlement.result) if start.ordered is not None else reply
+            return Told(result=settlement.result) if start.ordered is not None else reply
         told = reply if start.ordered is None else settlement.error
         raise ApplicationError(
             "The execution failed",
@@ -61,6 +68,11 @@ class ExecutionWorkflow:
             type=_shown_kind(str(settlement.error["type"])),
             non_retryable=True,
         )
+
+    @workflow.signal(name=contracts.EVENT)
+    def event(self, events: list[contracts.Json]) -> None:
+        """Take events in; the walk looks at them when it listens."""
+        self._inbox.put(events)
 
     @workflow.query
     def trail(self) -> list[str]:
@@ -83,7 +95,8 @@ class ExecutionWorkflow:
             return replace(ended, status="failed", error=error.details[0])
         except InvalidError as error:
             first = error.faults[0]
-            problem = _problem("configuration", f"{first.pointer}: {first.detail}")
+            refused = _problem("configuration", f"{first.pointer}: {first.detail}")
+            problem = replace(refused, instance=first.pointer)
         except bookmarks.NewerError:
             raise
         except asyncio.CancelledError:
@@ -96,13 +109,15 @@ class ExecutionWorkflow:
 
     async def _walked(self, start: contracts.ExecutionStart) -> Any:
         """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
-        world = TemporalWorld()
+        world = TemporalWorld(start.account_id, start.execution_id)
         if start.bookmark is None:
-            opened: contracts.Opened = await _locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
+            opened: contracts.Opened = await locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
             walk = bookmarks.begin(opened, start.execution_id, world)
         else:
             walk, opened = bookmarks.resume(start.bookmark, start.execution_id, world)
-        self._walk = walk
+        walk.inbox.put(event for _, event in self._inbox.waiting)
+        self._walk, self._inbox = walk, walk.inbox
+        self._carrying = asyncio.create_task(walk.post.carry())
         walking = asyncio.create_task(walk.through(opened.input))
         try:
             while not walking.done() and not walk.rests.reached:
@@ -112,7 +127,8 @@ class ExecutionWorkflow:
             await asyncio.gather(walking, return_exceptions=True)
             raise
         if not walking.done():
-            workflow.continue_as_new(replace(start, bookmark=bookmarks.write(walk, opened)))
+            await walk.post.flush()
+            workflow.continue_as_new(bookmarks.left(start, walk, opened))
         return walking.result()
 
 
@@ -122,8 +138,18 @@ class DefinitionCheckWorkflow:
 
     @workflow.run
     async def run(self, check: contracts.DefinitionCheck) -> None:
-        """Have the definition opened, checked and its diagnostics stored."""
-        await _locally(contracts.CHECK_DEFINITION, check, None)
+        """Have the definition opened, checked, its diagnostics stored and its schedule begun."""
+        triggers: list[str] = await locally(contracts.CHECK_DEFINITION, check, list[str])
+        for trigger in triggers or ():
+            with contextlib.suppress(WorkflowAlreadyStartedError):
+                await start_below(
+                    contracts.SCHEDULE,
+                    contracts.ScheduleStart(check.definition_id, check.account_id, trigger),
+                    workflow_id=contracts.schedule_workflow_id(check.definition_id, trigger),
+                    account_id=check.account_id,
+                    definition_id=check.definition_id,
+                    lasts=None,
+                )
 
 
 @workflow.defn(name=contracts.OUTCOME_READING, failure_exception_types=[Exception])
@@ -133,31 +159,8 @@ class OutcomeReadingWorkflow:
     @workflow.run
     async def run(self, reading: contracts.OutcomeReading) -> RawValue | None:
         """Return the outcome, sealed to whoever asked; nothing while there is none."""
-        answer: str | None = await _locally(contracts.READ_OUTCOME, reading, str)
+        answer: str | None = await locally(contracts.READ_OUTCOME, reading, str)
         return replies.sealed(answer) if answer is not None else None
-
-
-async def _locally(name: str, argument: Any, answer: type | None) -> Any:
-    """Run a local activity: no task queue, and all of them in one workflow task when steps are pure.
-
-    :raises ApplicationError: `UNOPENABLE` as it came; `UNDONE` for every other failure.
-    """
-    try:
-        return await workflow.execute_local_activity(
-            name,
-            argument,
-            result_type=answer,
-            start_to_close_timeout=timedelta(seconds=LOCAL_SECONDS),
-            retry_policy=_PATIENTLY,
-        )
-    except CancelledError:
-        raise
-    except FailureError as error:
-        if isinstance(error, ApplicationError) and error.type == contracts.UNOPENABLE:
-            raise
-        message = f"The engine could not {name}"
-        # A cause would bring its encrypted details along, and who awaits this has no key to them.
-        raise ApplicationError(message, type=contracts.UNDONE, non_retryable=True) from None
 
 
 def _problem(kind: str, detail: str) -> Problem:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from engine.interpreter.contracts import ExecutionStart, Told
+from engine.interpreter.contracts import ExecutionStart
 from engine.interpreter.definition import Step
+from engine.interpreter.ordering import Told
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
 
@@ -52,6 +54,14 @@ class World(Protocol):
 
         Nothing when it is not waited for, or was ended from outside.
         """
+        ...
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that signals bring about."""
+        ...
+
+    async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
+        """Hand events over to the account's keeping."""
         ...
 
     def uuid(self) -> str:

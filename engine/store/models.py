@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
+from engine.store.claims import Claim
+from engine.store.happenings import Event, Listener
 from engine.store.people import (
     Account,
     AccountKey,
@@ -30,6 +32,7 @@ from engine.store.states import (
     SyncPast,
     SyncSibling,
     SyncState,
+    SyncWalk,
 )
 from engine.store.tables import Base
 
@@ -41,10 +44,13 @@ __all__ = [
     "Base",
     "Challenge",
     "Channel",
+    "Claim",
     "Definition",
+    "Event",
     "Execution",
     "Factor",
     "IdempotencyKey",
+    "Listener",
     "OutboxMessage",
     "RecoveryCode",
     "RefreshSession",
@@ -55,6 +61,7 @@ __all__ = [
     "SyncPast",
     "SyncSibling",
     "SyncState",
+    "SyncWalk",
 ]
 
 
@@ -91,13 +98,18 @@ class Execution(Base):
     """One run of a definition: this row is the truth, the Temporal workflow does the work."""
 
     __tablename__ = "executions"
-    __table_args__ = (Index(None, "account_id", "id"), Index(None, "definition_id", "id"))
+    __table_args__ = (
+        Index(None, "account_id", "id"),
+        Index(None, "definition_id", "id"),
+        Index("ix_executions_running", "account_id", postgresql_where=text("status = 'running'")),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     definition_id: Mapped[UUID] = mapped_column(ForeignKey("definitions.id", ondelete="CASCADE"))
     definition_version: Mapped[int]
     status: Mapped[str] = mapped_column(String(16), default="running")
     input_sealed: Mapped[str] = mapped_column(Text)  # JWE to an engine key
+    ordered_by: Mapped[UUID | None]  # the execution that ran this one, and hears its end
     seal_result: Mapped[bool]  # to the account's public key; else under the account's own key at rest
     outcome_sealed: Mapped[str | None] = mapped_column(Text)  # {"result": …} or {"error": …}
     created_at: Mapped[datetime]

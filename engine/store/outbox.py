@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Delete, delete, select, update
+from sqlalchemy import Delete, Table, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from engine.store.models import OutboxMessage
 
+TAKEN_MOST = 100  # messages at once
 WAKE = "outbox"  # the Redis channel on which the relay is woken
 
 CHANGED = "sync.changed"  # subject: the type of state
@@ -18,6 +20,14 @@ SECURITY = "account.security"  # subject: the audit event's id
 ERASE = "account.erase"  # subject: the id of the account, which is no more
 CHECK = "definition.check"  # subject: the definition's id
 EXECUTE = "execution.start"  # subject: the execution's id
+
+# Built once: SQLAlchemy takes longer to put a statement together than the server to run this one.
+MESSAGES = OutboxMessage.__table__.c
+TAKE_ALL = (
+    delete(cast("Table", OutboxMessage.__table__))
+    .where(MESSAGES.account_id == bindparam("account_id"), MESSAGES.kind == bindparam("kind"))
+    .returning(MESSAGES.subject)
+)
 
 
 def append(
@@ -43,7 +53,7 @@ def discarding(*, account_id: UUID, kind: str, subject: str) -> Delete:
 
 
 def take_due(
-    session: Session, *, now: datetime, retry_seconds: float = 5.0, limit: int = 100
+    session: Session, *, now: datetime, retry_seconds: float = 5.0, limit: int = TAKEN_MOST
 ) -> Sequence[OutboxMessage]:
     """Lock up to `limit` due messages, put each off by `retry_seconds`, and return them oldest first.
 
@@ -68,12 +78,12 @@ def take_due(
     return due
 
 
-def waiting(session: Session, *, account_id: UUID, kind: str) -> dict[int, str]:
-    """Return the subjects of an account's messages of a kind, by the messages' ids."""
-    query = select(OutboxMessage.id, OutboxMessage.subject).where(
-        OutboxMessage.account_id == account_id, OutboxMessage.kind == kind
-    )
-    return {row.id: row.subject for row in session.execute(query)}
+def take_all(session: Session, *, account_id: UUID, kind: str) -> Sequence[str]:
+    """Delete an account's messages of a kind, to be delivered before the commit; return their subjects.
+
+    Another that takes them at the same time waits for the commit, and finds none.
+    """
+    return session.scalars(TAKE_ALL, {"account_id": account_id, "kind": kind}).all()
 
 
 def done(session: Session, ids: Iterable[int]) -> None:

@@ -114,3 +114,15 @@ class SyncPast(Base):
     entity_id: Mapped[str] = mapped_column(String(256), primary_key=True)
     stamp: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     encrypted_data: Mapped[str] = mapped_column(Text)
+
+
+class SyncWalk(Base):
+    """How far an agent that pulls from the start has come, where deletions are told no more."""
+
+    __tablename__ = "sync_walks"
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    agent_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    type: Mapped[str] = mapped_column(String(16), primary_key=True)  # the one it pulls; empty for all
+    begun: Mapped[int] = mapped_column(BigInteger)  # the account's stamp when it began
+    since: Mapped[int] = mapped_column(BigInteger)  # of its last page, which may be asked for again
+    reached: Mapped[int] = mapped_column(BigInteger)  # by that page

@@ -10,9 +10,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Select, String, Uuid, bindparam, func, literal, select, true
 from sqlalchemy.orm import Session
 
-from engine.errors import ConflictError, GoneError
 from engine.store.models import SyncHead, SyncState
-from engine.sync import entities, siblings, stamp
+from engine.sync import cursors, entities, siblings
 from engine.sync.chain import Point
 from engine.sync.limits import PULL_BYTES_MAX
 
@@ -51,11 +50,13 @@ def pull(
     since: int = 0,
     kind: str | None = None,
     limit: int = 100,
-    exclude_agent: str | None = None,
+    agent_id: str = "",
+    exclude_self: bool = False,
 ) -> Page:
     """Return up to `limit` states that are strictly newer than the stamp `since`, cut at PULL_BYTES_MAX.
 
-    Its cost does not grow with what the account holds. With `exclude_agent` a page may be short, even
+    Its cost does not grow with what the account holds. With `exclude_self`, which leaves out what the
+    pulling agent wrote, a page may be short, even
     empty, and still have more behind it: `cursor` tells how far was looked.
 
     :raises GoneError: when `since` is older than a deletion that is told no more.
@@ -64,30 +65,23 @@ def pull(
         client must pull from the start.
     """
     values = {"account_id": account_id, "since": since, "limit": limit + 1, "kind": kind}
-    query = _query(kind is not None, exclude_agent is not None)
+    query = _query(kind is not None, exclude_self)
     # One statement, one snapshot: whatever has a stamp up to the head that it shows, it shows.
-    rows = session.execute(query, values | {"agent_id": exclude_agent}).all()
+    rows = session.execute(query, values | {"agent_id": agent_id}).all()
     newest, horizon = rows[0].newest or 0, rows[0].horizon or 0
-    _check(since, newest, horizon)
+    begun = cursors.admit(session, account_id, agent_id, kind, since=since, newest=newest, horizon=horizon)
     found = [row for row in rows if row.stamp is not None]
     states = found[:limit]
     more = len(states) < (found[0].available if found else 0)
     end = states[-1].stamp if more else max(newest, since)
-    if not more and exclude_agent is not None and rows[0].looked_to is not None:
+    if not more and exclude_self and rows[0].looked_to is not None:
         more, end = True, rows[0].looked_to
+    if more and end < horizon:
+        cursors.note(session, account_id, agent_id, kind, begun=begun, since=since, reached=end)
     contested = [(row.type, row.entity_id) for row in states if row.kept]
     kept = siblings.among(session, account_id, contested)
     point = Point(newest, rows[0].link) if newest else None
     return Page([entities.told(row, kept) for row in states], more, end, point)
-
-
-def _check(since: int, newest: int, horizon: int) -> None:
-    if 0 < since < horizon:
-        detail = "Deletions after this cursor are no longer told: pull from the start."
-        raise GoneError("resync_required", detail, extra={"head": stamp.text(newest)})
-    if since > newest:
-        detail = "The cursor is ahead of this server: pull from the start."
-        raise ConflictError("resync_required", detail, extra={"head": stamp.text(newest)})
 
 
 @cache

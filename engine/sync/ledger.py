@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import CursorResult, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -23,8 +24,8 @@ from engine.sync.change import Change
 
 NEXT = "greatest(:tick, head.stamp + 1)"
 ENTITY = "account_id = :account_id AND type = :type AND entity_id = :entity_id"
-ENTER = text(f"""
-    WITH past AS (
+KEEP_PAST = f"""
+    past AS (
         INSERT INTO sync_pasts (account_id, type, entity_id, stamp, encrypted_data)
         SELECT account_id, type, entity_id, stamp, encrypted_data FROM sync_states
         WHERE {ENTITY} AND NOT deleted AND :versions > 1
@@ -33,7 +34,16 @@ ENTER = text(f"""
             SELECT stamp FROM sync_pasts WHERE {ENTITY}
             ORDER BY stamp DESC OFFSET greatest(:versions - 2, 0) LIMIT 1
         )
-    ), message AS (
+    ),"""  # noqa: S608 - made of constants
+REPLACE = """UPDATE SET version = excluded.version,
+        clock = excluded.clock, encrypted_data = excluded.encrypted_data, data_hash = excluded.data_hash,
+        digest = excluded.digest, agent_id = excluded.agent_id, stamp = excluded.stamp,
+        deleted = excluded.deleted, kept = excluded.kept"""
+
+
+def _enter(before: str, where_it_stands: str) -> TextClause:
+    return text(f"""
+    WITH {before} message AS (
         INSERT INTO outbox (account_id, kind, subject, created_at, due_at)
         VALUES (:account_id, :kind, :type, :now, :now)
     ), counted AS (
@@ -58,14 +68,20 @@ ENTER = text(f"""
         agent_id, stamp, deleted, kept)
     SELECT :account_id, :type, :entity_id, :version, :clock, :encrypted_data, :data_hash, :digest,
         :agent_id, stamp, :deleted, :kept FROM head
-    ON CONFLICT (account_id, type, entity_id) DO UPDATE SET version = excluded.version,
-        clock = excluded.clock, encrypted_data = excluded.encrypted_data, data_hash = excluded.data_hash,
-        digest = excluded.digest, agent_id = excluded.agent_id, stamp = excluded.stamp,
-        deleted = excluded.deleted, kept = excluded.kept
+    ON CONFLICT (account_id, type, entity_id) DO {where_it_stands}
     RETURNING stamp
 """).bindparams(bindparam("clock", type_=JSONB()))  # noqa: S608 - made of constants
 
+
+# Of an entity's version that is there, its writer holds the row. Of a first version nobody holds anything:
+# what came before it is left alone, and not even waited for, by one who holds the head.
+ENTER = {True: _enter("", "NOTHING"), False: _enter(KEEP_PAST, REPLACE)}  # by whether it is the first
+
 STAMP = text("SELECT stamp FROM sync_heads WHERE account_id = :account_id")
+
+
+class RacedError(Exception):
+    """An entity that had no version when a first one was judged has got one since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,7 @@ class Entry:
     """An accepted change, and what it changes in the account's sums."""
 
     change: Change
+    first: bool  # its entity had no version when it was judged
     more: int  # states, -1 to 1
     growth: int  # bytes
     kept: int = 0  # siblings that are left beside it
@@ -91,6 +108,9 @@ def enter(
     """Make changes current, each under the account's next stamp, in their order; return the last one.
 
     `counted` is the highest counter of the agent that is new to its account, 0 for none.
+
+    :raises RacedError: when another writer's first version came before one of these; nothing of the
+        transaction may be committed then.
     """
     shared = {
         "account_id": account_id,
@@ -101,10 +121,15 @@ def enter(
         "now": now,
         "tick": stamp.of(now),
     }
-    values = [shared | _values(entry, account_id, agent_id, now) for entry in entries]
-    if len(values) == 1:
-        return int(session.execute(ENTER, values[0]).scalar_one())
-    session.execute(ENTER, values)  # the driver sends them at once, without waiting for what each answers
+    entered = None
+    for first, group in groupby(entries, key=lambda entry: entry.first):
+        values = [shared | _values(entry, account_id, agent_id, now) for entry in group]
+        # The driver sends several at once, without waiting for what each answers, and adds up their rows.
+        entered = session.execute(ENTER[first], values[0] if len(values) == 1 else values)
+        if cast("CursorResult[Any]", entered).rowcount != len(values):
+            raise RacedError
+    if entered is not None and len(entries) == 1:
+        return int(entered.scalar_one())
     return int(session.execute(STAMP, {"account_id": account_id}).scalar_one())
 
 

@@ -6,19 +6,64 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import String, column, literal, select, true, update, values
+from sqlalchemy import ARRAY, Select, String, Table, bindparam, column, func, literal, select, true, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from engine.store import outbox
-from engine.store.models import Agent, SyncState
-from engine.sync import feed, stamp
+from engine.store.models import Agent, SyncHead, SyncState
+from engine.sync import stamp
 from engine.sync.change import TYPES
 
-_TYPES = values(column("type", String), name="types").data([(kind,) for kind in TYPES])
+AGENTS, HEADS, STATES = Agent.__table__.c, SyncHead.__table__.c, SyncState.__table__.c
+# An array, for SQLAlchemy compiles a statement with VALUES anew each time.
+_TYPES = (
+    func.unnest(literal(list(TYPES), ARRAY(String)))
+    .table_valued(column("type", String))
+    .render_derived(name="types")
+)
+
+
+def _newest(account_id: Any, agent_id: Any, *, since: Any) -> LateralFromClause:
+    """Return the newest stamp of another agent's change for each type that has one after `since`.
+
+    One probe a type, from the index's newest end: it costs the same however much the account holds.
+    """
+    probe = select(STATES.stamp).where(
+        STATES.account_id == account_id,
+        STATES.type == _TYPES.c.type,
+        STATES.stamp > since,
+        STATES.agent_id != agent_id,
+    )
+    return probe.order_by(STATES.stamp.desc()).limit(1).lateral("newest")
+
+
+def _behind() -> Select[Any]:
+    """Return the statement for the agents of an account that have not been told of its head, by type."""
+    newest = _newest(AGENTS.account_id, AGENTS.id, since=AGENTS.notified_stamp)
+    return (
+        select(AGENTS.id, _TYPES.c.type, newest.c.stamp, HEADS.stamp.label("head"))
+        .select_from(Agent.__table__)
+        .join(SyncHead.__table__, HEADS.account_id == AGENTS.account_id)
+        .join(_TYPES, true())
+        .join(newest, true(), isouter=True)
+        .where(
+            AGENTS.account_id == bindparam("account_id"),
+            AGENTS.revoked_at.is_(None),
+            AGENTS.notified_stamp < HEADS.stamp,
+        )
+    )
+
+
+BEHIND = _behind()
+NOTE = (
+    update(cast("Table", Agent.__table__))
+    .where(AGENTS.account_id == bindparam("told_account"), AGENTS.notified_stamp < bindparam("head"))
+    .values(notified_stamp=bindparam("head"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +96,18 @@ def deliver(session: Session, publish: Callable[[str, str], object], *, account_
     One message for the account carries a notice per agent. Doing it twice tells nothing new; doing it
     once after many changes tells of all of them. What was waiting in the outbox before is then done.
     """
-    waiting = outbox.waiting(session, account_id=account_id, kind=outbox.CHANGED)
-    head = feed.head(session, account_id)
-    newest = _newest(Agent.account_id, Agent.id, since=Agent.notified_stamp)
-    rows = session.execute(
-        select(Agent.id, _TYPES.c.type, newest.c.stamp)
-        .select_from(Agent)
-        .join(_TYPES, true())
-        .join(newest, true())
-        .where(Agent.account_id == account_id, Agent.revoked_at.is_(None), Agent.notified_stamp < head)
-    )
+    if not outbox.take_all(session, account_id=account_id, kind=outbox.CHANGED):
+        return  # another message of the same changes has told of them
+    rows = session.execute(BEHIND, {"account_id": account_id}).all()
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for agent_id, kind, at in rows:
-        found[agent_id][kind] = at
+    for agent_id, kind, at, _ in rows:
+        if at is not None:
+            found[agent_id][kind] = at
     told = {agent_id: notice.told() for agent_id, by_type in found.items() if (notice := _notice(by_type))}
     if told:
         publish(channel(account_id), json.dumps(told))
-    session.execute(
-        update(Agent)
-        .where(Agent.account_id == account_id, Agent.notified_stamp < head)
-        .values(notified_stamp=head)
-        .execution_options(synchronize_session=False)
-    )
-    outbox.done(session, waiting)
-
-
-def _newest(account_id: Any, agent_id: Any, *, since: Any) -> LateralFromClause:
-    """Return the newest stamp of another agent's change for each type that has one after `since`.
-
-    One probe a type, from the index's newest end: it costs the same however much the account holds.
-    """
-    probe = select(SyncState.stamp).where(
-        SyncState.account_id == account_id,
-        SyncState.type == _TYPES.c.type,
-        SyncState.stamp > since,
-        SyncState.agent_id != agent_id,
-    )
-    return probe.order_by(SyncState.stamp.desc()).limit(1).lateral("newest")
+    if rows:
+        session.execute(NOTE, {"told_account": account_id, "head": rows[0].head})
 
 
 def _notice(newest: dict[str, int]) -> Notice | None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from engine.errors import ConflictError, EngineError, Fault, InvalidError, TooLargeError
 from engine.sync.change import Change
+from engine.sync.ledger import RacedError
 from engine.sync.limits import Limits
 from engine.sync.writing import Push, Writing
 
@@ -50,11 +51,21 @@ def push_all(
 ) -> list[Push]:
     """Push some changes in their order, each judged after the ones before it; return how each ended.
 
-    The caller commits, or, to have all of them or none, rolls back when one is refused.
+    The caller commits, or, to have all of them or none, rolls back when one is refused. It comes with a
+    session in which nothing waits to be committed: losing a race for an entity's first version rolls back,
+    and all is judged anew.
     """
     unfit = [_unfit(change, agent_id, limits) for change in changes]
+    while True:
+        writing = Writing(session, account_id, agent_id, now, limits)
+        try:
+            return _written(writing, changes, unfit)
+        except RacedError:  # somebody else got on meanwhile: so this ends
+            session.rollback()
+
+
+def _written(writing: Writing, changes: Sequence[Change], unfit: Sequence[EngineError | None]) -> list[Push]:
     fit = [change for change, refusal in zip(changes, unfit, strict=True) if refusal is None]
-    writing = Writing(session, account_id, agent_id, now, limits)
     if fit:
         writing.begin(fit)
     verdicts = [refusal or writing.decide(change) for change, refusal in zip(changes, unfit, strict=True)]

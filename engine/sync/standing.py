@@ -31,10 +31,6 @@ LOCK = text("""
         FOR NO KEY UPDATE
     ) AS state ON true
 """)
-# An entity without a version has no row to lock: its writers queue here.
-QUEUE = text("""
-    SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(CAST(:names AS text[])) AS name
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,37 +79,19 @@ class Ground:
 def lock(session: Session, account_id: UUID, changes: Sequence[Change]) -> Ground:
     """Return how the entities of some changes stand, locked against other writers until the commit.
 
-    Several writers that lock several entities do so in one order. A writer of a single entity, the
-    usual one, queues only where there is no row yet, and looks again: it holds nothing meanwhile.
+    Several writers that lock several entities do so in one order. An entity without a version has no row
+    to lock: of several first versions the ledger lets one in, and the others are judged anew.
     """
     entities = sorted({change.entity for change in changes})
     agent_ids = sorted({agent_id for change in changes for agent_id in change.clock})
-    if len(entities) > 1:
-        _queue(session, account_id, entities)
-        rows = _rows(session, account_id, entities, agent_ids)
-    else:
-        rows = _rows(session, account_id, entities, agent_ids)
-        if rows[0]["version"] is None:
-            _queue(session, account_id, entities)
-            rows = _rows(session, account_id, entities, agent_ids)
+    values: dict[str, Any] = {"account_id": account_id, "agent_ids": agent_ids}
+    values |= {"types": [kind for kind, _ in entities], "entity_ids": [name for _, name in entities]}
+    rows = session.execute(LOCK, values).mappings().all()
     contested = [(row["type"], row["entity_id"]) for row in rows if row["kept"]]
     kept = siblings.among(session, account_id, contested)
     found = {(row["type"], row["entity_id"]): row for row in rows}
     standings = {entity: Standing(_current(row), kept.get(entity, ())) for entity, row in found.items()}
     return Ground(standings, rows[0]["seen"] or {}, rows[0]["held"] or 0)
-
-
-def _rows(
-    session: Session, account_id: UUID, entities: Sequence[Entity], agent_ids: Sequence[str]
-) -> Sequence[RowMapping]:
-    values: dict[str, Any] = {"account_id": account_id, "agent_ids": list(agent_ids)}
-    values |= {"types": [kind for kind, _ in entities], "entity_ids": [name for _, name in entities]}
-    return session.execute(LOCK, values).mappings().all()
-
-
-def _queue(session: Session, account_id: UUID, entities: Sequence[Entity]) -> None:
-    names = [f"{account_id}/{kind}/{entity_id}" for kind, entity_id in entities]
-    session.execute(QUEUE, {"names": names}).all()
 
 
 def _current(row: RowMapping) -> Current | None:

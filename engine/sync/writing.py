@@ -89,7 +89,9 @@ class Writing:
             told = {"bytes": self._ground.held, "quota": self._limits.quota_bytes}
             raise ForbiddenError("quota_exceeded", "The account's states take all its room.", extra=told)
         left = siblings.clear(self._session, found.kept, change.clock)
-        self._entries.append(Entry(change, (not change.deleted) - found.present, growth))
+        self._entries.append(
+            Entry(change, found.current is None, (not change.deleted) - found.present, growth)
+        )
         self._ground.held += growth
         current = Current(change.version, change.clock, change.data_hash, change.deleted, change.size)
         self._ground.entities[change.entity] = Standing(current, left)

@@ -1,4 +1,4 @@
-"""The chain of accepted changes, the data of past versions, and what an account holds in all."""
+"""The chain of accepted changes, past versions, sums, and how far who starts over has come."""
 
 from __future__ import annotations
 
@@ -75,6 +75,19 @@ def create_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("account_id", "type", "entity_id", "stamp", name=op.f("pk_sync_pasts")),
     )
+    op.create_table(
+        "sync_walks",
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("agent_id", sa.String(length=128), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("begun", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("reached", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_sync_walks_account_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("account_id", "agent_id", "type", name=op.f("pk_sync_walks")),
+    )
 
 
 def add_columns() -> None:
@@ -133,5 +146,6 @@ def downgrade() -> None:
         ("sync_states", "digest"),
     ):
         op.drop_column(table, name)
+    op.drop_table("sync_walks")
     op.drop_table("sync_pasts")
     op.drop_table("sync_changes")

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from engine import definitions, executions
 from engine.definitions import Diagnosis, Draft
-from engine.errors import Fault, NotFoundError, TooLargeError
+from engine.errors import ConflictError, Fault, NotFoundError, TooLargeError
 from engine.executions import Order
 from engine.store import outbox
 from engine.store.models import Definition, Execution, OutboxMessage
@@ -105,6 +105,30 @@ def test_of_eight_that_settle_one_execution_one_does(sessions: sessionmaker[Sess
         found = session.get_one(Execution, execution.id)
         assert found.status == statuses[ended.index(True)]
         assert waiting(session, outbox.EXECUTE, execution.id) == 0
+
+
+def test_of_eight_that_start_at_once_as_many_run_as_an_account_may_have(
+    sessions: sessionmaker[Session], definition: Definition
+) -> None:
+    def ask(_: int) -> Execution | str:
+        with sessions.begin() as session:
+            try:
+                executions.admit(session, account_id=definition.account_id, running_max=3)
+            except ConflictError as refusal:
+                return refusal.code
+            known = session.get_one(Definition, definition.id)
+            order = Order("sealed", seal_result=True)
+            return executions.start(
+                session, account_id=definition.account_id, definition=known, order=order, now=NOW
+            )
+
+    with ThreadPoolExecutor(8) as threads:
+        told = list(threads.map(ask, range(8)))
+    running = [one for one in told if isinstance(one, Execution)]
+    assert (len(running), told.count("executions_too_many")) == (3, 5)
+    assert settle(sessions, running[0], "completed")
+    assert isinstance(ask(8), Execution)
+    assert ask(9) == "executions_too_many"
 
 
 def test_another_accounts_rows_are_as_unknown_as_none(session: Session, start: Started) -> None:

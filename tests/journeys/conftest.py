@@ -22,7 +22,7 @@ import pytest
 from bin.local.draw import fresh_keys
 from bin.local.platform import LIFTED, PARTS, migrate, process
 from bin.local.postgres import start_postgres
-from bin.local.server import Server, stop_all
+from bin.local.server import Server, free_port, stop_all
 from bin.local.stack import Stack, running
 from bin.local.temporal import start_temporal
 from bin.local.valkey import start_valkey
@@ -88,6 +88,7 @@ class Fragile:
     stack: Stack
     platform: Platform
     service: Service
+    gate_url: str  # where workflows may call too, when a test serves there
     parts: dict[str, Server]
 
     def kill(self, name: str) -> None:
@@ -125,12 +126,12 @@ def fragile(receiver: Receiver) -> Iterator[Fragile]:
             connection.execute("CREATE SCHEMA public")
         called = exits.enter_context(service())
         environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(stack.web_port)}
-        opened = called.url.removeprefix("http://")
-        environ |= channel_settings(receiver) | {"EGRESS_ALLOW": f"{opened},{receiver.host}"}
+        opened, gate = called.url.removeprefix("http://"), f"127.0.0.1:{free_port()}"
+        environ |= channel_settings(receiver) | {"EGRESS_ALLOW": f"{opened},{receiver.host},{gate}"}
         logs = home / "logs"
         migrate(environ, logs)
         platform = Platform(f"http://127.0.0.1:{stack.web_port}", environ, logs, {})
         parts = {server.name: server for server in stack.servers}
         exits.callback(lambda: stop_all(list(parts.values())))
         parts |= {name: process(name, environ, logs) for name in PARTS}
-        yield Fragile(home, stack, platform, called, parts)
+        yield Fragile(home, stack, platform, called, f"http://{gate}", parts)

@@ -13,7 +13,9 @@ from redis import Redis
 from temporalio.client import Client as TemporalClient
 
 from bin.local.client import Client
+from engine.interpreter.steps import kinds
 from tests.conftest import Platform, joined
+from tests.journeys import canaries
 from tests.journeys.conftest import Fragile, until
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: sealed, version: '1.0.0'}\n"
@@ -188,4 +190,25 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
     assert await places(quiet, control) == {"tables", "logs"}, "the search finds what is in the clear"
     assert await places(quiet, workflow["id"]) >= {"tables", "histories", "temporal"}
     assert await places(quiet, account_id) >= {"tables", "redis", "histories", "temporal", "logs"}
+    assert await places(quiet, canary) == set()
+
+
+def test_every_kind_of_step_has_a_canary() -> None:
+    assert set(canaries.CASES) >= set(kinds.KINDS)
+
+
+async def test_a_canary_in_each_kind_of_step_is_nowhere_in_the_clear(quiet: Fragile) -> None:
+    canary = f"canary{secrets.token_hex(12)}"
+    with joined(quiet.platform) as laptop:
+        for kind in kinds.KINDS:
+            text = canaries.document(kind, canary, quiet.service.url)
+            workflow = laptop.create_workflow(kind, text)
+            assert bool(workflow["diagnostics"]) == (kind in canaries.REFUSED), workflow["diagnostics"]
+            answer = laptop.execute(workflow["id"], {"secret": canary})
+            assert answer["status"] == ("failed" if kind in canaries.FAILING else "completed"), kind
+            if kind == "call":
+                assert quiet.service.asked.get_nowait() == f"/{canary}"
+            elif kind not in canaries.FAILING:
+                assert canary in json.dumps(answer["opened"]), kind
+    assert await places(quiet, answer["executionId"]) >= {"tables", "histories", "temporal"}
     assert await places(quiet, canary) == set()

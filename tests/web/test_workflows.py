@@ -218,3 +218,20 @@ def test_a_body_that_is_no_json_object_is_a_problem(
 def test_the_client_sees_a_refusal_as_an_error(laptop: Client) -> None:
     with pytest.raises(RefusedError, match="404 workflow_unknown"):
         laptop.execute(str(uuid7()))
+
+
+def test_the_support_table_is_there_for_every_account(laptop: Client) -> None:
+    told = laptop.request("GET", "/api/workflows/language")
+    rows = {(row["group"], row["name"]): row for row in told["constructs"]}
+    assert told["specification"] == "1.0.3"
+    assert (rows["Steps", "set"]["supported"], rows["Steps", "set"]["reason"]) == (True, None)
+    assert rows["Runs", "shell"]["supported"] is False
+    assert "workers are shared" in rows["Runs", "shell"]["reason"]
+    assert {"name": "steps", "value": 2000, "unit": "steps in a definition"} in told["limits"]
+    laptop.http.headers.pop("Authorization")
+    assert laptop.http.get("/api/workflows/language").status_code == 401
+
+
+def test_what_is_refused_stands_in_the_diagnostics(laptop: Client) -> None:
+    made = laptop.create_workflow("a shell", DOCUMENT.replace("set: {greeting", "sett: {greeting"))
+    assert made["diagnostics"] == [{"pointer": "/do/0/*/*", "detail": "unknown property; did you mean set?"}]

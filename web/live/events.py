@@ -57,7 +57,9 @@ class Events:
         stream = Stream(str(who.account_id), who.agent_id, Heard(""))
         gone = asyncio.create_task(disconnected(receive))
         try:
-            with self.hub.joined(stream):  # before the head is read: what happens after it is not missed
+            async with self.hub.joined(
+                stream
+            ):  # before the head is read: what happens after it is not missed
                 missed = stream.missed
                 answer, _ = await asyncio.to_thread(asked.answer)
                 if answer.status_code != http.HTTPStatus.OK:

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -21,6 +22,8 @@ from engine.sync import hints, notices
 from web.live.heard import Heard
 
 PAUSE_SECONDS = 1.0
+CONFIRMED_SECONDS_MAX = 1.0  # how long a stream waits to be heard of; without that it is compared later
+NOBODY = "nobody"  # an account that is none: a connection without a channel would end
 EVENTS_MOST = 100  # kept for a slow reader; the audit trail has them all
 
 
@@ -73,14 +76,21 @@ TELL = {
     notices.channel(""): Stream.notice,
     audit.channel(""): Stream.event,
 }
+LAST = audit.channel("")  # of an account's channels to be confirmed
 
 
 class Hub:
-    """Hands what is told of an account to its streams."""
+    """Hands what is told of an account to its streams, and asks for what is told of those accounts alone.
+
+    Of what is told between a stream's joining and Redis' confirmation something may be missed: whenever an
+    account is confirmed, be it again, its streams are due to ask the database.
+    """
 
     def __init__(self, redis_url: str) -> None:
         self._redis_url = redis_url
         self._streams: defaultdict[str, set[Stream]] = defaultdict(set)
+        self._confirmed: dict[str, asyncio.Event] = {}  # by account
+        self._channels: PubSub | None = None  # while there is a connection
         self._pump: asyncio.Task[None] | None = None
         self.closing = False
 
@@ -99,49 +109,78 @@ class Hub:
     def close(self) -> None:
         """Tell every stream to end; clients come back to another process."""
         self.closing = True
-        self._each(lambda _stream: None)
+        for account_id in self._streams:
+            self._wake(account_id)
 
     def count(self, account_id: str) -> int:
         """Return how many streams the account has open here."""
         return len(self._streams.get(account_id, ()))
 
-    @contextlib.contextmanager
-    def joined(self, stream: Stream) -> Iterator[Stream]:
+    @contextlib.asynccontextmanager
+    async def joined(self, stream: Stream) -> AsyncIterator[Stream]:
         """Hand the stream what is told of its account while the body runs."""
-        self._streams[stream.account_id].add(stream)
+        account_id = stream.account_id
+        self._streams[account_id].add(stream)
         try:
+            await self._enter(account_id)
             yield stream
         finally:
-            self._streams[stream.account_id].discard(stream)
-            if not self._streams[stream.account_id]:
-                del self._streams[stream.account_id]
+            self._streams[account_id].discard(stream)
+            if not self._streams[account_id]:
+                del self._streams[account_id], self._confirmed[account_id]
+                await self._ask("unsubscribe", account_id)
+
+    async def _enter(self, account_id: str) -> None:
+        """Wait until Redis has confirmed that it tells us of the account, if it is there."""
+        known = account_id in self._confirmed
+        confirmed = self._confirmed.setdefault(account_id, asyncio.Event())
+        if not known:
+            await self._ask("subscribe", account_id)
+        if self._channels is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(confirmed.wait(), CONFIRMED_SECONDS_MAX)
+
+    async def _ask(self, what: str, *account_ids: str) -> None:
+        """Subscribe or unsubscribe; where that fails, the connection is gone, and made anew by `_run`."""
+        if self._channels is not None:
+            channels = [f"{prefix}{account_id}" for account_id in account_ids for prefix in TELL]
+            with contextlib.suppress(RedisError, OSError):
+                await getattr(self._channels, what)(*channels)
 
     async def _run(self) -> None:
         once = Retry(NoBackoff(), 0)  # a reconnection behind our back would hide what was missed
         while True:
             try:
                 async with Redis.from_url(self._redis_url, retry=once) as redis, redis.pubsub() as channels:
-                    await channels.psubscribe(*(f"{prefix}*" for prefix in TELL))
-                    self._each(_miss)
-                    async for message in channels.listen():
-                        if message["type"] == "pmessage":
-                            self._hand_out(message["channel"].decode(), json.loads(message["data"]))
+                    await self._listen(channels)
             except (RedisError, OSError) as fault:
                 structlog.get_logger().warning("notices_interrupted", error=type(fault).__name__)
-                await asyncio.sleep(PAUSE_SECONDS)
+            finally:
+                self._channels = None
+                for confirmed in self._confirmed.values():
+                    confirmed.clear()
+            await asyncio.sleep(PAUSE_SECONDS)
 
-    def _each(self, change: Callable[[Stream], None]) -> None:
-        for streams in self._streams.values():
-            for stream in streams:
-                change(stream)
-                stream.changed.set()
+    async def _listen(self, channels: PubSub) -> None:
+        await channels.connect()  # type: ignore[no-untyped-call] # redis-py's own
+        self._channels = channels
+        await channels.subscribe(NOBODY)
+        await self._ask("subscribe", *self._streams)
+        async for message in channels.listen():
+            prefix, _, account_id = message["channel"].decode().partition(":")
+            if message["type"] == "message":
+                tell, told = TELL[f"{prefix}:"], json.loads(message["data"])
+                for stream in self._streams.get(account_id, ()):
+                    tell(stream, told)
+            elif message["type"] == "subscribe" and f"{prefix}:" == LAST and account_id in self._streams:
+                self._confirm(account_id)
 
-    def _hand_out(self, channel: str, told: dict[str, Any]) -> None:
-        prefix, _, account_id = channel.partition(":")
-        tell = TELL[f"{prefix}:"]
-        for stream in self._streams.get(account_id, ()):
-            tell(stream, told)
+    def _confirm(self, account_id: str) -> None:
+        for stream in self._streams[account_id]:
+            stream.missed += 1
+        self._wake(account_id)
+        self._confirmed[account_id].set()
 
-
-def _miss(stream: Stream) -> None:
-    stream.missed += 1
+    def _wake(self, account_id: str) -> None:
+        for stream in self._streams[account_id]:
+            stream.changed.set()

@@ -46,7 +46,7 @@ class Polls:
         stream = Stream(str(who.account_id), who.agent_id, Heard(""), own=True)
         gone = asyncio.create_task(disconnected(receive))
         try:
-            with self.hub.joined(stream):  # before the first look: what happens after it is not missed
+            async with self.hub.joined(stream):  # before the first look: what happens after it is not missed
                 while not gone.done():
                     answer, final = await self._look(stream, asked, until)
                     if final:

@@ -35,8 +35,10 @@ class Text(fields.String):
         text: str = super()._deserialize(value, attr, data, **options)
         if "\0" in text:
             raise ValidationError("Must not contain NUL.")
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise ValidationError("Must not contain a lone surrogate.")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValidationError("Must not contain a lone surrogate.") from None
         return text
 
 

@@ -28,6 +28,12 @@ class ListQuery(Strict):
     offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
 
 
+class Limits(Schema):
+    """What no workflow and no execution may exceed."""
+
+    limits = fields.Dict(keys=fields.String(), values=fields.Float(), required=True)
+
+
 class ExecuteRequest(Strict):
     """The input, plain or sealed, and how the result shall come."""
 
@@ -99,3 +105,33 @@ class Executed(Schema):
     error = fields.Dict()
     createdAt = fields.String()  # noqa: N815
     endedAt = fields.String(allow_none=True)  # noqa: N815
+
+
+class Construct(Schema):
+    """One construct of the workflow language."""
+
+    group = fields.String(required=True)
+    name = fields.String(required=True)
+    supported = fields.Boolean(required=True)
+    covers = fields.String(required=True, metadata={"description": "what of it is covered"})
+    reason = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "why it is refused, and where it would stand"},
+    )
+
+
+class LanguageLimit(Schema):
+    """One bound of what a definition may be or do."""
+
+    name = fields.String(required=True)
+    value = fields.Integer(required=True)
+    unit = fields.String(required=True)
+
+
+class Language(Schema):
+    """The support table of the workflow language."""
+
+    specification = fields.String(required=True, metadata={"description": "version of the specification"})
+    constructs = fields.List(fields.Nested(Construct), required=True)
+    limits = fields.List(fields.Nested(LanguageLimit), required=True)

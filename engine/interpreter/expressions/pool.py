@@ -20,8 +20,13 @@ import orjson
 from engine.interpreter.expressions.child import ANSWER, HEADER, VALUE
 
 WALL_SECONDS_MAX = 1.5  # under Temporal's deadlock detector; the CPU budget is the child's own
+CLOSE_SECONDS_MAX = 5.0  # longer than any evaluation may take
 # A child that grew past this is replaced: what it keeps would count against the next program.
 GROWN_BYTES_MAX = 48 * 1024 * 1024
+# The regular expressions' own budget, about as large as ours: which of the two ends first is chance, and a
+# replay that met the other must not take another way.
+_TIRED = b"Regex failure: retry-limit-in-match over"
+_OVER = "an expression used more time or memory than it may"
 _CHILD = Path(__file__).with_name("child.py")
 
 
@@ -42,9 +47,12 @@ class Answer:
 
 
 class Pool:
-    """Child processes, started when first needed; each serves one thread at a time."""
+    """Child processes, started when first needed; each serves one thread at a time.
 
-    def __init__(self, size: int = 2, *, kind: str = "jq") -> None:
+    There are more than cores: a stranger's programs that burn their budget leave others a child.
+    """
+
+    def __init__(self, size: int = 4, *, kind: str = "jq") -> None:
         self._kind = kind
         self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
         for _ in range(size):
@@ -69,10 +77,14 @@ class Pool:
 
     def close(self) -> None:
         """End every child; the pool may be used again, with new ones."""
-        children = [self._idle.get() for _ in range(self._size)]
-        for child in children:
+        for _ in range(self._size):
+            try:
+                child = self._idle.get(timeout=CLOSE_SECONDS_MAX)
+            except queue.Empty:
+                child = None  # its user was interrupted: the system ends it with this process
             if child is not None:
                 child.end()
+        for _ in range(self._size):
             self._idle.put(None)
 
     def _ask(self, source: str, text: bytes) -> Answer:
@@ -88,9 +100,12 @@ class Pool:
             _, _, grown_bytes = ANSWER.unpack_from(answer)
             kept = child if grown_bytes < GROWN_BYTES_MAX else None
         finally:
-            if kept is None and child is not None:
-                child.end()
-            self._idle.put(kept)
+            try:
+                if kept is None and child is not None:
+                    child.end()
+                    kept = _Child(self._kind)  # it is ready by the time somebody needs it
+            finally:  # whatever is thrown into this thread meanwhile, the place is not lost
+                self._idle.put(kept)
         return _understood(answer)
 
 
@@ -124,7 +139,7 @@ class _Child:
                 rest = rest[os.write(self._in.fileno(), rest) :]
             return self._read(HEADER.unpack(self._read(HEADER.size, deadline))[0], deadline)
         except (OSError, EOFError, TimeoutError):
-            raise BrokenError("an expression used more time or memory than it may") from None
+            raise BrokenError(_OVER) from None
 
     def end(self) -> None:
         self._process.kill()
@@ -159,6 +174,8 @@ def shared(kind: str = "jq") -> Pool:
 def _understood(answer: bytes) -> Answer:
     status, nanoseconds, _ = ANSWER.unpack_from(answer)
     payload = answer[ANSWER.size :]
+    if status != VALUE and _TIRED in payload:
+        raise BrokenError(_OVER)
     if status != VALUE:
         raise ProgramError(payload.decode(errors="replace"))
     return Answer(orjson.loads(payload), nanoseconds / 1e9)

@@ -99,7 +99,7 @@ def _source(text: str, names: tuple[str, ...]) -> str:
     bound = "".join(f"$__given.{name} as ${name} | " for name in names)
     return (
         f"{_PRELUDE}. as [$__data, $__given, $__now] | def now: $__now; {{}} as $ENV | "
-        f"{bound}$__data | (\n{text}\n)"
+        f"{bound}$__data | ({text}\n)"  # a comment may end it, and its own first line is the first
     )
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from engine.interpreter import refusals
 from engine.interpreter.definition import Kind
 from engine.interpreter.node import Node
-from engine.interpreter.steps import call_function, call_http, call_openapi
+from engine.interpreter.steps import call_a2a, call_function, call_http, call_mcp, call_openapi
 
 KEYS = ("call", "with")
-NOT_YET = ("grpc", "asyncapi", "a2a", "mcp")
+CALLS: dict[str, Callable[[Node], Kind]] = {
+    "http": call_http.read,
+    "openapi": call_openapi.read,
+    "mcp": call_mcp.read,
+    "a2a": call_a2a.read,
+}
+NOT_RUN = ("grpc", "asyncapi")
 
 
 def read(node: Node) -> Kind:
     """Read the step's own keys."""
     called = node.need("call")
-    if called.value == "openapi":
-        return call_openapi.read(node.need("with"))
-    if called.value == "http":
-        return call_http.read(node.need("with"))
-    if called.value in NOT_YET:
-        called.fault(f"{called.value} is not supported yet")
+    name = called.text()
+    if name in CALLS:
+        return CALLS[name](node.need("with"))
+    if name in NOT_RUN:
+        refusals.refuse(called, f"call.{name}")
         return call_http.NOWHERE
-    return call_function.read(node)
+    return call_function.read(node, (*CALLS, *NOT_RUN)) if name else call_http.NOWHERE

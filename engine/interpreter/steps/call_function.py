@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -65,8 +66,8 @@ async def _called(
         return Outcome((await walk.perform(function, kept["arguments"], within)).output)
 
 
-def read(node: Node) -> CallFunction | CallCataloged:
-    """Read the step's own keys."""
+def read(node: Node, calls: Sequence[str]) -> CallFunction | CallCataloged:
+    """Read the step's own keys; `calls` is what is called by a name that the language knows."""
     called, given = node.need("call"), node.get("with")
     arguments = given.template() if given is not None and given.members() else None
     name = called.text()
@@ -74,7 +75,8 @@ def read(node: Node) -> CallFunction | CallCataloged:
     if isinstance(functions, dict) and name in functions:
         check_one(node, name)
         return CallFunction(name, node.reading.functions, arguments)
-    return CallCataloged(catalogs.read(called), arguments)
+    known = (*calls, *(functions if isinstance(functions, dict) else ()))
+    return CallCataloged(catalogs.read(called, known), arguments)
 
 
 def check_all(use: Node) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -43,21 +43,32 @@ class CallHttp:
 
         :raises FaultError: of kind communication, when there is no answer or it says that it failed.
         """
-        policy = walk.fill(self.authentication, data, scope)
-        scope = scope.knowing(authorization=authentications.authorization(policy))
-        call = contracts.HttpCall(
-            method=self.method,
-            uri=self.located(walk, data, scope),
-            headers=_texts(walk.fill(self.headers, data, scope), "headers"),
+        call = self.addressed(walk, data, scope, seconds=SECONDS_MAX)
+        scope = scope.knowing(authorization=authentications.authorization(call.authentication))
+        call = replace(
+            call,
             query=queried(walk.fill(self.query, data, scope)),
             body=walk.fill(self.body, data, scope),
             redirect=self.redirect,
-            authentication=policy,
-            timeout_seconds=SECONDS_MAX,
             raw=self.output == "raw",
         )
         answer = await request(walk, call, scope)
         return Outcome(shown(call, answer, self.output), authorization=answer.authorization)
+
+    def addressed(self, walk: Walk, data: Any, scope: Scope, *, seconds: float) -> contracts.HttpCall:
+        """Return where to call, as whom, and for how long at most.
+
+        :raises FaultError: of kind expression, when an expression gives what cannot be sent.
+        """
+        policy = walk.fill(self.authentication, data, scope)
+        scope = scope.knowing(authorization=authentications.authorization(policy))
+        return contracts.HttpCall(
+            method=self.method,
+            uri=self.located(walk, data, scope),
+            headers=_texts(walk.fill(self.headers, data, scope), "headers"),
+            authentication=policy,
+            timeout_seconds=seconds,
+        )
 
     def located(self, walk: Walk, data: Any, scope: Scope) -> str:
         """Return the address to call.

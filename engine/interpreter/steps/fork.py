@@ -33,13 +33,12 @@ class Fork:
         ]
         try:
             with walk.rests.idle(scope.frame):
-                if self.compete:
-                    return Outcome(await _first_success(running))
-                return Outcome(await _all(running))
-        finally:
-            for branch in running:
-                branch.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+                output = await (_first_success(running) if self.compete else _all(running))
+        except (Exception, asyncio.CancelledError):  # not when the worker forgets it: then nothing can wait
+            await _given_up(running)
+            raise
+        await _given_up(running)
+        return Outcome(output)
 
     async def _branch(self, walk: Walk, index: int, data: Any, scope: Scope) -> Any:
         """Run one branch, unless it ended in an earlier run; the frame keeps what it ended with."""
@@ -55,6 +54,12 @@ class Fork:
                     ended["problem"] = error.problem.shown()
                     raise
             return ended["output"]
+
+
+async def _given_up(running: Sequence[asyncio.Task[Any]]) -> None:
+    for branch in running:
+        branch.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _all(running: Sequence[asyncio.Task[Any]]) -> list[Any]:
@@ -89,5 +94,5 @@ def read(node: Node) -> Fork:
     below = fork.need("branches")
     branches = below.read_steps(below)
     if len(branches) > BRANCHES_MAX:
-        below.fault(f"a fork may have at most {BRANCHES_MAX} branches")
+        below.fault(f"a fork may have at most {BRANCHES_MAX} branches (forkBranches)")
     return Fork(branches, compete is not None and compete.value is True)

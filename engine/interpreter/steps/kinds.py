@@ -7,7 +7,7 @@ from types import ModuleType
 
 from engine.interpreter.definition import Kind
 from engine.interpreter.node import Node
-from engine.interpreter.steps import call, do, emit, fork, loop, raising, run, switch, trying, wait
+from engine.interpreter.steps import call, do, emit, fork, listen, loop, raising, run, switch, trying, wait
 from engine.interpreter.steps import set as set_
 
 # `for` before `do`: a loop has both keys.
@@ -22,9 +22,10 @@ KINDS: dict[str, ModuleType] = {
     "call": call,
     "fork": fork,
     "emit": emit,
+    "listen": listen,
     "run": run,
 }
-NOT_YET = ("listen",)
+NOT_YET: tuple[str, ...] = ()
 
 Reader = Callable[[Node], Kind]
 

@@ -52,7 +52,7 @@ class Loop:
         if not isinstance(items, list):
             raise fault("expression", "for.in must give an array")
         if len(items) > ITERATIONS_MAX:
-            raise ExhaustedError(f"a loop of more than {ITERATIONS_MAX} iterations")
+            raise ExhaustedError(f"a loop of more than {ITERATIONS_MAX} iterations (loopIterations)")
         return items
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from engine.interpreter import contracts
-from engine.interpreter.definition import Outcome
+from engine.interpreter import contracts, refusals
+from engine.interpreter.definition import Kind, Outcome
 from engine.interpreter.faults import FaultError, Problem, fault
 from engine.interpreter.node import Node
+from engine.interpreter.ordering import Ordered, Wanted
 from engine.interpreter.sizes import bound
 from engine.interpreter.walk import Scope, Walk
 
@@ -19,8 +20,8 @@ LATEST = "latest"
 # How many workflows may run one another: recursion is the language's to write, and has to end.
 DEPTH_MAX = 8
 FIND_SECONDS = 20.0
-# Those that need a process of a stranger's on the machine.
-NOT_HERE = ("container", "script", "shell")
+KINDS = ("container", "script", "shell", "workflow")
+_BESIDE = ("await", "return")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,11 @@ class RunWorkflow:
         if walk.run_depth >= DEPTH_MAX:
             raise fault("runtime", f"workflows run one another more than {DEPTH_MAX} deep")
         given = {} if self.input is None else bound(walk.fill(self.input, data, scope))
-        wanted = contracts.Wanted(walk.account_id, self.namespace, self.name, self.version)
+        wanted = Wanted(walk.account_id, self.namespace, self.name, self.version)
         definition_id: str = await walk.call(
             contracts.FIND_DEFINITION, wanted, answer=str, seconds=FIND_SECONDS, scope=scope, repeatable=True
         )
-        ordered = contracts.Ordered(walk.execution_id, definition_id, given, walk.run_depth + 1)
+        ordered = Ordered(walk.execution_id, definition_id, given, walk.run_depth + 1)
         child = contracts.ExecutionStart(_id_of(walk, walk.calls), walk.account_id, ordered=ordered)
         told = await walk.world.run(child, waits=self.waits)
         if not self.waits:
@@ -62,26 +63,42 @@ class RunWorkflow:
         return Outcome(bound(told.result))
 
 
-def read(node: Node) -> RunWorkflow:
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Stands in for a process that is not run: a definition with one is never walked."""
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:  # noqa: ARG002 - a kind's signature
+        """Give what came."""
+        return Outcome(data)
+
+
+def read(node: Node) -> Kind:
     """Read the step's own keys."""
-    run = node.need("run").only("workflow", "await", "return", *NOT_HERE)
-    for kind in NOT_HERE:
-        if run.has(kind):
-            run.at(kind, None).fault(f"{kind} is not run here: it needs a machine of its own")
-            return RunWorkflow("", "", "", None, waits=True)
+    run = node.need("run")
+    found = run.one_member(*KINDS, beside=_BESIDE)
+    if found is None:
+        return Refused()
+    kind, process = found
+    if kind != "workflow":
+        refusals.refuse(process, f"run.{kind}")
+        return Refused()
     waits = run.get("await")
     if waits is not None and not isinstance(waits.value, bool):
         waits.fault("must be true or false")
     if run.has("return"):
         run.at("return", None).fault("is for processes; a workflow returns its output")
-    workflow = run.need("workflow").only("namespace", "name", "version", "input")
-    version, given = workflow.get("version"), workflow.get("input")
+    return _read_workflow(process, waits=waits is None or waits.value is not False)
+
+
+def _read_workflow(node: Node, *, waits: bool) -> RunWorkflow:
+    node.only("namespace", "name", "version", "input")
+    version, given = node.get("version"), node.get("input")
     return RunWorkflow(
-        namespace=workflow.need("namespace").text(),
-        name=workflow.need("name").text(),
+        namespace=node.need("namespace").text(),
+        name=node.need("name").text(),
         version=version.text() if version else LATEST,
         input=given.template_or_program() if given else None,
-        waits=waits is None or waits.value is not False,
+        waits=waits,
     )
 
 

@@ -48,6 +48,7 @@ class Try:
             if "until" not in kept:
                 return await self._handled(walk, data, within)
             await walk.sleep_until(kept["until"], scope)
+            walk.herald.retried(scope.step)
             del kept["caught"], kept["until"]
 
     async def _tried(self, walk: Walk, data: Any, scope: Scope) -> Any:

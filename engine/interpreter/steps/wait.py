@@ -29,7 +29,7 @@ class Wait:
         if "until" not in kept:
             seconds = durations.evaluated(self.duration, lambda asked: walk.evaluate(asked, data, scope))
             if seconds > SECONDS_MAX:
-                raise ExhaustedError("a wait of more than a year")
+                raise ExhaustedError("a wait of more than a year (waitSeconds)")
             kept["until"] = walk.world.now().timestamp() + seconds
             await walk.rests.safe_point(scope.frame)
         await walk.sleep_until(kept["until"], scope)

@@ -11,7 +11,7 @@ from joserfc import jwt
 
 from bin.local import authority
 from bin.local.stand_in import HOSTS, stand_in
-from engine.activities.tokens import RefusedError, Tokens
+from engine.activities.tokens import Tokens, UnauthenticatedError
 from engine.egress.guard import Egress, EgressError, Outgoing
 
 REALM = f"https://{authority.HOST}/realm"
@@ -56,7 +56,7 @@ async def test_an_assertion_signed_by_the_clients_key_is_sent_as_it_is(egress: E
 async def test_an_assertion_for_another_endpoint_gets_no_token(egress: Egress) -> None:
     wrong = assertion(aud="https://other.example.org")
     client = {"id": authority.CLIENT, "authentication": "private_key_jwt", "assertion": wrong}
-    with pytest.raises(RefusedError, match="answered 401"):
+    with pytest.raises(UnauthenticatedError, match="answered 401"):
         await obtain(Tokens(egress), POLICY | {"client": client})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -14,13 +14,16 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
-from bin.local.conformance import Memory
+from bin.local.broker import Broker, Memory
 from bin.local.stack import Stack
+from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
 from engine.interpreter.replies import ReplyPayloadConverter
+from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow
 from tests.engine.interpreter.echo import echo
 
@@ -59,6 +62,11 @@ def memory() -> Memory:
 
 
 @pytest.fixture(scope="session")
+def broker(temporal: Client, memory: Memory) -> Broker:
+    return Broker(temporal, memory.openings)
+
+
+@pytest.fixture(scope="session")
 async def service() -> AsyncIterator[int]:
     """The port of a service that calls may reach."""
     async with echo() as port:
@@ -66,15 +74,25 @@ async def service() -> AsyncIterator[int]:
 
 
 @pytest.fixture(scope="session")
-async def queue(temporal: Client, memory: Memory, service: int) -> AsyncIterator[str]:
+async def queue(temporal: Client, memory: Memory, broker: Broker, service: int) -> AsyncIterator[str]:
     """The task queue of a worker that runs during the whole session."""
     name = f"interpreter-{uuid7()}"
     calls = HttpActivities(Egress(allow=f"127.0.0.1:{service}"))
+    agents = AgentActivities(calls)
     async with Worker(
         temporal,
         task_queue=name,
-        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow],
-        activities=[memory.open, memory.settle, calls.call],
+        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, ScheduleWorkflow],
+        activities=[
+            memory.open,
+            memory.settle,
+            memory.find,
+            calls.call,
+            OpenApiActivities(calls).compose,
+            agents.mcp,
+            agents.a2a,
+            *broker.activities(),
+        ],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
@@ -85,8 +103,8 @@ Execute = Callable[..., Awaitable[Ran]]
 
 
 @pytest.fixture
-def execute(temporal: Client, memory: Memory, queue: str) -> Execute:
-    """Return a function that runs steps on an input until it ends."""
+def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Execute:
+    """Return a function that runs steps on an input until it ends, each time in an account of its own."""
 
     async def run(
         steps: list[dict[str, Any]],
@@ -95,17 +113,16 @@ def execute(temporal: Client, memory: Memory, queue: str) -> Execute:
         reply_key: Any = None,
         checked: bool = True,
         rests_every: int = 0,
+        secrets: Mapping[str, Any] | None = None,
         **top: Any,
     ) -> Ran:
         document = {"document": HEADER, "do": steps, **top}
         assert not checked or grammar.check(document) == []
         execution_id = str(uuid7())
-        memory.openings[execution_id] = contracts.Opened(
-            "definition", 1, document, data, "account", rests_every=rests_every
-        )
+        broker.open(execution_id, execution_id, document, data, rests_every=rests_every, secrets=secrets)
         handle = await temporal.start_workflow(
             contracts.EXECUTION,
-            contracts.ExecutionStart(execution_id, "account", reply_key),
+            contracts.ExecutionStart(execution_id, execution_id, reply_key),
             id=contracts.execution_workflow_id(execution_id),
             task_queue=queue,
             execution_timeout=timedelta(seconds=60),

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from engine.interpreter.faults import TYPES
-from engine.interpreter.steps.call_openapi import compose
 from tests.engine.interpreter.conftest import Execute
 
 
@@ -96,23 +95,3 @@ async def test_calls_in_a_loop_each_have_an_id_without_the_users_names(
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
     assert ids == ["/do/0/do/0#1", "/do/0/do/0#2"]
-
-
-DESCRIPTION: dict[str, Any] = {
-    "openapi": "3.1.0",
-    "servers": [{"url": "/api"}],
-    "paths": {
-        "/things/{id}": {
-            "parameters": [{"$ref": "#/components/parameters/id"}],
-            "put": {"operationId": "change", "parameters": [{"name": "X-A", "in": "header"}]},
-        }
-    },
-    "components": {"parameters": {"id": {"name": "id", "in": "path", "required": True}}},
-}
-
-
-def test_an_operation_becomes_a_request() -> None:
-    arguments = {"id": "a b", "X-A": 1, "name": "n"}
-    made = compose(DESCRIPTION, "https://h.test/spec.json", "change", arguments, redirect=False)
-    assert (made.method, made.uri) == ("PUT", "https://h.test/api/things/a%20b")
-    assert (made.headers, made.body) == ({"X-A": "1"}, {"name": "n"})

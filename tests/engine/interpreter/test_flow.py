@@ -96,7 +96,7 @@ async def test_emit_gives_a_whole_event(execute: Execute) -> None:
 
 async def test_a_flow_that_never_ends_is_ended(execute: Execute) -> None:
     ran = await execute([{"round": {"set": {"a": 1}, "then": "round"}}], {})
-    assert ran.error["detail"] == "more than 10000 steps were walked"
+    assert ran.error["detail"] == "more than 10000 steps were walked (stepsWalked)"
 
 
 async def test_no_try_catches_a_program_that_breaks_its_budget(execute: Execute) -> None:

@@ -38,9 +38,18 @@ def is_refused(checked: Any, pointer: str, detail: str) -> bool:
         ({"s": {"set": {"a": "${ $nosuch }"}}}, "/do/0/s/set/a", "$nosuch is not defined"),
         ({"s": {"set": {"a": "${ env }"}}}, "/do/0/s/set/a", "env is not available in expressions"),
         ({"s": {"set": {"a": "${ $ENV.HOME }"}}}, "/do/0/s/set/a", "$ENV is not available in expressions"),
-        ({"s": {"listen": {"to": {}}}}, "/do/0/s/listen", "listen is not supported yet"),
-        ({"s": {"run": {"script": {}}}}, "/do/0/s/run/script", "script is not run here"),
-        ({"s": {"call": "grpc", "with": {}}}, "/do/0/s/call", "grpc is not supported yet"),
+        ({"s": {"listen": {"to": {}}}}, "/do/0/s/listen/to", "must have exactly one of one, any, all"),
+        ({"s": {"run": {"script": {}}}}, "/do/0/s/run/script", "a script is not run here: workers"),
+        ({"s": {"run": {"scrip": {}}}}, "/do/0/s/run/scrip", "unknown property; did you mean script?"),
+        ({"s": {"run": {}}}, "/do/0/s/run", "must have exactly one of container, script, shell, workflow"),
+        ({"s": {"run": {"shell": {}, "script": {}}}}, "/do/0/s/run", "shell and script are here"),
+        ({"s": {"call": "grpc", "with": {}}}, "/do/0/s/call", "grpc is not supported"),
+        ({"s": {"call": "htpp", "with": {}}}, "/do/0/s/call", "did you mean http?"),
+        ({"s": {"set": {"a": 1}, "wait": "PT1S"}}, "/do/0/s/wait", "this one already has set"),
+        ({"s": {"nothing": 1}}, "/do/0/s", "needs one of set, switch"),
+        ({"s": {"set": {"a": 1}, "then": "edn"}}, "/do/0/s/then", "did you mean end?"),
+        ({"s": {"do": "twice"}}, "/do/0/s/do", "must be an array, not text"),
+        ({"s": {"wait": "PT1S", "timeout": {"after": ""}, "then": ""}}, "/do/0/s/then", "not an empty one"),
         ({"s": {"call": "mine"}}, "/do/0/s/call", "use.functions has no such name"),
         ({"s": {"call": "http", "with": {"method": "get"}}}, "/do/0/s/with", "endpoint is missing"),
         ({"s": {"call": "http", "with": {"method": "brew", "endpoint": "http://a"}}},
@@ -75,7 +84,11 @@ def test_what_cannot_run_is_refused_where_it_stands(step: Any, pointer: str, det
         ({}, "", "document is missing"),
         ([], "", "must be an object"),
         (document(extra=1), "/extra", "unknown property"),
-        (document(schedule={"cron": "* * * * *"}), "/schedule", "schedule is not supported yet"),
+        (
+            document(schedule={"cron": "* * * *"}),
+            "/schedule/cron",
+            "is no cron expression: wrong number of fields",
+        ),
         (document(use={"secrets": ["a b"]}), "/use/secrets/0", "must be letters"),
         (document(evaluate={"language": "js"}), "/evaluate/language", "must be one of jq"),
         ({"document": {**HEADER, "dsl": "2.0.0"}, "do": [STEP]}, "/document/dsl", "only versions 1.0.x"),
@@ -89,7 +102,40 @@ def test_a_document_is_refused_as_a_whole_where_it_is_none(checked: Any, pointer
 
 def test_every_refusal_is_told_at_once() -> None:
     faults = refusals(document({"a": {"listen": {}}}, {"b": {"wait": "x"}}, extra=1))
-    assert {pointer for pointer, _ in faults} == {"/do/0/a/listen", "/do/1/b/wait", "/extra"}
+    assert {pointer for pointer, _ in faults} == {
+        "/do/0/a/listen",
+        "/do/0/a/listen/to",
+        "/do/1/b/wait",
+        "/extra",
+    }
+
+
+def test_one_slip_is_one_fault() -> None:
+    assert refusals(document({"a": {"swich": []}})) == [
+        ("/do/0/a/swich", "unknown property; did you mean switch?")
+    ]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"canary": {"canary": 1}},
+        {"canary": {"set": {"a": 1}, "then": "canarz"}},
+        {"canary": {"raise": {"error": "canary"}}},
+        {"canary": {"call": "canary"}},
+        {"canary": {"set": {"a": "${ canary( }"}}},
+        {"canary": {"call": "http", "with": {"method": "canary", "endpoint": "http://a"}}},
+        {"canary": {"wait": "canary"}},
+        {"canary": {"try": [STEP], "catch": {"as": "1canary", "retry": "canarz"}}},
+        {"canary": {"set": {"a": 1}, "input": {"schema": {"document": {"type": "canary"}}}}},
+        {"canary": {"switch": [{"canary": {"then": "canary2"}}]}},
+    ],
+)
+def test_what_others_see_of_a_refusal_has_none_of_the_documents_words(step: Any) -> None:
+    use = {"errors": {"canarya": {}}, "retries": {"canaryb": {"dely": 1}}}
+    faults = grammar.check(document(step, {"canaryc": {"set": {"a": 1}}}, use=use))
+    assert faults
+    assert "canar" not in str([fault.unquoted() for fault in faults])
 
 
 def test_parse_refuses_what_check_refuses() -> None:
@@ -100,7 +146,9 @@ def test_parse_refuses_what_check_refuses() -> None:
 
 def test_more_steps_than_allowed_are_refused() -> None:
     steps = [{f"s{number}": {"set": {"a": 1}}} for number in range(2_001)]
-    assert refusals(document(*steps)) == [("/do/2000/s2000", "a definition may have at most 2000 steps")]
+    assert refusals(document(*steps)) == [
+        ("/do/2000/s2000", "a definition may have at most 2000 steps (definitionSteps)")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,28 @@
+"""What executions did before, the interpreter of today does again: recorded by `bin.local.histories`."""
+
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+from temporalio.workflow import NondeterminismError
 
+from bin.local.histories import CASES, FOLDER, IN_RUNS, REFUSED, file_of
+from engine.interpreter import contracts
+from engine.interpreter.definition import Outcome
 from engine.interpreter.replies import ReplyPayloadConverter
+from engine.interpreter.steps import kinds, wait
+from engine.interpreter.walk import Scope, Walk
 from engine.interpreter.workflow import ExecutionWorkflow
 from tests.engine.interpreter.conftest import Execute
 
-PAUSE = {"pause": {"wait": {"milliseconds": 20}}}
-FAIL = {"fail": {"raise": {"error": {"type": "urn:x", "status": 500}}}}
-KINDS: dict[str, dict[str, Any]] = {
-    "set": {"set": {"a": "${ now }"}},
-    "do": {"do": [PAUSE, {"s": {"set": {"a": 1}}}]},
-    "switch": {"switch": [{"c": {"when": ".a == null", "then": "continue"}}]},
-    "for": {"for": {"in": "[range(3)]"}, "do": [PAUSE]},
-    "wait": {"wait": {"milliseconds": 20}},
-    "raise": FAIL["fail"],
-    "try": {"try": [FAIL], "catch": {"retry": {"delay": "PT0.02S", "limit": {"attempt": {"count": 2}}}}},
-    "jitter": {
-        "try": [FAIL],
-        "catch": {
-            "retry": {"jitter": {"from": "PT0.01S", "to": "PT0.03S"}, "limit": {"attempt": {"count": 1}}}
-        },
-    },
-    "fork": {"fork": {"branches": [PAUSE, {"b": {"wait": "PT0.05S"}}, {"c": {"set": {"a": 1}}}]}},
-    "compete": {"fork": {"compete": True, "branches": [{"slow": {"wait": "PT20S"}}, PAUSE]}},
-    "emit": {"emit": {"event": {"with": {"type": "t"}}}},
-    "timeout": {"wait": "PT20S", "timeout": {"after": "PT0.05S"}},
-    "long": {"for": {"in": "[range(450)]"}, "do": [{"s": {"set": {"a": 1}}}]},
-}
+RECORDED = sorted(FOLDER.glob("*/*.json"))
+TODAY = FOLDER / str(contracts.INTERPRETER)
 
 
 async def replay(history: WorkflowHistory) -> None:
@@ -45,16 +34,37 @@ async def replay(history: WorkflowHistory) -> None:
     await replayer.replay_workflow(history)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_history_replays_the_same_way(execute: Execute, kind: str) -> None:
-    ran = await execute([{"step": KINDS[kind]}, PAUSE], {})
-    history = await ran.handle.fetch_history()
-    await replay(history)
-    assert len(history.events) > 6
+def read(path: Path) -> WorkflowHistory:
+    told = json.loads(path.read_text())
+    return WorkflowHistory.from_json(told.pop("workflowId"), told)
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name} {path.stem}")
+async def test_a_recorded_history_replays_the_same_way(path: Path) -> None:
+    await replay(read(path))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds.KINDS if kind not in REFUSED])
+def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
+    cases = [case for case in CASES if case.split()[0] == kind]
+    assert cases
+    for case in cases:
+        assert kind in CASES[case]
+        assert (TODAY / file_of(case)).exists()
+        assert (TODAY / file_of(case, 1)).exists() or case not in IN_RUNS
+
+
+async def test_a_step_that_takes_another_way_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def at_once(_: wait.Wait, __: Walk, data: object, ___: Scope) -> Outcome:
+        return Outcome(data)
+
+    monkeypatch.setattr(wait.Wait, "run", at_once)
+    with pytest.raises(NondeterminismError):
+        await replay(read(TODAY / file_of("wait")))
 
 
 async def test_a_history_of_calls_replays_the_same_way(execute: Execute, service: int) -> None:
     ask = {"ask": {"call": "http", "with": {"method": "get", "endpoint": f"http://127.0.0.1:{service}/"}}}
-    ran = await execute([{"both": {"fork": {"branches": [ask, {"again": ask["ask"]}]}}}, PAUSE], {})
-    assert len(ran.output) == 2
+    ran = await execute([{"both": {"fork": {"branches": [ask, {"again": ask["ask"]}]}}}, ask], {})
+    assert ran.output["method"] == "GET"
     await replay(await ran.handle.fetch_history())

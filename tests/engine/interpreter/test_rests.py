@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHandle
-from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
-from uuid_utils.compat import uuid7
 
-from bin.local.conformance import Memory
-from engine import temporal as engine_temporal
-from engine.interpreter import bookmarks, contracts
-from tests.engine.interpreter.conftest import HEADER, Execute
+from tests.engine.interpreter.conftest import Execute
 from tests.engine.interpreter.test_replay import replay
 
 Steps = list[dict[str, Any]]
@@ -27,6 +21,7 @@ def adding(name: str, **surroundings: Any) -> dict[str, Any]:
 
 FAIL = {"fail": {"raise": {"error": {"type": "urn:x", "status": 500, "detail": "${ .path | tostring }"}}}}
 COUNTED = {"set": {"n": "${ (.n // 0) + 1 }"}}
+COUNT = {"count": COUNTED}
 LOOP = {
     "for": {"each": "e", "in": "[range(4)]"},
     "while": "$e < 3",
@@ -46,7 +41,7 @@ CASES: dict[str, Steps] = {
     "exit": [{"in": {"do": [adding("a"), adding("b", then="exit"), adding("c")]}}, adding("d")],
     "end": [{"in": {"do": [adding("a"), adding("b", then="end"), adding("c")]}}, adding("d")],
     "back": [
-        {"count": COUNTED},
+        COUNT,
         {"turn": {"switch": [{"again": {"when": ".n < 4", "then": "count"}}, {"on": {"then": "done"}}]}},
         {"done": {"set": {"all": "${ . }"}}},
     ],
@@ -172,58 +167,27 @@ async def test_waits_and_timeouts_end_when_they_were_to_end_at_first(
     assert limits == sorted(set(limits), reverse=True)
 
 
+async def test_a_new_run_goes_on_when_temporal_suggests_it(
+    execute: Execute, temporal: Client, service: int
+) -> None:
+    endpoint = f"http://127.0.0.1:{service}/"
+    ask = {"call": "http", "with": {"method": "put", "endpoint": endpoint, "body": "${ .text }"}}
+    keep = {"set": {"text": "${ .body }", "n": "${ $i }"}}
+    each = {"for": {"in": "[range(12)]", "at": "i"}, "do": [{"ask": ask}, {"keep": keep}]}
+    ran = await execute([{"each": each}], {"text": "x" * 400_000})
+    assert (len(ran.output["text"]), ran.output["n"]) == (400_000, 11)
+    assert len(await runs(temporal, ran.handle)) > 1  # a history of 4 MB is where the server suggests it
+
+
+async def test_pure_steps_leave_no_trace_in_the_history(execute: Execute, temporal: Client) -> None:
+    lengths = []
+    for count in (1, 100):
+        steps = [{"each": {"for": {"in": list(range(count))}, "do": [COUNT]}}]
+        (events,) = await runs(temporal, (await execute(steps, {})).handle)
+        lengths.append(len(events))
+    assert lengths[0] == lengths[1]
+
+
 async def test_the_reply_of_the_last_run_reaches_who_awaits_the_first(execute: Execute) -> None:
     ran = await execute(CASES["a list"], {}, reply_key={"kty": "OKP"}, rests_every=1)
     assert await ran.handle.result() == "a.sealed.reply"
-
-
-async def test_what_an_execution_was_started_with_holds_for_every_run(
-    temporal: Client, memory: Memory, queue: str
-) -> None:
-    execution_id = str(uuid7())
-    document = {"document": HEADER, "do": [adding("a"), adding("b"), {"nap": {"wait": "PT20S"}}]}
-    memory.openings[execution_id] = contracts.Opened("d", 1, document, {}, "account", rests_every=1)
-    handle = await temporal.start_workflow(
-        contracts.EXECUTION,
-        contracts.ExecutionStart(execution_id, "account"),
-        id=contracts.execution_workflow_id(execution_id),
-        task_queue=queue,
-        execution_timeout=timedelta(seconds=3),
-        task_timeout=engine_temporal.TASK_TIMEOUT,
-        priority=Priority(fairness_key="account"),
-        search_attributes=TypedSearchAttributes([SearchAttributePair(engine_temporal.ACCOUNT, "account")]),
-    )
-    with pytest.raises(Exception, match="failed") as failed:
-        await handle.result()
-    assert "timed out" in str(failed.value.__cause__)
-    histories = await runs(temporal, handle)
-    first, last = (
-        events[0].workflow_execution_started_event_attributes for events in (histories[0], histories[-1])
-    )
-    assert len(histories) == 4
-    assert last.search_attributes == first.search_attributes
-    assert last.priority == first.priority
-    assert last.workflow_task_timeout == first.workflow_task_timeout
-    assert last.workflow_execution_expiration_time == first.workflow_execution_expiration_time
-
-
-async def test_a_worker_leaves_executions_of_a_newer_interpreter_alone(
-    temporal: Client, memory: Memory, queue: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    execution_id = str(uuid7())
-    document = {"document": HEADER, "do": [adding("a"), adding("b")]}
-    memory.openings[execution_id] = contracts.Opened("d", 1, document, {}, "account", interpreter=99)
-    handle = await temporal.start_workflow(
-        contracts.EXECUTION,
-        contracts.ExecutionStart(execution_id, "account"),
-        id=contracts.execution_workflow_id(execution_id),
-        task_queue=queue,
-        execution_timeout=timedelta(seconds=60),
-    )
-    async for event in handle.fetch_history_events(wait_new_event=True):
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-            break
-    assert execution_id not in memory.settlements
-    monkeypatch.setattr(bookmarks, "INTERPRETER", 99)
-    await handle.result()
-    assert memory.settlements[execution_id].result == {"path": ["a", "b"]}

@@ -74,7 +74,7 @@ async def test_the_reply_of_a_completed_execution_is_its_result(execute: Execute
 async def test_a_document_that_cannot_run_settles_as_a_configuration_error(execute: Execute) -> None:
     ran = await execute([{"s": {"listen": {}}}], {}, checked=False)
     assert (ran.error["type"].rpartition("/")[2], ran.error["status"]) == ("configuration", 400)
-    assert ran.error["detail"] == "/do/0/s/listen: listen is not supported yet"
+    assert ran.error["detail"] == "/do/0/s/listen: to is missing"
 
 
 async def test_neighbours_are_served_while_bombs_go_off(execute: Execute) -> None:

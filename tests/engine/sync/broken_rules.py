@@ -58,7 +58,10 @@ def nothing_is_kept(patch: pytest.MonkeyPatch) -> None:
 
 def stamps_by_the_clock(patch: pytest.MonkeyPatch) -> None:
     clock = bindparam("clock", type_=JSONB())
-    patch.setattr(ledger, "ENTER", altered(ledger.ENTER, ledger.NEXT, ":tick").bindparams(clock))
+    broken = {
+        first: altered(one, ledger.NEXT, ":tick").bindparams(clock) for first, one in ledger.ENTER.items()
+    }
+    patch.setattr(ledger, "ENTER", broken)
 
 
 def cursor_at_the_head(patch: pytest.MonkeyPatch) -> None:
@@ -73,7 +76,10 @@ def cursor_at_the_head(patch: pytest.MonkeyPatch) -> None:
 
 def no_locks(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(standing, "LOCK", altered(standing.LOCK, "FOR NO KEY UPDATE", ""))
-    patch.setattr(standing, "_queue", lambda *_: None)
+
+
+def first_versions_replace(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(ledger.ENTER, True, ledger.ENTER[False])
 
 
 def no_horizon(patch: pytest.MonkeyPatch) -> None:
@@ -110,6 +116,7 @@ BROKEN: dict[str, Break] = {
     "stamps are the clock's": stamps_by_the_clock,
     "the cursor is the head": cursor_at_the_head,
     "nothing is locked": no_locks,
+    "a first version replaces another": first_versions_replace,
     "the horizon stays": no_horizon,
     "tombstones are buried at once": buried_at_once,
 }

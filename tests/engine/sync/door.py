@@ -58,17 +58,19 @@ class Door:
         since: int = 0,
         kind: str | None = None,
         limit: int = PAGE_MAX,
-        exclude_agent: str | None = None,
+        agent_id: str = "",
+        exclude_self: bool = False,
     ) -> Page:
         """Pull a page."""
-        with self.sessions() as session:
+        with self.sessions.begin() as session:
             return feed.pull(
                 session,
                 account_id=self.account_id,
                 since=since,
                 kind=kind,
                 limit=limit,
-                exclude_agent=exclude_agent,
+                agent_id=agent_id,
+                exclude_self=exclude_self,
             )
 
     def note(self, agent_id: str, now: datetime, since: int | None) -> None:

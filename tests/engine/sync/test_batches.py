@@ -20,10 +20,12 @@ def change(entity: str, clock: dict[str, int], data: str = "data") -> Change:
 
 
 def write_all(sessions: SESSIONS, account_id: UUID, agent_id: str, *changes: Change) -> list[Push]:
-    with sessions.begin() as session:
-        return records.push_all(
+    with sessions() as session:
+        pushes = records.push_all(
             session, account_id=account_id, agent_id=agent_id, changes=changes, now=datetime.now(UTC)
         )
+        session.commit()
+    return pushes
 
 
 def states(sessions: SESSIONS, account_id: UUID) -> list[tuple[str, str]]:

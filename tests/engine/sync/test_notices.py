@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -63,7 +64,7 @@ def test_every_live_agent_is_told_once_what_others_did(session: Session, account
         "laptop": {"head": stamp.text(second), "types": ["settings"]},
         "phone": {"head": stamp.text(first), "types": ["workflow"]},
     }
-    assert outbox.waiting(session, account_id=account_id, kind=outbox.CHANGED) == {}
+    assert outbox.take_all(session, account_id=account_id, kind=outbox.CHANGED) == []
     assert delivered(session, account_id) == {}
     change(session, account_id, "laptop")
     assert set(delivered(session, account_id)) == {"phone"}
@@ -98,3 +99,31 @@ def visited(plan: dict[str, Any]) -> float:
     if plan.get("Relation Name") == "sync_states":
         mine = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
     return mine + sum(visited(inner) for inner in plan.get("Plans", []))
+
+
+def asked(session: Session, account_id: UUID) -> list[CacheStats]:
+    """Deliver; return whether each statement of it was known."""
+    known: list[CacheStats] = []
+
+    def note(*execution: Any) -> None:
+        known.append(execution[4].cache_hit)
+
+    with_connection = session.connection()
+    event.listen(with_connection, "before_cursor_execute", note)
+    delivered(session, account_id)
+    event.remove(with_connection, "before_cursor_execute", note)
+    return known
+
+
+def test_a_message_too_many_costs_one_question(session: Session, account_id: UUID) -> None:
+    change(session, account_id, "laptop")
+    assert delivered(session, account_id) != {}
+    assert len(asked(session, account_id)) == 1
+
+
+def test_what_a_delivery_asks_is_put_into_sql_once(session: Session, account_id: UUID) -> None:
+    change(session, account_id, "laptop")
+    delivered(session, account_id)
+    change(session, account_id, "laptop")
+    known = asked(session, account_id)
+    assert (len(known) > 1, set(known)) == (True, {CacheStats.CACHE_HIT})

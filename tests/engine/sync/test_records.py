@@ -24,10 +24,12 @@ def write(
     entity: str = "theme",
 ) -> Push:
     change = Change("settings", entity, data, "v", clock)
-    with sessions.begin() as session:
-        return records.push(
+    with sessions() as session:
+        pushed = records.push(
             session, account_id=account_id, agent_id=agent_id, change=change, now=datetime.now(UTC)
         )
+        session.commit()
+    return pushed
 
 
 def refusal(push: Push) -> EngineError:

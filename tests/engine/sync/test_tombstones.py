@@ -105,21 +105,47 @@ def test_who_missed_what_was_buried_is_sent_back_to_the_start(sessions: SESSIONS
     assert states(sessions, account_id) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=GoneError,
-    reason="a cursor on the way from the start is not told from one that was given out before the horizon",
-)
-def test_who_starts_over_may_read_on_page_by_page(sessions: SESSIONS, account_id: UUID) -> None:
-    for entity in ("one", "two"):
-        write(sessions, account_id, "a", {"a": 1}, entity=entity)
-    write(sessions, account_id, "a", {"a": 1})
-    remove(sessions, account_id, "a", {"a": 2})
+def test_who_starts_over_reads_on_page_by_page(sessions: SESSIONS, account_id: UUID) -> None:
+    for count, entity in enumerate(("one", "two", "three"), 1):
+        write(sessions, account_id, "a", {"a": count}, entity=entity)
+    write(sessions, account_id, "a", {"a": 4})
+    remove(sessions, account_id, "a", {"a": 5})
     bury(sessions, LONG_AFTER)
-    with sessions() as session:
-        first = feed.pull(session, account_id=account_id, limit=1)
-        rest = feed.pull(session, account_id=account_id, limit=1, since=first.cursor)
-    assert [state["entityId"] for state in first.states + rest.states] == ["one", "two"]
+
+    def page(since: int, agent_id: str = "a", kind: str | None = None) -> feed.Page:
+        with sessions.begin() as session:
+            return feed.pull(
+                session, account_id=account_id, limit=1, since=since, agent_id=agent_id, kind=kind
+            )
+
+    first = page(0)
+    second = page(first.cursor)
+    assert page(first.cursor) == second, "an answer that was lost is asked for again"
+    third = page(second.cursor)
+    seen = [state["entityId"] for state in first.states + second.states + third.states]
+    assert (seen, third.has_more) == (["one", "two", "three"], False)
+    for other in ({"agent_id": "b"}, {"kind": "settings"}):
+        with pytest.raises(GoneError):
+            page(second.cursor, **other)
+    with pytest.raises(GoneError):
+        page(first.cursor - 1)
+
+
+def test_a_walk_that_set_out_before_a_deletion_is_over_with_its_burial(
+    sessions: SESSIONS, account_id: UUID
+) -> None:
+    write(sessions, account_id, "a", {"a": 1}, entity="one")
+    write(sessions, account_id, "a", {"a": 2}, entity="two")
+    write(sessions, account_id, "a", {"a": 3})
+    remove(sessions, account_id, "a", {"a": 4})
+    bury(sessions, LONG_AFTER)
+    with sessions.begin() as session:
+        cursor = feed.pull(session, account_id=account_id, limit=1, agent_id="a").cursor
+    write(sessions, account_id, "a", {"a": 5})
+    remove(sessions, account_id, "a", {"a": 6})
+    bury(sessions, LONG_AFTER)
+    with sessions.begin() as session, pytest.raises(GoneError):
+        feed.pull(session, account_id=account_id, since=cursor, agent_id="a")
 
 
 def test_what_is_not_deleted_is_never_buried_and_old_siblings_are(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, permutations
 from threading import Barrier
@@ -116,23 +117,27 @@ class World:
         """Let a client pull a page, or, at its first pull or where it must, everything from the start."""
         since, (kind, without_own) = client.cursors.get(asked, 0), asked
         if asked == EVERYTHING and not since:
-            return self._start_over(client)
-        exclude_agent = client.agent_id if without_own else None
+            return self._start_over(client, limit)
         try:
-            page = self.door.pull(since=since, kind=kind, limit=limit, exclude_agent=exclude_agent)
+            page = self.door.pull(
+                since=since, kind=kind, limit=limit, agent_id=client.agent_id, exclude_self=without_own
+            )
         except GoneError:
-            return self._start_over(client)
+            return self._start_over(client, limit)
         self.door.note(client.agent_id, self._now, since if kind is None else None)
         client.read(page, asked)
         return page
 
-    def _start_over(self, client: Client) -> Page:
-        # In one page: a cursor on the way would be taken for one from before the horizon.
-        page = self.door.pull()
-        assert not page.has_more
+    def _start_over(self, client: Client, limit: int) -> Page:
+        page = self.door.pull(limit=limit, agent_id=client.agent_id)
+        states = list(page.states)
+        while page.has_more:
+            page = self.door.pull(since=page.cursor, limit=limit, agent_id=client.agent_id)
+            states += page.states
+        whole = replace(page, states=states)
         self.door.note(client.agent_id, self._now, 0)
-        client.start_over(page)
-        return page
+        client.start_over(whole)
+        return whole
 
     def drain(self, client: Client, asked: Filter, limit: int) -> None:
         """Let a client pull to the end; whatever it asked for it then has."""

@@ -1,12 +1,12 @@
-"""Secrets of accounts, and how one definition finds another without names in the clear."""
+"""Secrets of accounts, how one definition finds another without names in the clear, and who ran whom."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0008"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:
@@ -30,9 +30,11 @@ def upgrade() -> None:
         op.create_index(
             op.f(f"ix_definitions_account_id_{column}"), "definitions", ["account_id", column], unique=False
         )
+    op.add_column("executions", sa.Column("ordered_by", sa.Uuid(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("executions", "ordered_by")
     for column in ("reference", "family"):
         op.drop_index(op.f(f"ix_definitions_account_id_{column}"), table_name="definitions")
         op.drop_column("definitions", column)

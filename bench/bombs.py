@@ -1,0 +1,106 @@
+"""What a stranger's bombs cost a neighbour: `python -m bench.bombs`.
+
+One account executes a workflow of pure steps, one after the other, while two others keep a bomb going each:
+one that burns its whole budget of time, one that fills its budget of memory. Prints the neighbour's latency
+beside the same without bombs, by turns, and their ratio.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+from bench.platform import measured
+from bin.local.client import Client, Keys
+
+ROUNDS = 6
+EXECUTIONS = 40  # of the neighbour, a round
+WARM_UP = 20
+HEAD = "document: {dsl: '1.0.3', namespace: bench, name: case, version: '1.0.0'}\n"
+PURE = HEAD + "do:\n  - double: {set: {double: '${ .n * 2 }'}}\n  - pick: {set: {picked: '${ .double }'}}\n"
+BOMBS = ("last(range(infinite))", '[range(infinite) | "x"] | length')
+
+
+class Runner:
+    """An account with a workflow."""
+
+    def __init__(self, api_url: str, document: str) -> None:
+        self._client = Client(api_url, "bench", Keys.fresh())
+        self._client.register(f"{uuid4()}@example.org", "a long pass phrase")
+        workflow = self._client.create_workflow("case", document)
+        if workflow["diagnostics"]:
+            raise AssertionError(workflow["diagnostics"])
+        self._path = f"/api/workflows/{workflow['id']}/execute"
+
+    def run(self, status: str) -> float:
+        """Execute once and return the milliseconds it took.
+
+        :raises AssertionError: when it does not end as it should.
+        """
+        began = time.perf_counter()
+        answer = self._client.http.post(
+            self._path, json={"input": {"n": 21}}, headers={"Prefer": "wait=20"}
+        ).json()
+        spent = 1000 * (time.perf_counter() - began)
+        if answer["status"] != status:
+            raise AssertionError(answer)
+        return spent
+
+    def start(self) -> int:
+        """Start one, wait for nothing, and return the answer's status."""
+        answer = self._client.http.post(self._path, json={"input": {"n": 21}}, headers={"Prefer": "wait=0"})
+        return answer.status_code
+
+
+@contextmanager
+def bombing(runners: list[Runner]) -> Iterator[list[float]]:
+    """Keep one bomb of each runner going; give the list of how long each took."""
+    stop, spent = threading.Event(), list[float]()
+
+    def repeat(runner: Runner) -> None:
+        while not stop.is_set():
+            spent.append(runner.run("failed"))
+
+    threads = [threading.Thread(target=repeat, args=(runner,)) for runner in runners]
+    for thread in threads:
+        thread.start()
+    try:
+        yield spent
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def main() -> None:
+    """Measure and print."""
+    alone, beside, bombs = list[float](), list[float](), 0
+    with measured() as platform:
+        neighbour = Runner(platform.api_url, PURE)
+        strangers = [
+            Runner(platform.api_url, f"{HEAD}do:\n  - bomb: {{set: {{x: '${{ {bomb} }}'}}}}\n")
+            for bomb in BOMBS
+        ]
+        for _ in range(WARM_UP):
+            neighbour.run("completed")
+        for _ in range(ROUNDS):
+            alone += [neighbour.run("completed") for _ in range(EXECUTIONS)]
+            with bombing(strangers) as spent:
+                beside += [neighbour.run("completed") for _ in range(EXECUTIONS)]
+            bombs += len(spent)
+    for name, times in (("alone", alone), (f"beside {bombs} bombs", beside)):
+        p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
+        print(f"pure execution {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    p99s = [statistics.quantiles(times, n=100)[98] for times in (beside, alone)]
+    print(
+        f"ratio beside over alone: p50 {statistics.median(beside) / statistics.median(alone):.2f}, "
+        f"p99 {p99s[0] / p99s[1]:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What a pure step costs: `python -m bench.walk`.
+
+Executions of a loop of 2,000 pure steps against executions of one, by turns on the same server and worker.
+Prints the medians, their difference per step, and how many history events the steps added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from bin.local.broker import Memory
+from bin.local.server import free_port
+from bin.local.temporal import start_temporal
+from engine.interpreter import contracts
+from engine.interpreter.workflow import ExecutionWorkflow
+
+STEPS = 2_000
+ROUNDS = 30
+WARM_UP = 3
+QUEUE = "bench"
+
+
+def document(rounds: int) -> dict[str, Any]:
+    """Return a workflow that sets data so many times."""
+    header = {"dsl": "1.0.3", "namespace": "bench", "name": "walk", "version": "1.0.0"}
+    items = list(range(rounds))
+    loop = {"for": {"in": items}, "do": [{"keep": {"set": {"n": "${ $item }", "was": "${ .n }"}}}]}
+    return {"document": header, "do": [{"loop": loop}]}
+
+
+async def once(client: Client, memory: Memory, rounds: int) -> tuple[float, int]:
+    """Execute once; return the seconds it took and the length of its history."""
+    execution_id = str(uuid4())
+    memory.openings[execution_id] = contracts.Opened("d", 1, document(rounds), {}, "a")
+    began = time.perf_counter()
+    handle = await client.start_workflow(
+        contracts.EXECUTION,
+        contracts.ExecutionStart(execution_id, "a"),
+        id=execution_id,
+        task_queue=QUEUE,
+        execution_timeout=timedelta(seconds=60),
+    )
+    await handle.result()
+    seconds = time.perf_counter() - began
+    assert memory.settlements[execution_id].result["n"] == rounds - 1
+    return seconds, len((await handle.fetch_history()).events)
+
+
+async def compare(address: str) -> None:
+    """Run both by turns and print what was measured."""
+    client, memory = await Client.connect(address), Memory()
+    many, one, events = [], [], (0, 0)
+    async with Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=[ExecutionWorkflow],
+        activities=[memory.open, memory.settle],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        for turn in range(WARM_UP + ROUNDS):
+            of_many, of_one = await once(client, memory, STEPS), await once(client, memory, 1)
+            if turn >= WARM_UP:
+                many.append(of_many[0])
+                one.append(of_one[0])
+                events = (of_many[1], of_one[1])
+    step = (statistics.median(many) - statistics.median(one)) / STEPS
+    print(f"{STEPS} pure steps: median {1000 * statistics.median(many):.1f} ms, {events[0]} history events")
+    print(f"one: median {1000 * statistics.median(one):.1f} ms, {events[1]} history events")
+    print(f"a pure step: {1e6 * step:.0f} µs (its share of a turn of the server every 200 steps included)")
+
+
+def main() -> None:
+    """Measure on a server of its own."""
+    with TemporaryDirectory() as home:
+        temporal, address, _ = start_temporal(Path(home), free_port(), free_port())
+        try:
+            asyncio.run(compare(address))
+        finally:
+            temporal.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Events and schedules without a database: what one workflow emits reaches its account's others at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+from uuid_utils.compat import uuid7
+
+from engine.interpreter import contracts, grammar, hearing, lifecycle
+from engine.interpreter.ordering import Wanted
+from engine.interpreter.steps.run import LATEST
+
+SECONDS_MAX = 30
+
+
+@dataclass(slots=True)
+class Memory:
+    """Executions without a database: what they open and how they settled, by id."""
+
+    openings: dict[str, contracts.Opened] = field(default_factory=dict)
+    settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
+    saved: dict[str, dict[str, Any]] = field(default_factory=dict)  # documents that others run, by id
+    rests_every: int = 0  # see `Opened`; of those that others run
+
+    @activity.defn(name=contracts.FIND_DEFINITION)
+    async def find(self, wanted: Wanted) -> str:
+        """Return the id of the workflow that was saved last of those that are meant."""
+        words = [wanted.namespace, wanted.name] + ([] if wanted.version == LATEST else [wanted.version])
+        for definition_id, document in reversed(self.saved.items()):
+            header = document["document"]
+            if [header["namespace"], header["name"], header["version"]][: len(words)] == words:
+                return definition_id
+        raise ApplicationError("there is no such workflow", type="configuration", non_retryable=True)
+
+    @activity.defn(name=contracts.OPEN_EXECUTION)
+    async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
+        """Return the scenario's definition and input."""
+        if start.ordered is None:
+            return self.openings[start.execution_id]
+        return contracts.Opened(
+            "kit",
+            1,
+            self.saved[start.ordered.definition_id],
+            start.ordered.input,
+            start.account_id,
+            run_depth=start.ordered.depth,
+            rests_every=self.rests_every,
+        )
+
+    @activity.defn(name=contracts.SETTLE_EXECUTION)
+    async def settle(self, settlement: contracts.Settlement) -> str | None:
+        """Keep the outcome; answer whoever waits with something that is not it."""
+        self.settlements[settlement.execution_id] = settlement
+        return "a.sealed.reply" if settlement.reply_key else None
+
+
+@dataclass(slots=True)
+class Broker:
+    """The workflows of accounts that run, what they listen for, and what schedules have begun."""
+
+    client: Client
+    openings: dict[str, contracts.Opened]  # where executions are opened from, by id
+    rests_every: int = 0  # see `Opened`
+    running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    heard: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)  # of definitions with a schedule
+    fired: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # ids, by account
+    published: set[str] = field(default_factory=set)  # keys of events
+    _begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def open(
+        self,
+        account_id: str,
+        execution_id: str,
+        document: dict[str, Any],
+        data: Any,
+        *,
+        rests_every: int | None = None,
+        secrets: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Have an execution opened with this document and what it lists of the secrets, listening."""
+        heard = [kind for kind in lifecycle.TYPES if kind in self.heard[account_id]]
+        rests = self.rests_every if rests_every is None else rests_every
+        opened = contracts.Opened("kit", 1, document, data, account_id, rests_every=rests, heard=heard)
+        known = secrets or {}
+        listed = {name: known[name] for name in grammar.secrets_of(document) if name in known}
+        self.openings[execution_id] = replace(opened, secrets=listed)
+        self.running[account_id].add(contracts.execution_workflow_id(execution_id))
+        self.heard[account_id] |= hearing.in_steps(document)
+
+    async def deliver(self, account_id: str, event: dict[str, Any]) -> None:
+        """Signal an event to all workflows of the account that run."""
+        for workflow_id in sorted(self.running[account_id]):
+            with suppress(RPCError):  # it has ended
+                await self.client.get_workflow_handle(workflow_id).signal(contracts.EVENT, [event])
+
+    async def schedule(self, account_id: str, document: dict[str, Any], queue: str) -> None:
+        """Begin a definition's schedule."""
+        definition_id = str(uuid7())
+        self.documents[definition_id] = document
+        schedule = grammar.parse(document).schedule
+        for trigger in schedule.triggers() if schedule else ():
+            handle: WorkflowHandle[Any, Any] = await self.client.start_workflow(
+                contracts.SCHEDULE,
+                contracts.ScheduleStart(definition_id, account_id, trigger),
+                id=contracts.schedule_workflow_id(definition_id, trigger),
+                task_queue=queue,
+            )
+            self.running[account_id].add(handle.id)
+
+    async def nth(self, account_id: str, number: int) -> str:
+        """Return the id of the execution that a schedule begins as its `number`-th, once it has."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while len(self.fired[account_id]) < number:
+                self._begun.clear()
+                await self._begun.wait()
+        execution_id = self.fired[account_id][number - 1]
+        handle = self.client.get_workflow_handle(contracts.execution_workflow_id(execution_id))
+        async with asyncio.timeout(SECONDS_MAX):
+            while True:
+                try:
+                    await handle.describe()
+                except RPCError:  # it is made, and about to be started
+                    await asyncio.sleep(0.02)
+                else:
+                    return execution_id
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """Return what a worker needs beside what opens and settles executions."""
+        return [self.publish, self.open_schedule, self.fire]
+
+    async def forget(self, account_id: str) -> None:
+        """End the account's schedules: a trial is over."""
+        for workflow_id in self.running.pop(account_id, set()):
+            with suppress(RPCError):
+                await self.client.get_workflow_handle(workflow_id).terminate()
+
+    @activity.defn(name=contracts.PUBLISH_EVENTS)
+    async def publish(self, publication: contracts.Publication) -> None:
+        """Deliver what an execution emits, once however often this is tried."""
+        for told in publication.events:
+            if told["key"] in self.published:
+                continue
+            self.published.add(told["key"])
+            await self.deliver(publication.account_id, told["event"])
+
+    @activity.defn(name=contracts.OPEN_SCHEDULE)
+    async def open_schedule(self, start: contracts.ScheduleStart) -> contracts.Scheduled:
+        """Return the definition's document."""
+        saved_at = datetime.now(UTC).isoformat()
+        return contracts.Scheduled(self.documents[start.definition_id], saved_at)
+
+    @activity.defn(name=contracts.FIRE_SCHEDULE)
+    async def fire(self, firing: contracts.Firing) -> contracts.Fired:
+        """Have the execution opened that a schedule starts."""
+        if firing.execution_id not in self.openings:
+            document = self.documents[firing.definition_id]
+            self.open(firing.account_id, firing.execution_id, document, firing.input)
+            self.fired[firing.account_id].append(firing.execution_id)
+            self._begun.set()
+        return contracts.Fired(SECONDS_MAX)
+
+
+def complete(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event with what a scenario need not say."""
+    return {"specversion": "1.0", "id": str(uuid7()), "source": "https://example.com/tests", **event}

@@ -1,0 +1,61 @@
+"""Expressions, templates and schemas of a walk, within what one workflow task may use up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.interpreter import schemas
+from engine.interpreter.definition import Shaping
+from engine.interpreter.expressions import pool, programs
+from engine.interpreter.expressions.programs import Program
+from engine.interpreter.expressions.templates import fill
+from engine.interpreter.faults import ExhaustedError, fault
+from engine.interpreter.pace import Pace
+from engine.interpreter.scope import Scope
+from engine.interpreter.sizes import DATA_BYTES_MAX, bound
+from engine.interpreter.world import World
+
+
+@dataclass(slots=True, kw_only=True)
+class Evaluation:
+    """What evaluates, by the world's clock and at the walk's pace."""
+
+    world: World
+    pace: Pace
+
+    def evaluate(self, asked: Program, data: Any, scope: Scope) -> Any:
+        """Evaluate one expression, within what a workflow task may use up.
+
+        :raises FaultError: of kind expression, when it fails.
+        :raises ExhaustedError: when it breaks its budget.
+        """
+        try:
+            found = programs.evaluate(
+                asked, data, variables=scope.variables, now=self.world.now().timestamp()
+            )
+        except pool.ProgramError as error:
+            raise fault("expression", str(error)) from None
+        except pool.BrokenError as error:
+            raise ExhaustedError(str(error)) from None
+        self.pace.spend(found.cpu_seconds)
+        return found.value
+
+    def fill(self, template: Any, data: Any, scope: Scope, *, most: int = DATA_BYTES_MAX) -> Any:
+        """Evaluate every expression of a template on the same data."""
+        return bound(fill(template, lambda asked: self.evaluate(asked, data, scope)), most)
+
+    def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
+        """Tell whether a condition is true, as jq has it: anything but false and null."""
+        return self.evaluate(condition, data, scope) not in (None, False)
+
+    def shape_in(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
+        """Validate the raw value, then transform it."""
+        self.pace.spend(schemas.validate(raw, shaping.schema))
+        return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
+
+    def shape_out(self, shaping: Shaping, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX) -> Any:
+        """Transform the raw value, then validate what it became."""
+        shaped = raw if shaping.template is None else self.fill(shaping.template, raw, scope, most=most)
+        self.pace.spend(schemas.validate(shaped, shaping.schema))
+        return shaped

@@ -1,0 +1,27 @@
+"""What no definition and no execution may exceed, by the names that errors have for it.
+
+Each number stands beside its rule; here is the list that is published.
+"""
+
+from __future__ import annotations
+
+from engine.interpreter import node, pace, sizes, syntax
+from engine.interpreter.expressions import child, pool
+from engine.interpreter.steps import fork, loop, wait
+
+PUBLISHED: dict[str, float] = {
+    "definitionDepth": syntax.DEPTH_MAX,
+    "definitionSteps": node.STEPS_MAX,
+    "definitionValues": syntax.NODES_MAX,
+    "expressionCharacters": node.PROGRAM_CHARACTERS_MAX,
+    "expressionCpuSeconds": child.CPU_SECONDS_MAX,
+    "expressionMemoryBytes": child.MEMORY_BYTES_MAX,
+    "expressionResultBytes": child.RESULT_BYTES_MAX,
+    "expressionWallSeconds": pool.WALL_SECONDS_MAX,
+    "forkBranches": fork.BRANCHES_MAX,
+    "loopIterations": loop.ITERATIONS_MAX,
+    "stepDataBytes": sizes.DATA_BYTES_MAX,
+    "stepDataDepth": sizes.DATA_DEPTH_MAX,
+    "stepsWalked": pace.STEPS_WALKED_MAX,
+    "waitSeconds": wait.SECONDS_MAX,
+}

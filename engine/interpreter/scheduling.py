@@ -1,0 +1,153 @@
+"""The Temporal workflow of a schedule: it waits for times or events, and starts executions."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from engine.interpreter import cloud_events, contracts, grammar
+from engine.interpreter.children import start_below
+from engine.interpreter.inbox import Inbox
+from engine.interpreter.locally import locally
+from engine.interpreter.pace import Pace
+from engine.interpreter.rests import Rests
+from engine.interpreter.schedules import Schedule
+from engine.interpreter.strategies import Standing
+from engine.interpreter.temporal_world import TemporalWorld
+from engine.interpreter.walk import Scope, Walk
+from engine.interpreter.world import RUNTIME
+
+
+class OverError(Exception):
+    """The definition is no more: nothing is left to start."""
+
+
+@workflow.defn(name=contracts.SCHEDULE, failure_exception_types=[Exception])
+class ScheduleWorkflow:
+    """One trigger of a definition's schedule, as long as the definition is there.
+
+    What it waits for is worked out here, so that neither a cron expression nor a filter is written down
+    anywhere but in the encrypted history.
+    """
+
+    @workflow.init
+    def __init__(self, start: contracts.ScheduleStart) -> None:
+        self._start = start
+        self._inbox = Inbox() if start.inbox is None else Inbox.read(start.inbox)
+
+    @workflow.run
+    async def run(self, start: contracts.ScheduleStart) -> None:
+        """Start executions until the definition is gone or will never be due again."""
+        found: contracts.Scheduled | None = await locally(
+            contracts.OPEN_SCHEDULE,
+            replace(start, standing=None, inbox=None),
+            contracts.Scheduled,
+        )
+        schedule = None if found is None else grammar.parse(found.document).schedule
+        if found is None or schedule is None:
+            return
+        try:
+            while True:
+                if start.trigger == "on":
+                    await self._listen(schedule, found)
+                elif start.trigger == "after":
+                    await self._repeat(schedule)
+                else:
+                    await self._tick(schedule, found)
+                if workflow.info().is_continue_as_new_suggested():
+                    workflow.continue_as_new(self._handed_on())
+        except OverError:
+            return
+
+    @workflow.signal(name=contracts.EVENT)
+    def event(self, events: list[contracts.Json]) -> None:
+        """Take events in."""
+        self._inbox.put(events)
+
+    async def _tick(self, schedule: Schedule, found: contracts.Scheduled) -> None:
+        """Fire at the next time, whether or not the run before has ended."""
+        last = self._start.fired_at
+        now = max(workflow.now(), datetime.fromisoformat(last)) if last else workflow.now()
+        try:
+            at = schedule.next(self._start.trigger, saved=datetime.fromisoformat(found.saved_at), now=now)
+        except ValueError:
+            raise OverError from None
+        await workflow.sleep(at - workflow.now())
+        self._start = replace(self._start, fired_at=at.isoformat())
+        await self._fire(None)
+
+    async def _repeat(self, schedule: Schedule) -> None:
+        """Fire, see the execution's end, and let the delay pass: the first run has nothing to wait for."""
+        execution = await self._fire(None)
+        with contextlib.suppress(FailureError):  # however it ended, it ended
+            await execution
+        await workflow.sleep(timedelta(seconds=schedule.after or 0))
+
+    async def _listen(self, schedule: Schedule, found: contracts.Scheduled) -> None:
+        """Fire on the events that together are what is listened for (DSL, "Event-driven scheduling")."""
+        definition = grammar.parse(found.document)
+        world = TemporalWorld(self._start.account_id, "")
+        walk = Walk(
+            definition=definition,
+            execution_id="",
+            raw_input=None,
+            world=world,
+            rests=Rests(world.crowded),
+            pace=Pace(world),
+            inbox=self._inbox,
+        )
+        scope = Scope({"runtime": RUNTIME, "workflow": {"definition": definition.source}})
+        standing, strategy = Standing(**(self._start.standing or {})), schedule.on
+        if strategy is None:
+            raise OverError
+        while not standing.over:
+            event = await strategy.sift(walk, None, scope, standing)
+            if event is not None:
+                standing.outputs.append(cloud_events.read(event, schedule.reads))
+                strategy.conclude(walk, scope, standing)
+            elif not standing.over:
+                self._inbox.forget(standing.looked)
+                if workflow.info().is_continue_as_new_suggested():
+                    self._start = replace(self._start, standing=standing.written())
+                    workflow.continue_as_new(self._handed_on())
+                await workflow.wait_condition(lambda: self._inbox.next(standing.looked) is not None)
+        self._inbox.forget(standing.looked)
+        self._start = replace(self._start, standing=None)
+        await self._fire(standing.outputs)
+
+    async def _fire(self, events: list[Any] | None) -> workflow.ChildWorkflowHandle[Any, Any]:
+        """Make an execution and start it; it lives on when this workflow ends.
+
+        :raises OverError: when the definition is gone.
+        """
+        account_id, definition_id = self._start.account_id, self._start.definition_id
+        execution_id = _uuid7(workflow.now(), workflow.random())
+        firing = contracts.Firing(execution_id, definition_id, account_id, events)
+        fired: contracts.Fired | None = await locally(contracts.FIRE_SCHEDULE, firing, contracts.Fired)
+        if fired is None:
+            raise OverError
+        return await start_below(
+            contracts.EXECUTION,
+            contracts.ExecutionStart(execution_id, account_id),
+            workflow_id=contracts.execution_workflow_id(execution_id),
+            account_id=account_id,
+            definition_id=definition_id,
+            lasts=timedelta(seconds=fired.seconds_max),
+        )
+
+    def _handed_on(self) -> contracts.ScheduleStart:
+        return replace(self._start, inbox=self._inbox.written())
+
+
+def _uuid7(at: datetime, chance: random.Random) -> str:
+    """Return a UUIDv7 (RFC 9562 section 5.7) that is the same on replay."""
+    number = int(at.timestamp() * 1000) << 80 | chance.getrandbits(80)
+    number = number & ~(0xF << 76) | 7 << 76
+    return str(UUID(int=number & ~(0x3 << 62) | 2 << 62))

@@ -1,0 +1,68 @@
+"""Who listens for what in an account: types of event, under a keyed digest that says nothing by itself."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from engine.interpreter.hearing import ANY
+from engine.store.models import Listener
+
+_PURPOSE = b"routing of events"
+_KEY_CHARACTERS = 32
+
+
+def routing_key(account_key: bytes, kind: str) -> str:
+    """Return what a type of event is called in an account's rows (HMAC-SHA-256, RFC 2104)."""
+    if kind == ANY:
+        return ANY
+    own = hmac.digest(account_key, _PURPOSE, hashlib.sha256)
+    return hmac.digest(own, kind.encode(), hashlib.sha256).hex()[:_KEY_CHARACTERS]
+
+
+def register(
+    session: Session,
+    *,
+    account_id: UUID,
+    definition_id: UUID,
+    workflow_id: str,
+    keys: Collection[str],
+    now: datetime,
+) -> None:
+    """Have events of these routing keys delivered to a workflow until it ends."""
+    rows = [
+        {
+            "workflow_id": workflow_id,
+            "key": key,
+            "account_id": account_id,
+            "definition_id": definition_id,
+            "created_at": now,
+        }
+        for key in sorted(keys)
+    ]
+    if rows:
+        session.execute(insert(Listener).values(rows).on_conflict_do_nothing())
+
+
+def of(session: Session, *, account_id: UUID, keys: Collection[str]) -> Sequence[Listener]:
+    """Return an account's listeners for any of the routing keys."""
+    wanted = select(Listener).where(Listener.account_id == account_id, Listener.key.in_(keys))
+    return session.scalars(wanted.order_by(Listener.workflow_id)).all()
+
+
+def any_keys(session: Session, *, account_id: UUID, but_for: UUID) -> frozenset[str]:
+    """Return all routing keys that something in the account listens for, other than one definition's own."""
+    wanted = select(Listener.key).where(Listener.account_id == account_id, Listener.definition_id != but_for)
+    return frozenset(session.scalars(wanted.distinct()))
+
+
+def discard(session: Session, workflow_ids: Collection[str]) -> None:
+    """Deliver nothing to these workflows any more."""
+    session.execute(delete(Listener).where(Listener.workflow_id.in_(workflow_ids)))

@@ -1,0 +1,49 @@
+"""For each kind of step, one that a canary passes through: in names, literals, expressions, data and errors.
+
+CANARY and URL stand for the canary and for a service that may be called; the input is `{secret: CANARY}`.
+"""
+
+REFUSED = {"run"}  # what is refused is opened, checked and told about all the same
+FAILING = {"raise", *REFUSED}
+
+CASES = {
+    "set": "set: {CANARY: '${ .secret }', literal: CANARY-literal}",
+    "switch": """switch:
+        - CANARY-case: {when: '${ .secret == "CANARY" }', then: continue}
+        - other: {then: end}""",
+    "for": """for: {each: CANARY, in: '${ [.secret, "CANARY"] }'}
+      do:
+        - CANARY-round: {set: {all: '${ (.all // []) + [$CANARY] }'}}""",
+    "do": """do:
+        - CANARY-inner: {set: {x: '${ .secret }'}, output: {as: '${ {CANARY: .x} }'}}
+        - CANARY-export: {set: {y: '${ .CANARY }'}, export: {as: '${ {CANARY: .y} }'}}
+        - CANARY-use: {set: {z: '${ $context.CANARY }'}}""",
+    "try": """try:
+        - CANARY-throw: {raise: {error: {type: 'https://CANARY.org', status: 400, title: CANARY-title}}}
+      catch:
+        as: CANARY
+        do:
+          - note: {set: {seen: '${ $CANARY.title }'}}""",
+    "raise": "raise: {error: {type: 'https://CANARY.org', status: 400, detail: '${ .secret }'}}",
+    "wait": "wait: {milliseconds: 5}",
+    "call": """call: http
+      with: {method: post, endpoint: 'URL/CANARY', headers: {x-own: CANARY}, body: '${ . }'}""",
+    "fork": """fork:
+        branches:
+          - CANARY-one: {set: {x: '${ .secret }'}}
+          - CANARY-two: {wait: {milliseconds: 5}}""",
+    "emit": "emit: {event: {with: {type: org.CANARY, source: 'https://CANARY.org', data: '${ . }'}}}",
+    "run": "run: {script: {language: js, code: CANARY}}",
+    "listen": """fork:
+        compete: true
+        branches:
+          - CANARY-listens: {listen: {to: {one: {with: {type: org.CANARY, subject: '${ .secret }'}}}}}
+          - CANARY-passes: {wait: {milliseconds: 50}}""",
+}
+
+
+def document(kind: str, canary: str, url: str) -> str:
+    """Return a workflow of one step of the kind."""
+    head = "document: {dsl: '1.0.3', namespace: tests, name: canary, version: '1.0.0'}\n"
+    step = f"do:\n  - CANARY-step:\n      {CASES[kind]}\n"
+    return head + step.replace("CANARY", canary).replace("URL", url)

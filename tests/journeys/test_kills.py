@@ -1,0 +1,205 @@
+"""The worker is killed wherever an execution may stand; what was begun is brought to its end, once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Condition, Thread
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client as TemporalClient
+
+from bin.local.histories import REFUSED
+from engine.interpreter.steps import kinds
+from tests.conftest import joined
+from tests.journeys.conftest import Fragile
+from tests.journeys.test_outages import HEAD, ended
+
+# Where an execution may be when the worker dies: the last part of the paths its calls ask for.
+PLACES = ("top", "list", "round-0", "round-1", "tried", "caught", "left", "right", "last")
+
+
+class Gate:
+    """A service that answers with what it was sent, but for what it is told to hold."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: Counter[str] = Counter()
+        self.held: set[str] = set()  # paths whose first request is not answered until it is let go
+        self.changed = Condition()
+
+    def waits(self, count: int) -> None:
+        """Return once so many requests are held."""
+        with self.changed:
+            assert self.changed.wait_for(
+                lambda: self.asked.keys() >= self.held and len(self.held) == count, 60
+            )
+
+    def let_go(self) -> None:
+        """Answer what is held."""
+        with self.changed:
+            self.held = set()
+            self.changed.notify_all()
+
+    def pass_through(self, path: str) -> None:
+        """Count a request, and keep it waiting when it is the first of a path that is held."""
+        with self.changed:
+            self.asked[path] += 1
+            self.changed.notify_all()
+            if self.asked[path] == 1:
+                self.changed.wait_for(lambda: path not in self.held, 60)
+
+
+@pytest.fixture
+def gate(fragile: Fragile) -> Iterator[Gate]:
+    """The service, in the place of the one that the platform's workers may call."""
+    found = Gate()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            """Answer with the body, in time or late."""
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            found.pass_through(self.path)
+            with suppress(OSError):  # who asked may be dead
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        do_POST = do_PUT  # noqa: N815 - the library's name
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    host, _, port = fragile.gate_url.removeprefix("http://").partition(":")
+    server = ThreadingHTTPServer((host, int(port)), Handler)
+    found.url = fragile.gate_url
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield found
+    found.let_go()
+    server.shutdown()
+    server.server_close()
+
+
+def document(url: str) -> str:
+    """Every kind of step, with a call at every place and a nap behind it for who is to nap there."""
+
+    def call(place: str) -> str:
+        endpoint = f'"{url}/\\($workflow.input.name)/{place}"'
+        given = f"{{method: put, body: '${{ . }}', endpoint: '${{ {endpoint} }}'}}"
+        asks = f"{{call: http, with: {given}}}"
+        nap = f"{{if: '${{ $workflow.input.nap == \"{place}\" }}', wait: {{seconds: 4}}}}"
+        note = f"{{set: {{path: '${{ .path + [\"{place}\"] }}'}}}}"
+        return f"[{{ask: {asks}}}, {{nap: {nap}}}, {{note: {note}}}]"
+
+    return f"""{HEAD}do:
+  - begin: {{set: {{path: []}}}}
+  - top: {{do: {call("top")}}}
+  - list: {{do: [{{inner: {{do: {call("list")}}}}}]}}
+  - each:
+      for: {{each: n, in: '[0, 1]'}}
+      do:
+        - zero: {{if: $n == 0, do: {call("round-0")}}}
+        - one: {{if: $n == 1, do: {call("round-1")}}}
+  - guarded:
+      try:
+        - tried: {{do: {call("tried")}}}
+        - fail: {{raise: {{error: {{type: 'urn:x', status: 400}}}}}}
+      catch: {{do: {call("caught")}}}
+  - both: {{fork: {{branches: [{{left: {{do: {call("left")}}}}}, {{right: {{do: {call("right")}}}}}]}}}}
+  - join: {{set: {{path: '${{ .[0].path + .[1].path }}'}}}}
+  - choose: {{switch: [{{on: {{when: '.path != null', then: tell}}}}, {{off: {{then: end}}}}]}}
+  - never: {{set: {{path: [never]}}}}
+  - tell:
+      emit: {{event: {{with: {{type: told, data: '${{ .path }}'}}}}}}
+      output: {{as: '${{ {{path: .data}} }}'}}
+  - last: {{do: {call("last")}}}
+"""
+
+
+RESULT = {
+    "path": [
+        *("top", "list", "round-0", "round-1", "caught"),
+        *("left", "top", "list", "round-0", "round-1", "caught", "right", "last"),
+    ]
+}
+
+
+async def napping(fragile: Fragile, execution_ids: list[str]) -> None:
+    """Return once the timer of every execution runs."""
+    temporal = await TemporalClient.connect(fragile.stack.temporal_address)
+    for execution_id in execution_ids:
+        handle = temporal.get_workflow_handle(f"execution:{execution_id}")
+        async for event in handle.fetch_history_events(wait_new_event=True):
+            if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED:
+                break
+
+
+@pytest.mark.parametrize("when", ["in a call", "as a call is answered", "in a nap"])
+async def test_a_worker_killed_at_any_place_loses_nothing_and_repeats_no_more_than_a_call(
+    fragile: Fragile, gate: Gate, when: str
+) -> None:
+    # Who listens is killed around in test_events_outages.
+    assert {kind for kind in kinds.KINDS if f"{kind}:" not in document("")} == {"listen", *REFUSED}
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("everything", document(gate.url))
+        assert workflow["diagnostics"] == []
+        naps = when == "in a nap"
+        gate.held = set() if naps else {f"/{place}/{place}" for place in PLACES}
+        inputs = [{"name": place, "nap": place if naps else ""} for place in PLACES]
+        answers = [laptop.execute(workflow["id"], given, wait=0) for given in inputs]
+        execution_ids = [answer["executionId"] for answer in answers]
+        if naps:
+            await napping(fragile, execution_ids)
+        else:
+            gate.waits(len(PLACES))
+        if when == "as a call is answered":
+            gate.let_go()
+        fragile.kill("temporal")
+        gate.let_go()
+        fragile.revive("temporal")
+        for execution_id in execution_ids:
+            told = ended(laptop, execution_id)
+            assert told["status"] == "completed"
+            assert laptop.open_result(told) == RESULT
+    assert set(gate.asked) == {f"/{name}/{place}" for name in PLACES for place in PLACES}
+    repeated = {path for path, count in gate.asked.items() if count > 1}
+    assert max(gate.asked.values()) <= 2
+    match when:
+        case "in a call":
+            assert repeated == {f"/{place}/{place}" for place in PLACES}
+        case "in a nap":
+            assert repeated == set()
+
+
+@pytest.mark.parametrize("promised", [False, True], ids=["a plain POST", "with an Idempotency-Key"])
+def test_a_call_that_may_have_been_made_is_repeated_only_where_that_does_no_harm(
+    fragile: Fragile, gate: Gate, *, promised: bool
+) -> None:
+    headers = "{Idempotency-Key: once}" if promised else "{X-Other: none}"
+    text = f"""{HEAD}do:
+  - ask:
+      call: http
+      with: {{method: post, endpoint: '{gate.url}/post', headers: {headers}, body: {{a: 1}}}}
+"""
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("post", text)
+        gate.held = {"/post"}
+        execution_id = laptop.execute(workflow["id"], {}, wait=0)["executionId"]
+        gate.waits(1)
+        fragile.kill("temporal")
+        gate.let_go()
+        fragile.revive("temporal")
+        told = ended(laptop, execution_id)
+        if promised:
+            assert laptop.open_result(told) == {"a": 1}
+        else:
+            error = laptop.open(told["error"]["sealed"])
+            assert error["type"].endswith("/communication")
+            assert (error["instance"], "not known" in error["detail"]) == ("/do/0/ask", True)
+    assert gate.asked == {"/post": 2 if promised else 1}

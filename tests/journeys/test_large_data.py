@@ -1,0 +1,47 @@
+"""Data near the limits goes all the way: in, through calls and runs, and out."""
+
+import json
+
+import httpx
+
+from bin.local.client import Client
+from tests.conftest import joined
+from tests.journeys.conftest import Fragile, until
+
+HEAD = "document: {dsl: '1.0.3', namespace: tests, name: large, version: '1.0.0'}\n"
+NEARLY = "x" * 900_000
+
+
+def test_an_input_a_definition_and_a_result_near_a_megabyte_all_fit_at_once(fragile: Fragile) -> None:
+    document = f"""{HEAD}# {"x" * 900_000}
+do:
+  - send: {{call: http, with: {{method: post, endpoint: {fragile.service.url}/large, body: '${{ . }}'}}}}
+  - keep: {{set: {{text: '${{ .text }}'}}, export: {{as: {{first: '${{ .text }}', second: '${{ .text }}'}}}}}}
+  - nap: {{wait: {{milliseconds: 10}}}}
+  - give: {{set: {{text: '${{ .text }}', both: '${{ [$context[] | length] | add }}'}}}}
+"""
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("large", document)
+        answer = laptop.execute(workflow["id"], {"text": NEARLY})
+        if answer["status"] == "running":
+            path = f"/api/executions/{answer['executionId']}"
+            answer = until(lambda: (told := laptop.request("GET", path))["status"] != "running" and told)
+            answer["opened"] = laptop.open_result(answer)
+        assert answer["opened"] == {"text": NEARLY, "both": 1_800_000}
+        assert fragile.service.asked.get_nowait() == "/large"
+
+
+def failed(client: Client, answer: httpx.Response) -> str:
+    told = answer.json()
+    assert told["status"] == "failed", told["status"]
+    return str(json.dumps(client.open(told["error"]["sealed"])))
+
+
+def test_a_result_past_the_limit_is_an_error_with_the_limits_name(fragile: Fragile) -> None:
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("much", HEAD + "do:\n  - a: {set: {t: '${ .t }', u: '${ .t }'}}\n")
+        # Counted in characters, as a step's data is, it fits; the result is counted in bytes.
+        sealed = laptop.seal(json.dumps({"t": "ä" * 340_000}, ensure_ascii=False).encode())
+        path = f"/api/workflows/{workflow['id']}/execute"
+        answer = laptop.http.post(path, json={"input": sealed}, headers={"Prefer": "wait=20"})
+        assert "value_bytes_max" in failed(laptop, answer)

@@ -1,0 +1,153 @@
+"""The codec server: shows operators, in the Temporal UI, what a support case needs; off unless it is started.
+
+It speaks the UI's protocol for remote codecs: `POST /decode` with Payloads as JSON. An operator opens its
+address once to log in (RFC 7617); the UI has to send credentials along ("include cross-origin credentials").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from google.protobuf import json_format
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio.api.common.v1 import Payload, Payloads
+
+from engine import logs
+from engine.disclosure import disclose
+from engine.settings import Settings
+from engine.store.sessions import make_sessions
+from engine.vault.codec import ENCODING, SealingCodec, UnreadablePayloadError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Answer = tuple[int, bytes, dict[bytes, bytes]]  # status, body, headers
+Send = Callable[[Message], Awaitable[None]]
+BODY_BYTES_MAX = 8 * 1_048_576
+WELCOME = b"The Temporal UI can show payloads now. Each look is noted in the account's own trail.\n"
+ALLOWED = "authorization, content-type, x-namespace"
+
+
+class CodecServer:
+    """An ASGI application that holds the codec's keys, the database and who the operators are."""
+
+    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
+        self._operators = settings.secrets("codec_operators")
+        self._codec = SealingCodec(settings.secrets("codec_keys"))
+        self._namespace = settings.temporal_namespace
+        self._sessions = sessions
+        ui = urlsplit(settings.need("temporal_ui_url"))
+        self._origin = f"{ui.scheme}://{ui.netloc}".encode()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = dict(scope["headers"])
+        status, body, more = await self._answer(scope["method"], scope["path"], headers, receive)
+        more |= {b"cache-control": b"no-store", b"vary": b"Origin"}
+        if headers.get(b"origin") == self._origin:
+            more |= {b"access-control-allow-origin": self._origin}
+            more |= {b"access-control-allow-credentials": b"true"}
+        start = {"type": "http.response.start", "status": status, "headers": list(more.items())}
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, method: str, path: str, headers: dict[bytes, bytes], receive: Receive) -> Answer:
+        if headers.get(b"origin", self._origin) != self._origin:
+            return 403, b"", {}
+        if method == "OPTIONS":
+            methods = {b"access-control-allow-methods": b"POST"}
+            return 204, b"", methods | {b"access-control-allow-headers": ALLOWED.encode()}
+        operator = self._operator(headers.get(b"authorization", b""))
+        if operator is None:
+            return 401, b"", {b"www-authenticate": b'Basic realm="codec", charset="UTF-8"'}
+        if (method, path) == ("GET", "/"):
+            return 200, WELCOME, {b"content-type": b"text/plain; charset=utf-8"}
+        if (method, path) != ("POST", "/decode") or not self._serves(headers):
+            return 404, b"", {}
+        return await self._decode(await _body(receive), operator)
+
+    async def _decode(self, body: bytes | None, operator: str) -> Answer:
+        payloads = _read(body)
+        if payloads is None:
+            return 400, b"", {}
+        shown = Payloads(payloads=await self._decoded(payloads.payloads, operator))
+        return 200, json_format.MessageToJson(shown).encode(), {b"content-type": b"application/json"}
+
+    async def _decoded(self, payloads: Sequence[Payload], operator: str) -> list[Payload]:
+        """Open what belongs to known accounts, once that stands in their trails; leave the rest sealed."""
+        asked = {
+            _workflow_of(payload) for payload in payloads if payload.metadata.get("encoding") == ENCODING
+        }
+        allowed = await asyncio.to_thread(self._noted, asked) if asked else set()
+        structlog.get_logger().info("payloads_disclosed", operator=operator, workflows=sorted(allowed))
+        return [
+            await self._opened(payload) if _workflow_of(payload) in allowed else payload
+            for payload in payloads
+        ]
+
+    def _noted(self, workflow_ids: set[str]) -> set[str]:
+        with self._sessions.begin() as session:
+            return disclose(session, workflow_ids, now=datetime.now(UTC))
+
+    async def _opened(self, payload: Payload) -> Payload:
+        try:
+            return (await self._codec.decode([payload]))[0]
+        except UnreadablePayloadError:
+            return payload
+
+    def _operator(self, authorization: bytes) -> str | None:
+        scheme, _, text = authorization.partition(b" ")
+        try:
+            name, _, password = base64.b64decode(text, validate=True).decode().partition(":")
+            given = base64.urlsafe_b64decode(password + "=" * (-len(password) % 4))
+        except ValueError:
+            return None
+        known = self._operators.get(name)
+        fits = known is not None and hmac.compare_digest(known, given)
+        return name if fits and scheme.lower() == b"basic" else None
+
+    def _serves(self, headers: dict[bytes, bytes]) -> bool:
+        return headers.get(b"x-namespace", b"").decode(errors="replace") == self._namespace
+
+
+def application() -> CodecServer:
+    """Return the application of the settings in the environment.
+
+    :raises SettingsError: when nobody is named who may look, or a key is missing.
+    """
+    settings = Settings.from_env()
+    logs.configure(settings)
+    return CodecServer(settings, make_sessions(settings))
+
+
+def _workflow_of(payload: Payload) -> str:
+    return payload.metadata.get("workflow", b"").decode(errors="replace")
+
+
+def _read(body: bytes | None) -> Payloads | None:
+    if body is None:
+        return None
+    try:
+        return json_format.Parse(body, Payloads())
+    except (json_format.ParseError, ValueError):
+        return None
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """Return the whole body, or nothing when it is too large or breaks off."""
+    body = bytearray()
+    while True:
+        part = await receive()
+        if part["type"] != "http.request":
+            return None
+        body += part.get("body", b"")
+        if len(body) > BODY_BYTES_MAX:
+            return None
+        if not part.get("more_body"):
+            return bytes(body)
