@@ -22,6 +22,13 @@ CLIENT, SECRET = "robot", "a secret of a robot: 32 characters"
 PERSON, PASSWORD = "ada", "correct horse"
 SHOWN = {"code": "a-code", "refresh_token": "a-refresh-token", "subject_token": "a-subject"}
 CLIENT_KEY = ECKey.generate_key("P-256")  # of who authenticates by private_key_jwt
+_DISCOVERED = {
+    "/realm/.well-known/openid-configuration": {
+        "issuer": ISSUER,
+        "token_endpoint": f"{ISSUER}/connect/token",
+    },
+    "/inside/.well-known/openid-configuration": {"token_endpoint": "http://169.254.169.254/token"},
+}
 _KEY = OctKey.generate_key(256)
 _NONCE = "a-nonce"
 
@@ -30,8 +37,10 @@ Answered = tuple[int, dict[str, str], Any]
 
 def answered(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
     """Answer a request to the server; nothing when it has no such path."""
-    if path == "/realm/.well-known/openid-configuration":
-        return 200, {}, {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/connect/token"}
+    if path in _DISCOVERED:
+        return 200, {}, _DISCOVERED[path]
+    if path.startswith("/faulty/"):
+        return _faulty(path.removeprefix("/faulty/"))
     if method == "POST" and path in ("/realm/oauth2/token", "/realm/auth/token", "/realm/connect/token"):
         return _token(path, headers, body)
     if path == "/protected":
@@ -39,6 +48,19 @@ def answered(method: str, path: str, headers: Mapping[str, str], body: bytes) ->
     if path == "/digest":
         return _digest(method, path, headers.get("authorization", ""))
     return None
+
+
+def _faulty(path: str) -> Answered:
+    """Answer as no authority should."""
+    if path == "slow":
+        time.sleep(1)
+    answers: dict[str, Answered] = {
+        "nonsense": (200, {}, "<html>hello</html>"),
+        "empty": (200, {}, {"token_type": "Bearer"}),
+        "broken": (500, {}, {}),
+        "elsewhere": (302, {"Location": f"{ISSUER}/oauth2/token"}, {}),
+    }
+    return answers.get(path, (200, {}, {}))
 
 
 def _token(path: str, headers: Mapping[str, str], body: bytes) -> Answered:

@@ -147,6 +147,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the scenarios speak."""
 
     def _route(self, path: str, query: dict[str, list[str]]) -> authority.Answered:
+        if path in catalog.MOVED:
+            return 302, {"Location": catalog.MOVED[path]}, {}
         status, content = self._found(path, query)
         return status, {}, content
 

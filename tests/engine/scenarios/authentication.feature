@@ -457,3 +457,171 @@ Feature: Authentication
     detail: the authentication has no password
     instance: /do/0/ask
     """
+
+  # DSL reference, "OAUTH2 Authentication": without a token there is no authentication.
+  Scenario: A token endpoint that answers with a page
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: token-nonsense, version: '1.0.0' }
+    do:
+      - ask:
+          call: http
+          with: { method: get, endpoint: { uri: https://auth.example.org/protected, authentication: { oauth2: { authority: https://auth.example.org/faulty, endpoints: { token: /nonsense }, grant: client_credentials, client: { id: robot, secret: 'a secret of a robot: 32 characters' } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/authentication
+    status: 401
+    detail: the token endpoint answered no JSON object
+    instance: /do/0/ask
+    """
+
+  # DSL reference, "OAUTH2 Authentication": without a token there is no authentication.
+  Scenario: A token endpoint that gives no token
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: token-empty, version: '1.0.0' }
+    do:
+      - ask:
+          call: http
+          with: { method: get, endpoint: { uri: https://auth.example.org/protected, authentication: { oauth2: { authority: https://auth.example.org/faulty, endpoints: { token: /empty }, grant: client_credentials, client: { id: robot, secret: 'a secret of a robot: 32 characters' } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/authentication
+    status: 401
+    detail: the token endpoint gave no access token
+    instance: /do/0/ask
+    """
+
+  # DSL reference, "OAUTH2 Authentication": without a token there is no authentication.
+  Scenario: A token endpoint that is broken
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: token-broken, version: '1.0.0' }
+    do:
+      - ask:
+          call: http
+          with: { method: get, endpoint: { uri: https://auth.example.org/protected, authentication: { oauth2: { authority: https://auth.example.org/faulty, endpoints: { token: /broken }, grant: client_credentials, client: { id: robot, secret: 'a secret of a robot: 32 characters' } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/authentication
+    status: 401
+    detail: the token endpoint answered 500
+    instance: /do/0/ask
+    """
+
+  # DSL reference, "OAUTH2 Authentication": without a token there is no authentication.
+  Scenario: A token endpoint that sends elsewhere
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: token-elsewhere, version: '1.0.0' }
+    do:
+      - ask:
+          call: http
+          with: { method: get, endpoint: { uri: https://auth.example.org/protected, authentication: { oauth2: { authority: https://auth.example.org/faulty, endpoints: { token: /elsewhere }, grant: client_credentials, client: { id: robot, secret: 'a secret of a robot: 32 characters' } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/authentication
+    status: 401
+    detail: the token endpoint answered 302
+    instance: /do/0/ask
+    """
+
+  # DSL reference, "Standard Error Types": communication.
+  Scenario: An authority that cannot be reached
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: token-nowhere, version: '1.0.0' }
+    do:
+      - ask:
+          call: http
+          with: { method: get, endpoint: { uri: https://auth.example.org/protected, authentication: { oauth2: { authority: https://nowhere.example.org, grant: client_credentials, client: { id: robot, secret: 'a secret of a robot: 32 characters' } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
+    status: 500
+    instance: /do/0/ask
+    """
+
+  # DSL, "Timeouts": a call waits for its token no longer than it may.
+  Scenario: A token endpoint that is slow
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: token-slow, version: '1.0.0' }
+    do:
+      - ask:
+          call: http
+          with: { method: get, endpoint: { uri: https://auth.example.org/protected, authentication: { oauth2: { authority: https://auth.example.org/faulty, endpoints: { token: /slow }, grant: client_credentials, client: { id: robot, secret: 'a secret of a robot: 32 characters' } } } } }
+          timeout: { after: { milliseconds: 300 } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout
+    status: 408
+    instance: /do/0/ask
+    """
+
+  # DSL reference, "Authentication": an authority is asked as every other address is.
+  Scenario: An authority at a private address is not asked
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: token-inside, version: '1.0.0' }
+    do:
+      - ask:
+          call: http
+          with: { method: get, endpoint: { uri: https://auth.example.org/protected, authentication: { oauth2: { authority: http://127.0.0.1:1, grant: client_credentials, client: { id: robot, secret: 'a secret of a robot: 32 characters' } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
+    status: 500
+    instance: /do/0/ask
+    """
+
+  # DSL reference, "Authentication": an authority is asked as every other address is.
+  Scenario: A discovery that names a private token endpoint
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: token-metadata, version: '1.0.0' }
+    do:
+      - ask:
+          call: http
+          with: { method: get, endpoint: { uri: https://auth.example.org/protected, authentication: { oidc: { authority: 'https://auth.example.org/inside', grant: client_credentials, client: { id: robot, secret: 'a secret of a robot: 32 characters' } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
+    status: 500
+    instance: /do/0/ask
+    """
+
+  # DSL reference, "OpenIdConnect Authentication": what the authority says of itself is read first.
+  Scenario: A discovery that names no token endpoint
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: token-undiscovered, version: '1.0.0' }
+    do:
+      - ask:
+          call: http
+          with: { method: get, endpoint: { uri: https://auth.example.org/protected, authentication: { oidc: { authority: https://auth.example.org/faulty, grant: client_credentials, client: { id: robot, secret: 'a secret of a robot: 32 characters' } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/authentication
+    status: 401
+    detail: the authority's discovery names no token endpoint
+    instance: /do/0/ask
+    """

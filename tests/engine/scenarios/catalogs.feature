@@ -149,7 +149,7 @@ Feature: Catalogs
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/runtime
     status: 500
-    detail: functions call functions more than 16 deep
+    detail: functions call functions more than 16 deep (functionDepth)
     """
 
   # DSL, "Runtime expression arguments": secrets are the workflow's.
@@ -170,4 +170,80 @@ Feature: Catalogs
     """yaml
     seen: {}
     input: { given: some text }
+    """
+
+  # DSL, "Catalogs": a name that nothing has.
+  Scenario: A catalog by a wrong name is refused with the nearest one
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: catalog-slip, version: '1.0.0' }
+    use: { catalogs: { mine: { endpoint: https://example.org } } }
+    do: [ { call: { call: 'add:1.0.0@min' } } ]
+    """
+    When the workflow is checked
+    Then the workflow should be refused with:
+    """yaml
+    - { pointer: /do/0/call/call, detail: 'use.catalogs has no such name; did you mean mine?' }
+    """
+
+  # DSL, "Catalogs": what cannot be reached from here cannot be fetched.
+  Scenario: A catalog that redirects to a private address
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: catalog-redirects-inside, version: '1.0.0' }
+    do: [ { call: { call: 'inside:1.0.0@default' } } ]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
+    status: 500
+    instance: /do/0/call
+    """
+
+  # DSL, "Catalogs": what cannot be reached from here cannot be fetched.
+  Scenario: A catalog that redirects to where a cloud keeps its credentials
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: catalog-redirects-to-metadata, version: '1.0.0' }
+    do: [ { call: { call: 'metadata:1.0.0@default' } } ]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
+    status: 500
+    instance: /do/0/call
+    """
+
+  # DSL, "Catalogs": an endpoint is asked as every other is.
+  Scenario: A catalog at a private address
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: catalog-inside, version: '1.0.0' }
+    use: { catalogs: { inside: { endpoint: http://127.0.0.1:1/functions } } }
+    do: [ { call: { call: 'add:1.0.0@inside' } } ]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
+    status: 500
+    instance: /do/0/call
+    """
+
+  # DSL, "Catalogs": a text that is no YAML is no function.
+  Scenario: What is fetched and cannot be read
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: catalog-page, version: '1.0.0' }
+    do: [ { call: { call: 'page:1.0.0@default' } } ]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
+    status: 400
+    detail: the function that was fetched cannot be read
+    instance: /do/0/call
     """

@@ -124,3 +124,28 @@ Feature: Extensions
     status: 409
     instance: /use/extensions/0/check/before/0/refuse
     """
+
+  # DSL reference, "Extension": before and after take their time, and may do several things.
+  Scenario: An extension waits before and after a list of steps
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: extension-calm, version: '1.0.0' }
+    use:
+      extensions:
+        - calm:
+            extend: composite
+            before: [ { b: { wait: { milliseconds: 10 } } }, { bb: { set: { seen: before }, export: { as: '${ [.seen] }' } } } ]
+            after: [ { a: { wait: { milliseconds: 10 } } }, { aa: { set: { seen: after }, export: { as: '${ $context + [.seen] }' } } } ]
+    do:
+      - work:
+          do:
+            - one: { wait: { milliseconds: 10 } }
+            - two: { set: { a: 1 }, export: { as: '${ $context + ["work"] }' } }
+      - tell: { set: { a: '${ .a }', order: '${ $context }' } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    a: 1
+    order: [ before, work, after ]
+    """

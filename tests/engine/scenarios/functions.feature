@@ -133,3 +133,89 @@ Feature: Functions
     """yaml
     total: 3
     """
+
+  # DSL reference, "Use": a function is a task; one that calls itself never ends.
+  Scenario: A function that calls itself is refused
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: function-round, version: '1.0.0' }
+    use:
+      functions:
+        ping: { do: [ { over: { call: pong } } ] }
+        pong: { call: ping }
+    do: [ { start: { call: ping } } ]
+    """
+    When the workflow is checked
+    Then the workflow should be refused with:
+    """yaml
+    - { pointer: /use/functions/pong, detail: 'a function calls itself, by way of others or not' }
+    """
+
+  # DSL reference, "Call": a name that nothing has.
+  Scenario: A function by a wrong name is refused with the nearest one
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: function-slip, version: '1.0.0' }
+    use: { functions: { greet: { set: { a: 1 } } } }
+    do: [ { start: { call: gret } } ]
+    """
+    When the workflow is checked
+    Then the workflow should be refused with:
+    """yaml
+    - { pointer: /do/0/start/call, detail: 'use.functions has no such name, and it is neither name:version@catalog nor an address; did you mean greet?' }
+    """
+
+  # DSL reference, "Use": what is declared is checked, whether it is called or not.
+  Scenario: A function that nobody calls is checked all the same
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: function-unused, version: '1.0.0' }
+    use: { functions: { greet: { sett: { a: 1 } } } }
+    do: [ { s: { set: { a: 1 } } } ]
+    """
+    When the workflow is checked
+    Then the workflow should be refused with:
+    """yaml
+    - { pointer: /use/functions/greet/sett, detail: 'unknown property; did you mean set?' }
+    """
+
+  # DSL reference, "Call": a function is any task, of many steps and waits too.
+  Scenario: A function of many steps is called in each round
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: function-slow, version: '1.0.0' }
+    use:
+      functions:
+        slow:
+          do:
+            - first: { wait: { milliseconds: 10 } }
+            - second: { set: { got: '${ .n * 10 }' }, input: { from: '${ $task.input }' } }
+            - third: { wait: { milliseconds: 10 } }
+    do:
+      - each:
+          for: { each: n, in: '[1, 2]' }
+          do:
+            - one: { call: slow, with: { n: '${ $n }' }, export: { as: '${ ($context // []) + [.got] }' } }
+      - tell: { set: { got: '${ $context }' } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    got: [ 10, 20 ]
+    """
+
+  # DSL, "Timeouts": a call of a function is a task like others.
+  Scenario: A function that takes too long
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: function-late, version: '1.0.0' }
+    use: { functions: { slow: { do: [ { nap: { wait: PT20S } } ] } } }
+    do: [ { start: { call: slow, timeout: { after: { milliseconds: 100 } } } } ]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout
+    status: 408
+    instance: /do/0/start
+    """

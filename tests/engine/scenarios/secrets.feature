@@ -150,3 +150,22 @@ Feature: Secrets
     at: in /***/
     other: kept
     """
+
+  # DSL reference, "Use": of the secrets, those that are listed can be named.
+  Scenario: A secret by a wrong name is refused with the nearest one
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: secret-slips, version: '1.0.0' }
+    use: { secrets: [ apiKey ] }
+    do:
+      - one: { set: { a: '${ $secrets.apikey }' } }
+      - two: { set: { a: '${ $secrets["apiKy"] }' } }
+      - three: { call: http, with: { method: get, endpoint: { uri: https://example.org, authentication: { bearer: { use: apKey } } } } }
+    """
+    When the workflow is checked
+    Then the workflow should be refused with:
+    """yaml
+    - { pointer: /do/0/one/set/a, detail: 'use.secrets has no such name; did you mean apiKey?' }
+    - { pointer: /do/1/two/set/a, detail: 'use.secrets has no such name; did you mean apiKey?' }
+    - { pointer: /do/2/three/with/endpoint/authentication/bearer/use, detail: 'use.secrets has no such name; did you mean apiKey?' }
+    """
