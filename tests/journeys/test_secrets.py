@@ -7,6 +7,8 @@ import psycopg
 
 from bin.local.client import Client
 from tests.conftest import Platform, joined
+from tests.journeys.conftest import until
+from tests.journeys.test_outages import ended
 
 DOCUMENT = """
 document: {dsl: '1.0.3', namespace: tests, name: secret, version: '1.0.0'}
@@ -45,6 +47,33 @@ def test_an_execution_without_its_secret_ends_with_the_specifications_error(plat
         error = ran(laptop, workflow["id"])["error"]
         assert error["type"].endswith("/errors/authorization")
         assert (error["status"], error["instance"]) == (403, "/use/secrets/0")
+
+
+def test_a_secret_deleted_while_an_execution_waits_is_still_that_ones_and_nobody_elses(
+    platform: Platform,
+) -> None:
+    document = """
+document: {dsl: '1.0.3', namespace: tests, name: patient, version: '1.0.0'}
+use: {secrets: [login]}
+do:
+  - before: {set: {length: '${ $secrets.login.password | length }'}}
+  - await: {listen: {to: {one: {with: {type: go}}}}}
+  - after: {set: {length: '${ $secrets.login.password | length }'}}
+"""
+    listening = "SELECT 1 FROM listeners WHERE workflow_id = 'execution:' || %s"
+    with joined(platform) as laptop:
+        laptop.request("PUT", "/api/secrets/login", json={"value": {"password": "horse"}})
+        workflow = laptop.create_workflow("patient", document)
+        execution_id = laptop.execute(workflow["id"], {}, wait=0)["executionId"]
+        database = platform.environ["DATABASE_URL"].replace("+psycopg", "")
+        with psycopg.connect(database, autocommit=True) as connection:
+            until(lambda: connection.execute(listening, [execution_id]).fetchone())
+        laptop.http.delete("/api/secrets/login").raise_for_status()
+        event = {"specversion": "1.0", "id": "1", "source": "/tests", "type": "go"}
+        headers = {"Content-Type": "application/cloudevents+json"}
+        laptop.http.post("/api/events", json=event, headers=headers).raise_for_status()
+        assert laptop.open_result(ended(laptop, execution_id)) == {"length": 5}
+        assert ran(laptop, workflow["id"])["error"]["type"].endswith("/errors/authorization")
 
 
 def ran(client: Client, workflow_id: str, value: Any = None) -> dict[str, Any]:

@@ -57,7 +57,7 @@ async def _called(
     function: Step, arguments: Any, walk: Walk, data: Any, scope: Scope, **hidden: Any
 ) -> Outcome:
     if scope.depth >= DEPTH_MAX:
-        raise fault("runtime", f"functions call functions more than {DEPTH_MAX} deep")
+        raise fault("runtime", f"functions call functions more than {DEPTH_MAX} deep (functionDepth)")
     kept = scope.frame.kept
     if "arguments" not in kept:
         kept["arguments"] = {} if arguments is None else walk.fill(arguments, data, scope)

@@ -42,17 +42,18 @@ class RunWorkflow:
         """Give what the workflow gives; the step's input, when it is not waited for.
 
         :raises FaultError: the workflow's own, of kind configuration when there is no such workflow, and of
-            kind runtime when workflows run one another too deeply or too many run at once.
+            kind runtime when workflows run one another too deeply, or too many run at once.
         """
         if walk.run_depth >= DEPTH_MAX:
-            raise fault("runtime", f"workflows run one another more than {DEPTH_MAX} deep")
+            raise fault("runtime", f"workflows run one another more than {DEPTH_MAX} deep (runDepth)")
         given = {} if self.input is None else bound(walk.fill(self.input, data, scope))
         wanted = Wanted(walk.account_id, self.namespace, self.name, self.version)
+        number = walk.calls + 1  # of the call that comes now: others may be made while it is awaited
         definition_id: str = await walk.call(
             contracts.FIND_DEFINITION, wanted, answer=str, seconds=FIND_SECONDS, scope=scope, repeatable=True
         )
         ordered = Ordered(walk.execution_id, definition_id, given, walk.run_depth + 1)
-        child = contracts.ExecutionStart(_id_of(walk, walk.calls), walk.account_id, ordered=ordered)
+        child = contracts.ExecutionStart(_id_of(walk, number), walk.account_id, ordered=ordered)
         told = await walk.world.run(child, waits=self.waits)
         if not self.waits:
             return Outcome(data)
