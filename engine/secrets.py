@@ -23,6 +23,9 @@ from engine.vault.keyring import Keyring
 
 COUNT_MAX = 100
 VALUE_BYTES_MAX = 65_536
+# What an execution's secrets hold together is looked for in its errors and events: each text takes its time.
+TEXTS_MAX = 1_000
+DEPTH_MAX = 32
 # Base64 makes four bytes of three, and a JWE adds its header, wrapped keys of all recipients, nonce and tag.
 SEALED_BYTES_MAX = 2 * VALUE_BYTES_MAX
 # The language takes any text (schema, `use.secrets`); these are also names of members in expressions.
@@ -99,7 +102,7 @@ class Opener:
         no more, wherever a copy is left, once that key is gone.
 
         :raises NotFoundError: with the pointer of each that the account does not have.
-        :raises InvalidError: when a value does not open or is no JSON.
+        :raises InvalidError: when a value does not open or is no JSON, or all hold more than TEXTS_MAX texts.
         """
         wanted = list(names)
         query = select(Secret).where(Secret.account_id == account_id, Secret.name.in_(wanted))
@@ -107,7 +110,11 @@ class Opener:
         missing = [Fault(f"/use/secrets/{at}", "") for at, name in enumerate(wanted) if name not in found]
         if missing:
             raise NotFoundError("secret_unknown", "The account has no such secret.", faults=missing)
-        return {name: self._value(session, secret) for name, secret in found.items()}
+        values = {name: self._value(session, secret) for name, secret in found.items()}
+        if not few(values):
+            detail = f"The secrets hold more than {TEXTS_MAX} texts, or are nested deeper than {DEPTH_MAX}."
+            raise InvalidError("secrets_too_many", detail)
+        return values
 
     def _value(self, session: Session, secret: Secret) -> Any:
         key = account_keys.obtain(session, self.ring, account_id=secret.account_id)
@@ -122,3 +129,18 @@ class Opener:
             raise InvalidError("secret_malformed", "A secret that was sent sealed holds no JSON.") from None
         secret.kept, secret.sealed = keyring.seal_value(key, plaintext, bound_to=secret.id), None
         return value
+
+
+def few(values: Any) -> bool:
+    """Tell whether values hold no more texts, and are no deeper, than may be looked for."""
+    texts, places = 0, [(values, 0)]
+    while places:
+        found, depth = places.pop()
+        members = list(found.values()) if isinstance(found, dict) else found
+        if isinstance(members, list):
+            places += [(member, depth + 1) for member in members]
+        else:
+            texts += 1
+        if texts > TEXTS_MAX or depth > DEPTH_MAX:
+            return False
+    return True

@@ -85,6 +85,9 @@ def _sealed(value: Any) -> str:
     plaintext = orjson.dumps(value)
     if len(plaintext) > secrets.VALUE_BYTES_MAX:
         raise TooLargeError("secret_too_large", f"A secret may have {secrets.VALUE_BYTES_MAX} bytes.")
+    if not secrets.few(value):
+        detail = f"Secrets may hold {secrets.TEXTS_MAX} texts, nested {secrets.DEPTH_MAX} deep."
+        raise TooLargeError("secret_too_large", detail)
     settings: Settings = current_app.extensions["settings"]
     return envelope.seal(keys_of(settings.need("engine_public_keys"))[0], plaintext)
 

@@ -101,7 +101,9 @@ async def fetched(source: Source, walk: Walk, data: Any, scope: Scope) -> Step:
             detail = f"the function cannot be fetched: {error.problem.detail}"
             raise fault("communication", detail, status=error.problem.status) from None
         walk.fetched[where] = _parsed(content)
-    return _understood(walk.fetched[where], source)
+    if where not in walk.understood:  # reading takes time that nobody counts: once in a run
+        walk.understood[where] = _understood(walk.fetched[where], source)
+    return walk.understood[where]
 
 
 def _parsed(content: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from engine.interpreter.frames import Frame
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.lifecycle import Herald, Subject
 from engine.interpreter.post import Post
-from engine.interpreter.redaction import hidden
+from engine.interpreter.redaction import Redaction
 from engine.interpreter.rests import Rests
 from engine.interpreter.scope import EndedError, Scope
 from engine.interpreter.sizes import CONTEXT_BYTES_MAX, bound
@@ -48,17 +48,20 @@ class Walk(Evaluation):
     calls: int = 0
     trail: list[str] = field(default_factory=list)
     fetched: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
+    understood: dict[str, Step] = field(default_factory=dict)  # the same, read in this run
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
     heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
     inbox: Inbox = field(default_factory=Inbox)
     post: Post = field(init=False)
     herald: Herald = field(init=False)
+    redaction: Redaction = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make what leaves the walk."""
+        """Make what leaves the walk, and what watches over it."""
         subject = Subject.of(self.definition.source, self.execution_id)
         self.post = Post(self.world)
+        self.redaction = Redaction(self.secrets, self.pace)
         self.herald = Herald(subject, self.heard, self.post, self.world)
 
     async def through(self, data: Any) -> Any:
@@ -70,7 +73,7 @@ class Walk(Evaluation):
         try:
             return await self._through(data)
         except FaultError as error:
-            raise hidden(error, self.secrets) from None
+            raise self.redaction.hidden(error) from None
 
     async def _through(self, data: Any) -> Any:
         kept = self.frame.kept
@@ -114,7 +117,7 @@ class Walk(Evaluation):
             try:
                 return await self._performed(step, raw, outer, frame)
             except FaultError as error:
-                placed = hidden(error.placed(step.pointer), self.secrets)
+                placed = self.redaction.hidden(error.placed(step.pointer))
                 self.herald.faulted(step, placed.problem)
                 raise placed from None
             except EndedError:

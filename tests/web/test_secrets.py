@@ -90,6 +90,14 @@ def test_a_value_may_have_64_kib(client: FlaskClient, person: Person) -> None:
     assert (answer.status_code, answer.get_json()["code"]) == (413, "secret_too_large")
 
 
+@pytest.mark.parametrize("value", [[*range(1001)], json.loads("[" * 40 + "]" * 40)], ids=["many", "deep"])
+def test_a_value_holds_no_more_than_can_be_looked_for(
+    client: FlaskClient, person: Person, value: Any
+) -> None:
+    answer = put(client, person, "login", value)
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "secret_too_large")
+
+
 def test_an_account_has_so_many_and_no_more(
     client: FlaskClient, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

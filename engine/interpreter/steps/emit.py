@@ -13,7 +13,6 @@ from engine.interpreter.expressions.programs import unwrapped
 from engine.interpreter.faults import fault
 from engine.interpreter.filters import URIS
 from engine.interpreter.node import Node
-from engine.interpreter.redaction import redacted
 from engine.interpreter.steps.call_http import expanded
 from engine.interpreter.walk import Scope, Walk
 from engine.interpreter.world import moment
@@ -34,7 +33,7 @@ class Emit:
         :raises FaultError: of kind validation, when what the expressions gave makes no CloudEvent; of kind
             runtime, when it is larger than an event may be.
         """
-        given = redacted(walk.fill(self.attributes, data, scope), walk.secrets)
+        given = walk.redaction.of(walk.fill(self.attributes, data, scope))
         for name in URIS:
             literal = self.attributes.get(name)
             if isinstance(literal, str):
