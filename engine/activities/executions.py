@@ -209,9 +209,10 @@ def _unopenable(refusal: EngineError) -> ApplicationError:
     kind = kinds.get(type(refusal), "configuration")
     status, title = STANDARD[kind]
     places = "; ".join(f"{fault.pointer} {fault.detail}".strip() for fault in refusal.faults)
-    detail = f"{refusal.detail} {places}".strip()
+    limit = f"({refusal.extra['limit']})" if "limit" in refusal.extra else ""
+    detail = " ".join(said for said in (refusal.detail, places, limit) if said)
     error = {"type": TYPES + kind, "status": status, "title": title, "detail": detail}
-    if kind == "authorization":
+    if kind == "authorization" and refusal.faults:
         error["instance"] = refusal.faults[0].pointer
     message = "The execution cannot be opened"
     return ApplicationError(message, error, type=contracts.UNOPENABLE, non_retryable=True)
