@@ -39,8 +39,9 @@ def rest(_connection: Any, record: Any) -> None:
 
 def plan_once(connection: Any, _record: Any) -> None:
     """Have prepared statements planned once: ours go by keys, whose values change no plan worth having."""
+    connection.autocommit = True  # what a transaction sets, its end may take back
     connection.execute("SET plan_cache_mode = force_generic_plan")
-    connection.commit()
+    connection.autocommit = False
 
 
 EVENTS = [(plan_once, "connect"), (look, "checkout"), (rest, "checkin")]
