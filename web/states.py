@@ -8,7 +8,7 @@ from flask import Response, current_app
 
 from engine.settings import Settings
 from engine.sync import ancestry as past
-from engine.sync import entities, stamp, totals
+from engine.sync import entities, siblings, stamp, totals
 from engine.sync.limits import (
     BATCH_CHANGES_MAX,
     CHAIN_LINKS_MAX,
@@ -53,6 +53,17 @@ def history(query: dict[str, Any], kind: str, entity_id: str) -> dict[str, Any]:
         limit=query["limit"],
     )
     return {"versions": versions}
+
+
+@blueprint.route("/conflicts", methods=["GET"])
+@blueprint.arguments(schemas.ConflictsQuery, location="query")
+@blueprint.response(200, schemas.Conflicts)
+def conflicts(query: dict[str, Any]) -> dict[str, Any]:
+    """Return the entities that have siblings, those that wait longest first: each can be read and merged."""
+    found, more = siblings.contested(
+        db.session(), account_id=guard.identity().account_id, limit=query["limit"]
+    )
+    return {"conflicts": found, "hasMore": more}
 
 
 @blueprint.route("/limits", methods=["GET"])

@@ -1,4 +1,4 @@
-"""Pooled connections that the server has dropped are noticed, without asking it before each use."""
+"""Pooled connections: how they begin, and how one that the server has dropped is noticed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,14 @@ def rest(_connection: Any, record: Any) -> None:
     record.info[RESTED_SINCE] = time.monotonic()
 
 
-EVENTS = [(look, "checkout"), (rest, "checkin")]
+def plan_once(connection: Any, _record: Any) -> None:
+    """Have prepared statements planned once: ours go by keys, whose values change no plan worth having."""
+    connection.autocommit = True  # what a transaction sets, its end may take back
+    connection.execute("SET plan_cache_mode = force_generic_plan")
+    connection.autocommit = False
+
+
+EVENTS = [(plan_once, "connect"), (look, "checkout"), (rest, "checkin")]
 
 
 def _answers(connection: psycopg.Connection) -> bool:

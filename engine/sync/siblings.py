@@ -73,6 +73,23 @@ def among(session: Session, account_id: UUID, entities: Iterable[Entity]) -> dic
     return found
 
 
+def contested(session: Session, *, account_id: UUID, limit: int) -> tuple[list[dict[str, Any]], bool]:
+    """Return up to `limit` entities that have siblings, the longest waiting first, and whether more do."""
+    since = func.min(SyncSibling.created_at).label("since")
+    query = (
+        select(SyncSibling.type, SyncSibling.entity_id, func.count().label("siblings"), since)
+        .where(SyncSibling.account_id == account_id)
+        .group_by(SyncSibling.type, SyncSibling.entity_id)
+        .order_by(since, SyncSibling.type, SyncSibling.entity_id)
+        .limit(limit + 1)
+    )
+    found = [
+        {"type": row.type, "entityId": row.entity_id, "siblings": row.siblings, "since": row.since}
+        for row in session.execute(query)
+    ]
+    return found[:limit], len(found) > limit
+
+
 def keep(
     session: Session,
     account_id: UUID,

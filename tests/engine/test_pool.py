@@ -36,6 +36,12 @@ def end(settings: Settings, pid: int) -> None:
         assert other.execute("SELECT pg_terminate_backend(%s, 10000)", [pid]).fetchone() == (True,)
 
 
+def test_statements_are_planned_once(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.rollback()
+        assert connection.scalar(text("SHOW plan_cache_mode")) == "force_generic_plan"
+
+
 def test_a_connection_that_the_server_has_ended_is_replaced(settings: Settings, engine: Engine) -> None:
     first = used(engine)
     end(settings, first)

@@ -25,6 +25,26 @@ def test_a_state_is_read_with_its_siblings(client: FlaskClient, person: Person) 
     assert [one["encryptedData"] for one in found["siblings"]] == ["beside"]
 
 
+def test_what_waits_to_be_merged_is_named_until_it_is(
+    client: FlaskClient, person: Person, stranger: Person
+) -> None:
+    for entity in ("second", "first", "plain"):
+        push(client, person, entityId=entity)
+    for entity, agents in (("first", ["phone", "tablet"]), ("second", ["phone"])):
+        for agent in agents:
+            push(client, person, entityId=entity, encryptedData=agent, vectorClock={agent: 1})
+
+    def waiting(query: str = "") -> Any:
+        answer = get(client, person, f"conflicts{query}").get_json()
+        return [(one["entityId"], one["siblings"]) for one in answer["conflicts"]], answer["hasMore"]
+
+    assert waiting() == ([("first", 2), ("second", 1)], False)
+    assert waiting("?limit=1") == ([("first", 2)], True)
+    assert get(client, stranger, "conflicts").get_json() == {"conflicts": [], "hasMore": False}
+    push(client, person, entityId="first", vectorClock={"laptop": 2, "phone": 1, "tablet": 1})
+    assert waiting() == ([("second", 1)], False)
+
+
 def test_a_state_that_is_known_is_not_sent_again(client: FlaskClient, person: Person) -> None:
     push(client, person)
     tag = get(client, person, "states/settings/theme").headers["ETag"]

@@ -5,10 +5,21 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from engine.sync.limits import CHAIN_LINKS_MAX
-from web.schemas.strict import Strict
+from web.schemas.strict import Moment, Strict
 from web.schemas.sync import CLOCK, Since, State, Version
 
-__all__ = ["Chain", "ChainQuery", "DigestAnswer", "History", "HistoryQuery", "LimitsAnswer", "State", "Usage"]
+__all__ = [
+    "Chain",
+    "ChainQuery",
+    "Conflicts",
+    "ConflictsQuery",
+    "DigestAnswer",
+    "History",
+    "HistoryQuery",
+    "LimitsAnswer",
+    "State",
+    "Usage",
+]
 
 HEX = validate.Regexp(r"^[0-9a-f]{64}$")
 
@@ -23,6 +34,28 @@ class History(Schema):
     """An entity's versions, the current one first."""
 
     versions = fields.List(fields.Nested(Version), required=True)
+
+
+class ConflictsQuery(Strict):
+    """How many entities."""
+
+    limit = fields.Integer(load_default=100, validate=validate.Range(1, 500))
+
+
+class Conflict(Schema):
+    """An entity that has siblings, and since when."""
+
+    type = fields.String(required=True)
+    entityId = fields.String(required=True)  # noqa: N815 - the API's own spelling
+    siblings = fields.Integer(required=True)
+    since = Moment(required=True)
+
+
+class Conflicts(Schema):
+    """Entities to be merged, those that wait longest first."""
+
+    conflicts = fields.List(fields.Nested(Conflict), required=True)
+    hasMore = fields.Boolean(required=True)  # noqa: N815
 
 
 class LimitsAnswer(Schema):
