@@ -11,6 +11,8 @@ FUNCTIONS = {
     "with: { a: '${ .n }', b: '${ .n }' } } } ]",
     f"{_CATALOG}/round/1.0.0/function.yaml": "call: 'round:1.0.0@default'",
     f"{_CATALOG}/broken/1.0.0/function.yaml": "sett: { a: 1 }",
+    f"{_CATALOG}/ear/1.0.0/function.yaml": "do: [ { l: "
+    "{ listen: { to: { one: { with: { type: t } } } } } } ]",
     f"{_CATALOG}/page/1.0.0/function.yaml": "<html>: [ no function",
     f"{_CATALOG}/shell/1.0.0/function.yaml": "run: { shell: { command: ls } }",
     "/myorg/functions/refs/tags/v1.0.0/half/function.yaml": "set: { half: '${ .n / 2 }' }",

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from engine.errors import EngineError
-from engine.interpreter import contracts, syntax
+from engine.interpreter import contracts, hearing, syntax
 from engine.interpreter.definition import Step
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.faults import FaultError, fault
@@ -118,6 +118,10 @@ def _understood(document: dict[str, Any], source: Source) -> Step:
     top = Node(document, "", reading, source.called.read_steps, use=source.use, place="/function")
     if syntax.too_deep(document) is not None:
         raise fault("configuration", "the function that was fetched is nested too deeply")
+    if hearing.in_steps({"do": document}):
+        raise fault(
+            "configuration", "the function that was fetched listens: what is heard is known beforehand"
+        )
     step = reading.read_step("function", top)
     if reading.faults:
         first = reading.faults[0]

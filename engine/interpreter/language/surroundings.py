@@ -63,7 +63,8 @@ REUSABLE = [
         "Reusable",
         "catalogs",
         _used("catalogs", {"endpoint": "https://example.org/"}),
-        "functions at name:version@catalog, fetched once in an execution; up to 16 deep; without secrets",
+        "functions at name:version@catalog, fetched once in an execution; up to 16 deep; they have no secrets"
+        " and do not listen",
     ),
     Construct(
         "Reusable",

@@ -247,3 +247,19 @@ Feature: Catalogs
     detail: the function that was fetched cannot be read
     instance: /do/0/call
     """
+
+  # DSL reference, "Listen": events of a type reach a workflow whose own document names it.
+  Scenario: A cataloged function does not listen
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: own, name: catalog-ear, version: '1.0.0' }
+    do: [ { call: { call: 'ear:1.0.0@default' } } ]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
+    status: 400
+    detail: "the function that was fetched listens: what is heard is known beforehand"
+    instance: /do/0/call
+    """
