@@ -120,6 +120,20 @@ async def test_what_stops_a_workflow_stops_what_it_awaits_and_nothing_else(fragi
         assert ended(laptop, apart_id)["status"] == "failed"
 
 
+async def test_what_is_ended_from_outside_is_a_fault_of_the_step_that_awaits_it(fragile: Fragile) -> None:
+    with joined(fragile.platform) as laptop:
+        saved(laptop, f"{head('inner')}do: [{{nap: {{wait: PT5M}}}}]\n")
+        outer_id = laptop.execute(saved(laptop, running("inner")), {}, wait=0)["executionId"]
+        child_id = only_child(fragile, outer_id)
+        await napping(fragile, child_id)
+        temporal = await TemporalClient.connect(fragile.stack.temporal_address)
+        await temporal.get_workflow_handle(f"execution:{child_id}").terminate()
+        error = laptop.open(ended(laptop, outer_id)["error"]["sealed"])
+        assert (error["status"], error["instance"]) == (500, "/do/0/start")
+        assert error["detail"] == "the workflow that was run did not end by itself"
+        assert ended(laptop, child_id)["status"] == "failed"
+
+
 def test_a_worker_killed_meanwhile_runs_nothing_twice(fragile: Fragile, gate: Gate) -> None:
     ask = f"{{call: http, with: {{method: put, endpoint: '{gate.url}/inner', body: '${{ . }}'}}}}"
     with joined(fragile.platform) as laptop:
