@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Delete, delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Delete, delete, exists, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from engine.errors import NotFoundError
 from engine.interpreter import contracts
@@ -47,17 +47,25 @@ def fetch(session: Session, ids: Sequence[UUID]) -> list[bytes]:
 
 def spent(now: datetime) -> Delete:
     """Return the statement that deletes the claims no run can ask for any more."""
-    ended = select(Execution.id).where(Execution.ended_at < now - KEPT)
+    past_use = now - KEPT
+    orderer = aliased(Execution)
+    # What an execution gives the one that ordered it stands in that one's history as well.
+    awaited = exists().where(
+        orderer.id == Execution.ordered_by, func.coalesce(orderer.ended_at >= past_use, True)
+    )
+    ended = select(Execution.id).where(Execution.ended_at < past_use, ~awaited)
     # A workflow that goes on in new runs needs what its newest one stored, and what that was left.
     newest = func.max(Claim.created_at).label("newest")
     runs = (
         select(Claim.workflow_id, Claim.run_id, newest).group_by(Claim.workflow_id, Claim.run_id).subquery()
     )
     place = func.row_number().over(partition_by=runs.c.workflow_id, order_by=runs.c.newest.desc())
-    ranked = select(runs.c.run_id, place.label("place")).subquery()
-    past = select(ranked.c.run_id).where(ranked.c.place > RUNS_KEPT)
+    ranked = select(runs.c.workflow_id, runs.c.run_id, place.label("place")).subquery()
+    past = select(ranked.c.workflow_id, ranked.c.run_id).where(ranked.c.place > RUNS_KEPT)
     return delete(Claim).where(
-        Claim.execution_id.in_(ended) | Claim.run_id.in_(past) | (Claim.created_at < now - KEPT_AT_MOST)
+        Claim.execution_id.in_(ended)
+        | tuple_(Claim.workflow_id, Claim.run_id).in_(past)
+        | (Claim.created_at < now - KEPT_AT_MOST)
     )
 
 

@@ -32,6 +32,8 @@ class Diagnosis:
 
     shown: Sequence[Fault]
     sealed: str | None = None
+    reference: str | None = None  # marks of the document's namespace, name and version, and without the
+    family: str | None = None  # version: what runs it finds it by these
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,21 @@ def diagnose(
         .values(
             diagnostics=[{"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.shown],
             diagnostics_sealed=diagnosis.sealed,
+            reference=diagnosis.reference,
+            family=diagnosis.family,
             checked_at=now,
         )
     )
     session.execute(outbox.discarding(account_id=account_id, kind=outbox.CHECK, subject=str(definition_id)))
+
+
+def find_marked(
+    session: Session, *, account_id: UUID, family: str, reference: str | None
+) -> Definition | None:
+    """Return the definition that was saved last of those whose document has the marks, and can run."""
+    query = select(Definition).where(
+        Definition.account_id == account_id, Definition.diagnostics == [], Definition.family == family
+    )
+    if reference is not None:
+        query = query.where(Definition.reference == reference)
+    return session.scalars(query.order_by(Definition.id.desc()).limit(1)).one_or_none()

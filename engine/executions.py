@@ -52,7 +52,7 @@ def start(
 ) -> Execution:
     """Store an execution and have it started; its definition follows it from now on.
 
-    `started_as` is the id under which a schedule's workflow, which outlives all else, starts it itself.
+    `started_as` is the id under which a workflow, a schedule's or another execution's, starts it itself.
     """
     execution = Execution(
         id=started_as or uuid7(),
@@ -72,6 +72,40 @@ def start(
         outbox.append(session, account_id=account_id, kind=outbox.EXECUTE, subject=str(execution.id), now=now)
     session.flush()
     return execution
+
+
+def adopt(
+    session: Session,
+    *,
+    definition: Definition,
+    execution_id: UUID,
+    by: UUID,
+    input_sealed: str,
+    running_max: int,
+    now: datetime,
+) -> ConflictError | None:
+    """Store an execution that another one ordered, once; its result is sealed as the other's is.
+
+    :return: the refusal when it is one too many: its row is there all the same, to end with that.
+    """
+    refusal: ConflictError | None = None
+    try:
+        admit(session, account_id=definition.account_id, running_max=running_max)
+    except ConflictError as found:
+        refusal = found
+    if session.get(Execution, execution_id) is not None:
+        return None
+    orderer = session.get_one(Execution, by)
+    start(
+        session,
+        account_id=definition.account_id,
+        definition=definition,
+        order=Order(input_sealed, orderer.seal_result),
+        now=now,
+        started_as=execution_id,
+    ).ordered_by = by
+    session.flush()
+    return refusal
 
 
 def find(session: Session, *, account_id: UUID, execution_id: UUID) -> Execution:

@@ -27,7 +27,8 @@ KINDS: list[tuple[str, type[Base], set[str]]] = [
     ("sibling", models.SyncSibling, set()),
     ("change", models.SyncChange, set()),
     ("pastVersion", models.SyncPast, set()),
-    ("workflow", models.Definition, set()),
+    ("secret", models.Secret, {"sealed", "kept"}),
+    ("workflow", models.Definition, {"reference", "family"}),
     ("execution", models.Execution, {"outcome_sealed"}),
     ("event", models.Event, {"number", "sealed"}),
     ("listener", models.Listener, {"key"}),
@@ -40,7 +41,7 @@ def items(session: Session, *, account_id: UUID) -> Iterator[dict[str, Any]]:
     """Yield `{"kind", "value"}` for each thing of an account, the account itself first; read as a stream.
 
     Outcomes of executions are under the account's key, which only workers open: they are read at
-    `/api/executions/:id`.
+    `/api/executions/:id`. Of secrets there are the names alone: nobody reads their values back.
     """
     account = session.get_one(models.Account, account_id)
     yield {"kind": "account", "value": _shown(account, {"password_hash"})}

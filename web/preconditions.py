@@ -54,6 +54,11 @@ def check(*members: Any) -> None:
         raise PreconditionFailedError("precondition_failed", "It has been changed since; read it again.")
 
 
+def asked() -> bool:
+    """Tell whether the request says that it has seen what it changes."""
+    return bool(request.if_match)
+
+
 def unchanged(*members: Any) -> bool:
     """Tell whether the request's If-None-Match says that its sender has what there is now."""
     return request.if_none_match.contains_weak(_tag(members))

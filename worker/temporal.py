@@ -34,6 +34,7 @@ from engine.interpreter.workflow import (
     OutcomeReadingWorkflow,
 )
 from engine.outcomes import Outcomes
+from engine.secrets import Opener
 from engine.settings import Settings
 from engine.store.sessions import make_sessions
 from engine.switchboard import Switchboard
@@ -57,10 +58,11 @@ def make_worker(
     """
     keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
-    definitions = DefinitionActivities(sessions, keys, definition_bytes_max=settings.definition_bytes_max)
+    opener = Opener(keys, outcomes.ring)
+    definitions = DefinitionActivities(sessions, opener, definition_bytes_max=settings.definition_bytes_max)
     doorbell = Doorbell()
     switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
-    executions = ExecutionActivities(sessions, keys, outcomes, switchboard, settings)
+    executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings)
     events = EventActivities(sessions, switchboard, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
     agents, openapi = AgentActivities(http), OpenApiActivities(http)
@@ -69,7 +71,7 @@ def make_worker(
         task_queue=contracts.TASK_QUEUE,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow, ScheduleWorkflow],
         activities=[
-            *(executions.open, executions.settle, executions.read, definitions.check),
+            *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
             *(http.call, openapi.compose, agents.mcp, agents.a2a),
             *(events.publish, events.open, events.fire),
         ],

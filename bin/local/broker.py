@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from uuid_utils.compat import uuid7
 
 from engine.interpreter import contracts, grammar, hearing, lifecycle
+from engine.interpreter.ordering import Wanted
+from engine.interpreter.steps.run import LATEST
 
 SECONDS_MAX = 30
 
@@ -26,11 +29,33 @@ class Memory:
 
     openings: dict[str, contracts.Opened] = field(default_factory=dict)
     settlements: dict[str, contracts.Settlement] = field(default_factory=dict)
+    saved: dict[str, dict[str, Any]] = field(default_factory=dict)  # documents that others run, by id
+    rests_every: int = 0  # see `Opened`; of those that others run
+
+    @activity.defn(name=contracts.FIND_DEFINITION)
+    async def find(self, wanted: Wanted) -> str:
+        """Return the id of the workflow that was saved last of those that are meant."""
+        words = [wanted.namespace, wanted.name] + ([] if wanted.version == LATEST else [wanted.version])
+        for definition_id, document in reversed(self.saved.items()):
+            header = document["document"]
+            if [header["namespace"], header["name"], header["version"]][: len(words)] == words:
+                return definition_id
+        raise ApplicationError("there is no such workflow", type="configuration", non_retryable=True)
 
     @activity.defn(name=contracts.OPEN_EXECUTION)
     async def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
         """Return the scenario's definition and input."""
-        return self.openings[start.execution_id]
+        if start.ordered is None:
+            return self.openings[start.execution_id]
+        return contracts.Opened(
+            "kit",
+            1,
+            self.saved[start.ordered.definition_id],
+            start.ordered.input,
+            start.account_id,
+            run_depth=start.ordered.depth,
+            rests_every=self.rests_every,
+        )
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
     async def settle(self, settlement: contracts.Settlement) -> str | None:
@@ -61,13 +86,15 @@ class Broker:
         data: Any,
         *,
         rests_every: int | None = None,
+        secrets: Mapping[str, Any] | None = None,
     ) -> None:
-        """Have an execution opened with this document, listening from its beginning."""
+        """Have an execution opened with this document and what it lists of the secrets, listening."""
         heard = [kind for kind in lifecycle.TYPES if kind in self.heard[account_id]]
         rests = self.rests_every if rests_every is None else rests_every
-        self.openings[execution_id] = contracts.Opened(
-            "kit", 1, document, data, account_id, rests_every=rests, heard=heard
-        )
+        opened = contracts.Opened("kit", 1, document, data, account_id, rests_every=rests, heard=heard)
+        known = secrets or {}
+        listed = {name: known[name] for name in grammar.secrets_of(document) if name in known}
+        self.openings[execution_id] = replace(opened, secrets=listed)
         self.running[account_id].add(contracts.execution_workflow_id(execution_id))
         self.heard[account_id] |= hearing.in_steps(document)
 

@@ -46,6 +46,7 @@ class Trial:
 
     definition: dict[str, Any] = field(default_factory=dict)
     input: Any = None
+    secrets: dict[str, Any] = field(default_factory=dict)
     settlement: contracts.Settlement | None = None
     trail: list[str] = field(default_factory=list)
     account_id: str = field(default_factory=lambda: str(uuid7()))
@@ -103,7 +104,7 @@ async def attempt(scenario: Scenario, memory: Memory, broker: Broker, queue: str
     trial = Trial()
     try:
         for line in scenario.lines:
-            if line.text == "a workflow with definition:":
+            if line.text in ("a workflow with definition:", "given a workflow with definition:"):
                 trial.definition = grammar.read(line.doc or "", "application/yaml")
             elif line.text == "given the workflow input is:":
                 trial.input = _yaml(line.doc or "")
@@ -120,7 +121,11 @@ async def attempt(scenario: Scenario, memory: Memory, broker: Broker, queue: str
 
 async def _happen(line: Line, trial: Trial, memory: Memory, broker: Broker, queue: str) -> bool:
     """Do what a line of our own says, beyond the kit's; tell whether it was one."""
-    if line.text == "the workflow is started":
+    if line.text.endswith("another workflow with definition:"):
+        memory.saved[str(uuid7())] = grammar.read(line.doc or "", "application/yaml")
+    elif line.text.startswith("given the secret '"):
+        trial.secrets[_NAMES.findall(line.text)[0]] = _yaml(line.doc or "")
+    elif line.text == "the workflow is started":
         trial.started = await _start(trial, broker, queue)
     elif line.text == "the definition is saved":
         _check(trial.definition)
@@ -142,7 +147,7 @@ async def _start(trial: Trial, broker: Broker, queue: str, *, checked: bool = Tr
     if checked:
         _check(trial.definition)
     execution_id = str(uuid7())
-    broker.open(trial.account_id, execution_id, trial.definition, trial.input)
+    broker.open(trial.account_id, execution_id, trial.definition, trial.input, secrets=trial.secrets)
     await broker.client.start_workflow(
         contracts.EXECUTION,
         contracts.ExecutionStart(execution_id, trial.account_id),
@@ -174,7 +179,7 @@ async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) 
 async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> AsyncIterator[Attempt]:
     """Run a worker of the engine, and give what tries a scenario on it; it raises DeviationError."""
     client, queue = await Client.connect(address), f"kit-{uuid7()}"
-    memory = Memory()
+    memory = Memory(rests_every=rests_every)
     broker = Broker(client, memory.openings, rests_every)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
     http = HttpActivities(guard)
@@ -186,6 +191,7 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
         activities=[
             memory.open,
             memory.settle,
+            memory.find,
             http.call,
             OpenApiActivities(http).compose,
             agents.mcp,

@@ -32,12 +32,20 @@ from engine.egress.guard import Egress
 from engine.interpreter import contracts
 from engine.interpreter.workflow import ExecutionWorkflow
 
-FOLDER = Path(__file__).parent.parent.parent / "tests" / "engine" / "interpreter" / "histories"
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = ROOT / "tests" / "engine" / "interpreter" / "histories"
 QUEUE = "recorded"
 HEADER = {"dsl": "1.0.3", "namespace": "histories", "name": "case", "version": "1.0.0"}
 
 PAUSE = {"pause": {"wait": {"milliseconds": 20}}}
 FAIL = {"fail": {"raise": {"error": {"type": "urn:x", "status": 500}}}}
+NAMED = {"namespace": "histories", "name": "other", "version": "1.0.0"}
+# What is run: by name.
+OTHERS: dict[str, dict[str, Any]] = {
+    "other": {"document": HEADER | NAMED, "do": [PAUSE]},
+    "slow": {"document": HEADER | NAMED | {"name": "slow"}, "do": [{"nap": {"wait": "PT20S"}}]},
+}
+FUNCTIONS = {"twice": {"do": [PAUSE, {"s": {"set": {"n": "${ $input.n * 2 }"}}}]}}
 DESCRIBED = {"endpoint": "https://petstore.swagger.io/v2/swagger.json"}
 LOOP = {"for": {"in": "[range(3)]"}, "do": [PAUSE]}
 TWICE = {"delay": "PT0.02S", "limit": {"attempt": {"count": 2, "duration": "PT5S"}}}
@@ -67,14 +75,19 @@ CASES: dict[str, dict[str, Any]] = {
         "call": "http",
         "with": {"method": "get", "endpoint": "https://petstore.swagger.io/v2/pet/{id}"},
     },
+    "call function": {"call": "twice", "with": {"n": 1}},
+    "call catalog": {"call": "add:1.0.0@default", "with": {"a": 1, "b": 2}},
+    "run": {"run": {"workflow": NAMED | {"input": {"n": 1}}}},
+    "run unawaited": {"run": {"workflow": NAMED, "await": False}},
+    "run fault": {"run": {"workflow": NAMED | {"name": "nowhere"}}},
+    "run timeout": {"run": {"workflow": NAMED | {"name": "slow"}}, "timeout": {"after": "PT0.5S"}},
     "call openapi": {
         "call": "openapi",
         "with": {"document": DESCRIBED, "operationId": "getPetById", "parameters": {"petId": 1}},
     },
 }
-REFUSED = ("run",)  # kinds of which every form is refused: no execution has one
 # Recorded once more, with a new run at every safe point.
-IN_RUNS = ("for", "try", "fork", "wait timeout", "listen")
+IN_RUNS = ("for", "try", "fork", "wait timeout", "listen", "call function", "run")
 CANCELLED = "fork cancelled"  # the execution is cancelled while its branches wait
 
 
@@ -87,7 +100,7 @@ def file_of(case: str, run: int | None = None) -> str:
 async def record(client: Client, memory: Memory, case: str, *, rests_every: int) -> list[WorkflowHistory]:
     """Execute a case and return the histories of its runs."""
     step = CASES.get(case) or {"fork": {"branches": [{"a": {"wait": "PT20S"}}, {"b": {"wait": "PT30S"}}]}}
-    document = {"document": HEADER, "do": [{"step": step}, PAUSE]}
+    document = {"document": HEADER, "use": {"functions": FUNCTIONS}, "do": [{"step": step}, PAUSE]}
     execution_id = f"{case.replace(' ', '-')}-{rests_every}"
     memory.openings[execution_id] = contracts.Opened(
         "d", 1, document, {"id": 2}, "a", interpreter=contracts.INTERPRETER, rests_every=rests_every
@@ -130,14 +143,15 @@ async def _runs(client: Client, handle: WorkflowHandle[Any, Any]) -> AsyncIterat
 
 def _write(folder: Path, file: str, history: WorkflowHistory) -> None:
     told = history.to_json_dict() | {"workflowId": history.workflow_id}
-    text = json.dumps(told, separators=(",", ":"), sort_keys=True)
+    # Stack traces say where the code lay: whoever records is to leave nothing of its own.
+    text = json.dumps(told, separators=(",", ":"), sort_keys=True).replace(f"{ROOT.resolve()}/", "")
     (folder / file).write_text(text + "\n")
     print(f"{len(text):7} bytes  {folder.name}/{file}")
 
 
 async def record_all(cases: list[str], address: str, server: StandIn, folder: Path) -> None:
     """Record the named cases into the folder."""
-    client, memory = await Client.connect(address, identity="recorder"), Memory()
+    client, memory = await Client.connect(address, identity="recorder"), Memory(saved=OTHERS)
     broker = Broker(client, memory.openings)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
     http = HttpActivities(guard)
@@ -146,7 +160,7 @@ async def record_all(cases: list[str], address: str, server: StandIn, folder: Pa
         task_queue=QUEUE,
         workflows=[ExecutionWorkflow],
         activities=[
-            *(memory.open, memory.settle, http.call, OpenApiActivities(http).compose),
+            *(memory.open, memory.settle, memory.find, http.call, OpenApiActivities(http).compose),
             *broker.activities(),
         ],
         interceptors=[Heartbeats()],

@@ -22,9 +22,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bin.local import agents, described
+from bin.local import agents, authority, catalog, described
 
-HOSTS = ("petstore.swagger.io", "httpbin.org", agents.MCP, agents.AGENT, described.API)
+HOSTS = (
+    "petstore.swagger.io",
+    "httpbin.org",
+    agents.MCP,
+    agents.AGENT,
+    described.API,
+    authority.HOST,
+    catalog.HOST,
+)
 
 _PETS = [{"id": 1, "name": "Rex", "status": "available"}, {"id": 2, "name": "Tom", "status": "available"}]
 _DESCRIPTION = {
@@ -92,21 +100,33 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers["Host"] in (agents.MCP, agents.AGENT, described.API):
             self._pass_on()
             return
-        url = urlsplit(self.path)
-        status, content = self._route(url.path, parse_qs(url.query))
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self._answer()
 
     def do_POST(self) -> None:
         """Answer one request with a body."""
-        self._pass_on()
+        if self.headers["Host"] in (agents.MCP, agents.AGENT, described.API):
+            self._pass_on()
+            return
+        self._answer()
 
     do_PUT = do_POST  # noqa: N815 - http.server's names
     do_DELETE = do_POST  # noqa: N815 - the same
+
+    def _answer(self) -> None:
+        url = urlsplit(self.path)
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        given = {name.lower(): value for name, value in self.headers.items()}
+        answer = authority.answered(self.command, url.path, given, sent)
+        status, extra, content = answer or self._route(url.path, parse_qs(url.query))
+        body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        self.send_response(status)
+        for name, value in extra.items():
+            self.send_header(name, value)
+        kind = "text/plain" if isinstance(content, str) else "application/json"
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def _pass_on(self) -> None:
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -126,7 +146,15 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Say nothing: the scenarios speak."""
 
-    def _route(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+    def _route(self, path: str, query: dict[str, list[str]]) -> authority.Answered:
+        if path in catalog.MOVED:
+            return 302, {"Location": catalog.MOVED[path]}, {}
+        status, content = self._found(path, query)
+        return status, {}, content
+
+    def _found(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        if path in catalog.FUNCTIONS:
+            return 200, catalog.FUNCTIONS[path]
         parts = path.strip("/").split("/")
         if parts[0] == "basic-auth":
             wanted = base64.b64encode(f"{parts[1]}:{parts[2]}".encode()).decode()

@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 from engine.activities import json_rpc
 from engine.activities.http import HttpActivities, content_of
 from engine.activities.json_rpc import Message, RefusedError
+from engine.activities.tokens import UnauthenticatedError
 from engine.egress.guard import EgressError
 from engine.egress.redirects import origin
 from engine.interpreter.contracts import CALL_A2A, CALL_MCP, A2aCall, HttpCall, McpCall, RpcAnswer
@@ -36,7 +37,7 @@ class AgentActivities:
     async def mcp(self, call: McpCall) -> RpcAnswer:
         """Begin a session, call one method in it, and end it; or call without one, by the revision.
 
-        :raises ApplicationError: of type runtime, communication or timeout; never retried here.
+        :raises ApplicationError: of type runtime, communication, authentication or timeout; never retried.
         """
         async with _understood(call.http.timeout_seconds):
             if call.protocol_version >= STATELESS_SINCE:
@@ -53,7 +54,7 @@ class AgentActivities:
     async def a2a(self, call: A2aCall) -> RpcAnswer:
         """Read the agent's card if that is what is known, and call one method.
 
-        :raises ApplicationError: of type runtime, communication or timeout; never retried here.
+        :raises ApplicationError: of type runtime, communication, authentication or timeout; never retried.
         """
         async with _understood(call.http.timeout_seconds):
             at = await self._found(call.http) if call.carded else call.http
@@ -136,6 +137,8 @@ async def _understood(seconds: float) -> AsyncIterator[None]:
             yield
     except RefusedError as error:
         raise ApplicationError(str(error), type="runtime", non_retryable=True) from None
+    except UnauthenticatedError as error:
+        raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
     except TimeoutError:
         raise ApplicationError("the call took too long", type="timeout", non_retryable=True) from None
     except EgressError as error:

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
-from engine import definitions
+from engine import account_keys, definitions
 from engine.definitions import Diagnosis
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
+from engine.interpreter.ordering import Wanted
+from engine.interpreter.steps.run import LATEST
+from engine.secrets import Opener
 from engine.store.models import Account, Definition
-from engine.vault import envelope
-from engine.vault.envelope import EngineKeys
+from engine.vault import envelope, keyring
 from engine.vault.public_keys import sealable
 
 
 class DefinitionActivities:
     """Holds the database and the engine's private keys."""
 
-    def __init__(
-        self, sessions: sessionmaker[Session], keys: EngineKeys, *, definition_bytes_max: int
-    ) -> None:
+    def __init__(self, sessions: sessionmaker[Session], opener: Opener, *, definition_bytes_max: int) -> None:
         self._sessions = sessions
-        self._keys = keys
+        self._keys, self._ring = opener.keys, opener.ring
         self._bytes_max = definition_bytes_max
 
     @activity.defn(name=contracts.CHECK_DEFINITION)
@@ -38,17 +42,47 @@ class DefinitionActivities:
         account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
         with self._sessions.begin() as session:
             definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
-            faults, triggers = self._checked(definition)
+            document, faults = self._looked_at(definition)
+            diagnosis = _diagnosis(session.get_one(Account, account_id), faults)
+            if not faults:
+                key = account_keys.obtain(session, self._ring, account_id=account_id)
+                family, reference = _marks(key, document["document"])
+                diagnosis = replace(diagnosis, family=family, reference=reference)
             definitions.diagnose(
                 session,
                 account_id=account_id,
                 definition_id=definition_id,
-                diagnosis=_diagnosis(session.get_one(Account, account_id), faults),
+                diagnosis=diagnosis,
                 now=datetime.now(UTC),
             )
-        return triggers
+        schedule = None if faults else grammar.parse(document).schedule
+        return [*schedule.triggers()] if schedule else []
 
-    def _checked(self, definition: Definition) -> tuple[list[Fault], list[str]]:
+    @activity.defn(name=contracts.FIND_DEFINITION)
+    async def find(self, wanted: Wanted) -> str:
+        """Return the id of the definition that `run: workflow` means.
+
+        :raises ApplicationError: of type configuration, when the account has no such definition that can run.
+        """
+        return await asyncio.to_thread(self._find, wanted)
+
+    def _find(self, wanted: Wanted) -> str:
+        account_id = UUID(wanted.account_id)
+        with self._sessions.begin() as session:
+            key = account_keys.obtain(session, self._ring, account_id=account_id)
+            family, reference = _marks(key, asdict(wanted))
+            found = definitions.find_marked(
+                session,
+                account_id=account_id,
+                family=family,
+                reference=None if wanted.version == LATEST else reference,
+            )
+            if found is None:
+                message = "the account has no such workflow that can run"
+                raise ApplicationError(message, type="configuration", non_retryable=True)
+            return str(found.id)
+
+    def _looked_at(self, definition: Definition) -> tuple[dict[str, Any], list[Fault]]:
         try:
             text, content_type = envelope.open_definition(
                 self._keys,
@@ -57,11 +91,15 @@ class DefinitionActivities:
                 bytes_max=self._bytes_max,
             )
             document = grammar.read(text, content_type)
-            faults = grammar.check(document)
-            schedule = None if faults else grammar.parse(document).schedule
-            return faults, [*schedule.triggers()] if schedule else []
+            return document, grammar.check(document)
         except EngineError as refusal:
-            return list(refusal.faults) or [Fault("", refusal.detail)], []
+            return {}, list(refusal.faults) or [Fault("", refusal.detail)]
+
+
+def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
+    """Return by what a document with this header is found: all its three words but the version, and all."""
+    family = (str(header["namespace"]), str(header["name"]))
+    return keyring.mark(key, *family), keyring.mark(key, *family, str(header["version"]))
 
 
 def _diagnosis(account: Account, faults: list[Fault]) -> Diagnosis:

@@ -13,17 +13,18 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine import executions
-from engine.errors import EngineError, InvalidError
+from engine import definitions, executions
+from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError
 from engine.interpreter import contracts, grammar, hearing
 from engine.interpreter.faults import STANDARD, TYPES
 from engine.interpreter.lifecycle import Subject
+from engine.interpreter.ordering import Ordered
 from engine.outcomes import Outcomes
+from engine.secrets import Opener
 from engine.settings import Settings
 from engine.store.models import Definition, Execution
 from engine.switchboard import Switchboard
 from engine.vault import envelope
-from engine.vault.envelope import EngineKeys
 
 
 class ExecutionActivities:
@@ -32,13 +33,14 @@ class ExecutionActivities:
     def __init__(
         self,
         sessions: sessionmaker[Session],
-        keys: EngineKeys,
+        opener: Opener,
         outcomes: Outcomes,
         switchboard: Switchboard,
         settings: Settings,
     ) -> None:
         self._sessions = sessions
-        self._keys = keys
+        self._keys = opener.keys
+        self._opener = opener
         self._outcomes = outcomes
         self._switchboard = switchboard
         self._settings = settings
@@ -50,21 +52,20 @@ class ExecutionActivities:
         :raises ApplicationError: `UNOPENABLE`, with the error the execution shall end with.
         """
         account_id, execution_id = UUID(start.account_id), UUID(start.execution_id)
+        if start.ordered is not None:
+            self._adopt(account_id, execution_id, start.ordered)
         with self._sessions.begin() as session:
             execution, definition = executions.open_with_definition(
                 session, account_id=account_id, execution_id=execution_id
             )
             try:
-                opened = self._open(execution, definition)
-            except InvalidError as refusal:
-                message, error = "The execution cannot be opened", _configuration(refusal)
-                raise ApplicationError(
-                    message, error, type=contracts.UNOPENABLE, non_retryable=True
-                ) from None
+                opened = self._open(session, execution, definition)
+            except (InvalidError, NotFoundError) as refusal:
+                raise _unopenable(refusal) from None
             heard = self._begin(session, execution, opened.document)
         if heard:
             self._switchboard.wake()
-        return replace(opened, heard=[*heard])
+        return replace(opened, heard=[*heard], run_depth=start.ordered.depth if start.ordered else 0)
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
     def settle(self, settlement: contracts.Settlement) -> str | None:
@@ -94,6 +95,27 @@ class ExecutionActivities:
                 session, account_id=UUID(reading.account_id), execution_id=UUID(reading.execution_id)
             )
         return None if told is None else self._outcomes.reply(reading.reply_key, told)
+
+    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: Ordered) -> None:
+        """Store the row of an execution that another one ordered: from now on it ends as all do.
+
+        :raises ApplicationError: `UNOPENABLE`, when it is one too many; its row is there all the same.
+        """
+        with self._sessions.begin() as session:
+            found = definitions.find(
+                session, account_id=account_id, definition_id=UUID(ordered.definition_id)
+            )
+            refusal = executions.adopt(
+                session,
+                definition=found,
+                execution_id=execution_id,
+                by=UUID(ordered.by),
+                input_sealed=self._switchboard.seal(ordered.input),
+                running_max=self._settings.executions_per_account_max,
+                now=datetime.now(UTC),
+            )
+        if refusal is not None:
+            raise _unopenable(refusal)
 
     def _begin(self, session: Session, execution: Execution, document: dict[str, Any]) -> Sequence[str]:
         """Let an execution's steps listen, and tell that it has started; return all that is heard of it."""
@@ -136,7 +158,7 @@ class ExecutionActivities:
             **about,
         )
 
-    def _open(self, execution: Execution, definition: Definition) -> contracts.Opened:
+    def _open(self, session: Session, execution: Execution, definition: Definition) -> contracts.Opened:
         text, content_type = envelope.open_definition(
             self._keys,
             encrypted_data=definition.encrypted_data,
@@ -146,13 +168,18 @@ class ExecutionActivities:
         sealed_input = self._keys.open(
             execution.input_sealed, pointer="/input", bytes_max=self._settings.value_bytes_max
         )
+        document = grammar.read(text, content_type)
+        secrets = self._opener.open(
+            session, account_id=execution.account_id, names=grammar.secrets_of(document)
+        )
         return contracts.Opened(
             definition_id=str(definition.id),
             definition_version=execution.definition_version,
-            document=grammar.read(text, content_type),
+            document=document,
             input=_json(sealed_input),
             account_id=str(execution.account_id),
             interpreter=contracts.INTERPRETER,
+            secrets=secrets,
             rests_every=self._settings.execution_rests_every,
         )
 
@@ -173,9 +200,19 @@ def _json(data: bytes) -> Any:
         raise InvalidError("input_malformed", "The sealed input is no JSON.") from None
 
 
-def _configuration(refusal: EngineError) -> dict[str, Any]:
-    """Return a refusal as an error of the workflow language."""
-    status, title = STANDARD["configuration"]
-    places = "; ".join(f"{fault.pointer} {fault.detail}" for fault in refusal.faults)
-    detail = f"{refusal.detail} {places}".strip()
-    return {"type": TYPES + "configuration", "status": status, "title": title, "detail": detail}
+def _unopenable(refusal: EngineError) -> ApplicationError:
+    """Return the failure that says with which error of the language the execution ends.
+
+    A secret that is missing may not be used (DSL, "Secret"); for what is too much there is only runtime.
+    """
+    kinds = {NotFoundError: "authorization", ConflictError: "runtime"}
+    kind = kinds.get(type(refusal), "configuration")
+    status, title = STANDARD[kind]
+    places = "; ".join(f"{fault.pointer} {fault.detail}".strip() for fault in refusal.faults)
+    limit = f"({refusal.extra['limit']})" if "limit" in refusal.extra else ""
+    detail = " ".join(said for said in (refusal.detail, places, limit) if said)
+    error = {"type": TYPES + kind, "status": status, "title": title, "detail": detail}
+    if kind == "authorization" and refusal.faults:
+        error["instance"] = refusal.faults[0].pointer
+    message = "The execution cannot be opened"
+    return ApplicationError(message, error, type=contracts.UNOPENABLE, non_retryable=True)

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -13,8 +14,9 @@ import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from engine.activities.tokens import Tokens, UnauthenticatedError
 from engine.egress.guard import BODY_BYTES_MAX, Answer, Egress, EgressError, Outgoing
-from engine.interpreter import contracts
+from engine.interpreter import authentications, contracts
 
 
 class HttpActivities:
@@ -22,17 +24,22 @@ class HttpActivities:
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
+        self._tokens = Tokens(egress)
 
     @activity.defn(name=contracts.CALL_HTTP)
     async def call(self, call: contracts.HttpCall) -> contracts.HttpAnswer:
         """Send one request and return the answer, whatever its status.
 
-        :raises ApplicationError: of type communication, when there is no answer; never retried here.
+        :raises ApplicationError: of type communication, when there is no answer, or authentication, when
+            the call cannot show who makes it; never retried here.
         """
         try:
-            return _shown(await self.send(call), raw=call.raw)
+            authenticated = await self._authenticated(call)
+            return _shown(authenticated, await self._sent(call, authenticated))
         except EgressError as error:
             raise ApplicationError(str(error), type="communication", non_retryable=True) from None
+        except UnauthenticatedError as error:
+            raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
 
     async def send(
         self,
@@ -44,8 +51,32 @@ class HttpActivities:
         """Send one request for an activity that knows more of what it means.
 
         :raises EgressError: when there is no answer.
+        :raises UnauthenticatedError: when the call cannot show who makes it.
         """
-        return await self._egress.send(replace(_outgoing(call), bytes_max=bytes_max, enough=enough))
+        authenticated = await self._authenticated(call)
+        return await self._sent(call, authenticated, bytes_max=bytes_max, enough=enough)
+
+    async def _sent(
+        self, call: contracts.HttpCall, authenticated: contracts.HttpCall, **bounds: Any
+    ) -> Answer:
+        answer = await self._egress.send(replace(_outgoing(authenticated), **bounds))
+        if answer.status == HTTPStatus.UNAUTHORIZED and authenticated is not call:
+            self._tokens.forget((authenticated.authentication or {})["bearer"]["token"])
+        return answer
+
+    async def _authenticated(self, call: contracts.HttpCall) -> contracts.HttpCall:
+        """Return the call with the token that its policy asks for, where it asks for one."""
+        policy = call.authentication or {}
+        for kind in ("oauth2", "oidc"):
+            if kind in policy:
+                token = await self._tokens.obtain(
+                    kind,
+                    _members(policy[kind], "authority", "grant"),
+                    execution=activity.info().workflow_id or "",
+                    seconds=call.timeout_seconds,
+                )
+                return replace(call, authentication={"bearer": {"token": token}})
+        return call
 
 
 def _outgoing(call: contracts.HttpCall) -> Outgoing:
@@ -70,13 +101,25 @@ def _outgoing(call: contracts.HttpCall) -> Outgoing:
 
 
 def _auth(policy: dict[str, Any]) -> httpx.Auth | None:
-    if "basic" in policy:
-        return httpx.BasicAuth(str(policy["basic"]["username"]), str(policy["basic"]["password"]))
-    if "digest" in policy:
-        return httpx.DigestAuth(str(policy["digest"]["username"]), str(policy["digest"]["password"]))
+    for kind, scheme in (("basic", httpx.BasicAuth), ("digest", httpx.DigestAuth)):
+        if kind in policy:
+            who = _members(policy[kind], "username", "password")
+            return scheme(str(who["username"]), str(who["password"]))
     if "bearer" in policy:
-        return _Bearer(str(policy["bearer"]["token"]))
+        bearer = policy["bearer"]
+        return _Bearer(bearer if isinstance(bearer, str) else str(_members(bearer, "token")["token"]))
     return None
+
+
+def _members(value: Any, *needed: str) -> dict[str, Any]:
+    """Return a policy's members; by secret they are the value's, whatever that is.
+
+    :raises UnauthenticatedError: when one that is needed is missing.
+    """
+    missing = [name for name in needed if not isinstance(value, dict) or value.get(name) is None]
+    if missing:
+        raise UnauthenticatedError(f"the authentication has no {missing[0]}")
+    return dict(value)
 
 
 class _Bearer(httpx.Auth):
@@ -91,14 +134,15 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-def _shown(answer: Answer, *, raw: bool) -> contracts.HttpAnswer:
+def _shown(call: contracts.HttpCall, answer: Answer) -> contracts.HttpAnswer:
     """Return the body once, in the form asked for: two would not fit into Temporal's payload limit."""
     return contracts.HttpAnswer(
         status=answer.status,
         headers=answer.headers,
-        content=None if raw else content_of(answer),
-        raw=base64.b64encode(answer.body).decode() if raw else "",
+        content=None if call.raw else content_of(answer),
+        raw=base64.b64encode(answer.body).decode() if call.raw else "",
         uri=answer.uri,
+        authorization=authentications.authorization(call.authentication),
     )
 
 

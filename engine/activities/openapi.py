@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from engine.activities.http import HttpActivities
 from engine.activities.operations import compose
+from engine.activities.tokens import UnauthenticatedError
 from engine.egress.guard import Answer, EgressError
 from engine.errors import EngineError
 from engine.interpreter import syntax
@@ -30,7 +31,8 @@ class OpenApiActivities:
     async def compose(self, call: OpenApiCall) -> HttpCall:
         """Return the request that calls the operation.
 
-        :raises ApplicationError: of type communication when there is no description, else configuration.
+        :raises ApplicationError: of type communication when there is no description, of type
+            authentication when the call cannot show who makes it, else configuration.
         """
         try:
             answer = await self._http.send(call.document, bytes_max=DESCRIPTION_BYTES_MAX)
@@ -38,6 +40,8 @@ class OpenApiActivities:
             return compose(description, answer.uri, call.operation, call.arguments)
         except EgressError as error:
             raise ApplicationError(str(error), type="communication", non_retryable=True) from None
+        except UnauthenticatedError as error:
+            raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
         except EngineError as error:
             said = error.faults[0].detail if error.faults else error.detail
             text = f"the service's description cannot be read: {said}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from engine.interpreter import frames, grammar
-from engine.interpreter.contracts import INTERPRETER, Opened
+from engine.interpreter.contracts import INTERPRETER, ExecutionStart, Opened
 from engine.interpreter.faults import ExhaustedError
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.pace import Pace
@@ -38,9 +38,21 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
         world=world,
         rests=Rests(world.crowded, every=opened.rests_every),
         pace=Pace(world),
+        account_id=opened.account_id,
+        run_depth=opened.run_depth,
+        secrets=opened.secrets,
         interpreter=opened.interpreter,
         heard=frozenset(opened.heard),
     )
+
+
+def left(start: ExecutionStart, walk: Walk, opened: Opened) -> ExecutionStart:
+    """Return what a new run goes on with from where a walk rests.
+
+    :raises ExhaustedError: when the bookmark is larger than BOOKMARK_CHARACTERS_MAX.
+    """
+    ordered = start.ordered and replace(start.ordered, input=None)  # which is in the bookmark
+    return replace(start, ordered=ordered, bookmark=write(walk, opened))
 
 
 def write(walk: Walk, opened: Opened) -> str:
@@ -58,6 +70,7 @@ def write(walk: Walk, opened: Opened) -> str:
         "stepsWalked": walk.pace.steps,
         "calls": walk.calls,
         "trail": walk.trail,
+        "fetched": walk.fetched,
         "startedAt": walk.started_at,
         "inbox": walk.inbox.written(),
     }
@@ -81,6 +94,7 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     walk.context = state["values"][state["context"]]
     walk.frame = frames.read(state["frames"], state["values"])
     walk.pace.steps, walk.calls = state["stepsWalked"], state["calls"]
+    walk.fetched = state.get("fetched", {})  # older ones had none
     walk.trail, walk.started_at = state["trail"], state["startedAt"]
     walk.inbox = Inbox.read(state.get("inbox", Inbox().written()))
     return walk, opened

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.interpreter.ordering import Ordered
+
 TASK_QUEUE = "engine"
 
 EXECUTION = "execution"  # workflow type; id execution:<uuid>
@@ -22,6 +24,7 @@ OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 
 CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → the triggers of its schedule
 READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
+FIND_DEFINITION = "find_definition"  # activity: Wanted → the definition's id
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
 COMPOSE_OPENAPI = "compose_openapi"  # activity: OpenApiCall → HttpCall
 CALL_MCP = "call_mcp"  # activity: McpCall → RpcAnswer
@@ -71,6 +74,7 @@ class ExecutionStart:
     account_id: str
     reply_key: dict[str, str] | None = None  # JWK of an ephemeral key; None when nobody waits
     bookmark: str | None = None  # where a run before this one left off; None at the beginning
+    ordered: Ordered | None = None  # by another execution, which is told the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ class Opened:
     input: Json
     account_id: str
     interpreter: int = 1  # whose rules the execution keeps to until it ends: INTERPRETER when it was opened
+    secrets: dict[str, Json] = field(default_factory=dict)  # those the document lists, by name
+    run_depth: int = 0  # how many workflows ran one another down to this one
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
     heard: list[str] = field(default_factory=list)  # lifecycle events that somebody listens for
 
@@ -188,6 +194,7 @@ class HttpAnswer:
     content: Json
     raw: str
     uri: str  # after redirects
+    authorization: dict[str, Json] | None = None  # with which the call was made: scheme, parameter
 
 
 @dataclass(frozen=True, slots=True)

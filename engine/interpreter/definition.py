@@ -21,6 +21,7 @@ class Outcome:
 
     output: Any
     then: str | None = None
+    authorization: dict[str, Any] | None = None  # with which the step's call was made: scheme, parameter
 
 
 class Kind(Protocol):

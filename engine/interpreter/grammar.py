@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from engine.errors import Fault, InvalidError
-from engine.interpreter import schedules, syntax, tasks
+from engine.interpreter import reusables, schedules, syntax, tasks
 from engine.interpreter.definition import Definition
 from engine.interpreter.node import Node, Reading
 from engine.interpreter.shapings import read_shaping
 
 TOP = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
 DOCUMENT = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
-USE = ("authentications", "errors", "retries", "timeouts")
-USE_NOT_YET = ("extensions", "functions", "secrets", "catalogs")
 
 _VERSION = re.compile(
     r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII
@@ -28,6 +27,11 @@ def read(text: str, content_type: str | None = None) -> dict[str, Any]:
     :raises InvalidError: `definition_unreadable`, with the place.
     """
     return syntax.read(text, content_type)
+
+
+def secrets_of(document: dict[str, Any]) -> list[str]:
+    """Return the names of the secrets that a document lists."""
+    return reusables.secrets_of(document)
 
 
 def check(document: Any) -> list[Fault]:
@@ -47,12 +51,13 @@ def parse(document: Any) -> Definition:
 
 
 def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
-    reading = Reading(compiles=compiles)
+    reading = Reading(compiles=compiles, read_step=tasks.read_step)
     depth_fault = syntax.too_deep(document)
     if depth_fault is not None:
         return Definition("", (), {}), [depth_fault]
     use = document.get("use") if isinstance(document, dict) else None
     node = Node(document, "", reading, tasks.read_steps, use=use if isinstance(use, dict) else {})
+    node = replace(node, variables=node.globals())
     node.only(*TOP)
     _check_header(node.need("document"))
     _check_rest(node)
@@ -93,10 +98,7 @@ def _check_rest(node: Node) -> None:
             evaluate.need("mode").one_of("strict", "loose")
     use = node.get("use")
     if use is not None:
-        use.only(*USE, *USE_NOT_YET)
-        for key in USE_NOT_YET:
-            if use.has(key):
-                use.at(key, None).fault(f"{key} are not supported yet")
+        reusables.check(use)
 
 
 def _has_header(document: Any) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from engine.interpreter import node, pace, sizes, syntax
 from engine.interpreter.expressions import child, pool
-from engine.interpreter.steps import fork, loop, wait
+from engine.interpreter.steps import call_function, fork, loop, run, wait
 
 PUBLISHED: dict[str, float] = {
     "definitionDepth": syntax.DEPTH_MAX,
@@ -19,7 +19,9 @@ PUBLISHED: dict[str, float] = {
     "expressionResultBytes": child.RESULT_BYTES_MAX,
     "expressionWallSeconds": pool.WALL_SECONDS_MAX,
     "forkBranches": fork.BRANCHES_MAX,
+    "functionDepth": call_function.DEPTH_MAX,
     "loopIterations": loop.ITERATIONS_MAX,
+    "runDepth": run.DEPTH_MAX,
     "stepDataBytes": sizes.DATA_BYTES_MAX,
     "stepDataDepth": sizes.DATA_DEPTH_MAX,
     "stepsWalked": pace.STEPS_WALKED_MAX,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +16,9 @@ from engine.interpreter.expressions.templates import prepare
 STEPS_MAX = 2_000
 FAULTS_MAX = 50
 PROGRAM_CHARACTERS_MAX = 16_384
-ARGUMENTS = frozenset({"context", "input", "output", "task", "workflow", "runtime"})
+ARGUMENTS = frozenset({"context", "input", "output", "task", "workflow", "runtime", "authorization"})
+_SECRET = re.compile(r'\$secrets(?:\.([A-Za-z_]\w*)|\.?\[\s*"([^"\\]+)"\s*\])', re.ASCII)
+SECRETS = "secrets"  # an argument only where the definition lists some
 
 
 @dataclass(slots=True)
@@ -23,8 +26,12 @@ class Reading:
     """What is shared while one document is read."""
 
     compiles: bool  # whether programs are compiled as well: needed once, when a definition is saved
+    read_step: Callable[[str, Node], Step]
     faults: list[Fault] = field(default_factory=list)
     steps: int = 0
+    functions: dict[str, Step] = field(default_factory=dict)  # of `use`, once they are read
+    within: list[str] = field(default_factory=list)  # the functions being read at the moment
+    extensions: list[Any] | None = None  # of `use`, once they are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,10 @@ class Node:
         return replace(
             self, value=value, pointer=f"{self.pointer}/{_escaped(name)}", outline=f"{self.outline}/*"
         )
+
+    def globals(self) -> frozenset[str]:
+        """Return the variables that expressions see everywhere in the document."""
+        return ARGUMENTS | ({SECRETS} if self.use.get(SECRETS) else set())
 
     def knowing(self, *names: str) -> Node:
         """Return this node with more variables in reach of its expressions."""
@@ -120,12 +131,20 @@ class Node:
     def named(self, group: str) -> Node | None:
         """Return the reusable component whose name stands here; a name nothing has is a fault."""
         known = self.use.get(group)
-        if not isinstance(known, dict) or self.value not in known:
-            said = f"use.{group} has no such name"
-            self.fault(said + nearest(self.value, known if isinstance(known, dict) else ()), gist=said)
+        if not isinstance(known, dict) or not isinstance(self.value, str) or self.value not in known:
+            self.missing(group)
             return None
-        there = replace(self, pointer=f"/use/{group}", outline=f"/use/{group}")
+        if not isinstance(known[self.value], dict):  # a name of a name could go round in circles
+            self.fault(f"what has this name in use.{group} must be an object")
+            return None
+        there = replace(self, pointer=f"/use/{group}", outline=f"/use/{group}", variables=self.globals())
         return there.at(str(self.value), known[self.value], known=False)
+
+    def missing(self, group: str) -> None:
+        """Note that `use` has nothing of the name that stands here, and which name is the nearest."""
+        known, said = self.use.get(group), f"use.{group} has no such name"
+        names = known if isinstance(known, (dict, list)) else ()
+        self.fault(said + nearest(self.value, names), gist=said)
 
     def text(self) -> str:
         """Return the non-empty string that stands here."""
@@ -170,11 +189,19 @@ class Node:
         if len(found.text) > PROGRAM_CHARACTERS_MAX:
             self.fault(f"an expression may have at most {PROGRAM_CHARACTERS_MAX} characters")
             return found
+        for name in _unlisted(found.text, self.use.get(SECRETS)):
+            replace(self, value=name).missing(SECRETS)
         if self.reading.compiles:
             why = refusal(found, self.variables)
             if why is not None:
                 self.fault(why, gist="this expression is not accepted")
         return found
+
+
+def _unlisted(text: str, listed: Any) -> list[str]:
+    """Return the names of secrets that an expression asks for by name, but the definition does not list."""
+    asked = [one or other for one, other in _SECRET.findall(text)]
+    return [name for name in asked if not isinstance(listed, list) or name not in listed]
 
 
 def nearest(word: Any, known: Iterable[str]) -> str:

@@ -11,12 +11,10 @@ REASONS = {
     "run.container": f"a container {_SHARED} a stranger's image; call a service of your own instead",
     "run.script": f"a script {_SHARED} a stranger's code; expressions (jq) shape data",
     "run.shell": f"a shell command {_SHARED} a stranger's process; call a service of your own instead",
-    "run.workflow": "running another workflow is not supported yet",
     "call.mcp.stdio": f"an MCP server over standard input and output {_SHARED} a stranger's process;"
     " reach one over http",
     "call.grpc": "grpc is not supported: call a service's HTTP interface instead",
     "call.asyncapi": "asyncapi is not supported: emit and listen exchange events, http reaches gateways",
-    "call.function": "functions are not supported yet",
 }
 
 

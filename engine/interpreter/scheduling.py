@@ -10,17 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from temporalio import workflow
-from temporalio.common import (
-    Priority,
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDReusePolicy,
-)
 from temporalio.exceptions import FailureError
-from temporalio.workflow import ParentClosePolicy
 
 from engine.interpreter import cloud_events, contracts, grammar
+from engine.interpreter.children import start_below
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.locally import locally
 from engine.interpreter.pace import Pace
@@ -28,9 +21,8 @@ from engine.interpreter.rests import Rests
 from engine.interpreter.schedules import Schedule
 from engine.interpreter.strategies import Standing
 from engine.interpreter.temporal_world import TemporalWorld
-from engine.interpreter.walk import RUNTIME, Scope, Walk
-
-TASK_TIMEOUT = timedelta(seconds=5)
+from engine.interpreter.walk import Scope, Walk
+from engine.interpreter.world import RUNTIME
 
 
 class OverError(Exception):
@@ -141,7 +133,7 @@ class ScheduleWorkflow:
         fired: contracts.Fired | None = await locally(contracts.FIRE_SCHEDULE, firing, contracts.Fired)
         if fired is None:
             raise OverError
-        execution = await start_below(
+        return await start_below(
             contracts.EXECUTION,
             contracts.ExecutionStart(execution_id, account_id),
             workflow_id=contracts.execution_workflow_id(execution_id),
@@ -149,46 +141,9 @@ class ScheduleWorkflow:
             definition_id=definition_id,
             lasts=timedelta(seconds=fired.seconds_max),
         )
-        execution.add_done_callback(_noted)
-        return execution
 
     def _handed_on(self) -> contracts.ScheduleStart:
         return replace(self._start, inbox=self._inbox.written())
-
-
-async def start_below(
-    kind: str,
-    argument: Any,
-    *,
-    workflow_id: str,
-    account_id: str,
-    definition_id: str,
-    lasts: timedelta | None,
-) -> workflow.ChildWorkflowHandle[Any, Any]:
-    """Start a workflow that outlives the one that starts it; under one id there is never a second.
-
-    :raises WorkflowAlreadyStartedError: when there is a first.
-    """
-    account, definition = (SearchAttributeKey.for_keyword(name) for name in ("account", "definition"))
-    return await workflow.start_child_workflow(
-        kind,
-        argument,
-        id=workflow_id,
-        execution_timeout=lasts,
-        task_timeout=TASK_TIMEOUT,
-        parent_close_policy=ParentClosePolicy.ABANDON,
-        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        priority=Priority(fairness_key=account_id),
-        search_attributes=TypedSearchAttributes(
-            [SearchAttributePair(account, account_id), SearchAttributePair(definition, definition_id)]
-        ),
-    )
-
-
-def _noted(execution: Any) -> None:
-    """Look at how it ended: nobody else may, and the loop would complain."""
-    if not execution.cancelled():
-        execution.exception()
 
 
 def _uuid7(at: datetime, chance: random.Random) -> str:

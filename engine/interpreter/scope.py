@@ -16,6 +16,8 @@ class Scope:
 
     variables: Mapping[str, Any] = field(default_factory=dict)
     step: Step | None = None
+    depth: int = 0  # how many functions called one another on the way here
+    extended: Mapping[str, Any] | None = None  # the task an extension is for, while one is at work
     frame: Frame = field(default_factory=lambda: Frame(pinned=True))
 
     def knowing(self, **more: Any) -> Scope:

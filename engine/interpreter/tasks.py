@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.interpreter import durations
+from engine.interpreter import durations, extensions
 from engine.interpreter.definition import CONTINUE, END, EXIT, Kind, Outcome, Step
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.node import STEPS_MAX, Node, nearest
@@ -49,10 +49,11 @@ def _read_item(item: Node) -> Step | None:
         item.fault("must have exactly one member: the step under its name")
         return None
     name, value = next(iter(members.items()))
-    return _read_step(str(name), item.under_name(name, value))
+    return read_step(str(name), item.under_name(name, value))
 
 
-def _read_step(name: str, node: Node) -> Step:
+def read_step(name: str, node: Node) -> Step:
+    """Read one step that stands under its name."""
     reading = node.reading
     reading.steps += 1
     if reading.steps == STEPS_MAX + 1:
@@ -91,7 +92,7 @@ def _read_kind(node: Node) -> Kind:
     for kind in kinds.KINDS:
         if kind in members:
             _refuse_second_kind(node, kind)
-            return kinds.reader_of(kind)(node)
+            return extensions.extended(node, kind, kinds.reader_of(kind)(node))
     for kind in kinds.NOT_YET:
         if kind in members:
             node.at(kind, None).fault(f"{kind} is not supported yet")

@@ -10,13 +10,21 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    TimeoutType,
+)
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 from engine.interpreter import contracts
+from engine.interpreter.children import start_below
 from engine.interpreter.definition import Step
 from engine.interpreter.faults import STANDARD, fault
 from engine.interpreter.locally import locally
+from engine.interpreter.ordering import Told
 
 # Where patience with what is in flight ends; Temporal ends an execution at 51,200 events or 50 MiB.
 EVENTS_MAX = 16_384
@@ -101,6 +109,36 @@ class TemporalWorld:
             )
         except ActivityError as error:
             raise _understood(error) from None
+
+    async def run(self, start: contracts.ExecutionStart, *, waits: bool) -> Told | None:
+        """Start an execution as a child workflow; one that is waited for ends when this one does."""
+        ordered = start.ordered
+        handle = await start_below(
+            contracts.EXECUTION,
+            start,
+            workflow_id=contracts.execution_workflow_id(start.execution_id),
+            account_id=self.account_id,
+            definition_id=ordered.definition_id if ordered is not None else "",
+            lasts=workflow.info().execution_timeout,
+            answer=Told,
+            outlives=not waits,
+        )
+        if not waits:
+            return None
+        try:
+            told: Told = await handle
+        except ChildWorkflowError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None
+            return _told(error.cause)
+        return told
+
+
+def _told(cause: BaseException | None) -> Told | None:
+    """Return the error an execution ended with; nothing when it was ended from outside."""
+    ended = isinstance(cause, ApplicationError) and len(cause.details) == 1
+    return Told(error=cause.details[0]) if ended else None  # type: ignore[union-attr]
 
 
 def _understood(error: ActivityError) -> BaseException:

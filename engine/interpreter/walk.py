@@ -19,18 +19,17 @@ from engine.interpreter.frames import Frame
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.lifecycle import Herald, Subject
 from engine.interpreter.post import Post
+from engine.interpreter.redaction import Redaction
 from engine.interpreter.rests import Rests
 from engine.interpreter.scope import EndedError, Scope
 from engine.interpreter.sizes import CONTEXT_BYTES_MAX, bound
-from engine.interpreter.world import moment
+from engine.interpreter.world import RUNTIME, moment
 
 __all__ = ["Scope", "Walk"]
 
 TRAIL_MAX = 1_000
 
 T = TypeVar("T")
-
-RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,21 +40,28 @@ class Walk(Evaluation):
     execution_id: str
     raw_input: Any
     rests: Rests
+    account_id: str = ""
+    run_depth: int = 0
+    secrets: dict[str, Any] = field(default_factory=dict)
     interpreter: int = 1
     context: Any = None
     calls: int = 0
     trail: list[str] = field(default_factory=list)
+    fetched: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
+    understood: dict[str, Step] = field(default_factory=dict)  # the same, read in this run
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
     heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
     inbox: Inbox = field(default_factory=Inbox)
     post: Post = field(init=False)
     herald: Herald = field(init=False)
+    redaction: Redaction = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make what leaves the walk."""
+        """Make what leaves the walk, and what watches over it."""
         subject = Subject.of(self.definition.source, self.execution_id)
         self.post = Post(self.world)
+        self.redaction = Redaction(self.secrets, self.pace)
         self.herald = Herald(subject, self.heard, self.post, self.world)
 
     async def through(self, data: Any) -> Any:
@@ -64,9 +70,16 @@ class Walk(Evaluation):
         :raises FaultError: when a step fails and nothing catches it.
         :raises ExhaustedError: when a limit is broken.
         """
+        try:
+            return await self._through(data)
+        except FaultError as error:
+            raise self.redaction.hidden(error) from None
+
+    async def _through(self, data: Any) -> Any:
         kept = self.frame.kept
         self.started_at = self.started_at or moment(self.world.now())
-        scope = Scope({"runtime": RUNTIME, "workflow": self._described()}, frame=self.frame)
+        known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
+        scope = Scope(known | {"authorization": None}, frame=self.frame)
         if "data" not in kept:
             kept["data"] = self.context = self.shape_in(self.definition.input, data, scope)
         work = self._until_end(kept["data"], scope)
@@ -87,8 +100,10 @@ class Walk(Evaluation):
                 if outcome.then == END:
                     raise EndedError(data)
                 if outcome.then == EXIT:
+                    scope.frame.kept["exited"] = part
                     return data
-                at = at + 1 if outcome.then in (None, CONTINUE) else _position(steps, outcome.then)
+                on = outcome.then in (None, CONTINUE)
+                at = at + 1 if on else [step.name for step in steps].index(str(outcome.then))
                 if at < len(steps):
                     frame.kept |= {"at": at, "data": data}
                     await self.rests.safe_point(frame)
@@ -102,7 +117,7 @@ class Walk(Evaluation):
             try:
                 return await self._performed(step, raw, outer, frame)
             except FaultError as error:
-                placed = error.placed(step.pointer)
+                placed = self.redaction.hidden(error.placed(step.pointer))
                 self.herald.faulted(step, placed.problem)
                 raise placed from None
             except EndedError:
@@ -176,6 +191,7 @@ class Walk(Evaluation):
             "input": raw,
             "startedAt": started_at,
         }
+        task = {**outer.extended} if outer.extended is not None else task
         scope = replace(outer.knowing(context=self.context, task=task), step=step, frame=frame)
         if "data" not in kept:
             if step.condition is not None and not self.holds(step.condition, raw, scope):
@@ -190,6 +206,8 @@ class Walk(Evaluation):
             work = step.kind.run(self, data, replace(scope, frame=own))
             done = await self.in_time(step.timeout, work, data, scope)
         bound(done.output)
+        if done.authorization is not None:
+            scope = scope.knowing(authorization=done.authorization)
         scope = scope.knowing(context=self.context, task={**task, "output": done.output})
         output = self.shape_out(step.output, done.output, scope)
         if step.export.template is not None:
@@ -205,13 +223,5 @@ class Walk(Evaluation):
             return ended.output
 
     def _described(self) -> dict[str, Any]:
-        return {
-            "id": self.execution_id,
-            "definition": self.definition.source,
-            "input": self.raw_input,
-            "startedAt": self.started_at,
-        }
-
-
-def _position(steps: Sequence[Step], name: str) -> int:
-    return next(index for index, step in enumerate(steps) if step.name == name)
+        given = {"definition": self.definition.source, "input": self.raw_input}
+        return {"id": self.execution_id, "startedAt": self.started_at, **given}

@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.errors import InvalidError
 from engine.interpreter import bookmarks, contracts, replies
+from engine.interpreter.children import start_below
 from engine.interpreter.faults import (
     STANDARD,
     TYPES,
@@ -23,7 +24,7 @@ from engine.interpreter.faults import (
 )
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.locally import locally
-from engine.interpreter.scheduling import start_below
+from engine.interpreter.ordering import Told
 from engine.interpreter.temporal_world import TemporalWorld
 from engine.interpreter.walk import Walk
 
@@ -43,8 +44,8 @@ class ExecutionWorkflow:
         self._cancelled = False
 
     @workflow.run
-    async def run(self, start: contracts.ExecutionStart) -> RawValue | None:
-        """Return the reply, sealed for whoever awaits it.
+    async def run(self, start: contracts.ExecutionStart) -> RawValue | Told | None:
+        """Return the reply, sealed for whoever awaits it; to the execution that ordered this one, the end.
 
         :raises ApplicationError: when the execution failed; its type is the kind of error, its one
             detail the sealed reply, its message nothing of the user's.
@@ -59,10 +60,11 @@ class ExecutionWorkflow:
             raise asyncio.CancelledError
         reply = replies.sealed(answer) if answer is not None else None
         if settlement.error is None:
-            return reply
+            return Told(result=settlement.result) if start.ordered is not None else reply
+        told = reply if start.ordered is None else settlement.error
         raise ApplicationError(
             "The execution failed",
-            *([reply] if reply is not None else []),
+            *([told] if told is not None else []),
             type=_shown_kind(str(settlement.error["type"])),
             non_retryable=True,
         )
@@ -126,7 +128,7 @@ class ExecutionWorkflow:
             raise
         if not walking.done():
             await walk.post.flush()
-            workflow.continue_as_new(replace(start, bookmark=bookmarks.write(walk, opened)))
+            workflow.continue_as_new(bookmarks.left(start, walk, opened))
         return walking.result()
 
 

@@ -6,7 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from engine.interpreter.contracts import ExecutionStart
 from engine.interpreter.definition import Step
+from engine.interpreter.ordering import Told
+
+RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
 
 
 class World(Protocol):
@@ -42,6 +46,13 @@ class World(Protocol):
         """Run an activity for a step; `number` tells apart the calls of one execution.
 
         :raises FaultError: when it failed.
+        """
+        ...
+
+    async def run(self, start: ExecutionStart, *, waits: bool) -> Told | None:
+        """Start an execution of its own, and when it is waited for, tell its end.
+
+        Nothing when it is not waited for, or was ended from outside.
         """
         ...
 

@@ -23,6 +23,7 @@ from engine.store.people import (
     IdempotencyKey,
     RecoveryCode,
     RefreshSession,
+    Secret,
 )
 from engine.store.states import (
     SyncChange,
@@ -53,6 +54,7 @@ __all__ = [
     "OutboxMessage",
     "RecoveryCode",
     "RefreshSession",
+    "Secret",
     "SyncChange",
     "SyncCounter",
     "SyncHead",
@@ -67,7 +69,12 @@ class Definition(Base):
     """A workflow a user wrote, sealed; its status follows its latest execution."""
 
     __tablename__ = "definitions"
-    __table_args__ = (Index(None, "account_id", "id"), Index(None, "account_id", "status", "id"))
+    __table_args__ = (
+        Index(None, "account_id", "id"),
+        Index(None, "account_id", "status", "id"),
+        Index(None, "account_id", "reference"),
+        Index(None, "account_id", "family"),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(256))
@@ -79,6 +86,9 @@ class Definition(Base):
     diagnostics: Mapped[list[Any]] = mapped_column(default=list)
     diagnostics_sealed: Mapped[str | None] = mapped_column(Text)  # JWE to the account's key
     checked_at: Mapped[datetime | None]
+    # HMACs under the account's key: of the document's namespace, name and version, and without the version.
+    reference: Mapped[str | None] = mapped_column(String(43))
+    family: Mapped[str | None] = mapped_column(String(43))
     last_execution_id: Mapped[UUID | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -99,6 +109,7 @@ class Execution(Base):
     definition_version: Mapped[int]
     status: Mapped[str] = mapped_column(String(16), default="running")
     input_sealed: Mapped[str] = mapped_column(Text)  # JWE to an engine key
+    ordered_by: Mapped[UUID | None]  # the execution that ran this one, and hears its end
     seal_result: Mapped[bool]  # to the account's public key; else under the account's own key at rest
     outcome_sealed: Mapped[str | None] = mapped_column(Text)  # {"result": …} or {"error": …}
     created_at: Mapped[datetime]

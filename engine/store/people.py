@@ -152,3 +152,17 @@ class IdempotencyKey(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))  # SHA-256 of method, path and body
     subject: Mapped[UUID]
     created_at: Mapped[datetime]
+
+
+class Secret(Base):
+    """A value that an account's workflows may use by name; only the worker opens it."""
+
+    __tablename__ = "secrets"
+    __table_args__ = (UniqueConstraint("account_id", "name"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(128))
+    sealed: Mapped[str | None] = mapped_column(Text)  # JWE to an engine key; none once it is kept
+    kept: Mapped[str | None] = mapped_column(Text)  # under the account's own key, from its first use on
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]

@@ -14,6 +14,7 @@ from tests.receivers import Receiver
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/workflows/{definition_id}/execute"): {},
     ("patch", "/api/agents/{agent_id}"): {"name": "mine now"},
+    ("put", "/api/secrets/{name}"): {"value": "mine now"},
     ("patch", "/api/channels/{channel_id}"): {"rotateSecret": True},
     ("post", "/api/auth/mfa/totp/{factor_id}/confirm"): {"code": "000000"},
 }
@@ -35,6 +36,7 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
         account = register(http)
         hook = {"kind": "webhook", "url": receiver.box().url}
         hooked = http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
+        http.put("/api/secrets/token", json={"value": "x"}, headers=account.headers).raise_for_status()
         draft = {"name": "draft", "encryptedData": "x", "encryptionKey": "-"}
         made = http.post("/api/workflows", json=draft, headers=account.headers).raise_for_status().json()
         path = f"/api/workflows/{made['workflow']['id']}/execute"
@@ -53,6 +55,7 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
         "session_id": sessions[0]["id"],
         "agent_id": "phone",
         "factor_id": begun,
+        "name": "token",
         "kind": "settings",
         "entity_id": "theme",
     }

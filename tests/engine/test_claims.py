@@ -146,6 +146,36 @@ def test_claims_go_an_hour_after_their_execution(session: Session, account_id: U
         claims.fetch(session, [claim_id])
 
 
+def test_what_an_execution_gave_the_one_that_ordered_it_is_kept_as_long_as_that_runs(
+    session: Session, account_id: UUID
+) -> None:
+    orderer, execution = started(session, account_id), started(session, account_id)
+    execution.ordered_by, execution.ended_at = orderer.id, NOW
+    session.flush()
+    workflow_id = contracts.execution_workflow_id(str(execution.id))
+    (claim_id,) = claims.keep(session, [b"data"], workflow_id=workflow_id, run_id="r")
+    session.execute(update(Claim).values(created_at=NOW))
+    session.execute(claims.spent(NOW + timedelta(days=2)))
+    assert claims.fetch(session, [claim_id]) == [b"data"]
+    orderer.ended_at = NOW + timedelta(days=2)
+    session.flush()
+    session.execute(claims.spent(NOW + timedelta(days=3)))
+    with pytest.raises(NotFoundError):
+        claims.fetch(session, [claim_id])
+
+
+def test_the_claims_of_one_workflow_do_not_go_with_another_ones(session: Session) -> None:
+    ids = {}
+    for day, (workflow_id, run_id) in enumerate((("a", ""), ("b", ""), ("a", "one"), ("a", "two"))):
+        (ids[workflow_id, run_id],) = claims.keep(session, [b"x"], workflow_id=workflow_id, run_id=run_id)
+        at = NOW + timedelta(days=day)
+        session.execute(update(Claim).where(Claim.id == ids[workflow_id, run_id]).values(created_at=at))
+    session.execute(claims.spent(NOW + timedelta(days=4)))
+    assert claims.fetch(session, [ids["b", ""], ids["a", "one"]]) == [b"x", b"x"]
+    with pytest.raises(NotFoundError):
+        claims.fetch(session, [ids["a", ""]])
+
+
 def test_claims_of_runs_that_others_went_on_for_go_before_the_execution_ends(session: Session) -> None:
     ids = {}
     for number, run_id in enumerate(("first", "second", "third")):

@@ -146,3 +146,41 @@ def test_another_accounts_rows_are_as_unknown_as_none(session: Session, start: S
         now=NOW,
     )
     assert not settled
+
+
+def adopt(sessions: sessionmaker[Session], by: Execution, execution_id: UUID, most: int) -> bool:
+    """Tell whether an execution that another one ordered was let in."""
+    with sessions.begin() as session:
+        refusal = executions.adopt(
+            session,
+            definition=session.get_one(Definition, by.definition_id),
+            execution_id=execution_id,
+            by=by.id,
+            input_sealed="sealed",
+            running_max=most,
+            now=NOW,
+        )
+    return refusal is None
+
+
+def test_an_ordered_execution_is_stored_once_and_sealed_as_its_orderers_is(
+    sessions: sessionmaker[Session], start: Started
+) -> None:
+    orderer, execution_id = start(), uuid7()
+    assert [adopt(sessions, orderer, execution_id, 2) for _ in range(2)] == [True, True]
+    with sessions() as session:
+        found = session.get_one(Execution, execution_id)
+        assert (found.ordered_by, found.seal_result, found.status) == (orderer.id, True, "running")
+        assert waiting(session, outbox.EXECUTE, execution_id) == 0, "its workflow runs already"
+
+
+def test_of_executions_ordered_at_once_no_more_are_let_in_than_may_run(
+    sessions: sessionmaker[Session], start: Started
+) -> None:
+    orderer, ids = start(), [uuid7() for _ in range(6)]
+    with ThreadPoolExecutor(len(ids)) as threads:
+        let_in = [*threads.map(lambda execution_id: adopt(sessions, orderer, execution_id, 4), ids)]
+    assert let_in.count(True) == 3
+    with sessions() as session:
+        query = select(func.count()).where(Execution.ordered_by == orderer.id)
+        assert session.scalar(query) == len(ids), "one that is refused is there to say so"

@@ -14,6 +14,12 @@ _PROCESS: dict[str, dict[str, object]] = {
     "workflow": {"namespace": "language", "name": "other", "version": "1.0.0"},
 }
 
+# Of the kinds, the workflow alone is run.
+_RUNS = (
+    "another workflow of the account that was found sound, as an execution of its own, awaited or not;"
+    " without a version the one saved last; up to 8 deep; its output and its error are the step's"
+)
+
 STEPS = [
     Construct("Steps", "set", setting(), "an object with expressions in it, or one expression"),
     Construct("Steps", "do", stepping(do=[STEP]), "steps in declared order"),
@@ -71,7 +77,7 @@ STEPS = [
     Construct("Steps", "wait", stepping(wait="PT1S"), "ISO 8601, an object of units, or an expression"),
     Construct("Steps", "emit", stepping(emit={"event": _EVENT}), "a CloudEvent 1.0.2, completed"),
     Construct("Steps", "listen", stepping(listen={"to": {"one": _EVENT}}), "read as data, envelope or raw"),
-    *(Construct("Runs", kind, stepping(run={kind: process}), "") for kind, process in _PROCESS.items()),
+    *(Construct("Runs", kind, stepping(run={kind: process}), _RUNS) for kind, process in _PROCESS.items()),
     Construct("Listening", "one", stepping(listen={"to": {"one": _EVENT}}), "one event that matches"),
     Construct("Listening", "any", stepping(listen={"to": {"any": [_EVENT]}}), "the first of several"),
     Construct("Listening", "all", stepping(listen={"to": {"all": [_EVENT]}}), "one of each"),

@@ -39,17 +39,44 @@ def _used(named: str, component: Any, **step: Any) -> dict[str, Any]:
 
 
 REUSABLE = [
-    Construct("Reusable", "authentications", _used("authentications", {"bearer": {"token": "a"}})),
-    Construct("Reusable", "errors", _used("errors", _ERROR)),
-    Construct("Reusable", "retries", _used("retries", {"delay": "PT1S"})),
-    Construct("Reusable", "timeouts", _used("timeouts", {"after": "PT1S"}, timeout="mine")),
-    Construct("Reusable", "functions", _used("functions", STEP["step"])),
-    Construct("Reusable", "catalogs", _used("catalogs", {"endpoint": "https://example.org/"})),
-    Construct("Reusable", "secrets", whole(use={"secrets": ["mine"]})),
+    Construct(
+        "Reusable",
+        "authentications",
+        _used("authentications", {"bearer": {"token": "a"}}),
+        "policies, named by calls, catalogs and endpoints",
+    ),
+    Construct("Reusable", "errors", _used("errors", _ERROR), "what a raise names"),
+    Construct("Reusable", "retries", _used("retries", {"delay": "PT1S"}), "what a catch names"),
+    Construct(
+        "Reusable",
+        "timeouts",
+        _used("timeouts", {"after": "PT1S"}, timeout="mine"),
+        "what a step or the workflow names",
+    ),
+    Construct(
+        "Reusable",
+        "functions",
+        _used("functions", STEP["step"]),
+        "steps under a name; what is called gets its arguments as input; none calls itself",
+    ),
+    Construct(
+        "Reusable",
+        "catalogs",
+        _used("catalogs", {"endpoint": "https://example.org/"}),
+        "functions at name:version@catalog, fetched once in an execution; up to 16 deep; they have no secrets"
+        " and do not listen",
+    ),
+    Construct(
+        "Reusable",
+        "secrets",
+        whole(use={"secrets": ["mine"]}),
+        "of the account, read when the execution begins, hidden in errors and events",
+    ),
     Construct(
         "Reusable",
         "extensions",
         whole(use={"extensions": [{"mine": {"extend": "all", "before": [STEP], "after": [STEP]}}]}),
+        "steps before and after every step of a kind; exit in those before stands in for the step",
     ),
 ]
 

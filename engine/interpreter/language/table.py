@@ -11,7 +11,7 @@ from engine.interpreter.language.calls import AUTHENTICATIONS, CALLS
 from engine.interpreter.language.construct import Construct
 from engine.interpreter.language.steps import AROUND, STEPS
 from engine.interpreter.language.surroundings import DOCUMENT, REUSABLE, SCHEDULES
-from engine.interpreter.steps import call_http, fork, loop, wait
+from engine.interpreter.steps import call_function, call_http, fork, loop, run, wait
 
 SPECIFICATION = "1.0.3"
 CONSTRUCTS = [*DOCUMENT, *STEPS, *CALLS, *AUTHENTICATIONS, *AROUND, *REUSABLE, *SCHEDULES]
@@ -67,6 +67,8 @@ def limits() -> tuple[Limit, ...]:
         Limit("step data nesting", sizes.DATA_DEPTH_MAX, "levels"),
         Limit("branches", fork.BRANCHES_MAX, "branches of a fork"),
         Limit("iterations", loop.ITERATIONS_MAX, "rounds of a loop"),
+        Limit("functions", call_function.DEPTH_MAX, "that call one another"),
+        Limit("workflows", run.DEPTH_MAX, "that run one another"),
         Limit("wait", wait.SECONDS_MAX, "seconds"),
         Limit("http call", int(call_http.SECONDS_MAX), "seconds"),
     )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from engine.interpreter import refusals
 from engine.interpreter.definition import Kind
-from engine.interpreter.node import Node, nearest
-from engine.interpreter.steps import call_a2a, call_http, call_mcp, call_openapi
+from engine.interpreter.node import Node
+from engine.interpreter.steps import call_a2a, call_function, call_http, call_mcp, call_openapi
 
 KEYS = ("call", "with")
 CALLS: dict[str, Callable[[Node], Kind]] = {
@@ -27,7 +27,5 @@ def read(node: Node) -> Kind:
         return CALLS[name](node.need("with"))
     if name in NOT_RUN:
         refusals.refuse(called, f"call.{name}")
-    elif name:
-        said = refusals.REASONS["call.function"]
-        called.fault(said + nearest(name, (*CALLS, *NOT_RUN)), gist=said)
-    return call_http.NOWHERE
+        return call_http.NOWHERE
+    return call_function.read(node, (*CALLS, *NOT_RUN)) if name else call_http.NOWHERE

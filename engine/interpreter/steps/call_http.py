@@ -43,26 +43,30 @@ class CallHttp:
 
         :raises FaultError: of kind communication, when there is no answer or it says that it failed.
         """
+        call = self.addressed(walk, data, scope, seconds=SECONDS_MAX)
+        scope = scope.knowing(authorization=authentications.authorization(call.authentication))
         call = replace(
-            self.addressed(walk, data, scope, seconds=SECONDS_MAX),
+            call,
             query=queried(walk.fill(self.query, data, scope)),
             body=walk.fill(self.body, data, scope),
             redirect=self.redirect,
             raw=self.output == "raw",
         )
         answer = await request(walk, call, scope)
-        return Outcome(shown(call, answer, self.output))
+        return Outcome(shown(call, answer, self.output), authorization=answer.authorization)
 
     def addressed(self, walk: Walk, data: Any, scope: Scope, *, seconds: float) -> contracts.HttpCall:
         """Return where to call, as whom, and for how long at most.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
+        policy = walk.fill(self.authentication, data, scope)
+        scope = scope.knowing(authorization=authentications.authorization(policy))
         return contracts.HttpCall(
             method=self.method,
             uri=self.located(walk, data, scope),
             headers=_texts(walk.fill(self.headers, data, scope), "headers"),
-            authentication=walk.fill(self.authentication, data, scope),
+            authentication=policy,
             timeout_seconds=seconds,
         )
 

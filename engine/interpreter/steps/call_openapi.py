@@ -54,7 +54,8 @@ class CallOpenApi:
             raw=self.output == "raw",
         )
         answer = await call_http.request(walk, call, scope)
-        return Outcome(call_http.shown(call, answer, self.output))
+        shown = call_http.shown(call, answer, self.output)
+        return Outcome(shown, authorization=answer.authorization)
 
 
 def read(node: Node) -> CallOpenApi:

@@ -33,7 +33,7 @@ class Emit:
         :raises FaultError: of kind validation, when what the expressions gave makes no CloudEvent; of kind
             runtime, when it is larger than an event may be.
         """
-        given = walk.fill(self.attributes, data, scope)
+        given = walk.redaction.of(walk.fill(self.attributes, data, scope))
         for name in URIS:
             literal = self.attributes.get(name)
             if isinstance(literal, str):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from engine.interpreter.definition import Outcome, Step
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.faults import ExhaustedError, fault
-from engine.interpreter.node import ARGUMENTS, Node
+from engine.interpreter.node import ARGUMENTS, SECRETS, Node
 from engine.interpreter.walk import Scope, Walk
 
 KEYS = ("for", "while", "do")
@@ -81,6 +81,6 @@ def read_variable(node: Node, key: str, default: str) -> str:
     if name and not _VARIABLE.fullmatch(name):
         found.fault("must be letters, digits and underscores, and no name of jq")
         return default
-    if name in ARGUMENTS:
+    if name in ARGUMENTS or name == SECRETS:
         found.fault(f"${name} already means something else")
     return name or default

@@ -39,9 +39,14 @@ def read(node: Node) -> Raise:
     found = error.named("errors") if isinstance(error.value, str) else error
     if found is None:
         return Raise({"type": "", "status": 0})
-    found.only(*_MEMBERS)
-    found.need("type").text()
-    status = found.need("status").value
-    if not isinstance(status, str) and (isinstance(status, bool) or not isinstance(status, int)):
-        found.at("status", status).fault("must be a number")
+    check(found)
     return Raise({name: found.need(name).template() for name in _MEMBERS if found.has(name)})
+
+
+def check(node: Node) -> None:
+    """Check an error's members."""
+    node.only(*_MEMBERS)
+    node.need("type").text()
+    status = node.need("status").value
+    if not isinstance(status, str) and (isinstance(status, bool) or not isinstance(status, int)):
+        node.at("status", status).fault("must be a number")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -86,6 +86,7 @@ async def queue(temporal: Client, memory: Memory, broker: Broker, service: int) 
         activities=[
             memory.open,
             memory.settle,
+            memory.find,
             calls.call,
             OpenApiActivities(calls).compose,
             agents.mcp,
@@ -112,12 +113,13 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         reply_key: Any = None,
         checked: bool = True,
         rests_every: int = 0,
+        secrets: Mapping[str, Any] | None = None,
         **top: Any,
     ) -> Ran:
         document = {"document": HEADER, "do": steps, **top}
         assert not checked or grammar.check(document) == []
         execution_id = str(uuid7())
-        broker.open(execution_id, execution_id, document, data, rests_every=rests_every)
+        broker.open(execution_id, execution_id, document, data, rests_every=rests_every, secrets=secrets)
         handle = await temporal.start_workflow(
             contracts.EXECUTION,
             contracts.ExecutionStart(execution_id, execution_id, reply_key),

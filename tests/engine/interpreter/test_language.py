@@ -7,7 +7,7 @@ import pytest
 
 from bin.local import language
 from engine.errors import InvalidError
-from engine.interpreter import grammar, node
+from engine.interpreter import grammar, node, reusables
 from engine.interpreter.language import table
 from engine.interpreter.language.construct import Construct
 from engine.interpreter.steps import call, kinds, run
@@ -72,7 +72,7 @@ def test_the_table_names_all_that_the_code_has() -> None:
         name.partition(" ")[0].strip(",") for name in names("Calls")
     }
     assert {"basic", "bearer", "digest", "oauth2", "oidc"} <= names("Authentications")
-    assert set(grammar.USE) | set(grammar.USE_NOT_YET) == names("Reusable")
+    assert set(reusables.GROUPS) == names("Reusable")
     assert {f"${name}" for name in node.ARGUMENTS} <= names("Variables")
 
 

@@ -12,7 +12,7 @@ from temporalio.converter import DataConverter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
-from bin.local.histories import CASES, FOLDER, IN_RUNS, REFUSED, file_of
+from bin.local.histories import CASES, FOLDER, IN_RUNS, file_of
 from engine.interpreter import contracts
 from engine.interpreter.definition import Outcome
 from engine.interpreter.replies import ReplyPayloadConverter
@@ -44,7 +44,7 @@ async def test_a_recorded_history_replays_the_same_way(path: Path) -> None:
     await replay(read(path))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds.KINDS if kind not in REFUSED])
+@pytest.mark.parametrize("kind", kinds.KINDS)
 def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
     cases = [case for case in CASES if case.split()[0] == kind]
     assert cases

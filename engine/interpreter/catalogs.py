@@ -1,0 +1,129 @@
+"""Catalogs (DSL, "Catalogs"): functions that others publish, fetched once in an execution."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from engine.errors import EngineError
+from engine.interpreter import contracts, hearing, syntax
+from engine.interpreter.definition import Step
+from engine.interpreter.expressions.programs import Program
+from engine.interpreter.faults import FaultError, fault
+from engine.interpreter.node import Node, Reading, nearest
+from engine.interpreter.steps import call_http
+from engine.interpreter.walk import Scope, Walk
+
+# The catalog everybody can use without naming it is the specification's own.
+DEFAULT = {"endpoint": "https://github.com/serverlessworkflow/catalog"}
+
+_CATALOGED = re.compile(r"(?P<name>[\w.-]+):(?P<version>[\w.+-]+)@(?P<catalog>[\w.-]+)", re.ASCII)
+_GITHUB = re.compile(
+    r"https://github\.com/(?P<repo>[^/]+/[^/@]+)(?:/(?:tree|blob)/(?P<branch>[^/]+))?"
+    r"(?P<path>/[^@]*)?(?:@(?P<tag>.+))?"
+)
+_GITLAB = re.compile(r"(?P<root>https://gitlab\.com/.+?)/-/(?:tree|blob)/(?P<rest>.+)")
+_FILE = "function.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a function is: the root of its catalog, how to be admitted there, and the way from the root."""
+
+    root: str | Program
+    authentication: Any
+    path: str
+    use: dict[str, Any]  # what a function may name of its caller's: the catalogs
+    called: Node
+
+
+def read(called: Node, calls: Iterable[str]) -> Source:
+    """Read the name or address of a function that is not the definition's own; `calls` are known."""
+    name, known = called.text(), called.use.get("catalogs")
+    catalogs = known if isinstance(known, dict) else {}
+    use = {"catalogs": catalogs} if catalogs else {}
+    if name.startswith(("https://", "http://")):
+        return Source(name, None, "", use, called)
+    match = _CATALOGED.fullmatch(name)
+    if match is None:
+        said = "use.functions has no such name, and it is neither name:version@catalog nor an address"
+        called.fault(said + nearest(name, calls), gist=said)
+        return Source("", None, "", use, called)
+    if match["catalog"] not in {"default", *catalogs}:
+        said = "use.catalogs has no such name"
+        called.fault(said + nearest(match["catalog"], ("default", *catalogs)), gist=said)
+    catalog = catalogs.get(match["catalog"], DEFAULT)
+    endpoint = catalog.get("endpoint") if isinstance(catalog, dict) else None
+    there = called.at("", None)
+    where = Node(endpoint, "/use/catalogs", there.reading, there.read_steps, called.variables, called.use)
+    root, authentication = call_http.read_endpoint(where)
+    path = f"/functions/{quote(match['name'])}/{quote(match['version'])}/{_FILE}"
+    return Source(root, authentication, path, use, called)
+
+
+def located(root: str, path: str) -> str:
+    """Return the address of the text itself for a repository's (DSL, "File Structure")."""
+    match = _GITHUB.fullmatch(root)
+    if match:
+        ref = f"refs/tags/{match['tag']}" if match["tag"] else f"refs/heads/{match['branch'] or 'main'}"
+        path = (match["path"] or "").rstrip("/") + path
+        if match["tag"] and not path.endswith((".yaml", ".yml", ".json")):
+            path += f"/{_FILE}"
+        return f"https://raw.githubusercontent.com/{match['repo']}/{ref}{path}"
+    match = _GITLAB.fullmatch(root)
+    return f"{match['root']}/-/raw/{match['rest']}{path}" if match else root.rstrip("/") + path
+
+
+async def fetched(source: Source, walk: Walk, data: Any, scope: Scope) -> Step:
+    """Return the function, which the first call in an execution fetches for all.
+
+    :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
+    """
+    root = call_http.CallHttp("GET", source.root).located(walk, data, scope)
+    where = located(root, source.path)
+    if where not in walk.fetched:
+        asked = contracts.HttpCall(
+            "GET",
+            where,
+            headers={"accept": "application/yaml, application/json;q=0.9, */*;q=0.5"},
+            redirect=True,
+            authentication=walk.fill(source.authentication, data, scope),
+            timeout_seconds=call_http.SECONDS_MAX,
+        )
+        try:
+            content = (await call_http.request(walk, asked, scope)).content
+        except FaultError as error:
+            if error.problem.detail is None or not error.problem.detail.startswith("the server answered"):
+                raise
+            detail = f"the function cannot be fetched: {error.problem.detail}"
+            raise fault("communication", detail, status=error.problem.status) from None
+        walk.fetched[where] = _parsed(content)
+    if where not in walk.understood:  # reading takes time that nobody counts: once in a run
+        walk.understood[where] = _understood(walk.fetched[where], source)
+    return walk.understood[where]
+
+
+def _parsed(content: Any) -> dict[str, Any]:
+    try:
+        return syntax.read(content) if isinstance(content, str) else dict(content)
+    except (EngineError, TypeError, ValueError):
+        raise fault("configuration", "the function that was fetched cannot be read") from None
+
+
+def _understood(document: dict[str, Any], source: Source) -> Step:
+    reading = Reading(compiles=False, read_step=source.called.reading.read_step)
+    top = Node(document, "", reading, source.called.read_steps, use=source.use, place="/function")
+    if syntax.too_deep(document) is not None:
+        raise fault("configuration", "the function that was fetched is nested too deeply")
+    if hearing.in_steps({"do": document}):
+        raise fault(
+            "configuration", "the function that was fetched listens: what is heard is known beforehand"
+        )
+    step = reading.read_step("function", top)
+    if reading.faults:
+        first = reading.faults[0]
+        raise fault("configuration", f"the function that was fetched: {first.pointer} {first.detail}")
+    return step

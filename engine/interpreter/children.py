@@ -1,0 +1,62 @@
+"""Workflows that a workflow starts: schedules, and executions of schedules and of `run: workflow`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
+from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
+
+TASK_TIMEOUT = timedelta(seconds=5)
+
+
+async def start_below(
+    kind: str,
+    argument: Any,
+    *,
+    workflow_id: str,
+    account_id: str,
+    definition_id: str,
+    lasts: timedelta | None,
+    answer: type | None = None,
+    outlives: bool = True,
+) -> workflow.ChildWorkflowHandle[Any, Any]:
+    """Start a workflow, which outlives the one that starts it or is cancelled when that one ends.
+
+    Under one id there is never a second.
+
+    :raises WorkflowAlreadyStartedError: when there is a first.
+    """
+    policy, kinds = ParentClosePolicy, ChildWorkflowCancellationType
+    account, definition = (SearchAttributeKey.for_keyword(name) for name in ("account", "definition"))
+    child = await workflow.start_child_workflow(
+        kind,
+        argument,
+        id=workflow_id,
+        result_type=answer,
+        execution_timeout=lasts,
+        task_timeout=TASK_TIMEOUT,
+        cancellation_type=kinds.WAIT_CANCELLATION_COMPLETED if outlives else kinds.TRY_CANCEL,
+        parent_close_policy=policy.ABANDON if outlives else policy.REQUEST_CANCEL,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        priority=Priority(fairness_key=account_id),
+        search_attributes=TypedSearchAttributes(
+            [SearchAttributePair(account, account_id), SearchAttributePair(definition, definition_id)]
+        ),
+    )
+    child.add_done_callback(_noted)
+    return child
+
+
+def _noted(child: Any) -> None:
+    """Look at how it ended: nobody else may, and the loop would complain."""
+    if not child.cancelled():
+        child.exception()

@@ -1,0 +1,57 @@
+"""An execution that another one ordered is let in as every other is, and settled as every other is."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio.exceptions import ApplicationError
+from uuid_utils.compat import uuid7
+
+from engine import definitions, executions
+from engine.activities.executions import ExecutionActivities
+from engine.executions import Order
+from engine.interpreter import contracts
+from engine.interpreter.ordering import Ordered
+from engine.outcomes import Outcomes
+from engine.secrets import Opener
+from engine.settings import Settings
+from engine.store.models import Execution
+from engine.switchboard import Switchboard
+from engine.vault.envelope import EngineKeys
+from engine.vault.keyring import Keyring
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def activities(sessions: sessionmaker[Session], settings: Settings) -> ExecutionActivities:
+    keys = EngineKeys.parse(settings.need("engine_private_keys"))
+    outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
+    switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, lambda: None)
+    return ExecutionActivities(sessions, Opener(keys, outcomes.ring), outcomes, switchboard, settings)
+
+
+def test_one_execution_too_many_ends_with_the_limits_name(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID
+) -> None:
+    with sessions.begin() as session:
+        draft = definitions.Draft("name", "sealed", "key")
+        definition = definitions.save(session, account_id=account_id, draft=draft, now=NOW)
+        order = Order("sealed", seal_result=False)
+        orderer = executions.start(
+            session, account_id=account_id, definition=definition, order=order, now=NOW
+        )
+    crowded = activities(sessions, replace(settings, executions_per_account_max=1))
+    execution_id, account = str(uuid7()), str(account_id)
+    ordered = Ordered(str(orderer.id), str(definition.id), {"n": 1}, 1)
+    with pytest.raises(ApplicationError) as refused:
+        crowded.open(contracts.ExecutionStart(execution_id, account, ordered=ordered))
+    assert refused.value.type == contracts.UNOPENABLE
+    (error,) = refused.value.details
+    assert (error["status"], error["type"].rpartition("/")[2]) == (500, "runtime")
+    assert error["detail"].endswith("(concurrentExecutions)")
+    crowded.settle(contracts.Settlement(execution_id, account, status="failed", error=error))
+    with sessions() as session:
+        row = session.get_one(Execution, UUID(execution_id))
+        assert (row.status, row.ordered_by) == ("failed", orderer.id)
