@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from flask import Response, current_app, jsonify
+from flask import Response, current_app, jsonify, request
 
 from engine import executions, runs
 from engine.errors import UnavailableError
@@ -18,6 +18,7 @@ from engine.sync import stamp
 from web import guard, limits
 from web.bodies import Blueprint
 from web.extensions import db
+from web.preference import wait_preferred
 from web.schemas import executions as schemas
 from web.schemas.workflows import Executed
 
@@ -37,14 +38,26 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.route("/<uuid:execution_id>", methods=["GET"])
 @blueprint.alt_response(200, schema=Executed, success=True)
 def read(execution_id: UUID) -> Response:
-    """Return an execution; once it has ended with its result or error, as sealed as was asked."""
-    account_id = guard.identity().account_id
+    """Return an execution; once it has ended with its result or error, as sealed as was asked.
+
+    `Prefer: wait=N` waits up to N seconds for its end (RFC 7240).
+    """
+    account_id, door = guard.identity().account_id, current_app.extensions["temporal"]
     execution = executions.find(db.session(), account_id=account_id, execution_id=execution_id)
-    answer = _told(execution)
-    if execution.ended_at is not None:
-        db.session.rollback()  # the worker is asked meanwhile; no transaction stands open for it
-        answer |= current_app.extensions["temporal"].outcome(execution_id, account_id) or {}
-    return jsonify(answer)
+    answer, outcome, applied = _told(execution), None, None
+    db.session.rollback()  # the worker is asked meanwhile; no transaction stands open for it
+    if answer["endedAt"] is not None:
+        outcome = door.outcome(execution_id, account_id)
+    elif "Prefer" in request.headers:
+        wait, applied = wait_preferred(request.headers["Prefer"], current_app.extensions["settings"])
+        outcome = door.join(execution_id, account_id, wait=wait) if applied else None
+        if outcome:
+            ended = executions.find(db.session(), account_id=account_id, execution_id=execution_id)
+            answer = _told(ended)
+    response = jsonify(answer | (outcome or {}))
+    if applied:
+        response.headers["Preference-Applied"] = applied
+    return response
 
 
 @blueprint.route("/<uuid:execution_id>/cancel", methods=["POST"])

@@ -136,6 +136,27 @@ def test_a_running_execution_is_stopped_and_one_that_has_ended_cannot_be(laptop:
     assert (again.status_code, again.json()["code"]) == (409, "execution_ended")
 
 
+def test_the_end_of_an_execution_is_waited_for_as_long_as_is_preferred(laptop: Client) -> None:
+    nap = HEAD + "do:\n  - nap: {wait: {milliseconds: 300}}\n  - done: {set: {done: true}}\n"
+    workflow = laptop.create_workflow("nap", nap)
+    path = f"/api/executions/{laptop.execute(workflow['id'], wait=0)['executionId']}"
+    at_once = laptop.http.get(path)
+    assert "Preference-Applied" not in at_once.headers
+    answer = laptop.http.get(path, headers={"Prefer": "wait=20"})
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (200, "wait=20")
+    told = answer.json()
+    assert (told["status"], laptop.open_result(told)) == ("completed", {"done": True})
+    assert told["endedAt"] > told["createdAt"]
+
+
+def test_a_wait_that_is_too_short_finds_the_execution_running(laptop: Client) -> None:
+    workflow = laptop.create_workflow("sleeper", SLEEPER)
+    path = f"/api/executions/{laptop.execute(workflow['id'], wait=0)['executionId']}"
+    told = laptop.http.get(path, headers={"Prefer": "wait=1"}).json()
+    assert (told["status"], told["endedAt"]) == ("running", None)
+    laptop.request("POST", f"{path}/terminate")
+
+
 def test_a_stop_may_be_asked_for_twice(laptop: Client) -> None:
     workflow = laptop.create_workflow("sleeper", SLEEPER)
     path = f"/api/executions/{laptop.execute(workflow['id'], wait=0)['executionId']}"
