@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 
 Columns = tuple[tuple[str, ...], ...]
 BEFORE: Columns = (("account_id", "id"), ("definition_id", "id"))
