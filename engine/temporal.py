@@ -26,7 +26,7 @@ from temporalio.converter import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
-from temporalio.service import RetryConfig, TLSConfig
+from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
 
 from engine.interpreter import contracts
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
@@ -122,6 +122,32 @@ async def start_execution(
         definition_id=str(definition_id),
         lasts=timedelta(seconds=seconds_max),
     )
+
+
+async def stop_execution(client: Client, execution_id: str, *, how: str) -> bool:
+    """Cancel or terminate an execution's workflow; tell whether there is one, running or not.
+
+    :raises RPCError: when the server does not do it.
+    """
+    handle = client.get_workflow_handle(contracts.execution_workflow_id(execution_id))
+    try:
+        await (handle.cancel() if how == "cancel" else handle.terminate("asked for by the account"))
+    except RPCError as fault:
+        if fault.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return await _was_there(handle)
+    return True
+
+
+async def _was_there(handle: WorkflowHandle[Any, Any]) -> bool:
+    """Tell whether a workflow that cannot be stopped has run at all."""
+    try:
+        await handle.describe()
+    except RPCError as fault:
+        if fault.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True
 
 
 async def start_check(client: Client, check: DefinitionCheck) -> WorkflowHandle[Any, Any]:

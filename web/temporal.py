@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import TimeoutError as NotInTimeError
 from typing import Any, TypeVar
 from uuid import UUID
@@ -75,21 +76,26 @@ class Temporal:
         :raises UnavailableError: when it could not be started.
         """
         start = ExecutionStart(str(execution_id), str(account_id), self._public_key)
-        waits = wait > 0 and self._waiters.acquire(blocking=False)
-        try:
-            lasts = wait if waits else 0.0
+        with self._waiting(wait) as lasts:
             return self._run(self._execute(start, definition_id, lasts), START_SECONDS_MAX + lasts)
-        finally:
-            if waits:
-                self._waiters.release()
+
+    def stop(self, execution_id: UUID, *, how: str) -> bool:
+        """Cancel or terminate an execution; tell whether Temporal knows of it.
+
+        :raises UnavailableError: when it does not answer.
+        """
+        return self._run(self._stop(execution_id, how), START_SECONDS_MAX)
 
     def join(self, execution_id: UUID, account_id: UUID, *, wait: float) -> dict[str, Any] | None:
         """Return the outcome of an execution that was started before, if it ends within `wait` seconds.
 
+        With half the process's threads waiting already, this one does not.
+
         :raises UnavailableError: when no worker answered.
         """
         reading = OutcomeReading(str(execution_id), str(account_id), self._public_key)
-        return self._run(self._join(reading, wait), START_SECONDS_MAX + wait + READING_SECONDS_MAX)
+        with self._waiting(wait) as lasts:
+            return self._run(self._join(reading, lasts), START_SECONDS_MAX + lasts + READING_SECONDS_MAX)
 
     def outcome(self, execution_id: UUID, account_id: UUID) -> dict[str, Any] | None:
         """Return how an execution ended, for somebody who did not wait for it.
@@ -98,6 +104,16 @@ class Temporal:
         """
         reading = OutcomeReading(str(execution_id), str(account_id), self._public_key)
         return self._run(self._read(reading), READING_SECONDS_MAX)
+
+    @contextlib.contextmanager
+    def _waiting(self, wait: float) -> Iterator[float]:
+        """Yield how long the request may wait: not at all with half the process's threads waiting already."""
+        waits = wait > 0 and self._waiters.acquire(blocking=False)
+        try:
+            yield wait if waits else 0.0
+        finally:
+            if waits:
+                self._waiters.release()
 
     async def _healthy(self) -> None:
         await (await self._connected()).service_client.check_health()
@@ -118,6 +134,10 @@ class Temporal:
                 seconds_max=self._settings.execution_seconds_max,
             )
         return self._opened(await _result(handle, wait))
+
+    async def _stop(self, execution_id: UUID, how: str) -> bool:
+        async with asyncio.timeout(START_SECONDS_MAX):
+            return await temporal.stop_execution(await self._connected(), str(execution_id), how=how)
 
     async def _join(self, reading: OutcomeReading, wait: float) -> dict[str, Any] | None:
         # Its answer is sealed to whoever started it: we wait for the end, and then ask for ourselves.

@@ -23,8 +23,10 @@ from engine.vault.envelope import keys_of, looks_sealed
 from engine.vault.public_keys import need_sealable
 from web import guard, limits, repetition
 from web.bodies import Blueprint
+from web.executions import listed
 from web.extensions import db
 from web.preference import wait_preferred
+from web.schemas import executions as run_schemas
 from web.schemas import workflows as schemas
 from web.temporal import Temporal
 
@@ -91,6 +93,14 @@ def read(definition_id: UUID) -> dict[str, Definition]:
     """Return one workflow with what was sealed."""
     account_id = guard.identity().account_id
     return {"workflow": definitions.find(db.session(), account_id=account_id, definition_id=definition_id)}
+
+
+@blueprint.route("/<uuid:definition_id>/executions", methods=["GET"])
+@blueprint.arguments(run_schemas.OfWorkflowQuery, location="query")
+@blueprint.response(200, run_schemas.Runs)
+def browse_runs(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
+    """List a workflow's executions, newest first; `cursor` leads to the next page."""
+    return listed(query, definition_id)
 
 
 @blueprint.route("/<uuid:definition_id>/execute", methods=["POST"])

@@ -99,8 +99,9 @@ class Execution(Base):
 
     __tablename__ = "executions"
     __table_args__ = (
-        Index(None, "account_id", "id"),
-        Index(None, "definition_id", "id"),
+        Index(None, "account_id", "created_at", "id"),
+        Index(None, "account_id", "status", "created_at", "id"),
+        Index(None, "definition_id", "created_at", "id"),
         Index("ix_executions_running", "account_id", postgresql_where=text("status = 'running'")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

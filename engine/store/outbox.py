@@ -20,6 +20,8 @@ SECURITY = "account.security"  # subject: the audit event's id
 ERASE = "account.erase"  # subject: the id of the account, which is no more
 CHECK = "definition.check"  # subject: the definition's id
 EXECUTE = "execution.start"  # subject: the execution's id
+CANCEL = "execution.cancel"  # subject: the execution's id
+TERMINATE = "execution.terminate"  # subject: the execution's id
 
 # Built once: SQLAlchemy takes longer to put a statement together than the server to run this one.
 MESSAGES = OutboxMessage.__table__.c

@@ -15,15 +15,22 @@ SQL = """to_char(timestamp '1970-01-01' + ({stamp} / 1000000) * interval '1 seco
 FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+ -]\d\d:\d\d)")
 
 
-def of(moment: datetime) -> int:
+def of(when: datetime) -> int:
     """Return the stamp of an aware datetime."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (when - EPOCH) // timedelta(microseconds=1)
+
+
+def moment(stamp: int) -> datetime:
+    """Return the datetime of a stamp, in UTC.
+
+    :raises OverflowError: when no datetime is so far away.
+    """
+    return EPOCH + timedelta(microseconds=stamp)
 
 
 def text(stamp: int) -> str:
     """Return a stamp as RFC 3339 in UTC with microseconds."""
-    moment = EPOCH + timedelta(microseconds=stamp)
-    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    return moment(stamp).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse(value: str, pointer: str) -> int:

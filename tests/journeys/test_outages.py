@@ -97,6 +97,22 @@ async def test_an_execution_stopped_in_temporal_is_settled_for_its_owner(fragile
         assert after["status"] == "failed"
 
 
+def test_a_stop_that_is_asked_for_while_temporal_is_down_is_made_when_it_is_back(fragile: Fragile) -> None:
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("endless", HEAD + "do:\n  - nap: {wait: {hours: 1}}\n")
+        started = laptop.execute(workflow["id"], wait=0)["executionId"]
+        fragile.kill("Temporal")
+        try:
+            waiting = laptop.execute(workflow["id"], wait=0)["executionId"]
+            for execution_id in (started, waiting):
+                told = laptop.request("POST", f"/api/executions/{execution_id}/cancel")
+                assert told["status"] == "running"
+        finally:
+            fragile.revive("Temporal")
+        for execution_id in (started, waiting):
+            assert ended(laptop, execution_id)["status"] == "failed"
+
+
 def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(fragile: Fragile) -> None:
     with (
         joined(fragile.platform) as laptop,

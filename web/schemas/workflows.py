@@ -100,6 +100,7 @@ class Executed(Schema):
 
     executionId = fields.UUID(required=True)  # noqa: N815
     workflowId = fields.UUID(required=True)  # noqa: N815
+    workflowVersion = fields.Integer()  # noqa: N815
     status = fields.String(required=True, validate=validate.OneOf(STATUSES[1:]))
     result = fields.Raw()
     error = fields.Dict()

@@ -1,0 +1,104 @@
+"""An account's executions, found again and stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from engine import definitions, executions
+from engine.errors import ConflictError, Fault, InvalidError
+from engine.store import outbox
+from engine.store.models import Execution
+from engine.sync import stamp
+
+STOPS = {"cancel": outbox.CANCEL, "terminate": outbox.TERMINATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place between two executions, by when they were made."""
+
+    created_at: datetime
+    execution_id: UUID
+
+    def __str__(self) -> str:
+        """Return it as clients carry it: what it is made of is nobody's business."""
+        return f"{stamp.of(self.created_at):x}.{self.execution_id.hex}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` has given.
+
+        :raises InvalidError: `cursor_invalid`, for anything else.
+        """
+        made, _, execution_id = text.partition(".")
+        try:
+            return cls(stamp.moment(int(made, 16)), UUID(execution_id))
+        except (ValueError, OverflowError):
+            fault = Fault("/cursor", "is no cursor that a list has given")
+            raise InvalidError("cursor_invalid", "The cursor is not valid.", faults=[fault]) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which executions; times are of their making, `since` inclusive, `until` exclusive."""
+
+    status: str | None = None
+    definition_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some executions, newest first, and where the next page begins."""
+
+    executions: Sequence[Execution]
+    next: Place | None
+
+
+def browse(session: Session, wanted: Wanted, *, account_id: UUID, limit: int, after: Place | None) -> Page:
+    """Return up to `limit` of the account's executions that lie after a place, newest first.
+
+    Each filter has an index in this order, so that a page costs the same however many there are.
+
+    :raises NotFoundError: when the account has no such definition.
+    """
+    query = select(Execution)
+    if wanted.definition_id is None:
+        query = query.where(Execution.account_id == account_id)
+    else:  # it is the account's: to ask for both would let the planner go by the account's index alone
+        definitions.find(session, account_id=account_id, definition_id=wanted.definition_id)
+        query = query.where(Execution.definition_id == wanted.definition_id)
+    if wanted.status is not None:
+        query = query.where(Execution.status == wanted.status)
+    if wanted.since is not None:
+        query = query.where(Execution.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Execution.created_at < wanted.until)
+    place = tuple_(Execution.created_at, Execution.id)
+    if after is not None:
+        query = query.where(place < (after.created_at, after.execution_id))
+    newest_first = query.order_by(Execution.created_at.desc(), Execution.id.desc())
+    found = session.scalars(newest_first.limit(limit + 1)).all()
+    last = found[limit - 1] if len(found) > limit else None
+    return Page(found[:limit], Place(last.created_at, last.id) if last else None)
+
+
+def stop(session: Session, *, account_id: UUID, execution_id: UUID, how: str, now: datetime) -> Execution:
+    """Have a running execution stopped: by `cancel`, which lets it clean up, or by `terminate`.
+
+    :raises NotFoundError: when the account has none with this id.
+    :raises ConflictError: `execution_ended`.
+    """
+    execution = executions.find(session, account_id=account_id, execution_id=execution_id)
+    if execution.status != "running":
+        raise ConflictError("execution_ended", "The execution has ended: there is nothing to stop.")
+    outbox.append(session, account_id=account_id, kind=STOPS[how], subject=str(execution_id), now=now)
+    return execution

@@ -1,0 +1,43 @@
+"""Queries and answers of `/api/executions`."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from web.schemas.strict import Strict
+from web.schemas.workflows import STATUSES
+
+
+class OfWorkflowQuery(Strict):
+    """Which executions of a workflow."""
+
+    status = fields.String(validate=validate.OneOf(STATUSES[1:]))
+    since = fields.String(metadata={"description": "RFC 3339: made then or later"})
+    until = fields.String(metadata={"description": "RFC 3339: made before"})
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    cursor = fields.String(metadata={"description": "of the page before"})
+
+
+class RunsQuery(OfWorkflowQuery):
+    """Which executions."""
+
+    workflow_id = fields.UUID(data_key="workflowId")
+
+
+class Run(Schema):
+    """An execution, without what it ended with."""
+
+    executionId = fields.UUID(required=True)  # noqa: N815 - the API's own spelling
+    workflowId = fields.UUID(required=True)  # noqa: N815
+    workflowVersion = fields.Integer(required=True)  # noqa: N815
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES[1:]))
+    createdAt = fields.String(required=True)  # noqa: N815
+    endedAt = fields.String(required=True, allow_none=True)  # noqa: N815
+
+
+class Runs(Schema):
+    """Some executions, newest first."""
+
+    executions = fields.List(fields.Nested(Run), required=True)
+    cursor = fields.String(required=True, allow_none=True, metadata={"description": "of the next page"})
+    hasMore = fields.Boolean(required=True)  # noqa: N815
