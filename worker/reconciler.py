@@ -55,8 +55,10 @@ class Reconciler:
         )
         closed: dict[UUID, WorkflowExecutionStatus | None] = {}
         async for found in self._client.list_workflows(query):
-            if found.close_time is None or began - found.close_time > PATIENCE:
-                closed[UUID(found.id.partition(":")[2])] = found.status
+            execution_id = contracts.executed_by(found.id)
+            old = found.close_time is None or began - found.close_time > PATIENCE
+            if execution_id is not None and old:
+                closed[execution_id] = found.status
         settled = await asyncio.to_thread(self._settle, closed) if closed else []
         self._since = began
         for execution_id in settled:

@@ -98,9 +98,12 @@ async def main() -> None:
         async with worker:
             structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
             beside = [asyncio.create_task(work) for work in (reconciler.run(), router.run())]
-            await stopped.wait()
+            stopping = asyncio.create_task(stopped.wait())
+            ended, _ = await asyncio.wait([stopping, *beside], return_when=asyncio.FIRST_COMPLETED)
             for work in beside:
                 work.cancel()
+            for one in ended:
+                one.result()  # a worker without its reconciler or its router had better be started anew
 
 
 async def _connected(settings: Settings, storage: ExternalStorage) -> Client:

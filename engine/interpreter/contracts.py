@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from engine.interpreter.ordering import Ordered
 
@@ -51,6 +52,15 @@ Json = Any  # what json.loads gives
 def execution_workflow_id(execution_id: str) -> str:
     """Return the one Temporal workflow id an execution can ever have."""
     return f"execution:{execution_id}"
+
+
+def executed_by(workflow_id: str) -> UUID | None:
+    """Return the execution that a workflow id names; nothing for an id that somebody else has made up."""
+    kind, _, execution_id = workflow_id.partition(":")
+    try:
+        return UUID(execution_id) if kind == EXECUTION else None
+    except ValueError:
+        return None
 
 
 def definition_workflow_id(definition_id: str) -> str:

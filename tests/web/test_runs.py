@@ -9,10 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 from sqlalchemy.orm import Session, sessionmaker
+from temporalio.client import Client as TemporalClient
 from uuid_utils.compat import uuid7
 
 from bin.local.client import Client
 from engine.store.models import Definition, Execution
+from tests.conftest import Platform
 from tests.journeys.conftest import until
 from tests.web.conftest import Person
 
@@ -120,6 +122,19 @@ def test_what_is_no_query_is_refused(client: FlaskClient, person: Person, query:
     refused = client.get("/api/executions", query_string=query, headers=person.headers)
     assert refused.status_code == 422
     assert refused.get_json()["errors"]
+
+
+async def test_workflows_of_others_that_are_called_like_ours_keep_nobody_from_being_settled(
+    platform: Platform, laptop: Client
+) -> None:
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    for foreign in (f"execution:{uuid7()}x", "execution", str(uuid7()), f"other:{uuid7()}"):
+        handle = await temporal.start_workflow("execution", id=foreign, task_queue="nowhere")
+        await handle.terminate()
+    workflow = laptop.create_workflow("sleeper", SLEEPER)
+    path = f"/api/executions/{laptop.execute(workflow['id'], wait=0)['executionId']}"
+    laptop.request("POST", f"{path}/terminate")
+    until(lambda: laptop.request("GET", path)["status"] == "failed")
 
 
 @pytest.mark.parametrize("how", ["cancel", "terminate"])
