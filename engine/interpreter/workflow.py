@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from engine.errors import InvalidError
 from engine.interpreter import bookmarks, contracts, replies
 from engine.interpreter.children import start_below
+from engine.interpreter.expressions.places import ACCOUNT, BusyError
 from engine.interpreter.faults import (
     STANDARD,
     TYPES,
@@ -97,7 +98,7 @@ class ExecutionWorkflow:
             first = error.faults[0]
             refused = _problem("configuration", f"{first.pointer}: {first.detail}")
             problem = replace(refused, instance=first.pointer)
-        except bookmarks.NewerError:
+        except (bookmarks.NewerError, BusyError):
             raise
         except asyncio.CancelledError:
             self._cancelled = True
@@ -109,6 +110,7 @@ class ExecutionWorkflow:
 
     async def _walked(self, start: contracts.ExecutionStart) -> Any:
         """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
+        ACCOUNT.set(start.account_id)
         world = TemporalWorld(start.account_id, start.execution_id)
         if start.bookmark is None:
             opened: contracts.Opened = await locally(contracts.OPEN_EXECUTION, start, contracts.Opened)

@@ -27,7 +27,7 @@ NAMES = {
     *("stepDataBytes", "stepDataDepth", "stepsWalked", "loopIterations", "forkBranches", "waitSeconds"),
     *("concurrentExecutions", "executionSeconds", "expressionCharacters", "expressionCpuSeconds"),
     *("functionDepth", "runDepth"),
-    *("expressionMemoryBytes", "expressionResultBytes", "expressionWallSeconds"),
+    *("expressionMemoryBytes", "expressionResultBytes"),
 }
 
 
