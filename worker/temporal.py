@@ -25,6 +25,7 @@ from engine.activities.executions import ExecutionActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.activities.openapi import OpenApiActivities
+from engine.activities.turns import Turns
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
 from engine.interpreter.scheduling import ScheduleWorkflow
@@ -62,7 +63,8 @@ def make_worker(
     definitions = DefinitionActivities(sessions, opener, definition_bytes_max=settings.definition_bytes_max)
     doorbell = Doorbell()
     switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
-    executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings)
+    turns = Turns(settings.need("redis_url"))
+    executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns)
     events = EventActivities(sessions, switchboard, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
     agents, openapi = AgentActivities(http), OpenApiActivities(http)
@@ -73,7 +75,7 @@ def make_worker(
         activities=[
             *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
             *(http.call, openapi.compose, agents.mcp, agents.a2a),
-            *(events.publish, events.open, events.fire),
+            *(events.publish, events.open, events.fire, turns.take),
         ],
         activity_executor=threads,
         interceptors=[Heartbeats()],

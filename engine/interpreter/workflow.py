@@ -55,7 +55,8 @@ class ExecutionWorkflow:
         if self._walk is not None:
             await self._walk.post.flush()
             subject = asdict(self._walk.herald.subject)
-            settlement = replace(settlement, subject=subject, cancelled=self._cancelled)
+            steps = self._walk.pace.uncounted()
+            settlement = replace(settlement, subject=subject, cancelled=self._cancelled, steps=steps)
         answer: str | None = await locally(contracts.SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
@@ -120,7 +121,7 @@ class ExecutionWorkflow:
         walk.inbox.put(event for _, event in self._inbox.waiting)
         self._walk, self._inbox = walk, walk.inbox
         self._carrying = asyncio.create_task(walk.post.carry())
-        walking = asyncio.create_task(walk.through(opened.input))
+        walking = asyncio.create_task(self._paced(walk, opened, resumed=start.bookmark is not None))
         try:
             while not walking.done() and not walk.rests.reached:
                 await workflow.wait_condition(lambda: walking.done() or walk.rests.reached)
@@ -132,6 +133,11 @@ class ExecutionWorkflow:
             await walk.post.flush()
             workflow.continue_as_new(bookmarks.left(start, walk, opened))
         return walking.result()
+
+    async def _paced(self, walk: Walk, opened: contracts.Opened, *, resumed: bool) -> Any:
+        if opened.slowed_seconds and not resumed:
+            await walk.world.sleep(opened.slowed_seconds, summary="turn")
+        return await walk.through(opened.input)
 
 
 @workflow.defn(name=contracts.DEFINITION_CHECK, failure_exception_types=[Exception])
