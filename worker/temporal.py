@@ -25,6 +25,7 @@ from engine.activities.executions import ExecutionActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.activities.openapi import OpenApiActivities
+from engine.activities.owners import Owners
 from engine.activities.turns import Turns
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
@@ -94,7 +95,9 @@ async def main() -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
     sessions = make_sessions(settings, pool_size=THREADS)
-    client = await _connected(settings, claim_check(sessions, bytes_min=settings.claim_bytes_min))
+    storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
+    owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+    client = await _connected(settings, storage, owners)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads:
         worker, reconciler, router = make_worker(client, settings, sessions, threads)
         async with worker:
@@ -105,11 +108,11 @@ async def main() -> None:
                 work.cancel()
 
 
-async def _connected(settings: Settings, storage: ExternalStorage) -> Client:
+async def _connected(settings: Settings, storage: ExternalStorage, owners: Owners) -> Client:
     """Wait for the server: a worker that starts before it is not to blame."""
     while True:
         try:
-            return await temporal.connect(settings, keyed=True, storage=storage)
+            return await temporal.connect(settings, keyed=True, storage=storage, owners=owners)
         except RuntimeError as fault:
             structlog.get_logger().warning("temporal_unreachable", error=str(fault)[:200])
             await asyncio.sleep(RECONNECT_SECONDS)
