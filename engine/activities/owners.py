@@ -28,11 +28,13 @@ V = TypeVar("V")
 class Owners:
     """Looks into the database, and remembers for a while."""
 
-    def __init__(self, sessions: sessionmaker[Session], ring: Keyring) -> None:
+    def __init__(
+        self, sessions: sessionmaker[Session], ring: Keyring, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._sessions = sessions
         self._ring = ring
-        self._owners: _Kept[str, UUID] = _Kept()
-        self._keys: _Kept[UUID, bytes] = _Kept()
+        self._owners: _Kept[str, UUID] = _Kept(clock)
+        self._keys: _Kept[UUID, bytes] = _Kept(clock)
 
     async def owner(self, workflow_id: str) -> UUID | None:
         """Return the account of a workflow; none when it is nobody's any more, or never was somebody's."""
@@ -68,7 +70,7 @@ class Owners:
 class _Kept(Generic[K, V]):
     """The newest values, each for a while."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._found: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._clock = clock
 
