@@ -32,7 +32,7 @@ from engine.interpreter import contracts
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.settings import Settings
-from engine.vault.codec import SealingCodec
+from engine.vault.codec import Owners, SealingCodec
 
 TASK_TIMEOUT = timedelta(seconds=5)  # a worker killed in the middle of a task costs this much
 CHECK_TIMEOUT = timedelta(hours=1)
@@ -47,10 +47,13 @@ async def connect(
     *,
     keyed: bool,
     storage: ExternalStorage | None = None,
+    owners: Owners | None = None,
     runtime: Runtime | None = None,
     retry: RetryConfig | None = None,
 ) -> Client:
-    """Return a client; `keyed` ones seal and open payloads and belong in the worker alone, as `storage` does.
+    """Return a client; `keyed` ones seal and open payloads and belong in the worker alone.
+
+    `storage` and `owners` are theirs: where large payloads are, and whose keys seal.
 
     :raises RuntimeError: when the server cannot be reached.
     """
@@ -61,7 +64,7 @@ async def connect(
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key or None,
         tls=tls if tls is not None else bool(settings.temporal_api_key),
-        data_converter=_converter(settings, storage) if keyed else _PLAIN,
+        data_converter=_converter(settings, storage, owners) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
     )
@@ -99,11 +102,11 @@ def _bound(converter: _Sealing, workflow_id: str) -> DataConverter:
     return converter.bound(workflow_id)
 
 
-def _converter(settings: Settings, storage: ExternalStorage | None) -> DataConverter:
+def _converter(settings: Settings, storage: ExternalStorage | None, owners: Owners | None) -> DataConverter:
     return _Sealing(
         payload_converter_class=_PLAIN.payload_converter_class,
         external_storage=storage,
-        payload_codec=SealingCodec(settings.secrets("codec_keys")),
+        payload_codec=SealingCodec(settings.secrets("codec_keys"), owners),
         # Messages and stack traces of failures can quote what was worked on.
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )

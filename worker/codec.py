@@ -20,10 +20,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio.api.common.v1 import Payload, Payloads
 
 from engine import logs
+from engine.activities.claims import referenced
+from engine.activities.owners import Owners
 from engine.disclosure import disclose
+from engine.errors import EngineError
 from engine.settings import Settings
 from engine.store.sessions import make_sessions
 from engine.vault.codec import ENCODING, SealingCodec, UnreadablePayloadError
+from engine.vault.keyring import Keyring
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -39,7 +43,8 @@ class CodecServer:
 
     def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
         self._operators = settings.secrets("codec_operators")
-        self._codec = SealingCodec(settings.secrets("codec_keys"))
+        owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+        self._codec = SealingCodec(settings.secrets("codec_keys"), owners)
         self._namespace = settings.temporal_namespace
         self._sessions = sessions
         ui = urlsplit(settings.need("temporal_ui_url"))
@@ -81,15 +86,21 @@ class CodecServer:
 
     async def _decoded(self, payloads: Sequence[Payload], operator: str) -> list[Payload]:
         """Open what belongs to known accounts, once that stands in their trails; leave the rest sealed."""
-        asked = {
-            _workflow_of(payload) for payload in payloads if payload.metadata.get("encoding") == ENCODING
-        }
+        fetched = [await self._fetched(payload) for payload in payloads]
+        asked = {_workflow_of(payload) for payload in fetched if payload.metadata.get("encoding") == ENCODING}
         allowed = await asyncio.to_thread(self._noted, asked) if asked else set()
         structlog.get_logger().info("payloads_disclosed", operator=operator, workflows=sorted(allowed))
         return [
-            await self._opened(payload) if _workflow_of(payload) in allowed else payload
-            for payload in payloads
+            await self._opened(found) if _workflow_of(found) in allowed else payload
+            for payload, found in zip(payloads, fetched, strict=True)
         ]
+
+    async def _fetched(self, payload: Payload) -> Payload:
+        """Return what a reference to a claim stands for, still sealed; anything else as it is."""
+        try:
+            return await referenced(self._sessions, payload)
+        except (EngineError, ValueError, json_format.ParseError):  # no more, or no reference of ours
+            return payload
 
     def _noted(self, workflow_ids: set[str]) -> set[str]:
         with self._sessions.begin() as session:

@@ -25,6 +25,8 @@ from engine.activities.executions import ExecutionActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.activities.openapi import OpenApiActivities
+from engine.activities.owners import Owners
+from engine.activities.turns import Turns
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
 from engine.interpreter.scheduling import ScheduleWorkflow
@@ -62,7 +64,8 @@ def make_worker(
     definitions = DefinitionActivities(sessions, opener, definition_bytes_max=settings.definition_bytes_max)
     doorbell = Doorbell()
     switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
-    executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings)
+    turns = Turns(settings.need("redis_url"))
+    executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns)
     events = EventActivities(sessions, switchboard, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
     agents, openapi = AgentActivities(http), OpenApiActivities(http)
@@ -73,7 +76,7 @@ def make_worker(
         activities=[
             *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
             *(http.call, openapi.compose, agents.mcp, agents.a2a),
-            *(events.publish, events.open, events.fire),
+            *(events.publish, events.open, events.fire, turns.take),
         ],
         activity_executor=threads,
         interceptors=[Heartbeats()],
@@ -92,7 +95,9 @@ async def main() -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
     sessions = make_sessions(settings, pool_size=THREADS)
-    client = await _connected(settings, claim_check(sessions, bytes_min=settings.claim_bytes_min))
+    storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
+    owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+    client = await _connected(settings, storage, owners)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads:
         worker, reconciler, router = make_worker(client, settings, sessions, threads)
         async with worker:
@@ -106,11 +111,11 @@ async def main() -> None:
                 one.result()  # a worker without its reconciler or its router had better be started anew
 
 
-async def _connected(settings: Settings, storage: ExternalStorage) -> Client:
+async def _connected(settings: Settings, storage: ExternalStorage, owners: Owners) -> Client:
     """Wait for the server: a worker that starts before it is not to blame."""
     while True:
         try:
-            return await temporal.connect(settings, keyed=True, storage=storage)
+            return await temporal.connect(settings, keyed=True, storage=storage, owners=owners)
         except RuntimeError as fault:
             structlog.get_logger().warning("temporal_unreachable", error=str(fault)[:200])
             await asyncio.sleep(RECONNECT_SECONDS)

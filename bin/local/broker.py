@@ -87,11 +87,14 @@ class Broker:
         *,
         rests_every: int | None = None,
         secrets: Mapping[str, Any] | None = None,
+        counted: bool = False,
     ) -> None:
         """Have an execution opened with this document and what it lists of the secrets, listening."""
         heard = [kind for kind in lifecycle.TYPES if kind in self.heard[account_id]]
         rests = self.rests_every if rests_every is None else rests_every
-        opened = contracts.Opened("kit", 1, document, data, account_id, rests_every=rests, heard=heard)
+        opened = contracts.Opened(
+            "kit", 1, document, data, account_id, rests_every=rests, heard=heard, counted=counted
+        )
         known = secrets or {}
         listed = {name: known[name] for name in grammar.secrets_of(document) if name in known}
         self.openings[execution_id] = replace(opened, secrets=listed)

@@ -7,11 +7,12 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +22,7 @@ from rich.console import Console
 from bin.local import doctor, story
 from bin.local.client import RefusedError
 from bin.local.draw import fresh_keys
-from bin.local.platform import ROOT, migrate, processes
+from bin.local.platform import PARTS, ROOT, migrate, processes
 from bin.local.server import Server, StartError
 from bin.local.stack import Stack, running
 
@@ -58,17 +59,19 @@ def _run(stack: Stack, *, once: bool) -> None:
     api_url = f"http://127.0.0.1:{stack.web_port}"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
     environ = stack.environ() | _kept_keys() | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
+    environ |= {"CODEC_PORT": str(stack.codec_port)}
     console = Console(stderr=True, highlight=False)
     with console.status("migrating") as status:
         migrate(environ, HOME / "logs")
-        status.update("starting web, temporal, relay, fanout and channels")
-        with processes(environ, HOME / "logs") as started:
+        status.update("starting web, temporal, relay, fanout, channels and codec")
+        with processes(environ, HOME / "logs", (*PARTS, "codec")) as started:
             ENV.write_text(json.dumps({"API_URL": api_url, **stack.environ()}))
             demo = story.Demo.kept_in(HOME / "demo.json")
             try:
                 answer = story.play(api_url, demo, tell=lambda line: _tell(console, status, line))
                 status.stop()
                 _print_pasteable(api_url, stack, demo, answer)
+                print(f"CODEC_URL={_codec_url(environ)}", flush=True)
                 if not once:
                     console.print("[dim]up; Ctrl-C stops everything[/dim]")
                     _watch([*stack.servers, *started.values()])
@@ -95,6 +98,11 @@ def _print_pasteable(api_url: str, stack: Stack, demo: story.Demo, answer: dict[
     )
 
 
+def _codec_url(environ: Mapping[str, str]) -> str:
+    """Return where an operator logs in; the Temporal UI, sending credentials along, then shows payloads."""
+    return f"http://{environ['CODEC_OPERATORS']}@127.0.0.1:{environ['CODEC_PORT']}/"
+
+
 def _watch(servers: list[Server]) -> None:
     """Return never, unless a process ends: then say which and why."""
     while True:
@@ -108,7 +116,8 @@ def _kept_keys() -> dict[str, str]:
     """Return the keys kept beside the data, drawn when first needed: what is stored stays readable."""
     file = HOME / "keys.json"
     file.touch(mode=0o600)
-    keys: dict[str, str] = fresh_keys() | json.loads(file.read_text() or "{}")
+    operator = {"CODEC_OPERATORS": f"demo:{secrets.token_urlsafe(32)}"}
+    keys: dict[str, str] = fresh_keys() | operator | json.loads(file.read_text() or "{}")
     file.write_text(json.dumps(keys))
     return keys
 

@@ -25,6 +25,7 @@ class Stack:
     temporal_ui_url: str
     servers: list[Server] = field(default_factory=list)
     web_port: int = 0
+    codec_port: int = 0
 
     def environ(self) -> dict[str, str]:
         """Return the addresses as the settings' environment variables."""
@@ -59,10 +60,13 @@ def running(home: Path, *, database: str = "cloudapi") -> Iterator[Stack]:
         ui_url = os.environ.get("TEMPORAL_UI_URL", "")
         if not address:
             server, address, ui_url = start_temporal(
-                home / "temporal", ports["temporal"], ports["temporal_ui"]
+                home / "temporal",
+                ports["temporal"],
+                ports["temporal_ui"],
+                codec_url=f"http://127.0.0.1:{ports['codec']}",
             )
             servers.append(server)
-        yield Stack(database_url, redis_url, address, ui_url, servers, ports["web"])
+        yield Stack(database_url, redis_url, address, ui_url, servers, ports["web"], ports["codec"])
     finally:
         stop_all(servers)
 
@@ -71,7 +75,7 @@ def _ports(home: Path) -> dict[str, int]:
     """Return last time's ports where they are still free, so that printed links stay valid."""
     record = home / "ports.json"
     known: dict[str, int] = json.loads(record.read_text()) if record.exists() else {}
-    names = ("postgres", "valkey", "temporal", "temporal_ui", "web")
+    names = ("postgres", "valkey", "temporal", "temporal_ui", "web", "codec")
     ports = {
         name: known[name] if name in known and not accepts(known[name]) else free_port() for name in names
     }

@@ -30,7 +30,7 @@ DYNAMIC_CONFIG = {
 SEARCH_ATTRIBUTES = ("account", "definition")
 
 
-def start_temporal(home: Path, port: int, ui_port: int) -> tuple[Server, str, str]:
+def start_temporal(home: Path, port: int, ui_port: int, *, codec_url: str = "") -> tuple[Server, str, str]:
     """Start the server on its data under `home`; return it, its address and the origin of its UI."""
     home.mkdir(parents=True, exist_ok=True)
     command: list[str | Path] = [Path(sys.executable).parent / "temporal", "server", "start-dev"]
@@ -39,6 +39,8 @@ def start_temporal(home: Path, port: int, ui_port: int) -> tuple[Server, str, st
     command += ["--http-port", str(http_port), "--metrics-port", str(free_port())]
     command += ["--db-filename", home / "temporal.db", "--log-level", "warn", "--ui-disable-news-fetch"]
     command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
+    if codec_url:
+        command += ["--ui-codec-endpoint", codec_url]
     for key, value in DYNAMIC_CONFIG.items():
         command += ["--dynamic-config-value", f"{key}={value}"]
     for name in SEARCH_ATTRIBUTES:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
+from google.protobuf import json_format
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.api.common.v1 import Payload
+from temporalio.api.sdk.v1.external_storage_pb2 import ExternalStorageReference
 from temporalio.converter import (
     ExternalStorage,
     StorageDriver,
@@ -25,6 +27,8 @@ from engine.interpreter.contracts import SEALED_ENCODING
 
 # An activity's result is lost with the call it came from: a database that restarts is waited for.
 PAUSES_SECONDS = (0.1, 0.3, 1.0, 2.0)
+
+_REFERENCE = ExternalStorageReference.DESCRIPTOR.full_name.encode()
 
 T = TypeVar("T")
 
@@ -78,13 +82,33 @@ class ClaimDriver(StorageDriver):
         return [Payload.FromString(data) for data in found]
 
     async def _in_session(self, work: Callable[[Session], T]) -> T:
-        def once() -> T:
-            with self._sessions.begin() as session:
-                return work(session)
+        return await patiently(self._sessions, work)
 
-        for pause in PAUSES_SECONDS:
-            try:
-                return await asyncio.to_thread(once)
-            except OperationalError:
-                await asyncio.sleep(pause)
-        return await asyncio.to_thread(once)
+
+async def referenced(sessions: sessionmaker[Session], payload: Payload) -> Payload:
+    """Return the payload that a reference in a history stands for, sealed; any other as it is.
+
+    :raises NotFoundError: when the claim is no more.
+    :raises ValueError: when it is no reference of ours.
+    """
+    if payload.metadata.get("messageType") != _REFERENCE:
+        return payload
+    told = json_format.Parse(payload.data, ExternalStorageReference(), ignore_unknown_fields=True)
+    ids = [UUID(told.claim_data["id"])]
+    (data,) = await patiently(sessions, lambda session: fetch(session, ids))
+    return Payload.FromString(data)
+
+
+async def patiently(sessions: sessionmaker[Session], work: Callable[[Session], T]) -> T:
+    """Do the work in a transaction of another thread; a database that comes back soon is waited for."""
+
+    def once() -> T:
+        with sessions.begin() as session:
+            return work(session)
+
+    for pause in PAUSES_SECONDS:
+        try:
+            return await asyncio.to_thread(once)
+        except OperationalError:
+            await asyncio.sleep(pause)
+    return await asyncio.to_thread(once)

@@ -17,6 +17,7 @@ from engine import account_keys, definitions
 from engine.definitions import Diagnosis
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
+from engine.interpreter.expressions.places import ACCOUNT
 from engine.interpreter.ordering import Wanted
 from engine.interpreter.steps.run import LATEST
 from engine.secrets import Opener
@@ -39,6 +40,7 @@ class DefinitionActivities:
 
         Return the triggers of its schedule, if nothing is.
         """
+        ACCOUNT.set(check.account_id)
         account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
         with self._sessions.begin() as session:
             definition = definitions.find(session, account_id=account_id, definition_id=definition_id)

@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine import definitions, executions
+from engine.activities.turns import Turns
 from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError
 from engine.interpreter import contracts, grammar, hearing
 from engine.interpreter.faults import STANDARD, TYPES
@@ -37,6 +38,7 @@ class ExecutionActivities:
         outcomes: Outcomes,
         switchboard: Switchboard,
         settings: Settings,
+        turns: Turns,
     ) -> None:
         self._sessions = sessions
         self._keys = opener.keys
@@ -44,6 +46,7 @@ class ExecutionActivities:
         self._outcomes = outcomes
         self._switchboard = switchboard
         self._settings = settings
+        self._turns = turns
 
     @activity.defn(name=contracts.OPEN_EXECUTION)
     def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
@@ -65,7 +68,8 @@ class ExecutionActivities:
             heard = self._begin(session, execution, opened.document)
         if heard:
             self._switchboard.wake()
-        return replace(opened, heard=[*heard], run_depth=start.ordered.depth if start.ordered else 0)
+        slowed, depth = self._turns.count(start.account_id, 0), start.ordered.depth if start.ordered else 0
+        return replace(opened, heard=[*heard], run_depth=depth, counted=True, slowed_seconds=slowed)
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
     def settle(self, settlement: contracts.Settlement) -> str | None:
@@ -83,6 +87,8 @@ class ExecutionActivities:
                 now=datetime.now(UTC),
             )
             heard = self._tell_end(session, settlement)
+        if settlement.steps:
+            self._turns.count(settlement.account_id, settlement.steps)
         if heard:
             self._switchboard.wake()
         return None if settlement.reply_key is None else self._outcomes.reply(settlement.reply_key, told)

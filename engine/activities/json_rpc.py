@@ -12,6 +12,7 @@ from engine.activities.http import HttpActivities
 from engine.egress.guard import Answer
 from engine.interpreter.contracts import HttpCall
 
+REFUSAL_CHARACTERS_MAX = 1_000
 ID = 1  # each request is the only one of its HTTP exchange
 Message = dict[str, Any]
 
@@ -51,7 +52,8 @@ async def notify(http: HttpActivities, call: HttpCall, method: str) -> None:
 
 def answers(message: Message) -> bool:
     """Tell whether a message is the answer to the request, and no notification or question beside it."""
-    return message.get("id") == ID and ("result" in message or "error" in message)
+    known = message.get("id") == ID and message.get("id") is not True
+    return known and ("result" in message or message.get("error") is not None)
 
 
 def _watch(done: Callable[[Message], bool]) -> Callable[[bytearray], bool]:
@@ -65,7 +67,7 @@ def _watch(done: Callable[[Message], bool]) -> Callable[[bytearray], bool]:
         fresh, seen = bytes(read[seen:]), len(read)
         try:
             return any(isinstance(message, dict) and done(message) for message in _events(fresh))
-        except ValueError:
+        except (ValueError, RecursionError):
             return True
 
     return enough
@@ -75,11 +77,11 @@ def _messages(answer: Answer) -> list[Message]:
     streamed = answer.headers.get("content-type", "").partition(";")[0].strip() == "text/event-stream"
     try:
         found = _events(answer.body) if streamed else [json.loads(answer.body)]
-    except ValueError:
+    except (ValueError, RecursionError):
         _check(answer)
         raise RefusedError("the server's answer is no JSON-RPC") from None
     messages = [message for message in found if isinstance(message, dict) and answers(message)]
-    if not any("error" in message for message in messages):
+    if not any(message.get("error") is not None for message in messages):
         _check(answer)
     if not messages:
         raise RefusedError("the server's answer has no result")
@@ -96,7 +98,7 @@ def _result(message: Message) -> Any:
     if error is None:
         return message["result"]
     code, text = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
-    raise RefusedError(f"the server refused: {text} ({code})")
+    raise RefusedError(f"the server refused: {text} ({code})"[:REFUSAL_CHARACTERS_MAX])
 
 
 def _events(body: bytes) -> list[Any]:

@@ -37,7 +37,7 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
         raw_input=opened.input,
         world=world,
         rests=Rests(world.crowded, every=opened.rests_every),
-        pace=Pace(world),
+        pace=Pace(world, opened.counted),
         account_id=opened.account_id,
         run_depth=opened.run_depth,
         secrets=opened.secrets,

@@ -21,6 +21,7 @@ FIRE_SCHEDULE = "fire_schedule"  # local activity: Firing → Fired, or None
 
 OPEN_EXECUTION = "open_execution"  # local activity: ExecutionStart → Opened
 SETTLE_EXECUTION = "settle_execution"  # local activity: Settlement → JWE to the reply key, or None
+TAKE_STEPS = "take_steps"  # local activity: StepsTaken → the seconds to wait before the next step
 OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 
 CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → the triggers of its schedule
@@ -142,6 +143,14 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class StepsTaken:
+    """Steps that an execution of the account has walked."""
+
+    account_id: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeReading:
     """The argument of reading an outcome: ids, and the public key of whoever asks."""
 
@@ -164,6 +173,8 @@ class Opened:
     run_depth: int = 0  # how many workflows ran one another down to this one
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
     heard: list[str] = field(default_factory=list)  # lifecycle events that somebody listens for
+    counted: bool = False  # whether its steps count among those of its account in a minute
+    slowed_seconds: float = 0.0  # how long it waits first: its account has walked too many
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,7 @@ class Settlement:
     error: dict[str, Json] | None = None  # type, status, title, detail, instance
     reply_key: dict[str, str] | None = None
     cancelled: bool = False  # whether somebody stopped it
+    steps: int = 0  # walked and not counted yet
     subject: dict[str, Json] | None = None  # how lifecycle events call it: name, definition, source
 
 

@@ -6,7 +6,7 @@ Each number stands beside its rule; here is the list that is published.
 from __future__ import annotations
 
 from engine.interpreter import node, pace, sizes, syntax
-from engine.interpreter.expressions import child, pool
+from engine.interpreter.expressions import child
 from engine.interpreter.steps import call_function, fork, loop, run, wait
 
 PUBLISHED: dict[str, float] = {
@@ -17,13 +17,13 @@ PUBLISHED: dict[str, float] = {
     "expressionCpuSeconds": child.CPU_SECONDS_MAX,
     "expressionMemoryBytes": child.MEMORY_BYTES_MAX,
     "expressionResultBytes": child.RESULT_BYTES_MAX,
-    "expressionWallSeconds": pool.WALL_SECONDS_MAX,
     "forkBranches": fork.BRANCHES_MAX,
     "functionDepth": call_function.DEPTH_MAX,
     "loopIterations": loop.ITERATIONS_MAX,
     "runDepth": run.DEPTH_MAX,
     "stepDataBytes": sizes.DATA_BYTES_MAX,
     "stepDataDepth": sizes.DATA_DEPTH_MAX,
+    "stepsPerMinute": pace.STEPS_PER_MINUTE,
     "stepsWalked": pace.STEPS_WALKED_MAX,
     "waitSeconds": wait.SECONDS_MAX,
 }

@@ -1,4 +1,4 @@
-"""How far a walk may go, in all and in one workflow task."""
+"""How far a walk may go: in all, in one workflow task, and in a minute beside its account's others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from engine.interpreter.faults import ExhaustedError
 from engine.interpreter.world import World
 
 STEPS_WALKED_MAX = 10_000
+STEPS_PER_MINUTE = 10_000  # of all executions of an account together; past that they wait
 STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
 CPU_SECONDS_PER_TASK = 0.75
 ASKED_PER_TASK = 50  # expressions of event filters: however many events come at once
@@ -18,21 +19,29 @@ class Pace:
     """Counts steps, and the CPU time of expressions."""
 
     world: World
+    counted: bool = False  # whether steps count among the account's
     steps: int = 0
     asked: int = 0
+    _turning: bool = False
     _mark: int = -1
     _cpu_seconds: float = 0.0
 
     async def step(self) -> None:
-        """Count one more step.
+        """Count one more step; now and then wait: for Temporal, and for the account's minute.
 
         :raises ExhaustedError: when there were too many.
         """
+        while self._turning:  # no other strand goes on meanwhile
+            await self.world.until(lambda: not self._turning)
         self.steps += 1
         if self.steps > STEPS_WALKED_MAX:
             raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked (stepsWalked)")
         if self.steps % STEPS_PER_TASK == 0:
-            await self.world.sleep(0.001, summary="turn")
+            await self._turn()
+
+    def uncounted(self) -> int:
+        """Return how many steps were walked since the account's were counted."""
+        return self.steps % STEPS_PER_TASK if self.counted else 0
 
     async def look(self) -> None:
         """Let Temporal have its turn when looking at events has taken many expressions."""
@@ -51,3 +60,14 @@ class Pace:
         self._cpu_seconds += cpu_seconds
         if self._cpu_seconds > CPU_SECONDS_PER_TASK:
             raise ExhaustedError("the expressions used more time than they may without a pause")
+
+    async def _turn(self) -> None:
+        if not self.counted:  # it began before steps were counted
+            await self.world.sleep(0.001, summary="turn")
+            return
+        self._turning = True
+        try:
+            seconds = await self.world.take_steps(STEPS_PER_TASK)
+            await self.world.sleep(max(0.001, seconds), summary="turn")
+        finally:
+            self._turning = False

@@ -12,8 +12,11 @@ from uuid import UUID
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from engine.errors import EngineError
 from engine.interpreter import cloud_events, contracts, grammar
 from engine.interpreter.children import start_below
+from engine.interpreter.expressions.places import ACCOUNT
+from engine.interpreter.faults import ExhaustedError, FaultError
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.locally import locally
 from engine.interpreter.pace import Pace
@@ -29,7 +32,8 @@ class OverError(Exception):
     """The definition is no more: nothing is left to start."""
 
 
-@workflow.defn(name=contracts.SCHEDULE, failure_exception_types=[Exception])
+# Anything else, a machine too busy for a filter among it, fails the task alone, which is tried again.
+@workflow.defn(name=contracts.SCHEDULE, failure_exception_types=[EngineError, ExhaustedError, FaultError])
 class ScheduleWorkflow:
     """One trigger of a definition's schedule, as long as the definition is there.
 
@@ -45,6 +49,7 @@ class ScheduleWorkflow:
     @workflow.run
     async def run(self, start: contracts.ScheduleStart) -> None:
         """Start executions until the definition is gone or will never be due again."""
+        ACCOUNT.set(start.account_id)
         found: contracts.Scheduled | None = await locally(
             contracts.OPEN_SCHEDULE,
             replace(start, standing=None, inbox=None),

@@ -71,6 +71,11 @@ class TemporalWorld:
         """Wait for something that signals bring about."""
         await workflow.wait_condition(condition)
 
+    async def take_steps(self, steps: int) -> float:
+        """Have steps counted, by a local activity; return the seconds to wait before the next."""
+        taken = contracts.StepsTaken(self.account_id, steps)
+        return float(await locally(contracts.TAKE_STEPS, taken, float))
+
     async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
         """Write events into the account's keeping, by a local activity."""
         publication = contracts.Publication(self.account_id, self.execution_id, list(batch))

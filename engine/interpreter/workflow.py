@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from engine.errors import InvalidError
 from engine.interpreter import bookmarks, contracts, replies
 from engine.interpreter.children import start_below
+from engine.interpreter.expressions.places import ACCOUNT, BusyError
 from engine.interpreter.faults import (
     STANDARD,
     TYPES,
@@ -54,7 +55,8 @@ class ExecutionWorkflow:
         if self._walk is not None:
             await self._walk.post.flush()
             subject = asdict(self._walk.herald.subject)
-            settlement = replace(settlement, subject=subject, cancelled=self._cancelled)
+            steps = self._walk.pace.uncounted()
+            settlement = replace(settlement, subject=subject, cancelled=self._cancelled, steps=steps)
         answer: str | None = await locally(contracts.SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
@@ -97,7 +99,7 @@ class ExecutionWorkflow:
             first = error.faults[0]
             refused = _problem("configuration", f"{first.pointer}: {first.detail}")
             problem = replace(refused, instance=first.pointer)
-        except bookmarks.NewerError:
+        except (bookmarks.NewerError, BusyError):
             raise
         except asyncio.CancelledError:
             self._cancelled = True
@@ -109,6 +111,7 @@ class ExecutionWorkflow:
 
     async def _walked(self, start: contracts.ExecutionStart) -> Any:
         """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
+        ACCOUNT.set(start.account_id)
         world = TemporalWorld(start.account_id, start.execution_id)
         if start.bookmark is None:
             opened: contracts.Opened = await locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
@@ -118,7 +121,7 @@ class ExecutionWorkflow:
         walk.inbox.put(event for _, event in self._inbox.waiting)
         self._walk, self._inbox = walk, walk.inbox
         self._carrying = asyncio.create_task(walk.post.carry())
-        walking = asyncio.create_task(walk.through(opened.input))
+        walking = asyncio.create_task(self._paced(walk, opened, resumed=start.bookmark is not None))
         try:
             while not walking.done() and not walk.rests.reached:
                 await workflow.wait_condition(lambda: walking.done() or walk.rests.reached)
@@ -130,6 +133,11 @@ class ExecutionWorkflow:
             await walk.post.flush()
             workflow.continue_as_new(bookmarks.left(start, walk, opened))
         return walking.result()
+
+    async def _paced(self, walk: Walk, opened: contracts.Opened, *, resumed: bool) -> Any:
+        if opened.slowed_seconds and not resumed:
+            await walk.world.sleep(opened.slowed_seconds, summary="turn")
+        return await walk.through(opened.input)
 
 
 @workflow.defn(name=contracts.DEFINITION_CHECK, failure_exception_types=[Exception])

@@ -60,6 +60,10 @@ class World(Protocol):
         """Wait for something that signals bring about."""
         ...
 
+    async def take_steps(self, steps: int) -> float:
+        """Count steps among the account's of this minute; return the seconds to wait before the next."""
+        ...
+
     async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
         """Hand events over to the account's keeping."""
         ...

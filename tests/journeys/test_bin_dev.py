@@ -53,6 +53,7 @@ def test_the_story_holds_and_a_second_start_finds_the_same_account(home: Path) -
     first = once(home)
     assert first["API_URL"].startswith("http://127.0.0.1:")
     assert "/namespaces/default/workflows/execution:" in first["EXECUTION_URL"]
+    assert first["CODEC_URL"].startswith("http://demo:")
     second = once(home)
     assert second["DEMO_PASSWORD"] == first["DEMO_PASSWORD"]
     assert second["API_URL"] == first["API_URL"]

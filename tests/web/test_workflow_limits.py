@@ -24,10 +24,18 @@ NAMES = {
         "inputBytes",
         "resultBytes",
     ),
-    *("stepDataBytes", "stepDataDepth", "stepsWalked", "loopIterations", "forkBranches", "waitSeconds"),
+    *(
+        "stepDataBytes",
+        "stepDataDepth",
+        "stepsWalked",
+        "stepsPerMinute",
+        "loopIterations",
+        "forkBranches",
+        "waitSeconds",
+    ),
     *("concurrentExecutions", "executionSeconds", "expressionCharacters", "expressionCpuSeconds"),
     *("functionDepth", "runDepth"),
-    *("expressionMemoryBytes", "expressionResultBytes", "expressionWallSeconds"),
+    *("expressionMemoryBytes", "expressionResultBytes"),
 }
 
 
@@ -35,7 +43,7 @@ def test_the_limits_are_published_by_their_names(client: FlaskClient, person: Pe
     limits: dict[str, Any] = client.get("/api/workflows/limits", headers=person.headers).get_json()["limits"]
     assert set(limits) == NAMES
     wanted = {"definitionBytes": 1_048_576, "definitionDepth": 64, "definitionSteps": 2000}
-    wanted |= {"stepsWalked": 10_000, "loopIterations": 100_000, "forkBranches": 64}
+    wanted |= {"stepsWalked": 10_000, "stepsPerMinute": 10_000, "loopIterations": 100_000, "forkBranches": 64}
     wanted |= {"concurrentExecutions": 100, "executionSeconds": 30 * 86_400, "inputBytes": 1_048_576}
     assert {name: limits[name] for name in wanted} == wanted
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 from google.protobuf import json_format
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.api.common.v1 import Payloads
 from temporalio.client import Client as TemporalClient
@@ -20,7 +20,7 @@ from bin.local.client import Client
 from engine.disclosure import DISCLOSED
 from engine.interpreter.contracts import execution_workflow_id
 from engine.settings import Settings, SettingsError
-from engine.store.models import AuditEvent, Execution
+from engine.store.models import AuditEvent, Claim, Execution
 from tests.conftest import Platform
 from worker.codec import CodecServer
 
@@ -87,6 +87,34 @@ async def test_an_operator_sees_payloads_and_the_account_sees_the_operator(
         payload["data"] = base64.b64encode(altered).decode()
     answer = await ui.post("/decode", json=body)
     assert answer.json() == body, "what was altered stays as it is"
+
+
+async def test_payloads_that_are_kept_apart_are_shown_too(
+    ui: httpx.AsyncClient, opened: Settings, sessions: sessionmaker[Session], laptop: Client
+) -> None:
+    canary = secrets.token_hex(12) + "x" * 2 * opened.claim_bytes_min
+    ran = laptop.execute(laptop.create_workflow("support", DOCUMENT)["id"], {"secret": canary})
+    body = await body_of(opened, ran["executionId"])
+    kept = [one for one in body["payloads"] if one.get("externalPayloads")]
+    assert kept
+    answer = await ui.post("/decode", json=body)
+    shown = [base64.b64decode(one["data"]).decode() for one in answer.json()["payloads"]]
+    assert canary in "".join(shown)
+    assert told(sessions, ran["executionId"]) == 1
+    with sessions.begin() as session:
+        session.execute(delete(Claim).where(Claim.execution_id == UUID(ran["executionId"])))
+    answer = await ui.post("/decode", json={"payloads": kept})
+    assert answer.json() == {"payloads": kept}, "what is no more stays a reference"
+
+
+@pytest.mark.parametrize("data", [b"", b"no JSON", b"{}", b'{"claimData": {"id": "no id"}}'])
+async def test_what_only_looks_like_a_reference_stays_as_it_is(ui: httpx.AsyncClient, data: bytes) -> None:
+    kind = base64.b64encode(b"temporal.api.sdk.v1.ExternalStorageReference").decode()
+    encoding = base64.b64encode(b"json/protobuf").decode()
+    payload: dict[str, Any] = {"metadata": {"encoding": encoding, "messageType": kind}}
+    payload |= {"data": base64.b64encode(data).decode()} if data else {}
+    answer = await ui.post("/decode", json={"payloads": [payload]})
+    assert (answer.status_code, answer.json()) == (200, {"payloads": [payload]})
 
 
 async def test_nobody_else_is_shown_anything(

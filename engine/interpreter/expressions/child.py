@@ -8,6 +8,7 @@ process has grown by since it started, and JSON or an error's text.
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import resource
 import signal
@@ -39,8 +40,7 @@ def serve() -> None:
     kind, *paths = sys.argv[1:]
     sys.path += paths
     compiler = _schemas() if kind == "schema" else _jq()
-    import orjson  # noqa: PLC0415 - found only on the path given on the command line
-
+    dumps = _dumps()
     _confine()
     programs: dict[str, Compiled] = {}
     held = _peak_bytes()
@@ -49,7 +49,7 @@ def serve() -> None:
         begun = resource.getrusage(resource.RUSAGE_SELF)
         # SIGPROF ends the process by default: neither libjq nor a regular expression can be interrupted.
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS_MAX)
-        status, payload = _answer(programs, source, text, compiler=compiler, dumps=orjson.dumps)
+        status, payload = _answer(programs, source, text, compiler=compiler, dumps=dumps)
         signal.setitimer(signal.ITIMER_PROF, 0)
         _write(ANSWER.pack(status, _nanoseconds_since(begun), _peak_bytes() - held) + payload)
 
@@ -65,6 +65,20 @@ def _schemas() -> Callable[[str], Compiled]:
     # By its bare name: there is no package of ours in here, only this folder.
     found: Callable[[str], Compiled] = importlib.import_module("schema_child").compiler()
     return found
+
+
+def _dumps() -> Callable[[Any], bytes]:
+    import orjson  # noqa: PLC0415 - found only on the path given on the command line
+
+    def dumps(value: Any) -> bytes:
+        try:
+            return orjson.dumps(value)
+        except TypeError as error:
+            if "64-bit" not in str(error):
+                raise
+            return json.dumps(value).encode()  # whole numbers past 2^64: jq's are doubles, and go further
+
+    return dumps
 
 
 def _answer(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import queue
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -18,8 +18,11 @@ from typing import Any
 import orjson
 
 from engine.interpreter.expressions.child import ANSWER, HEADER, VALUE
+from engine.interpreter.expressions.places import ACCOUNT, BusyError, Places, Taker
 
-WALL_SECONDS_MAX = 1.5  # under Temporal's deadlock detector; the CPU budget is the child's own
+# Of waiting for a child and for its answer, under Temporal's deadlock detector. The budget is the child's CPU
+# time, so what takes longer waits for the machine: that is no program's fault.
+PATIENCE_SECONDS = 1.5
 CLOSE_SECONDS_MAX = 5.0  # longer than any evaluation may take
 # A child that grew past this is replaced: what it keeps would count against the next program.
 GROWN_BYTES_MAX = 48 * 1024 * 1024
@@ -54,16 +57,15 @@ class Pool:
 
     def __init__(self, size: int = 4, *, kind: str = "jq") -> None:
         self._kind = kind
-        self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
-        for _ in range(size):
-            self._idle.put(None)
         self._size = size
+        self._places: Places[_Child | None] = Places([None] * size)
 
     def evaluate(self, source: str, data: Any) -> Answer:
         """Run a program on one input and return its first output.
 
         :raises ProgramError: when it does not compile or fails.
         :raises BrokenError: when it breaks its budget.
+        :raises BusyError: when the machine has no time for it: it may be tried again.
         """
         return self._ask(source, _dumps(data))
 
@@ -72,31 +74,36 @@ class Pool:
 
         :raises ProgramError: when it does not compile.
         :raises BrokenError: when compiling breaks the budget.
+        :raises BusyError: when the machine has no time for it: it may be tried again.
         """
         self._ask(source, b"")
 
     def close(self) -> None:
-        """End every child; the pool may be used again, with new ones."""
-        for _ in range(self._size):
+        """End every child that is given back in time; the pool may be used again, with new ones."""
+        takers: list[Taker[_Child | None]] = [Taker("") for _ in range(self._size)]
+        for taker in takers:
             try:
-                child = self._idle.get(timeout=CLOSE_SECONDS_MAX)
-            except queue.Empty:
-                child = None  # its user was interrupted: the system ends it with this process
+                child = self._places.take(taker, CLOSE_SECONDS_MAX)
+            except BusyError:
+                continue  # its user was interrupted: the system ends it with this process
             if child is not None:
                 child.end()
-        for _ in range(self._size):
-            self._idle.put(None)
+        for taker in takers:
+            self._places.leave(taker, None)
 
     def _ask(self, source: str, text: bytes) -> Answer:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        child: _Child | None = None
         kept: _Child | None = None
-        child = self._idle.get()
+        taker: Taker[_Child | None] = Taker(ACCOUNT.get())
         try:
+            child = self._places.take(taker, PATIENCE_SECONDS)
             # One that was idle may have been ended by the system meanwhile: that is not the program's fault.
             if child is not None and not child.alive():
                 child.end()
                 child = None
             child = child or _Child(self._kind)
-            answer = child.ask(source.encode(), text)
+            answer = child.ask(source.encode(), text, deadline)
             _, _, grown_bytes = ANSWER.unpack_from(answer)
             kept = child if grown_bytes < GROWN_BYTES_MAX else None
         finally:
@@ -105,7 +112,7 @@ class Pool:
                     child.end()
                     kept = _Child(self._kind)  # it is ready by the time somebody needs it
             finally:  # whatever is thrown into this thread meanwhile, the place is not lost
-                self._idle.put(kept)
+                self._places.leave(taker, kept)
         return _understood(answer)
 
 
@@ -131,15 +138,20 @@ class _Child:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, source: bytes, text: bytes) -> bytes:
-        deadline = time.monotonic() + WALL_SECONDS_MAX
+    def ask(self, source: bytes, text: bytes, deadline: float) -> bytes:
         try:
             rest = memoryview(HEADER.pack(len(source)) + source + HEADER.pack(len(text)) + text)
             while rest:
                 rest = rest[os.write(self._in.fileno(), rest) :]
             return self._read(HEADER.unpack(self._read(HEADER.size, deadline))[0], deadline)
-        except (OSError, EOFError, TimeoutError):
-            raise BrokenError(_OVER) from None
+        except (OSError, EOFError):
+            raise self._why() from None
+
+    def _why(self) -> Exception:
+        """Return why the child ended: a budget ends it by other signals than the system does."""
+        if self._process.wait() == -signal.SIGKILL:
+            return BusyError("the system ended a child")
+        return BrokenError(_OVER)
 
     def end(self) -> None:
         self._process.kill()
@@ -153,7 +165,7 @@ class _Child:
         poll.register(self._out.fileno(), select.POLLIN)
         while len(parts) < size:
             if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise TimeoutError
+                raise BusyError("a program waited too long for the machine")
             part = os.read(self._out.fileno(), size - len(parts))
             if not part:
                 raise EOFError

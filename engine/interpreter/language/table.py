@@ -61,6 +61,7 @@ def limits() -> tuple[Limit, ...]:
         Limit("nesting", syntax.DEPTH_MAX, "levels"),
         Limit("steps", node.STEPS_MAX, "steps in a definition"),
         Limit("steps walked", pace.STEPS_WALKED_MAX, "steps in one execution"),
+        Limit("steps a minute", pace.STEPS_PER_MINUTE, "steps of an account; past that its executions wait"),
         Limit("expression", node.PROGRAM_CHARACTERS_MAX, "characters"),
         Limit("step data", sizes.DATA_BYTES_MAX, "bytes of JSON"),
         Limit("context", sizes.CONTEXT_BYTES_MAX, "bytes of JSON"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
 from engine.activities.openapi import OpenApiActivities
+from engine.activities.turns import Turns
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
 from engine.interpreter.replies import ReplyPayloadConverter
@@ -74,11 +76,14 @@ async def service() -> AsyncIterator[int]:
 
 
 @pytest.fixture(scope="session")
-async def queue(temporal: Client, memory: Memory, broker: Broker, service: int) -> AsyncIterator[str]:
+async def queue(
+    temporal: Client, memory: Memory, broker: Broker, service: int, stack: Stack
+) -> AsyncIterator[str]:
     """The task queue of a worker that runs during the whole session."""
     name = f"interpreter-{uuid7()}"
     calls = HttpActivities(Egress(allow=f"127.0.0.1:{service}"))
     agents = AgentActivities(calls)
+    threads = ThreadPoolExecutor(2)
     async with Worker(
         temporal,
         task_queue=name,
@@ -92,11 +97,14 @@ async def queue(temporal: Client, memory: Memory, broker: Broker, service: int) 
             agents.mcp,
             agents.a2a,
             *broker.activities(),
+            Turns(stack.redis_url).take,
         ],
+        activity_executor=threads,
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield name
+    threads.shutdown()
 
 
 Execute = Callable[..., Awaitable[Ran]]
@@ -114,12 +122,21 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         checked: bool = True,
         rests_every: int = 0,
         secrets: Mapping[str, Any] | None = None,
+        counted: bool = False,
         **top: Any,
     ) -> Ran:
         document = {"document": HEADER, "do": steps, **top}
         assert not checked or grammar.check(document) == []
         execution_id = str(uuid7())
-        broker.open(execution_id, execution_id, document, data, rests_every=rests_every, secrets=secrets)
+        broker.open(
+            execution_id,
+            execution_id,
+            document,
+            data,
+            rests_every=rests_every,
+            secrets=secrets,
+            counted=counted,
+        )
         handle = await temporal.start_workflow(
             contracts.EXECUTION,
             contracts.ExecutionStart(execution_id, execution_id, reply_key),

@@ -1,21 +1,44 @@
+from uuid import UUID, uuid4
+
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DefaultPayloadConverter, WorkflowSerializationContext
 
+from engine.errors import NotFoundError
 from engine.interpreter import replies
 from engine.vault.codec import SealingCodec, UnreadablePayloadError
 
 SECRET = {"secret": "canary"}
 
 
+class Known:
+    """One account, which owns every workflow until it is gone."""
+
+    def __init__(self) -> None:
+        self.account_id, self.gone = uuid4(), False
+        self.remembered: list[str] = []
+
+    async def owner(self, workflow_id: str) -> UUID | None:
+        return self.account_id if workflow_id else None
+
+    async def key(self, account_id: UUID) -> bytes:
+        if self.gone or account_id != self.account_id:
+            raise NotFoundError("account_unknown", "There is no such account.")
+        return b"k" * 32
+
+    def remember(self, workflow_id: str, account_id: UUID) -> None:
+        assert account_id == self.account_id
+        self.remembered.append(workflow_id)
+
+
 def payload(value: object = SECRET) -> Payload:
     return DefaultPayloadConverter().to_payloads([value])[0]
 
 
-def codec(workflow_id: str, *kids: str) -> SealingCodec:
+def codec(workflow_id: str, *kids: str, owners: Known | None = None) -> SealingCodec:
     keys = {kid: kid.encode().ljust(32, b".") for kid in kids or ("c1",)}
     context = WorkflowSerializationContext(namespace="default", workflow_id=workflow_id)
-    return SealingCodec(keys).with_context(context)
+    return SealingCodec(keys, owners).with_context(context)
 
 
 async def test_a_payload_is_ciphertext_outside_and_the_same_inside() -> None:
@@ -53,3 +76,25 @@ async def test_replies_and_nothing_and_what_came_unsealed_are_left_alone() -> No
     nothing = payload(None)
     assert await codec("execution:1").encode([reply, nothing]) == [reply, nothing]
     assert await codec("execution:1").decode([payload("an id")]) == [payload("an id")]
+
+
+async def test_what_an_account_sealed_opens_until_it_is_gone_and_under_no_other_account() -> None:
+    owners = Known()
+    (sealed,) = await codec("execution:1", owners=owners).encode([payload()])
+    assert await codec("execution:1", owners=owners).decode([sealed]) == [payload()]
+    assert owners.remembered == ["execution:1"]
+    moved = Payload.FromString(sealed.SerializeToString())
+    moved.metadata["account"] = str(uuid4()).encode()
+    bare = Payload.FromString(sealed.SerializeToString())
+    del bare.metadata["account"]
+    for altered, known in ((moved, owners), (bare, owners), (sealed, None)):
+        with pytest.raises(UnreadablePayloadError):
+            await codec("execution:1", owners=known).decode([altered])
+    owners.gone = True
+    with pytest.raises(UnreadablePayloadError):
+        await codec("execution:1", owners=owners).decode([sealed])
+
+
+async def test_what_was_sealed_before_accounts_had_a_part_in_it_still_opens() -> None:
+    (sealed,) = await codec("execution:1").encode([payload()])
+    assert await codec("execution:1", owners=Known()).decode([sealed]) == [payload()]
