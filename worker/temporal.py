@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from worker import silence  # noqa: F401 - before anything loads gRPC
+
+# isort: split
 import asyncio
 import os
 import signal
@@ -22,8 +25,10 @@ from engine.activities.claims import claim_check
 from engine.activities.definitions import DefinitionActivities
 from engine.activities.events import EventActivities
 from engine.activities.executions import ExecutionActivities
+from engine.activities.grpc import GrpcActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.messages import MessageActivities
 from engine.activities.openapi import OpenApiActivities
 from engine.activities.owners import Owners
 from engine.activities.turns import Turns
@@ -69,13 +74,15 @@ def make_worker(
     events = EventActivities(sessions, switchboard, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
     agents, openapi = AgentActivities(http), OpenApiActivities(http)
+    messages = MessageActivities(http)
     worker = Worker(
         client,
         task_queue=contracts.TASK_QUEUE,
         workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow, ScheduleWorkflow],
         activities=[
             *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
-            *(http.call, openapi.compose, agents.mcp, agents.a2a),
+            *(http.call, openapi.compose, agents.mcp, agents.a2a, GrpcActivities(http).call),
+            *(messages.publish, messages.consume),
             *(events.publish, events.open, events.fire, turns.take),
         ],
         activity_executor=threads,

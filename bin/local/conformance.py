@@ -20,15 +20,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.local.broker import Broker, Memory, complete
+from bin.local.calls import calls
 from bin.local.deviation import DeviationError, at, same
 from bin.local.gherkin import Line, Scenario, scenarios
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
-from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
-from engine.activities.http import HttpActivities
-from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
@@ -182,8 +180,6 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
     memory = Memory(rests_every=rests_every)
     broker = Broker(client, memory.openings, rests_every)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
-    http = HttpActivities(guard)
-    agents = AgentActivities(http)
     async with Worker(
         client,
         task_queue=queue,
@@ -192,10 +188,7 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
             memory.open,
             memory.settle,
             memory.find,
-            http.call,
-            OpenApiActivities(http).compose,
-            agents.mcp,
-            agents.a2a,
+            *calls(guard),
             *broker.activities(),
         ],
         interceptors=[Heartbeats()],

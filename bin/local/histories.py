@@ -21,13 +21,13 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from bin.local import agents, described, greeter
 from bin.local.broker import Broker, Memory, complete
+from bin.local.calls import calls
 from bin.local.server import free_port
 from bin.local.stand_in import HOSTS, StandIn, stand_in
 from bin.local.temporal import start_temporal
 from engine.activities.heartbeats import Heartbeats
-from engine.activities.http import HttpActivities
-from engine.activities.openapi import OpenApiActivities
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
 from engine.interpreter.workflow import ExecutionWorkflow
@@ -47,6 +47,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 FUNCTIONS = {"twice": {"do": [PAUSE, {"s": {"set": {"n": "${ $input.n * 2 }"}}}]}}
 DESCRIBED = {"endpoint": "https://petstore.swagger.io/v2/swagger.json"}
+MESSAGES = {"endpoint": f"https://{described.API}/asyncapi.json"}
 LOOP = {"for": {"in": "[range(3)]"}, "do": [PAUSE]}
 TWICE = {"delay": "PT0.02S", "limit": {"attempt": {"count": 2, "duration": "PT5S"}}}
 JITTER = {"jitter": {"from": "PT0.01S", "to": "PT0.03S"}, "limit": {"attempt": {"count": 1}}}
@@ -85,9 +86,42 @@ CASES: dict[str, dict[str, Any]] = {
         "call": "openapi",
         "with": {"document": DESCRIBED, "operationId": "getPetById", "parameters": {"petId": 1}},
     },
+    "call mcp": {
+        "call": "mcp",
+        "with": {"method": "tools/list", "transport": {"http": {"endpoint": f"https://{agents.MCP}/"}}},
+    },
+    "call a2a": {
+        "call": "a2a",
+        "with": {
+            "method": "message/send",
+            "server": f"https://{agents.AGENT}/",
+            "parameters": {"message": {}},
+        },
+    },
+    "call grpc": {
+        "call": "grpc",
+        "with": {
+            "proto": {"endpoint": f"https://{described.API}/greeter.proto"},
+            "service": {"name": "Greeter", "host": greeter.HOST},
+            "method": "CountUp",
+            "arguments": {"to": 2},
+        },
+    },
+    "call asyncapi": {
+        "call": "asyncapi",
+        "with": {"document": MESSAGES, "operation": "room", "message": {"payload": {"greeting": "Hi"}}},
+    },
+    "call subscription": {
+        "call": "asyncapi",
+        "with": {
+            "document": MESSAGES,
+            "operation": "stream",
+            "subscription": {"consume": {"while": "length < 3"}, "foreach": {"do": [PAUSE]}},
+        },
+    },
 }
 # Recorded once more, with a new run at every safe point.
-IN_RUNS = ("for", "try", "fork", "wait timeout", "listen", "call function", "run")
+IN_RUNS = ("for", "try", "fork", "wait timeout", "listen", "call function", "call subscription", "run")
 CANCELLED = "fork cancelled"  # the execution is cancelled while its branches wait
 
 
@@ -154,13 +188,13 @@ async def record_all(cases: list[str], address: str, server: StandIn, folder: Pa
     client, memory = await Client.connect(address, identity="recorder"), Memory(saved=OTHERS)
     broker = Broker(client, memory.openings)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
-    http = HttpActivities(guard)
     async with Worker(
         client,
         task_queue=QUEUE,
         workflows=[ExecutionWorkflow],
         activities=[
-            *(memory.open, memory.settle, memory.find, http.call, OpenApiActivities(http).compose),
+            *(memory.open, memory.settle, memory.find),
+            *calls(guard),
             *broker.activities(),
         ],
         interceptors=[Heartbeats()],

@@ -8,7 +8,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bin.local import agents, authority, catalog, described
+from bin.local import agents, authority, brokers, catalog, described, greeter, inbox
 
 HOSTS = (
     "petstore.swagger.io",
@@ -30,6 +30,8 @@ HOSTS = (
     agents.MCP,
     agents.AGENT,
     described.API,
+    greeter.HOST,
+    *brokers.HOSTS,
     authority.HOST,
     catalog.HOST,
 )
@@ -63,6 +65,8 @@ class StandIn:
 
     port: int
     ssl_context: ssl.SSLContext
+    greeters: greeter.Greeters
+    brokers: brokers.Brokers
 
     async def resolve(self, host: str, port: int) -> Sequence[tuple[str, int]]:
         """Return the server's address for the hosts it stands in for, and none for any other.
@@ -71,23 +75,37 @@ class StandIn:
         """
         if host not in HOSTS:
             raise OSError(f"{host}:{port} is not in the kit")
+        if host == greeter.HOST:
+            return self.greeters.addresses(port)
+        if host in brokers.HOSTS:
+            return self.brokers.addresses(port)
         return [("127.0.0.1", self.port)]
 
 
 @contextmanager
 def stand_in() -> Iterator[StandIn]:
     """Run the server for the duration of the block."""
-    with TemporaryDirectory() as folder:
-        certificate, key = _certificate(Path(folder))
+    with TemporaryDirectory() as home, ExitStack() as exits:
+        folder = Path(home)
+        certificate, key = _certificate(folder)
         served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         served.load_cert_chain(certificate, key)
         trusted = ssl.create_default_context(cafile=str(certificate))
+        greeters = greeter.start(certificate.read_bytes(), key.read_bytes())
+        exits.callback(greeters.stop)
+        port = exits.enter_context(_serving(served))
+        yield StandIn(port, trusted, greeters, exits.enter_context(brokers.brokers(folder, certificate, key)))
+
+
+@contextmanager
+def _serving(served: ssl.SSLContext) -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
     server.socket = served.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield StandIn(server.server_port, trusted)
+        yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
@@ -131,7 +149,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         host = self.headers["Host"]
-        if host == described.API:
+        events = inbox.endless(self.path)
+        if events is not None:
+            self._stream(events)
+            return
+        told = inbox.answer(self.command, self.path, self.headers, sent) if host == described.API else None
+        if told is not None:
+            status, headers, body = told
+        elif self.path.endswith(".proto"):
+            status, headers, body = greeter.proto(self.path)
+        elif host == described.API:
             status, headers, body = described.answer(self.command, self.path, self.headers, sent)
         else:
             status, headers, body = agents.answer(host, self.command, self.path, self.headers, sent)
@@ -142,6 +169,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _stream(self, events: Iterator[bytes]) -> None:
+        """Tell events, and then nothing more for as long as anybody listens."""
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        for event in events:
+            self.wfile.write(event)
+        self.wfile.flush()
+        self.rfile.read(1)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing: the scenarios speak."""

@@ -23,7 +23,7 @@ class HttpActivities:
     """Holds the guard that all requests pass."""
 
     def __init__(self, egress: Egress) -> None:
-        self._egress = egress
+        self.egress = egress
         self._tokens = Tokens(egress)
 
     @activity.defn(name=contracts.CALL_HTTP)
@@ -34,7 +34,7 @@ class HttpActivities:
             the call cannot show who makes it; never retried here.
         """
         try:
-            authenticated = await self._authenticated(call)
+            authenticated = await self.authenticated(call)
             return _shown(authenticated, await self._sent(call, authenticated))
         except EgressError as error:
             raise ApplicationError(str(error), type="communication", non_retryable=True) from None
@@ -53,19 +53,22 @@ class HttpActivities:
         :raises EgressError: when there is no answer.
         :raises UnauthenticatedError: when the call cannot show who makes it.
         """
-        authenticated = await self._authenticated(call)
+        authenticated = await self.authenticated(call)
         return await self._sent(call, authenticated, bytes_max=bytes_max, enough=enough)
 
     async def _sent(
         self, call: contracts.HttpCall, authenticated: contracts.HttpCall, **bounds: Any
     ) -> Answer:
-        answer = await self._egress.send(replace(_outgoing(authenticated), **bounds))
+        answer = await self.egress.send(replace(_outgoing(authenticated), **bounds))
         if answer.status == HTTPStatus.UNAUTHORIZED and authenticated is not call:
             self._tokens.forget((authenticated.authentication or {})["bearer"]["token"])
         return answer
 
-    async def _authenticated(self, call: contracts.HttpCall) -> contracts.HttpCall:
-        """Return the call with the token that its policy asks for, where it asks for one."""
+    async def authenticated(self, call: contracts.HttpCall) -> contracts.HttpCall:
+        """Return the call with the token that its policy asks for, where it asks for one.
+
+        :raises UnauthenticatedError: when there is no such token.
+        """
         policy = call.authentication or {}
         for kind in ("oauth2", "oidc"):
             if kind in policy:

@@ -102,13 +102,17 @@ def _result(message: Message) -> Any:
 
 
 def _events(body: bytes) -> list[Any]:
+    return [json.loads(text) for text in data_of_events(body)]
+
+
+def data_of_events(body: bytes) -> list[str]:
     """Return what the events of a stream hold (WHATWG HTML section 9.2), but for one that is not over."""
     text = body.decode(errors="replace").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     found = []
     for event in text.split("\n\n")[:-1]:
         lines = [line.partition(":")[2].removeprefix(" ") for line in event.split("\n") if _is_data(line)]
         if lines:
-            found.append(json.loads("\n".join(lines)))
+            found.append("\n".join(lines))
     return found
 
 

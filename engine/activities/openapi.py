@@ -36,7 +36,7 @@ class OpenApiActivities:
         """
         try:
             answer = await self._http.send(call.document, bytes_max=DESCRIPTION_BYTES_MAX)
-            description = await asyncio.to_thread(_described, answer)
+            description = await asyncio.to_thread(described, answer)
             return compose(description, answer.uri, call.operation, call.arguments)
         except EgressError as error:
             raise ApplicationError(str(error), type="communication", non_retryable=True) from None
@@ -51,7 +51,13 @@ class OpenApiActivities:
             raise ApplicationError(text, type="configuration", non_retryable=True) from None
 
 
-def _described(answer: Answer) -> Any:
+def described(answer: Answer) -> Any:
+    """Return a description, from JSON or YAML.
+
+    :raises ApplicationError: of type communication, when there is none.
+    :raises EngineError: when it cannot be read as YAML.
+    :raises ValueError: when it cannot be read as JSON.
+    """
     if answer.status != HTTPStatus.OK:
         raise ApplicationError(
             f"the server answered {answer.status}", answer.status, type="communication", non_retryable=True

@@ -87,7 +87,7 @@ class Egress:
         self._ports = ports
         self._resolver = resolver
         self._heads_only = heads_only
-        self._ssl = ssl_context or httpx.create_ssl_context(trust_env=False)
+        self.ssl_context = ssl_context or httpx.create_ssl_context(trust_env=False)
 
     async def send(self, outgoing: Outgoing) -> Answer:
         """Send a request, follow its redirects if it asks for that, and return the answer.
@@ -182,7 +182,7 @@ class Egress:
         self.admit(request.url)
         request.headers["accept-encoding"] = "identity"  # what is not compressed cannot blow up
         async with httpcore.AsyncConnectionPool(
-            ssl_context=self._ssl, max_connections=1, network_backend=_Guarded(self)
+            ssl_context=self.ssl_context, max_connections=1, network_backend=_Guarded(self)
         ) as pool:
             written = httpcore.Request(
                 request.method,

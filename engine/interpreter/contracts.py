@@ -251,6 +251,6 @@ class A2aCall:
 
 @dataclass(frozen=True, slots=True)
 class RpcAnswer:
-    """The result of a remote procedure (JSON-RPC 2.0)."""
+    """The result of a remote procedure (JSON-RPC 2.0, gRPC); of one that streams, all of them."""
 
     result: Json

@@ -3,7 +3,8 @@
 CANARY and URL stand for the canary and for a service that may be called; the input is `{secret: CANARY}`.
 """
 
-FAILING = {"raise"}
+CALLS = {"call grpc", "call asyncapi", "call subscription"}  # they fail: nothing there is of their protocol
+FAILING = {"raise", *CALLS}
 
 CASES = {
     "set": "set: {CANARY: '${ .secret }', literal: CANARY-literal}",
@@ -27,6 +28,24 @@ CASES = {
     "wait": "wait: {milliseconds: 5}",
     "call": """call: http
       with: {method: post, endpoint: 'URL/CANARY', headers: {x-own: CANARY}, body: '${ . }'}""",
+    "call grpc": """call: grpc
+      with:
+        proto: {endpoint: 'URL/CANARY'}
+        service: {name: CANARY, host: CANARY.org, authentication: {bearer: {token: '${ .secret }'}}}
+        method: CANARY
+        arguments: {CANARY: '${ .secret }'}""",
+    "call asyncapi": """call: asyncapi
+      with:
+        document: {endpoint: 'URL/CANARY'}
+        operation: CANARY
+        server: {name: CANARY, variables: {CANARY: '${ .secret }'}}
+        message: {payload: {CANARY: '${ .secret }'}}""",
+    "call subscription": """call: asyncapi
+      with:
+        document: {endpoint: 'URL/CANARY'}
+        channel: CANARY
+        authentication: {basic: {username: CANARY, password: '${ .secret }'}}
+        subscription: {filter: '${ . == "CANARY" }', consume: {amount: 1}}""",
     "fork": """fork:
         branches:
           - CANARY-one: {set: {x: '${ .secret }'}}

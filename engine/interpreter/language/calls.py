@@ -47,12 +47,29 @@ CALLS = [
         calling(
             "grpc", proto={"endpoint": _AT}, service={"name": "Greeter", "host": "localhost"}, method="Greet"
         ),
+        "by a proto of one file (256 KiB) and Google's well-known types; one message out, one back, or a"
+        " stream as an array; values as ProtoJSON; TLS but at hosts an operator opened; basic and bearer;"
+        " up to 30 s",
     ),
-    Construct("Calls", "asyncapi, publishing", calling("asyncapi", **_DESCRIBED, message={"payload": {}})),
+    Construct(
+        "Calls",
+        "asyncapi, publishing",
+        calling("asyncapi", **_DESCRIBED, message={"payload": {}}),
+        "AsyncAPI 2 and 3, as JSON (8 MiB) or YAML (1 MiB); over http, redis (publish and subscribe) and"
+        " mqtt 3.1.1, with TLS or without; payload and headers validated by the message's schema (JSON"
+        " Schema); basic, and for http bearer and digest",
+    ),
     Construct(
         "Calls",
         "asyncapi, subscribing",
         calling("asyncapi", **_DESCRIBED, subscription={"consume": {"amount": 1}}),
+        "amount, while, until, each with for; filter; foreach; over http the events of a stream or the items"
+        " of an array; at most once: what a broker tells while no worker is subscribed is not consumed",
+    ),
+    Construct(
+        "Calls",
+        "asyncapi, other protocols",
+        calling("asyncapi", **_DESCRIBED, protocol="amqp", message={"payload": {}}),
     ),
     Construct(
         "Calls",

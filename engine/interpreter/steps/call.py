@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.interpreter import refusals
 from engine.interpreter.definition import Kind
 from engine.interpreter.node import Node
-from engine.interpreter.steps import call_a2a, call_function, call_http, call_mcp, call_openapi
+from engine.interpreter.steps import (
+    call_a2a,
+    call_asyncapi,
+    call_function,
+    call_grpc,
+    call_http,
+    call_mcp,
+    call_openapi,
+)
 
 KEYS = ("call", "with")
 CALLS: dict[str, Callable[[Node], Kind]] = {
@@ -15,8 +22,9 @@ CALLS: dict[str, Callable[[Node], Kind]] = {
     "openapi": call_openapi.read,
     "mcp": call_mcp.read,
     "a2a": call_a2a.read,
+    "grpc": call_grpc.read,
+    "asyncapi": call_asyncapi.read,
 }
-NOT_RUN = ("grpc", "asyncapi")
 
 
 def read(node: Node) -> Kind:
@@ -25,7 +33,4 @@ def read(node: Node) -> Kind:
     name = called.text()
     if name in CALLS:
         return CALLS[name](node.need("with"))
-    if name in NOT_RUN:
-        refusals.refuse(called, f"call.{name}")
-        return call_http.NOWHERE
-    return call_function.read(node, (*CALLS, *NOT_RUN)) if name else call_http.NOWHERE
+    return call_function.read(node, tuple(CALLS)) if name else call_http.NOWHERE

@@ -110,11 +110,12 @@ def read(node: Node) -> Listen:
     return Listen(
         strategy=strategies.read(listen.need("to")),
         reads=reads.one_of(*cloud_events.READS) if reads else "data",
-        iteration=_read_iteration(foreach) if foreach else Iteration(),
+        iteration=read_iteration(foreach) if foreach else Iteration(),
     )
 
 
-def _read_iteration(node: Node) -> Iteration:
+def read_iteration(node: Node) -> Iteration:
+    """Read what is done with each event, or with each message of a subscription."""
     node.only("item", "at", "do", "output", "export")
     item, at = read_variable(node, "item", "item"), read_variable(node, "at", "index")
     within = node.knowing(item, at)

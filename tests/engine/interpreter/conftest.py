@@ -16,11 +16,9 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.local.broker import Broker, Memory
+from bin.local.calls import calls
 from bin.local.stack import Stack
-from engine.activities.agents import AgentActivities
 from engine.activities.heartbeats import Heartbeats
-from engine.activities.http import HttpActivities
-from engine.activities.openapi import OpenApiActivities
 from engine.activities.turns import Turns
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar
@@ -81,8 +79,7 @@ async def queue(
 ) -> AsyncIterator[str]:
     """The task queue of a worker that runs during the whole session."""
     name = f"interpreter-{uuid7()}"
-    calls = HttpActivities(Egress(allow=f"127.0.0.1:{service}"))
-    agents = AgentActivities(calls)
+    guard = Egress(allow=f"127.0.0.1:{service}")
     threads = ThreadPoolExecutor(2)
     async with Worker(
         temporal,
@@ -92,10 +89,7 @@ async def queue(
             memory.open,
             memory.settle,
             memory.find,
-            calls.call,
-            OpenApiActivities(calls).compose,
-            agents.mcp,
-            agents.a2a,
+            *calls(guard),
             *broker.activities(),
             Turns(stack.redis_url).take,
         ],

@@ -17,6 +17,7 @@ from engine.interpreter import contracts
 from engine.interpreter.definition import Outcome
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.interpreter.steps import kinds, wait
+from engine.interpreter.steps.call import CALLS
 from engine.interpreter.walk import Scope, Walk
 from engine.interpreter.workflow import ExecutionWorkflow
 from tests.engine.interpreter.conftest import Execute
@@ -52,6 +53,12 @@ def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
         assert kind in CASES[case]
         assert (TODAY / file_of(case)).exists()
         assert (TODAY / file_of(case, 1)).exists() or case not in IN_RUNS
+
+
+@pytest.mark.parametrize("called", CALLS)
+def test_every_kind_of_call_has_a_recorded_history(called: str) -> None:
+    assert (TODAY / file_of(f"call {called}")).exists()
+    assert CASES[f"call {called}"]["call"] == called
 
 
 async def test_a_step_that_takes_another_way_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

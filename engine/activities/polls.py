@@ -1,0 +1,88 @@
+"""Messages that come as the answer to a request, and what a message looks like to a definition."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from engine.activities.http import HttpActivities
+from engine.activities.json_rpc import data_of_events
+from engine.activities.message_routes import Route
+from engine.egress.guard import Answer, EgressError
+from engine.interpreter.contracts import HttpCall
+from engine.interpreter.exchanges import AsyncApiCall, Consumed
+
+SLICE_SECONDS = 5.0  # how long a stream is read before what it gave is looked at
+_EVENTS = "text/event-stream"
+
+
+async def ask(http: HttpActivities, route: Route, call: AsyncApiCall) -> Consumed:
+    """Give the messages of one answer: the events of a stream, the items of an array, or the one it is.
+
+    :raises EgressError: when there is no answer.
+    """
+    seen = bytearray()
+
+    def enough(read: bytearray) -> bool:
+        seen[:] = read
+        return call.linger and len(data_of_events(bytes(read))) >= call.count_max
+
+    asked = HttpCall(
+        method=str(route.bindings.get("method", "GET")).upper(),
+        uri=route.uri,
+        headers={"accept": f"{_EVENTS}, application/json"},
+        authentication=call.authentication,
+        timeout_seconds=call.timeout_seconds if call.linger else min(call.timeout_seconds, SLICE_SECONDS),
+    )
+    try:
+        answer = await http.send(asked, enough=enough)
+    except EgressError as error:
+        if error.code != "timeout":
+            raise
+        return Consumed([shown(text, route) for text in data_of_events(bytes(seen))])
+    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        text = f"the server answered {answer.status}"
+        raise ApplicationError(text, answer.status, type="communication", non_retryable=True)
+    return Consumed(_messages(answer, route), ended=True)
+
+
+def _messages(answer: Answer, route: Route) -> list[dict[str, Any]]:
+    if answer.headers.get("content-type", "").startswith(_EVENTS):
+        return [shown(text, route) for text in data_of_events(answer.body)]
+    if not answer.body:
+        return []
+    found = shown(answer.body.decode(errors="replace"), route)
+    if not isinstance(found["payload"], list):
+        return [found]
+    return [_correlated({"payload": payload}, route) for payload in found["payload"]]
+
+
+def shown(text: str, route: Route) -> dict[str, Any]:
+    """Return a message as it is consumed (DSL reference, "AsyncAPI Inbound Message")."""
+    try:
+        payload = json.loads(text)
+    except ValueError:
+        payload = text
+    return _correlated({"payload": payload}, route)
+
+
+def media(route: Route) -> str:
+    """Return the media type of an operation's messages."""
+    said = next((message["contentType"] for message in route.messages if "contentType" in message), None)
+    return str(said or route.document.get("defaultContentType") or "application/json")
+
+
+def _correlated(message: dict[str, Any], route: Route) -> dict[str, Any]:
+    """Add the correlation id, found where the document says ("$message.payload#/a/b")."""
+    for described in route.messages:
+        place = (described.get("correlationId") or {}).get("location", "")
+        source, _, pointer = place.partition("#")
+        found = message["payload"] if source == "$message.payload" else None
+        for segment in pointer.split("/")[1:]:
+            found = found.get(segment) if isinstance(found, dict) else None
+        if found is not None:
+            return {**message, "correlationId": found if isinstance(found, str) else json.dumps(found)}
+    return message

@@ -1,0 +1,51 @@
+"""What crosses between workflows and the activities that speak gRPC and to brokers of messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.interpreter.contracts import HttpCall, Json
+
+CALL_GRPC = "call_grpc"  # activity: GrpcCall → RpcAnswer
+PUBLISH_MESSAGE = "publish_message"  # activity: AsyncApiCall → None
+CONSUME_MESSAGES = "consume_messages"  # activity: AsyncApiCall → Consumed
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcCall:
+    """One method of a gRPC service, and where its proto is."""
+
+    proto: HttpCall
+    service: str
+    host: str
+    port: int
+    method: str
+    arguments: dict[str, Json]
+    authentication: dict[str, Json] | None = None
+    timeout_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncApiCall:
+    """An operation of a service that exchanges messages, and where the service describes itself."""
+
+    document: HttpCall
+    operation: str | None
+    channel: str | None
+    server: str | None
+    protocol: str | None
+    variables: dict[str, Json]
+    authentication: dict[str, Json] | None
+    timeout_seconds: float
+    message: dict[str, Json] | None = None  # payload, headers; None when messages are to be consumed
+    subscription: str = ""  # names one whose messages are kept from one call to the next
+    count_max: int = 0  # how many messages are wanted at most
+    linger: bool = False  # whether to wait for all of them, and not only for the first
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """Messages in the order they came (payload, headers, correlationId), and whether no more can come."""
+
+    messages: list[dict[str, Json]]
+    ended: bool = False
