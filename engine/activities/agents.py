@@ -19,7 +19,8 @@ from engine.activities.json_rpc import Message, RefusedError
 from engine.activities.tokens import UnauthenticatedError
 from engine.egress.guard import EgressError
 from engine.egress.redirects import origin
-from engine.interpreter.contracts import CALL_A2A, CALL_MCP, A2aCall, HttpCall, McpCall, RpcAnswer
+from engine.interpreter.contracts import HttpCall, RpcAnswer
+from engine.interpreter.exchanges import CALL_A2A, CALL_MCP, A2aCall, McpCall
 from engine.interpreter.steps.call_a2a import STREAMING
 from engine.interpreter.steps.call_mcp import VERSIONS
 

@@ -29,8 +29,6 @@ READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the r
 FIND_DEFINITION = "find_definition"  # activity: Wanted → the definition's id
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
 COMPOSE_OPENAPI = "compose_openapi"  # activity: OpenApiCall → HttpCall
-CALL_MCP = "call_mcp"  # activity: McpCall → RpcAnswer
-CALL_A2A = "call_a2a"  # activity: A2aCall → RpcAnswer
 
 # How an execution answers: a RawValue payload of this encoding holding the JWE that SETTLE_EXECUTION
 # gave, which codecs leave alone and clients read with replies.ReplyPayloadConverter. Completed: it is the
@@ -226,27 +224,6 @@ class OpenApiCall:
     document: HttpCall
     operation: str
     arguments: dict[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class McpCall:
-    """One method of an MCP server over streamable HTTP; `http` says where, as whom and how long."""
-
-    http: HttpCall
-    method: str
-    parameters: dict[str, Json]
-    protocol_version: str
-    client: dict[str, str]  # name, version
-
-
-@dataclass(frozen=True, slots=True)
-class A2aCall:
-    """One method of an agent, whose card is at `http` when `carded`, and which is there itself otherwise."""
-
-    http: HttpCall
-    carded: bool
-    method: str
-    parameters: dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)

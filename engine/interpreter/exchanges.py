@@ -1,4 +1,4 @@
-"""What crosses between workflows and the activities that speak gRPC and to brokers of messages."""
+"""What crosses between workflows and the activities that call tools, agents, gRPC services and brokers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,32 @@ from dataclasses import dataclass
 
 from engine.interpreter.contracts import HttpCall, Json
 
+CALL_MCP = "call_mcp"  # activity: McpCall → RpcAnswer
+CALL_A2A = "call_a2a"  # activity: A2aCall → RpcAnswer
 CALL_GRPC = "call_grpc"  # activity: GrpcCall → RpcAnswer
 PUBLISH_MESSAGE = "publish_message"  # activity: AsyncApiCall → None
 CONSUME_MESSAGES = "consume_messages"  # activity: AsyncApiCall → Consumed
+
+
+@dataclass(frozen=True, slots=True)
+class McpCall:
+    """One method of an MCP server over streamable HTTP; `http` says where, as whom and how long."""
+
+    http: HttpCall
+    method: str
+    parameters: dict[str, Json]
+    protocol_version: str
+    client: dict[str, str]  # name, version
+
+
+@dataclass(frozen=True, slots=True)
+class A2aCall:
+    """One method of an agent, whose card is at `http` when `carded`, and which is there itself otherwise."""
+
+    http: HttpCall
+    carded: bool
+    method: str
+    parameters: dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from engine.activities.agents import STATELESS_SINCE, AgentActivities
 from engine.activities.http import HttpActivities
 from engine.activities.json_rpc import REFUSAL_CHARACTERS_MAX
 from engine.egress.guard import Egress
-from engine.interpreter.contracts import HttpCall, McpCall
+from engine.interpreter.contracts import HttpCall
+from engine.interpreter.exchanges import McpCall
 from engine.interpreter.faults import STANDARD
 from engine.interpreter.steps.call_mcp import VERSIONS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.interpreter import contracts
+from engine.interpreter import contracts, exchanges
 from engine.interpreter.definition import Outcome
 from engine.interpreter.node import Node
 from engine.interpreter.steps import call_http
@@ -33,14 +33,14 @@ class CallA2a:
 
         :raises FaultError: of kind runtime when the agent refuses, communication when there is none.
         """
-        call = contracts.A2aCall(
+        call = exchanges.A2aCall(
             http=self.at.addressed(walk, data, scope, seconds=SECONDS_MAX),
             carded=self.carded,
             method=self.method,
             parameters=self._completed(walk, filled(walk, self.parameters, data, scope)),
         )
         answer: contracts.RpcAnswer = await walk.call(
-            contracts.CALL_A2A,
+            exchanges.CALL_A2A,
             call,
             answer=contracts.RpcAnswer,
             seconds=SECONDS_MAX + 5,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.interpreter import contracts, durations, refusals
+from engine.interpreter import contracts, durations, exchanges, refusals
 from engine.interpreter.definition import Outcome
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.faults import fault
@@ -43,7 +43,7 @@ class CallMcp:
         """
         asked = durations.evaluated(self.timeout, lambda program: walk.evaluate(program, data, scope))
         seconds = min(asked, SECONDS_MAX)
-        call = contracts.McpCall(
+        call = exchanges.McpCall(
             http=self.at.addressed(walk, data, scope, seconds=seconds),
             method=self.method,
             parameters=filled(walk, self.parameters, data, scope),
@@ -51,7 +51,7 @@ class CallMcp:
             client=walk.fill(self.client, data, scope),
         )
         answer: contracts.RpcAnswer = await walk.call(
-            contracts.CALL_MCP,
+            exchanges.CALL_MCP,
             call,
             answer=contracts.RpcAnswer,
             seconds=seconds + 5,
