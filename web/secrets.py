@@ -26,6 +26,13 @@ limits.limit(blueprint, "workflows")
 
 # Only a secret that is there already can be overwritten unseen.
 REPLACING = preconditions.ASKED | {"required": False, "description": "Needed where the name is taken"}
+# The same for all that names one: what no secret can be called is not found, or cannot be made.
+NAMED = {
+    "in": "path",
+    "name": "name",
+    "required": True,
+    "schema": {"type": "string", "pattern": f"^{secrets.NAME.pattern}$", "maxLength": 128},
+}
 
 
 @blueprint.route("", methods=["GET"])
@@ -35,7 +42,7 @@ def browse() -> dict[str, Sequence[Secret]]:
     return {"secrets": secrets.browse(db.session(), account_id=guard.identity().account_id)}
 
 
-@blueprint.route("/<segment:name>", methods=["GET"])
+@blueprint.route("/<segment:name>", parameters=[NAMED], methods=["GET"])
 @blueprint.response(200, schemas.SecretShown, headers=preconditions.ANSWERED)
 def read(name: str) -> tuple[Secret, int, dict[str, str]]:
     """Return one secret's name and times."""
@@ -43,7 +50,7 @@ def read(name: str) -> tuple[Secret, int, dict[str, str]]:
     return found, 200, _tagged(found)
 
 
-@blueprint.route("/<segment:name>", methods=["PUT"])
+@blueprint.route("/<segment:name>", parameters=[NAMED], methods=["PUT"])
 @blueprint.arguments(schemas.SecretChange)
 @blueprint.response(200, schemas.SecretShown, headers=preconditions.ANSWERED)
 @blueprint.alt_response(201, schema=schemas.SecretShown, success=True)
@@ -66,7 +73,7 @@ def put(body: dict[str, Any], name: str) -> tuple[Secret, int, dict[str, str]]:
     return found, status, _tagged(found)
 
 
-@blueprint.route("/<segment:name>", methods=["DELETE"])
+@blueprint.route("/<segment:name>", parameters=[NAMED], methods=["DELETE"])
 @blueprint.response(204)
 def delete(name: str) -> None:
     """Forget a secret: workflows that list it cannot be executed any more."""

@@ -35,7 +35,7 @@ expected-statuses = [400, 401, 403, 406, 415, 422, 428]
 [checks.negative_data_rejection]
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429, "5xx"]
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 412, 429, "5xx"]
+expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 412, 428, 429, "5xx"]
 """
 ENDING = [
     "POST /api/auth/logout",

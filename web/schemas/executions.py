@@ -5,17 +5,20 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from web.schemas.strict import Strict
+from web.schemas.sync import Since
 from web.schemas.workflows import STATUSES
+
+CURSOR = validate.Regexp(r"^[0-9a-f]{1,14}\.[0-9a-f]{32}$")
 
 
 class OfWorkflowQuery(Strict):
     """Which executions of a workflow."""
 
     status = fields.String(validate=validate.OneOf(STATUSES[1:]))
-    since = fields.String(metadata={"description": "RFC 3339: made then or later"})
-    until = fields.String(metadata={"description": "RFC 3339: made before"})
+    since = Since(metadata={"description": "made then or later"})
+    until = Since(metadata={"description": "made before"})
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
-    cursor = fields.String(metadata={"description": "of the page before"})
+    cursor = fields.String(validate=CURSOR, metadata={"description": "of the page before"})
 
 
 class RunsQuery(OfWorkflowQuery):

@@ -87,7 +87,7 @@ class Since(Text):
 
     def __init__(self, **options: Any) -> None:
         metadata = {"description": "an updatedAt, or any RFC 3339 time", "format": "date-time"}
-        super().__init__(longest=64, metadata=metadata, **options)
+        super().__init__(longest=64, metadata=metadata | options.pop("metadata", {}), **options)
 
 
 class PullQuery(Strict):
