@@ -43,7 +43,7 @@ def is_refused(checked: Any, pointer: str, detail: str) -> bool:
         ({"s": {"run": {"scrip": {}}}}, "/do/0/s/run/scrip", "unknown property; did you mean script?"),
         ({"s": {"run": {}}}, "/do/0/s/run", "must have exactly one of container, script, shell, workflow"),
         ({"s": {"run": {"shell": {}, "script": {}}}}, "/do/0/s/run", "shell and script are here"),
-        ({"s": {"call": "grpc", "with": {}}}, "/do/0/s/call", "grpc is not supported"),
+        ({"s": {"call": "grpc", "with": {}}}, "/do/0/s/with", "proto is missing"),
         ({"s": {"call": "htpp", "with": {}}}, "/do/0/s/call", "did you mean http?"),
         ({"s": {"set": {"a": 1}, "wait": "PT1S"}}, "/do/0/s/wait", "this one already has set"),
         ({"s": {"nothing": 1}}, "/do/0/s", "needs one of set, switch"),
