@@ -46,6 +46,7 @@ class Node:
     use: dict[str, Any] = field(default_factory=dict)  # the document's reusable components
     place: str = ""  # the pointer without the names of steps
     outline: str = ""  # the pointer with a star for every name the user gave
+    absent: bool = False  # nothing stands here, and that has been said
 
     def fault(self, detail: str, *, gist: str | None = None) -> None:
         """Note what is wrong here; `gist` says it without the document's words where `detail` quotes them."""
@@ -82,13 +83,15 @@ class Node:
         """Return the object that stands here; anything else is a fault."""
         if isinstance(self.value, dict):
             return self.value
-        self.fault(f"must be an object, not {told(self.value)}")
+        if not self.absent:
+            self.fault(f"must be an object, not {told(self.value)}")
         return {}
 
     def items(self) -> Iterator[Node]:
         """Return the nodes of the array that stands here; anything else is a fault."""
         if not isinstance(self.value, list):
-            self.fault(f"must be an array, not {told(self.value)}")
+            if not self.absent:
+                self.fault(f"must be an array, not {told(self.value)}")
             return
         for index, item in enumerate(self.value):
             yield self.at(index, item)
@@ -102,11 +105,13 @@ class Node:
         return self.at(key, self.value[key]) if self.has(key) else None
 
     def need(self, key: str) -> Node:
-        """Return the member; a missing one is a fault and reads as null."""
+        """Return the member; a missing one is a fault, the only one there and below it, and reads as null."""
         found = self.get(key)
-        if found is None and isinstance(self.value, dict):
+        if found is not None:
+            return found
+        if isinstance(self.value, dict):
             self.fault(f"{key} is missing")
-        return found or self.at(key, None)
+        return replace(self.at(key, None), absent=self.absent or isinstance(self.value, dict))
 
     def only(self, *known: str) -> Node:
         """Refuse every member that is not known, naming the nearest that is."""

@@ -196,3 +196,15 @@ def test_what_is_ambiguous_or_hostile_is_unreadable(text: str) -> None:
     with pytest.raises(EngineError) as refused:
         grammar.read(text)
     assert refused.value.code in {"definition_unreadable", "definition_too_large"}
+
+
+def test_of_what_is_missing_nothing_more_is_said() -> None:
+    step = {"s": {"call": "grpc", "with": {}}}
+    said = [("/do/0/s/with", f"{name} is missing") for name in ("proto", "service", "method")]
+    assert refusals(document(step)) == said
+    step["s"]["with"] = {"proto": "file.proto", "service": None, "method": "Say"}
+    assert refusals(document(step)) == [
+        ("/do/0/s/with/proto", "must be an object, not text"),
+        ("/do/0/s/with/proto/endpoint", "must be an object, not null"),
+        ("/do/0/s/with/service", "must be an object, not null"),
+    ]
