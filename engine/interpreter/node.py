@@ -50,6 +50,8 @@ class Node:
 
     def fault(self, detail: str, *, gist: str | None = None) -> None:
         """Note what is wrong here; `gist` says it without the document's words where `detail` quotes them."""
+        if self.absent:
+            return
         found = Fault(self.pointer, detail, self.outline, gist)
         if len(self.reading.faults) < FAULTS_MAX and found not in self.reading.faults:
             self.reading.faults.append(found)
@@ -83,15 +85,13 @@ class Node:
         """Return the object that stands here; anything else is a fault."""
         if isinstance(self.value, dict):
             return self.value
-        if not self.absent:
-            self.fault(f"must be an object, not {told(self.value)}")
+        self.fault(f"must be an object, not {told(self.value)}")
         return {}
 
     def items(self) -> Iterator[Node]:
         """Return the nodes of the array that stands here; anything else is a fault."""
         if not isinstance(self.value, list):
-            if not self.absent:
-                self.fault(f"must be an array, not {told(self.value)}")
+            self.fault(f"must be an array, not {told(self.value)}")
             return
         for index, item in enumerate(self.value):
             yield self.at(index, item)

@@ -104,7 +104,6 @@ def test_every_refusal_is_told_at_once() -> None:
     faults = refusals(document({"a": {"listen": {}}}, {"b": {"wait": "x"}}, extra=1))
     assert {pointer for pointer, _ in faults} == {
         "/do/0/a/listen",
-        "/do/0/a/listen/to",
         "/do/1/b/wait",
         "/extra",
     }
@@ -203,7 +202,7 @@ def test_of_what_is_missing_nothing_more_is_said() -> None:
     said = [("/do/0/s/with", f"{name} is missing") for name in ("proto", "service", "method")]
     assert refusals(document(step)) == said
     step["s"]["with"] = {"proto": "file.proto", "service": None, "method": "Say"}
-    assert refusals(document(step)) == [
+    assert sorted(refusals(document(step))) == [
         ("/do/0/s/with/proto", "must be an object, not text"),
         ("/do/0/s/with/proto/endpoint", "must be an object, not null"),
         ("/do/0/s/with/service", "must be an object, not null"),
