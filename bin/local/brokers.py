@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amqtt.broker import Broker
-from amqtt.client import MQTTClient
-from amqtt.plugins.base import BaseAuthPlugin
-from amqtt.session import Session
 from redis import Redis, RedisError
 
-from bin.local.server import Server, StartError, free_port
+from bin.local.mqtt import PASSWORD
+from bin.local.platform import ROOT
+from bin.local.server import Server, StartError, accepts, free_port, start, stop_all
 from bin.local.valkey import start_valkey
 
 REDIS, MQTT, API = "redis.example.org", "mqtt.example.org", "api.example.org"
 HOSTS = (REDIS, MQTT)
-PASSWORD = "s3cret"  # noqa: S105 - of brokers that live as long as a test
-EVERY_SECONDS = 0.02
 TRIES_MAX = 3
 
 _TICK = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -116,14 +111,6 @@ components:
 """
 
 
-class Door(BaseAuthPlugin):  # type: ignore[misc]
-    """Lets in who says no name, and who knows the password."""
-
-    async def authenticate(self, *, session: Session) -> bool | None:
-        """Tell whether a client may come in."""
-        return session.username is None or session.password == PASSWORD
-
-
 @dataclass(frozen=True, slots=True)
 class Brokers:
     """Where the brokers listen."""
@@ -145,90 +132,33 @@ def brokers(folder: Path, certificate: Path, key: Path) -> Iterator[Brokers]:
     :raises StartError: when they do not come up.
     """
     for attempt in range(TRIES_MAX):  # a port that was free may be somebody else's by now
+        at = Brokers(free_port(), free_port(), free_port())
         try:
-            running = _Running.start(folder / str(attempt), certificate, key)
+            servers = _started(at, folder / str(attempt), certificate, key)
             break
         except (StartError, OSError, RedisError):
             if attempt == TRIES_MAX - 1:
                 raise
     try:
-        yield running.at
+        yield at
     finally:
-        running.stop()
+        stop_all(servers)
 
 
-@dataclass(slots=True)
-class _Running:
-    """The brokers, and the thread in which one of them is and somebody counts."""
-
-    at: Brokers
-    valkey: Server
-    url: str
-    certificate: Path
-    key: Path
-    ready: threading.Event = field(default_factory=threading.Event)
-    stopped: threading.Event = field(default_factory=threading.Event)
-    thread: threading.Thread | None = None
-    failure: Exception | None = None
-
-    @classmethod
-    def start(cls, folder: Path, certificate: Path, key: Path) -> _Running:
-        at = Brokers(free_port(), free_port(), free_port())
-        valkey, url = start_valkey(folder, at.redis)
-        running = cls(at, valkey, url, certificate, key)
+def _started(at: Brokers, folder: Path, certificate: Path, key: Path) -> list[Server]:
+    valkey, url = start_valkey(folder, at.redis)
+    try:
         with Redis.from_url(url) as redis:
             redis.execute_command("ACL", "SETUSER", "ada", "on", f">{PASSWORD}", "~*", "&*", "+@all")
             redis.execute_command("ACL", "SETUSER", "guest", "on", f">{PASSWORD}", "-@all")
-        running.thread = threading.Thread(target=running.run, name="brokers")
-        running.thread.start()
-        running.ready.wait()
-        if running.failure is not None:
-            running.stop()
-            raise StartError(f"no MQTT broker: {running.failure}")
-        return running
-
-    def run(self) -> None:
-        try:
-            asyncio.run(_serve(self.at, self.certificate, self.key, self.url, self.ready, self.stopped))
-        except Exception as error:  # noqa: BLE001 - it is raised where the brokers are started
-            self.failure = error
-        finally:
-            self.ready.set()
-
-    def stop(self) -> None:
-        self.stopped.set()
-        if self.thread is not None:
-            self.thread.join()
-        self.valkey.stop()
-
-
-async def _serve(
-    at: Brokers, certificate: Path, key: Path, url: str, ready: threading.Event, stopped: threading.Event
-) -> None:
-    async with _mqtt(at, certificate, key) as client:
-        with Redis.from_url(url) as redis:
-            number = 0
-            ready.set()
-            while not stopped.is_set():
-                number += 1
-                tick = json.dumps({"n": number, "room": "ab"[number % 2]})
-                redis.publish("ticks", tick)
-                await client.publish("ticks", tick.encode(), qos=0)
-                await asyncio.sleep(EVERY_SECONDS)
-
-
-@asynccontextmanager
-async def _mqtt(at: Brokers, certificate: Path, key: Path) -> AsyncIterator[MQTTClient]:
-    plain = {"type": "tcp", "bind": f"127.0.0.1:{at.mqtt}"}
-    safe = {"type": "tcp", "bind": f"127.0.0.1:{at.mqtts}", "ssl": True}
-    safe |= {"certfile": str(certificate), "keyfile": str(key)}
-    plugins: dict[str, Any] = {f"{Door.__module__}.{Door.__qualname__}": {}}
-    broker = Broker({"listeners": {"default": plain, "safe": safe}, "plugins": plugins})
-    await broker.start()
-    client = MQTTClient(config={"auto_reconnect": False})
-    await client.connect(f"mqtt://127.0.0.1:{at.mqtt}")
-    try:
-        yield client
-    finally:
-        await client.disconnect()
-        await broker.shutdown()
+        mqtt = start(
+            "mqtt",
+            [sys.executable, "-m", "bin.local.mqtt", str(at.mqtt), str(at.mqtts), certificate, key, url],
+            log=folder / "mqtt.log",
+            ready=lambda: accepts(at.mqtt) and accepts(at.mqtts),
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+    except Exception:
+        valkey.stop()
+        raise
+    return [valkey, mqtt]
