@@ -134,7 +134,7 @@ async def test_workflows_of_others_that_are_called_like_ours_keep_nobody_from_be
     workflow = laptop.create_workflow("sleeper", SLEEPER)
     path = f"/api/executions/{laptop.execute(workflow['id'], wait=0)['executionId']}"
     laptop.request("POST", f"{path}/terminate")
-    until(lambda: laptop.request("GET", path)["status"] == "failed")
+    assert until(lambda: laptop.request("GET", path)["status"] == "failed")
 
 
 @pytest.mark.parametrize("how", ["cancel", "terminate"])
