@@ -49,10 +49,12 @@ def start(
     order: Order,
     now: datetime,
     started_as: UUID | None = None,
+    retry_of: Execution | None = None,
 ) -> Execution:
     """Store an execution and have it started; its definition follows it from now on.
 
-    `started_as` is the id under which a workflow, a schedule's or another execution's, starts it itself.
+    `started_as` is the id under which a workflow, a schedule's or another execution's, starts it itself;
+    `retry_of` is the failed execution that it goes on for.
     """
     execution = Execution(
         id=started_as or uuid7(),
@@ -63,6 +65,7 @@ def start(
         input_sealed=order.input_sealed,
         seal_result=order.seal_result,
         created_at=now,
+        retry_of=retry_of and retry_of.id,
     )
     session.add(execution)
     definition.status = "running"
@@ -145,6 +148,7 @@ def settle(
     execution_id: UUID,
     status: str,
     outcome_sealed: str,
+    left_sealed: str | None = None,
     now: datetime,
 ) -> bool:
     """End an execution that is still running; tell whether this call ended it.
@@ -156,7 +160,7 @@ def settle(
         .where(
             Execution.account_id == account_id, Execution.id == execution_id, Execution.status == "running"
         )
-        .values(status=status, outcome_sealed=outcome_sealed, ended_at=now)
+        .values(status=status, outcome_sealed=outcome_sealed, left_sealed=left_sealed, ended_at=now)
         .returning(Execution.definition_id)
         .cte("ended")
     )

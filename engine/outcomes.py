@@ -36,8 +36,11 @@ class Outcomes:
         status: str,
         outcome: dict[str, Any],
         now: datetime,
+        left: str | None = None,
     ) -> dict[str, Any]:
         """End an execution with this outcome, unless it has ended; return how it did end.
+
+        `left` is what its retry would go on from.
 
         :raises NotFoundError: when the account has none with this id.
         """
@@ -51,6 +54,7 @@ class Outcomes:
             execution_id=execution_id,
             status=told["status"],
             outcome_sealed=keyring.seal_value(key, orjson.dumps(told), bound_to=execution_id),
+            left_sealed=left and keyring.seal_value(key, left.encode(), bound_to=execution_id),
             now=now,
         )
         return told if ended else self.read(session, account_id=account_id, execution_id=execution_id) or told
@@ -66,6 +70,13 @@ class Outcomes:
         opened = keyring.open_value(key, execution.outcome_sealed, bound_to=execution_id)
         told: dict[str, Any] = orjson.loads(opened)
         return told
+
+    def left(self, session: Session, *, account_id: UUID, execution_id: UUID) -> str | None:
+        """Return what a failed execution left for its retry, if anything."""
+        execution, _, key = self._open(session, account_id, execution_id)
+        if execution.left_sealed is None:
+            return None
+        return keyring.open_value(key, execution.left_sealed, bound_to=execution_id).decode()
 
     def reply(self, reply_key: dict[str, str], told: dict[str, Any]) -> str:
         """Seal an outcome to the key of the process that will hand it to its owner."""

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from engine import definitions, executions
 from engine.errors import ConflictError, Fault, InvalidError
+from engine.executions import Order
 from engine.store import outbox
 from engine.store.models import Execution
 from engine.sync import stamp
@@ -89,6 +90,45 @@ def browse(session: Session, wanted: Wanted, *, account_id: UUID, limit: int, af
     found = session.scalars(newest_first.limit(limit + 1)).all()
     last = found[limit - 1] if len(found) > limit else None
     return Page(found[:limit], Place(last.created_at, last.id) if last else None)
+
+
+def retry(
+    session: Session,
+    *,
+    account_id: UUID,
+    execution_id: UUID,
+    latest: bool,
+    running_max: int,
+    now: datetime,
+) -> Execution:
+    """Have another execution go on from where a failed one failed, by its own version or the latest.
+
+    :raises NotFoundError: when the account has none with this id.
+    :raises ConflictError: `execution_not_failed`; `execution_retried` when another goes on for it already.
+    """
+    # The lock is also what keeps two that ask at once from both going on.
+    executions.admit(session, account_id=account_id, running_max=running_max)
+    failed, definition = executions.open_with_definition(
+        session, account_id=account_id, execution_id=execution_id
+    )
+    if failed.status != "failed":
+        raise ConflictError("execution_not_failed", "Only an execution that has failed can be retried.")
+    query = select(Execution.id).where(Execution.retry_of == execution_id, Execution.status != "failed")
+    other = session.scalars(query.limit(1)).first()
+    if other is not None:
+        detail = "Another execution goes on for this one, or has done so."
+        raise ConflictError("execution_retried", detail, extra={"executionId": str(other)})
+    execution = executions.start(
+        session,
+        account_id=account_id,
+        definition=definition,
+        order=Order(failed.input_sealed, failed.seal_result),
+        now=now,
+        retry_of=failed,
+    )
+    if not latest:
+        execution.definition_version = failed.definition_version
+    return execution
 
 
 def stop(session: Session, *, account_id: UUID, execution_id: UUID, how: str, now: datetime) -> Execution:

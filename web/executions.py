@@ -15,7 +15,7 @@ from engine.runs import Place, Wanted
 from engine.store import outbox
 from engine.store.models import Execution
 from engine.sync import stamp
-from web import guard, limits
+from web import guard, limits, repetition, starting
 from web.bodies import Blueprint
 from web.extensions import db
 from web.preference import wait_preferred
@@ -58,6 +58,32 @@ def read(execution_id: UUID) -> Response:
     if applied:
         response.headers["Preference-Applied"] = applied
     return response
+
+
+@blueprint.route("/<uuid:execution_id>/retry", methods=["POST"])
+@blueprint.arguments(schemas.RetryRequest, required=False)
+@blueprint.alt_response(200, schema=Executed, success=True)
+@blueprint.alt_response(202, schema=Executed, success=True)
+@blueprint.doc(parameters=[repetition.ASKED])
+def retry(body: dict[str, Any], execution_id: UUID) -> Response:
+    """Have a new execution go on from the step at which this one failed; what is done is not done again.
+
+    One that left nothing behind, as it was terminated, goes on from the beginning.
+    """
+    settings, account_id = current_app.extensions["settings"], guard.identity().account_id
+    failed = executions.find(db.session(), account_id=account_id, execution_id=execution_id)
+
+    def start() -> UUID:
+        return runs.retry(
+            db.session(),
+            account_id=account_id,
+            execution_id=execution_id,
+            latest=body["version"] == "latest",
+            running_max=settings.executions_per_account_max,
+            now=datetime.now(UTC),
+        ).id
+
+    return starting.started(start, failed.definition_id, retryOf=execution_id)
 
 
 @blueprint.route("/<uuid:execution_id>/cancel", methods=["POST"])
@@ -121,6 +147,7 @@ def _told(execution: Execution) -> dict[str, Any]:
         "workflowId": execution.definition_id,
         "workflowVersion": execution.definition_version,
         "status": execution.status,
+        "retryOf": execution.retry_of,
         "createdAt": stamp.text(stamp.of(execution.created_at)),
         "endedAt": execution.ended_at and stamp.text(stamp.of(execution.ended_at)),
     }

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 import structlog
-from flask import Response, current_app, jsonify, request, url_for
+from flask import Response, current_app, url_for
 
 from engine import definitions, executions
 from engine.definitions import Draft
@@ -21,11 +21,10 @@ from engine.store.models import Account, Definition
 from engine.vault import envelope
 from engine.vault.envelope import keys_of, looks_sealed
 from engine.vault.public_keys import need_sealable
-from web import guard, limits, repetition
+from web import guard, limits, repetition, starting
 from web.bodies import Blueprint
 from web.executions import listed
 from web.extensions import db
-from web.preference import wait_preferred
 from web.schemas import executions as run_schemas
 from web.schemas import workflows as schemas
 from web.temporal import Temporal
@@ -110,27 +109,13 @@ def browse_runs(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
 @blueprint.doc(parameters=[repetition.ASKED])
 def execute(body: dict[str, Any], definition_id: UUID) -> Response:
     """Run a workflow; `Prefer: wait=N` waits up to N seconds for its end (RFC 7240)."""
-    account_id, session = guard.identity().account_id, db.session()
-    wait, applied = wait_preferred(request.headers.get("Prefer"), _settings())
-    definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
-    execution_id = repetition.once(lambda: _start(definition, body))
-    try:
-        if repetition.repeated():
-            told = _temporal().join(execution_id, account_id, wait=wait)
-        else:
-            told = _temporal().execute(execution_id, account_id, definition_id=definition_id, wait=wait)
-    except UnavailableError:
-        told = None
-        structlog.get_logger().info("execution_left_to_relay", execution=str(execution_id))
-    response = jsonify(
-        {"executionId": execution_id, "workflowId": definition_id} | (told or {"status": "running"})
-    )
-    if applied:
-        response.headers["Preference-Applied"] = applied
-    response.headers.update(repetition.header())
-    response.headers["Location"] = url_for("executions.read", execution_id=execution_id)
-    response.status_code = 200 if told else 202
-    return response
+
+    def start() -> UUID:
+        account_id = guard.identity().account_id
+        found = definitions.find(db.session(), account_id=account_id, definition_id=definition_id)
+        return _start(found, body)
+
+    return starting.started(start, definition_id)
 
 
 def _save(account_id: UUID, draft: Draft) -> UUID:

@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 from engine import definitions, executions
 from engine.activities.turns import Turns
 from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError
-from engine.interpreter import contracts, grammar, hearing
+from engine.interpreter import contracts, grammar, hearing, retaking
 from engine.interpreter.faults import STANDARD, TYPES
 from engine.interpreter.lifecycle import Subject
 from engine.interpreter.ordering import Ordered
@@ -85,6 +85,7 @@ class ExecutionActivities:
                 status=settlement.status,
                 outcome=outcome,
                 now=datetime.now(UTC),
+                left=settlement.left,
             )
             heard = self._tell_end(session, settlement)
         if settlement.steps:
@@ -187,7 +188,18 @@ class ExecutionActivities:
             interpreter=contracts.INTERPRETER,
             secrets=secrets,
             rests_every=self._settings.execution_rests_every,
+            left=self._left(session, execution, document),
         )
+
+    def _left(self, session: Session, execution: Execution, document: dict[str, Any]) -> str | None:
+        """Return what the execution that this one retries has left, if it does and there is something.
+
+        :raises InvalidError: when the document is another, and has not the step at which that one stood.
+        """
+        if execution.retry_of is None:
+            return None
+        left = self._outcomes.left(session, account_id=execution.account_id, execution_id=execution.retry_of)
+        return left and retaking.matched(left, document)
 
 
 def _ending(settlement: contracts.Settlement) -> tuple[str, dict[str, Any]]:

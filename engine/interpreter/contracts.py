@@ -173,6 +173,7 @@ class Opened:
     heard: list[str] = field(default_factory=list)  # lifecycle events that somebody listens for
     counted: bool = False  # whether its steps count among those of its account in a minute
     slowed_seconds: float = 0.0  # how long it waits first: its account has walked too many
+    left: str | None = None  # by the execution that this one retries, see `retaking`
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,7 @@ class Settlement:
     cancelled: bool = False  # whether somebody stopped it
     steps: int = 0  # walked and not counted yet
     subject: dict[str, Json] | None = None  # how lifecycle events call it: name, definition, source
+    left: str | None = None  # by a walk that failed, for another execution to go on from
 
 
 @dataclass(frozen=True, slots=True)

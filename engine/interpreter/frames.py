@@ -36,14 +36,15 @@ class Frame:
 
     @contextmanager
     def part(self, name: str, *, pinned: bool = False) -> Iterator[Frame]:
-        """Give the frame of a piece below, the one it was left with if there is one, until that is done."""
+        """Give the frame of a piece below, the one it was left with if there is one, until that is done.
+
+        A piece that fails leaves its frame as it stood, so that it can be retried; who catches, drops it.
+        """
         if pinned or self.pinned:
             yield Frame(pinned=True)
             return
-        try:
-            yield self.below.setdefault(name, Frame())
-        finally:
-            self.below.pop(name, None)
+        yield self.below.setdefault(name, Frame())
+        self.below.pop(name, None)
 
     def written(self, values: Values) -> list[Any]:
         """Return the tree as JSON, every kept value as its place among the values."""

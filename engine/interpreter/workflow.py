@@ -12,7 +12,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.errors import InvalidError
-from engine.interpreter import bookmarks, contracts, replies
+from engine.interpreter import bookmarks, contracts, replies, retaking
 from engine.interpreter.children import start_below
 from engine.interpreter.expressions.places import ACCOUNT, BusyError
 from engine.interpreter.faults import (
@@ -107,7 +107,8 @@ class ExecutionWorkflow:
         except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
-        return replace(ended, status="failed", error=problem.shown())
+        left = None if self._walk is None else retaking.left(self._walk)
+        return replace(ended, status="failed", error=problem.shown(), left=left)
 
     async def _walked(self, start: contracts.ExecutionStart) -> Any:
         """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
@@ -116,6 +117,8 @@ class ExecutionWorkflow:
         if start.bookmark is None:
             opened: contracts.Opened = await locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
             walk = bookmarks.begin(opened, start.execution_id, world)
+            retaking.retake(walk, opened)
+            opened = replace(opened, left=None)
         else:
             walk, opened = bookmarks.resume(start.bookmark, start.execution_id, world)
         walk.inbox.put(event for _, event in self._inbox.waiting)

@@ -113,6 +113,10 @@ class Execution(Base):
     ordered_by: Mapped[UUID | None]  # the execution that ran this one, and hears its end
     seal_result: Mapped[bool]  # to the account's public key; else under the account's own key at rest
     outcome_sealed: Mapped[str | None] = mapped_column(Text)  # {"result": …} or {"error": …}
+    retry_of: Mapped[UUID | None] = mapped_column(
+        index=True
+    )  # the failed execution that this one goes on for
+    left_sealed: Mapped[str | None] = mapped_column(Text, deferred=True)  # what a failed one goes on from
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 

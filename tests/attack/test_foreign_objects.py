@@ -13,6 +13,7 @@ from tests.receivers import Receiver
 
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/workflows/{definition_id}/execute"): {},
+    ("post", "/api/executions/{execution_id}/retry"): {},
     ("patch", "/api/agents/{agent_id}"): {"name": "mine now"},
     ("put", "/api/secrets/{name}"): {"value": "mine now"},
     ("patch", "/api/channels/{channel_id}"): {"rotateSecret": True},

@@ -81,6 +81,7 @@ def test_executions_are_found_by_status_workflow_and_time(
         "workflowId": first,
         "workflowVersion": 1,
         "status": "running",
+        "retryOf": None,
         "createdAt": "2026-01-31T12:02:00.000000Z",
         "endedAt": None,
     }

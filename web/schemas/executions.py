@@ -27,6 +27,16 @@ class RunsQuery(OfWorkflowQuery):
     workflow_id = fields.UUID(data_key="workflowId")
 
 
+class RetryRequest(Strict):
+    """By which version of its workflow a failed execution is gone on with."""
+
+    version = fields.String(
+        load_default="same",
+        validate=validate.OneOf(["same", "latest"]),
+        metadata={"description": "`latest` finds the steps again by their names"},
+    )
+
+
 class Run(Schema):
     """An execution, without what it ended with."""
 
@@ -34,6 +44,7 @@ class Run(Schema):
     workflowId = fields.UUID(required=True)  # noqa: N815
     workflowVersion = fields.Integer(required=True)  # noqa: N815
     status = fields.String(required=True, validate=validate.OneOf(STATUSES[1:]))
+    retryOf = fields.UUID(required=True, allow_none=True)  # noqa: N815
     createdAt = fields.String(required=True)  # noqa: N815
     endedAt = fields.String(required=True, allow_none=True)  # noqa: N815
 

@@ -43,6 +43,8 @@ class Try:
                     return Outcome(await self._tried(walk, data, scope))
                 except FaultError as error:
                     self._judge(error, walk, data, scope)
+                if "until" in kept or self.handler is not None or self.retry is None:
+                    scope.frame.below.pop("try", None)
                 await walk.rests.safe_point(scope.frame)
             within = scope.knowing(**{self.variable: kept["caught"]})
             if "until" not in kept:

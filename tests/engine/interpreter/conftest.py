@@ -21,7 +21,7 @@ from bin.local.stack import Stack
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.turns import Turns
 from engine.egress.guard import Egress
-from engine.interpreter import contracts, grammar
+from engine.interpreter import contracts, grammar, retaking
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow
@@ -117,6 +117,7 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         rests_every: int = 0,
         secrets: Mapping[str, Any] | None = None,
         counted: bool = False,
+        left: str | None = None,
         **top: Any,
     ) -> Ran:
         document = {"document": HEADER, "do": steps, **top}
@@ -131,6 +132,9 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
             secrets=secrets,
             counted=counted,
         )
+        if left is not None:
+            retaken = replace(memory.openings[execution_id], left=retaking.matched(left, document))
+            memory.openings[execution_id] = retaken
         handle = await temporal.start_workflow(
             contracts.EXECUTION,
             contracts.ExecutionStart(execution_id, execution_id, reply_key),
