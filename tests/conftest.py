@@ -39,9 +39,15 @@ def soak(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def home(worker_id: str) -> Path:
+    """Where the servers of this run keep their data; of a run in parallel, each worker has its own."""
+    return ROOT / ".cloudapi" / ("test" if worker_id == "master" else f"test-{worker_id}")
+
+
+@pytest.fixture(scope="session")
+def stack(home: Path) -> Iterator[Stack]:
     """PostgreSQL, Valkey and Temporal, running."""
-    with running(ROOT / ".cloudapi" / "test", database="cloudapi_test") as servers:
+    with running(home, database="cloudapi_test") as servers:
         yield servers
 
 
@@ -90,11 +96,11 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def platform(
-    stack: Stack, environ: dict[str, str], sessions: sessionmaker[Session], receiver: Receiver
+    home: Path, stack: Stack, environ: dict[str, str], sessions: sessionmaker[Session], receiver: Receiver
 ) -> Iterator[Platform]:
     """All processes of the Procfile on the test stack, with the rate limits lifted."""
     assert sessions is not None, "the database is migrated first"
-    logs = ROOT / ".cloudapi" / "test" / "logs"
+    logs = home / "logs"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
     settings = environ | LIFTED | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
     settings |= {"CORS_ORIGINS": "https://app.example.org"} | channel_settings(receiver)

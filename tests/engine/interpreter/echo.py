@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -18,6 +18,11 @@ async def echo() -> AsyncIterator[int]:
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with closing(writer):
+        await _answer(reader, writer)
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     first, *lines = head.strip().split("\r\n")
     method, target, _ = first.split(" ")
@@ -41,4 +46,3 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         + body
     )
     await writer.drain()
-    writer.close()
