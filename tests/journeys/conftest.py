@@ -26,7 +26,7 @@ from bin.local.server import Server, free_port, stop_all
 from bin.local.stack import Stack, running
 from bin.local.temporal import start_temporal
 from bin.local.valkey import start_valkey
-from tests.conftest import ROOT, Platform, channel_settings
+from tests.conftest import Platform, channel_settings
 from tests.receivers import Receiver
 
 UNTIL_SECONDS_MAX = 60
@@ -114,9 +114,9 @@ class Fragile:
 
 
 @pytest.fixture(scope="session")
-def fragile(receiver: Receiver) -> Iterator[Fragile]:
+def fragile(home: Path, receiver: Receiver) -> Iterator[Fragile]:
     """All of it, apart from the stack the other tests share; each test revives what it kills."""
-    home = ROOT / ".cloudapi" / "fragile"
+    home = home.with_name(home.name.replace("test", "fragile"))
     for leftover in ("temporal", "logs"):
         shutil.rmtree(home / leftover, ignore_errors=True)
     with ExitStack() as exits:
