@@ -97,13 +97,16 @@ class Temporal:
         with self._waiting(wait) as lasts:
             return self._run(self._join(reading, lasts), START_SECONDS_MAX + lasts + READING_SECONDS_MAX)
 
-    def outcome(self, execution_id: UUID, account_id: UUID) -> dict[str, Any] | None:
-        """Return how an execution ended, for somebody who did not wait for it.
+    def outcome(self, execution_id: UUID, account_id: UUID) -> dict[str, Any]:
+        """Return how an execution that has ended did so, for somebody who did not wait for it.
 
         :raises UnavailableError: when no worker answered.
         """
         reading = OutcomeReading(str(execution_id), str(account_id), self._public_key)
-        return self._run(self._read(reading), READING_SECONDS_MAX)
+        told = self._run(self._read(reading), READING_SECONDS_MAX)
+        if told is None:
+            raise _away()
+        return told
 
     @contextlib.contextmanager
     def _waiting(self, wait: float) -> Iterator[float]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,12 +17,10 @@ import psycopg
 import pytest
 
 from bin.local.draw import fresh_keys
+from bin.local.parts import Parts
 from bin.local.platform import LIFTED, PARTS, migrate, process
-from bin.local.postgres import start_postgres
 from bin.local.server import Server, free_port, stop_all
 from bin.local.stack import Stack, running
-from bin.local.temporal import start_temporal
-from bin.local.valkey import start_valkey
 from tests.conftest import Platform, channel_settings
 from tests.receivers import Receiver
 
@@ -84,33 +79,24 @@ def service() -> Iterator[Service]:
 class Fragile:
     """The platform, its servers and how each is started again."""
 
-    home: Path
     stack: Stack
     platform: Platform
     service: Service
     gate_url: str  # where workflows may call too, when a test serves there
-    parts: dict[str, Server]
+    all: Parts
+
+    @property
+    def parts(self) -> dict[str, Server]:
+        """What runs, by name."""
+        return self.all.running
 
     def kill(self, name: str) -> None:
         """Kill a part and all its processes as a machine that loses power would."""
-        os.killpg(self.parts[name].process.pid, signal.SIGKILL)
-        self.parts[name].process.wait()
+        self.all.kill(name)
 
     def revive(self, name: str) -> None:
         """Start a part that was killed, where it was."""
-        ports = json.loads((self.home / "ports.json").read_text())
-        match name:
-            case "PostgreSQL":
-                self.parts[name], _ = start_postgres(self.home / "postgres", ports["postgres"])
-            case "Valkey":
-                self.parts[name], _ = start_valkey(self.home / "valkey", ports["valkey"])
-            case "Temporal":
-                temporal_home = self.home / "temporal"
-                self.parts[name], _, _ = start_temporal(
-                    temporal_home, ports["temporal"], ports["temporal_ui"]
-                )
-            case _:
-                self.parts[name] = process(name, self.platform.environ, self.platform.logs)
+        self.all.revive(name)
 
 
 @pytest.fixture(scope="session")
@@ -134,4 +120,5 @@ def fragile(home: Path, receiver: Receiver) -> Iterator[Fragile]:
         parts = {server.name: server for server in stack.servers}
         exits.callback(lambda: stop_all(list(parts.values())))
         parts |= {name: process(name, environ, logs) for name in PARTS}
-        yield Fragile(home, stack, platform, called, f"http://{gate}", parts)
+        running_parts = Parts(home, logs, parts, lambda _: environ)
+        yield Fragile(stack, platform, called, f"http://{gate}", running_parts)

@@ -33,8 +33,8 @@ def ended(client: Client, execution_id: str) -> dict[str, Any]:
 
     def look() -> dict[str, Any] | None:
         read = client.http.get(f"/api/executions/{execution_id}")
-        # A worker that has just come back may be too busy to tell what an execution ended with.
-        return read.json() if read.is_success and read.json().keys() & {"result", "error"} else None
+        # A worker that has just come back may be too busy to tell what an execution ended with: that is 503.
+        return read.json() if read.is_success and read.json()["status"] != "running" else None
 
     found: dict[str, Any] = until(look)
     return found
@@ -62,6 +62,19 @@ async def test_an_execution_survives_a_killed_worker_and_repeats_nothing(fragile
         assert laptop.open_result(told) == {"then": {"n": 1}}
     asked = fragile.service.asked
     assert [asked.get_nowait() for _ in range(asked.qsize())] == ["/before", "/after"]
+
+
+def test_without_a_worker_nobody_is_told_an_end_without_its_result(fragile: Fragile) -> None:
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("short", HEAD + "do:\n  - a: {set: {a: 1}}\n")
+        told = laptop.execute(workflow["id"])
+        fragile.kill("temporal")
+        try:
+            refused = laptop.http.get(f"/api/executions/{told['executionId']}")
+            assert (refused.status_code, refused.json()["code"]) == (503, "temporal_unavailable")
+        finally:
+            fragile.revive("temporal")
+        assert laptop.open_result(ended(laptop, told["executionId"])) == {"a": 1}
 
 
 def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_back(fragile: Fragile) -> None:

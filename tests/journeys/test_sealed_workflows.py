@@ -139,8 +139,8 @@ async def places(fragile: Fragile, text: str) -> set[str]:
         "tables": tables(fragile.stack.database_url),
         "redis": redis_keys(fragile.stack.redis_url),
         "histories": iter(await histories(fragile.stack.temporal_address)),
-        "temporal": files(fragile.home, "temporal/temporal.db*"),
-        "logs": files(fragile.home, "logs/*.log", "*/*.log"),
+        "temporal": files(fragile.all.home, "temporal/temporal.db*"),
+        "logs": files(fragile.all.home, "logs/*.log", "*/*.log"),
     }
     return {name for name, store in stores.items() if found_in(store, text)}
 
