@@ -142,6 +142,18 @@ async def stop_execution(client: Client, execution_id: str, *, how: str) -> bool
     return True
 
 
+async def terminate(client: Client, workflow_id: str, *, why: str) -> None:
+    """End a workflow where it stands, if it runs.
+
+    :raises RPCError: when the server does not do it.
+    """
+    try:
+        await client.get_workflow_handle(workflow_id).terminate(why)
+    except RPCError as fault:
+        if fault.status != RPCStatusCode.NOT_FOUND:
+            raise
+
+
 async def _was_there(handle: WorkflowHandle[Any, Any]) -> bool:
     """Tell whether a workflow that cannot be stopped has run at all."""
     try:
@@ -159,7 +171,7 @@ async def start_check(client: Client, check: DefinitionCheck) -> WorkflowHandle[
         client,
         contracts.DEFINITION_CHECK,
         check,
-        workflow_id=contracts.definition_workflow_id(check.definition_id),
+        workflow_id=contracts.definition_workflow_id(check.definition_id, check.version),
         account_id=check.account_id,
         definition_id=check.definition_id,
         lasts=CHECK_TIMEOUT,

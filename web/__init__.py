@@ -32,6 +32,7 @@ from web import (
     sync,
     tokens,
     tracing,
+    versions,
     wake,
     workflows,
 )
@@ -53,6 +54,7 @@ BLUEPRINTS = (
     states.blueprint,
     streams.blueprint,
     workflows.blueprint,
+    versions.blueprint,
     secrets.blueprint,
     executions.blueprint,
     events.blueprint,

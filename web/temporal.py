@@ -58,12 +58,14 @@ class Temporal:
         """
         self._run(self._healthy(), CONNECT_SECONDS_MAX)
 
-    def check_definition(self, definition_id: UUID, account_id: UUID, *, wait: float) -> None:
-        """Start the check of a definition and give it `wait` seconds to end.
+    def check_definition(
+        self, definition_id: UUID, account_id: UUID, *, wait: float, version: int = 1
+    ) -> None:
+        """Start the check of a definition's version and give it `wait` seconds to end.
 
         :raises UnavailableError: when it could not be started.
         """
-        check = DefinitionCheck(str(definition_id), str(account_id))
+        check = DefinitionCheck(str(definition_id), str(account_id), version)
         self._run(self._check(check, wait), START_SECONDS_MAX + wait)
 
     def execute(
