@@ -32,7 +32,7 @@ class DefinitionActivities:
     def __init__(self, sessions: sessionmaker[Session], opener: Opener, *, definition_bytes_max: int) -> None:
         self._sessions = sessions
         self._keys, self._ring = opener.keys, opener.ring
-        self._bytes_max = definition_bytes_max
+        self.definition_bytes_max = definition_bytes_max
 
     @activity.defn(name=contracts.CHECK_DEFINITION)
     def check(self, check: contracts.DefinitionCheck) -> list[str]:
@@ -92,16 +92,23 @@ class DefinitionActivities:
     def looked_at(self, encrypted_data: str, encryption_key: str) -> tuple[dict[str, Any], list[Fault]]:
         """Return the document that was sealed, and all for which it is refused."""
         try:
-            text, content_type = envelope.open_definition(
-                self._keys,
-                encrypted_data=encrypted_data,
-                encryption_key=encryption_key,
-                bytes_max=self._bytes_max,
-            )
-            document = grammar.read(text, content_type)
+            document = self.opened(encrypted_data, encryption_key)
             return document, grammar.check(document)
         except EngineError as refusal:
             return {}, list(refusal.faults) or [Fault("", refusal.detail)]
+
+    def opened(self, encrypted_data: str, encryption_key: str) -> dict[str, Any]:
+        """Return the document that was sealed.
+
+        :raises EngineError: when it does not open, or is none.
+        """
+        text, content_type = envelope.open_definition(
+            self._keys,
+            encrypted_data=encrypted_data,
+            encryption_key=encryption_key,
+            bytes_max=self.definition_bytes_max,
+        )
+        return grammar.read(text, content_type)
 
 
 def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
