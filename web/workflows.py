@@ -7,13 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import structlog
 from flask import Response, current_app, url_for
 
 from engine import definitions, executions
 from engine import versions as engine_versions
 from engine.definitions import Draft
-from engine.errors import TooLargeError, UnavailableError
+from engine.errors import TooLargeError
 from engine.executions import Order
 from engine.interpreter.language import table
 from engine.interpreter.limits import PUBLISHED
@@ -97,6 +96,8 @@ def browse_runs(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
 def execute(body: dict[str, Any], definition_id: UUID) -> Response:
     """Run a workflow; `Prefer: wait=N` waits up to N seconds for its end (RFC 7240)."""
     account_id = guard.identity().account_id
+    if repetition.asked():  # what it made before may be gone, with its workflow
+        definitions.find(db.session(), account_id=account_id, definition_id=definition_id)
     return starting.started(lambda: _start(account_id, definition_id, body), definition_id)
 
 

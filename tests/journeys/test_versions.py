@@ -14,13 +14,6 @@ def saying(word: str) -> str:
     return HEAD + f"do:\n  - say: {{set: {{word: {word}}}}}\n"
 
 
-def change(client: Client, workflow_id: str, document: str) -> dict[str, object]:
-    sealed = {"name": "said"} | client.seal_workflow(document)
-    answer = client.request("PUT", f"/api/workflows/{workflow_id}", json=sealed, headers={"If-Match": "*"})
-    changed: dict[str, object] = answer["workflow"]
-    return changed
-
-
 def ended(client: Client, execution_id: str) -> Any:
     """Return an execution once it has ended."""
     told = client.request("GET", f"/api/executions/{execution_id}")
@@ -37,9 +30,9 @@ def test_an_execution_that_is_opened_late_runs_the_version_it_was_started_with(f
         fragile.kill("temporal")
         try:
             before = client.execute(workflow_id, wait=0)["executionId"]
-            changed = change(client, workflow_id, saying("new").replace("set:", "sett:"))
+            changed = client.change_workflow(workflow_id, "said", saying("new").replace("set:", "sett:"))
             assert (changed["version"], changed["diagnostics"]) == (2, []), "nobody has checked it yet"
-            assert change(client, workflow_id, saying("new"))["version"] == 3
+            assert client.change_workflow(workflow_id, "said", saying("new"))["version"] == 3
             after = client.execute(workflow_id, wait=0)["executionId"]
         finally:
             fragile.revive("temporal")

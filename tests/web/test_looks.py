@@ -128,8 +128,7 @@ def test_a_graph_comes_sealed_unless_it_is_asked_for_in_the_clear(laptop: Client
 
 def test_an_old_version_is_drawn_as_it_was(laptop: Client) -> None:
     workflow_id = laptop.create_workflow("drawn", DOCUMENT)["id"]
-    changed = {"name": "x"} | laptop.seal_workflow(DOCUMENT.replace("said", "told"))
-    laptop.request("PUT", f"/api/workflows/{workflow_id}", json=changed, headers={"If-Match": "*"})
+    laptop.change_workflow(workflow_id, "x", DOCUMENT.replace("said", "told"))
     names = {
         version: {
             node["name"] for node in drawn(laptop, workflow_id, sealed="false", **query)["graph"]["nodes"]

@@ -163,14 +163,17 @@ def test_what_runs_a_workflow_by_its_name_runs_the_newest_version(laptop: Client
 def test_a_deleted_workflow_goes_with_its_versions_and_executions(laptop: Client) -> None:
     workflow_id = laptop.create_workflow("gone", saying("one"))["id"]
     put(laptop, workflow_id, saying("two")).raise_for_status()
-    execution_id = laptop.execute(workflow_id)["executionId"]
-    path = f"/api/workflows/{workflow_id}"
+    path, again = f"/api/workflows/{workflow_id}", {"Idempotency-Key": "once"}
+    run = laptop.request("POST", f"{path}/execute", json={}, headers=again | {"Prefer": "wait=20"})
+    execution_id = run["executionId"]
     answer = laptop.http.delete(path, headers={"If-Match": tag_of(laptop, workflow_id)})
     assert (answer.status_code, answer.content) == (204, b"")
     gone = ("", "/versions", "/versions/1", "/executions")
     for place in (*(path + end for end in gone), f"/api/executions/{execution_id}"):
         assert laptop.http.get(place).status_code == 404
-    assert laptop.http.post(f"{path}/execute", json={}).json()["code"] == "workflow_unknown"
+    for headers in ({}, again):
+        started = laptop.http.post(f"{path}/execute", json={}, headers=headers)
+        assert (started.status_code, started.json()["code"]) == (404, "workflow_unknown")
     assert put(laptop, workflow_id, saying("three")).status_code == 404
     assert laptop.request("GET", "/api/workflows")["total"] == 0
 
