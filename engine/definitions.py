@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -12,8 +13,9 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine.errors import Fault, NotFoundError, TooLargeError
+from engine.interpreter.contracts import versioned
 from engine.store import outbox
-from engine.store.models import Definition
+from engine.store.models import Definition, DefinitionVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +54,74 @@ def save(
 
     :raises TooLargeError: when the document must be larger than `definition_bytes_max`.
     """
+    bound(draft, definition_bytes_max)
+    definition = Definition(
+        id=uuid7(),
+        account_id=account_id,
+        status="draft",
+        created_at=now,
+        **written(draft, version=1, now=now),
+    )
+    session.add(definition)
+    session.flush()
+    note(session, definition, now=now)
+    return definition
+
+
+def bound(draft: Draft, definition_bytes_max: int) -> None:
+    """Refuse a draft whose document must be larger than `definition_bytes_max`.
+
+    :raises TooLargeError: `definition_too_large`.
+    """
     # Base64 makes four bytes of three, and a JWE adds its header, nonce and tag.
     if len(draft.encrypted_data) > 4 * definition_bytes_max // 3 + 2048:
         detail = f"A definition may have {definition_bytes_max} bytes."
         raise TooLargeError("definition_too_large", detail)
-    definition = Definition(
-        id=uuid7(),
-        account_id=account_id,
-        name=draft.name,
-        description=draft.description,
-        encrypted_data=draft.encrypted_data,
-        encryption_key=draft.encryption_key,
-        status="draft",
-        version=1,
-        diagnostics=[],
-        created_at=now,
-        updated_at=now,
+
+
+def written(draft: Draft, *, version: int, now: datetime) -> dict[str, Any]:
+    """Return what a definition's row says of itself once a draft is its newest version, not yet checked."""
+    return {
+        "name": draft.name,
+        "description": draft.description,
+        "encrypted_data": draft.encrypted_data,
+        "encryption_key": draft.encryption_key,
+        "version": version,
+        "diagnostics": [],
+        "diagnostics_sealed": None,
+        "checked_at": None,
+        "updated_at": now,
+    }
+
+
+def note(session: Session, definition: Definition, *, now: datetime) -> None:
+    """Keep what a definition's row says as its newest version, and have that checked."""
+    session.add(
+        DefinitionVersion(
+            definition_id=definition.id,
+            version=definition.version,
+            account_id=definition.account_id,
+            name=definition.name,
+            description=definition.description,
+            encrypted_data=definition.encrypted_data,
+            encryption_key=definition.encryption_key,
+            diagnostics=[],
+            created_at=now,
+        )
     )
-    session.add(definition)
-    outbox.append(session, account_id=account_id, kind=outbox.CHECK, subject=str(definition.id), now=now)
+    subject = versioned(str(definition.id), definition.version)
+    outbox.append(session, account_id=definition.account_id, kind=outbox.CHECK, subject=subject, now=now)
     session.flush()
-    return definition
 
 
-def find(session: Session, *, account_id: UUID, definition_id: UUID) -> Definition:
-    """Return one of the account's definitions.
+def find(session: Session, *, account_id: UUID, definition_id: UUID, lock: bool = False) -> Definition:
+    """Return one of the account's definitions; locked, nobody else changes, deletes or starts it meanwhile.
 
     :raises NotFoundError: when it has none with this id.
     """
     query = select(Definition).where(Definition.account_id == account_id, Definition.id == definition_id)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     definition = session.scalars(query).one_or_none()
     if definition is None:
         raise NotFoundError("workflow_unknown", "There is no such workflow.")
@@ -100,25 +141,37 @@ def browse(
 
 
 def diagnose(
-    session: Session, *, account_id: UUID, definition_id: UUID, diagnosis: Diagnosis, now: datetime
+    session: Session,
+    *,
+    account_id: UUID,
+    definition_id: UUID,
+    diagnosis: Diagnosis,
+    now: datetime,
+    version: int = 1,
 ) -> None:
-    """Store what the check found, once: the first check of a definition is the one that counts."""
-    session.execute(
-        update(Definition)
-        .where(
-            Definition.account_id == account_id,
-            Definition.id == definition_id,
-            Definition.checked_at.is_(None),
+    """Store what the check of a version found, once: the first check of a version is the one that counts.
+
+    The definition shows what was found of its newest version, and is found by the marks of that one.
+    """
+    found = {
+        "diagnostics": [{"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.shown],
+        "diagnostics_sealed": diagnosis.sealed,
+        "checked_at": now,
+    }
+    marks = {"reference": diagnosis.reference, "family": diagnosis.family}
+    for table, key, more in ((DefinitionVersion, "definition_id", {}), (Definition, "id", marks)):
+        session.execute(
+            update(table)
+            .where(
+                table.account_id == account_id,
+                getattr(table, key) == definition_id,
+                table.version == version,
+                table.checked_at.is_(None),
+            )
+            .values(**found, **more)
         )
-        .values(
-            diagnostics=[{"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.shown],
-            diagnostics_sealed=diagnosis.sealed,
-            reference=diagnosis.reference,
-            family=diagnosis.family,
-            checked_at=now,
-        )
-    )
-    session.execute(outbox.discarding(account_id=account_id, kind=outbox.CHECK, subject=str(definition_id)))
+    subject = versioned(str(definition_id), version)
+    session.execute(outbox.discarding(account_id=account_id, kind=outbox.CHECK, subject=subject))
 
 
 def find_marked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
@@ -11,10 +12,12 @@ from sqlalchemy.orm import Session
 
 from engine import audit
 from engine.audit import Actor
-from engine.interpreter.contracts import definition_workflow_id, execution_workflow_id
 from engine.store.models import Definition, Execution
 
 DISCLOSED = "payloads_disclosed"
+TABLES: dict[str, type[Execution | Definition]] = {"execution": Execution, "definition": Definition}
+# The check of a definition's later version has the version's number too.
+_OURS = re.compile(r"(?:(execution)|(definition)):([0-9a-f-]{36})(?(2)(?::[1-9]\d*)?)", re.ASCII)
 
 
 def disclose(session: Session, workflow_ids: Collection[str], *, now: datetime) -> set[str]:
@@ -22,19 +25,21 @@ def disclose(session: Session, workflow_ids: Collection[str], *, now: datetime) 
 
     A workflow that belongs to nobody known is disclosed to nobody.
     """
-    asked = {found for found in map(_id_of, workflow_ids) if found is not None}
-    owners: dict[str, UUID] = {}
-    for table, name in ((Execution, execution_workflow_id), (Definition, definition_workflow_id)):
-        for row in session.execute(select(table.id, table.account_id).where(table.id.in_(asked))):
-            owners[name(str(row.id))] = row.account_id
-    allowed = owners.keys() & set(workflow_ids)
-    for account_id in sorted({owners[workflow_id] for workflow_id in allowed}):
+    asked = {workflow_id: _named(workflow_id) for workflow_id in workflow_ids}
+    known: dict[tuple[str, UUID] | None, UUID] = {}
+    for kind, table in TABLES.items():
+        ids = {named[1] for named in asked.values() if named is not None and named[0] == kind}
+        for row in session.execute(select(table.id, table.account_id).where(table.id.in_(ids))):
+            known[kind, row.id] = row.account_id
+    owners = {workflow_id: known[named] for workflow_id, named in asked.items() if named in known}
+    for account_id in sorted(set(owners.values())):
         audit.record(session, Actor(account_id), DISCLOSED, now=now)
-    return allowed
+    return set(owners)
 
 
-def _id_of(workflow_id: str) -> UUID | None:
+def _named(workflow_id: str) -> tuple[str, UUID] | None:
+    found = _OURS.fullmatch(workflow_id)
     try:
-        return UUID(workflow_id.partition(":")[2])
+        return None if found is None else (found[1] or found[2], UUID(found[3]))
     except ValueError:
         return None

@@ -14,7 +14,14 @@ from uuid_utils.compat import uuid7
 from engine.errors import ConflictError, NotFoundError
 from engine.interpreter.contracts import execution_workflow_id
 from engine.store import outbox
-from engine.store.models import Account, Definition, Execution, Listener, OutboxMessage
+from engine.store.models import (
+    Account,
+    Definition,
+    DefinitionVersion,
+    Execution,
+    Listener,
+    OutboxMessage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +57,19 @@ def start(
     now: datetime,
     started_as: UUID | None = None,
     retry_of: Execution | None = None,
+    version: int | None = None,
 ) -> Execution:
     """Store an execution and have it started; its definition follows it from now on.
 
-    `started_as` is the id under which a workflow, a schedule's or another execution's, starts it itself;
-    `retry_of` is the failed execution that it goes on for.
+    It runs the newest version, or the one that is named, whatever is saved meanwhile. `started_as` is the id
+    under which a workflow, a schedule's or another execution's, starts it itself; `retry_of` is the failed
+    execution that it goes on for.
     """
     execution = Execution(
         id=started_as or uuid7(),
         account_id=account_id,
         definition_id=definition.id,
-        definition_version=definition.version,
+        definition_version=version or definition.version,
         status="running",
         input_sealed=order.input_sealed,
         seal_result=order.seal_result,
@@ -125,14 +134,18 @@ def find(session: Session, *, account_id: UUID, execution_id: UUID) -> Execution
 
 def open_with_definition(
     session: Session, *, account_id: UUID, execution_id: UUID
-) -> tuple[Execution, Definition]:
-    """Return an execution and what it runs, read at once.
+) -> tuple[Execution, DefinitionVersion]:
+    """Return an execution and the version that it runs, read at once.
 
     :raises NotFoundError: when the account has none with this id.
     """
     query = (
-        select(Execution, Definition)
-        .join(Definition, Definition.id == Execution.definition_id)
+        select(Execution, DefinitionVersion)
+        .join(
+            DefinitionVersion,
+            (DefinitionVersion.definition_id == Execution.definition_id)
+            & (DefinitionVersion.version == Execution.definition_version),
+        )
         .where(Execution.account_id == account_id, Execution.id == execution_id)
     )
     found = session.execute(query).one_or_none()

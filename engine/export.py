@@ -29,6 +29,7 @@ KINDS: list[tuple[str, type[Base], set[str]]] = [
     ("pastVersion", models.SyncPast, set()),
     ("secret", models.Secret, {"sealed", "kept"}),
     ("workflow", models.Definition, {"reference", "family"}),
+    ("workflowVersion", models.DefinitionVersion, set()),
     ("execution", models.Execution, {"outcome_sealed"}),
     ("event", models.Event, {"number", "sealed"}),
     ("listener", models.Listener, {"key"}),

@@ -106,11 +106,12 @@ def retry(
     :raises NotFoundError: when the account has none with this id.
     :raises ConflictError: `execution_not_failed`; `execution_retried` when another goes on for it already.
     """
-    # The lock is also what keeps two that ask at once from both going on.
-    executions.admit(session, account_id=account_id, running_max=running_max)
-    failed, definition = executions.open_with_definition(
-        session, account_id=account_id, execution_id=execution_id
+    failed = executions.find(session, account_id=account_id, execution_id=execution_id)
+    definition = definitions.find(
+        session, account_id=account_id, definition_id=failed.definition_id, lock=True
     )
+    # The locks are also what keeps two that ask at once from both going on.
+    executions.admit(session, account_id=account_id, running_max=running_max)
     if failed.status != "failed":
         raise ConflictError("execution_not_failed", "Only an execution that has failed can be retried.")
     query = select(Execution.id).where(Execution.retry_of == execution_id, Execution.status != "failed")
@@ -118,17 +119,15 @@ def retry(
     if other is not None:
         detail = "Another execution goes on for this one, or has done so."
         raise ConflictError("execution_retried", detail, extra={"executionId": str(other)})
-    execution = executions.start(
+    return executions.start(
         session,
         account_id=account_id,
         definition=definition,
         order=Order(failed.input_sealed, failed.seal_result),
         now=now,
         retry_of=failed,
+        version=None if latest else failed.definition_version,
     )
-    if not latest:
-        execution.definition_version = failed.definition_version
-    return execution
 
 
 def stop(session: Session, *, account_id: UUID, execution_id: UUID, how: str, now: datetime) -> Execution:

@@ -30,6 +30,7 @@ from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
 
 from engine.interpreter import contracts
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
+from engine.interpreter.looks import Drawing, Validation
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.settings import Settings
 from engine.vault.codec import Owners, SealingCodec
@@ -38,6 +39,7 @@ TASK_TIMEOUT = timedelta(seconds=5)  # a worker killed in the middle of a task c
 CHECK_TIMEOUT = timedelta(hours=1)
 READING_TIMEOUT = timedelta(seconds=30)
 BOUND_CACHED = 1_000
+Reading = OutcomeReading | Validation | Drawing
 ACCOUNT = SearchAttributeKey.for_keyword("account")
 DEFINITION = SearchAttributeKey.for_keyword("definition")
 
@@ -142,6 +144,18 @@ async def stop_execution(client: Client, execution_id: str, *, how: str) -> bool
     return True
 
 
+async def terminate(client: Client, workflow_id: str, *, why: str) -> None:
+    """End a workflow where it stands, if it runs.
+
+    :raises RPCError: when the server does not do it.
+    """
+    try:
+        await client.get_workflow_handle(workflow_id).terminate(why)
+    except RPCError as fault:
+        if fault.status != RPCStatusCode.NOT_FOUND:
+            raise
+
+
 async def _was_there(handle: WorkflowHandle[Any, Any]) -> bool:
     """Tell whether a workflow that cannot be stopped has run at all."""
     try:
@@ -159,17 +173,19 @@ async def start_check(client: Client, check: DefinitionCheck) -> WorkflowHandle[
         client,
         contracts.DEFINITION_CHECK,
         check,
-        workflow_id=contracts.definition_workflow_id(check.definition_id),
+        workflow_id=contracts.definition_workflow_id(check.definition_id, check.version),
         account_id=check.account_id,
         definition_id=check.definition_id,
         lasts=CHECK_TIMEOUT,
     )
 
 
-async def start_reading(client: Client, reading: OutcomeReading, *, unique: UUID) -> WorkflowHandle[Any, Any]:
-    """Start the reading of an outcome."""
+async def start_reading(
+    client: Client, reading: Reading, *, unique: UUID, kind: str = contracts.OUTCOME_READING
+) -> WorkflowHandle[Any, Any]:
+    """Start the reading of an outcome, or another kind of look that somebody waits for."""
     return await client.start_workflow(
-        contracts.OUTCOME_READING,
+        kind,
         reading,
         id=f"read:{unique}",
         task_queue=contracts.TASK_QUEUE,

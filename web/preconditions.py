@@ -48,10 +48,29 @@ def check(*members: Any) -> None:
     :raises PreconditionFailedError: when it names something else.
     """
     if not request.if_match:
-        detail = "Send If-Match with the ETag of what you are changing, or *."
-        raise PreconditionRequiredError("precondition_required", detail)
+        raise _required()
     if not request.if_match.contains(_tag(members)):
-        raise PreconditionFailedError("precondition_failed", "It has been changed since; read it again.")
+        raise _failed()
+
+
+def tagged_version(version: int, *members: Any) -> dict[str, str]:
+    """Return the ETag header for what has versions, and other members that nobody changes by a request."""
+    return {"ETag": f'"{version}-{_tag(members)}"'}
+
+
+def check_version(version: int) -> None:
+    """Let the request through when its If-Match names what there is now in this version.
+
+    How else it stands is no matter: a client has to have seen what it overwrites, and nothing besides.
+
+    :raises PreconditionRequiredError: without an If-Match.
+    :raises PreconditionFailedError: when it names another version.
+    """
+    if not request.if_match:
+        raise _required()
+    seen = {tag.partition("-")[0] for tag in request.if_match.as_set()}
+    if not request.if_match.star_tag and str(version) not in seen:
+        raise _failed()
 
 
 def asked() -> bool:
@@ -64,5 +83,19 @@ def unchanged(*members: Any) -> bool:
     return request.if_none_match.contains_weak(_tag(members))
 
 
+def unchanged_since(tag: dict[str, str]) -> bool:
+    """Tell the same of what an ETag header was made for already."""
+    return request.if_none_match.contains_weak(tag["ETag"].strip('"'))
+
+
 def _tag(members: tuple[Any, ...]) -> str:
     return hashlib.sha256(json.dumps(members).encode()).hexdigest()[:32]
+
+
+def _required() -> PreconditionRequiredError:
+    detail = "Send If-Match with the ETag of what you are changing, or *."
+    return PreconditionRequiredError("precondition_required", detail)
+
+
+def _failed() -> PreconditionFailedError:
+    return PreconditionFailedError("precondition_failed", "It has been changed since; read it again.")

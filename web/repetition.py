@@ -49,6 +49,11 @@ def once(make: Callable[[], UUID]) -> UUID:
     return made
 
 
+def asked() -> bool:
+    """Tell whether the request may have been sent before."""
+    return "Idempotency-Key" in request.headers
+
+
 def repeated() -> bool:
     """Tell whether this request was sent before."""
     return bool(g.get("repeated"))

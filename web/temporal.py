@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import TimeoutError as NotInTimeError
 from typing import Any, TypeVar
 from uuid import UUID
@@ -31,6 +31,7 @@ T = TypeVar("T")
 CONNECT_SECONDS_MAX = 1.0
 START_SECONDS_MAX = 2.0  # a server that hangs must not hold the request; the relay starts it later
 READING_SECONDS_MAX = 5.0
+LOOK_SECONDS_MAX = 12.0  # a definition's programs are compiled, one by one
 PAUSE_SECONDS = 2.0  # how long Temporal is left alone after it failed
 RETRY = RetryConfig(initial_interval_millis=50, max_elapsed_time_millis=250, max_retries=2)
 REPLY_BYTES_MAX = 4 * 1_048_576
@@ -58,12 +59,14 @@ class Temporal:
         """
         self._run(self._healthy(), CONNECT_SECONDS_MAX)
 
-    def check_definition(self, definition_id: UUID, account_id: UUID, *, wait: float) -> None:
-        """Start the check of a definition and give it `wait` seconds to end.
+    def check_definition(
+        self, definition_id: UUID, account_id: UUID, *, wait: float, version: int = 1
+    ) -> None:
+        """Start the check of a definition's version and give it `wait` seconds to end.
 
         :raises UnavailableError: when it could not be started.
         """
-        check = DefinitionCheck(str(definition_id), str(account_id))
+        check = DefinitionCheck(str(definition_id), str(account_id), version)
         self._run(self._check(check, wait), START_SECONDS_MAX + wait)
 
     def execute(
@@ -108,6 +111,16 @@ class Temporal:
             raise _away()
         return told
 
+    def look(self, kind: str, asked: Callable[[dict[str, str]], temporal.Reading]) -> dict[str, Any]:
+        """Return what the worker says to a look of this kind; `asked` makes it, given the key to answer to.
+
+        :raises UnavailableError: when no worker answered.
+        """
+        told = self._run(self._read(asked(self._public_key), LOOK_SECONDS_MAX, kind), LOOK_SECONDS_MAX)
+        if told is None:
+            raise UnavailableError("worker_unavailable", "No worker has answered in time.")
+        return told
+
     @contextlib.contextmanager
     def _waiting(self, wait: float) -> Iterator[float]:
         """Yield how long the request may wait: not at all with half the process's threads waiting already."""
@@ -149,10 +162,15 @@ class Temporal:
         await _result(ended, wait)
         return await self._read(reading)
 
-    async def _read(self, reading: OutcomeReading) -> dict[str, Any] | None:
+    async def _read(
+        self,
+        reading: temporal.Reading,
+        seconds_max: float = READING_SECONDS_MAX,
+        kind: str = contracts.OUTCOME_READING,
+    ) -> dict[str, Any] | None:
         async with asyncio.timeout(START_SECONDS_MAX):
-            handle = await temporal.start_reading(await self._connected(), reading, unique=uuid7())
-        return self._opened(await _result(handle, READING_SECONDS_MAX - START_SECONDS_MAX))
+            handle = await temporal.start_reading(await self._connected(), reading, unique=uuid7(), kind=kind)
+        return self._opened(await _result(handle, seconds_max - START_SECONDS_MAX))
 
     def _opened(self, reply: Any) -> dict[str, Any] | None:
         if not isinstance(reply, str):

@@ -1,4 +1,4 @@
-"""`/api/workflows`: create a sealed workflow, list, read, execute."""
+"""`/api/workflows`: create a sealed workflow, list, execute."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import structlog
 from flask import Response, current_app, url_for
 
 from engine import definitions, executions
+from engine import versions as engine_versions
 from engine.definitions import Draft
-from engine.errors import TooLargeError, UnavailableError
+from engine.errors import TooLargeError
 from engine.executions import Order
 from engine.interpreter.language import table
 from engine.interpreter.limits import PUBLISHED
@@ -21,15 +21,13 @@ from engine.store.models import Account, Definition
 from engine.vault import envelope
 from engine.vault.envelope import keys_of, looks_sealed
 from engine.vault.public_keys import need_sealable
-from web import guard, limits, repetition, starting
+from web import guard, limits, preconditions, repetition, starting, versions
 from web.bodies import Blueprint
 from web.executions import listed
 from web.extensions import db
 from web.schemas import executions as run_schemas
 from web.schemas import workflows as schemas
 from web.temporal import Temporal
-
-CHECK_WAIT_SECONDS = 1.0  # the diagnostics are in the answer when a worker is about
 
 blueprint = Blueprint("workflows", __name__, url_prefix="/api/workflows", description="Sealed workflows")
 guard.protect(blueprint)
@@ -47,21 +45,17 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(schemas.CreateRequest)
-@blueprint.response(201, schemas.Created)
+@blueprint.response(201, schemas.Created, headers=preconditions.ANSWERED)
 @blueprint.doc(parameters=[repetition.ASKED])
 def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, str]]:
     """Store a sealed workflow and have it checked; what is wrong with it stands in `diagnostics`."""
     account_id, session = guard.identity().account_id, db.session()
     definition_id = repetition.once(lambda: _save(account_id, Draft(**body)))
     if not repetition.repeated():
-        try:
-            _temporal().check_definition(definition_id, account_id, wait=CHECK_WAIT_SECONDS)
-        except UnavailableError:
-            structlog.get_logger().info("check_left_to_relay", definition=str(definition_id))
-    session.expire_all()  # the worker has written the diagnostics
+        versions.check(definition_id, account_id)
     definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
-    location = url_for("workflows.read", definition_id=definition_id)
-    return {"workflow": definition}, 201, {"Location": location} | repetition.header()
+    told = {"Location": url_for("versions.read", definition_id=definition_id)} | versions.tagged(definition)
+    return {"workflow": definition}, 201, told | repetition.header()
 
 
 @blueprint.route("/language", methods=["GET"])
@@ -86,14 +80,6 @@ def show_limits() -> dict[str, dict[str, float]]:
     return {"limits": dict(sorted((PUBLISHED | of_settings).items()))}
 
 
-@blueprint.route("/<uuid:definition_id>", methods=["GET"])
-@blueprint.response(200, schemas.Created)
-def read(definition_id: UUID) -> dict[str, Definition]:
-    """Return one workflow with what was sealed."""
-    account_id = guard.identity().account_id
-    return {"workflow": definitions.find(db.session(), account_id=account_id, definition_id=definition_id)}
-
-
 @blueprint.route("/<uuid:definition_id>/executions", methods=["GET"])
 @blueprint.arguments(run_schemas.OfWorkflowQuery, location="query")
 @blueprint.response(200, run_schemas.Runs)
@@ -109,13 +95,10 @@ def browse_runs(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
 @blueprint.doc(parameters=[repetition.ASKED])
 def execute(body: dict[str, Any], definition_id: UUID) -> Response:
     """Run a workflow; `Prefer: wait=N` waits up to N seconds for its end (RFC 7240)."""
-
-    def start() -> UUID:
-        account_id = guard.identity().account_id
-        found = definitions.find(db.session(), account_id=account_id, definition_id=definition_id)
-        return _start(found, body)
-
-    return starting.started(start, definition_id)
+    account_id = guard.identity().account_id
+    if repetition.asked():  # what it made before may be gone, with its workflow
+        definitions.find(db.session(), account_id=account_id, definition_id=definition_id)
+    return starting.started(lambda: _start(account_id, definition_id, body), definition_id)
 
 
 def _save(account_id: UUID, draft: Draft) -> UUID:
@@ -129,18 +112,22 @@ def _save(account_id: UUID, draft: Draft) -> UUID:
     return definition.id
 
 
-def _start(definition: Definition, body: dict[str, Any]) -> UUID:
+def _start(account_id: UUID, definition_id: UUID, body: dict[str, Any]) -> UUID:
+    """Store an execution of a version that is there; until the commit its workflow stays as it is."""
+    session, version = db.session(), body.get("version")
+    definition = definitions.find(session, account_id=account_id, definition_id=definition_id, lock=True)
+    if version is not None:
+        engine_versions.find(session, account_id=account_id, definition_id=definition_id, version=version)
     account = executions.admit(
-        db.session(),
-        account_id=definition.account_id,
-        running_max=_settings().executions_per_account_max,
+        session, account_id=account_id, running_max=_settings().executions_per_account_max
     )
     execution = executions.start(
-        db.session(),
-        account_id=account.id,
+        session,
+        account_id=account_id,
         definition=definition,
         order=_order(account, body),
         now=datetime.now(UTC),
+        version=version,
     )
     return execution.id
 

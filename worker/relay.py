@@ -80,6 +80,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         outbox.CHANGED: notify,
         outbox.SECURITY: notify,
         outbox.CHECK: starts.check,
+        outbox.UNSCHEDULE: stops.unschedule,
         outbox.EXECUTE: starts.execute,
         outbox.CANCEL: stops.cancel,
         outbox.TERMINATE: stops.terminate,

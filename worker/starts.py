@@ -28,7 +28,9 @@ class Starts:
         """Start the checks of definitions."""
         client = await self._connected()
         for message in messages:
-            await temporal.start_check(client, DefinitionCheck(message.subject, str(message.account_id)))
+            definition_id, _, version = message.subject.partition(":")
+            check = DefinitionCheck(definition_id, str(message.account_id), int(version or 1))
+            await temporal.start_check(client, check)
         await self._done(messages)
 
     async def execute(self, messages: Sequence[OutboxMessage]) -> None:

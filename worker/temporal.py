@@ -28,12 +28,14 @@ from engine.activities.executions import ExecutionActivities
 from engine.activities.grpc import GrpcActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.looks import LookActivities
 from engine.activities.messages import MessageActivities
 from engine.activities.openapi import OpenApiActivities
 from engine.activities.owners import Owners
 from engine.activities.turns import Turns
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
+from engine.interpreter.looks import DrawingWorkflow, ValidationWorkflow
 from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import (
     DefinitionCheckWorkflow,
@@ -67,6 +69,7 @@ def make_worker(
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
     opener = Opener(keys, outcomes.ring)
     definitions = DefinitionActivities(sessions, opener, definition_bytes_max=settings.definition_bytes_max)
+    looks = LookActivities(sessions, opener, outcomes, definitions)
     doorbell = Doorbell()
     switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
     turns = Turns(settings.need("redis_url"))
@@ -78,9 +81,13 @@ def make_worker(
     worker = Worker(
         client,
         task_queue=contracts.TASK_QUEUE,
-        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow, ScheduleWorkflow],
+        workflows=[
+            *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow, ScheduleWorkflow),
+            *(ValidationWorkflow, DrawingWorkflow),
+        ],
         activities=[
             *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
+            *(looks.validate, looks.draw),
             *(http.call, openapi.compose, agents.mcp, agents.a2a, GrpcActivities(http).call),
             *(messages.publish, messages.consume),
             *(events.publish, events.open, events.fire, turns.take),

@@ -167,6 +167,19 @@ class Client:
         workflow: dict[str, Any] = answer["workflow"]
         return workflow
 
+    def change_workflow(
+        self, workflow_id: str, name: str, document: str, *, seen: str = "*"
+    ) -> dict[str, Any]:
+        """Seal a document and make it a workflow's newest version; `seen` is the tag of what it replaces."""
+        answer = self.request(
+            "PUT",
+            f"/api/workflows/{workflow_id}",
+            json={"name": name} | self.seal_workflow(document),
+            headers={"If-Match": seen},
+        )
+        workflow: dict[str, Any] = answer["workflow"]
+        return workflow
+
     def execute(self, workflow_id: str, value: Any = None, *, wait: float = 20) -> dict[str, Any]:
         """Execute with a sealed input and open the sealed result, when it comes within `wait` seconds."""
         answer = self.request(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine import account_keys, definitions
+from engine import account_keys, definitions, versions
 from engine.definitions import Diagnosis
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
@@ -21,7 +21,7 @@ from engine.interpreter.expressions.places import ACCOUNT
 from engine.interpreter.ordering import Wanted
 from engine.interpreter.steps.run import LATEST
 from engine.secrets import Opener
-from engine.store.models import Account, Definition
+from engine.store.models import Account
 from engine.vault import envelope, keyring
 from engine.vault.public_keys import sealable
 
@@ -32,20 +32,23 @@ class DefinitionActivities:
     def __init__(self, sessions: sessionmaker[Session], opener: Opener, *, definition_bytes_max: int) -> None:
         self._sessions = sessions
         self._keys, self._ring = opener.keys, opener.ring
-        self._bytes_max = definition_bytes_max
+        self.definition_bytes_max = definition_bytes_max
 
     @activity.defn(name=contracts.CHECK_DEFINITION)
     def check(self, check: contracts.DefinitionCheck) -> list[str]:
-        """Open a definition, check it against the grammar, and store what is wrong with it.
+        """Open a definition's version, check it against the grammar, and store what is wrong with it.
 
-        Return the triggers of its schedule, if nothing is.
+        Return the triggers of its schedule, if nothing is and no newer version is there.
         """
         ACCOUNT.set(check.account_id)
         account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
         with self._sessions.begin() as session:
-            definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
-            document, faults = self._looked_at(definition)
-            diagnosis = _diagnosis(session.get_one(Account, account_id), faults)
+            newest = definitions.find(session, account_id=account_id, definition_id=definition_id)
+            found = versions.find(
+                session, account_id=account_id, definition_id=definition_id, version=check.version
+            )
+            document, faults = self.looked_at(found.encrypted_data, found.encryption_key)
+            diagnosis = diagnosis_of(session.get_one(Account, account_id), faults)
             if not faults:
                 key = account_keys.obtain(session, self._ring, account_id=account_id)
                 family, reference = _marks(key, document["document"])
@@ -56,8 +59,10 @@ class DefinitionActivities:
                 definition_id=definition_id,
                 diagnosis=diagnosis,
                 now=datetime.now(UTC),
+                version=check.version,
             )
-        schedule = None if faults else grammar.parse(document).schedule
+            superseded = newest.version != check.version
+        schedule = None if faults or superseded else grammar.parse(document).schedule
         return [*schedule.triggers()] if schedule else []
 
     @activity.defn(name=contracts.FIND_DEFINITION)
@@ -84,18 +89,26 @@ class DefinitionActivities:
                 raise ApplicationError(message, type="configuration", non_retryable=True)
             return str(found.id)
 
-    def _looked_at(self, definition: Definition) -> tuple[dict[str, Any], list[Fault]]:
+    def looked_at(self, encrypted_data: str, encryption_key: str) -> tuple[dict[str, Any], list[Fault]]:
+        """Return the document that was sealed, and all for which it is refused."""
         try:
-            text, content_type = envelope.open_definition(
-                self._keys,
-                encrypted_data=definition.encrypted_data,
-                encryption_key=definition.encryption_key,
-                bytes_max=self._bytes_max,
-            )
-            document = grammar.read(text, content_type)
+            document = self.opened(encrypted_data, encryption_key)
             return document, grammar.check(document)
         except EngineError as refusal:
             return {}, list(refusal.faults) or [Fault("", refusal.detail)]
+
+    def opened(self, encrypted_data: str, encryption_key: str) -> dict[str, Any]:
+        """Return the document that was sealed.
+
+        :raises EngineError: when it does not open, or is none.
+        """
+        text, content_type = envelope.open_definition(
+            self._keys,
+            encrypted_data=encrypted_data,
+            encryption_key=encryption_key,
+            bytes_max=self.definition_bytes_max,
+        )
+        return grammar.read(text, content_type)
 
 
 def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
@@ -104,7 +117,8 @@ def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
     return keyring.mark(key, *family), keyring.mark(key, *family, str(header["version"]))
 
 
-def _diagnosis(account: Account, faults: list[Fault]) -> Diagnosis:
+def diagnosis_of(account: Account, faults: list[Fault]) -> Diagnosis:
+    """Return what may be told of faults, and all of it sealed to the account's key, if it has one."""
     key = sealable(account.public_key)
     if key is None or not faults:
         return Diagnosis([fault.unquoted() for fault in faults])

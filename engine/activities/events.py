@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
-from engine import definitions, events, executions, schedules
+from engine import definitions, events, executions, schedules, versions
 from engine.errors import NotFoundError
 from engine.events import Sealed
 from engine.interpreter import contracts, grammar, hearing
@@ -46,17 +46,27 @@ class EventActivities:
 
     @activity.defn(name=contracts.OPEN_SCHEDULE)
     def open(self, start: contracts.ScheduleStart) -> contracts.Scheduled | None:
-        """Return the document a schedule goes by, and listen for what triggers it; nothing if it is gone."""
+        """Return the document a schedule goes by, and listen for what triggers it.
+
+        Nothing when the definition is gone, or has been changed since.
+        """
         account_id, definition_id = UUID(start.account_id), UUID(start.definition_id)
         with self._sessions.begin() as session:
             try:
-                definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
+                newest = definitions.find(
+                    session, account_id=account_id, definition_id=definition_id, lock=True
+                )
             except NotFoundError:
                 return None
+            if newest.version != start.version:
+                return None
+            found = versions.find(
+                session, account_id=account_id, definition_id=definition_id, version=start.version
+            )
             text, content_type = envelope.open_definition(
                 self._switchboard.keys,
-                encrypted_data=definition.encrypted_data,
-                encryption_key=definition.encryption_key,
+                encrypted_data=found.encrypted_data,
+                encryption_key=found.encryption_key,
                 bytes_max=self._settings.definition_bytes_max,
             )
             document = grammar.read(text, content_type)
@@ -65,15 +75,17 @@ class EventActivities:
                     session,
                     account_id=account_id,
                     definition_id=definition_id,
-                    workflow_id=contracts.schedule_workflow_id(start.definition_id, start.trigger),
+                    workflow_id=contracts.schedule_workflow_id(
+                        start.definition_id, start.trigger, start.version
+                    ),
                     kinds=hearing.in_strategy(document["schedule"]["on"]),
                     now=datetime.now(UTC),
                 )
-            return contracts.Scheduled(document, saved_at=definition.created_at.astimezone(UTC).isoformat())
+            return contracts.Scheduled(document, saved_at=found.created_at.astimezone(UTC).isoformat())
 
     @activity.defn(name=contracts.FIRE_SCHEDULE)
     def fire(self, firing: contracts.Firing) -> contracts.Fired | None:
-        """Store the execution that a schedule starts; nothing when its definition is gone."""
+        """Store the execution that a schedule starts; nothing when its definition is gone, or changed."""
         with self._sessions.begin() as session:
             there = schedules.fire(
                 session,
@@ -82,5 +94,6 @@ class EventActivities:
                 execution_id=UUID(firing.execution_id),
                 input_sealed=self._switchboard.seal(firing.input),
                 now=datetime.now(UTC),
+                version=firing.version,
             )
         return contracts.Fired(self._settings.execution_seconds_max) if there else None

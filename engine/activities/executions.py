@@ -23,7 +23,7 @@ from engine.interpreter.ordering import Ordered
 from engine.outcomes import Outcomes
 from engine.secrets import Opener
 from engine.settings import Settings
-from engine.store.models import Definition, Execution
+from engine.store.models import DefinitionVersion, Execution
 from engine.switchboard import Switchboard
 from engine.vault import envelope
 
@@ -110,7 +110,7 @@ class ExecutionActivities:
         """
         with self._sessions.begin() as session:
             found = definitions.find(
-                session, account_id=account_id, definition_id=UUID(ordered.definition_id)
+                session, account_id=account_id, definition_id=UUID(ordered.definition_id), lock=True
             )
             refusal = executions.adopt(
                 session,
@@ -165,7 +165,9 @@ class ExecutionActivities:
             **about,
         )
 
-    def _open(self, session: Session, execution: Execution, definition: Definition) -> contracts.Opened:
+    def _open(
+        self, session: Session, execution: Execution, definition: DefinitionVersion
+    ) -> contracts.Opened:
         text, content_type = envelope.open_definition(
             self._keys,
             encrypted_data=definition.encrypted_data,
@@ -180,7 +182,7 @@ class ExecutionActivities:
             session, account_id=execution.account_id, names=grammar.secrets_of(document)
         )
         return contracts.Opened(
-            definition_id=str(definition.id),
+            definition_id=str(execution.definition_id),
             definition_version=execution.definition_version,
             document=document,
             input=_json(sealed_input),

@@ -11,8 +11,8 @@ from engine.interpreter.ordering import Ordered
 TASK_QUEUE = "engine"
 
 EXECUTION = "execution"  # workflow type; id execution:<uuid>
-DEFINITION_CHECK = "definition.check"  # workflow type; id definition:<uuid>
-SCHEDULE = "schedule"  # workflow type; id schedule:<uuid of the definition>:<trigger>
+DEFINITION_CHECK = "definition.check"  # workflow type; id definition:<uuid>[:<version>]
+SCHEDULE = "schedule"  # workflow type; id schedule:<uuid of the definition>:<trigger>[:<version>]
 
 EVENT = "event"  # signal of executions and schedules: CloudEvents, oldest first
 PUBLISH_EVENTS = "publish_events"  # local activity: Publication → None
@@ -62,14 +62,19 @@ def executed_by(workflow_id: str) -> UUID | None:
         return None
 
 
-def definition_workflow_id(definition_id: str) -> str:
-    """Return the one Temporal workflow id a definition's check can ever have."""
-    return f"definition:{definition_id}"
+def definition_workflow_id(definition_id: str, version: int = 1) -> str:
+    """Return the one Temporal workflow id the check of a definition's version can ever have."""
+    return versioned(f"definition:{definition_id}", version)
 
 
-def schedule_workflow_id(definition_id: str, trigger: str) -> str:
-    """Return the one Temporal workflow id a trigger of a definition can ever have."""
-    return f"schedule:{definition_id}:{trigger}"
+def schedule_workflow_id(definition_id: str, trigger: str, version: int = 1) -> str:
+    """Return the one Temporal workflow id a trigger of a definition's version can ever have."""
+    return versioned(f"schedule:{definition_id}:{trigger}", version)
+
+
+def versioned(named: str, version: int) -> str:
+    """Return the id of what belongs to a version; a first version's is as it was before there were others."""
+    return named if version == 1 else f"{named}:{version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class DefinitionCheck:
 
     definition_id: str
     account_id: str
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,7 @@ class ScheduleStart:
     fired_at: str | None = None  # the last time, RFC 3339
     standing: dict[str, Json] | None = None  # of what it listens for
     inbox: dict[str, Json] | None = None
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,7 @@ class Firing:
     definition_id: str
     account_id: str
     input: Json = None
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

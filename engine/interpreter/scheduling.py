@@ -29,13 +29,13 @@ from engine.interpreter.world import RUNTIME
 
 
 class OverError(Exception):
-    """The definition is no more: nothing is left to start."""
+    """The definition is no more, or has another version: nothing is left to start."""
 
 
 # Anything else, a machine too busy for a filter among it, fails the task alone, which is tried again.
 @workflow.defn(name=contracts.SCHEDULE, failure_exception_types=[EngineError, ExhaustedError, FaultError])
 class ScheduleWorkflow:
-    """One trigger of a definition's schedule, as long as the definition is there.
+    """One trigger of a definition's schedule, as long as the definition is there in its version.
 
     What it waits for is worked out here, so that neither a cron expression nor a filter is written down
     anywhere but in the encrypted history.
@@ -130,11 +130,12 @@ class ScheduleWorkflow:
     async def _fire(self, events: list[Any] | None) -> workflow.ChildWorkflowHandle[Any, Any]:
         """Make an execution and start it; it lives on when this workflow ends.
 
-        :raises OverError: when the definition is gone.
+        :raises OverError: when the definition is gone, or changed.
         """
         account_id, definition_id = self._start.account_id, self._start.definition_id
         execution_id = _uuid7(workflow.now(), workflow.random())
-        firing = contracts.Firing(execution_id, definition_id, account_id, events)
+        version = self._start.version
+        firing = contracts.Firing(execution_id, definition_id, account_id, events, version)
         fired: contracts.Fired | None = await locally(contracts.FIRE_SCHEDULE, firing, contracts.Fired)
         if fired is None:
             raise OverError

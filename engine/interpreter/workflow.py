@@ -155,8 +155,10 @@ class DefinitionCheckWorkflow:
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await start_below(
                     contracts.SCHEDULE,
-                    contracts.ScheduleStart(check.definition_id, check.account_id, trigger),
-                    workflow_id=contracts.schedule_workflow_id(check.definition_id, trigger),
+                    contracts.ScheduleStart(
+                        check.definition_id, check.account_id, trigger, version=check.version
+                    ),
+                    workflow_id=contracts.schedule_workflow_id(check.definition_id, trigger, check.version),
                     account_id=check.account_id,
                     definition_id=check.definition_id,
                     lasts=None,

@@ -35,6 +35,7 @@ from engine.store.states import (
     SyncWalk,
 )
 from engine.store.tables import Base
+from engine.store.versions import DefinitionVersion
 
 __all__ = [
     "Account",
@@ -46,6 +47,7 @@ __all__ = [
     "Channel",
     "Claim",
     "Definition",
+    "DefinitionVersion",
     "Event",
     "Execution",
     "Factor",
@@ -66,7 +68,7 @@ __all__ = [
 
 
 class Definition(Base):
-    """A workflow a user wrote, sealed; its status follows its latest execution."""
+    """A workflow a user wrote, as it was saved last, sealed; its status follows its latest execution."""
 
     __tablename__ = "definitions"
     __table_args__ = (

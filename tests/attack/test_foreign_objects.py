@@ -14,6 +14,7 @@ from tests.receivers import Receiver
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/workflows/{definition_id}/execute"): {},
     ("post", "/api/executions/{execution_id}/retry"): {},
+    ("put", "/api/workflows/{definition_id}"): {"name": "mine", "encryptedData": "x", "encryptionKey": "-"},
     ("patch", "/api/agents/{agent_id}"): {"name": "mine now"},
     ("put", "/api/secrets/{name}"): {"value": "mine now"},
     ("patch", "/api/channels/{channel_id}"): {"rotateSecret": True},
@@ -52,6 +53,7 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
     return account, {
         "channel_id": hooked["channel"]["id"],
         "definition_id": made["workflow"]["id"],
+        "version": "1",
         "execution_id": run["executionId"],
         "session_id": sessions[0]["id"],
         "agent_id": "phone",

@@ -88,3 +88,28 @@ def test_what_was_pushed_before_there_was_a_chain_is_chained(
     monkeypatch.setenv("DATABASE_URL", database)
     assert sync_verify.main([]) == 0
     assert capsys.readouterr().out.endswith("all holds\n")
+
+
+SAVED = """
+INSERT INTO accounts (id, email, password_hash, public_key, created_at) VALUES (%(id)s, 'a', '', '', now());
+INSERT INTO definitions
+    (id, account_id, name, encrypted_data, encryption_key, status, version, diagnostics, checked_at,
+     created_at, updated_at) VALUES
+    (%(id)s, %(id)s, 'kept', 'data', 'key', 'draft', 1, '[{"pointer": "/do"}]', now(), now(), now());
+"""
+KEPT = """
+SELECT version, account_id, name, encrypted_data, encryption_key, diagnostics, checked_at IS NOT NULL
+FROM definition_versions WHERE definition_id = %(id)s
+"""
+
+
+def test_what_was_saved_before_versions_were_kept_is_the_first_of_them(database: str) -> None:
+    run(database, "upgrade", "0013")
+    saved = uuid4()
+    with psycopg.connect(database, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+        connection.execute(SAVED, {"id": saved})
+        run(database, "upgrade", "0014")
+        rows = connection.execute(KEPT, {"id": saved}).fetchall()
+        assert rows == [(1, saved, "kept", "data", "key", [{"pointer": "/do"}], True)]
+        connection.execute("DELETE FROM definitions")
+        assert connection.execute(KEPT, {"id": saved}).fetchall() == []

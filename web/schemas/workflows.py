@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
+from engine.versions import VERSION_MAX
 from web.schemas.strict import Flag, Moment, Strict, Text
 
 STATUSES = ["draft", "running", "completed", "failed"]
@@ -40,6 +41,11 @@ class ExecuteRequest(Strict):
     input = fields.Raw(load_default=None, allow_none=True, metadata={"description": "any JSON, or a JWE"})
     seal_result = Flag(
         data_key="sealResult", metadata={"description": "default: as the input was sealed or not"}
+    )
+    version = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, VERSION_MAX),
+        metadata={"description": "default: the newest"},
     )
 
 

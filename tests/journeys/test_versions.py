@@ -1,0 +1,44 @@
+"""A workflow is changed while no worker is there: what was started before runs what it was started with."""
+
+from functools import partial
+from typing import Any
+
+from bin.local.client import Client
+from tests.conftest import joined
+from tests.journeys.conftest import Fragile, until
+
+HEAD = "document: {dsl: '1.0.3', namespace: tests, name: said, version: '1.0.0'}\n"
+
+
+def saying(word: str) -> str:
+    return HEAD + f"do:\n  - say: {{set: {{word: {word}}}}}\n"
+
+
+def ended(client: Client, execution_id: str) -> Any:
+    """Return an execution once it has ended."""
+    told = client.request("GET", f"/api/executions/{execution_id}")
+    return told if told["status"] == "completed" else None
+
+
+def versions(client: Client, workflow_id: str) -> Any:
+    return client.request("GET", f"/api/workflows/{workflow_id}/versions")["versions"]
+
+
+def test_an_execution_that_is_opened_late_runs_the_version_it_was_started_with(fragile: Fragile) -> None:
+    with joined(fragile.platform) as client:
+        workflow_id = client.create_workflow("said", saying("old"))["id"]
+        fragile.kill("temporal")
+        try:
+            before = client.execute(workflow_id, wait=0)["executionId"]
+            changed = client.change_workflow(workflow_id, "said", saying("new").replace("set:", "sett:"))
+            assert (changed["version"], changed["diagnostics"]) == (2, []), "nobody has checked it yet"
+            assert client.change_workflow(workflow_id, "said", saying("new"))["version"] == 3
+            after = client.execute(workflow_id, wait=0)["executionId"]
+        finally:
+            fragile.revive("temporal")
+        for execution_id, word in ((before, "old"), (after, "new")):
+            until(partial(ended, client, execution_id))
+            assert client.open_result(ended(client, execution_id)) == {"word": word}
+        until(lambda: all(one["checkedAt"] for one in versions(client, workflow_id)))
+        found = [bool(one["diagnostics"]) for one in versions(client, workflow_id)]
+        assert found == [False, True, False]
