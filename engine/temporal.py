@@ -30,6 +30,7 @@ from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
 
 from engine.interpreter import contracts
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
+from engine.interpreter.holding import HOLD, Word
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.settings import Settings
 from engine.vault.codec import Owners, SealingCodec
@@ -135,6 +136,21 @@ async def stop_execution(client: Client, execution_id: str, *, how: str) -> bool
     handle = client.get_workflow_handle(contracts.execution_workflow_id(execution_id))
     try:
         await (handle.cancel() if how == "cancel" else handle.terminate("asked for by the account"))
+    except RPCError as fault:
+        if fault.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return await _was_there(handle)
+    return True
+
+
+async def hold_execution(client: Client, execution_id: str, word: Word) -> bool:
+    """Have an execution's workflow pause or go on; tell whether there is one, running or not.
+
+    :raises RPCError: when the server does not do it.
+    """
+    handle = client.get_workflow_handle(contracts.execution_workflow_id(execution_id))
+    try:
+        await handle.signal(HOLD, word)
     except RPCError as fault:
         if fault.status != RPCStatusCode.NOT_FOUND:
             raise

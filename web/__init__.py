@@ -23,6 +23,7 @@ from web import (
     openapi,
     origins,
     problems,
+    progress,
     proof,
     secrets,
     segments,
@@ -55,6 +56,7 @@ BLUEPRINTS = (
     workflows.blueprint,
     secrets.blueprint,
     executions.blueprint,
+    progress.blueprint,
     events.blueprint,
     health.blueprint,
 )

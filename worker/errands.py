@@ -1,4 +1,4 @@
-"""What the relay carries to Temporal: starts that web could not make, under the ids it would have used."""
+"""What the relay carries to Temporal: what web could not bring there, under the ids it would have used."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from uuid import UUID
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 
-from engine import executions, temporal
+from engine import executions, holds, temporal
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart
+from engine.interpreter.holding import Word
 from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
 
 
-class Starts:
-    """Starts workflows by id; one that was started already counts as carried."""
+class Errands:
+    """Starts, stops and holds workflows by id; what has happened already counts as carried."""
 
     def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
         self._settings = settings
@@ -43,6 +44,35 @@ class Starts:
             )
         await self._done(messages)
 
+    async def cancel(self, messages: Sequence[OutboxMessage]) -> None:
+        """Have executions clean up and end."""
+        await self._stop(messages, "cancel")
+
+    async def terminate(self, messages: Sequence[OutboxMessage]) -> None:
+        """End executions where they stand; the reconciler settles their rows."""
+        await self._stop(messages, "terminate")
+
+    async def hold(self, messages: Sequence[OutboxMessage]) -> None:
+        """Have executions pause, or go on, as their rows say by now."""
+        client, done = await self._connected(), []
+        for message in messages:
+            word = await asyncio.to_thread(self._wanted, holds.execution_of(message.subject))
+            # One that Temporal does not know is still about to start.
+            if word is None or await temporal.hold_execution(
+                client, str(holds.execution_of(message.subject)), word
+            ):
+                done.append(message)
+        await self._done(done)
+
+    async def _stop(self, messages: Sequence[OutboxMessage], how: str) -> None:
+        client, done = await self._connected(), []
+        for message in messages:
+            known = await temporal.stop_execution(client, message.subject, how=how)
+            # One that Temporal does not know may have ended long ago, or still be about to start.
+            if known or not await asyncio.to_thread(self._goes_on, UUID(message.subject)):
+                done.append(message)
+        await self._done(done)
+
     async def _connected(self) -> Client:
         if self._client is None:
             self._client = await temporal.connect(self._settings, keyed=False)
@@ -54,6 +84,14 @@ class Starts:
                 session, account_id=message.account_id, execution_id=UUID(message.subject)
             )
             return execution.definition_id
+
+    def _goes_on(self, execution_id: UUID) -> bool:
+        with self._sessions() as session:
+            return bool(executions.still_running(session, [execution_id]))
+
+    def _wanted(self, execution_id: UUID) -> Word | None:
+        with self._sessions() as session:
+            return holds.wanted(session, execution_id)
 
     async def _done(self, messages: Sequence[OutboxMessage]) -> None:
         await asyncio.to_thread(self._delete, [message.id for message in messages])
