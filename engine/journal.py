@@ -17,39 +17,26 @@ from engine.store.models import Execution, ExecutionProgress, ExecutionStep
 
 # What a killed worker told of a task that was never finished, the next one may tell otherwise: events that
 # came in between are looked at in another order. So the later word counts, if it differs.
-_TOLD = ("execution_id", "seq", "place", "kind", "phase", "attempt", "at", "error")
-_SAID = ("place", "kind", "phase", "attempt", "error")
-_STANDING = ("execution_id", "seq", "running", *COUNTED)
-
-
-def _set(table: str, names: Iterable[str]) -> tuple[str, str, str]:
-    """Return the assignments of an upsert, and both sides of what may differ."""
-    names = list(names)
-    return (
-        ", ".join(f"{name} = EXCLUDED.{name}" for name in names),
-        ", ".join(f"{table}.{name}" for name in names),
-        ", ".join(f"EXCLUDED.{name}" for name in names),
-    )
-
-
-_ASSIGNED, _KNOWN, _GIVEN = _set("execution_steps", _SAID)
-_MOVED, _, _ = _set("execution_progress", _STANDING[1:])
 KEEP = text(f"""
 WITH kept AS (
-  INSERT INTO execution_steps ({", ".join(_TOLD)})
-  SELECT * FROM unnest(
-    CAST(:execution_id AS uuid[]), CAST(:seq AS integer[]), CAST(:place AS text[]), CAST(:kind AS text[]),
-    CAST(:phase AS text[]), CAST(:attempt AS integer[]), CAST(:at AS timestamptz[]), CAST(:error AS text[])
+  INSERT INTO execution_steps (execution_id, seq, place, kind, phase, attempt, at, error)
+  SELECT * FROM json_to_recordset(CAST(:entries AS json)) AS told (
+    execution_id uuid, seq integer, place text, kind text,
+    phase text, attempt integer, at timestamptz, error text
   )
-  ON CONFLICT (execution_id, seq) DO UPDATE SET {_ASSIGNED}
-  WHERE ({_KNOWN}) IS DISTINCT FROM ({_GIVEN})
+  ON CONFLICT (execution_id, seq) DO UPDATE SET
+    place = EXCLUDED.place, kind = EXCLUDED.kind, phase = EXCLUDED.phase,
+    attempt = EXCLUDED.attempt, error = EXCLUDED.error
+  WHERE (execution_steps.place, execution_steps.kind, execution_steps.phase,
+    execution_steps.attempt, execution_steps.error)
+    IS DISTINCT FROM (EXCLUDED.place, EXCLUDED.kind, EXCLUDED.phase, EXCLUDED.attempt, EXCLUDED.error)
 )
-INSERT INTO execution_progress ({", ".join(_STANDING)})
-SELECT * FROM unnest(
-  CAST(:last AS uuid[]), CAST(:last_seq AS integer[]), CAST(:running AS jsonb[]),
-  {", ".join(f"CAST(:{name} AS integer[])" for name in COUNTED)}
+INSERT INTO execution_progress (execution_id, seq, running, {", ".join(COUNTED)})
+SELECT * FROM json_to_recordset(CAST(:last AS json)) AS standing (
+  execution_id uuid, seq integer, running jsonb, {", ".join(f"{name} integer" for name in COUNTED)}
 )
-ON CONFLICT (execution_id) DO UPDATE SET {_MOVED}
+ON CONFLICT (execution_id) DO UPDATE SET
+  seq = EXCLUDED.seq, running = EXCLUDED.running, {", ".join(f"{name} = EXCLUDED.{name}" for name in COUNTED)}
 WHERE execution_progress.seq <= EXCLUDED.seq
 """)  # noqa: S608 - names of our own columns
 
@@ -68,17 +55,25 @@ def keep(session: Session, entries: Sequence[Entry], last: Sequence[Entry]) -> N
 
     :raises IntegrityError: when one of the executions is no more.
     """
-    standing = dict(zip(COUNTED, zip(*(entry.counts for entry in last), strict=True), strict=True))
-    session.execute(
-        KEEP,
-        {name: [getattr(entry, name) for entry in entries] for name in _TOLD}
-        | {name: list(counts) for name, counts in standing.items()}
-        | {
-            "last": [entry.execution_id for entry in last],
-            "last_seq": [entry.seq for entry in last],
-            "running": [orjson.dumps(entry.running).decode() for entry in last],
-        },
-    )
+    told = [
+        {
+            "execution_id": entry.execution_id,
+            "seq": entry.seq,
+            "place": entry.place,
+            "kind": entry.kind,
+            "phase": entry.phase,
+            "attempt": entry.attempt,
+            "at": entry.at,
+            "error": entry.error,
+        }
+        for entry in entries
+    ]
+    standing = [
+        {"execution_id": entry.execution_id, "seq": entry.seq, "running": entry.running}
+        | dict(zip(COUNTED, entry.counts, strict=True))
+        for entry in last
+    ]
+    session.execute(KEEP, {"entries": orjson.dumps(told).decode(), "last": orjson.dumps(standing).decode()})
 
 
 def since(session: Session, *, account_id: UUID, execution_id: UUID, seq: int, limit: int) -> Told:
