@@ -117,8 +117,8 @@ async def main() -> None:
                 tasks = [lambda: walk(bench, rows, journal), lambda: walk(bench, rows, None)]
                 told, untold = await by_turns(tasks, ROUNDS)
         print(
-            f"(a) {STEPS} pure steps {told:.1f} ms, told to nobody {untold:.1f} ms, ratio {told / untold:.2f}; "
-            f"{(told - untold) / STEPS:.3f} ms a step"
+            f"(a) {STEPS} pure steps {told:.1f} ms, told to nobody {untold:.1f} ms, "
+            f"ratio {told / untold:.2f}; {(told - untold) / STEPS:.3f} ms a step"
         )
         outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
         pairs = [[ended(rows, outcomes, idle, told=count) for count in (2, 0)] for _ in range(10 * ROUNDS)]

@@ -22,6 +22,7 @@ from web.progress import told
 
 PATH = re.compile(r"/api/executions/[0-9A-Fa-f-]{36}/events")
 PAGE = 200
+LOOK_SECONDS_MAX = 5.0  # between two looks: hints may be lost, and not every end is hinted at
 
 
 def follows(scope: Scope) -> bool:
@@ -54,7 +55,7 @@ class Progress(Streaming):
             if page.status != "running":
                 await say(send, f"event: ended\ndata: {json.dumps({'status': page.status})}\n\n")
                 return
-            if not await self.changed(stream, asked, gone):
+            if not await self.changed(stream, asked, gone, most=LOOK_SECONDS_MAX):
                 await say(send, ": still here\n\n")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http
+import math
 import secrets
 import time
 from abc import ABC, abstractmethod
@@ -87,10 +88,12 @@ class Streaming(ABC):
         """Tell whether the client, the token or the process has gone."""
         return self.hub.closing or gone.done() or time.time() >= asked.identity.expires_at
 
-    async def changed(self, stream: Stream, asked: Asked, gone: asyncio.Task[None]) -> bool:
-        """Wait for something to do; False when nothing happened for a heartbeat."""
+    async def changed(
+        self, stream: Stream, asked: Asked, gone: asyncio.Task[None], *, most: float = math.inf
+    ) -> bool:
+        """Wait for something to do; False when nothing happened for a heartbeat, or `most` seconds."""
         rest = max(0.0, asked.identity.expires_at - time.time())
-        return await stream.wait(min(self.settings.heartbeat_seconds, rest), gone)
+        return await stream.wait(min(self.settings.heartbeat_seconds, most, rest), gone)
 
 
 async def say(send: Send, text: str) -> None:
