@@ -1,6 +1,6 @@
 """What the journal costs an execution: `python -m bench.journal`.
 
-By turns in one process, on the same servers: (a) a hundred pure steps that are told to the journal and written
+By turns in one process, on the same servers: (a) a hundred pure steps told to the journal and written
 by its thread, over the same ones told to nobody; (b) an execution's end with the two entries of its one step
 in its transaction, over one without entries. Prints medians and ratios.
 """
@@ -47,7 +47,7 @@ class Rows:
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self.sessions = sessions
         account = Account(
-            id=uuid7(), email=f"{uuid7()}@example.org", password_hash="-", public_key="-", created_at=NOW
+            id=uuid7(), email=f"{uuid7()}@example.org", password_hash="", public_key="-", created_at=NOW
         )
         with sessions.begin() as session:
             session.add(account)

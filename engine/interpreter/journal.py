@@ -1,7 +1,7 @@
 """The journal of an execution: what a walk tells of its steps, and nothing of the user's.
 
 It costs neither an activity nor an event of history: the entries leave by a sink of the process, and as
-their numbers and times are the same on replay, whoever takes up a walk tells them again.
+their numbers are the same on replay, whoever takes up a walk tells them again.
 """
 
 from __future__ import annotations
@@ -81,6 +81,11 @@ class Scribe:
         """Tell that a step runs."""
         self.running = (*self.running, step.place)
         self._tell(step.place, step.does, STARTED, attempt)
+
+    def goes_on(self, step: Step, attempt: int) -> None:
+        """Tell that a step runs which another execution, that this one goes on for, had begun."""
+        if step.place not in self.running:
+            self.began(step, attempt)
 
     def skipped(self, step: Step, attempt: int) -> None:
         """Tell that a step's condition does not hold."""

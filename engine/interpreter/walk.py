@@ -213,6 +213,8 @@ class Walk(Evaluation):
             self.herald.began(step)
             self.scribe.began(step, outer.attempt)
             kept["data"] = self.shape_in(step.input, raw, scope)
+        else:
+            self.scribe.goes_on(step, outer.attempt)
         data = kept["data"]
         scope = scope.knowing(input=data)
         pinned = not getattr(step.kind, "resumes", False)
