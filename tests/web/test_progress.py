@@ -116,7 +116,8 @@ def test_who_can_open_the_definition_finds_the_pointers(person: Client, ended: s
 
 def test_pages_of_the_timeline_follow_one_another(person: Client, ended: str) -> None:
     whole = person.request("GET", f"{ended}/steps")["steps"]
-    page, seen = {"cursor": 0, "hasMore": True, "steps": []}, []
+    page: dict[str, Any] = {"cursor": 0, "hasMore": True}
+    seen: list[dict[str, Any]] = []
     while page["hasMore"]:
         query = {"cursor": page["cursor"], "limit": 5}
         page = person.request("GET", f"{ended}/steps", params=query)

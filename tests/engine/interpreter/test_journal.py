@@ -9,16 +9,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.local.broker import Broker, Memory
 from engine.interpreter import contracts
 from engine.interpreter.holding import HOLD, Word
 from engine.interpreter.journal import COUNTED, Door, Entry
+from engine.interpreter.workflow import ExecutionWorkflow
 from tests.engine.interpreter.conftest import HEADER, Execute, Ran
 from tests.engine.interpreter.test_replay import replay
 from tests.engine.interpreter.test_rests import BRANCHES, CASES, FAIL, runs
+from tests.engine.interpreter.test_retaking import OPEN, SHUT, USE, WHOLE
 
 NAP = {"nap": {"wait": {"milliseconds": 300}}}
 SET = {"set": {"n": 1}}
@@ -183,4 +187,54 @@ async def test_a_pause_before_the_first_step_is_kept_to(
         "resumed",
         "started",
         "completed",
+    ]
+
+
+async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
+    temporal: Client, memory: Memory, record: Record
+) -> None:
+    execution_id, kept = str(uuid7()), []
+
+    @activity.defn(name=contracts.KEEP_STEPS)
+    async def keep(told: contracts.StepsTold) -> None:
+        kept.append(len(record.of(told.execution_id)))
+
+    document = {"document": HEADER, "do": CASES["branches"]}
+    opened = contracts.Opened("kit", 1, document, {}, execution_id, rests_every=1, journaled=True)
+    memory.openings[execution_id] = opened
+    async with Worker(
+        temporal,
+        task_queue=execution_id,
+        workflows=[ExecutionWorkflow],
+        activities=[memory.open, memory.settle, keep],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        handle = await temporal.start_workflow(
+            contracts.EXECUTION,
+            contracts.ExecutionStart(execution_id, execution_id),
+            id=contracts.execution_workflow_id(execution_id),
+            task_queue=execution_id,
+        )
+        await handle.result()
+    told = len(record.of(execution_id))
+    histories = await runs(temporal, handle)
+    assert len(kept) >= len(histories) - 1 > 3
+    assert kept == sorted(kept)
+    assert len(record.of(execution_id)) == told > kept[-1]
+
+
+async def test_an_execution_that_goes_on_for_another_tells_which_steps_it_takes_up(
+    execute: Execute, record: Record
+) -> None:
+    steps = WHOLE["a list in a list"]
+    failed = await execute(steps, use=USE, secrets=SHUT)
+    again = await execute(steps, use=USE, secrets=OPEN, left=failed.settlement.left)
+    assert happened(record.of(again)) == [
+        ("/do/0", "started", 1),
+        ("/do/0/do/1", "skipped", 1),
+        ("/do/0/do/2", "started", 1),
+        ("/do/0/do/2", "completed", 1),
+        ("/do/0", "completed", 1),
+        ("/do/1", "started", 1),
+        ("/do/1", "completed", 1),
     ]
