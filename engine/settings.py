@@ -71,6 +71,7 @@ class Settings:
     execution_rests_every: int = (
         0  # safe points before a new run goes on; 0 leaves that to Temporal; for tests
     )
+    execution_steps_kept: int = 10_000  # entries of an execution's journal
     executions_per_account_max: int = 100  # running at once
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576

@@ -30,6 +30,7 @@ from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
 
 from engine.interpreter import contracts
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
+from engine.interpreter.holding import HOLD, Word
 from engine.interpreter.looks import Drawing, Validation
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.settings import Settings
@@ -154,6 +155,21 @@ async def terminate(client: Client, workflow_id: str, *, why: str) -> None:
     except RPCError as fault:
         if fault.status != RPCStatusCode.NOT_FOUND:
             raise
+
+
+async def hold_execution(client: Client, execution_id: str, word: Word) -> bool:
+    """Have an execution's workflow pause or go on; tell whether there is one, running or not.
+
+    :raises RPCError: when the server does not do it.
+    """
+    handle = client.get_workflow_handle(contracts.execution_workflow_id(execution_id))
+    try:
+        await handle.signal(HOLD, word)
+    except RPCError as fault:
+        if fault.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return await _was_there(handle)
+    return True
 
 
 async def _was_there(handle: WorkflowHandle[Any, Any]) -> bool:

@@ -24,6 +24,7 @@ from web import (
     openapi,
     origins,
     problems,
+    progress,
     proof,
     secrets,
     segments,
@@ -59,6 +60,7 @@ BLUEPRINTS = (
     looks.blueprint,
     secrets.blueprint,
     executions.blueprint,
+    progress.blueprint,
     events.blueprint,
     health.blueprint,
 )

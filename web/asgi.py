@@ -14,11 +14,12 @@ from web.live.events import PATH, Events
 from web.live.hub import Hub
 from web.live.places import RENEWALS, Places
 from web.live.polls import Polls, asks_to_wait
+from web.live.progress import Progress, follows
 from web.wsgi import FlaskUnderAsgi
 
 
 class Application:
-    """An ASGI application of three parts, and their life cycle."""
+    """An ASGI application of four parts, and their life cycle."""
 
     def __init__(self, settings: Settings) -> None:
         app = create_app(settings)
@@ -30,6 +31,7 @@ class Application:
             seconds=RENEWALS * settings.heartbeat_seconds,
         )
         self.events = Events(app, settings, self.hub, self.places)
+        self.progress = Progress(app, settings, self.hub, self.places)
         self.polls = Polls(app, settings, self.hub)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,6 +40,8 @@ class Application:
             await self._live(receive, send)
         elif scope["type"] == "http" and (scope["method"], scope["path"]) == ("GET", PATH):
             await self.events(scope, receive, send)
+        elif scope["type"] == "http" and follows(scope):
+            await self.progress(scope, receive, send)
         elif scope["type"] == "http" and asks_to_wait(scope):
             await self.polls(scope, receive, send)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,8 +10,9 @@ from uuid import UUID
 import structlog
 from flask import Response, current_app, jsonify, request
 
-from engine import executions, runs
+from engine import executions, holds, journal, runs
 from engine.errors import UnavailableError
+from engine.interpreter.holding import Word
 from engine.runs import Place, Wanted
 from engine.store import outbox
 from engine.store.models import Execution
@@ -20,7 +22,9 @@ from web.bodies import Blueprint
 from web.extensions import db
 from web.preference import wait_preferred
 from web.schemas import executions as schemas
+from web.schemas.progress import Held, Standing
 from web.schemas.workflows import Executed
+from web.temporal import Temporal
 
 blueprint = Blueprint("executions", __name__, url_prefix="/api/executions", description="Runs of workflows")
 guard.protect(blueprint)
@@ -36,27 +40,33 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/<uuid:execution_id>", methods=["GET"])
-@blueprint.alt_response(200, schema=Executed, success=True)
+@blueprint.alt_response(200, schema=Standing, success=True)
 def read(execution_id: UUID) -> Response:
-    """Return an execution; once it has ended with its result or error, as sealed as was asked.
+    """Return an execution and how far it is; once it has ended with its result or error, as was asked.
 
     `Prefer: wait=N` waits up to N seconds for its end (RFC 7240).
     """
-    account_id, door = guard.identity().account_id, current_app.extensions["temporal"]
-    execution = executions.find(db.session(), account_id=account_id, execution_id=execution_id)
-    answer, outcome, applied = _told(execution), None, None
-    db.session.rollback()  # the worker is asked meanwhile; no transaction stands open for it
-    if answer["endedAt"] is not None:
-        outcome = door.outcome(execution_id, account_id)
-    elif "Prefer" in request.headers:
+    applied, wait = None, 0.0
+    if "Prefer" in request.headers:
         wait, applied = wait_preferred(request.headers["Prefer"], current_app.extensions["settings"])
-        outcome = door.join(execution_id, account_id, wait=wait) if applied else None
-        if outcome:
-            ended = executions.find(db.session(), account_id=account_id, execution_id=execution_id)
-            answer = _told(ended)
-    response = jsonify(answer | (outcome or {}))
-    if applied:
-        response.headers["Preference-Applied"] = applied
+    answer = _joined(execution_id, wait if applied else 0.0)
+    ended, standing = answer["endedAt"] is not None, journal.standing(db.session(), execution_id)
+    standing["current"] = [] if ended else standing["current"]
+    return _preferred(jsonify(answer | standing), applied)
+
+
+@blueprint.route("/<uuid:execution_id>/result", methods=["GET"])
+@blueprint.alt_response(200, schema=Executed, success=True)
+@blueprint.alt_response(202, schema=Executed, success=True)
+def result(execution_id: UUID) -> Response:
+    """Wait for the end of an execution, as `Prefer: wait=N` says, and return its result or error.
+
+    202 when it has not ended in time: then ask again.
+    """
+    wait, applied = wait_preferred(request.headers.get("Prefer"), current_app.extensions["settings"])
+    answer = _joined(execution_id, wait)
+    response = _preferred(jsonify(answer), applied)
+    response.status_code = 202 if answer["endedAt"] is None else 200
     return response
 
 
@@ -84,6 +94,20 @@ def retry(body: dict[str, Any], execution_id: UUID) -> Response:
         ).id
 
     return starting.started(start, failed.definition_id, retryOf=execution_id)
+
+
+@blueprint.route("/<uuid:execution_id>/pause", methods=["POST"])
+@blueprint.response(202, Held)
+def pause(execution_id: UUID) -> dict[str, Any]:
+    """Have a running execution hold before its next step; what is in flight ends first."""
+    return _hold(execution_id, paused=True)
+
+
+@blueprint.route("/<uuid:execution_id>/resume", methods=["POST"])
+@blueprint.response(202, Held)
+def resume(execution_id: UUID) -> dict[str, Any]:
+    """Have a paused execution go on."""
+    return _hold(execution_id, paused=False)
 
 
 @blueprint.route("/<uuid:execution_id>/cancel", methods=["POST"])
@@ -128,17 +152,64 @@ def _stop(execution_id: UUID, how: str) -> dict[str, Any]:
         runs.stop(session, account_id=account_id, execution_id=execution_id, how=how, now=datetime.now(UTC))
     )
     session.commit()
+    _bring(runs.STOPS[how], str(execution_id), lambda door: door.stop(execution_id, how=how))
+    return told
+
+
+def _hold(execution_id: UUID, *, paused: bool) -> dict[str, Any]:
+    """Note what is wanted, so that it outlives whatever fails now, and signal it if Temporal is there."""
+    account_id, session = guard.identity().account_id, db.session()
+    execution = holds.hold(
+        session, account_id=account_id, execution_id=execution_id, paused=paused, now=datetime.now(UTC)
+    )
+    told, word, subject = (
+        _held(execution),
+        Word(execution.holds, execution.paused),
+        holds.subject_of(execution),
+    )
+    session.commit()
+    _bring(outbox.HOLD, subject, lambda door: door.hold(execution_id, word))
+    return told
+
+
+def _bring(kind: str, subject: str, bring: Callable[[Temporal], bool]) -> None:
+    """Bring what the outbox has for an execution to Temporal, or leave it to the relay."""
     try:
-        carried = current_app.extensions["temporal"].stop(execution_id, how=how)
+        carried = bring(current_app.extensions["temporal"])
     except UnavailableError:
         carried = False
-    if carried:
-        kind = runs.STOPS[how]
-        session.execute(outbox.discarding(account_id=account_id, kind=kind, subject=str(execution_id)))
-        session.commit()
-    else:  # Temporal is away, or the execution is about to start
-        structlog.get_logger().info("stop_left_to_relay", execution=str(execution_id), how=how)
-    return told
+    if not carried:  # Temporal is away, or the execution is about to start
+        structlog.get_logger().info("left_to_relay", kind=kind, subject=subject)
+        return
+    account_id, session = guard.identity().account_id, db.session()
+    session.execute(outbox.discarding(account_id=account_id, kind=kind, subject=subject))
+    session.commit()
+
+
+def _joined(execution_id: UUID, wait: float) -> dict[str, Any]:
+    """Return an execution, with its outcome when it has ended or ends within `wait` seconds."""
+    account_id, door = guard.identity().account_id, current_app.extensions["temporal"]
+    found = executions.find(db.session(), account_id=account_id, execution_id=execution_id)
+    answer, outcome = _held(found), None
+    db.session.rollback()  # the worker is asked meanwhile; no transaction stands open for it
+    if answer["endedAt"] is not None:
+        outcome = door.outcome(execution_id, account_id)
+    elif wait:
+        outcome = door.join(execution_id, account_id, wait=wait)
+        if outcome:
+            found = executions.find(db.session(), account_id=account_id, execution_id=execution_id)
+            answer = _held(found)
+    return answer | (outcome or {})
+
+
+def _preferred(response: Response, applied: str | None) -> Response:
+    if applied:
+        response.headers["Preference-Applied"] = applied
+    return response
+
+
+def _held(execution: Execution) -> dict[str, Any]:
+    return _told(execution) | {"paused": execution.paused and execution.status == "running"}
 
 
 def _told(execution: Execution) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from engine import temporal
 from engine.errors import UnavailableError
 from engine.interpreter import contracts
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
+from engine.interpreter.holding import Word
 from engine.settings import Settings
 from engine.vault import envelope
 
@@ -88,6 +89,13 @@ class Temporal:
         :raises UnavailableError: when it does not answer.
         """
         return self._run(self._stop(execution_id, how), START_SECONDS_MAX)
+
+    def hold(self, execution_id: UUID, word: Word) -> bool:
+        """Have an execution pause or go on; tell whether Temporal knows of it.
+
+        :raises UnavailableError: when it does not answer.
+        """
+        return self._run(self._hold(execution_id, word), START_SECONDS_MAX)
 
     def join(self, execution_id: UUID, account_id: UUID, *, wait: float) -> dict[str, Any] | None:
         """Return the outcome of an execution that was started before, if it ends within `wait` seconds.
@@ -154,6 +162,10 @@ class Temporal:
     async def _stop(self, execution_id: UUID, how: str) -> bool:
         async with asyncio.timeout(START_SECONDS_MAX):
             return await temporal.stop_execution(await self._connected(), str(execution_id), how=how)
+
+    async def _hold(self, execution_id: UUID, word: Word) -> bool:
+        async with asyncio.timeout(START_SECONDS_MAX):
+            return await temporal.hold_execution(await self._connected(), str(execution_id), word)
 
     async def _join(self, reading: OutcomeReading, wait: float) -> dict[str, Any] | None:
         # Its answer is sealed to whoever started it: we wait for the end, and then ask for ourselves.

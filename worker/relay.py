@@ -23,9 +23,8 @@ from engine.store.sessions import make_sessions
 from worker import sweeper
 from worker.channels import deliver
 from worker.erasure import Erasure
+from worker.errands import Errands
 from worker.fanout import fan_out
-from worker.starts import Starts
-from worker.stops import Stops
 
 LOOK_SECONDS = 1.0
 # Changes come in bursts, and a message tells of all of an account's: what comes meanwhile goes along with
@@ -75,15 +74,16 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     sessions, woken = make_sessions(settings), asyncio.Event()
     listener = asyncio.create_task(_listen(settings, woken))
     sweeps = asyncio.create_task(sweeper.run(settings, sessions))
-    starts, stops = Starts(settings, sessions), Stops(settings, sessions)
+    errands = Errands(settings, sessions)
     table: dict[str, Deliver] = {
         outbox.CHANGED: notify,
         outbox.SECURITY: notify,
-        outbox.CHECK: starts.check,
-        outbox.UNSCHEDULE: stops.unschedule,
-        outbox.EXECUTE: starts.execute,
-        outbox.CANCEL: stops.cancel,
-        outbox.TERMINATE: stops.terminate,
+        outbox.CHECK: errands.check,
+        outbox.UNSCHEDULE: errands.unschedule,
+        outbox.EXECUTE: errands.execute,
+        outbox.CANCEL: errands.cancel,
+        outbox.TERMINATE: errands.terminate,
+        outbox.HOLD: errands.hold,
         outbox.ERASE: Erasure(settings, sessions).erase,
     }
     log.info("relay_ready")

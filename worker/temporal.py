@@ -28,6 +28,7 @@ from engine.activities.executions import ExecutionActivities
 from engine.activities.grpc import GrpcActivities
 from engine.activities.heartbeats import Heartbeats
 from engine.activities.http import HttpActivities
+from engine.activities.journal import Journal
 from engine.activities.looks import LookActivities
 from engine.activities.messages import MessageActivities
 from engine.activities.openapi import OpenApiActivities
@@ -59,7 +60,11 @@ RECONNECT_SECONDS = 1.0
 
 
 def make_worker(
-    client: Client, settings: Settings, sessions: sessionmaker[Session], threads: ThreadPoolExecutor
+    client: Client,
+    settings: Settings,
+    sessions: sessionmaker[Session],
+    threads: ThreadPoolExecutor,
+    journal: Journal,
 ) -> tuple[Worker, Reconciler, Router]:
     """Return the worker, the reconciler and the router, not yet running.
 
@@ -73,7 +78,7 @@ def make_worker(
     doorbell = Doorbell()
     switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
     turns = Turns(settings.need("redis_url"))
-    executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns)
+    executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns, journal)
     events = EventActivities(sessions, switchboard, settings)
     http = HttpActivities(Egress(allow=settings.egress_allow))
     agents, openapi = AgentActivities(http), OpenApiActivities(http)
@@ -90,7 +95,7 @@ def make_worker(
             *(looks.validate, looks.draw),
             *(http.call, openapi.compose, agents.mcp, agents.a2a, GrpcActivities(http).call),
             *(messages.publish, messages.consume),
-            *(events.publish, events.open, events.fire, turns.take),
+            *(events.publish, events.open, events.fire, turns.take, journal.keep),
         ],
         activity_executor=threads,
         interceptors=[Heartbeats()],
@@ -112,8 +117,9 @@ async def main() -> None:
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
     owners = Owners(sessions, Keyring(settings.secrets("keyring")))
     client = await _connected(settings, storage, owners)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads:
-        worker, reconciler, router = make_worker(client, settings, sessions, threads)
+    journal = Journal(sessions, settings)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads, journal.open():
+        worker, reconciler, router = make_worker(client, settings, sessions, threads, journal)
         async with worker:
             structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
             beside = [asyncio.create_task(work) for work in (reconciler.run(), router.run())]

@@ -192,6 +192,18 @@ class Client:
             answer["opened"] = self.open_result(answer)
         return answer
 
+    def follow(self, execution_id: str, *, after: int | None = None) -> Iterator[ServerSentEvent]:
+        """Yield what happens to the steps of an execution, the first item when the stream is open."""
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        with connect_sse(
+            self.http, "GET", f"/api/executions/{execution_id}/events", headers=headers
+        ) as source:
+            if source.response.is_error:
+                source.response.read()
+                raise RefusedError(source.response)
+            yield ServerSentEvent(event="open")
+            yield from source.iter_sse()
+
     def open_result(self, answer: dict[str, Any]) -> Any:
         """Open the sealed result of an execution that has completed."""
         return self.open(answer["result"])

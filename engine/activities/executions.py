@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine import definitions, executions
+from engine.activities.journal import Journal
 from engine.activities.turns import Turns
 from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError
 from engine.interpreter import contracts, grammar, hearing, retaking
@@ -39,6 +40,7 @@ class ExecutionActivities:
         switchboard: Switchboard,
         settings: Settings,
         turns: Turns,
+        journal: Journal,
     ) -> None:
         self._sessions = sessions
         self._keys = opener.keys
@@ -47,6 +49,7 @@ class ExecutionActivities:
         self._switchboard = switchboard
         self._settings = settings
         self._turns = turns
+        self._journal = journal
 
     @activity.defn(name=contracts.OPEN_EXECUTION)
     def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
@@ -69,7 +72,9 @@ class ExecutionActivities:
         if heard:
             self._switchboard.wake()
         slowed, depth = self._turns.count(start.account_id, 0), start.ordered.depth if start.ordered else 0
-        return replace(opened, heard=[*heard], run_depth=depth, counted=True, slowed_seconds=slowed)
+        return replace(
+            opened, heard=[*heard], run_depth=depth, counted=True, journaled=True, slowed_seconds=slowed
+        )
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
     def settle(self, settlement: contracts.Settlement) -> str | None:
@@ -77,7 +82,8 @@ class ExecutionActivities:
         account_id, execution_id = UUID(settlement.account_id), UUID(settlement.execution_id)
         failed = settlement.error is not None
         outcome = {"error": settlement.error} if failed else {"result": settlement.result}
-        with self._sessions.begin() as session:
+        ids = (settlement.account_id, settlement.execution_id)
+        with self._sessions() as session, self._journal.taken(session, *ids):
             told = self._outcomes.settle(
                 session,
                 account_id=account_id,

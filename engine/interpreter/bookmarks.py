@@ -9,6 +9,7 @@ from typing import Any
 from engine.interpreter import frames, grammar
 from engine.interpreter.contracts import INTERPRETER, ExecutionStart, Opened
 from engine.interpreter.faults import ExhaustedError
+from engine.interpreter.holding import Hold
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.pace import Pace
 from engine.interpreter.rests import Rests
@@ -73,6 +74,8 @@ def write(walk: Walk, opened: Opened) -> str:
         "fetched": walk.fetched,
         "startedAt": walk.started_at,
         "inbox": walk.inbox.written(),
+        "journal": walk.scribe.written(),
+        "hold": walk.hold.written(),
     }
     text = json.dumps(state, separators=(",", ":"))
     if len(text) > BOOKMARK_CHARACTERS_MAX:
@@ -97,4 +100,6 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     walk.fetched = state.get("fetched", {})  # older ones had none
     walk.trail, walk.started_at = state["trail"], state["startedAt"]
     walk.inbox = Inbox.read(state.get("inbox", Inbox().written()))
+    walk.scribe.resume(state.get("journal", {}))
+    walk.hold = Hold(**state.get("hold", {}))
     return walk, opened

@@ -21,6 +21,7 @@ FIRE_SCHEDULE = "fire_schedule"  # local activity: Firing → Fired, or None
 
 OPEN_EXECUTION = "open_execution"  # local activity: ExecutionStart → Opened
 SETTLE_EXECUTION = "settle_execution"  # local activity: Settlement → JWE to the reply key, or None
+KEEP_STEPS = "keep_steps"  # local activity: StepsTold → None
 TAKE_STEPS = "take_steps"  # local activity: StepsTaken → the seconds to wait before the next step
 OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 
@@ -157,6 +158,14 @@ class StepsTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class StepsTold:
+    """An execution whose journal is to be kept as far as it was told."""
+
+    account_id: str
+    execution_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeReading:
     """The argument of reading an outcome: ids, and the public key of whoever asks."""
 
@@ -180,6 +189,7 @@ class Opened:
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
     heard: list[str] = field(default_factory=list)  # lifecycle events that somebody listens for
     counted: bool = False  # whether its steps count among those of its account in a minute
+    journaled: bool = False  # whether its journal is kept before a new run goes on
     slowed_seconds: float = 0.0  # how long it waits first: its account has walked too many
     left: str | None = None  # by the execution that this one retries, see `retaking`
 

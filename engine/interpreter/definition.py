@@ -52,6 +52,7 @@ class Step:
     place: str  # the pointer without the steps' names, which are the user's own: ids are never encrypted
     source: dict[str, Any]
     kind: Kind
+    does: str = ""  # the member that says what it does
     condition: Program | None = None
     input: Shaping = Shaping()
     output: Shaping = Shaping()

@@ -18,6 +18,7 @@ class Scope:
     step: Step | None = None
     depth: int = 0  # how many functions called one another on the way here
     extended: Mapping[str, Any] | None = None  # the task an extension is for, while one is at work
+    attempt: int = 1  # of the innermost `try` around
     frame: Frame = field(default_factory=lambda: Frame(pinned=True))
 
     def knowing(self, **more: Any) -> Scope:

@@ -67,6 +67,7 @@ def read_step(name: str, node: Node) -> Step:
         place=node.place,
         source=within,
         kind=_read_kind(node),
+        does=next((kind for kind in kinds.KINDS if kind in within), ""),
         condition=condition.program() if condition else None,
         input=read_shaping(node, "input", "from"),
         output=read_shaping(node, "output", "as"),

@@ -23,6 +23,7 @@ from engine.interpreter import contracts
 from engine.interpreter.children import start_below
 from engine.interpreter.definition import Step
 from engine.interpreter.faults import STANDARD, fault
+from engine.interpreter.journal import Door, Entry
 from engine.interpreter.locally import locally
 from engine.interpreter.ordering import Told
 
@@ -80,6 +81,16 @@ class TemporalWorld:
         """Write events into the account's keeping, by a local activity."""
         publication = contracts.Publication(self.account_id, self.execution_id, list(batch))
         await locally(contracts.PUBLISH_EVENTS, publication, None)
+
+    def note(self, entry: Entry) -> None:
+        """Put an entry into the process' sink, on replay too: who told it first may have been killed."""
+        if Door.sink is not None:
+            workflow.random()  # refused where the worker forgets the execution, and cancels all its steps
+            Door.sink.put(entry)
+
+    async def keep_steps(self) -> None:
+        """Have what was noted kept, by a local activity: the next run does not tell it again."""
+        await locally(contracts.KEEP_STEPS, contracts.StepsTold(self.account_id, self.execution_id), None)
 
     def random_between(self, low: float, high: float) -> float:
         """Return a random number, the same on replay."""

@@ -14,9 +14,11 @@ from engine.interpreter import durations
 from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Step
 from engine.interpreter.evaluation import Evaluation
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.faults import FaultError, fault
+from engine.interpreter.faults import ExhaustedError, FaultError, fault
 from engine.interpreter.frames import Frame
+from engine.interpreter.holding import Hold
 from engine.interpreter.inbox import Inbox
+from engine.interpreter.journal import Scribe, kind_of
 from engine.interpreter.lifecycle import Herald, Subject
 from engine.interpreter.post import Post
 from engine.interpreter.redaction import Redaction
@@ -53,8 +55,10 @@ class Walk(Evaluation):
     frame: Frame = field(default_factory=Frame)
     heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
     inbox: Inbox = field(default_factory=Inbox)
+    hold: Hold = field(default_factory=Hold)
     post: Post = field(init=False)
     herald: Herald = field(init=False)
+    scribe: Scribe = field(init=False)
     redaction: Redaction = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +67,7 @@ class Walk(Evaluation):
         self.post = Post(self.world)
         self.redaction = Redaction(self.secrets, self.pace)
         self.herald = Herald(subject, self.heard, self.post, self.world)
+        self.scribe = Scribe(self.account_id, self.execution_id, self.world)
 
     async def through(self, data: Any) -> Any:
         """Walk the whole definition on the raw input, from where its frames stand, and return its output.
@@ -113,18 +118,25 @@ class Walk(Evaluation):
         """Run one step: condition, input, work, output, export, in the specification's order."""
         with outer.frame.part("step") as frame:
             if not frame.kept:
+                await self.hold.passed(outer.frame, self.rests, self.world, self.scribe)
                 await self.pace.step()
             try:
                 return await self._performed(step, raw, outer, frame)
             except FaultError as error:
                 placed = self.redaction.hidden(error.placed(step.pointer))
                 self.herald.faulted(step, placed.problem)
+                self.scribe.failed(step, outer.attempt, kind_of(placed.problem))
                 raise placed from None
+            except ExhaustedError:
+                self.scribe.failed(step, outer.attempt, "runtime")
+                raise
             except EndedError:
                 self.herald.completed(step)
+                self.scribe.completed(step, outer.attempt)
                 raise
             except asyncio.CancelledError:
                 self.herald.cancelled(step)
+                self.scribe.cancelled(step, outer.attempt)
                 raise
 
     async def call(
@@ -195,10 +207,14 @@ class Walk(Evaluation):
         scope = replace(outer.knowing(context=self.context, task=task), step=step, frame=frame)
         if "data" not in kept:
             if step.condition is not None and not self.holds(step.condition, raw, scope):
+                self.scribe.skipped(step, outer.attempt)
                 return Outcome(raw)
             self.trail = [*self.trail[1 - TRAIL_MAX :], step.name]
             self.herald.began(step)
+            self.scribe.began(step, outer.attempt)
             kept["data"] = self.shape_in(step.input, raw, scope)
+        else:
+            self.scribe.goes_on(step, outer.attempt)
         data = kept["data"]
         scope = scope.knowing(input=data)
         pinned = not getattr(step.kind, "resumes", False)
@@ -214,6 +230,7 @@ class Walk(Evaluation):
             seen = scope.knowing(output=output)
             self.context = self.shape_out(step.export, output, seen, most=CONTEXT_BYTES_MAX)
         self.herald.completed(step)
+        self.scribe.completed(step, outer.attempt)
         return Outcome(output, done.then or step.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:

@@ -23,6 +23,7 @@ from engine.interpreter.faults import (
     Problem,
     standard_kind,
 )
+from engine.interpreter.holding import HOLD, Hold, Word
 from engine.interpreter.inbox import Inbox
 from engine.interpreter.locally import locally
 from engine.interpreter.ordering import Told
@@ -41,6 +42,7 @@ class ExecutionWorkflow:
     def __init__(self) -> None:
         self._walk: Walk | None = None
         self._inbox = Inbox()
+        self._hold = Hold()
         self._carrying: asyncio.Task[None] | None = None
         self._cancelled = False
 
@@ -75,6 +77,11 @@ class ExecutionWorkflow:
     def event(self, events: list[contracts.Json]) -> None:
         """Take events in; the walk looks at them when it listens."""
         self._inbox.put(events)
+
+    @workflow.signal(name=HOLD)
+    def hold(self, word: Word) -> None:
+        """Have the walk hold before its next step, or go on."""
+        self._hold.hear(word.number, paused=word.paused)
 
     @workflow.query
     def trail(self) -> list[str]:
@@ -122,20 +129,31 @@ class ExecutionWorkflow:
         else:
             walk, opened = bookmarks.resume(start.bookmark, start.execution_id, world)
         walk.inbox.put(event for _, event in self._inbox.waiting)
-        self._walk, self._inbox = walk, walk.inbox
+        walk.hold.hear(self._hold.number, paused=self._hold.paused)
+        self._walk, self._inbox, self._hold = walk, walk.inbox, walk.hold
         self._carrying = asyncio.create_task(walk.post.carry())
         walking = asyncio.create_task(self._paced(walk, opened, resumed=start.bookmark is not None))
         try:
-            while not walking.done() and not walk.rests.reached:
+            while not walking.done():
                 await workflow.wait_condition(lambda: walking.done() or walk.rests.reached)
+                if not walking.done() and await self._left_behind_nothing(walk, world, opened):
+                    break
         except asyncio.CancelledError:
             walking.cancel()
             await asyncio.gather(walking, return_exceptions=True)
             raise
         if not walking.done():
-            await walk.post.flush()
             workflow.continue_as_new(bookmarks.left(start, walk, opened))
         return walking.result()
+
+    async def _left_behind_nothing(self, walk: Walk, world: TemporalWorld, opened: contracts.Opened) -> bool:
+        """Hand over what only this run can; tell whether that is all, and the walk still rests."""
+        await walk.post.flush()
+        if not opened.journaled:
+            return True
+        seq = walk.scribe.seq
+        await world.keep_steps()
+        return walk.rests.reached and walk.scribe.seq == seq
 
     async def _paced(self, walk: Walk, opened: contracts.Opened, *, resumed: bool) -> Any:
         if opened.slowed_seconds and not resumed:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from engine.interpreter.contracts import ExecutionStart
 from engine.interpreter.definition import Step
+from engine.interpreter.journal import Entry
 from engine.interpreter.ordering import Told
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
@@ -62,6 +63,10 @@ class World(Protocol):
 
     async def take_steps(self, steps: int) -> float:
         """Count steps among the account's of this minute; return the seconds to wait before the next."""
+        ...
+
+    def note(self, entry: Entry) -> None:
+        """Hand an entry of the journal over, for as long as the walk goes on here."""
         ...
 
     async def publish(self, batch: Sequence[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -25,6 +25,7 @@ from engine.store.people import (
     RefreshSession,
     Secret,
 )
+from engine.store.progress import ExecutionProgress, ExecutionStep
 from engine.store.states import (
     SyncChange,
     SyncCounter,
@@ -50,6 +51,8 @@ __all__ = [
     "DefinitionVersion",
     "Event",
     "Execution",
+    "ExecutionProgress",
+    "ExecutionStep",
     "Factor",
     "IdempotencyKey",
     "Listener",
@@ -113,6 +116,8 @@ class Execution(Base):
     status: Mapped[str] = mapped_column(String(16), default="running")
     input_sealed: Mapped[str] = mapped_column(Text)  # JWE to an engine key
     ordered_by: Mapped[UUID | None]  # the execution that ran this one, and hears its end
+    paused: Mapped[bool] = mapped_column(default=False, server_default=false())  # as its owner wants it
+    holds: Mapped[int] = mapped_column(default=0, server_default="0")  # how often that has changed
     seal_result: Mapped[bool]  # to the account's public key; else under the account's own key at rest
     outcome_sealed: Mapped[str | None] = mapped_column(Text)  # {"result": …} or {"error": …}
     retry_of: Mapped[UUID | None] = mapped_column(

@@ -23,6 +23,7 @@ UNSCHEDULE = "definition.unschedule"  # subject: the same, of the version whose 
 EXECUTE = "execution.start"  # subject: the execution's id
 CANCEL = "execution.cancel"  # subject: the execution's id
 TERMINATE = "execution.terminate"  # subject: the execution's id
+HOLD = "execution.hold"  # subject: the execution's id, and which of its words to pause or to go on
 
 # Built once: SQLAlchemy takes longer to put a statement together than the server to run this one.
 MESSAGES = OutboxMessage.__table__.c

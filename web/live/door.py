@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import structlog
 from flask import Flask, Response, g
+from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
 
@@ -21,6 +22,7 @@ from web.guard import Identity
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+T = TypeVar("T")
 
 
 def _always(_response: Response) -> bool:
@@ -101,6 +103,11 @@ class Asked:
                 since=stamp.parse(since, "/since"),
             )
             return found.told() if found else None
+
+    def looked(self, look: Callable[[Session], T]) -> T:
+        """Look at the database."""
+        with self.app.app_context():
+            return look(db.session())
 
     def _live(self) -> bool:
         who = self.identity

@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from engine import audit
+from engine import audit, journal
 from engine.sync import hints, notices
 from web.live.heard import Heard
 
@@ -34,6 +34,7 @@ class Stream:
     account_id: str
     agent_id: str
     heard: Heard
+    execution_id: str = ""  # which it follows
     own: bool = False  # hears of its own agent's changes too
     events: list[dict[str, Any]] = field(default_factory=list)  # security events, oldest first
     missed: int = 1  # how often something may have been missed
@@ -60,6 +61,11 @@ class Stream:
         self.events = [*self.events[1 - EVENTS_MOST :], told]
         self.changed.set()
 
+    def progress(self, told: dict[str, Any]) -> None:
+        """Hear that an execution has gone on."""
+        if told["executionId"] == self.execution_id:
+            self.changed.set()
+
     async def wait(self, seconds: float, gone: asyncio.Task[None]) -> bool:
         """Wait until something has changed or the client has gone; False when neither came in time."""
         changed = asyncio.create_task(self.changed.wait())
@@ -74,6 +80,7 @@ class Stream:
 TELL = {
     hints.channel(""): Stream.hint,
     notices.channel(""): Stream.notice,
+    journal.channel(""): Stream.progress,
     audit.channel(""): Stream.event,
 }
 LAST = audit.channel("")  # of an account's channels to be confirmed

@@ -55,7 +55,7 @@ class Try:
 
     async def _tried(self, walk: Walk, data: Any, scope: Scope) -> Any:
         with scope.frame.part("try") as frame:
-            within = replace(scope, frame=frame)
+            within = replace(scope, frame=frame, attempt=scope.frame.kept.get("retries", 0) + 1)
             limit = self.retry.try_duration if self.retry else None
             return await walk.in_time(limit, walk.list(self.steps, data, within), data, within)
 
@@ -72,6 +72,7 @@ class Try:
         if self.retry is not None and self._again(self.retry, retry, walk, data, within):
             now = walk.world.now().timestamp()
             kept |= {"retries": retry, "until": now + self._pause(self.retry, retry, walk, data, within)}
+            walk.scribe.retries(scope.step, retry + 1, error.problem)
         kept["caught"] = caught
 
     def _catches(self, problem: Problem, walk: Walk, data: Any, scope: Scope) -> bool:

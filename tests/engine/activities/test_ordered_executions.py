@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from engine import definitions, executions
 from engine.activities.executions import ExecutionActivities
+from engine.activities.journal import Journal
 from engine.activities.turns import Turns
 from engine.executions import Order
 from engine.interpreter import contracts
@@ -31,7 +32,8 @@ def activities(sessions: sessionmaker[Session], settings: Settings) -> Execution
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
     switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, lambda: None)
     opener, turns = Opener(keys, outcomes.ring), Turns(settings.need("redis_url"))
-    return ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns)
+    journal = Journal(sessions, settings)
+    return ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns, journal)
 
 
 def test_one_execution_too_many_ends_with_the_limits_name(

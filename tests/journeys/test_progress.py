@@ -1,0 +1,174 @@
+"""Seeing what happens while it happens, and holding it, whatever is killed meanwhile."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from queue import Queue
+from typing import Any
+
+import psycopg
+import pytest
+
+from bin.local.client import Client
+from tests.conftest import joined
+from tests.journeys.conftest import Fragile, until
+
+HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
+ROUNDS = 30
+LONG = (
+    HEAD
+    + f"""
+do:
+  - each:
+      for: {{in: "[range({ROUNDS})]"}}
+      do:
+        - nap: {{wait: {{milliseconds: 60}}}}
+        - note: {{set: {{n: "${{ $index }}"}}}}
+"""
+)
+
+
+EVENT = {"specversion": "1.0", "id": "1", "source": "/tests", "type": "go.on"}
+CLOUD_EVENT = {"Content-Type": "application/cloudevents+json"}
+
+
+@pytest.fixture
+def client(fragile: Fragile) -> Iterator[Client]:
+    with joined(fragile.platform) as found:
+        yield found
+
+
+def begin(client: Client, document: str) -> str:
+    workflow = client.create_workflow("case", document)
+    execution_id: str = client.execute(workflow["id"], wait=0)["executionId"]
+    return execution_id
+
+
+def steps(client: Client, execution_id: str) -> list[dict[str, Any]]:
+    query = {"limit": 500}
+    found: list[dict[str, Any]] = client.request(
+        "GET", f"/api/executions/{execution_id}/steps", params=query
+    )["steps"]
+    return found
+
+
+def phases(client: Client, execution_id: str) -> list[str]:
+    return [step["phase"] for step in steps(client, execution_id)]
+
+
+def waiting(fragile: Fragile) -> set[str]:
+    """Return the kinds of messages in the outbox."""
+    with psycopg.connect(fragile.stack.database_url) as connection:
+        return {kind for (kind,) in connection.execute("SELECT kind FROM outbox")}
+
+
+@pytest.fixture
+def hanging(fragile: Fragile) -> Iterator[Queue[str]]:
+    """A service that takes requests and never answers; tells when one has come and when it is given up."""
+    told: Queue[str] = Queue()
+    host, _, port = fragile.gate_url.removeprefix("http://").partition(":")
+    listening = socket.create_server((host, int(port)))
+
+    def serve() -> None:
+        try:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65_536)
+                told.put("asked")
+                while connection.recv(65_536):
+                    pass
+        except OSError:
+            return
+        told.put("gone")
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield told
+    listening.close()
+
+
+def test_a_stream_that_comes_back_misses_nothing_and_hears_nothing_twice_while_the_worker_is_killed(
+    fragile: Fragile, client: Client
+) -> None:
+    execution_id = begin(client, LONG)
+    seen: list[dict[str, Any]] = []
+
+    def follow(most: int) -> str | None:
+        """Read some events more; return how the execution has ended, if that was told."""
+        for event in client.follow(execution_id, after=len(seen)):
+            if event.event == "ended":
+                return str(json.loads(event.data)["status"])
+            if event.event == "step":
+                seen.append(json.loads(event.data))
+                assert int(event.id) == seen[-1]["seq"] == len(seen)
+            if len(seen) >= most:
+                return None
+        return None
+
+    for most in (10, 40):
+        assert follow(most) is None
+        fragile.kill("temporal")
+        fragile.revive("temporal")
+    assert follow(10_000) == "completed"
+    assert seen == steps(client, execution_id)
+    expected = [("/do/0", "started")]
+    for _ in range(ROUNDS):
+        expected += [(f"/do/0/do/{at}", phase) for at in (0, 1) for phase in ("started", "completed")]
+    expected += [("/do/0", "completed")]
+    assert [(step["place"], step["phase"]) for step in seen] == expected
+
+
+def test_a_pause_reaches_an_execution_that_outlives_temporal_and_its_worker(
+    fragile: Fragile, client: Client
+) -> None:
+    listen = "{hear: {listen: {to: {one: {with: {type: go.on}}}}}}"
+    execution_id = begin(client, HEAD + f"do: [{listen}, {{after: {{set: {{done: true}}}}}}]")
+    path = f"/api/executions/{execution_id}"
+    until(lambda: client.request("GET", path)["current"] == ["/do/0"])
+    fragile.kill("Temporal")
+    assert client.request("POST", f"{path}/pause")["paused"] is True
+    fragile.revive("Temporal")
+    until(lambda: "execution.hold" not in waiting(fragile))
+    fragile.kill("temporal")
+    fragile.revive("temporal")
+    client.request("POST", f"{path}/events", json=EVENT, headers=CLOUD_EVENT)
+    until(lambda: phases(client, execution_id)[-1] == "paused")
+    told = client.request("GET", path)
+    assert (told["status"], told["paused"], told["current"]) == ("running", True, [])
+    client.request("POST", f"{path}/resume")
+    until(lambda: client.request("GET", path)["status"] == "completed")
+    assert phases(client, execution_id) == [
+        "started",
+        "completed",
+        "paused",
+        "resumed",
+        "started",
+        "completed",
+    ]
+
+
+def test_a_cancelled_execution_ends_though_its_call_hangs_and_the_call_is_given_up(
+    fragile: Fragile, client: Client, hanging: Queue[str]
+) -> None:
+    call = f"{{call: http, with: {{method: get, endpoint: '{fragile.gate_url}/'}}}}"
+    execution_id = begin(client, HEAD + f"do: [{{ask: {call}}}]")
+    assert hanging.get(timeout=60) == "asked"
+    path = f"/api/executions/{execution_id}"
+    assert client.request("GET", path)["current"] == ["/do/0"]
+    client.request("POST", f"{path}/cancel")
+    told = client.request("GET", path, headers={"Prefer": "wait=20"})
+    assert (told["status"], told["steps"]["cancelled"]) == ("failed", 1)
+    assert hanging.get(timeout=60) == "gone"
+
+
+def test_a_journal_holds_nothing_of_what_a_user_wrote(fragile: Fragile, client: Client) -> None:
+    canary = "a-name-that-must-not-be-kept"
+    inner = f"{{{canary}: {{raise: {{error: {{type: 'urn:{canary}', status: 500}}}}}}}}"
+    execution_id = begin(client, HEAD + f"do: [{{{canary}: {{try: [{inner}], catch: {{do: [{inner}]}}}}}}]")
+    until(lambda: client.request("GET", f"/api/executions/{execution_id}")["status"] == "failed")
+    assert len(steps(client, execution_id)) == 6
+    with psycopg.connect(fragile.stack.database_url) as connection:
+        for query in ("SELECT s::text FROM execution_steps s", "SELECT p::text FROM execution_progress p"):
+            rows = connection.execute(query).fetchall()
+            assert rows
+            assert canary not in str(rows)
