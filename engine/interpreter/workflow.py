@@ -30,6 +30,8 @@ from engine.interpreter.ordering import Told
 from engine.interpreter.temporal_world import TemporalWorld
 from engine.interpreter.walk import Walk
 
+# A new run goes on with the build that is current, a run itself stays with the one it began on.
+NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
 STOPPED = "The execution was stopped from outside."
 
 
@@ -144,7 +146,7 @@ class ExecutionWorkflow:
             await asyncio.gather(walking, return_exceptions=True)
             raise
         if not walking.done():
-            workflow.continue_as_new(bookmarks.left(start, walk, opened))
+            workflow.continue_as_new(bookmarks.left(start, walk, opened), initial_versioning_behavior=NEWEST)
         return walking.result()
 
     async def _left_behind_nothing(self, walk: Walk, world: TemporalWorld, opened: contracts.Opened) -> bool:
