@@ -31,6 +31,8 @@ class Settings:
     temporal_tls_client_cert_data: str = ""
     temporal_tls_client_key_data: str = ""
     temporal_ui_url: str = ""
+    worker_deployment: str = "cloudapi"  # what Temporal calls all builds of the worker together
+    worker_build_id: str = ""  # of the code that runs; without one, workers take over from one another
 
     access_token_keys: str = ""  # JWK Set of private Ed25519 keys; the first signs
     refresh_token_keys: str = ""  # kid:base64url[,kid:base64url]; the first makes new tokens

@@ -28,7 +28,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
 
-from engine.interpreter import contracts
+from engine.interpreter import contracts, summaries
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
 from engine.interpreter.holding import HOLD, Word
 from engine.interpreter.looks import Drawing, Validation
@@ -234,6 +234,9 @@ async def _start(
             search_attributes=TypedSearchAttributes(
                 [SearchAttributePair(ACCOUNT, account_id), SearchAttributePair(DEFINITION, definition_id)]
             ),
+            # Not sealed where web starts it, which has no key for that: ids, and nothing of the user's.
+            static_summary=summaries.summary(kind, definition_id),
+            static_details=summaries.details(workflow_id, account_id, definition_id),
         )
     except WorkflowAlreadyStartedError:
         return client.get_workflow_handle(workflow_id)

@@ -17,7 +17,7 @@ from engine.runs import Place, Wanted
 from engine.store import outbox
 from engine.store.models import Execution
 from engine.sync import stamp
-from web import guard, limits, repetition, starting
+from web import guard, inspection, limits, repetition, starting
 from web.bodies import Blueprint
 from web.extensions import db
 from web.preference import wait_preferred
@@ -221,4 +221,5 @@ def _told(execution: Execution) -> dict[str, Any]:
         "retryOf": execution.retry_of,
         "createdAt": stamp.text(stamp.of(execution.created_at)),
         "endedAt": execution.ended_at and stamp.text(stamp.of(execution.ended_at)),
+        **inspection.links(execution.id),
     }

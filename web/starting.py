@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import structlog
 from flask import Response, current_app, jsonify, request, url_for
 
 from engine.errors import UnavailableError
-from web import guard, repetition
+from web import guard, inspection, repetition
 from web.preference import wait_preferred
 from web.temporal import Temporal
 
@@ -23,7 +24,8 @@ def started(start: Callable[[], UUID], definition_id: UUID, **about: UUID) -> Re
     account_id = guard.identity().account_id
     wait, applied = wait_preferred(request.headers.get("Prefer"), current_app.extensions["settings"])
     execution_id = repetition.once(start)
-    answer = {"executionId": execution_id, "workflowId": definition_id, **about}
+    answer: dict[str, Any] = {"executionId": execution_id, "workflowId": definition_id, **about}
+    answer |= inspection.links(execution_id)
     try:
         if repetition.repeated():
             told = door.join(execution_id, account_id, wait=wait)

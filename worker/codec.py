@@ -34,7 +34,16 @@ Receive = Callable[[], Awaitable[Message]]
 Answer = tuple[int, bytes, dict[bytes, bytes]]  # status, body, headers
 Send = Callable[[Message], Awaitable[None]]
 BODY_BYTES_MAX = 8 * 1_048_576
-WELCOME = b"The Temporal UI can show payloads now. Each look is noted in the account's own trail.\n"
+WELCOME = """You are logged in as {operator}, until this browser is closed.
+
+A Temporal UI that sends no credentials along (TEMPORAL_CODEC_INCLUDE_CREDENTIALS) has to be told to, once in
+this browser: click the glasses in its upper right corner, choose "Use my browser setting", switch on
+"Include cross-origin credentials", and enter as "Codec Server browser endpoint"
+
+    {endpoint}
+
+Then it shows payloads. Each look is noted in the account's own trail, which its owner reads.
+"""
 ALLOWED = "authorization, content-type, x-namespace"
 
 
@@ -72,7 +81,8 @@ class CodecServer:
         if operator is None:
             return 401, b"", {b"www-authenticate": b'Basic realm="codec", charset="UTF-8"'}
         if (method, path) == ("GET", "/"):
-            return 200, WELCOME, {b"content-type": b"text/plain; charset=utf-8"}
+            welcome = WELCOME.format(operator=operator, endpoint=_endpoint(headers))
+            return 200, welcome.encode(), {b"content-type": b"text/plain; charset=utf-8"}
         if (method, path) != ("POST", "/decode") or not self._serves(headers):
             return 404, b"", {}
         return await self._decode(await _body(receive), operator)
@@ -135,6 +145,12 @@ def application() -> CodecServer:
     settings = Settings.from_env()
     logs.configure(settings)
     return CodecServer(settings, make_sessions(settings))
+
+
+def _endpoint(headers: dict[bytes, bytes]) -> str:
+    """Return the address at which the operator has found this server; TLS may end in front of it."""
+    scheme = headers.get(b"x-forwarded-proto", b"http").decode(errors="replace")
+    return f"{scheme}://{headers.get(b'host', b'').decode(errors='replace')}"
 
 
 def _workflow_of(payload: Payload) -> str:

@@ -3,47 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 from engine import executions
 from engine.interpreter import contracts
-from engine.interpreter.faults import STANDARD, TYPES
 from engine.outcomes import Outcomes
+from worker.endings import Ending, ending_of
+from worker.stragglers import PATIENCE, Stragglers
 
 LOOK_SECONDS = 2.0
 # Visibility lags behind the truth; a row is looked at again rather than missed.
 OVERLAP = timedelta(seconds=60)
-# A fresh failure is about to be settled by its own last step.
-PATIENCE = timedelta(seconds=1)
+# How far back the first look goes; what closed before that is found among the stragglers.
+BACK = timedelta(days=1)
 ENDED = "('Terminated', 'TimedOut', 'Canceled', 'Failed')"
-KINDS = {WorkflowExecutionStatus.TIMED_OUT: ("timeout", "The execution took longer than it may.")}
-STOPPED = ("runtime", "The execution was stopped from outside.")
 
 
 class Reconciler:
-    """Asks Temporal which executions closed, and ends the rows that do not know of it."""
+    """Asks Temporal which executions closed, and ends the rows that do not know of it.
+
+    One question finds what closes from now on, whatever there is. Whether what runs by its row is still
+    there is asked in turn (`Stragglers`): a closing that nobody looked for, and what Temporal has lost.
+    """
 
     def __init__(self, client: Client, sessions: sessionmaker[Session], outcomes: Outcomes) -> None:
         self._client = client
         self._sessions = sessions
         self._outcomes = outcomes
-        self._since = datetime.now(UTC) - timedelta(days=1)
+        self._stragglers = Stragglers(client, sessions)
+        self._since = datetime.now(UTC) - BACK
 
     async def run(self) -> None:
         """Look every LOOK_SECONDS until cancelled, whatever is down in between."""
         while True:
-            try:
-                await self.look()
-            except (RPCError, OperationalError) as fault:
-                structlog.get_logger().warning("not_reconciled", error=type(fault).__name__)
+            for look in (self.look, self.look_for_stragglers):
+                try:
+                    await look()
+                except (RPCError, OperationalError) as fault:
+                    structlog.get_logger().warning("not_reconciled", error=type(fault).__name__)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -53,30 +58,35 @@ class Reconciler:
             f"WorkflowType = '{contracts.EXECUTION}' AND ExecutionStatus IN {ENDED} "
             f"AND CloseTime > '{self._since - OVERLAP:%Y-%m-%dT%H:%M:%SZ}'"
         )
-        closed: dict[UUID, WorkflowExecutionStatus | None] = {}
+        closed: dict[UUID, Ending] = {}
         async for found in self._client.list_workflows(query):
             execution_id = contracts.executed_by(found.id)
+            # A fresh failure is about to be settled by its own last step.
             old = found.close_time is None or began - found.close_time > PATIENCE
             if execution_id is not None and old:
-                closed[execution_id] = found.status
-        settled = await asyncio.to_thread(self._settle, closed) if closed else []
+                closed[execution_id] = ending_of(found.status)
+        await self._end(closed)
         self._since = began
+
+    async def look_for_stragglers(self) -> None:
+        """Settle what has ended unnoticed, of those whose turn it is."""
+        await self._end(await self._stragglers.look())
+
+    async def _end(self, endings: Mapping[UUID, Ending]) -> None:
+        settled = await asyncio.to_thread(self._settle, endings) if endings else []
         for execution_id in settled:
             structlog.get_logger().info("reconciled", execution=str(execution_id))
 
-    def _settle(self, closed: dict[UUID, WorkflowExecutionStatus | None]) -> Sequence[UUID]:
+    def _settle(self, endings: Mapping[UUID, Ending]) -> Sequence[UUID]:
         with self._sessions.begin() as session:
-            rows = executions.still_running(session, list(closed))
+            rows = executions.still_running(session, list(endings))
             for execution_id, account_id in rows:
-                kind, detail = KINDS.get(closed[execution_id] or WorkflowExecutionStatus.FAILED, STOPPED)
-                status, title = STANDARD[kind]
-                error = {"type": TYPES + kind, "status": status, "title": title, "detail": detail}
                 self._outcomes.settle(
                     session,
                     account_id=account_id,
                     execution_id=execution_id,
                     status="failed",
-                    outcome={"error": error},
+                    outcome={"error": endings[execution_id].error()},
                     now=datetime.now(UTC),
                 )
             return [execution_id for execution_id, _ in rows]

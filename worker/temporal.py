@@ -50,6 +50,7 @@ from engine.store.sessions import make_sessions
 from engine.switchboard import Switchboard
 from engine.vault.envelope import EngineKeys
 from engine.vault.keyring import Keyring
+from worker import deployment
 from worker.reconciler import Reconciler
 from worker.router import Doorbell, Router
 
@@ -102,6 +103,7 @@ def make_worker(
         workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
         graceful_shutdown_timeout=GRACE,
         max_heartbeat_throttle_interval=BEAT,
+        deployment_config=deployment.config(settings),
     )
     router = Router(client, sessions, switchboard, doorbell, settings.redis_url)
     return worker, Reconciler(client, sessions, outcomes), router
@@ -123,9 +125,10 @@ async def main() -> None:
         async with worker:
             structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
             beside = [asyncio.create_task(work) for work in (reconciler.run(), router.run())]
+            promotion = asyncio.create_task(deployment.promote(client, settings))
             stopping = asyncio.create_task(stopped.wait())
             ended, _ = await asyncio.wait([stopping, *beside], return_when=asyncio.FIRST_COMPLETED)
-            for work in beside:
+            for work in (promotion, *beside):
                 work.cancel()
             for one in ended:
                 one.result()  # a worker without its reconciler or its router had better be started anew

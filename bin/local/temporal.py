@@ -6,6 +6,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from bin.local.server import Server, accepts, free_port, start
@@ -22,6 +23,9 @@ DYNAMIC_CONFIG = {
     "history.visibilityProcessorUpdateAckInterval": '"2s"',
     # A run that follows another within a second would wait for the rest of it; tests make many such runs.
     "history.workflowIdReuseMinimalInterval": '"10ms"',
+    # A build of the worker that nothing runs on any more is called drained after minutes by default.
+    "matching.wv.VersionDrainageStatusVisibilityGracePeriod": '"2s"',
+    "matching.wv.VersionDrainageStatusRefreshInterval": '"2s"',
     "matching.numTaskqueueReadPartitions": "1",
     "matching.numTaskqueueWritePartitions": "1",
     "matching.useNewMatcher": "true",
@@ -30,7 +34,14 @@ DYNAMIC_CONFIG = {
 SEARCH_ATTRIBUTES = ("account", "definition")
 
 
-def start_temporal(home: Path, port: int, ui_port: int, *, codec_url: str = "") -> tuple[Server, str, str]:
+def start_temporal(
+    home: Path,
+    port: int,
+    ui_port: int,
+    *,
+    codec_url: str = "",
+    search_attributes: Sequence[str] = SEARCH_ATTRIBUTES,
+) -> tuple[Server, str, str]:
     """Start the server on its data under `home`; return it, its address and the origin of its UI."""
     home.mkdir(parents=True, exist_ok=True)
     command: list[str | Path] = [Path(sys.executable).parent / "temporal", "server", "start-dev"]
@@ -43,7 +54,7 @@ def start_temporal(home: Path, port: int, ui_port: int, *, codec_url: str = "") 
         command += ["--ui-codec-endpoint", codec_url]
     for key, value in DYNAMIC_CONFIG.items():
         command += ["--dynamic-config-value", f"{key}={value}"]
-    for name in SEARCH_ATTRIBUTES:
+    for name in search_attributes:
         command += ["--search-attribute", f"{name}=Keyword"]
     server = start(
         "Temporal",

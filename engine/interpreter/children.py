@@ -15,6 +15,8 @@ from temporalio.common import (
 )
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
+from engine.interpreter import summaries
+
 TASK_TIMEOUT = timedelta(seconds=5)
 
 
@@ -51,6 +53,8 @@ async def start_below(
         search_attributes=TypedSearchAttributes(
             [SearchAttributePair(account, account_id), SearchAttributePair(definition, definition_id)]
         ),
+        static_summary=summaries.summary(kind, definition_id),
+        static_details=summaries.details(workflow_id, account_id, definition_id),
     )
     child.add_done_callback(_noted)
     return child

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 from temporalio.exceptions import FailureError
 
 from engine.errors import EngineError
@@ -33,7 +34,12 @@ class OverError(Exception):
 
 
 # Anything else, a machine too busy for a filter among it, fails the task alone, which is tried again.
-@workflow.defn(name=contracts.SCHEDULE, failure_exception_types=[EngineError, ExhaustedError, FaultError])
+# It has no end, and would keep its first build from ever being stopped: it goes along with each new one.
+@workflow.defn(
+    name=contracts.SCHEDULE,
+    failure_exception_types=[EngineError, ExhaustedError, FaultError],
+    versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+)
 class ScheduleWorkflow:
     """One trigger of a definition's schedule, as long as the definition is there in its version.
 

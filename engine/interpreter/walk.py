@@ -6,6 +6,7 @@ Where it stands is in its frames at every safe point (`frames`), so that a new r
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -49,6 +50,7 @@ class Walk(Evaluation):
     context: Any = None
     calls: int = 0
     trail: list[str] = field(default_factory=list)
+    under_way: Counter[str] = field(default_factory=Counter)  # steps, by pointer
     fetched: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
     understood: dict[str, Step] = field(default_factory=dict)  # the same, read in this run
     started_at: dict[str, Any] = field(default_factory=dict)
@@ -120,6 +122,7 @@ class Walk(Evaluation):
             if not frame.kept:
                 await self.hold.passed(outer.frame, self.rests, self.world, self.scribe)
                 await self.pace.step()
+            self.under_way[step.pointer] += 1
             try:
                 return await self._performed(step, raw, outer, frame)
             except FaultError as error:
@@ -138,6 +141,8 @@ class Walk(Evaluation):
                 self.herald.cancelled(step)
                 self.scribe.cancelled(step, outer.attempt)
                 raise
+            finally:
+                self.under_way[step.pointer] -= 1
 
     async def call(
         self,

@@ -12,7 +12,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.errors import InvalidError
-from engine.interpreter import bookmarks, contracts, replies, retaking
+from engine.interpreter import bookmarks, contracts, details, replies, retaking
 from engine.interpreter.children import start_below
 from engine.interpreter.expressions.places import ACCOUNT, BusyError
 from engine.interpreter.faults import (
@@ -30,6 +30,8 @@ from engine.interpreter.ordering import Told
 from engine.interpreter.temporal_world import TemporalWorld
 from engine.interpreter.walk import Walk
 
+# A new run goes on with the build that is current, a run itself stays with the one it began on.
+NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
 STOPPED = "The execution was stopped from outside."
 
 
@@ -59,6 +61,7 @@ class ExecutionWorkflow:
             subject = asdict(self._walk.herald.subject)
             steps = self._walk.pace.uncounted()
             settlement = replace(settlement, subject=subject, cancelled=self._cancelled, steps=steps)
+            workflow.set_current_details(details.ended(self._walk, settlement))
         answer: str | None = await locally(contracts.SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
@@ -135,7 +138,7 @@ class ExecutionWorkflow:
         walking = asyncio.create_task(self._paced(walk, opened, resumed=start.bookmark is not None))
         try:
             while not walking.done():
-                await workflow.wait_condition(lambda: walking.done() or walk.rests.reached)
+                await workflow.wait_condition(lambda: self._shown(walk, walking) or walk.rests.reached)
                 if not walking.done() and await self._left_behind_nothing(walk, world, opened):
                     break
         except asyncio.CancelledError:
@@ -143,7 +146,7 @@ class ExecutionWorkflow:
             await asyncio.gather(walking, return_exceptions=True)
             raise
         if not walking.done():
-            workflow.continue_as_new(bookmarks.left(start, walk, opened))
+            workflow.continue_as_new(bookmarks.left(start, walk, opened), initial_versioning_behavior=NEWEST)
         return walking.result()
 
     async def _left_behind_nothing(self, walk: Walk, world: TemporalWorld, opened: contracts.Opened) -> bool:
@@ -154,6 +157,12 @@ class ExecutionWorkflow:
         seq = walk.scribe.seq
         await world.keep_steps()
         return walk.rests.reached and walk.scribe.seq == seq
+
+    def _shown(self, walk: Walk, walking: asyncio.Task[Any]) -> bool:
+        """Tell whether the walk is over; while it waits, note where it stands: once for many steps."""
+        if not walking.done():
+            workflow.set_current_details(details.standing(walk))
+        return walking.done()
 
     async def _paced(self, walk: Walk, opened: contracts.Opened, *, resumed: bool) -> Any:
         if opened.slowed_seconds and not resumed:

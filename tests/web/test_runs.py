@@ -13,6 +13,7 @@ from temporalio.client import Client as TemporalClient
 from uuid_utils.compat import uuid7
 
 from bin.local.client import Client
+from bin.local.stack import Stack
 from engine.store.models import Definition, Execution
 from tests.conftest import Platform
 from tests.journeys.conftest import until
@@ -67,7 +68,7 @@ def ids(answer: Any) -> list[str]:
 
 
 def test_executions_are_found_by_status_workflow_and_time(
-    client: FlaskClient, person: Person, stranger: Person, sessions: sessionmaker[Session]
+    client: FlaskClient, person: Person, stranger: Person, sessions: sessionmaker[Session], stack: Stack
 ) -> None:
     first, (a, b, c) = fill(sessions, person, ["completed", "failed", "running"])
     second, (d,) = fill(sessions, person, ["completed"])
@@ -84,6 +85,7 @@ def test_executions_are_found_by_status_workflow_and_time(
         "retryOf": None,
         "createdAt": "2026-01-31T12:02:00.000000Z",
         "endedAt": None,
+        "temporalUrl": f"{stack.temporal_ui_url}/namespaces/default/workflows/execution:{c}",
     }
     assert ids(listed(client, person, status="failed")) == [b]
     assert ids(listed(client, person, workflowId=second)) == [d]

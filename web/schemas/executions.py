@@ -47,6 +47,9 @@ class Run(Schema):
     retryOf = fields.UUID(required=True, allow_none=True)  # noqa: N815
     createdAt = fields.String(required=True)  # noqa: N815
     endedAt = fields.String(required=True, allow_none=True)  # noqa: N815
+    temporalUrl = fields.String(  # noqa: N815
+        required=True, allow_none=True, metadata={"description": "its page in the operators' Temporal UI"}
+    )
 
 
 class Runs(Schema):

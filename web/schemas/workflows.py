@@ -113,6 +113,9 @@ class Executed(Schema):
     error = fields.Dict()
     createdAt = fields.String()  # noqa: N815
     endedAt = fields.String(allow_none=True)  # noqa: N815
+    temporalUrl = fields.String(  # noqa: N815
+        required=True, allow_none=True, metadata={"description": "its page in the operators' Temporal UI"}
+    )
 
 
 class Construct(Schema):

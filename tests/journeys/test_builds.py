@@ -1,0 +1,154 @@
+"""A worker with a changed interpreter is deployed under running executions: none fails, none is stuck."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy.orm import sessionmaker
+from temporalio import workflow
+from temporalio.client import Client as TemporalClient
+from temporalio.client import WorkflowHistory
+from temporalio.service import RPCError
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+
+from bin.local.client import Client
+from bin.local.platform import ROOT
+from bin.local.server import Server, start, stop_all
+from engine import temporal
+from engine.activities.claims import claim_check
+from engine.activities.owners import Owners
+from engine.interpreter.workflow import ExecutionWorkflow
+from engine.settings import Settings
+from engine.store.sessions import make_engine
+from engine.vault.keyring import Keyring
+from tests.conftest import joined
+from tests.journeys.changed_worker import ChangedWorkflow
+from tests.journeys.conftest import Fragile, until
+from tests.journeys.test_kills import Gate, gate
+from tests.journeys.test_outages import HEAD, ended
+from worker import deployment
+
+__all__ = ["gate"]  # a fixture
+
+TODAY, CHANGED = "worker.temporal", "tests.journeys.changed_worker"
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Builds of the worker beside one another, in the place of the one that has none."""
+
+    fragile: Fragile
+    settings: Settings
+    client: TemporalClient
+    servers: dict[str, Server] = field(default_factory=dict)
+
+    def deploy(self, build: str, module: str) -> None:
+        """Start a worker of a build, as its host would after a release."""
+        environ = os.environ | self.fragile.platform.environ | {"WORKER_BUILD_ID": build}
+        log = self.fragile.platform.logs / f"worker-{build}-{len(self.servers)}.log"
+        command = ["/bin/sh", "-c", f"cd {ROOT} && exec {sys.executable} -m {module}"]
+        self.servers[build] = start(build, command, log=log, ready=lambda: True, env=environ)
+
+    def says(self, build: str, word: str) -> bool:
+        """Tell whether a worker has logged something."""
+        return word in self.servers[build].log.read_text()
+
+    async def told(self, build: str, word: str) -> None:
+        """Return once Temporal says of the build that it is current, draining or drained."""
+        line = None
+        while line is None or word not in line:
+            await asyncio.sleep(0.1)
+            with suppress(RPCError):  # until there is a first worker
+                info = (await deployment.describe(self.client, self.settings)).worker_deployment_info
+                line = next((one for one in deployment.told(info) if one.startswith(f"{build} ")), None)
+
+    async def build_of(self, execution_id: str) -> str:
+        """Return the build that an execution is walked by."""
+        described = await self.client.get_workflow_handle(f"execution:{execution_id}").describe()
+        info = described.raw_description.workflow_execution_info.versioning_info
+        return str(info.deployment_version.build_id)
+
+
+@pytest.fixture
+async def fleet(fragile: Fragile) -> AsyncIterator[Fleet]:
+    """No worker yet, on a platform that gets its own back."""
+    client = await TemporalClient.connect(fragile.stack.temporal_address)
+    fragile.kill("temporal")
+    found = Fleet(fragile, Settings.from_env(fragile.platform.environ), client)
+    yield found
+    stop_all(list(found.servers.values()))
+    with suppress(RPCError):  # no build was ever there
+        await deployment.make_current(client, found.settings, "")
+    fragile.revive("temporal")
+
+
+def begin(laptop: Client, does: str) -> str:
+    """Start an execution of one step; return its id."""
+    workflow = laptop.create_workflow("one step", f"{HEAD}do: [{{step: {does}}}]")
+    assert workflow["diagnostics"] == []
+    execution_id: str = laptop.execute(workflow["id"], {}, wait=0)["executionId"]
+    return execution_id
+
+
+async def replays(fleet: Fleet, history: WorkflowHistory, walks: type) -> BaseException | None:
+    """Return why a history does not replay on an interpreter, or nothing when it does."""
+    engine = make_engine(fleet.settings)
+    sessions = sessionmaker(engine)
+    storage = claim_check(sessions, bytes_min=fleet.settings.claim_bytes_min)
+    owners = Owners(sessions, Keyring(fleet.settings.secrets("keyring")))
+    keyed = await temporal.connect(fleet.settings, keyed=True, storage=storage, owners=owners)
+    replayer = Replayer(
+        workflows=[walks],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        data_converter=keyed.data_converter,
+    )
+    failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
+    engine.dispose()
+    return failure
+
+
+async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the_old(
+    fleet: Fleet, gate: Gate
+) -> None:
+    fleet.deploy("a", TODAY)
+    await fleet.told("a", "current")
+    gate.held = {"/held"}
+    with joined(fleet.fragile.platform) as laptop:
+        call = f"{{call: http, with: {{method: put, endpoint: {gate.url}/held, body: {{a: 1}}}}}}"
+        old = [
+            begin(laptop, does)
+            for does in (call, "{listen: {to: {one: {with: {type: go}}}}}", "{wait: {seconds: 5}}")
+        ]
+        gate.waits(1)
+        fleet.deploy("b", CHANGED)
+        await fleet.told("b", "current")
+        # The host starts the old build again, which is what new executions began on before.
+        fleet.servers["a"].stop()
+        fleet.deploy("a", TODAY)
+        until(lambda: fleet.says("a", "promotion_not_needed"))
+        new = [begin(laptop, "{set: {b: 2}}") for _ in range(3)]
+        assert [laptop.open_result(ended(laptop, one)) for one in new] == [{"b": 2}] * 3
+        assert {await fleet.build_of(one) for one in new} == {"b"}
+
+        gate.let_go()
+        event = {"specversion": "1.0", "id": "1", "source": "urn:tests", "type": "go"}
+        form = {"Content-Type": "application/cloudevents+json"}
+        sent = laptop.http.post(f"/api/executions/{old[1]}/events", json=event, headers=form)
+        assert sent.is_success
+        assert [ended(laptop, one)["status"] for one in old] == ["completed"] * 3
+        assert {await fleet.build_of(one) for one in old} == {"a"}
+
+        await fleet.told("a", "drained")
+        fleet.servers["a"].stop()
+        last = begin(laptop, "{set: {c: 3}}")
+        assert laptop.open_result(ended(laptop, last)) == {"c": 3}
+        assert await fleet.build_of(last) == "b"
+    history = await fleet.client.get_workflow_handle(f"execution:{old[2]}").fetch_history()
+    assert await replays(fleet, history, ExecutionWorkflow) is None
+    assert isinstance(await replays(fleet, history, ChangedWorkflow), workflow.NondeterminismError)

@@ -1,0 +1,225 @@
+"""Whatever ended an execution, its row, the lists and its workflow's status follow Temporal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import Client as TemporalClient
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+from bin.local.client import Client
+from engine import executions
+from engine.executions import Order
+from engine.settings import Settings
+from engine.store import outbox
+from engine.store.models import Definition, OutboxMessage
+from engine.store.sessions import make_engine
+from tests.conftest import Platform, beside, joined
+from tests.journeys.conftest import Fragile, until
+from tests.journeys.test_outages import HEAD, ended, started_to_wait
+from worker.endings import STOPPED, Ending
+from worker.stragglers import Stragglers
+
+STOPS = (outbox.CANCEL, outbox.TERMINATE)
+SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
+
+
+def stands(client: Client, workflow_id: str, execution_id: str) -> set[str]:
+    """Return all that is said of how the latest execution of a workflow stands."""
+    path = f"/api/executions/{execution_id}"
+    read = client.http.get(path)
+    said = {read.json()["status"]} if read.is_success else {f"{read.status_code}"}
+    said.add(client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]["status"])
+    for list_path in ("/api/executions", f"/api/workflows/{workflow_id}/executions"):
+        for status in ("running", "completed", "failed"):
+            found = client.request("GET", f"{list_path}?status={status}")["executions"]
+            said |= {status for one in found if one["executionId"] == execution_id}
+    for status in ("running", "completed", "failed"):
+        found = client.request("GET", f"/api/workflows?status={status}")
+        assert found["total"] == len(found["workflows"])
+        said |= {status for one in found["workflows"] if one["id"] == workflow_id}
+    return said
+
+
+def sleeping(client: Client) -> tuple[str, str]:
+    """Start an execution that goes on for an hour; return its workflow's id and its own."""
+    workflow_id = client.create_workflow("sleeper", SLEEPER)["id"]
+    execution_id = client.execute(workflow_id, wait=0)["executionId"]
+    assert stands(client, workflow_id, execution_id) == {"running"}
+    return workflow_id, execution_id
+
+
+async def handle_of(platform: Platform, execution_id: str) -> WorkflowHandle[Any, Any]:
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    return temporal.get_workflow_handle(f"execution:{execution_id}")
+
+
+async def erased(platform: Platform, execution_id: str) -> None:
+    """Have Temporal forget an execution, as it does by itself after the namespace's retention."""
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    named = WorkflowExecution(workflow_id=f"execution:{execution_id}")
+    request = DeleteWorkflowExecutionRequest(namespace=temporal.namespace, workflow_execution=named)
+    await temporal.workflow_service.delete_workflow_execution(request)
+    while True:
+        try:
+            await temporal.get_workflow_handle(named.workflow_id).describe()
+        except RPCError as fault:
+            if fault.status == RPCStatusCode.NOT_FOUND:
+                return
+            raise
+
+
+def pending(sessions: sessionmaker[Session], kind: str, execution_id: str) -> int:
+    """Return how many messages of a kind wait for an execution to be carried to Temporal."""
+    query = select(func.count()).where(OutboxMessage.kind == kind, OutboxMessage.subject == execution_id)
+    with sessions() as session:
+        return session.scalar(query) or 0
+
+
+@pytest.mark.parametrize("how", ["terminate", "cancel", "erase"])
+async def test_what_an_operator_does_in_temporal_is_what_everybody_is_told(
+    platform: Platform, sessions: sessionmaker[Session], laptop: Client, how: str
+) -> None:
+    workflow_id, execution_id = sleeping(laptop)
+    assert until(lambda: not pending(sessions, outbox.EXECUTE, execution_id))  # else it would start again
+    handle = await handle_of(platform, execution_id)
+    match how:
+        case "terminate":
+            await handle.terminate()
+        case "cancel":
+            await handle.cancel()
+        case "erase":
+            await erased(platform, execution_id)
+    assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
+    assert ended(laptop, execution_id)["error"]["type"].endswith("/runtime")
+
+
+def test_an_execution_that_takes_longer_than_it_may_has_failed_by_all_that_is_said(
+    platform: Platform, laptop: Client
+) -> None:
+    workflow_id = laptop.create_workflow("sleeper", SLEEPER)["id"]
+    with (
+        beside(platform, EXECUTION_SECONDS_MAX="2") as strict,
+        Client(strict.api_url, "phone", laptop.keys) as phone,
+    ):
+        phone.login(laptop.email, laptop.password)
+        execution_id = phone.execute(workflow_id, wait=0)["executionId"]
+    assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
+    assert ended(laptop, execution_id)["error"]["type"].endswith("/timeout")
+
+
+def test_an_execution_that_was_never_started_does_not_run_for_ever(
+    laptop: Client, sessions: sessionmaker[Session]
+) -> None:
+    workflow_id = laptop.create_workflow("sleeper", SLEEPER)["id"]
+    with sessions.begin() as session:
+        definition = session.get_one(Definition, UUID(workflow_id))
+        execution = executions.start(
+            session,
+            account_id=definition.account_id,
+            definition=definition,
+            order=Order("-", seal_result=False),
+            now=definition.created_at,
+        )
+        session.execute(delete(OutboxMessage).where(OutboxMessage.subject == str(execution.id)))
+    assert until(lambda: stands(laptop, workflow_id, str(execution.id)) == {"failed"})
+
+
+@contextmanager
+def without_worker(fragile: Fragile) -> Iterator[None]:
+    """Kill the worker, and start it again in the end, whatever happens."""
+    fragile.kill("temporal")
+    try:
+        yield
+    finally:
+        fragile.revive("temporal")
+
+
+@pytest.fixture
+def stray(fragile: Fragile) -> Iterator[sessionmaker[Session]]:
+    """The database of the platform whose parts are killed."""
+    engine = make_engine(Settings.from_env(fragile.platform.environ))
+    yield sessionmaker(engine)
+    engine.dispose()
+
+
+async def test_what_temporal_has_forgotten_while_no_worker_ran_is_settled_and_can_be_stopped_no_more(
+    fragile: Fragile, stray: sessionmaker[Session]
+) -> None:
+    with joined(fragile.platform) as laptop:
+        with without_worker(fragile):
+            workflow_id, execution_id = sleeping(laptop)
+            assert until(lambda: not pending(stray, outbox.EXECUTE, execution_id))
+            await (await handle_of(fragile.platform, execution_id)).terminate()
+            await erased(fragile.platform, execution_id)
+            for how in ("cancel", "terminate"):
+                assert laptop.http.post(f"/api/executions/{execution_id}/{how}").status_code == 202
+            assert [pending(stray, kind, execution_id) for kind in STOPS] == [1, 1]
+        assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
+        assert until(lambda: not any(pending(stray, kind, execution_id) for kind in STOPS))
+
+
+async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_by_the_row(
+    fragile: Fragile, stray: sessionmaker[Session]
+) -> None:
+    with joined(fragile.platform) as laptop:
+        with without_worker(fragile):
+            workflow_id, execution_id = sleeping(laptop)
+            handle = await handle_of(fragile.platform, execution_id)
+            await handle.terminate()
+            temporal = await TemporalClient.connect(fragile.stack.temporal_address)
+            assert until(lambda: not pending(stray, outbox.EXECUTE, execution_id))
+            found: dict[UUID, Ending] = {}
+            while UUID(execution_id) not in found:  # what has just closed is given a moment
+                found = await Stragglers(temporal, stray).look()
+            assert found[UUID(execution_id)] == STOPPED
+        assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
+
+
+async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
+    fragile: Fragile, stray: sessionmaker[Session]
+) -> None:
+    naps = HEAD + "do: [{loop: {for: {in: '[range(40)]'}, do: [{nap: {wait: {milliseconds: 50}}}]}}]\n"
+    temporal = await TemporalClient.connect(fragile.stack.temporal_address)
+    looks = Stragglers(temporal, stray)
+    environ = fragile.platform.environ
+    with joined(fragile.platform) as laptop:
+        with without_worker(fragile):
+            environ["EXECUTION_RESTS_EVERY"] = "1"
+        try:
+            workflow_id = laptop.create_workflow("loop", naps)["id"]
+            execution_id = laptop.execute(workflow_id, wait=0)["executionId"]
+            while laptop.request("GET", f"/api/executions/{execution_id}")["status"] == "running":
+                assert UUID(execution_id) not in await looks.look()
+            assert ended(laptop, execution_id)["status"] == "completed"
+        finally:
+            del environ["EXECUTION_RESTS_EVERY"]
+        with without_worker(fragile):
+            described = await temporal.get_workflow_handle(f"execution:{execution_id}").describe()
+            assert described.run_id != (await first_run(temporal, execution_id))
+            fragile.kill("relay")
+            fragile.kill("Temporal")
+            workflow_id = laptop.create_workflow("sleeper", SLEEPER)["id"]
+            execution_id = laptop.execute(workflow_id, wait=0)["executionId"]
+            fragile.revive("Temporal")
+            again = await TemporalClient.connect(fragile.stack.temporal_address)
+            assert UUID(execution_id) not in await Stragglers(again, stray).look()
+            fragile.revive("relay")
+        assert until(lambda: not pending(stray, outbox.EXECUTE, execution_id))
+        await started_to_wait(fragile, execution_id)
+        assert stands(laptop, workflow_id, execution_id) == {"running"}
+
+
+async def first_run(temporal: TemporalClient, execution_id: str) -> str:
+    """Return the first of all runs of an execution."""
+    history = await temporal.get_workflow_handle(f"execution:{execution_id}").fetch_history()
+    return history.events[0].workflow_execution_started_event_attributes.first_execution_run_id

@@ -1,0 +1,35 @@
+"""Endings: how an execution ends that its interpreter could not end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.client import WorkflowExecutionStatus
+
+from engine.interpreter.faults import STANDARD, TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An error of the workflow language, by its kind, and what it says."""
+
+    kind: str
+    detail: str
+
+    def error(self) -> dict[str, Any]:
+        """Return the error that the execution ends with."""
+        status, title = STANDARD[self.kind]
+        return {"type": TYPES + self.kind, "status": status, "title": title, "detail": self.detail}
+
+
+STOPPED = Ending("runtime", "The execution was stopped from outside.")
+LATE = Ending("timeout", "The execution took longer than it may.")
+UNTOLD = Ending("runtime", "The execution ended, and what it ended with was not kept.")
+LOST = Ending("runtime", "The execution is known no more to what ran it.")
+
+
+def ending_of(status: WorkflowExecutionStatus | None) -> Ending:
+    """Return the ending of a workflow that closed while its row was running."""
+    told = {WorkflowExecutionStatus.TIMED_OUT: LATE, WorkflowExecutionStatus.COMPLETED: UNTOLD}
+    return STOPPED if status is None else told.get(status, STOPPED)
