@@ -91,7 +91,7 @@ class Settings:
     egress_allow: str = ""  # host[:port][,…] opened beyond the public internet
 
     port: int = 8000
-    host: str = "127.0.0.1"
+    host: str = "0.0.0.0"  # noqa: S104 - a host's router comes from outside
     web_concurrency: int = 1  # web processes, best one a core: uvicorn reads it too
     log_format: str = "logfmt"
 
