@@ -51,7 +51,7 @@ class Processes(Multiprocess):
         """Do nothing, for the same reason."""
 
 
-multiprocess.Server = Server  # type: ignore[misc] # its processes make their servers by this name
+multiprocess.Server = Server  # type: ignore[attr-defined] # its processes make their servers by this name
 
 
 def main() -> int:

@@ -50,12 +50,12 @@ class Temporal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
         self._silent_until = 0.0
-        self._closing = False
+        self._closing = threading.Event()
         self._waits: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:
         """Answer at once whoever waits for an end: the process is to go, and what was begun goes on."""
-        self._closing = True
+        self._closing.set()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(lambda: [waiting.cancel() for waiting in self._waits])
 
@@ -164,14 +164,14 @@ class Temporal:
 
     async def _ended(self, handle: WorkflowHandle[Any, Any], wait: float) -> Any:
         """Return what a workflow answers within `wait` seconds, if the process does not go before."""
-        if self._closing:
+        if self._closing.is_set():
             return None
         waiting = asyncio.create_task(_result(handle, wait))
         self._waits.add(waiting)
         try:
             return await waiting
         except asyncio.CancelledError:
-            if not self._closing:
+            if not self._closing.is_set():
                 raise
             return None
         finally:

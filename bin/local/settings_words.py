@@ -1,0 +1,92 @@
+"""What each setting is, in words, and what does not work without it: for `docs/settings.md`."""
+
+from __future__ import annotations
+
+Words = tuple[str] | tuple[str, str]
+RING = "`kid:base64url[,…]`, 32 bytes each; the first is in use, the others still open what is old"
+
+GROUPS: dict[str, dict[str, Words]] = {
+    "Servers": {
+        "database_url": (
+            "PostgreSQL: `postgres://` or `postgresql://`, as hosts hand it out",
+            "every process; `release`",
+        ),
+        "redis_url": (
+            "Redis or Valkey: `redis://` or `rediss://`; `?ssl_cert_reqs=none` where the host signs its own certificates",
+            "every process but `codec`",
+        ),
+        "temporal_address": ("Temporal's frontend, `host:port`", "web, temporal, relay"),
+        "temporal_namespace": ("the namespace; with Temporal Cloud `name.account`",),
+        "temporal_api_key": ("of Temporal Cloud; turns TLS on",),
+        "temporal_tls": ("whether the connection is secured; left out, it is with an API key or any setting of TLS below",),
+        "temporal_tls_server_name": ("the name that the server's certificate must have, if it is not the address'",),
+        "temporal_tls_server_ca_cert_data": ("PEM of the authority that signed the server's certificate; left out, the public ones",),
+        "temporal_tls_client_cert_data": ("PEM of our certificate (mTLS); line breaks may be written `\\n`",),
+        "temporal_tls_client_key_data": ("PEM of its key", "with `TEMPORAL_TLS_CLIENT_CERT_DATA`"),
+        "temporal_ui_url": ("origin of the Temporal UI that may ask the codec", "codec"),
+    },
+    "Keys": {
+        "access_token_keys": ("JWK Set of private Ed25519 keys; the first signs access tokens, all verify", "web"),
+        "refresh_token_keys": (f"makes refresh tokens: {RING}", "web"),
+        "factor_keys": (f"wraps the secrets of second factors: {RING}", "web: second factors"),
+        "engine_public_keys": ("JWK Set of public X25519 or P-256 keys; clients and web seal to the first", "web"),
+        "engine_private_keys": ("JWK Set of their private halves; opens definitions, inputs and secrets", "temporal"),
+        "keyring": (f"wraps the accounts' own keys: {RING}", "temporal, codec"),
+        "codec_keys": (f"seals what Temporal keeps: {RING}", "temporal, codec"),
+        "channel_keys": (f"wraps the secrets of channels: {RING}", "web: making channels; channels"),
+        "vapid_public_keys": ("JWK Set of public P-256 keys; browsers subscribe to the first", "web: Web Push"),
+        "vapid_private_keys": ("JWK Set of their private halves", "channels: Web Push"),
+        "vapid_subject": ("`mailto:…` or `https://…` at which push services reach the operator", "channels: Web Push"),
+        "codec_operators": ("`name:base64url[,…]`, 32 bytes each: who may look at payloads in the Temporal UI", "codec"),
+    },
+    "Accounts": {
+        "registration": ("whether new accounts are taken",),
+        "password_hash_kib": ("Argon2id's memory for each sign-in",),
+        "password_hash_passes": ("Argon2id's passes",),
+        "access_token_seconds": ("how long an access token lives; also the longest life of a live stream",),
+        "refresh_idle_seconds": ("after which a session that is not used ends",),
+        "refresh_absolute_seconds": ("after which a session ends whatever it does",),
+        "token_issuer": ("`iss` of access tokens",),
+        "token_audience": ("`aud` of access tokens",),
+        "passkey_origins": ("`https://…[,…]`: the pages that may ask for passkeys", "web: passkeys"),
+        "passkey_domain": ("what passkeys are bound to, when it is not the first page's host",),
+    },
+    "Web": {
+        "port": ("where web listens; hosts set it",),
+        "host": ("at which address; `::` where the host's network is IPv6",),
+        "web_concurrency": ("web processes, best one a core",),
+        "web_threads": ("requests at work in each of them, and their connections to PostgreSQL",),
+        "proxy_hops": ("how many proxies in front may name the client's address: `1` on the hosts below, or all clients share one",),
+        "cors_origins": ("`https://…[,…]`: the pages whose scripts may call the API", "web: pages of other origins"),
+        "body_bytes_max": ("the largest body of a request",),
+        "log_format": ("how a log line is written",),
+        "limit_auth_per_minute": ("of an address or an account, to `/api/auth`",),
+        "limit_sync_per_minute": ("of an account, to `/api/sync`",),
+        "limit_workflows_per_minute": ("of an account, to workflows, executions, events and secrets",),
+        "limit_general_per_minute": ("of an account or address, to everything together",),
+    },
+    "Sync": {
+        "state_bytes_max": ("the largest state",),
+        "sync_quota_bytes": ("of the data of an account's states",),
+        "sync_history_versions": ("kept of each entity, the current one included",),
+        "sync_strict_clocks": ("`1` refuses clocks without an entry for the pushing agent",),
+        "heartbeat_seconds": ("between two signs of life of a live stream that has nothing to tell",),
+        "streams_per_account_max": ("live streams",),
+        "pull_wait_seconds_max": ("how long a pull may wait for something to tell",),
+        "channels_per_agent_max": ("webhooks and push subscriptions",),
+        "channel_tries_max": ("failures in a row before a channel is dead",),
+        "channel_backoff_seconds": ("before the second try; three times as long before each further one",),
+    },
+    "Executions": {
+        "execute_wait_seconds": ("how long `execute` waits for the end when the client names no time",),
+        "execute_wait_seconds_max": ("how long it may ask for",),
+        "execution_seconds_max": ("after which an execution is ended",),
+        "execution_rests_every": ("safe points before a new run goes on; 0 leaves that to Temporal; for tests",),
+        "executions_per_account_max": ("running executions",),
+        "definition_bytes_max": ("the largest definition",),
+        "value_bytes_max": ("the largest input, result or value between steps",),
+        "event_bytes_max": ("the largest event",),
+        "claim_bytes_min": ("from which on a payload stays in PostgreSQL instead of Temporal's history",),
+        "egress_allow": ("`host[:port][,…]` that workflows and webhooks may call beyond the public internet",),
+    },
+}  # fmt: skip
