@@ -81,6 +81,7 @@ class Settings:
     execute_wait_seconds: float = 1.0
     execute_wait_seconds_max: float = 25.0
     execution_seconds_max: int = 30 * 86_400
+    execution_days_kept: int = 90  # once it has ended
     execution_rests_every: int = (
         0  # safe points before a new run goes on; 0 leaves that to Temporal; for tests
     )

@@ -18,6 +18,7 @@ AT_LEAST: dict[str, float] = {
     "refresh_absolute_seconds": 1,
     "body_bytes_max": 1,
     "execution_seconds_max": 1,
+    "execution_days_kept": 1,
     "executions_per_account_max": 1,
     "heartbeat_seconds": 0.01,
 }

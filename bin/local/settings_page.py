@@ -20,7 +20,7 @@ UNITS = {  # by the end of a name, longest first
     "_bytes_min": "bytes",
     "_seconds": "seconds",
     "_bytes": "bytes",
-    "_days": "days",
+    "_days_kept": "days",
     "_kib": "KiB",
 }
 _OPENING = """# Settings

@@ -81,6 +81,7 @@ GROUPS: dict[str, dict[str, Words]] = {
         "execute_wait_seconds": ("how long `execute` waits for the end when the client names no time",),
         "execute_wait_seconds_max": ("how long it may ask for",),
         "execution_seconds_max": ("after which an execution is ended",),
+        "execution_days_kept": ("after its end an execution is deleted, with its input and result",),
         "execution_rests_every": ("safe points before a new run goes on; 0 leaves that to Temporal; for tests",),
         "executions_per_account_max": ("running executions",),
         "definition_bytes_max": ("the largest definition",),
