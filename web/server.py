@@ -15,6 +15,7 @@ from web.draining import Protocol, deafen, hear
 
 KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections: they close first
 GRACE_SECONDS = 20  # hosts kill after 30
+STUCK_SECONDS = 60  # a process that does not answer for so long is replaced; starting counts too
 DEAF_SECONDS = 0.2  # in which the loop takes up the connections that the kernel has taken
 
 
@@ -70,6 +71,7 @@ def main() -> int:
         access_log=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_worker_healthcheck=STUCK_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     sockets = [config.bind_socket()]
