@@ -39,7 +39,7 @@ def _run(connection: Connection) -> None:
         target_metadata=Base.metadata,
         compare_server_default=True,
         transaction_per_migration=True,
-        on_version_apply=_tell,
+        on_version_apply=_tell,  # type: ignore[arg-type] # it is called by keywords
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -77,7 +77,7 @@ def build(source: Path, venv: Path) -> None:
     if python is None:
         raise StartError(f"Python {wanted} is not installed, which .python-version asks for")
     subprocess.run([python, "-m", "venv", venv], check=True, env=clean())
-    pip = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+    pip: list[str | Path] = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "-q", "-r", "requirements.txt"], cwd=source, check=True, env=clean())
     checked = subprocess.run([*pip, "check"], check=False, capture_output=True, text=True, env=clean())
     if checked.returncode:

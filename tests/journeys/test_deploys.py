@@ -19,8 +19,8 @@ from tests.journeys.load import Load, check, under_load
 from tests.journeys.test_outages import HEAD
 
 EXIT_SECONDS_MAX = 25  # hosts kill after 30
-PAUSE_SECONDS = 0.1  # of each client: the load is steady, and leaves the machine some breath
-BETWEEN = 20  # pushes from one deploy to the next
+PAUSE_SECONDS = 0.2  # of each client: the load is steady, and leaves the machine some breath
+BETWEEN = 10  # pushes from one deploy to the next
 WORKERS = ("temporal", "relay", "fanout", "channels")
 
 
@@ -109,7 +109,7 @@ def deployed(fragile: Fragile, *, kept: bool) -> Iterator[Deployment]:
     first, second = int(fragile.platform.environ["PORT"]), free_port()
     webs = {first: fragile.parts["web"], second: web(fragile, second)}
     try:
-        with balancing(fragile.home / "nginx", list(webs), kept=kept) as balancer:
+        with balancing(fragile.platform.logs.parent / "nginx", list(webs), kept=kept) as balancer:
             platform = dataclasses.replace(fragile.platform, api_url=balancer.url)
             with under_load(platform, 1_000_000, pause=PAUSE_SECONDS) as load:
                 executing = Executing(load.laptop)

@@ -18,9 +18,7 @@ HEAVY = {"create_primary_key", "create_exclude_constraint"}
 def calls(text: str) -> Iterator[tuple[str, ast.Call]]:
     """Return what a revision's upgrade asks of Alembic's `op`."""
     upgrade = next(
-        node
-        for node in ast.parse(text).body
-        if isinstance(node, ast.FunctionDef) and node.name == "upgrade"
+        node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == "upgrade"
     )
     for node in ast.walk(upgrade):
         if (
@@ -65,7 +63,10 @@ def test_a_migration_leaves_the_version_before_it_at_work(path: Path) -> None:
     [
         ("op.drop_column('accounts', 'email')", "drop_column"),
         ("op.alter_column('accounts', 'email', nullable=False)", "alter_column"),
-        ("op.add_column('accounts', sa.Column('a', sa.Text(), nullable=False))", "add_column without a default"),
+        (
+            "op.add_column('accounts', sa.Column('a', sa.Text(), nullable=False))",
+            "add_column without a default",
+        ),
     ],
 )
 def test_what_would_stop_it_is_found(statement: str, complaint: str) -> None:
