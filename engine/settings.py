@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from engine import values
+
 SECRET_BYTES_MIN = 32
+SECRET_LISTS = {
+    "refresh_token_keys",
+    "factor_keys",
+    "keyring",
+    "channel_keys",
+    "codec_keys",
+    "codec_operators",
+}
 
 
 class SettingsError(ValueError):
@@ -28,6 +38,9 @@ class Settings:
     temporal_address: str = ""
     temporal_namespace: str = "default"
     temporal_api_key: str = ""
+    temporal_tls: str = ""  # true | false; left out, TLS is used with an API key or a certificate
+    temporal_tls_server_name: str = ""
+    temporal_tls_server_ca_cert_data: str = ""
     temporal_tls_client_cert_data: str = ""
     temporal_tls_client_key_data: str = ""
     temporal_ui_url: str = ""
@@ -70,6 +83,7 @@ class Settings:
     execute_wait_seconds: float = 1.0
     execute_wait_seconds_max: float = 25.0
     execution_seconds_max: int = 30 * 86_400
+    execution_days_kept: int = 90  # once it has ended
     execution_rests_every: int = (
         0  # safe points before a new run goes on; 0 leaves that to Temporal; for tests
     )
@@ -94,7 +108,7 @@ class Settings:
     egress_allow: str = ""  # host[:port][,…] opened beyond the public internet
 
     port: int = 8000
-    host: str = "127.0.0.1"
+    host: str = "0.0.0.0"  # noqa: S104 - a host's router comes from outside
     web_concurrency: int = 1  # web processes, best one a core: uvicorn reads it too
     log_format: str = "logfmt"
 
@@ -104,14 +118,21 @@ class Settings:
 
         :raises SettingsError: naming the variable that is malformed.
         """
-        values: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for field in fields(cls):
             name = field.name.upper()
             if environ.get(name):
-                values[field.name] = _parse(name, environ[name], type(field.default))
-        if "database_url" in values:
-            values["database_url"] = _psycopg_url(values["database_url"])
-        return cls(**values)
+                try:
+                    found[field.name] = values.parse(environ[name], type(field.default))
+                    values.check(field.name, found[field.name])
+                except ValueError as fault:
+                    raise SettingsError(f"{name} {fault}") from None
+        if "database_url" in found:
+            found["database_url"] = _psycopg_url(found["database_url"])
+        settings = cls(**found)
+        for name in SECRET_LISTS & found.keys():
+            settings.secrets(name)
+        return settings
 
     def need(self, field: str) -> str:
         """Return a text setting that this process cannot do without.
@@ -138,13 +159,6 @@ class Settings:
             if not kid or len(found[kid]) < SECRET_BYTES_MIN:
                 raise SettingsError(f"{field.upper()} must be kid:base64url[,kid:base64url], 32 bytes each")
         return found
-
-
-def _parse(name: str, text: str, kind: Callable[[str], Any]) -> Any:
-    try:
-        return kind(text)
-    except ValueError:
-        raise SettingsError(f"{name} must be a {getattr(kind, '__name__', 'value')}, not {text!r}") from None
 
 
 def _psycopg_url(url: str) -> str:

@@ -60,17 +60,37 @@ async def connect(
 
     :raises RuntimeError: when the server cannot be reached.
     """
-    cert, key = settings.temporal_tls_client_cert_data, settings.temporal_tls_client_key_data
-    tls = TLSConfig(client_cert=cert.encode(), client_private_key=key.encode()) if cert else None
     return await Client.connect(
         settings.need("temporal_address"),
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key or None,
-        tls=tls if tls is not None else bool(settings.temporal_api_key),
+        tls=tls(settings),
         data_converter=_converter(settings, storage, owners) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
     )
+
+
+def tls(settings: Settings) -> TLSConfig | bool:
+    """Return how the connection is secured, by the rules of `temporalio.envconfig`, whose names these are."""
+    server_name, authority = settings.temporal_tls_server_name, settings.temporal_tls_server_ca_cert_data
+    certificate, key = settings.temporal_tls_client_cert_data, settings.temporal_tls_client_key_data
+    wanted = bool(settings.temporal_api_key or server_name or authority or certificate)
+    if settings.temporal_tls:
+        wanted = settings.temporal_tls == "true"
+    if not wanted:
+        return False
+    return TLSConfig(
+        server_root_ca_cert=_pem(authority),
+        domain=server_name or None,
+        client_cert=_pem(certificate),
+        client_private_key=_pem(key),
+    )
+
+
+def _pem(text: str) -> bytes | None:
+    """Return the bytes of a PEM variable; some hosts take no line breaks, and give them back escaped."""
+    return text.replace("\\n", "\n").encode() or None
 
 
 # The SDK makes a converter anew for every payload that it binds to a workflow: of ours, which knows nothing

@@ -52,13 +52,18 @@ class Application:
         await receive()
         self.hub.start()
         self.places.start()
-        _before_signal(signal.SIGTERM, self.hub.close)
-        _before_signal(signal.SIGINT, self.hub.close)
+        _before_signal(signal.SIGTERM, self._close)
+        _before_signal(signal.SIGINT, self._close)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.hub.stop()
         await self.places.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+    def _close(self) -> None:
+        """Let go of whoever waits; they ask again elsewhere."""
+        self.hub.close()
+        self.flask.flask.extensions["temporal"].close()
 
 
 def _before_signal(signum: signal.Signals, act: Any) -> None:

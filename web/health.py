@@ -9,14 +9,19 @@ from typing import Any
 from flask import Response, current_app, jsonify
 from joserfc.jwk import KeySet
 from redis import Redis
-from sqlalchemy import text
 
 from engine.settings import Settings
+from engine.store import schema
 from web import limits
 from web.bodies import Blueprint
 from web.extensions import db
 
 CHECK_SECONDS_MAX = 1.0
+
+
+class BehindError(Exception):
+    """The database lacks migrations of this version: the release step has not run."""
+
 
 blueprint = Blueprint("health", __name__, description="Health, published keys, documents")
 limits.limit(blueprint)
@@ -71,7 +76,8 @@ def _ask(check: Callable[[], object]) -> dict[str, Any]:
 
 
 def _database() -> None:
-    db.session.execute(text("SELECT 1"))
+    if schema.behind(db.session()):
+        raise BehindError
 
 
 def _redis() -> None:

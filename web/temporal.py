@@ -52,6 +52,14 @@ class Temporal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
         self._silent_until = 0.0
+        self._closing = threading.Event()
+        self._waits: set[asyncio.Task[Any]] = set()
+
+    def close(self) -> None:
+        """Answer at once whoever waits for an end: the process is to go, and what was begun goes on."""
+        self._closing.set()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: [waiting.cancel() for waiting in self._waits])
 
     def check(self) -> None:
         """Return when the server answers.
@@ -145,7 +153,7 @@ class Temporal:
     async def _check(self, check: DefinitionCheck, wait: float) -> None:
         async with asyncio.timeout(START_SECONDS_MAX):
             handle = await temporal.start_check(await self._connected(), check)
-        await _result(handle, wait)
+        await self._ended(handle, wait)
 
     async def _execute(
         self, start: ExecutionStart, definition_id: UUID, wait: float
@@ -157,7 +165,7 @@ class Temporal:
                 definition_id=definition_id,
                 seconds_max=self._settings.execution_seconds_max,
             )
-        return self._opened(await _result(handle, wait))
+        return self._opened(await self._ended(handle, wait))
 
     async def _stop(self, execution_id: UUID, how: str) -> bool:
         async with asyncio.timeout(START_SECONDS_MAX):
@@ -171,7 +179,7 @@ class Temporal:
         # Its answer is sealed to whoever started it: we wait for the end, and then ask for ourselves.
         client = await self._connected()
         ended = client.get_workflow_handle(contracts.execution_workflow_id(reading.execution_id))
-        await _result(ended, wait)
+        await self._ended(ended, wait)
         return await self._read(reading)
 
     async def _read(
@@ -183,6 +191,21 @@ class Temporal:
         async with asyncio.timeout(START_SECONDS_MAX):
             handle = await temporal.start_reading(await self._connected(), reading, unique=uuid7(), kind=kind)
         return self._opened(await _result(handle, seconds_max - START_SECONDS_MAX))
+
+    async def _ended(self, handle: WorkflowHandle[Any, Any], wait: float) -> Any:
+        """Return what a workflow answers within `wait` seconds, if the process does not go before."""
+        if self._closing.is_set():
+            return None
+        waiting = asyncio.create_task(_result(handle, wait))
+        self._waits.add(waiting)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if not self._closing.is_set():
+                raise
+            return None
+        finally:
+            self._waits.discard(waiting)
 
     def _opened(self, reply: Any) -> dict[str, Any] | None:
         if not isinstance(reply, str):

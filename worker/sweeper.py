@@ -10,7 +10,7 @@ from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import claims, events
+from engine import claims, events, keeping
 from engine.channels import deliveries
 from engine.idempotency import LASTS as KEY_LASTS
 from engine.sessions import Periods
@@ -61,6 +61,21 @@ async def run(settings: Settings, sessions: sessionmaker[Session]) -> None:
         try:
             swept = await asyncio.to_thread(once)
             structlog.get_logger().info("swept", **(swept or {}))
+            if swept is not None:
+                await _forget_executions(settings, sessions)
         except OperationalError as fault:
             structlog.get_logger().warning("not_swept", error=type(fault.orig).__name__)
         await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _forget_executions(settings: Settings, sessions: sessionmaker[Session]) -> None:
+    """Delete old executions, a few in each transaction: an account's may be many, and a relay has to end."""
+
+    def some() -> int:
+        with sessions.begin() as session:
+            return keeping.forget(session, days_kept=settings.execution_days_kept, now=datetime.now(UTC))
+
+    count = 0
+    while found := await asyncio.to_thread(some):
+        count += found
+    structlog.get_logger().info("executions_forgotten", executions=count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,8 @@ import httpx
 import httpx_sse
 
 from bin.local.client import Client, RefusedError
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
+from tests.conftest import Platform, joined
+from tests.journeys.conftest import until
 
 PAUSE_SECONDS = 0.05  # before a client asks again where it was refused, or found nothing
 
@@ -29,13 +29,17 @@ class Pusher:
 
     def __init__(self, client: Client, pushes: int) -> None:
         self.client, self.pushes = client, pushes
+        self.enough = threading.Event()
+        self.pause = 0.0  # seconds from one push to the next
         self.acknowledged: list[str] = []
         self.refusals: set[int] = set()
         self.interrupted = 0
 
     def run(self) -> None:
-        """Push everything."""
+        """Push everything, or until it is enough."""
         for number in range(self.pushes):
+            if self.enough.wait(self.pause):
+                return
             entity_id = f"{self.client.agent_id}-{number}"
             # Opaque for the server, and made once: other data under the same clock would be another write.
             body = {"type": "settings", "entityId": entity_id, "version": "1"}
@@ -60,6 +64,7 @@ class Follower:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.seen: list[tuple[str, str]] = []  # stamps and entities
+        self.failed = 0
         self.done = threading.Event()
 
     def run(self) -> None:
@@ -70,6 +75,7 @@ class Follower:
             try:
                 page = pull(self.client, query)
             except (httpx.TransportError, RefusedError):
+                self.failed += 1
                 self.done.wait(PAUSE_SECONDS)
                 continue
             self.seen += [(state["updatedAt"], state["entityId"]) for state in page["states"]]
@@ -87,17 +93,19 @@ class Listener:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.heard: list[str] = [pull(client, {})["head"]]
-        self.opened = 0
+        self.opened = self.broken = 0
         self.done = threading.Event()
 
     def run(self) -> None:
         """Listen until it is over."""
         while not self.done.is_set():
-            with suppress(httpx.TransportError, httpx_sse.SSEError, RefusedError, RuntimeError):
+            try:
                 for event in self.client.events(since=self.heard[-1]):
                     self.opened += event.event == "open"
                     if event.event == "message" and event.id and event.data:
                         self.heard.append(event.id)
+            except (httpx.TransportError, httpx_sse.SSEError, RefusedError, RuntimeError):
+                self.broken += 1
             self.done.wait(PAUSE_SECONDS)
 
 
@@ -130,6 +138,18 @@ class Load:
         """Wait until so many are acknowledged."""
         until(lambda: len(self.acknowledged()) >= pushes)
 
+    def enough(self) -> None:
+        """Let the pushers end with what they are at."""
+        for pusher in self.pushers:
+            pusher.enough.set()
+        until(lambda: not any(thread.is_alive() for thread in self._pushing))
+        self.pushes = len(self.acknowledged())
+
+    def failures(self) -> int:
+        """Return how many requests and streams failed, of whatever kind."""
+        pushes = sum(pusher.interrupted for pusher in self.pushers) + len(self.refusals())
+        return pushes + self.follower.failed + sum(listener.broken for listener in self.listeners)
+
     def finish(self) -> None:
         """Wait until everything is pushed, and followed."""
         until(lambda: not any(thread.is_alive() for thread in self._pushing))
@@ -158,15 +178,17 @@ class Load:
 
 
 @contextmanager
-def under_load(fragile: Fragile, pushes: int) -> Iterator[Load]:
+def under_load(platform: Platform, pushes: int, *, pause: float = 0.0) -> Iterator[Load]:
     """Put a new account under load."""
     names = [f"pusher-{number}" for number in range(4)] + ["follower", "phone", "tablet"]
     with ExitStack() as exits:
-        laptop = exits.enter_context(joined(fragile.platform))
-        others = [Client(fragile.platform.api_url, name, laptop.keys) for name in names]
+        laptop = exits.enter_context(joined(platform))
+        others = [Client(platform.api_url, name, laptop.keys) for name in names]
         for client in others:
             exits.enter_context(client).login(laptop.email, laptop.password)
         load = Load(laptop, others, pushes)
+        for pusher in load.pushers:
+            pusher.pause = pause
         load.begin()
         try:
             yield load

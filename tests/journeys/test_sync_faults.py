@@ -21,7 +21,7 @@ def waiting(fragile: Fragile) -> int:
 
 
 def test_redis_killed_during_500_pushes_costs_no_push_and_no_notice(fragile: Fragile) -> None:
-    with under_load(fragile, 500) as load:
+    with under_load(fragile.platform, 500) as load:
         load.reach(100)
         fragile.kill("Valkey")
         try:
@@ -34,7 +34,7 @@ def test_redis_killed_during_500_pushes_costs_no_push_and_no_notice(fragile: Fra
 
 
 def test_the_fan_out_killed_in_the_middle_of_its_work_tells_everybody_in_the_end(fragile: Fragile) -> None:
-    with under_load(fragile, PUSHES) as load:
+    with under_load(fragile.platform, PUSHES) as load:
         load.reach(EARLY)
         fragile.kill("fanout")
         try:
@@ -57,7 +57,7 @@ def stop(fragile: Fragile, name: str) -> None:
 def test_postgresql_restarted_under_load_loses_nothing_that_was_acknowledged(
     fragile: Fragile, end: Callable[[Fragile, str], None]
 ) -> None:
-    with under_load(fragile, PUSHES) as load:
+    with under_load(fragile.platform, PUSHES) as load:
         load.reach(EARLY)
         end(fragile, "PostgreSQL")
         try:
@@ -69,7 +69,7 @@ def test_postgresql_restarted_under_load_loses_nothing_that_was_acknowledged(
 
 
 def test_web_killed_under_load_loses_nothing_that_was_acknowledged(fragile: Fragile) -> None:
-    with under_load(fragile, PUSHES) as load:
+    with under_load(fragile.platform, PUSHES) as load:
         load.reach(EARLY)
         streams = [listener.opened for listener in load.listeners]
         fragile.kill("web")

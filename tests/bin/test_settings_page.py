@@ -1,0 +1,17 @@
+"""The page of settings says what the code reads, of every setting once."""
+
+from collections import Counter
+from dataclasses import fields
+
+from bin.local.settings_page import PAGE, page
+from bin.local.settings_words import GROUPS
+from engine.settings import Settings
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text() == page(), "python -m bin.local.settings_page writes it"
+
+
+def test_every_setting_has_its_words_once() -> None:
+    said = Counter(name for rows in GROUPS.values() for name in rows)
+    assert said == Counter(field.name for field in fields(Settings))

@@ -1,0 +1,145 @@
+"""Processes are told to end under load, as a deploy tells them: nobody fails, and nothing is lost."""
+
+import dataclasses
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import psycopg
+import pytest
+
+from bin.local.client import Client
+from bin.local.platform import process
+from bin.local.server import Server, free_port, stop_all
+from tests.journeys.balancer import Balancer, balancing
+from tests.journeys.conftest import Fragile, until
+from tests.journeys.load import Load, check, under_load
+from tests.journeys.test_outages import HEAD
+
+EXIT_SECONDS_MAX = 25  # hosts kill after 30
+PAUSE_SECONDS = 0.2  # of each client: the load is steady, and leaves the machine some breath
+BETWEEN = 10  # pushes from one deploy to the next
+WORKERS = ("temporal", "relay", "fanout", "channels")
+
+
+class Executing:
+    """One agent that goes on executing a workflow."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.workflow_id = client.create_workflow("steady", HEAD + "do:\n  - a: {set: {a: '${ . }'}}\n")["id"]
+        self.begun: list[str] = []
+        self.failures: list[str] = []
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        """Execute until it is over."""
+        body = {"input": self.client.seal(b"1")}
+        while not self.done.is_set():
+            try:
+                path = f"/api/workflows/{self.workflow_id}/execute"
+                answer = self.client.http.post(path, json=body, headers={"Prefer": "wait=2"})
+            except httpx.TransportError as fault:
+                self.failures.append(type(fault).__name__)
+                continue
+            if answer.is_success:
+                self.begun.append(answer.json()["executionId"])
+            else:
+                self.failures.append(answer.text)
+            self.done.wait(PAUSE_SECONDS)
+
+
+@dataclasses.dataclass(slots=True)
+class Deployment:
+    """Two web processes behind a balancer, and all others once, under load."""
+
+    fragile: Fragile
+    balancer: Balancer
+    webs: dict[int, Server]
+    load: Load
+    executing: Executing
+
+    def go_on(self) -> None:
+        """Return when there was load for a while."""
+        executions = len(self.executing.begun)
+        self.load.reach(len(self.load.acknowledged()) + BETWEEN)
+        until(lambda: len(self.executing.begun) > executions + 2)
+
+    def replace_web(self, port: int) -> None:
+        """Let one web process end and start its successor."""
+        end(self.webs[port])
+        self.webs[port] = web(self.fragile, port)
+
+    def settle(self) -> None:
+        """Compare all that was begun with what became of it.
+
+        :raises AssertionError: when a request failed, or anything is missing.
+        """
+        self.executing.done.set()
+        self.load.enough()
+        check(self.load)
+        assert self.executing.failures == []
+        assert self.load.failures() == 0
+        assert self.balancer.broken() == []
+        assert self.executing.begun
+        until(lambda: completed(self.fragile) >= set(self.executing.begun))
+
+
+def web(fragile: Fragile, port: int) -> Server:
+    return process("web", fragile.platform.environ | {"PORT": str(port)}, fragile.platform.logs)
+
+
+def completed(fragile: Fragile) -> set[str]:
+    with psycopg.connect(fragile.stack.database_url) as connection:
+        found = connection.execute("SELECT id FROM executions WHERE status = 'completed'").fetchall()
+    return {str(row[0]) for row in found}
+
+
+def end(server: Server) -> None:
+    """Tell a process to end, and have it do so in time and in order."""
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(EXIT_SECONDS_MAX) == 0, server.tail()
+
+
+@contextmanager
+def deployed(fragile: Fragile, *, kept: bool) -> Iterator[Deployment]:
+    """Run a second web process, the balancer and the load."""
+    first, second = int(fragile.platform.environ["PORT"]), free_port()
+    webs = {first: fragile.parts["web"], second: web(fragile, second)}
+    try:
+        with balancing(fragile.platform.logs.parent / "nginx", list(webs), kept=kept) as balancer:
+            platform = dataclasses.replace(fragile.platform, api_url=balancer.url)
+            with under_load(platform, 1_000_000, pause=PAUSE_SECONDS) as load:
+                executing = Executing(load.laptop)
+                thread = threading.Thread(target=executing.run, daemon=True)
+                thread.start()
+                try:
+                    yield Deployment(fragile, balancer, webs, load, executing)
+                finally:
+                    executing.done.set()
+                    thread.join()
+    finally:
+        fragile.parts["web"] = webs.pop(first)
+        stop_all(list(webs.values()))
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept connections", "new connections"])
+def test_web_processes_replaced_in_turn_under_load_fail_nobody(fragile: Fragile, *, kept: bool) -> None:
+    with deployed(fragile, kept=kept) as deployment:
+        for port in list(deployment.webs):
+            deployment.go_on()
+            deployment.replace_web(port)
+        deployment.go_on()
+        deployment.settle()
+
+
+def test_workers_replaced_in_turn_under_load_lose_nothing(fragile: Fragile) -> None:
+    with deployed(fragile, kept=True) as deployment:
+        for name in WORKERS:
+            deployment.go_on()
+            end(fragile.parts[name])
+            fragile.revive(name)
+        deployment.go_on()
+        deployment.settle()

@@ -1,0 +1,124 @@
+"""The release step: one at a time, patient with others' locks, with old and new code around it."""
+
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from bin.local.client import Client, Keys
+from bin.local.platform import LIFTED, processes
+from bin.local.server import free_port
+from tests.conftest import Platform
+from tests.journeys.conftest import until
+from tests.migrations.conftest import alembic, finished, release, started
+
+LOCK = 0x636C6F7564  # as migrations/env.py holds it
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+def waiting(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        found = connection.execute(WAITING).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_of_two_releases_at_once_one_waits_and_then_finds_nothing_to_do(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        releases = [release(database), release(database)]
+        until(lambda: waiting(database) == 2)
+    told = [finished(one) for one in releases]
+    assert sorted("event=migrated" in one for one in told) == [False, True]
+    assert all("event=released" in one for one in told)
+
+
+def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(database: str) -> None:
+    finished(release(database))
+    alembic(database, "downgrade", "0012")
+    with psycopg.connect(database) as writer:
+        writer.execute("LOCK TABLE executions IN ROW EXCLUSIVE MODE")
+        waits = release(database)
+        assert waits.stdout is not None
+        said = next(line for line in waits.stdout if "table_in_use" in line)
+        assert "level=warning" in said
+        assert waiting(database) == 0, "nobody queues behind it"
+    assert "event=released" in finished(waits)
+
+
+EXPANDED = '''"""One revision more: what a next version would add."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "expanded"
+down_revision = {head!r}
+
+
+def upgrade() -> None:
+    op.add_column("sync_states", sa.Column("next", sa.Text(), nullable=True))
+    op.create_table("next_things", sa.Column("id", sa.Uuid(), primary_key=True))
+
+
+def downgrade() -> None:
+    op.drop_table("next_things")
+    op.drop_column("sync_states", "next")
+'''
+
+
+def expand(database: str, folder: Path) -> None:
+    """Migrate one revision beyond this code's head."""
+    head = alembic(database, "heads").split()[0]
+    (folder / "expanded.py").write_text(EXPANDED.format(head=head))
+    locations = f"{Path('migrations/versions').resolve()}:{folder}"
+    configuration = folder / "alembic.ini"
+    configuration.write_text(
+        f"[alembic]\nscript_location = {Path('migrations').resolve()}\n"
+        f"path_separator = os\nversion_locations = {locations}\n"
+    )
+    finished(started(database, "-m", "alembic", "-c", configuration, "upgrade", "head"))
+
+
+def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side(
+    database: str, platform: Platform, tmp_path: Path
+) -> None:
+    finished(release(database))
+    ports = [free_port(), free_port()]
+    common = platform.environ | LIFTED | {"DATABASE_URL": database}
+    before, after = (common | {"PORT": str(port)} for port in ports)
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    with (
+        processes(before, tmp_path / "before", ("web",)),
+        Client(urls[0], "laptop", Keys.fresh()) as laptop,
+    ):
+        laptop.register("somebody@example.org", "a long pass phrase")
+        laptop.push("one", 1, version="1", clock={"laptop": 1})
+        expand(database, tmp_path)
+        assert httpx.get(f"{urls[0]}/health/ready").json()["database"] == {"ok": True}
+        laptop.push("one", 2, version="2", clock={"laptop": 2})
+        with (
+            processes(after, tmp_path / "after", ("web",)),
+            Client(urls[1], "phone", laptop.keys) as phone,
+        ):
+            phone.login(laptop.email, laptop.password)
+            phone.push("two", 3, version="1", clock={"phone": 1})
+            for client in (laptop, phone):
+                states = client.pull()["states"]
+                assert [(state["entityId"], state["opened"]) for state in states] == [("one", 2), ("two", 3)]
+
+
+def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(
+    database: str, platform: Platform, tmp_path: Path
+) -> None:
+    finished(release(database))
+    alembic(database, "downgrade", "-1")
+    port = free_port()
+    environ = platform.environ | {"DATABASE_URL": database, "PORT": str(port)}
+    with processes(environ, tmp_path, ("web",)):
+        ready = httpx.get(f"http://127.0.0.1:{port}/health/ready")
+        assert ready.status_code == 503
+        assert ready.json()["database"] == {"ok": False, "detail": "BehindError"}
+        finished(release(database))
+        assert httpx.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {"ok": True}
