@@ -51,7 +51,7 @@ THIRD: dict[str, Any] = {
     "asyncapi": "3.0.0",
     "info": {"title": "Greetings", "version": "1"},
     "servers": {
-        "amqp": {"host": "amqp.example.org", "protocol": "amqp"},
+        "kafka": {"host": "kafka.example.org", "protocol": "kafka"},
         "web": {
             "host": API,
             "protocol": "https",
@@ -63,7 +63,7 @@ THIRD: dict[str, Any] = {
         "mqtts": {"host": MQTT, "protocol": "secure-mqtt"},
     },
     "channels": {
-        "inbox": _channel("inbox", "greeting", "amqp", "web"),
+        "inbox": _channel("inbox", "greeting", "kafka", "web"),
         "open": _channel("inbox", "text", "web"),
         "stream": _channel("stream", "tick", "web"),
         "endless": _channel("endless", "tick", "web"),
@@ -71,7 +71,7 @@ THIRD: dict[str, Any] = {
         "ticks": _channel("ticks", "tick", "redis", "mqtt", "mqtts"),
         "room": _channel("rooms/{room}", "plain", "redis", "mqtt", parameters={"room": {"default": "hall"}}),
         "kept": _channel("kept", "plain", "mqtt", "mqtts"),
-        "queue": _channel("queue", "plain", "amqp"),
+        "queue": _channel("queue", "plain", "kafka"),
         "avro": _channel("avro", "avro", "redis"),
     },
     "operations": {

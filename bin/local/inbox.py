@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from email.message import Message
 from urllib.parse import urlsplit
 
-from bin.local import brokers
+from bin.local import brokers, rabbitmq
 
 Answer = tuple[int, dict[str, str], bytes]
 
 PATH = "/messages/"
-DOCUMENTS = {"/asyncapi.json": json.dumps(brokers.THIRD).encode(), "/asyncapi2.yaml": brokers.SECOND.encode()}
+DOCUMENTS = {
+    "/asyncapi.json": json.dumps(brokers.THIRD).encode(),
+    "/asyncapi2.yaml": brokers.SECOND.encode(),
+    "/queues.json": json.dumps(rabbitmq.DOCUMENT).encode(),
+}
 _JSON = {"content-type": "application/json"}
 _kept: list[object] = []
 

@@ -77,10 +77,11 @@ def start(
     env: Mapping[str, str] | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
     uid: int | None = None,
+    seconds: float = READY_SECONDS_MAX,
 ) -> Server:
     """Start a process and return it once `ready` holds.
 
-    :raises StartError: when the process ends first or is not ready within READY_SECONDS_MAX.
+    :raises StartError: when the process ends first or is not ready within `seconds`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
@@ -97,7 +98,7 @@ def start(
             preexec_fn=_die_with_parent(stop_signal),  # noqa: PLW1509 - no threads run while servers start
         )
     server = Server(name, process, log, stop_signal)
-    deadline = time.monotonic() + READY_SECONDS_MAX
+    deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
             server.stop()

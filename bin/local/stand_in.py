@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bin.local import agents, authority, brokers, catalog, described, greeter, inbox
+from bin.local import agents, authority, brokers, catalog, described, greeter, inbox, rabbitmq
 
 HOSTS = (
     "petstore.swagger.io",
@@ -32,6 +32,7 @@ HOSTS = (
     described.API,
     greeter.HOST,
     *brokers.HOSTS,
+    rabbitmq.HOST,
     authority.HOST,
     catalog.HOST,
 )
@@ -67,34 +68,40 @@ class StandIn:
     ssl_context: ssl.SSLContext
     greeters: greeter.Greeters
     brokers: brokers.Brokers
+    rabbit: rabbitmq.Rabbit | None = None
 
     async def resolve(self, host: str, port: int) -> Sequence[tuple[str, int]]:
         """Return the server's address for the hosts it stands in for, and none for any other.
 
         :raises OSError: for other hosts.
         """
+        if host == rabbitmq.INSIDE:
+            return [("127.0.0.1", port)]
         if host not in HOSTS:
             raise OSError(f"{host}:{port} is not in the kit")
         if host == greeter.HOST:
             return self.greeters.addresses(port)
         if host in brokers.HOSTS:
             return self.brokers.addresses(port)
+        if host == rabbitmq.HOST and self.rabbit is not None:
+            return self.rabbit.addresses(port)
         return [("127.0.0.1", self.port)]
 
 
 @contextmanager
-def stand_in() -> Iterator[StandIn]:
-    """Run the server for the duration of the block."""
+def stand_in(rabbit: rabbitmq.Rabbit | None = None) -> Iterator[StandIn]:
+    """Run the server for the duration of the block, beside a broker that runs already if there is one."""
     with TemporaryDirectory() as home, ExitStack() as exits:
         folder = Path(home)
-        certificate, key = _certificate(folder)
+        certificate, key = certified(folder) if rabbit is None else (rabbit.certificate, rabbit.key)
         served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         served.load_cert_chain(certificate, key)
         trusted = ssl.create_default_context(cafile=str(certificate))
         greeters = greeter.start(certificate.read_bytes(), key.read_bytes())
         exits.callback(greeters.stop)
         port = exits.enter_context(_serving(served))
-        yield StandIn(port, trusted, greeters, exits.enter_context(brokers.brokers(folder, certificate, key)))
+        counted = exits.enter_context(brokers.brokers(folder, certificate, key))
+        yield StandIn(port, trusted, greeters, counted, rabbit)
 
 
 @contextmanager
@@ -205,7 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
         return (200, found[0]) if found else (404, {"message": "not found"})
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def certified(folder: Path) -> tuple[Path, Path]:
+    """Write a certificate for all the hosts, and its key; return where they are."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "conformance")])
     now = dt.datetime.now(dt.UTC)

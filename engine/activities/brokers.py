@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-from engine.activities import credentials, mqtt_wire, redis_wire
+from engine.activities import mqtt_wire, queues, redis_wire
+from engine.activities.broker_wires import who, wired
 from engine.activities.message_routes import Route
 from engine.egress.guard import Egress
-from engine.egress.targets import Wire, connected, reached
-
-PLAIN_PORTS = {"redis": (6379,), "mqtt": (1883,)}
+from engine.egress.targets import Wire
 
 
-async def publish(egress: Egress, route: Route, policy: dict[str, Any], payload: bytes) -> None:
+async def publish(
+    egress: Egress, route: Route, policy: dict[str, Any], payload: bytes, told: queues.Told | None = None
+) -> None:
     """Publish one message.
 
+    :param told: what goes beside the payload, where something can.
     :raises RefusedError: when the broker refuses.
     :raises EgressError: when it cannot be reached.
     :raises ValueError: when the document asks for what is not spoken here.
     """
+    if route.protocol == "amqp":
+        await queues.publish(egress, route, policy, payload, told or queues.Told())
+        return
     async with _session(egress, route, policy) as wire:
         if route.protocol == "redis":
             await redis_wire.publish(wire, route.address, payload)
@@ -46,22 +51,15 @@ async def messages(egress: Egress, route: Route, policy: dict[str, Any]) -> Asyn
             yield await (redis_wire if route.protocol == "redis" else mqtt_wire).receive(wire)
 
 
-def _session(egress: Egress, route: Route, policy: dict[str, Any]) -> AbstractAsyncContextManager[Wire]:
-    if policy and "basic" not in policy:
-        raise credentials.unknown(route.protocol, "basic")
-    return _opened(egress, route, credentials.name_and_password(policy) if policy else None)
-
-
 @asynccontextmanager
-async def _opened(egress: Egress, route: Route, who: tuple[str, str] | None) -> AsyncIterator[Wire]:
-    plain = None if route.tls else PLAIN_PORTS[route.protocol]
-    target = await reached(egress, route.host, route.port, plain=plain)
-    wire = await connected(egress, target, tls=route.tls, line_bytes_max=redis_wire.LINE_BYTES_MAX)
+async def _session(egress: Egress, route: Route, policy: dict[str, Any]) -> AsyncIterator[Wire]:
+    told = who(route, policy)
+    wire = await wired(egress, route)
     try:
         if route.protocol == "mqtt":
-            await mqtt_wire.log_in(wire, uuid4().hex[:23], who)
-        elif who is not None:
-            await redis_wire.log_in(wire, *who)
+            await mqtt_wire.log_in(wire, uuid4().hex[:23], told)
+        elif told is not None:
+            await redis_wire.log_in(wire, *told)
         yield wire
         if route.protocol == "mqtt":
             await mqtt_wire.log_out(wire)

@@ -19,6 +19,8 @@ SPOKEN = {
     "mqtt": ("mqtt", False, 1883),
     "mqtts": ("mqtt", True, 8883),
     "secure-mqtt": ("mqtt", True, 8883),
+    "amqp": ("amqp", False, 5672),
+    "amqps": ("amqp", True, 5671),
 }
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
 _JSON_SCHEMA = re.compile(r"application/(?:vnd\.aai\.asyncapi|schema)(?:\+json|\+yaml)?(?:;.*)?")
@@ -28,14 +30,15 @@ _JSON_SCHEMA = re.compile(r"application/(?:vnd\.aai\.asyncapi|schema)(?:\+json|\
 class Route:
     """A server, a channel on it, and the messages that the document has for it."""
 
-    protocol: str  # http | redis | mqtt
+    protocol: str  # http | redis | mqtt | amqp
     tls: bool
     host: str
     port: int
-    base: str  # the path below which channels are, for http
+    base: str  # the path below which channels are, for http; the virtual host, for amqp
     address: str
     messages: list[dict[str, Any]]
     bindings: dict[str, Any]  # the operation's, of the protocol
+    channel: dict[str, Any]  # the channel's bindings, of the protocol
     document: dict[str, Any]
 
     @property
@@ -148,14 +151,16 @@ def _route(
 ) -> Route:
     spoken = SPOKEN.get(str(server.get("protocol")).lower())
     if spoken is None:
-        raise ValueError(f"{server.get('protocol')} is not spoken here: http, redis and mqtt 3.1.1 are")
+        raise ValueError(f"{server.get('protocol')} is not spoken here: http, redis, mqtt 3.1.1 and amqp are")
     where, variables = (
         urlsplit(_filled(document, at[0], server.get("variables"), call)),
         channel.get("parameters"),
     )
-    if not where.hostname or not isinstance(at[1], str):
+    bound = _bindings(document, channel, spoken[0])
+    address = "" if at[1] is None and spoken[0] == "amqp" and bound else at[1]  # the bindings name it
+    if not where.hostname or not isinstance(address, str):
         raise ValueError("the document does not say where the channel is")
-    tls = spoken[1] or where.scheme in ("https", "rediss", "mqtts")
+    tls = spoken[1] or where.scheme in ("https", "rediss", "mqtts", "amqps")
     usual = next(port for one, safe, port in SPOKEN.values() if one == spoken[0] and safe is tls)
     return Route(
         protocol=spoken[0],
@@ -163,9 +168,10 @@ def _route(
         host=where.hostname,
         port=where.port or usual,
         base=where.path.rstrip("/"),
-        address=_filled(document, at[1], variables, call),
+        address=_filled(document, address, variables, call),
         messages=messages,
         bindings=_bindings(document, operation, spoken[0]),
+        channel=bound,
         document=document,
     )
 
@@ -185,8 +191,8 @@ def _filled(document: dict[str, Any], text: str, variables: Any, call: AsyncApiC
     return _VARIABLE.sub(value, text)
 
 
-def _bindings(document: dict[str, Any], operation: dict[str, Any], protocol: str) -> dict[str, Any]:
-    bindings = resolved(document, operation.get("bindings") or {})
+def _bindings(document: dict[str, Any], of: dict[str, Any], protocol: str) -> dict[str, Any]:
+    bindings = resolved(document, of.get("bindings") or {})
     return resolved(document, bindings.get(protocol) or {})
 
 

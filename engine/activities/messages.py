@@ -13,11 +13,14 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine.activities import brokers, polls
+from engine.activities import amqp_places, brokers, polls
+from engine.activities.amqp_wire import Delivery
+from engine.activities.answers import answer
 from engine.activities.http import HttpActivities
 from engine.activities.message_routes import Route, find
 from engine.activities.mqtt_wire import UnknownError
 from engine.activities.openapi import DESCRIPTION_BYTES_MAX, described
+from engine.activities.queues import Consumer, Told
 from engine.activities.redis_wire import RefusedError
 from engine.activities.subscriptions import Subscription, Subscriptions
 from engine.activities.tokens import UnauthenticatedError
@@ -29,8 +32,11 @@ from engine.interpreter.exchanges import CONSUME_MESSAGES, PUBLISH_MESSAGE, Asyn
 from engine.interpreter.faults import ExhaustedError, FaultError
 from engine.interpreter.steps.call_http import queried
 
-# What Redis says of who asks, and of what they may.
-_REFUSALS = {"NOAUTH": "authentication", "WRONGPASS": "authentication", "NOPERM": "authorization"}
+# What Redis says of who asks and of what they may, and what AMQP does (403 and 530, section 1.4).
+_REFUSALS = {
+    **dict.fromkeys(("NOAUTH", "WRONGPASS"), "authentication"),
+    **dict.fromkeys(("NOPERM", "403", "530"), "authorization"),
+}
 _QUERYING = ("GET", "HEAD")
 
 
@@ -39,7 +45,8 @@ class MessageActivities:
 
     def __init__(self, http: HttpActivities) -> None:
         self._http = http
-        self.subscriptions = Subscriptions()
+        self.subscriptions = Subscriptions[Subscription]()
+        self.consumers = Subscriptions[Consumer]()
 
     @activity.defn(name=PUBLISH_MESSAGE)
     async def publish(self, call: AsyncApiCall) -> None:
@@ -56,10 +63,11 @@ class MessageActivities:
             if route.protocol == "http":
                 await self._posted(route, call, payload, headers or {})
                 return
-            if headers:
+            if headers and route.protocol != "amqp":
                 raise ValueError(f"{route.protocol} carries no headers")
-            encoded = _encoded(payload, route)
-            await brokers.publish(self._http.egress, route, call.authentication or {}, encoded)
+            told = Told(headers or {}, polls.media(route), polls.correlation(message, route))
+            policy, encoded = call.authentication or {}, _encoded(payload, route)
+            await brokers.publish(self._http.egress, route, policy, encoded, told)
 
     @activity.defn(name=CONSUME_MESSAGES)
     async def consume(self, call: AsyncApiCall) -> Consumed:
@@ -74,6 +82,8 @@ class MessageActivities:
                 route = await self._route(call)
                 if route.protocol == "http":
                     return await polls.ask(self._http, route, call)
+                if route.protocol == "amqp":
+                    return await self._consumed(route, call)
                 policy = call.authentication or {}
                 if subscription is None:
                     subscription = Subscription(brokers.messages(self._http.egress, route, policy))
@@ -99,6 +109,31 @@ class MessageActivities:
         except (TypeError, AttributeError, KeyError, RecursionError):
             raise ValueError("the service's description is broken") from None
 
+    async def _consumed(self, route: Route, call: AsyncApiCall) -> Consumed:
+        """Take messages of a queue, and acknowledge them once they stand in the workflow's history.
+
+        They stand there when the server has this activity's answer; so it is given from within.
+        """
+        consumer = self.consumers.found(call.subscription)
+        if consumer is None:
+            consumer = Consumer(self._http.egress, route, call.authentication or {})
+        wanted = call.count_max if call.every else 1
+        async with consumer.busy:
+            try:
+                taken = await consumer.take(wanted, linger=call.linger, seconds=call.timeout_seconds)
+                found = Consumed([_shown(delivery, route) for delivery in taken])
+                over = call.linger and len(taken) == wanted
+                if not over:  # whoever asks next may ask as soon as the answer is there
+                    self.consumers.keep(call.subscription, consumer)
+                if not taken:
+                    return found
+                await answer(found)
+                await asyncio.shield(consumer.acknowledge(taken, over=over))
+            except BaseException:
+                consumer.abort()
+                raise
+        return activity.raise_complete_async()
+
     async def _posted(self, route: Route, call: AsyncApiCall, payload: Any, headers: dict[str, Any]) -> None:
         method = str(route.bindings.get("method", "POST")).upper()
         asked = HttpCall(
@@ -117,6 +152,16 @@ class MessageActivities:
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             text = f"the server answered {answer.status}"
             raise ApplicationError(text, answer.status, type="communication", non_retryable=True)
+
+
+def _shown(delivery: Delivery, route: Route) -> dict[str, Any]:
+    told = delivery.properties
+    return polls.shown(
+        delivery.body.decode(errors="replace"),
+        route,
+        headers=amqp_places.shown(told.headers),
+        correlation=told.correlation_id,
+    )
 
 
 def _encoded(payload: Any, route: Route) -> bytes:

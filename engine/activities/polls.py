@@ -60,13 +60,19 @@ def _messages(answer: Answer, route: Route) -> list[dict[str, Any]]:
     return [_correlated({"payload": payload}, route) for payload in found["payload"]]
 
 
-def shown(text: str, route: Route) -> dict[str, Any]:
-    """Return a message as it is consumed (DSL reference, "AsyncAPI Inbound Message")."""
+def shown(
+    text: str, route: Route, *, headers: dict[str, Any] | None = None, correlation: str | None = None
+) -> dict[str, Any]:
+    """Return a message as it is consumed (DSL reference, "AsyncAPI Inbound Message").
+
+    :param correlation: the id that came beside the message, if the document does not say where in it.
+    """
     try:
         payload = json.loads(text)
     except ValueError:
         payload = text
-    return _correlated({"payload": payload}, route)
+    message = {"payload": payload} | ({} if headers is None else {"headers": headers})
+    return _correlated(message, route, correlation)
 
 
 def media(route: Route) -> str:
@@ -75,14 +81,20 @@ def media(route: Route) -> str:
     return str(said or route.document.get("defaultContentType") or "application/json")
 
 
-def _correlated(message: dict[str, Any], route: Route) -> dict[str, Any]:
-    """Add the correlation id, found where the document says ("$message.payload#/a/b")."""
+def correlation(message: dict[str, Any], route: Route) -> str | None:
+    """Return the correlation id, found where the document says ("$message.payload#/a/b")."""
+    sources = {"$message.payload": message.get("payload"), "$message.header": message.get("headers")}
     for described in route.messages:
         place = (described.get("correlationId") or {}).get("location", "")
         source, _, pointer = place.partition("#")
-        found = message["payload"] if source == "$message.payload" else None
+        found = sources.get(source)
         for segment in pointer.split("/")[1:]:
             found = found.get(segment) if isinstance(found, dict) else None
         if found is not None:
-            return {**message, "correlationId": found if isinstance(found, str) else json.dumps(found)}
-    return message
+            return found if isinstance(found, str) else json.dumps(found)
+    return None
+
+
+def _correlated(message: dict[str, Any], route: Route, beside: str | None = None) -> dict[str, Any]:
+    found = correlation(message, route) or beside
+    return message if found is None else {**message, "correlationId": found}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import Generic, Protocol, TypeVar
 
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
 
@@ -48,6 +49,10 @@ class Subscription:
         self._reading.cancel()
         await asyncio.wait([self._reading])
 
+    def abort(self) -> None:
+        """Stop reading at once."""
+        self._reading.cancel()
+
     async def _read(self, source: AsyncIterator[bytes]) -> None:
         try:
             async for message in source:
@@ -62,27 +67,47 @@ class Subscription:
         self._news.set()
 
 
-class Subscriptions:
+class Closable(Protocol):
+    """What can be kept open for a while."""
+
+    async def close(self) -> None:
+        """End it in good order."""
+        ...
+
+    def abort(self) -> None:
+        """End it at once."""
+        ...
+
+
+T = TypeVar("T", bound=Closable)
+
+
+class Subscriptions(Generic[T]):
     """Those of this worker, by name; one that nobody asks for is closed after a while."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Subscription] = {}
+        self._known: dict[str, T] = {}
         self._closing: dict[str, asyncio.Task[None]] = {}
 
-    def found(self, name: str) -> Subscription | None:
+    def found(self, name: str) -> T | None:
         """Return one that is open, and keep it open."""
         closing = self._closing.pop(name, None)
         if closing is not None:
             closing.cancel()
         return self._known.pop(name, None)
 
-    def keep(self, name: str, subscription: Subscription) -> None:
+    def keep(self, name: str, subscription: T) -> None:
         """Keep one for who asks next."""
         self._known[name] = subscription
         self._closing[name] = asyncio.create_task(self._close(name))
 
     async def _close(self, name: str) -> None:
-        await asyncio.sleep(IDLE_SECONDS_MAX)
+        try:
+            await asyncio.sleep(IDLE_SECONDS_MAX)
+        except asyncio.CancelledError:
+            if self._closing.get(name) is asyncio.current_task():  # nobody asked: the process ends
+                self._known.pop(name).abort()
+            raise
         self._closing.pop(name, None)
         subscription = self._known.pop(name, None)
         if subscription is not None:

@@ -64,6 +64,7 @@ class AsyncApiCall:
     subscription: str = ""  # names one whose messages are kept from one call to the next
     count_max: int = 0  # how many messages are wanted at most
     linger: bool = False  # whether to wait for all of them, and not only for the first
+    every: bool = False  # whether each that comes counts; otherwise a broker that keeps them gives one
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ REASONS = {
     "run.shell": f"a shell command {_SHARED} a stranger's process; call a service of your own instead",
     "call.mcp.stdio": f"an MCP server over standard input and output {_SHARED} a stranger's process;"
     " reach one over http",
-    "call.asyncapi.protocol": "this protocol is not spoken here: http, redis and mqtt (3.1.1) are, each tried"
-    " against a server of its kind",
+    "call.asyncapi.protocol": "this protocol is not spoken here: http, redis, mqtt (3.1.1) and amqp (0.9.1)"
+    " are, each tried against a server of its kind",
 }
 
 

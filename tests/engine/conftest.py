@@ -1,5 +1,8 @@
+import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -7,7 +10,23 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
+from bin.local import rabbitmq
+from bin.local.stand_in import certified
 from engine.store.models import Account
+
+
+@pytest.fixture(scope="session")
+def rabbit(home: Path) -> Iterator[rabbitmq.Rabbit]:
+    """A broker of queues; where none is installed, and none is demanded, its tests are passed over."""
+    script = rabbitmq.installed()
+    if script is None and not os.environ.get("BROKER_NEEDED"):
+        pytest.skip(reason="no RabbitMQ is installed here; bin/ci installs and demands it")
+    assert script is not None, "RabbitMQ is demanded and not installed"
+    folder = home / "rabbitmq"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with rabbitmq.running(script, folder, *certified(folder)) as broker:
+        yield broker
 
 
 @pytest.fixture

@@ -1,25 +1,60 @@
 """The language, scenario by scenario, in the conformance kit's form: what the kit leaves out."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from bin.local import rabbitmq
 from bin.local.conformance import Attempt, worker
 from bin.local.gherkin import Scenario, scenarios
+from bin.local.rabbitmq import Rabbit
 from bin.local.stack import Stack
-from bin.local.stand_in import stand_in
+from bin.local.stand_in import StandIn, stand_in
+from engine.activities import queues
+from engine.activities.message_routes import find
+from engine.egress.guard import Egress
+from engine.interpreter.contracts import HttpCall
+from engine.interpreter.exchanges import AsyncApiCall
 
 FEATURES = sorted((Path(__file__).parent / "scenarios").glob("*.feature"))
-TOLD = [scenario for path in FEATURES for scenario in scenarios(path)]
+QUEUES = "asyncapi-amqp"
+EVERY_SECONDS = 0.1
+TOLD = [scenario for path in FEATURES if path.stem != QUEUES for scenario in scenarios(path)]
+OF_QUEUES = [scenario for path in FEATURES if path.stem == QUEUES for scenario in scenarios(path)]
+RESTS, WAYS = [0, 1], ["in one run", "in a new run at every safe point"]
+HEARD = ("news", "cast")  # operations whose messages reach those alone who are there
 
 
-@pytest_asyncio.fixture(scope="module", params=[0, 1], ids=["in one run", "in a new run at every safe point"])
+@pytest_asyncio.fixture(scope="module", params=RESTS, ids=WAYS)
 async def try_out(stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Attempt]:
     with stand_in() as server:
         async with worker(stack.temporal_address, server, rests_every=request.param) as attempt:
             yield attempt
+
+
+@pytest_asyncio.fixture(scope="module", params=RESTS, ids=WAYS)
+async def try_out_with_queues(
+    stack: Stack, rabbit: Rabbit, request: pytest.FixtureRequest
+) -> AsyncIterator[Attempt]:
+    with stand_in(rabbit) as server:
+        async with worker(stack.temporal_address, server, rests_every=request.param) as attempt:
+            telling = [asyncio.create_task(_tell(server, operation)) for operation in HEARD]
+            yield attempt
+            for one in telling:
+                one.cancel()
+            await asyncio.wait(telling)
+
+
+async def _tell(server: StandIn, operation: str) -> None:
+    """Tell the same to whoever is there, again and again."""
+    egress = Egress(allow=rabbitmq.HOST, resolver=server.resolve)
+    call = AsyncApiCall(HttpCall("GET", ""), operation, None, None, None, {}, None, 5.0)
+    while True:
+        await queues.publish(egress, find(rabbitmq.DOCUMENT, call), {}, b'{"text":"news"}', queues.Told())
+        await asyncio.sleep(EVERY_SECONDS)
 
 
 @pytest.mark.parametrize("scenario", TOLD, ids=lambda scenario: f"{scenario.feature}: {scenario.name}")
@@ -27,6 +62,13 @@ async def test_the_engine_does_as_the_scenario_says(try_out: Attempt, scenario: 
     await try_out(scenario)
 
 
+@pytest.mark.parametrize("scenario", OF_QUEUES, ids=lambda scenario: f"{scenario.feature}: {scenario.name}")
+async def test_the_engine_does_with_queues_as_the_scenario_says(
+    try_out_with_queues: Attempt, scenario: Scenario
+) -> None:
+    await try_out_with_queues(scenario)
+
+
 def test_no_two_scenarios_have_one_name() -> None:
-    names = [(scenario.feature, scenario.name) for scenario in TOLD]
+    names = [(scenario.feature, scenario.name) for scenario in TOLD + OF_QUEUES]
     assert len(set(names)) == len(names) > 0

@@ -55,21 +55,24 @@ CALLS = [
         "Calls",
         "asyncapi, publishing",
         calling("asyncapi", **_DESCRIBED, message={"payload": {}}),
-        "AsyncAPI 2 and 3, as JSON (8 MiB) or YAML (1 MiB); over http, redis (publish and subscribe) and"
-        " mqtt 3.1.1, with TLS or without; payload and headers validated by the message's schema (JSON"
-        " Schema); basic, and for http bearer and digest",
+        "AsyncAPI 2 and 3, as JSON (8 MiB) or YAML (1 MiB); over http, redis (publish and subscribe),"
+        " mqtt 3.1.1 and amqp 0.9.1 (a queue, or an exchange with a routing key; confirmed by the broker),"
+        " with TLS or without; payload and headers validated by the message's schema (JSON Schema);"
+        " basic, and for http bearer and digest",
     ),
     Construct(
         "Calls",
         "asyncapi, subscribing",
         calling("asyncapi", **_DESCRIBED, subscription={"consume": {"amount": 1}}),
         "amount, while, until, each with for; filter; foreach; over http the events of a stream or the items"
-        " of an array; at most once: what a broker tells while no worker is subscribed is not consumed",
+        " of an array; over redis, mqtt and an exchange of amqp at most once: what a broker tells while no"
+        " worker is subscribed is not consumed; from a queue of amqp at least once, acknowledged when the"
+        " execution has it",
     ),
     Construct(
         "Calls",
         "asyncapi, other protocols",
-        calling("asyncapi", **_DESCRIBED, protocol="amqp", message={"payload": {}}),
+        calling("asyncapi", **_DESCRIBED, protocol="kafka", message={"payload": {}}),
     ),
     Construct(
         "Calls",

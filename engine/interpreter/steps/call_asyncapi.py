@@ -14,9 +14,9 @@ from engine.interpreter.steps.call_mcp import filled
 from engine.interpreter.walk import Scope, Walk
 
 SECONDS_MAX = 30.0
-SPOKEN = ("http", "mqtt", "redis")
+SPOKEN = ("amqp", "http", "mqtt", "redis")
 NOT_SPOKEN = (
-    *("amqp", "amqp1", "anypointmq", "googlepubsub", "ibmmq", "jms", "kafka", "mercure", "mqtt5", "nats"),
+    *("amqp1", "anypointmq", "googlepubsub", "ibmmq", "jms", "kafka", "mercure", "mqtt5", "nats"),
     *("pulsar", "sns", "solace", "sqs", "stomp", "ws"),
 )
 

@@ -95,14 +95,14 @@ class Subscribe:
             if rest <= 0 or kept["ended"]:
                 return False
             amount = self.lifetime.amount if self.filter is None else None
+            every = amount is not None and not self.iteration.steps
             call = replace(
                 self.at.addressed(walk, data, scope),
                 timeout_seconds=min(rest, WAIT_SECONDS_MAX),
                 subscription=kept["name"],
                 count_max=BATCH_MAX if amount is None else min(BATCH_MAX, amount - kept["count"]),
-                linger=amount is not None
-                and amount - kept["count"] <= BATCH_MAX
-                and not self.iteration.steps,
+                linger=every and amount is not None and amount - kept["count"] <= BATCH_MAX,
+                every=every,
             )
             found: exchanges.Consumed = await walk.call(
                 exchanges.CONSUME_MESSAGES,

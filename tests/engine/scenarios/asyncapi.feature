@@ -319,7 +319,7 @@ Feature: AsyncAPI
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
     detail: >-
-      the channel has no server that is spoken here; its protocols are amqp
+      the channel has no server that is spoken here; its protocols are kafka
     """
 
   # DSL reference, "External Resource": there must be something to read.
@@ -846,7 +846,7 @@ Feature: AsyncAPI
     - { pointer: /do/0/a/with, detail: 'must have exactly one of operation, channel' }
     - pointer: /do/0/a/with/protocol
       detail: >-
-        this protocol is not spoken here: http, redis and mqtt (3.1.1) are, each tried against a server of its kind
+        this protocol is not spoken here: http, redis, mqtt (3.1.1) and amqp (0.9.1) are, each tried against a server of its kind
     - { pointer: /do/0/a/with/message/body, detail: unknown property }
     - { pointer: /do/1/b/with, detail: 'must have exactly one of message, subscription' }
     - { pointer: /do/2/c/with/subscription/filter, detail: $nobody is not defined }

@@ -1,0 +1,54 @@
+"""Queues of a broker, as the tests put into them and take from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from bin.local import described, rabbitmq
+from bin.local.stand_in import HOSTS, StandIn
+from engine.activities import brokers
+from engine.activities.message_routes import Route, find
+from engine.activities.queues import Consumer
+from engine.egress.guard import Egress
+from engine.interpreter.contracts import HttpCall
+from engine.interpreter.exchanges import AsyncApiCall
+
+CALL = AsyncApiCall(
+    document=HttpCall("GET", f"https://{described.API}/queues.json"),
+    operation="made",
+    channel=None,
+    server=None,
+    protocol=None,
+    variables={},
+    authentication=None,
+    timeout_seconds=5.0,
+    subscription="s",
+    count_max=10,
+    every=True,
+)
+
+
+def guard(server: StandIn, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
+    trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
+    return Egress(allow=allow, **(trusted | more))
+
+
+def to(operation: str, **queue: Any) -> Route:
+    """Return the way to an operation, or with `queue` to a queue of this test's own."""
+    route = find(rabbitmq.DOCUMENT, replace(CALL, operation=operation))
+    return replace(route, channel={"is": "queue", "queue": queue}) if queue else route
+
+
+def fresh() -> Route:
+    return to("made", name=f"fresh-{uuid4()}", durable=False)
+
+
+async def put(server: StandIn, route: Route, *payloads: bytes) -> None:
+    for payload in payloads:
+        await brokers.publish(guard(server), route, {}, payload)
+
+
+def consumer(server: StandIn, route: Route) -> Consumer:
+    return Consumer(guard(server), route, {})
