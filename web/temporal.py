@@ -129,6 +129,18 @@ class Temporal:
             raise UnavailableError("worker_unavailable", "No worker has answered in time.")
         return told
 
+    def ask(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """Return what becomes of work that takes Temporal's client.
+
+        :raises UnavailableError: when Temporal does not do it in time.
+        """
+
+        async def asked() -> T:
+            async with asyncio.timeout(START_SECONDS_MAX):
+                return await work(await self._connected())
+
+        return self._run(asked(), START_SECONDS_MAX)
+
     @contextlib.contextmanager
     def _waiting(self, wait: float) -> Iterator[float]:
         """Yield how long the request may wait: not at all with half the process's threads waiting already."""

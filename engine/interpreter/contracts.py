@@ -25,7 +25,9 @@ KEEP_STEPS = "keep_steps"  # local activity: StepsTold → None
 TAKE_STEPS = "take_steps"  # local activity: StepsTaken → the seconds to wait before the next step
 OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 
-CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → the triggers of its schedule
+CHECK_DEFINITION = (
+    "check_definition"  # local activity: DefinitionCheck → the triggers to wait for, after and on
+)
 READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
 FIND_DEFINITION = "find_definition"  # activity: Wanted → the definition's id
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
@@ -131,6 +133,7 @@ class Firing:
     account_id: str
     input: Json = None
     version: int = 1
+    trigger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ class Fired:
     """An execution that may start, and how long it may last."""
 
     seconds_max: int
+    last: bool = False  # whether others see to the next one
 
 
 @dataclass(frozen=True, slots=True)
