@@ -25,7 +25,7 @@ from temporalio.common import Priority, SearchAttributePair, TypedSearchAttribut
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine import calendars, temporal
-from engine.interpreter import contracts, dues
+from engine.interpreter import contracts, dues, summaries
 from engine.store.models import Schedule as Row
 
 OVERLAPS = {
@@ -83,6 +83,8 @@ def of(row: Row, *, execution_seconds_max: int, task_queue: str = contracts.TASK
         execution_timeout=timedelta(seconds=execution_seconds_max) + timedelta(hours=1),
         task_timeout=temporal.TASK_TIMEOUT,
         priority=Priority(fairness_key=account_id),
+        static_summary=summaries.summary(dues.FIRING, definition_id),
+        static_details=summaries.details("", account_id, definition_id),
         typed_search_attributes=TypedSearchAttributes(attributes),
     )
     policy = SchedulePolicy(OVERLAPS[row.overlap], timedelta(seconds=row.catchup_seconds))

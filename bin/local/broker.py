@@ -192,14 +192,14 @@ class Broker:
         return contracts.Scheduled(self.documents[start.definition_id], saved_at)
 
     @activity.defn(name=contracts.FIRE_SCHEDULE)
-    async def fire(self, firing: contracts.Firing) -> contracts.Fired:
+    async def fire(self, firing: dues.Firing) -> dues.Fired:
         """Have the execution opened that a schedule starts."""
         if firing.execution_id not in self.openings:
             document = self.documents[firing.definition_id]
             self.open(firing.account_id, firing.execution_id, document, firing.input)
             self.fired[firing.account_id].append(firing.execution_id)
             self._begun.set()
-        return contracts.Fired(SECONDS_MAX)
+        return dues.Fired(SECONDS_MAX)
 
     @activity.defn(name=dues.FIRE_DUE)
     async def fire_due(self, due: dues.Due) -> dues.Made | None:
@@ -210,7 +210,7 @@ class Broker:
             return None
         time = Time(UUID(due.account_id), schedule_id, datetime.fromisoformat(due.due_at))
         execution_id = str(time.execution_id)
-        await self.fire(contracts.Firing(execution_id, definition_id, due.account_id))
+        await self.fire(dues.Firing(execution_id, definition_id, due.account_id))
         return dues.Made(execution_id, definition_id, SECONDS_MAX)
 
 

@@ -13,7 +13,7 @@ from engine import definitions, events, executions, recurrence, triggers, versio
 from engine.activities.schedules import write_down
 from engine.errors import NotFoundError
 from engine.events import Sealed
-from engine.interpreter import contracts, grammar, hearing
+from engine.interpreter import contracts, dues, grammar, hearing
 from engine.settings import Settings
 from engine.store.models import Definition, DefinitionVersion
 from engine.switchboard import Switchboard
@@ -81,7 +81,7 @@ class EventActivities:
             return contracts.Scheduled(document, saved_at=found.created_at.astimezone(UTC).isoformat())
 
     @activity.defn(name=contracts.FIRE_SCHEDULE)
-    def fire(self, firing: contracts.Firing) -> contracts.Fired | None:
+    def fire(self, firing: dues.Firing) -> dues.Fired | None:
         """Store the execution that a schedule starts; nothing when its definition is gone, or changed."""
         definition_id, now = UUID(firing.definition_id), datetime.now(UTC)
         timed = firing.trigger in recurrence.TRIGGERS
@@ -100,7 +100,7 @@ class EventActivities:
             if there and timed:
                 definition = session.get_one(Definition, definition_id)
                 write_down(session, self._switchboard.keys, definition, self._document(definition), now)
-        return contracts.Fired(self._settings.execution_seconds_max, last=timed) if there else None
+        return dues.Fired(self._settings.execution_seconds_max, last=timed) if there else None
 
     def _document(self, sealed: Definition | DefinitionVersion) -> dict[str, Any]:
         text, content_type = envelope.open_definition(

@@ -125,26 +125,6 @@ class Scheduled:
 
 
 @dataclass(frozen=True, slots=True)
-class Firing:
-    """An execution that shall be: its id, and the events it runs on."""
-
-    execution_id: str
-    definition_id: str
-    account_id: str
-    input: Json = None
-    version: int = 1
-    trigger: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """An execution that may start, and how long it may last."""
-
-    seconds_max: int
-    last: bool = False  # whether others see to the next one
-
-
-@dataclass(frozen=True, slots=True)
 class Publication:
     """Events that an execution hands over: each with a key, and whether it is a lifecycle event."""
 

@@ -1,11 +1,14 @@
-"""What passes when a schedule is due: between Temporal's schedule, its workflow and its activity."""
+"""What passes when a schedule or another trigger of a definition is due: between workflows and activities."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 FIRING = "schedule.fire"  # workflow type; id fire:<uuid of the schedule>-<time>
 FIRE_DUE = "fire_due"  # local activity: Due → Made, or None
+
+Json = Any  # what json.loads gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +36,23 @@ class Made:
     execution_id: str
     definition_id: str
     seconds_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An execution that shall be: its id, and the events it runs on."""
+
+    execution_id: str
+    definition_id: str
+    account_id: str
+    input: Json = None
+    version: int = 1
+    trigger: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An execution that may start, and how long it may last."""
+
+    seconds_max: int
+    last: bool = False  # whether others see to the next one

@@ -14,7 +14,7 @@ from temporalio.common import VersioningBehavior
 from temporalio.exceptions import FailureError
 
 from engine.errors import EngineError
-from engine.interpreter import cloud_events, contracts, grammar
+from engine.interpreter import cloud_events, contracts, dues, grammar
 from engine.interpreter.children import start_below
 from engine.interpreter.expressions.places import ACCOUNT
 from engine.interpreter.faults import ExhaustedError, FaultError
@@ -146,8 +146,8 @@ class ScheduleWorkflow:
         account_id, definition_id = self._start.account_id, self._start.definition_id
         execution_id = _uuid7(workflow.now(), workflow.random())
         version, trigger = self._start.version, self._start.trigger
-        firing = contracts.Firing(execution_id, definition_id, account_id, events, version, trigger)
-        fired: contracts.Fired | None = await locally(contracts.FIRE_SCHEDULE, firing, contracts.Fired)
+        firing = dues.Firing(execution_id, definition_id, account_id, events, version, trigger)
+        fired: dues.Fired | None = await locally(contracts.FIRE_SCHEDULE, firing, dues.Fired)
         if fired is None:
             raise OverError
         self._last = fired.last

@@ -73,6 +73,19 @@ def test_a_time_that_was_refused_says_why_and_may_come_again(
     assert (made.refusal, [made.execution_id]) == (None, executions(session, schedule))
 
 
+def test_the_times_of_a_workflow_that_is_not_checked_yet_make_nothing(
+    session: Session, schedule: Schedule
+) -> None:
+    schedule.trigger = "every"
+    refused = firings.fire(session, time(schedule), running_max=9, now=NOON)
+    assert refused is not None
+    assert (refused.refusal, executions(session, schedule)) == ("workflow_unchecked", [])
+    session.get_one(Definition, schedule.definition_id).checked_at = NOON
+    made = firings.fire(session, time(schedule), running_max=9, now=NOON)
+    assert made is not None
+    assert executions(session, schedule) == [made.execution_id]
+
+
 def test_what_is_due_without_a_schedule_makes_nothing_and_temporal_is_told(
     session: Session, schedule: Schedule
 ) -> None:

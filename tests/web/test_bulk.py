@@ -54,6 +54,21 @@ def test_what_has_ended_cannot_be_cancelled_and_is_counted_as_failed(laptop: Cli
     assert counts(over(laptop, laptop.bulk("cancel", workflowId=workflow["id"]))) == (3, 0, 3)
 
 
+def test_executions_are_paused_resumed_and_retried_in_bulk(laptop: Client) -> None:
+    workflow = laptop.create_workflow("sleeper", SLEEPER)
+    ids = {laptop.execute(workflow["id"], wait=0)["executionId"] for _ in range(3)}
+    for action, paused in (("pause", True), ("resume", False)):
+        assert counts(over(laptop, laptop.bulk(action, status="running"))) == (3, 3, 0)
+        shown = [laptop.request("GET", f"/api/executions/{one}")["paused"] for one in ids]
+        assert shown == [paused] * 3
+    over(laptop, laptop.bulk("cancel"))
+    until(lambda: {_status(laptop, execution_id) for execution_id in ids} == {"failed"})
+    assert counts(over(laptop, laptop.bulk("retry", status="failed"))) == (3, 3, 0)
+    listed = laptop.request("GET", "/api/executions", params={"status": "running"})["executions"]
+    assert {one["retryOf"] for one in listed} == ids
+    laptop.bulk("terminate", status="running")
+
+
 async def test_ended_executions_are_deleted_with_what_temporal_keeps(
     laptop: Client, platform: Platform
 ) -> None:

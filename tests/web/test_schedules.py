@@ -114,7 +114,7 @@ def test_run_now_gives_an_execution_that_can_be_waited_for_once_for_each_key(lap
     schedule = made(laptop, paused=True, input=[1])
     key = {"Idempotency-Key": "once"}
     first, again = (laptop.request("POST", f"{path(schedule)}/run", headers=key) for _ in range(2))
-    assert first == again
+    assert first["executionId"] == again["executionId"]
     other = laptop.request("POST", f"{path(schedule)}/run")
     assert other["executionId"] != first["executionId"]
     assert ended(laptop, first["executionId"])["result"] == {"input": [1]}

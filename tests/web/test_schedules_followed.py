@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client as TemporalClient
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from bin.local.client import Client
 from engine import following, schedules
@@ -116,3 +117,62 @@ def test_the_schedules_of_a_workflow_go_with_it(laptop: Client, sessions: sessio
             OutboxMessage.kind == outbox.FOLLOW, OutboxMessage.subject == schedule["id"]
         )
         until(lambda: not session.scalars(message.execution_options(populate_existing=True)).all())
+
+
+def own(laptop: Client, workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = laptop.request(
+        "GET", "/api/schedules", params={"workflowId": workflow["id"]}
+    )["schedules"]
+    return found
+
+
+def saved(laptop: Client, workflow: dict[str, Any], document: str) -> None:
+    where = f"/api/workflows/{workflow['id']}"
+    sealed = {"name": "changed"} | laptop.seal_workflow(document)
+    laptop.request("PUT", where, json=sealed, headers={"If-Match": "*"})
+    until(lambda: _checked(laptop, where))
+
+
+def _checked(laptop: Client, where: str) -> bool:
+    version = laptop.request("GET", where)["workflow"]["version"]
+    with_marks: dict[str, Any] = laptop.request("GET", f"{where}/versions/{version}")["version"]
+    return with_marks["checkedAt"] is not None
+
+
+async def test_a_new_version_changes_the_times_of_its_workflow_and_a_faulty_one_ends_them(
+    laptop: Client, platform: Platform
+) -> None:
+    steps = "do: [{a: {set: {n: 1}}}]\n"
+    workflow = laptop.create_workflow("mine", f"{HEAD}schedule: {{every: PT1H, cron: '0 0 1 1 *'}}\n{steps}")
+    before = {one["every"]: one["id"] for one in own(laptop, workflow)}
+    assert len(before) == 2
+    laptop.request("POST", f"/api/schedules/{before[3600]}/pause")
+    saved(laptop, workflow, f"{HEAD}schedule: {{every: PT2H}}\n{steps}")
+    (after,) = own(laptop, workflow)
+    assert (after["id"], after["every"], after["paused"]) == (before[3600], 7200, True)
+    saved(laptop, workflow, f"{HEAD}schedule: {{every: PT2H}}\ndo: [{{a: {{nonsense: 1}}}}]\n")
+    assert own(laptop, workflow) == []
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    for schedule_id in before.values():
+        await forgotten(temporal, schedule_id)
+
+
+async def test_a_deleted_workflow_is_due_no_more(laptop: Client, platform: Platform) -> None:
+    schedule = made(laptop)
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    laptop.http.delete(
+        f"/api/workflows/{schedule['workflowId']}", headers={"If-Match": "*"}
+    ).raise_for_status()
+    assert laptop.request("GET", "/api/schedules")["schedules"] == []
+    await forgotten(temporal, schedule["id"])
+
+
+async def forgotten(temporal: TemporalClient, schedule_id: str) -> None:
+    """Return once Temporal has no such schedule."""
+    handle = temporal.get_schedule_handle(f"schedule:{schedule_id}")
+    there = True
+    while there:
+        try:
+            await handle.describe()
+        except RPCError as fault:
+            there = fault.status != RPCStatusCode.NOT_FOUND
