@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from engine import definitions, executions
@@ -71,18 +71,9 @@ def browse(session: Session, wanted: Wanted, *, account_id: UUID, limit: int, af
 
     :raises NotFoundError: when the account has no such definition.
     """
-    query = select(Execution)
-    if wanted.definition_id is None:
-        query = query.where(Execution.account_id == account_id)
-    else:  # it is the account's: to ask for both would let the planner go by the account's index alone
+    if wanted.definition_id is not None:
         definitions.find(session, account_id=account_id, definition_id=wanted.definition_id)
-        query = query.where(Execution.definition_id == wanted.definition_id)
-    if wanted.status is not None:
-        query = query.where(Execution.status == wanted.status)
-    if wanted.since is not None:
-        query = query.where(Execution.created_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(Execution.created_at < wanted.until)
+    query = _matching(wanted, account_id)
     place = tuple_(Execution.created_at, Execution.id)
     if after is not None:
         query = query.where(place < (after.created_at, after.execution_id))
@@ -130,6 +121,12 @@ def retry(
     )
 
 
+def count(session: Session, wanted: Wanted, *, account_id: UUID) -> int:
+    """Return how many of the account's executions are wanted; the definition must be the account's."""
+    found = _matching(wanted, account_id).with_only_columns(func.count())
+    return session.scalar(found) or 0
+
+
 def stop(session: Session, *, account_id: UUID, execution_id: UUID, how: str, now: datetime) -> Execution:
     """Have a running execution stopped: by `cancel`, which lets it clean up, or by `terminate`.
 
@@ -141,3 +138,46 @@ def stop(session: Session, *, account_id: UUID, execution_id: UUID, how: str, no
         raise ConflictError("execution_ended", "The execution has ended: there is nothing to stop.")
     outbox.append(session, account_id=account_id, kind=STOPS[how], subject=str(execution_id), now=now)
     return execution
+
+
+def forget(session: Session, *, account_id: UUID, execution_id: UUID, now: datetime) -> None:
+    """Delete an execution that has ended, and what Temporal keeps of it.
+
+    :raises NotFoundError: when the account has none with this id.
+    :raises ConflictError: `execution_running`.
+    """
+    execution = executions.find(session, account_id=account_id, execution_id=execution_id)
+    if execution.status == "running":
+        raise ConflictError("execution_running", "The execution has not ended: stop it first.")
+    definition = definitions.find(
+        session, account_id=account_id, definition_id=execution.definition_id, lock=True
+    )
+    session.delete(execution)
+    session.flush()
+    if definition.last_execution_id == execution_id:
+        newest = (
+            select(Execution)
+            .where(Execution.definition_id == definition.id)
+            .order_by(Execution.created_at.desc(), Execution.id.desc())
+        )
+        last = session.scalars(newest.limit(1)).one_or_none()
+        definition.last_execution_id, definition.status = (last.id, last.status) if last else (None, "draft")
+    subject = str(execution_id)
+    outbox.append(
+        session, account_id=account_id, kind=outbox.FORGET, subject=subject, now=now, delay_seconds=0
+    )
+
+
+def _matching(wanted: Wanted, account_id: UUID) -> Select[Execution]:
+    query = select(Execution)
+    if wanted.definition_id is None:
+        query = query.where(Execution.account_id == account_id)
+    else:  # it is the account's: to ask for both would let the planner go by the account's index alone
+        query = query.where(Execution.definition_id == wanted.definition_id)
+    if wanted.status is not None:
+        query = query.where(Execution.status == wanted.status)
+    if wanted.since is not None:
+        query = query.where(Execution.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Execution.created_at < wanted.until)
+    return query

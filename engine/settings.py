@@ -89,6 +89,8 @@ class Settings:
     )
     execution_steps_kept: int = 10_000  # entries of an execution's journal
     executions_per_account_max: int = 100  # running at once
+    schedules_per_account_max: int = 100
+    bulk_jobs_per_account_max: int = 4  # running at once
     definition_bytes_max: int = 1_048_576
     value_bytes_max: int = 1_048_576
     event_bytes_max: int = 262_144

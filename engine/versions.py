@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
-from engine import definitions, schedules
+from engine import definitions, schedules, triggers
 from engine.definitions import Draft
 from engine.errors import ConflictError, NotFoundError
 from engine.interpreter.contracts import versioned
@@ -66,7 +66,7 @@ def change(
     :raises TooLargeError: when the document must be larger than `definition_bytes_max`.
     """
     definitions.bound(draft, definition_bytes_max)
-    schedules.unschedule(session, definition, now=now)
+    triggers.unschedule(session, definition, now=now)
     for name, value in definitions.written(draft, version=definition.version + 1, now=now).items():
         setattr(definition, name, value)
     definitions.note(session, definition, now=now)
@@ -84,7 +84,8 @@ def delete(session: Session, definition: Definition, *, now: datetime) -> None:
     if count:
         detail = f"Executions of the workflow run: {count}. Stop them, or wait for their end."
         raise ConflictError("workflow_running", detail, extra={"running": count})
-    schedules.unschedule(session, definition, now=now)
+    triggers.unschedule(session, definition, now=now)
+    schedules.drop(session, definition_id=definition.id, now=now)
     subject = versioned(str(definition.id), definition.version)
     session.execute(outbox.discarding(account_id=definition.account_id, kind=outbox.CHECK, subject=subject))
     session.delete(definition)

@@ -17,7 +17,7 @@ from engine.runs import Place, Wanted
 from engine.store import outbox
 from engine.store.models import Execution
 from engine.sync import stamp
-from web import guard, inspection, limits, repetition, starting
+from web import guard, inspection, limits, repetition, starting, wake
 from web.bodies import Blueprint
 from web.extensions import db
 from web.preference import wait_preferred
@@ -122,6 +122,16 @@ def cancel(execution_id: UUID) -> dict[str, Any]:
 def terminate(execution_id: UUID) -> dict[str, Any]:
     """End a running execution where it stands, without another word of it."""
     return _stop(execution_id, "terminate")
+
+
+@blueprint.route("/<uuid:execution_id>", methods=["DELETE"])
+@blueprint.response(204)
+def delete(execution_id: UUID) -> None:
+    """Delete an execution that has ended, with all that is kept of it."""
+    account_id = guard.identity().account_id
+    runs.forget(db.session(), account_id=account_id, execution_id=execution_id, now=datetime.now(UTC))
+    db.session.commit()
+    wake.relay()
 
 
 def listed(query: dict[str, Any], definition_id: UUID | None = None) -> dict[str, Any]:

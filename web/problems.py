@@ -148,12 +148,12 @@ def _problem(status: int, code: str, detail: str, **members: Any) -> Response:
     return response
 
 
-def _faults(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+def _faults(messages: Any, pointer: str = "", *, located: bool = False) -> Iterator[tuple[str, str]]:
     """Turn marshmallow's nested messages into JSON pointers; webargs puts the location outermost."""
     if isinstance(messages, Mapping):
         for key, value in messages.items():
-            step = "" if key in {"json", "query", "_schema"} and not pointer else _escaped(key)
-            yield from _faults(value, pointer + step)
+            of_all = not located or (key == "_schema" and not pointer)
+            yield from _faults(value, pointer + ("" if of_all else _escaped(key)), located=True)
         return
     for message in messages if isinstance(messages, list) else [messages]:
         yield pointer, str(message)

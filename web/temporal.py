@@ -96,14 +96,14 @@ class Temporal:
 
         :raises UnavailableError: when it does not answer.
         """
-        return self._run(self._stop(execution_id, how), START_SECONDS_MAX)
+        return self.ask(lambda client: temporal.stop_execution(client, str(execution_id), how=how))
 
     def hold(self, execution_id: UUID, word: Word) -> bool:
         """Have an execution pause or go on; tell whether Temporal knows of it.
 
         :raises UnavailableError: when it does not answer.
         """
-        return self._run(self._hold(execution_id, word), START_SECONDS_MAX)
+        return self.ask(lambda client: temporal.hold_execution(client, str(execution_id), word))
 
     def join(self, execution_id: UUID, account_id: UUID, *, wait: float) -> dict[str, Any] | None:
         """Return the outcome of an execution that was started before, if it ends within `wait` seconds.
@@ -137,6 +137,18 @@ class Temporal:
             raise UnavailableError("worker_unavailable", "No worker has answered in time.")
         return told
 
+    def ask(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """Return what becomes of work that takes Temporal's client.
+
+        :raises UnavailableError: when Temporal does not do it in time.
+        """
+
+        async def asked() -> T:
+            async with asyncio.timeout(START_SECONDS_MAX):
+                return await work(await self._connected())
+
+        return self._run(asked(), START_SECONDS_MAX)
+
     @contextlib.contextmanager
     def _waiting(self, wait: float) -> Iterator[float]:
         """Yield how long the request may wait: not at all with half the process's threads waiting already."""
@@ -166,14 +178,6 @@ class Temporal:
                 seconds_max=self._settings.execution_seconds_max,
             )
         return self._opened(await self._ended(handle, wait))
-
-    async def _stop(self, execution_id: UUID, how: str) -> bool:
-        async with asyncio.timeout(START_SECONDS_MAX):
-            return await temporal.stop_execution(await self._connected(), str(execution_id), how=how)
-
-    async def _hold(self, execution_id: UUID, word: Word) -> bool:
-        async with asyncio.timeout(START_SECONDS_MAX):
-            return await temporal.hold_execution(await self._connected(), str(execution_id), word)
 
     async def _join(self, reading: OutcomeReading, wait: float) -> dict[str, Any] | None:
         # Its answer is sealed to whoever started it: we wait for the end, and then ask for ourselves.

@@ -6,25 +6,21 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from flask import Response, current_app, url_for
 
 from engine import definitions, executions
 from engine import versions as engine_versions
 from engine.definitions import Draft
-from engine.errors import TooLargeError
-from engine.executions import Order
 from engine.interpreter.language import table
 from engine.interpreter.limits import PUBLISHED
+from engine.recurrence import BACKFILLED_MAX
 from engine.settings import Settings
-from engine.store.models import Account, Definition
-from engine.vault import envelope
-from engine.vault.envelope import keys_of, looks_sealed
-from engine.vault.public_keys import need_sealable
+from engine.store.models import Definition
 from web import guard, limits, preconditions, repetition, starting, versions
 from web.bodies import Blueprint
 from web.executions import listed
 from web.extensions import db
+from web.orders import order
 from web.schemas import executions as run_schemas
 from web.schemas import workflows as schemas
 from web.temporal import Temporal
@@ -76,6 +72,9 @@ def show_limits() -> dict[str, dict[str, float]]:
         "resultBytes": settings.value_bytes_max,
         "concurrentExecutions": settings.executions_per_account_max,
         "executionSeconds": settings.execution_seconds_max,
+        "schedules": settings.schedules_per_account_max,
+        "backfilledExecutions": BACKFILLED_MAX,
+        "bulkJobs": settings.bulk_jobs_per_account_max,
     }
     return {"limits": dict(sorted((PUBLISHED | of_settings).items()))}
 
@@ -125,31 +124,11 @@ def _start(account_id: UUID, definition_id: UUID, body: dict[str, Any]) -> UUID:
         session,
         account_id=account_id,
         definition=definition,
-        order=_order(account, body),
+        order=order(account, body),
         now=datetime.now(UTC),
         version=version,
     )
     return execution.id
-
-
-def _order(account: Account, body: dict[str, Any]) -> Order:
-    """Seal a plain input before it is stored; a sealed one asks for a sealed result.
-
-    :raises ConflictError: when the result cannot be sealed to the account's key.
-    :raises TooLargeError: when the input is larger than a value may be.
-    """
-    settings, value = _settings(), body["input"]
-    sealed = looks_sealed(value)
-    seal_result = body.get("seal_result", sealed)
-    if seal_result:
-        need_sealable(account.public_key)
-    plaintext = value.encode() if sealed else orjson.dumps(value)
-    if len(plaintext) > (2 if sealed else 1) * settings.value_bytes_max:
-        raise TooLargeError("input_too_large", f"An input may have {settings.value_bytes_max} bytes.")
-    if sealed:
-        return Order(value, seal_result)
-    engine_key = keys_of(settings.need("engine_public_keys"))[0]
-    return Order(envelope.seal(engine_key, plaintext), seal_result)
 
 
 def _settings() -> Settings:

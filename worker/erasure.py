@@ -1,27 +1,29 @@
-"""What Temporal keeps of accounts that are no more: workflows, ended and deleted with their histories."""
+"""What Temporal keeps of accounts that are no more: schedules, and workflows with their histories."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 
-from engine import temporal
+from engine import temporal, timetables
 from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
+from engine.timetables import Followed
 
 # Visibility lags behind the truth: what was started a moment ago is found at a later look.
 LOOKED_FOR = timedelta(seconds=60)
 
 
 class Erasure:
-    """Deletes workflows by their account."""
+    """Deletes schedules and workflows by their account."""
 
     def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
         self._settings = settings
@@ -41,6 +43,9 @@ class Erasure:
 
     async def _delete(self, client: Client, account_id: str) -> int:
         found = 0
+        async for schedule_id in timetables.there(client, account_id):
+            await timetables.follow(client, Followed(schedule_id, UUID(account_id)))
+            found += 1
         async for run in client.list_workflows(f"{temporal.ACCOUNT.name} = '{account_id}'"):
             named = WorkflowExecution(workflow_id=run.id, run_id=run.run_id)
             request = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=named)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 
-from engine import executions, holds, schedules, temporal
+from engine import executions, holds, temporal, triggers
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart
 from engine.interpreter.holding import Word
 from engine.settings import Settings
@@ -59,7 +59,7 @@ class Errands:
         client = await self._connected()
         for message in messages:
             definition_id, _, version = message.subject.partition(":")
-            for workflow_id in schedules.workflow_ids(definition_id, int(version or 1)):
+            for workflow_id in triggers.workflow_ids(definition_id, int(version or 1)):
                 await temporal.terminate(client, workflow_id, why="the definition was changed or deleted")
         await self._done(messages)
 

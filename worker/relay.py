@@ -21,10 +21,12 @@ from engine.store import outbox
 from engine.store.models import OutboxMessage
 from engine.store.sessions import make_sessions
 from worker import sweeper
+from worker.bulk import Bulk
 from worker.channels import deliver
 from worker.erasure import Erasure
 from worker.errands import Errands
 from worker.fanout import fan_out
+from worker.schedules import Schedules
 
 LOOK_SECONDS = 1.0
 # Changes come in bursts, and a message tells of all of an account's: what comes meanwhile goes along with
@@ -75,6 +77,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     listener = asyncio.create_task(_listen(settings, woken))
     sweeps = asyncio.create_task(sweeper.run(settings, sessions))
     errands = Errands(settings, sessions)
+    schedules, bulk = Schedules(settings, sessions), Bulk(settings, sessions)
+    looks = asyncio.create_task(schedules.run())
     table: dict[str, Deliver] = {
         outbox.CHANGED: notify,
         outbox.SECURITY: notify,
@@ -84,6 +88,10 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         outbox.CANCEL: errands.cancel,
         outbox.TERMINATE: errands.terminate,
         outbox.HOLD: errands.hold,
+        outbox.FOLLOW: schedules.follow,
+        outbox.BACKFILL: schedules.backfill,
+        outbox.BULK: bulk.work,
+        outbox.FORGET: bulk.forget,
         outbox.ERASE: Erasure(settings, sessions).erase,
     }
     log.info("relay_ready")
@@ -100,6 +108,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             await asyncio.sleep(GATHER_SECONDS)
     listener.cancel()
     sweeps.cancel()
+    looks.cancel()
 
 
 def _take(sessions: sessionmaker[Session]) -> Sequence[OutboxMessage]:

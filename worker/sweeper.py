@@ -10,7 +10,7 @@ from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import claims, events, keeping
+from engine import claims, events, firings, keeping
 from engine.channels import deliveries
 from engine.idempotency import LASTS as KEY_LASTS
 from engine.sessions import Periods
@@ -38,6 +38,7 @@ def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int
         "claims": claims.spent(now),
         "sessions": delete(RefreshSession).where(RefreshSession.created_at < over),
         "events": events.spent(now=now),
+        "firings": firings.spent(now=now),
     }
     counts = {name: _done(session, statement) for name, statement in spent.items()}
     counts["tombstones"] = tombstones.bury(session, now=now)

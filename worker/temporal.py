@@ -33,9 +33,11 @@ from engine.activities.looks import LookActivities
 from engine.activities.messages import MessageActivities
 from engine.activities.openapi import OpenApiActivities
 from engine.activities.owners import Owners
+from engine.activities.schedules import ScheduleActivities
 from engine.activities.turns import Turns
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
+from engine.interpreter.firing import FiringWorkflow
 from engine.interpreter.looks import DrawingWorkflow, ValidationWorkflow
 from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import (
@@ -74,7 +76,12 @@ def make_worker(
     keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
     opener = Opener(keys, outcomes.ring)
-    definitions = DefinitionActivities(sessions, opener, definition_bytes_max=settings.definition_bytes_max)
+    definitions = DefinitionActivities(
+        sessions,
+        opener,
+        definition_bytes_max=settings.definition_bytes_max,
+        schedules_max=settings.schedules_per_account_max,
+    )
     looks = LookActivities(sessions, opener, outcomes, definitions)
     doorbell = Doorbell()
     switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
@@ -89,7 +96,7 @@ def make_worker(
         task_queue=contracts.TASK_QUEUE,
         workflows=[
             *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow, ScheduleWorkflow),
-            *(ValidationWorkflow, DrawingWorkflow),
+            *(FiringWorkflow, ValidationWorkflow, DrawingWorkflow),
         ],
         activities=[
             *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
@@ -97,6 +104,7 @@ def make_worker(
             *(http.call, openapi.compose, agents.mcp, agents.a2a, GrpcActivities(http).call),
             *(messages.publish, messages.consume),
             *(events.publish, events.open, events.fire, turns.take, journal.keep),
+            ScheduleActivities(sessions, settings).fire,
         ],
         activity_executor=threads,
         interceptors=[Heartbeats()],

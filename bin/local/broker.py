@@ -6,9 +6,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
@@ -16,9 +17,14 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from uuid_utils.compat import uuid7
 
-from engine.interpreter import contracts, grammar, hearing, lifecycle
+from engine import recurrence, timetables
+from engine.firings import Time
+from engine.interpreter import contracts, dues, grammar, hearing, lifecycle
 from engine.interpreter.ordering import Wanted
 from engine.interpreter.steps.run import LATEST
+from engine.recurrence import Plan
+from engine.store.models import Schedule
+from engine.timetables import Followed
 
 SECONDS_MAX = 30
 
@@ -75,6 +81,7 @@ class Broker:
     heard: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)  # of definitions with a schedule
     fired: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # ids, by account
+    timed: dict[str, dict[UUID, str]] = field(default_factory=lambda: defaultdict(dict))  # definitions
     published: set[str] = field(default_factory=set)  # keys of events
     _begun: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -111,8 +118,13 @@ class Broker:
         """Begin a definition's schedule."""
         definition_id = str(uuid7())
         self.documents[definition_id] = document
-        schedule = grammar.parse(document).schedule
+        schedule, now = grammar.parse(document).schedule, datetime.now(UTC)
+        plans = recurrence.of_definition(schedule, now=now)
+        for plan in plans.values():
+            await self._by_the_clock(account_id, definition_id, plan, queue)
         for trigger in schedule.triggers() if schedule else ():
+            if trigger in plans:
+                continue
             handle: WorkflowHandle[Any, Any] = await self.client.start_workflow(
                 contracts.SCHEDULE,
                 contracts.ScheduleStart(definition_id, account_id, trigger),
@@ -120,6 +132,20 @@ class Broker:
                 task_queue=queue,
             )
             self.running[account_id].add(handle.id)
+
+    async def _by_the_clock(self, account_id: str, definition_id: str, plan: Plan, queue: str) -> None:
+        row = Schedule(
+            **asdict(plan),
+            id=uuid7(),
+            account_id=UUID(account_id),
+            definition_id=UUID(definition_id),
+            revision=1,
+            paused=False,
+            counted_from=datetime.now(UTC),
+        )
+        wanted = timetables.of(row, execution_seconds_max=SECONDS_MAX, task_queue=queue)
+        await timetables.follow(self.client, wanted)
+        self.timed[account_id][wanted.schedule_id] = definition_id
 
     async def nth(self, account_id: str, number: int) -> str:
         """Return the id of the execution that a schedule begins as its `number`-th, once it has."""
@@ -140,10 +166,12 @@ class Broker:
 
     def activities(self) -> list[Callable[..., Any]]:
         """Return what a worker needs beside what opens and settles executions."""
-        return [self.publish, self.open_schedule, self.fire]
+        return [self.publish, self.open_schedule, self.fire, self.fire_due]
 
     async def forget(self, account_id: str) -> None:
         """End the account's schedules: a trial is over."""
+        for schedule_id in self.timed.pop(account_id, {}):
+            await timetables.follow(self.client, Followed(schedule_id, UUID(account_id)))
         for workflow_id in self.running.pop(account_id, set()):
             with suppress(RPCError):
                 await self.client.get_workflow_handle(workflow_id).terminate()
@@ -164,14 +192,26 @@ class Broker:
         return contracts.Scheduled(self.documents[start.definition_id], saved_at)
 
     @activity.defn(name=contracts.FIRE_SCHEDULE)
-    async def fire(self, firing: contracts.Firing) -> contracts.Fired:
+    async def fire(self, firing: dues.Firing) -> dues.Fired:
         """Have the execution opened that a schedule starts."""
         if firing.execution_id not in self.openings:
             document = self.documents[firing.definition_id]
             self.open(firing.account_id, firing.execution_id, document, firing.input)
             self.fired[firing.account_id].append(firing.execution_id)
             self._begun.set()
-        return contracts.Fired(SECONDS_MAX)
+        return dues.Fired(SECONDS_MAX)
+
+    @activity.defn(name=dues.FIRE_DUE)
+    async def fire_due(self, due: dues.Due) -> dues.Made | None:
+        """Have the execution opened for which the time has come."""
+        schedule_id = UUID(due.schedule_id)
+        definition_id = self.timed[due.account_id].get(schedule_id)
+        if definition_id is None:
+            return None
+        time = Time(UUID(due.account_id), schedule_id, datetime.fromisoformat(due.due_at))
+        execution_id = str(time.execution_id)
+        await self.fire(dues.Firing(execution_id, definition_id, due.account_id))
+        return dues.Made(execution_id, definition_id, SECONDS_MAX)
 
 
 def complete(event: dict[str, Any]) -> dict[str, Any]:

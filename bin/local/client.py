@@ -204,6 +204,20 @@ class Client:
             yield ServerSentEvent(event="open")
             yield from source.iter_sse()
 
+    def create_schedule(self, workflow_id: str, **asked: Any) -> dict[str, Any]:
+        """Have a workflow executed by the clock: `every` so often, or by a `cron` expression."""
+        return self.request("POST", "/api/schedules", json={"workflowId": workflow_id} | asked)
+
+    def delete_schedule(self, schedule: Mapping[str, Any]) -> None:
+        """Delete a schedule as it stands now."""
+        where = f"/api/schedules/{schedule['id']}"
+        seen = {"If-Match": self.http.get(where).headers["ETag"]}
+        self.http.delete(where, headers=seen).raise_for_status()
+
+    def bulk(self, action: str, **query: str) -> dict[str, Any]:
+        """Have a verb done to all executions that a query finds."""
+        return self.request("POST", "/api/bulk", json={"action": action, "query": query})
+
     def open_result(self, answer: dict[str, Any]) -> Any:
         """Open the sealed result of an execution that has completed."""
         return self.open(answer["result"])

@@ -30,6 +30,7 @@ from engine.activities.heartbeats import Heartbeats
 from engine.egress.guard import Egress
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
+from engine.interpreter.firing import FiringWorkflow
 from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import ExecutionWorkflow
 
@@ -183,7 +184,7 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
     async with Worker(
         client,
         task_queue=queue,
-        workflows=[ExecutionWorkflow, ScheduleWorkflow],
+        workflows=[ExecutionWorkflow, ScheduleWorkflow, FiringWorkflow],
         activities=[
             memory.open,
             memory.settle,

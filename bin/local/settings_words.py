@@ -87,6 +87,8 @@ GROUPS: dict[str, dict[str, Words]] = {
         "execution_steps_kept": ("entries of an execution's journal that are kept; past them only how far it is",),
         "execution_rests_every": ("safe points before a new run goes on; 0 leaves that to Temporal; for tests",),
         "executions_per_account_max": ("running executions",),
+        "schedules_per_account_max": ("schedules, those of definitions not counted",),
+        "bulk_jobs_per_account_max": ("bulk jobs at work",),
         "definition_bytes_max": ("the largest definition",),
         "value_bytes_max": ("the largest input, result or value between steps",),
         "event_bytes_max": ("the largest event",),

@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine import account_keys, definitions, versions
+from engine.activities.schedules import too_many, write_down
 from engine.definitions import Diagnosis
 from engine.errors import EngineError, Fault
 from engine.interpreter import contracts, grammar
@@ -29,25 +30,38 @@ from engine.vault.public_keys import sealable
 class DefinitionActivities:
     """Holds the database and the engine's private keys."""
 
-    def __init__(self, sessions: sessionmaker[Session], opener: Opener, *, definition_bytes_max: int) -> None:
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        opener: Opener,
+        *,
+        definition_bytes_max: int,
+        schedules_max: int,
+    ) -> None:
         self._sessions = sessions
         self._keys, self._ring = opener.keys, opener.ring
         self.definition_bytes_max = definition_bytes_max
+        self._schedules_max = schedules_max
 
     @activity.defn(name=contracts.CHECK_DEFINITION)
     def check(self, check: contracts.DefinitionCheck) -> list[str]:
         """Open a definition's version, check it against the grammar, and store what is wrong with it.
 
-        Return the triggers of its schedule, if nothing is and no newer version is there.
+        Unless a newer version is there, its times become schedules of the account; what else triggers it
+        is returned. One that cannot run has neither.
         """
         ACCOUNT.set(check.account_id)
         account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
+        now, triggers = datetime.now(UTC), list[str]()
         with self._sessions.begin() as session:
-            newest = definitions.find(session, account_id=account_id, definition_id=definition_id)
+            newest = definitions.find(session, account_id=account_id, definition_id=definition_id, lock=True)
             found = versions.find(
                 session, account_id=account_id, definition_id=definition_id, version=check.version
             )
             document, faults = self.looked_at(found.encrypted_data, found.encryption_key)
+            superseded = newest.version != check.version
+            if not faults and not superseded:
+                faults = too_many(session, newest, document, schedules_max=self._schedules_max)
             diagnosis = diagnosis_of(session.get_one(Account, account_id), faults)
             if not faults:
                 key = account_keys.obtain(session, self._ring, account_id=account_id)
@@ -58,12 +72,12 @@ class DefinitionActivities:
                 account_id=account_id,
                 definition_id=definition_id,
                 diagnosis=diagnosis,
-                now=datetime.now(UTC),
+                now=now,
                 version=check.version,
             )
-            superseded = newest.version != check.version
-        schedule = None if faults or superseded else grammar.parse(document).schedule
-        return [*schedule.triggers()] if schedule else []
+            if not superseded:
+                triggers = write_down(session, self._keys, newest, {} if faults else document, now)
+        return triggers
 
     @activity.defn(name=contracts.FIND_DEFINITION)
     async def find(self, wanted: Wanted) -> str:

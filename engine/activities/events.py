@@ -1,18 +1,21 @@
-"""Events that executions emit, and schedules: written down where web writes, opened here alone."""
+"""Events that executions emit, and what waits for them: written down where web writes, opened here alone."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
-from engine import definitions, events, executions, schedules, versions
+from engine import definitions, events, executions, recurrence, triggers, versions
+from engine.activities.schedules import write_down
 from engine.errors import NotFoundError
 from engine.events import Sealed
-from engine.interpreter import contracts, grammar, hearing
+from engine.interpreter import contracts, dues, grammar, hearing
 from engine.settings import Settings
+from engine.store.models import Definition, DefinitionVersion
 from engine.switchboard import Switchboard
 from engine.vault import envelope
 
@@ -63,13 +66,7 @@ class EventActivities:
             found = versions.find(
                 session, account_id=account_id, definition_id=definition_id, version=start.version
             )
-            text, content_type = envelope.open_definition(
-                self._switchboard.keys,
-                encrypted_data=found.encrypted_data,
-                encryption_key=found.encryption_key,
-                bytes_max=self._settings.definition_bytes_max,
-            )
-            document = grammar.read(text, content_type)
+            document = self._document(found)
             if start.trigger == "on":
                 self._switchboard.listen(
                     session,
@@ -84,16 +81,32 @@ class EventActivities:
             return contracts.Scheduled(document, saved_at=found.created_at.astimezone(UTC).isoformat())
 
     @activity.defn(name=contracts.FIRE_SCHEDULE)
-    def fire(self, firing: contracts.Firing) -> contracts.Fired | None:
+    def fire(self, firing: dues.Firing) -> dues.Fired | None:
         """Store the execution that a schedule starts; nothing when its definition is gone, or changed."""
+        definition_id, now = UUID(firing.definition_id), datetime.now(UTC)
+        timed = firing.trigger in recurrence.TRIGGERS
         with self._sessions.begin() as session:
-            there = schedules.fire(
+            if timed and triggers.of_trigger(session, definition_id, firing.trigger) is not None:
+                return None
+            there = triggers.fire(
                 session,
                 account_id=UUID(firing.account_id),
-                definition_id=UUID(firing.definition_id),
+                definition_id=definition_id,
                 execution_id=UUID(firing.execution_id),
                 input_sealed=self._switchboard.seal(firing.input),
-                now=datetime.now(UTC),
+                now=now,
                 version=firing.version,
             )
-        return contracts.Fired(self._settings.execution_seconds_max) if there else None
+            if there and timed:
+                definition = session.get_one(Definition, definition_id)
+                write_down(session, self._switchboard.keys, definition, self._document(definition), now)
+        return dues.Fired(self._settings.execution_seconds_max, last=timed) if there else None
+
+    def _document(self, sealed: Definition | DefinitionVersion) -> dict[str, Any]:
+        text, content_type = envelope.open_definition(
+            self._switchboard.keys,
+            encrypted_data=sealed.encrypted_data,
+            encryption_key=sealed.encryption_key,
+            bytes_max=self._settings.definition_bytes_max,
+        )
+        return grammar.read(text, content_type)

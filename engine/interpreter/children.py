@@ -29,15 +29,15 @@ async def start_below(
     definition_id: str,
     lasts: timedelta | None,
     answer: type | None = None,
-    outlives: bool = True,
+    left_behind: ParentClosePolicy = ParentClosePolicy.ABANDON,
 ) -> workflow.ChildWorkflowHandle[Any, Any]:
-    """Start a workflow, which outlives the one that starts it or is cancelled when that one ends.
+    """Start a workflow; `left_behind` is what becomes of it when the one that starts it ends before it.
 
     Under one id there is never a second.
 
     :raises WorkflowAlreadyStartedError: when there is a first.
     """
-    policy, kinds = ParentClosePolicy, ChildWorkflowCancellationType
+    kinds, asked = ChildWorkflowCancellationType, ParentClosePolicy.REQUEST_CANCEL
     account, definition = (SearchAttributeKey.for_keyword(name) for name in ("account", "definition"))
     child = await workflow.start_child_workflow(
         kind,
@@ -46,8 +46,8 @@ async def start_below(
         result_type=answer,
         execution_timeout=lasts,
         task_timeout=TASK_TIMEOUT,
-        cancellation_type=kinds.WAIT_CANCELLATION_COMPLETED if outlives else kinds.TRY_CANCEL,
-        parent_close_policy=policy.ABANDON if outlives else policy.REQUEST_CANCEL,
+        cancellation_type=kinds.TRY_CANCEL if left_behind == asked else kinds.WAIT_CANCELLATION_COMPLETED,
+        parent_close_policy=left_behind,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         priority=Priority(fairness_key=account_id),
         search_attributes=TypedSearchAttributes(

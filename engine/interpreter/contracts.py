@@ -25,7 +25,9 @@ KEEP_STEPS = "keep_steps"  # local activity: StepsTold → None
 TAKE_STEPS = "take_steps"  # local activity: StepsTaken → the seconds to wait before the next step
 OUTCOME_READING = "execution.read"  # workflow type; id read:<uuid>
 
-CHECK_DEFINITION = "check_definition"  # local activity: DefinitionCheck → the triggers of its schedule
+CHECK_DEFINITION = (
+    "check_definition"  # local activity: DefinitionCheck → the triggers to wait for, after and on
+)
 READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
 FIND_DEFINITION = "find_definition"  # activity: Wanted → the definition's id
 CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
@@ -120,24 +122,6 @@ class Scheduled:
 
     document: dict[str, Json]
     saved_at: str  # RFC 3339
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """An execution that shall be: its id, and the events it runs on."""
-
-    execution_id: str
-    definition_id: str
-    account_id: str
-    input: Json = None
-    version: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """An execution that may start, and how long it may last."""
-
-    seconds_max: int
 
 
 @dataclass(frozen=True, slots=True)

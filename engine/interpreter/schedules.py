@@ -17,6 +17,7 @@ TRIGGERS = ("every", "cron", "after", "on")
 KNOWN = frozenset({"runtime", "workflow"})  # nothing runs yet that could have an input or a context
 SECONDS_MIN = 1.0
 SECONDS_MAX = 366 * 86_400
+CRON_LENGTH_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def read(node: Node) -> Schedule:
     if reads is not None and on is None:
         reads.fault("needs on")
     return Schedule(
-        every=_read_period(node.get("every")),
+        every=_read_interval(node.get("every")),
         cron=_read_cron(node.get("cron")),
         after=_read_period(node.get("after")),
         on=strategies.read(replace(on, variables=KNOWN)) if on else None,
@@ -84,16 +85,30 @@ def _read_period(node: Node | None) -> float | None:
     return seconds
 
 
+def _read_interval(node: Node | None) -> float | None:
+    seconds = _read_period(node)
+    if node is not None and seconds is not None and not seconds.is_integer():
+        node.fault("must be whole seconds")
+    return seconds
+
+
 def _read_cron(node: Node | None) -> str | None:
     if node is None:
         return None
     text = node.text()
+    if wrong := cron_fault(text):
+        node.fault(wrong, gist=wrong.partition(":")[0])
+    return text
+
+
+def cron_fault(text: str) -> str | None:
+    """Return what is wrong with a cron expression, if anything is."""
+    if len(text) > CRON_LENGTH_MAX:
+        return f"must be at most {CRON_LENGTH_MAX} characters"
     try:
         next(CronSim(text, datetime(2026, 1, 1)))  # noqa: DTZ001 - any moment will do, and it is not shown
     except CronSimError as error:
-        node.fault(
-            f"is no cron expression: {str(error)[0].lower()}{str(error)[1:]}", gist="is no cron expression"
-        )
+        return f"is no cron expression: {str(error)[0].lower()}{str(error)[1:]}"
     except StopIteration:
-        node.fault("never comes")
-    return text
+        return "never comes"
+    return None

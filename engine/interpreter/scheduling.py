@@ -14,7 +14,7 @@ from temporalio.common import VersioningBehavior
 from temporalio.exceptions import FailureError
 
 from engine.errors import EngineError
-from engine.interpreter import cloud_events, contracts, grammar
+from engine.interpreter import cloud_events, contracts, dues, grammar
 from engine.interpreter.children import start_below
 from engine.interpreter.expressions.places import ACCOUNT
 from engine.interpreter.faults import ExhaustedError, FaultError
@@ -43,6 +43,8 @@ class OverError(Exception):
 class ScheduleWorkflow:
     """One trigger of a definition's schedule, as long as the definition is there in its version.
 
+    Times are Temporal's own schedules since; those that wait here hand over when they are due next.
+
     What it waits for is worked out here, so that neither a cron expression nor a filter is written down
     anywhere but in the encrypted history.
     """
@@ -50,6 +52,7 @@ class ScheduleWorkflow:
     @workflow.init
     def __init__(self, start: contracts.ScheduleStart) -> None:
         self._start = start
+        self._last = False
         self._inbox = Inbox() if start.inbox is None else Inbox.read(start.inbox)
 
     @workflow.run
@@ -93,6 +96,8 @@ class ScheduleWorkflow:
         await workflow.sleep(at - workflow.now())
         self._start = replace(self._start, fired_at=at.isoformat())
         await self._fire(None)
+        if self._last:
+            raise OverError
 
     async def _repeat(self, schedule: Schedule) -> None:
         """Fire, see the execution's end, and let the delay pass: the first run has nothing to wait for."""
@@ -140,11 +145,12 @@ class ScheduleWorkflow:
         """
         account_id, definition_id = self._start.account_id, self._start.definition_id
         execution_id = _uuid7(workflow.now(), workflow.random())
-        version = self._start.version
-        firing = contracts.Firing(execution_id, definition_id, account_id, events, version)
-        fired: contracts.Fired | None = await locally(contracts.FIRE_SCHEDULE, firing, contracts.Fired)
+        version, trigger = self._start.version, self._start.trigger
+        firing = dues.Firing(execution_id, definition_id, account_id, events, version, trigger)
+        fired: dues.Fired | None = await locally(contracts.FIRE_SCHEDULE, firing, dues.Fired)
         if fired is None:
             raise OverError
+        self._last = fired.last
         return await start_below(
             contracts.EXECUTION,
             contracts.ExecutionStart(execution_id, account_id),

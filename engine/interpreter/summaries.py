@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from engine.interpreter import contracts
+from engine.interpreter import contracts, dues
 
 TOLD = {
     contracts.EXECUTION: "Execution of workflow",
     contracts.DEFINITION_CHECK: "Check of workflow",
     contracts.SCHEDULE: "Schedule of workflow",
+    dues.FIRING: "Firing of a schedule of workflow",
 }
 
 

@@ -27,6 +27,7 @@ from engine.interpreter.journal import Door, Entry
 from engine.interpreter.locally import locally
 from engine.interpreter.ordering import Told
 
+ABANDON, REQUEST_CANCEL = workflow.ParentClosePolicy.ABANDON, workflow.ParentClosePolicy.REQUEST_CANCEL
 # Where patience with what is in flight ends; Temporal ends an execution at 51,200 events or 50 MiB.
 EVENTS_MAX = 16_384
 HISTORY_BYTES_MAX = 16 * 1_048_576
@@ -137,7 +138,7 @@ class TemporalWorld:
             definition_id=ordered.definition_id if ordered is not None else "",
             lasts=workflow.info().execution_timeout,
             answer=Told,
-            outlives=not waits,
+            left_behind=REQUEST_CANCEL if waits else ABANDON,
         )
         if not waits:
             return None

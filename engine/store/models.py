@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
+from engine.store.bulk import BulkJob
 from engine.store.claims import Claim
 from engine.store.happenings import Event, Listener
 from engine.store.people import (
@@ -26,6 +27,7 @@ from engine.store.people import (
     Secret,
 )
 from engine.store.progress import ExecutionProgress, ExecutionStep
+from engine.store.schedules import Firing, Schedule
 from engine.store.states import (
     SyncChange,
     SyncCounter,
@@ -44,6 +46,7 @@ __all__ = [
     "Agent",
     "AuditEvent",
     "Base",
+    "BulkJob",
     "Challenge",
     "Channel",
     "Claim",
@@ -54,11 +57,13 @@ __all__ = [
     "ExecutionProgress",
     "ExecutionStep",
     "Factor",
+    "Firing",
     "IdempotencyKey",
     "Listener",
     "OutboxMessage",
     "RecoveryCode",
     "RefreshSession",
+    "Schedule",
     "Secret",
     "SyncChange",
     "SyncCounter",

@@ -24,6 +24,10 @@ EXECUTE = "execution.start"  # subject: the execution's id
 CANCEL = "execution.cancel"  # subject: the execution's id
 TERMINATE = "execution.terminate"  # subject: the execution's id
 HOLD = "execution.hold"  # subject: the execution's id, and which of its words to pause or to go on
+FORGET = "execution.forget"  # subject: the id of the execution, which is no more
+FOLLOW = "schedule.follow"  # subject: the schedule's id; it may be no more
+BACKFILL = "schedule.backfill"  # subject: the schedule's id and the times, see timetables.Gap
+BULK = "bulk.work"  # subject: the job's id
 
 # Built once: SQLAlchemy takes longer to put a statement together than the server to run this one.
 MESSAGES = OutboxMessage.__table__.c
@@ -88,6 +92,11 @@ def take_all(session: Session, *, account_id: UUID, kind: str) -> Sequence[str]:
     Another that takes them at the same time waits for the commit, and finds none.
     """
     return session.scalars(TAKE_ALL, {"account_id": account_id, "kind": kind}).all()
+
+
+def hasten(session: Session, message_id: int, *, now: datetime) -> None:
+    """Have a message that has been taken be due again now."""
+    session.execute(update(OutboxMessage).where(OutboxMessage.id == message_id).values(due_at=now))
 
 
 def done(session: Session, ids: Iterable[int]) -> None:

@@ -18,6 +18,11 @@ BODIES: dict[tuple[str, str], Any] = {
     ("patch", "/api/agents/{agent_id}"): {"name": "mine now"},
     ("put", "/api/secrets/{name}"): {"value": "mine now"},
     ("patch", "/api/channels/{channel_id}"): {"rotateSecret": True},
+    ("patch", "/api/schedules/{schedule_id}"): {"note": "mine now"},
+    ("post", "/api/schedules/{schedule_id}/backfill"): {
+        "since": "2026-01-01T00:00:00Z",
+        "until": "2026-01-01T01:00:00Z",
+    },
     ("post", "/api/auth/mfa/totp/{factor_id}/confirm"): {"code": "000000"},
 }
 # Asked by its owner these would end what the other routes are to find.
@@ -43,6 +48,10 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
         made = http.post("/api/workflows", json=draft, headers=account.headers).raise_for_status().json()
         path = f"/api/workflows/{made['workflow']['id']}/execute"
         run = http.post(path, json={}, headers=account.headers).raise_for_status().json()
+        when = {"workflowId": made["workflow"]["id"], "cron": "0 0 1 1 *"}
+        schedule = http.post("/api/schedules", json=when, headers=account.headers).raise_for_status().json()
+        asked = {"action": "cancel", "query": {}}
+        job = http.post("/api/bulk", json=asked, headers=account.headers).raise_for_status().json()
         begun = http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()["id"]
         state = {"type": "settings", "entityId": "theme", "encryptedData": "x", "version": "1"}
         clock = {"vectorClock": {account.headers["X-Agent-ID"]: 1}}
@@ -55,6 +64,8 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
         "definition_id": made["workflow"]["id"],
         "version": "1",
         "execution_id": run["executionId"],
+        "schedule_id": schedule["id"],
+        "job_id": job["id"],
         "session_id": sessions[0]["id"],
         "agent_id": "phone",
         "factor_id": begun,

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from engine import definitions, disclosure, executions, schedules, versions
+from engine import definitions, disclosure, executions, triggers, versions
 from engine.definitions import Diagnosis, Draft
 from engine.errors import ConflictError, EngineError, Fault, NotFoundError, TooLargeError
 from engine.executions import Order
@@ -105,7 +105,7 @@ def test_only_the_newest_version_is_started_by_its_schedule(
     change(session, account_id, definition_id)
 
     def fires(version: int) -> bool:
-        return schedules.fire(
+        return triggers.fire(
             session,
             account_id=account_id,
             definition_id=definition_id,

@@ -34,7 +34,7 @@ NAMES = {
         "waitSeconds",
     ),
     *("concurrentExecutions", "executionSeconds", "expressionCharacters", "expressionCpuSeconds"),
-    *("functionDepth", "runDepth"),
+    *("functionDepth", "runDepth", "schedules", "backfilledExecutions", "bulkJobs"),
     *("expressionMemoryBytes", "expressionResultBytes"),
 }
 

@@ -108,6 +108,7 @@ class Executed(Schema):
     workflowId = fields.UUID(required=True)  # noqa: N815
     workflowVersion = fields.Integer()  # noqa: N815
     status = fields.String(required=True, validate=validate.OneOf(STATUSES[1:]))
+    scheduleId = fields.UUID()  # noqa: N815
     retryOf = fields.UUID(allow_none=True)  # noqa: N815
     result = fields.Raw()
     error = fields.Dict()

@@ -81,8 +81,10 @@ REUSABLE = [
 ]
 
 SCHEDULES = [
-    Construct("Schedules", "every", whole(schedule={"every": {"hours": 1}}), "an interval"),
-    Construct("Schedules", "cron", whole(schedule={"cron": "0 0 * * *"}), "five fields, UTC"),
+    Construct("Schedules", "every", whole(schedule={"every": {"hours": 1}}), "an interval of whole seconds"),
+    Construct(
+        "Schedules", "cron", whole(schedule={"cron": "0 0 * * *"}), "five fields, or six with seconds; UTC"
+    ),
     Construct("Schedules", "after", whole(schedule={"after": {"hours": 1}}), "a pause after each execution"),
     Construct(
         "Schedules", "on", whole(schedule={"on": {"one": {"with": {"type": "org.example.a"}}}}), "events"

@@ -22,6 +22,7 @@ from engine.activities.heartbeats import Heartbeats
 from engine.activities.turns import Turns
 from engine.egress.guard import Egress
 from engine.interpreter import contracts, grammar, retaking
+from engine.interpreter.firing import FiringWorkflow
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.interpreter.scheduling import ScheduleWorkflow
 from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow
@@ -84,7 +85,7 @@ async def queue(
     async with Worker(
         temporal,
         task_queue=name,
-        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, ScheduleWorkflow],
+        workflows=[ExecutionWorkflow, DefinitionCheckWorkflow, ScheduleWorkflow, FiringWorkflow],
         activities=[
             memory.open,
             memory.settle,

@@ -1,0 +1,82 @@
+"""Schedules while parts of the platform are away: what is accepted is followed, what is due is done once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from bin.local.client import Client
+from tests.conftest import joined
+from tests.journeys.conftest import Fragile, until
+from tests.journeys.test_outages import HEAD, ended
+
+COUNTER = HEAD + "do: [{a: {set: '${ {got: .} }'}}]\n"
+
+
+def look(laptop: Client, schedule: dict[str, Any]) -> dict[str, Any]:
+    return laptop.request("GET", f"/api/schedules/{schedule['id']}")
+
+
+def due(laptop: Client, schedule: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """Return what came of a schedule lately, once more than `count` times did."""
+    found: list[dict[str, Any]] = until(
+        lambda: (recent := look(laptop, schedule)["recent"]) and len(recent) > count and recent
+    )
+    return found
+
+
+def test_what_is_asked_while_temporal_is_away_is_followed_when_it_is_back(fragile: Fragile) -> None:
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("clock", COUNTER)
+        paused = laptop.create_schedule(workflow["id"], every=1)
+        gone = laptop.create_schedule(workflow["id"], cron="0 0 1 1 *")
+        fragile.kill("Temporal")
+        try:
+            schedule = laptop.create_schedule(workflow["id"], every=1, input="kept")
+            assert schedule["nextTimes"] is None
+            laptop.request("POST", f"/api/schedules/{paused['id']}/pause")
+            laptop.delete_schedule(gone)
+        finally:
+            fragile.revive("Temporal")
+        (firing, *_) = due(laptop, schedule, 0)
+        assert ended(laptop, firing["executionId"])["result"] == {"got": "kept"}
+        until(lambda: carried(fragile))
+        assert look(laptop, paused)["paused"] is True
+        laptop.delete_schedule(schedule)
+
+
+def running(laptop: Client) -> list[Any]:
+    found: list[Any] = laptop.request("GET", "/api/executions", params={"status": "running"})["executions"]
+    return found
+
+
+def carried(fragile: Fragile) -> bool:
+    """Tell whether nothing of schedules waits to be carried."""
+    with psycopg.connect(fragile.stack.database_url) as connection:
+        query = "SELECT count(*) FROM outbox WHERE kind LIKE 'schedule.%'"
+        found = connection.execute(query).fetchone()
+    return found == (0,)
+
+
+@pytest.mark.parametrize("name", ["temporal", "relay", "web"])
+def test_a_time_makes_one_execution_whoever_is_killed(fragile: Fragile, name: str) -> None:
+    with joined(fragile.platform) as laptop:
+        workflow = laptop.create_workflow("clock", COUNTER)
+        schedule = laptop.create_schedule(workflow["id"], every=1, overlap="allow_all")
+        due(laptop, schedule, 0)
+        fragile.kill(name)
+        fragile.revive(name)
+        before = until(lambda: look(laptop, schedule)["recent"])[0]["dueAt"]
+        until(lambda: look(laptop, schedule)["recent"][0]["dueAt"] > before)
+        laptop.request("POST", f"/api/schedules/{schedule['id']}/pause")
+        until(lambda: not running(laptop))
+        listed = laptop.request("GET", "/api/executions", params={"limit": 100})["executions"]
+        for execution in listed:
+            assert ended(laptop, execution["executionId"])["status"] == "completed"
+        times = [firing["dueAt"] for firing in look(laptop, schedule)["recent"]]
+        assert len(times) == len(set(times))
+        with psycopg.connect(fragile.stack.database_url) as connection:
+            query = "SELECT count(*) FROM firings WHERE schedule_id = %s AND execution_id IS NOT NULL"
+            assert connection.execute(query, [schedule["id"]]).fetchone() == (len(listed),)

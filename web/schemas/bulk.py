@@ -1,0 +1,57 @@
+"""Bodies and queries of `/api/bulk`."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from engine.bulk import ACTIONS
+from web.schemas.strict import Moment, Strict
+from web.schemas.sync import Since
+from web.schemas.workflows import STATUSES
+
+
+class BulkQuery(Strict):
+    """Which executions; all that are there when none is said."""
+
+    status = fields.String(validate=validate.OneOf(STATUSES[1:]))
+    workflow_id = fields.UUID(data_key="workflowId")
+    since = Since(metadata={"description": "made then or later"})
+    until = Since(metadata={"description": "made before"})
+
+
+class BulkRequest(Strict):
+    """What is to be done, and to which executions."""
+
+    action = fields.String(required=True, validate=validate.OneOf(list(ACTIONS)))
+    query = fields.Nested(BulkQuery, required=True)
+
+
+class BulkJobsQuery(Strict):
+    """Which jobs."""
+
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    cursor = fields.UUID(metadata={"description": "of the page before"})
+
+
+class BulkJobShown(Schema):
+    """A job and how far it has come."""
+
+    id = fields.UUID(required=True)
+    action = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["running", "done"]))
+    matched = fields.Integer(
+        required=True,
+        metadata={"description": "found in the beginning; in the end, all that were acted on"},
+    )
+    done = fields.Integer(required=True)
+    failed = fields.Integer(required=True, metadata={"description": "those for which the verb was refused"})
+    created_at = Moment(required=True, data_key="createdAt")
+    ended_at = Moment(required=True, allow_none=True, data_key="endedAt")
+
+
+class BulkJobsShown(Schema):
+    """Some jobs, newest first."""
+
+    jobs = fields.List(fields.Nested(BulkJobShown), required=True)
+    cursor = fields.UUID(required=True, allow_none=True, metadata={"description": "of the next page"})
+    hasMore = fields.Boolean(required=True)  # noqa: N815 - the API's own spelling

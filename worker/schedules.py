@@ -1,0 +1,110 @@
+"""What the relay carries to Temporal's schedules: changes that web could not make, and backfills."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from engine import following, temporal, timetables
+from engine.settings import Settings
+from engine.store import outbox
+from engine.store.models import OutboxMessage
+from engine.timetables import Followed, Gap
+
+LOOK_SECONDS = 600.0
+log = structlog.get_logger()
+
+
+class Schedules:
+    """Has Temporal's schedules follow ours."""
+
+    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._client: Client | None = None
+
+    async def follow(self, messages: Sequence[OutboxMessage]) -> None:
+        """Have schedules be made, changed or deleted, as their rows are now."""
+        client = await self._connected()
+        for message in messages:
+            wanted = await asyncio.to_thread(self._wanted, message)
+            try:
+                await timetables.follow(client, wanted)
+            except RPCError as fault:  # it stays; the others need not wait for it
+                log.warning("schedule_not_followed", schedule=message.subject, error=fault.status.name)
+            else:
+                await asyncio.to_thread(self._followed, wanted)
+
+    async def backfill(self, messages: Sequence[OutboxMessage]) -> None:
+        """Have schedules make up for stretches of time, once Temporal has them."""
+        client, done = await self._connected(), []
+        for message in messages:
+            gap = Gap.parse(message.subject)
+            try:
+                await timetables.backfill(client, gap)
+            except RPCError as fault:
+                there = await asyncio.to_thread(self._is_there, gap.schedule_id)
+                if fault.status != RPCStatusCode.NOT_FOUND or there:
+                    raise
+            done.append(message.id)
+        await asyncio.to_thread(self._delete, done)
+
+    async def run(self) -> None:
+        """Look every LOOK_SECONDS until cancelled, whatever is down in between."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except (RPCError, RuntimeError, OperationalError) as fault:
+                log.warning("schedules_not_compared", error=type(fault).__name__)
+
+    async def look(self) -> None:
+        """Compare what Temporal has with our rows, and have it follow where the two differ."""
+        client = await self._connected()
+        there = {schedule_id async for schedule_id in timetables.there(client)}
+        await asyncio.to_thread(self._make_good, there)
+
+    def _make_good(self, there: set[UUID]) -> None:
+        with self._sessions.begin() as session:
+            missing = following.make_good(session, there, now=datetime.now(UTC))
+        if missing:
+            log.warning("schedules_missing", count=missing)
+
+    def _wanted(self, message: OutboxMessage) -> Followed:
+        schedule_id = UUID(message.subject)
+        with self._sessions() as session:
+            row = following.there(session, schedule_id)
+            if row is None:
+                return Followed(schedule_id, message.account_id)
+            return timetables.of(row, execution_seconds_max=self._settings.execution_seconds_max)
+
+    def _followed(self, wanted: Followed) -> None:
+        with self._sessions.begin() as session:
+            following.followed(
+                session,
+                account_id=wanted.account_id,
+                schedule_id=wanted.schedule_id,
+                revision=wanted.revision,
+                now=datetime.now(UTC),
+            )
+
+    def _is_there(self, schedule_id: UUID) -> bool:
+        with self._sessions() as session:
+            return following.there(session, schedule_id) is not None
+
+    async def _connected(self) -> Client:
+        if self._client is None:
+            self._client = await temporal.connect(self._settings, keyed=False)
+        return self._client
+
+    def _delete(self, ids: list[int]) -> None:
+        with self._sessions.begin() as session:
+            outbox.done(session, ids)
