@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from engine import metrics
 from engine.settings import Settings
 from engine.store import pool
 from engine.store.sessions import JSON
@@ -26,6 +27,7 @@ from web import (
     problems,
     progress,
     proof,
+    scrape,
     secrets,
     segments,
     sessions,
@@ -63,6 +65,7 @@ BLUEPRINTS = (
     progress.blueprint,
     events.blueprint,
     health.blueprint,
+    scrape.blueprint,
 )
 
 
@@ -91,12 +94,14 @@ def create_app(settings: Settings) -> Flask:
         "published_keys": health.publish(settings),
         "temporal": Temporal(settings),
     }
-    if settings.proxy_hops:
+    tracing.trace(app)
+    if settings.proxy_hops:  # outermost, where `web.live.door` looks for it
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
+    with app.app_context():
+        metrics.POOLS.watch(db.engine)
     tokens.configure(app, settings)
-    tracing.trace(app)
     limits.configure(app, settings)
     origins.configure(app, settings)
     wake.configure(app, settings)
