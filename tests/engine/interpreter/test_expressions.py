@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -177,7 +178,7 @@ def test_how_each_evaluation_ended_is_told(one: pool.Pool) -> None:
     until_the_machine_has_time(lambda: one.evaluate("1", None))
     for program in ("error", BOMBS[0]):
         with pytest.raises((pool.BrokenError, pool.ProgramError)):
-            until_the_machine_has_time(lambda program=program: one.evaluate(program, None))
+            until_the_machine_has_time(partial(one.evaluate, program, None))
     results = [result for _, result in told if result != "busy"]
     assert results == ["value", "error", "killed"]
     assert {kind for kind, _ in told} == {"jq"}
