@@ -135,7 +135,7 @@ def test_one_web_process_tells_of_all_processes(
     }
     assert {labels["queue"] for labels, _ in samples["cloudapi_queue_messages"]} == {"fanout", "channels"}
     webs = {labels["instance"] for labels, _ in samples["cloudapi_threads"]}
-    assert len(webs) == 2, "the platform's own web tells of itself too"
+    assert len(webs) > 1, "the platform's own web tells of itself too"
     ids = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|@example")
     for name, found in samples.items():
         assert not [labels for labels, _ in found if ids.search(str(labels))], name
