@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from engine import metrics
 from engine.errors import ConflictError, NotFoundError
 from engine.interpreter.contracts import execution_workflow_id
 from engine.store import outbox
@@ -83,6 +84,7 @@ def start(
     if started_as is None:
         outbox.append(session, account_id=account_id, kind=outbox.EXECUTE, subject=str(execution.id), now=now)
     session.flush()
+    metrics.EXECUTIONS_STARTED.inc()
     return execution
 
 
@@ -191,6 +193,8 @@ def settle(
     # One statement: this is the last thing between a workflow's end and its owner's answer.
     found = session.scalar(select(ended.c.definition_id).add_cte(followed, carried, deaf))
     session.expire_all()  # what was read before is no longer so
+    if found is not None:
+        metrics.EXECUTIONS_ENDED.labels(status).inc()
     return found is not None
 
 

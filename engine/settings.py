@@ -113,6 +113,11 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104 - a host's router comes from outside
     web_concurrency: int = 1  # web processes, best one a core: uvicorn reads it too
     log_format: str = "logfmt"
+    metrics_token: str = ""  # what a scraper bears to read /metrics, which is closed without one; web only
+    metrics_port: int = 0  # where a process other than web serves its own metrics too, on HOST; 0: nowhere
+    otel_exporter_otlp_endpoint: str = ""  # https://…: the collector that traces go to; none makes no spans
+    otel_exporter_otlp_headers: str = ""  # name=value[,…], sent along with them
+    otel_traces_sampler_arg: float = 1.0  # the share of traces that is kept, 0 to 1
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:

@@ -28,11 +28,13 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
 
+from engine import traces
 from engine.interpreter import contracts, summaries
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, OutcomeReading
 from engine.interpreter.holding import HOLD, Word
 from engine.interpreter.looks import Drawing, Validation
 from engine.interpreter.replies import ReplyPayloadConverter
+from engine.passing import Passing
 from engine.settings import Settings
 from engine.vault.codec import Owners, SealingCodec
 
@@ -68,6 +70,7 @@ async def connect(
         data_converter=_converter(settings, storage, owners) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
+        interceptors=traces.interceptors() or [Passing()],
     )
 
 

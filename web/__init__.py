@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from engine import metrics
 from engine.settings import Settings
 from engine.store import pool
 from engine.store.sessions import JSON
@@ -28,6 +29,7 @@ from web import (
     progress,
     proof,
     schedules,
+    scrape,
     secrets,
     segments,
     sessions,
@@ -67,6 +69,7 @@ BLUEPRINTS = (
     bulk.blueprint,
     events.blueprint,
     health.blueprint,
+    scrape.blueprint,
 )
 
 
@@ -95,12 +98,14 @@ def create_app(settings: Settings) -> Flask:
         "published_keys": health.publish(settings),
         "temporal": Temporal(settings),
     }
-    if settings.proxy_hops:
+    tracing.trace(app)
+    if settings.proxy_hops:  # outermost, where `web.live.door` looks for it
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
+    with app.app_context():
+        metrics.POOLS.watch(db.engine)
     tokens.configure(app, settings)
-    tracing.trace(app)
     limits.configure(app, settings)
     origins.configure(app, settings)
     wake.configure(app, settings)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from types import FrameType
 from typing import Any
 
-from engine import logs
+from engine import logs, traces
 from engine.settings import Settings
-from web import create_app
+from engine.snapshots import Publisher
+from web import create_app, scrape
 from web.live.door import Receive, Scope, Send
 from web.live.events import PATH, Events
 from web.live.hub import Hub
@@ -22,6 +24,7 @@ class Application:
     """An ASGI application of four parts, and their life cycle."""
 
     def __init__(self, settings: Settings) -> None:
+        traces.configure(settings, scrape.PROCESS)
         app = create_app(settings)
         self.flask = FlaskUnderAsgi(app, threads=settings.web_threads)
         self.hub = Hub(settings.need("redis_url"))
@@ -33,6 +36,7 @@ class Application:
         self.events = Events(app, settings, self.hub, self.places)
         self.progress = Progress(app, settings, self.hub, self.places)
         self.polls = Polls(app, settings, self.hub)
+        self.publisher = Publisher(settings, scrape.PROCESS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a request to the part that answers it."""
@@ -52,12 +56,15 @@ class Application:
         await receive()
         self.hub.start()
         self.places.start()
+        self.publisher.start(serve=False)
         _before_signal(signal.SIGTERM, self._close)
         _before_signal(signal.SIGINT, self._close)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.hub.stop()
         await self.places.stop()
+        await asyncio.to_thread(self.publisher.stop)
+        await asyncio.to_thread(traces.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     def _close(self) -> None:

@@ -19,6 +19,7 @@ from flask import Flask, current_app
 from redis import Redis
 from redis.exceptions import RedisError
 
+from engine import metrics
 from engine.errors import UnavailableError
 from engine.settings import Settings
 from web.problems import LimitedError
@@ -71,6 +72,7 @@ class Backoff:
             yield
             return
         if seconds > 0:
+            metrics.REFUSALS.labels("tries").inc()
             detail = "Too many wrong tries; wait before the next one."
             raise LimitedError(detail, code="too_many_tries", retry_seconds=math.ceil(seconds))
         try:

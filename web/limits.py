@@ -13,6 +13,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from engine import metrics
 from engine.settings import Settings
 from web import backoff
 from web.problems import LimitedError
@@ -77,6 +78,7 @@ def _take(areas: list[str], key: str) -> None:
     g.readings = windows.take(areas, key)
     reading = g.readings[0]
     if reading.refused:
+        metrics.REFUSALS.labels(reading.area).inc()
         detail = f"At most {reading.limit} {reading.area} requests a minute are accepted."
         raise LimitedError(detail, retry_seconds=reading.reset_seconds)
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
-from engine import errors
+from engine import errors, metrics
 from web.extensions import db
 from web.preconditions import PreconditionFailedError, PreconditionRequiredError
 
@@ -133,6 +133,7 @@ def _of_bug(error: Exception) -> Response:
 def _problem(status: int, code: str, detail: str, **members: Any) -> Response:
     """Build the answer, and give up whatever the request had begun in the database."""
     db.session.rollback()
+    metrics.PROBLEMS.labels(status, code).inc()
     body = {
         "type": "about:blank",
         "title": http.HTTPStatus(status).phrase,

@@ -68,14 +68,15 @@ def changed(newest: Mapping[str, int]) -> None:
     who = guard.identity()
     channel = hints.channel(who.account_id)
     told = [hints.told(agent_id=who.agent_id, head=head, types=[kind]) for kind, head in newest.items()]
-    _bell().publish(*((channel, hint) for hint in told), (outbox.WAKE, ""))
+    bell().publish(*((channel, hint) for hint in told), (outbox.WAKE, ""))
 
 
 def publish(channel: str, text: str) -> None:
     """Say something on Redis, best effort."""
-    _bell().publish((channel, text))
+    bell().publish((channel, text))
 
 
-def _bell() -> Bell:
+def bell() -> Bell:
+    """Return the app's bell."""
     found: Bell = current_app.extensions["bell"]
     return found

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from flask import Flask
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
+from engine import metrics
 from web.live.door import Receive, Scope, Send
 
 # As much of a body as the server holds anyway before it stops reading. What is longer waits for a thread,
@@ -37,6 +38,7 @@ class FlaskUnderAsgi:
     def __init__(self, app: Flask, *, threads: int) -> None:
         self.flask = app
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
+        metrics.THREADS.set(threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -48,7 +50,8 @@ class FlaskUnderAsgi:
             environ["wsgi.input"] = await self._input(environ, line)
         except ClientDisconnected:
             return
-        answer = await get_running_loop().run_in_executor(self._threads, self._answer, environ, line)
+        metrics.REQUESTS_WAITING.inc()
+        answer = await get_running_loop().run_in_executor(self._threads, self._counted, environ, line)
         if answer is not None:
             status, headers, body = answer
             await line.begin(status, headers)
@@ -61,6 +64,11 @@ class FlaskUnderAsgi:
         if late or not length.isdecimal() or int(length) > EARLY_BYTES_MAX:
             return Late(line, self.flask.config["MAX_CONTENT_LENGTH"])
         return io.BytesIO(await line.read() if length != "0" else b"")
+
+    def _counted(self, environ: dict[str, Any], line: Line) -> tuple[int, Headers, bytes] | None:
+        metrics.REQUESTS_WAITING.dec()
+        with metrics.THREADS_BUSY.track_inprogress():
+            return self._answer(environ, line)
 
     def _answer(self, environ: dict[str, Any], line: Line) -> tuple[int, Headers, bytes] | None:
         """Return the whole answer, or nothing once it has been streamed. Runs in a thread."""

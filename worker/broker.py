@@ -17,6 +17,7 @@ from dramatiq.middleware import (
 
 from engine import logs
 from engine.settings import Settings
+from worker.watch import Watch
 
 TIME_LIMIT_MS = 30_000
 # Dramatiq's defaults suit long jobs: a lost worker is noticed after a minute, a failure retried after 15 s.
@@ -56,6 +57,7 @@ broker = Broker(  # type: ignore[no-untyped-call] # Dramatiq's own
         Pipelines(),
         AsyncIO(),
         # The relay sends anew whatever is not done, so a message need not outlive a minute of failures.
+        Watch(),
         Retries(max_retries=8, min_backoff=BACKOFF_MS, max_backoff=BACKOFF_MAX_MS),
     ],
 )

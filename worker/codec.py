@@ -25,6 +25,7 @@ from engine.activities.owners import Owners
 from engine.disclosure import disclose
 from engine.errors import EngineError
 from engine.settings import Settings
+from engine.snapshots import Publisher
 from engine.store.sessions import make_sessions
 from engine.vault.codec import ENCODING, SealingCodec, UnreadablePayloadError
 from engine.vault.keyring import Keyring
@@ -144,6 +145,7 @@ def application() -> CodecServer:
     """
     settings = Settings.from_env()
     logs.configure(settings)
+    Publisher(settings, "codec").start()
     return CodecServer(settings, make_sessions(settings))
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 
@@ -15,6 +16,9 @@ from engine.interpreter.holding import Word
 from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
+from worker.carrying import carrying
+
+log = structlog.get_logger()
 
 
 class Errands:
@@ -31,19 +35,22 @@ class Errands:
         for message in messages:
             definition_id, _, version = message.subject.partition(":")
             check = DefinitionCheck(definition_id, str(message.account_id), int(version or 1))
-            await temporal.start_check(client, check)
+            with carrying(message):
+                await temporal.start_check(client, check)
         await self._done(messages)
 
     async def execute(self, messages: Sequence[OutboxMessage]) -> None:
         """Start executions; nobody waits for their answers."""
         client = await self._connected()
         for message in messages:
-            await temporal.start_execution(
-                client,
-                ExecutionStart(message.subject, str(message.account_id)),
-                definition_id=await asyncio.to_thread(self._definition_of, message),
-                seconds_max=self._settings.execution_seconds_max,
-            )
+            with carrying(message):
+                await temporal.start_execution(
+                    client,
+                    ExecutionStart(message.subject, str(message.account_id)),
+                    definition_id=await asyncio.to_thread(self._definition_of, message),
+                    seconds_max=self._settings.execution_seconds_max,
+                )
+            log.info("execution_started", account=str(message.account_id), execution=message.subject)
         await self._done(messages)
 
     async def cancel(self, messages: Sequence[OutboxMessage]) -> None:
@@ -78,7 +85,8 @@ class Errands:
     async def _stop(self, messages: Sequence[OutboxMessage], how: str) -> None:
         client, done = await self._connected(), []
         for message in messages:
-            known = await temporal.stop_execution(client, message.subject, how=how)
+            with carrying(message):
+                known = await temporal.stop_execution(client, message.subject, how=how)
             # One that Temporal does not know may have ended long ago, or still be about to start.
             if known or not await asyncio.to_thread(self._goes_on, UUID(message.subject)):
                 done.append(message)

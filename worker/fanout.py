@@ -10,10 +10,10 @@ import dramatiq
 from redis import Redis
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import audit
+from engine import audit, metrics
 from engine.channels import deliveries
 from engine.store.sessions import make_sessions
-from engine.sync import notices
+from engine.sync import notices, stamp
 from worker.broker import settings
 from worker.channels import deliver
 
@@ -37,9 +37,12 @@ def _redis() -> Redis:
 @dramatiq.actor(queue_name=QUEUE)
 def fan_out(account_id: str) -> None:
     """Tell the account's agents what is new to them, live streams first; ids only in the message."""
+    now = datetime.now(UTC)
     with _sessions().begin() as session:
         audit.deliver(session, _redis().publish, account_id=UUID(account_id))
-        notices.deliver(session, _redis().publish, account_id=UUID(account_id))
-        due = deliveries.mark(session, account_id=UUID(account_id), now=datetime.now(UTC))
+        head = notices.deliver(session, _redis().publish, account_id=UUID(account_id))
+        due = deliveries.mark(session, account_id=UUID(account_id), now=now)
+    if head is not None:
+        metrics.FANOUT_LAG_SECONDS.observe(max(0.0, (now - stamp.moment(head)).total_seconds()))
     for channel_id in due:
         deliver.send(str(channel_id))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from engine import executions
+from engine import executions, metrics
 from engine.interpreter import contracts
 from engine.outcomes import Outcomes
 from worker.endings import Ending, ending_of
@@ -74,6 +74,7 @@ class Reconciler:
 
     async def _end(self, endings: Mapping[UUID, Ending]) -> None:
         settled = await asyncio.to_thread(self._settle, endings) if endings else []
+        metrics.RECONCILED.inc(len(settled))
         for execution_id in settled:
             structlog.get_logger().info("reconciled", execution=str(execution_id))
 

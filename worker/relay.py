@@ -15,13 +15,16 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine import metrics, traces
 from engine.channels import deliveries
 from engine.settings import Settings
+from engine.snapshots import Publisher
 from engine.store import outbox
 from engine.store.models import OutboxMessage
 from engine.store.sessions import make_sessions
-from worker import sweeper
+from worker import gauging, sweeper
 from worker.bulk import Bulk
+from worker.carrying import carrying
 from worker.channels import deliver
 from worker.erasure import Erasure
 from worker.errands import Errands
@@ -38,8 +41,9 @@ log = structlog.get_logger()
 
 async def notify(messages: Sequence[OutboxMessage]) -> None:
     """Send one fan-out per account; the actor deletes the rows."""
-    for account_id in {str(message.account_id) for message in messages}:
-        await asyncio.to_thread(fan_out.send, account_id)
+    for account_id, message in {str(message.account_id): message for message in messages}.items():
+        with carrying(message):
+            await asyncio.to_thread(fan_out.send, account_id)
 
 
 async def carry(sessions: sessionmaker[Session], table: dict[str, Deliver]) -> int:
@@ -48,10 +52,13 @@ async def carry(sessions: sessionmaker[Session], table: dict[str, Deliver]) -> i
     for kind, hand_over in table.items():
         messages = [message for message in due if message.kind == kind]
         if messages:
+            result = "failed"
             try:
                 await hand_over(messages)
+                result = "carried"
             except Exception as fault:  # noqa: BLE001 - the rows stay, and are offered again
                 log.warning("not_carried", kind=kind, messages=len(messages), error=type(fault).__name__)
+            metrics.CARRIED.labels(kind, result).inc(len(messages))
     return len(due)
 
 
@@ -94,6 +101,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         outbox.FORGET: bulk.forget,
         outbox.ERASE: Erasure(settings, sessions).erase,
     }
+    publisher = Publisher(settings, "relay", look=lambda: gauging.look(sessions))
+    publisher.start()
     log.info("relay_ready")
     while not stopped.is_set():
         woken.clear()
@@ -109,6 +118,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     listener.cancel()
     sweeps.cancel()
     looks.cancel()
+    await asyncio.to_thread(publisher.stop)
 
 
 def _take(sessions: sessionmaker[Session]) -> Sequence[OutboxMessage]:
@@ -140,7 +150,10 @@ async def main() -> None:
     stopped = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
-    await run(Settings.from_env(), stopped)
+    settings = Settings.from_env()
+    traces.configure(settings, "relay")
+    await run(settings, stopped)
+    traces.close()
 
 
 if __name__ == "__main__":

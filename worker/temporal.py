@@ -19,7 +19,7 @@ from temporalio.client import Client
 from temporalio.converter import ExternalStorage
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from engine import logs, temporal
+from engine import logs, metrics, temporal, traces
 from engine.activities.agents import AgentActivities
 from engine.activities.claims import claim_check
 from engine.activities.definitions import DefinitionActivities
@@ -37,6 +37,7 @@ from engine.activities.schedules import ScheduleActivities
 from engine.activities.turns import Turns
 from engine.egress.guard import Egress
 from engine.interpreter import contracts
+from engine.interpreter.expressions import pool
 from engine.interpreter.firing import FiringWorkflow
 from engine.interpreter.looks import DrawingWorkflow, ValidationWorkflow
 from engine.interpreter.scheduling import ScheduleWorkflow
@@ -48,11 +49,13 @@ from engine.interpreter.workflow import (
 from engine.outcomes import Outcomes
 from engine.secrets import Opener
 from engine.settings import Settings
+from engine.snapshots import Publisher
 from engine.store.sessions import make_sessions
 from engine.switchboard import Switchboard
 from engine.vault.envelope import EngineKeys
 from engine.vault.keyring import Keyring
 from worker import deployment
+from worker.core import Core
 from worker.reconciler import Reconciler
 from worker.router import Doorbell, Router
 
@@ -123,10 +126,16 @@ async def main() -> None:
     logs.configure(settings)
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+    traces.configure(settings, "temporal")
+    for kind in ("jq", "schema"):
+        pool.shared(kind).tell = metrics.evaluated
+    core = Core()
+    publisher = Publisher(settings, "temporal", look=core.look)
     sessions = make_sessions(settings, pool_size=THREADS)
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
     owners = Owners(sessions, Keyring(settings.secrets("keyring")))
-    client = await _connected(settings, storage, owners)
+    client = await _connected(settings, storage, owners, core)
+    publisher.start()
     journal = Journal(sessions, settings)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads, journal.open():
         worker, reconciler, router = make_worker(client, settings, sessions, threads, journal)
@@ -140,13 +149,17 @@ async def main() -> None:
                 work.cancel()
             for one in ended:
                 one.result()  # a worker without its reconciler or its router had better be started anew
+    await asyncio.to_thread(publisher.stop)
+    traces.close()
 
 
-async def _connected(settings: Settings, storage: ExternalStorage, owners: Owners) -> Client:
+async def _connected(settings: Settings, storage: ExternalStorage, owners: Owners, core: Core) -> Client:
     """Wait for the server: a worker that starts before it is not to blame."""
     while True:
         try:
-            return await temporal.connect(settings, keyed=True, storage=storage, owners=owners)
+            return await temporal.connect(
+                settings, keyed=True, storage=storage, owners=owners, runtime=core.runtime
+            )
         except RuntimeError as fault:
             structlog.get_logger().warning("temporal_unreachable", error=str(fault)[:200])
             await asyncio.sleep(RECONNECT_SECONDS)

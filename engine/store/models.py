@@ -144,3 +144,4 @@ class OutboxMessage(Base):
     subject: Mapped[str] = mapped_column(String(64))  # a stamp or a UUID: ids only, never data
     created_at: Mapped[datetime] = mapped_column(index=True)
     due_at: Mapped[datetime] = mapped_column(index=True)  # when the relay should carry it
+    traceparent: Mapped[str | None] = mapped_column(String(55))  # of what it is sent for (W3C Trace Context)

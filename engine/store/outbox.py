@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Delete, Table, bindparam, delete, select, update
+from sqlalchemy import Delete, Table, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from engine import traces
 from engine.store.models import OutboxMessage
 
 TAKEN_MOST = 100  # messages at once
+DELAY_SECONDS = 5.0  # which a caller has for delivering a message itself
 WAKE = "outbox"  # the Redis channel on which the relay is woken
 
 CHANGED = "sync.changed"  # subject: the type of state
@@ -29,6 +32,8 @@ FOLLOW = "schedule.follow"  # subject: the schedule's id; it may be no more
 BACKFILL = "schedule.backfill"  # subject: the schedule's id and the times, see timetables.Gap
 BULK = "bulk.work"  # subject: the job's id
 
+KINDS = (CHANGED, SECURITY, ERASE, CHECK, UNSCHEDULE, EXECUTE, CANCEL, TERMINATE, HOLD)
+
 # Built once: SQLAlchemy takes longer to put a statement together than the server to run this one.
 MESSAGES = OutboxMessage.__table__.c
 TAKE_ALL = (
@@ -38,8 +43,22 @@ TAKE_ALL = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many messages of a kind wait, and for how many seconds the oldest has been due."""
+
+    messages: int
+    oldest_seconds: float
+
+
 def append(
-    session: Session, *, account_id: UUID, kind: str, subject: str, now: datetime, delay_seconds: float = 5.0
+    session: Session,
+    *,
+    account_id: UUID,
+    kind: str,
+    subject: str,
+    now: datetime,
+    delay_seconds: float = DELAY_SECONDS,
 ) -> None:
     """Add a message in the caller's transaction; the relay carries it once it is `delay_seconds` old.
 
@@ -47,7 +66,14 @@ def append(
     """
     due_at = now + timedelta(seconds=delay_seconds)
     session.add(
-        OutboxMessage(account_id=account_id, kind=kind, subject=subject, created_at=now, due_at=due_at)
+        OutboxMessage(
+            account_id=account_id,
+            kind=kind,
+            subject=subject,
+            created_at=now,
+            due_at=due_at,
+            traceparent=traces.traceparent(),
+        )
     )
 
 
@@ -84,6 +110,22 @@ def take_due(
         .execution_options(synchronize_session=False)
     )
     return due
+
+
+def standing(session: Session, *, now: datetime) -> dict[str, Standing]:
+    """Return how many messages of each kind there are, and for how long the oldest has been due.
+
+    One that was offered and not delivered counts from when it was first due, not from its next try.
+    """
+    rows = session.execute(
+        select(MESSAGES.kind, func.count(), func.min(MESSAGES.created_at)).group_by(MESSAGES.kind)
+    )
+    found = {kind: Standing(count, _overdue(now - oldest)) for kind, count, oldest in rows}
+    return {kind: Standing(0, 0.0) for kind in KINDS} | found
+
+
+def _overdue(age: timedelta) -> float:
+    return max(0.0, age.total_seconds() - DELAY_SECONDS)
 
 
 def take_all(session: Session, *, account_id: UUID, kind: str) -> Sequence[str]:

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine import metrics
 from engine.settings import Settings
 from engine.store import pool
 
@@ -19,7 +20,7 @@ JSON: dict[str, Any] = {
 
 def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
     """Return a pooled SQLAlchemy engine that notices connections the server dropped."""
-    return create_engine(
+    engine = create_engine(
         settings.need("database_url"),
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -27,6 +28,8 @@ def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
         hide_parameters=True,  # errors are logged, and values are the users'
         **JSON,
     )
+    metrics.POOLS.watch(engine)
+    return engine
 
 
 def make_sessions(settings: Settings, *, pool_size: int = 5) -> sessionmaker[Session]:

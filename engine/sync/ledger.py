@@ -18,6 +18,7 @@ from sqlalchemy import CursorResult, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from engine import traces
 from engine.store import outbox
 from engine.sync import chain, stamp
 from engine.sync.change import Change
@@ -44,8 +45,8 @@ REPLACE = """UPDATE SET version = excluded.version,
 def _enter(before: str, where_it_stands: str) -> TextClause:
     return text(f"""
     WITH {before} message AS (
-        INSERT INTO outbox (account_id, kind, subject, created_at, due_at)
-        VALUES (:account_id, :kind, :type, :now, :now)
+        INSERT INTO outbox (account_id, kind, subject, created_at, due_at, traceparent)
+        VALUES (:account_id, :kind, :type, :now, :now, :traceparent)
     ), counted AS (
         INSERT INTO sync_counters AS known (account_id, agent_id, counter)
         SELECT :account_id, :agent_id, :counter WHERE :counter > 0
@@ -120,6 +121,7 @@ def enter(
         "versions": versions,
         "now": now,
         "tick": stamp.of(now),
+        "traceparent": traces.traceparent(),
     }
     entered = None
     for first, group in groupby(entries, key=lambda entry: entry.first):

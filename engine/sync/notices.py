@@ -90,14 +90,16 @@ def news(session: Session, *, account_id: UUID, agent_id: str, since: int) -> No
     return _notice({row.type: row.stamp for row in rows})
 
 
-def deliver(session: Session, publish: Callable[[str, str], object], *, account_id: UUID) -> None:
+def deliver(session: Session, publish: Callable[[str, str], object], *, account_id: UUID) -> int | None:
     """Tell every live agent of the account what others have changed since it was last told.
 
     One message for the account carries a notice per agent. Doing it twice tells nothing new; doing it
     once after many changes tells of all of them. What was waiting in the outbox before is then done.
+
+    :return: the newest stamp that was told of, if there was one.
     """
     if not outbox.take_all(session, account_id=account_id, kind=outbox.CHANGED):
-        return  # another message of the same changes has told of them
+        return None  # another message of the same changes has told of them
     rows = session.execute(BEHIND, {"account_id": account_id}).all()
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for agent_id, kind, at, _ in rows:
@@ -106,8 +108,11 @@ def deliver(session: Session, publish: Callable[[str, str], object], *, account_
     told = {agent_id: notice.told() for agent_id, by_type in found.items() if (notice := _notice(by_type))}
     if told:
         publish(channel(account_id), json.dumps(told))
-    if rows:
-        session.execute(NOTE, {"told_account": account_id, "head": rows[0].head})
+    if not rows:
+        return None
+    head: int = rows[0].head
+    session.execute(NOTE, {"told_account": account_id, "head": head})
+    return head
 
 
 def _notice(newest: dict[str, int]) -> Notice | None:

@@ -18,6 +18,7 @@ PUBLIC = {
     "/health/ready",
     "/.well-known/jwks.json",
     "/docs",
+    "/metrics",
 }
 DOCUMENTS = {"/api/openapi.json", "/static/<path:filename>"}
 

@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from engine import audit, journal
+from engine import audit, journal, metrics
 from engine.sync import hints, notices
 from web.live.heard import Heard
 
@@ -128,10 +128,13 @@ class Hub:
         """Hand the stream what is told of its account while the body runs."""
         account_id = stream.account_id
         self._streams[account_id].add(stream)
+        gauge = metrics.STREAMS_OPEN.labels("pull" if stream.own else "stream")
+        gauge.inc()
         try:
             await self._enter(account_id)
             yield stream
         finally:
+            gauge.dec()
             self._streams[account_id].discard(stream)
             if not self._streams[account_id]:
                 del self._streams[account_id], self._confirmed[account_id]

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 
 from flask import Flask
 
+from engine import metrics
 from engine.settings import Settings
 from web.live.door import Asked, Receive, Scope, Send, disconnected, headers_of, reply
 from web.live.heard import Heard
@@ -42,6 +43,7 @@ class Streaming(ABC):
         account_id = str(asked.identity.account_id)
         place = await self.places.take(account_id)
         if place is None:
+            metrics.REFUSALS.labels("streams").inc()
             detail = f"An account may have {self.places.most} live streams open."
             error = LimitedError(detail, retry_seconds=30, code="too_many_streams")
             await reply(await asyncio.to_thread(asked.refuse, error), send)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,22 @@ class BrokenError(Exception):
     """The program broke its budget of time or memory, and with it the child."""
 
 
+RESULTS = {ProgramError: "error", BrokenError: "killed", BusyError: "busy"}
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The first output of a program (None when it had none) and what it cost."""
 
     value: Any
     cpu_seconds: float
+
+
+Tell = Callable[[str, str, float], None]  # the kind, how it ended, and the seconds of CPU it took
+
+
+def _silent(_kind: str, _result: str, _cpu_seconds: float) -> None:
+    pass
 
 
 class Pool:
@@ -59,6 +70,7 @@ class Pool:
         self._kind = kind
         self._size = size
         self._places: Places[_Child | None] = Places([None] * size)
+        self.tell: Tell = _silent
 
     def evaluate(self, source: str, data: Any) -> Answer:
         """Run a program on one input and return its first output.
@@ -67,7 +79,7 @@ class Pool:
         :raises BrokenError: when it breaks its budget.
         :raises BusyError: when the machine has no time for it: it may be tried again.
         """
-        return self._ask(source, _dumps(data))
+        return self._told(source, _dumps(data))
 
     def check(self, source: str) -> None:
         """Compile a program without running it.
@@ -76,7 +88,7 @@ class Pool:
         :raises BrokenError: when compiling breaks the budget.
         :raises BusyError: when the machine has no time for it: it may be tried again.
         """
-        self._ask(source, b"")
+        self._told(source, b"")
 
     def close(self) -> None:
         """End every child that is given back in time; the pool may be used again, with new ones."""
@@ -90,6 +102,19 @@ class Pool:
                 child.end()
         for taker in takers:
             self._places.leave(taker, None)
+
+    def _told(self, source: str, text: bytes) -> Answer:
+        """Ask a child, and tell whoever counts how that ended."""
+        result, seconds = "interrupted", 0.0
+        try:
+            answer = self._ask(source, text)
+            result, seconds = "value", answer.cpu_seconds
+        except (ProgramError, BrokenError, BusyError) as fault:
+            result = RESULTS[type(fault)]
+            raise
+        finally:
+            self.tell(self._kind, result, seconds)
+        return answer
 
     def _ask(self, source: str, text: bytes) -> Answer:
         deadline = time.monotonic() + PATIENCE_SECONDS

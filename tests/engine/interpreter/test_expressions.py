@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -169,6 +170,18 @@ def test_no_free_child_is_no_fault_of_the_program(one: pool.Pool) -> None:
         one.evaluate("1", None)
     one._places.leave(other, None)  # noqa: SLF001 - same
     assert one.evaluate("1", None).value == 1
+
+
+def test_how_each_evaluation_ended_is_told(one: pool.Pool) -> None:
+    told: list[tuple[str, str]] = []
+    one.tell = lambda kind, result, _seconds: told.append((kind, result))
+    until_the_machine_has_time(lambda: one.evaluate("1", None))
+    for program in ("error", BOMBS[0]):
+        with pytest.raises((pool.BrokenError, pool.ProgramError)):
+            until_the_machine_has_time(partial(one.evaluate, program, None))
+    results = [result for _, result in told if result != "busy"]
+    assert results == ["value", "error", "killed"]
+    assert {kind for kind, _ in told} == {"jq"}
 
 
 def test_a_child_inherits_no_file_of_ours(one: pool.Pool) -> None:
