@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from bin.local.draw import fresh_keys
 from bin.local.platform import LIFTED, migrate, processes
 from bin.local.server import Server
@@ -34,5 +36,13 @@ def measured(*, web_processes: int = 1) -> Iterator[Measured]:
         environ = stack.environ() | fresh_keys() | LIFTED
         environ |= {"PORT": str(stack.web_port), "WEB_CONCURRENCY": str(web_processes)}
         migrate(environ, HOME / "logs")
+        if any(server.name == "PostgreSQL" for server in stack.servers):  # ours, and nobody else's
+            _empty(stack.database_url)
         with processes(environ, HOME / "logs") as servers:
             yield Measured(f"http://127.0.0.1:{stack.web_port}", stack, environ, servers)
+
+
+def _empty(database_url: str) -> None:
+    """Leave nothing of the measurement before: each begins with no account."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("TRUNCATE accounts, outbox CASCADE")
