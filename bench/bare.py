@@ -1,4 +1,4 @@
-"""The baseline of processes: Flask, SQLAlchemy and Temporal's SDK as they come, connected, with one route.
+"""The baseline of processes: Flask under uvicorn, SQLAlchemy and Temporal's SDK, connected, with one route.
 
 Run as a process; it serves `GET /`, which asks the database, on PORT.
 """
@@ -9,16 +9,10 @@ import asyncio
 import os
 import threading
 
+import uvicorn
 from flask import Flask
 from sqlalchemy import create_engine, text
 from temporalio.client import Client
-from werkzeug.serving import WSGIRequestHandler, run_simple
-
-
-class KeptAlive(WSGIRequestHandler):
-    """Answers several requests of a connection, as our own server does."""
-
-    protocol_version = "HTTP/1.1"
 
 
 def application() -> Flask:
@@ -39,4 +33,4 @@ def application() -> Flask:
 
 
 if __name__ == "__main__":
-    run_simple("127.0.0.1", int(os.environ["PORT"]), application(), threaded=True, request_handler=KeptAlive)
+    uvicorn.run(application(), port=int(os.environ["PORT"]), interface="wsgi", log_level="warning")
