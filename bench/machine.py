@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+import json
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +15,6 @@ from pathlib import Path
 import psutil
 import psycopg
 from redis import Redis
-from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
-from temporalio.client import Client
 
 from bench.platform import HOME
 from bin.local.stack import Stack, running
@@ -76,10 +76,12 @@ def _servers(stack: Stack) -> dict[str, str]:
         (postgres,) = connection.execute("SHOW server_version").fetchone() or ("",)
         told = redis.info("server")
     valkey = told.get("valkey_version", told["redis_version"])
-    temporal = asyncio.run(_temporal(stack.temporal_address))
-    return {"PostgreSQL": str(postgres), "Valkey": str(valkey), "Temporal": temporal}
+    return {"PostgreSQL": str(postgres), "Valkey": str(valkey), "Temporal": _temporal(stack.temporal_address)}
 
 
-async def _temporal(address: str) -> str:
-    client = await Client.connect(address)
-    return (await client.workflow_service.get_system_info(GetSystemInfoRequest())).server_version
+def _temporal(address: str) -> str:
+    """Return the server's version, asked for from outside: the SDK's threads would outlive the question."""
+    program = Path(sys.executable).parent / "temporal"
+    command = [program, "operator", "cluster", "system", "--address", address, "--output", "json"]
+    told = subprocess.run([str(part) for part in command], capture_output=True, check=True)
+    return str(json.loads(told.stdout)["serverVersion"])

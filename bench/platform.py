@@ -35,14 +35,14 @@ def measured(*, web_processes: int = 1) -> Iterator[Measured]:
     with running(HOME, database="cloudapi_bench") as stack:
         environ = stack.environ() | fresh_keys() | LIFTED
         environ |= {"PORT": str(stack.web_port), "WEB_CONCURRENCY": str(web_processes)}
-        migrate(environ, HOME / "logs")
         if any(server.name == "PostgreSQL" for server in stack.servers):  # ours, and nobody else's
             _empty(stack.database_url)
+        migrate(environ, HOME / "logs")
         with processes(environ, HOME / "logs") as servers:
             yield Measured(f"http://127.0.0.1:{stack.web_port}", stack, environ, servers)
 
 
 def _empty(database_url: str) -> None:
-    """Leave nothing of the measurement before: each begins with no account."""
+    """Leave nothing of the measurement before: each begins with no account, and with today's tables."""
     with psycopg.connect(database_url) as connection:
-        connection.execute("TRUNCATE accounts, outbox CASCADE")
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
