@@ -22,14 +22,16 @@ from uuid import uuid4
 import psycopg
 from argon2 import PasswordHasher
 
+from bench.pace import paced
 from bench.platform import Measured, measured
 from bench.rates import Task, rate
+from bench.results import record
 from engine.settings import Settings
 
 CLIENTS = 4  # as many as may hash at once on two cores
-ROUNDS = 5
-READS = 1000
-LOGINS = 50
+ROUNDS = paced(5, 1)
+READS = paced(1000, 100)
+LOGINS = paced(50, 5)
 PASSWORD = "a long pass phrase"  # noqa: S105 - of made-up accounts
 ROTATE = """
 UPDATE sessions SET counter = counter + 1, rotated_at = now()
@@ -93,6 +95,7 @@ def compare(what: str, ours: Sequence[Task], baseline: Sequence[Task], named: st
         f"{what}, {len(ours)} clients: {rates[0]:.0f}/s over HTTP, {rates[1]:.0f}/s {named}, "
         f"ratio {rates[0] / rates[1]:.2f}"
     )
+    record(f"{what}, {len(ours)} clients", rates[0], "/s", over=named, baseline=rates[1])
 
 
 def verifying(settings: Settings) -> Task:
@@ -144,6 +147,8 @@ def under_logins(platform: Measured) -> None:
         f"GET /api/auth/me, p99: {quiet:.1f} ms alone, {busy:.1f} ms while {LOGINS} logins took "
         f"{lasted:.1f} s ({len(beside)} reads), ratio {busy / quiet:.1f}"
     )
+    claim = f"GET /api/auth/me beside {LOGINS} logins, p99"
+    record(claim, busy, "ms", over="the same alone", baseline=quiet)
 
 
 def main() -> None:

@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
+from bench.pace import paced
 from bench.platform import measured
+from bench.results import record
 from bin.local.client import Client, Keys
 
-ROUNDS = 6
-EXECUTIONS = 40  # of the neighbour, a round
-WARM_UP = 20
+ROUNDS = paced(6, 1)
+EXECUTIONS = paced(40, 5)  # of the neighbour, a round
+WARM_UP = paced(20, 2)
 HEAD = "document: {dsl: '1.0.3', namespace: bench, name: case, version: '1.0.0'}\n"
 PURE = HEAD + "do:\n  - double: {set: {double: '${ .n * 2 }'}}\n  - pick: {set: {picked: '${ .double }'}}\n"
 BOMBS = ("last(range(infinite))", '[range(infinite) | "x"] | length')
@@ -100,6 +102,10 @@ def main() -> None:
         f"ratio beside over alone: p50 {statistics.median(beside) / statistics.median(alone):.2f}, "
         f"p99 {p99s[0] / p99s[1]:.2f}"
     )
+    medians = [statistics.median(times) for times in (beside, alone)]
+    claim = "an execution beside bombs"
+    record(f"{claim}, p50", medians[0], "ms", over="the same alone", baseline=medians[1])
+    record(f"{claim}, p99", p99s[0], "ms", over="the same alone", baseline=p99s[1])
 
 
 if __name__ == "__main__":

@@ -18,14 +18,16 @@ from uuid import uuid4
 
 import httpx
 
+from bench.pace import paced
 from bench.platform import measured
+from bench.results import record
 from bin.local.client import Client, Keys
 from engine.channels.deliveries import SPACING
 from tests.receivers import Box, Received, Receiver, Reply, receiving
 
-ROUNDS = 25
-SLOW = 40
-SLOW_SECONDS = 8.0
+ROUNDS = paced(25, 2)
+SLOW = paced(40, 2)
+SLOW_SECONDS = paced(8.0, 1.0)
 
 
 def hook(client: Client, box: Box) -> None:
@@ -114,6 +116,7 @@ def tell(name: str, by_stream: list[float], by_webhook: list[float]) -> None:
         f"{name}: live stream {1000 * stream:.0f} ms, webhook {1000 * webhook:.0f} ms, "
         f"ratio of the medians of {ROUNDS}: {webhook / stream:.2f}"
     )
+    record(f"webhook, {name}", 1000 * webhook, "ms", over="live stream", baseline=1000 * stream)
 
 
 def main() -> None:

@@ -23,7 +23,9 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.byhand import ByHandWorkflow
 from bench.noop import NoopWorkflow, PairWorkflow, nothing
+from bench.pace import paced
 from bench.platform import HOME
+from bench.results import record
 from bin.local.broker import Memory
 from bin.local.draw import fresh_keys
 from bin.local.stack import running
@@ -38,13 +40,15 @@ from engine.settings import Settings
 from tests.engine.interpreter.echo import echo
 
 QUEUE = "bench"
-ROUNDS = 100
-WARM_UP = 10
+ROUNDS = paced(100, 4)
+WARM_UP = paced(10, 1)
 HTTP_STEPS = 10
-HTTP_ROUNDS = 20
+HTTP_ROUNDS = paced(20, 2)
 EVALUATIONS = 1000
 AT_ONCE = (1, 8, 32)
-SECONDS = 4.0
+SECONDS = paced(4.0, 0.5)
+AIM = 1.3  # of an execution over a workflow that does nothing
+NOOP = "no-op of the bare SDK"
 HEADER = {"dsl": "1.0.3", "namespace": "bench", "name": "case", "version": "1.0.0"}
 
 Task = Callable[[], Awaitable[Any]]
@@ -142,23 +146,29 @@ async def compare(bench: Bench, url: str) -> None:
         f"(a) one step {ours:.1f} ms, no-op of the bare SDK {bare:.1f} ms, ratio {ours / bare:.2f}; "
         f"two local activities that do nothing {pair:.1f} ms, ratio {ours / pair:.2f}"
     )
+    record("one step", ours, "ms", over=NOOP, baseline=bare, at_most=AIM)
+    record("one step", ours, "ms", over="two local activities that do nothing", baseline=pair)
     few, many = await by_turns(
         [lambda: bench.ours(hundred[:1], {"n": 1}), lambda: bench.ours(hundred, {"n": 1})], ROUNDS // 2
     )
     events = [await bench.events(await bench.ours(steps, {"n": 1})) for steps in (hundred[:1], hundred)]
     added = (many - few) / 100
     print(f"(b) 100 pure steps add {added:.3f} ms each; {events[0]} and {events[1]} events of history")
+    record("101 pure steps", many, "ms", over="one pure step", baseline=few)
     ours, bare = await by_turns([lambda: bench.ours(calls), lambda: bench.by_hand(url)], HTTP_ROUNDS)
     print(f"(c) {HTTP_STEPS} http steps {ours:.0f} ms, by hand {bare:.0f} ms, ratio {ours / bare:.2f}")
+    record(f"{HTTP_STEPS} http steps", ours, "ms", over="a workflow by hand", baseline=bare)
     for at_once in AT_ONCE:
         bare = await rate(bench.noop, at_once)
         ours = await rate(lambda: bench.ours(one, {"n": 1}), at_once)
         print(f"(e) {at_once} at once: {ours:.0f}/s, bare SDK {bare:.0f}/s, ratio {ours / bare:.2f}")
+        record(f"executions, {at_once} at once", ours, "/s", over=NOOP, baseline=bare)
 
 
 def expressions() -> None:
     """Measure and print what one expression costs."""
     data = {"items": [{"name": f"item {number}", "price": number} for number in range(30)], "a": {"b": 1}}
+    medians = {}
     for name, text in (("jq", "[.items[].price] | add"), ("natively", ".items[3].name")):
         asked, spent = programs.program(text), []
         for _ in range(EVALUATIONS):
@@ -167,6 +177,8 @@ def expressions() -> None:
             spent.append(1e6 * (time.perf_counter() - began))
         p50, p99 = statistics.median(spent), statistics.quantiles(spent, n=100)[98]
         print(f"(d) an expression on 1 KB {name}: p50 {p50:.0f} µs, p99 {p99:.0f} µs")
+        medians[name] = p50
+    record("an expression on 1 KB, natively", medians["natively"], "µs", over="by jq", baseline=medians["jq"])
 
 
 async def measure(settings: Settings) -> None:

@@ -10,11 +10,13 @@ import statistics
 import time
 from uuid import uuid4
 
+from bench.pace import paced
 from bench.platform import measured
+from bench.results import record
 from bin.local.client import Client, Keys
 
-ROUNDS = 100
-WARM_UP = 10
+ROUNDS = paced(100, 3)
+WARM_UP = paced(10, 1)
 HEAD = "document: {dsl: '1.0.3', namespace: bench, name: events, version: '1.0.0'}\n"
 EMIT = "{tell: {emit: {event: {with: {type: told, data: '${ . }'}}}}}"
 TOLD = "{with: {type: told}}"
@@ -51,6 +53,8 @@ def main() -> None:
     first = medians["one pure step"]
     for name, median in medians.items():
         print(f"{name}: median {1000 * median:.1f} ms, {median / first:.2f} times one pure step")
+        if name != "one pure step":
+            record(name, 1000 * median, "ms", over="one pure step", baseline=1000 * first)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -75,7 +75,14 @@ class Kept:
 
 def answers_per_second(connections: Sequence[Kept], seconds: float) -> float:
     """Let all ask, each again as soon as it is answered, for some seconds; return the rate of answers."""
-    done, began = 0, time.perf_counter()
+    began = time.perf_counter()
+    done = answers(connections, lambda _done: time.perf_counter() - began < seconds)
+    return done / (time.perf_counter() - began)
+
+
+def answers(connections: Sequence[Kept], again: Callable[[int], bool]) -> int:
+    """Let all ask, each anew once it is answered while `again` says so of how many were; return how many."""
+    done = 0
     with selectors.DefaultSelector() as selector:
         for one in connections:
             selector.register(one.socket, selectors.EVENT_READ, one)
@@ -85,8 +92,14 @@ def answers_per_second(connections: Sequence[Kept], seconds: float) -> float:
                 if not key.data.hear():
                     continue
                 done += 1
-                if time.perf_counter() - began < seconds:
+                if again(done):
                     key.data.ask()
                 else:
                     selector.unregister(key.fileobj)
-    return done / (time.perf_counter() - began)
+    return done
+
+
+def repeating(request: bytes) -> Script:
+    """Send the same request again and again."""
+    while True:
+        yield request

@@ -19,12 +19,14 @@ import psycopg
 from redis import Redis
 
 from bench.crowd import Crowd
+from bench.pace import paced
 from bench.platform import Measured, measured
+from bench.results import record
 
-ACCOUNTS = 100
-STREAMS = 1000
-REQUESTS = 500
-PUSHES = 200
+ACCOUNTS = paced(100, 10)
+STREAMS = paced(1000, 50)
+REQUESTS = paced(500, 50)
+PUSHES = paced(200, 20)
 PUSH_PAUSE_SECONDS = 0.05
 CLIENTS = 8
 COMMIT = (
@@ -85,6 +87,8 @@ def notices(platform: Measured, crowd: Crowd) -> None:
         f"after the push is sent; p50 {p50:.1f} ms, p99 {p99:.1f} ms after its answer; bare commit and Redis "
         f"p50 {statistics.median(baseline):.2f} ms, ratio {sent_p50 / statistics.median(baseline):.1f}"
     )
+    claim = f"live notice, {len(crowd.streams)} streams open"
+    record(claim, sent_p50, "ms", over="bare commit and Redis", baseline=statistics.median(baseline))
 
 
 def live_notice(platform: Measured, *, accounts: int = 10, streams: int = 100) -> None:
@@ -131,6 +135,7 @@ def compare(quiet: Sequence[Mapping[str, list[float]]], busy: Mapping[str, list[
             f"{name}: p50 {alone_p50:.2f} ms, p99 {alone_p99:.2f} ms without streams; p50 {p50:.2f} ms, "
             f"p99 {p99:.2f} ms with {STREAMS}; ratio {p50 / alone_p50:.2f} and {p99 / alone_p99:.2f}"
         )
+        record(f"{name} beside {STREAMS} streams", p50, "ms", over="without streams", baseline=alone_p50)
 
 
 def main() -> None:
@@ -153,6 +158,8 @@ def main() -> None:
                 f"a stream holds {(after - before) / STREAMS / 1024:.0f} KB of the web process, which has "
                 f"{connections} connections to Redis"
             )
+            claim = f"memory of web with {STREAMS} streams"
+            record(claim, after / 1e6, "MB", over="without streams", baseline=before / 1e6)
         quiet.append(measure(requests))  # before and after: what else the machine does may change meanwhile
         compare(quiet, busy)
 

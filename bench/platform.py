@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from bin.local.draw import fresh_keys
 from bin.local.platform import LIFTED, migrate, processes
 from bin.local.server import Server
@@ -33,6 +35,14 @@ def measured(*, web_processes: int = 1) -> Iterator[Measured]:
     with running(HOME, database="cloudapi_bench") as stack:
         environ = stack.environ() | fresh_keys() | LIFTED
         environ |= {"PORT": str(stack.web_port), "WEB_CONCURRENCY": str(web_processes)}
+        if any(server.name == "PostgreSQL" for server in stack.servers):  # ours, and nobody else's
+            _empty(stack.database_url)
         migrate(environ, HOME / "logs")
         with processes(environ, HOME / "logs") as servers:
             yield Measured(f"http://127.0.0.1:{stack.web_port}", stack, environ, servers)
+
+
+def _empty(database_url: str) -> None:
+    """Leave nothing of the measurement before: each begins with no account, and with today's tables."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")

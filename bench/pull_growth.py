@@ -17,14 +17,17 @@ import psycopg
 
 from bench.fill import fill
 from bench.kept import Kept, Script, head
+from bench.pace import paced
 from bench.platform import Measured, measured
+from bench.results import record
 from bin.local.client import Client, Keys
 from engine.sync import stamp
 
-SIZES = (10_000, 100_000, 1_000_000)
+SIZES = paced((10_000, 100_000, 1_000_000), (1_000, 2_000, 4_000))
 DATA_BYTES = 64
 LIMIT = 100
-ROUNDS = 101
+ROUNDS = paced(101, 5)
+AIM = 1.5
 FILTERS = {"all": "", "one type": "&type=settings", "without its own": "&excludeSelf=true"}
 
 
@@ -74,6 +77,9 @@ def main() -> None:
                 for size, median in zip(SIZES, medians, strict=True)
             )
             print(f"a page of {LIMIT}, {name}: {told}", flush=True)
+            for size, median in zip(SIZES, medians, strict=True):
+                of_fewest, over = 1000 * medians[0], f"{SIZES[0]:,} states"
+                record(name, 1000 * median, "ms", over=over, baseline=of_fewest, at_most=AIM, size=size)
 
 
 if __name__ == "__main__":

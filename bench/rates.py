@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-ROUND_SECONDS = 2.0
+from bench.pace import paced
+
+ROUND_SECONDS = paced(2.0, 0.3)
 Task = Callable[[], None]
 
 

@@ -16,14 +16,17 @@ from uuid import UUID, uuid4
 import psycopg
 
 from bench.kept import Kept, Script, head
+from bench.pace import paced
 from bench.platform import Measured, measured
 from bench.pull_growth import seconds
+from bench.results import record
 from bin.local.client import Client, Keys
 from engine.runs import Place
 
-SIZES = (1_000, 100_000)
+SIZES = paced((1_000, 100_000), (1_000, 2_000))
 LIMIT = 50
-ROUNDS = 101
+ROUNDS = paced(101, 5)
+AIM = 2.0
 FILL = """
 WITH workflows AS (
     INSERT INTO definitions (id, account_id, name, encrypted_data, encryption_key, status, version,
@@ -85,6 +88,9 @@ def main() -> None:
             rounds = [[seconds(page) for page in kept] for _ in range(ROUNDS)]
             few, many = (1000 * statistics.median(side) for side in zip(*rounds, strict=True))
             print(f"{name}: {SIZES[0]:,}: {few:.1f} ms, {SIZES[1]:,}: {many:.1f} ms, ratio {many / few:.2f}")
+            for size, median in zip(SIZES, (few, many), strict=True):
+                over = f"{SIZES[0]:,} executions"
+                record(name, median, "ms", over=over, baseline=few, at_most=AIM, size=size)
 
 
 if __name__ == "__main__":

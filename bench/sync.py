@@ -31,15 +31,17 @@ from werkzeug.test import TestResponse
 from bench.fill import fill
 from bench.kept import Kept, Script, answers_per_second, head
 from bench.live import live_notice
+from bench.pace import paced
 from bench.platform import Measured, measured
 from bench.rates import ROUND_SECONDS, rate
+from bench.results import record
 from bench.statements import Transaction, recorded
 from bin.local.client import Client, Keys
 from engine.settings import Settings
 from web import create_app
 
 CONNECTIONS = 8
-ROUNDS = 5
+ROUNDS = paced(5, 1)
 STATES = 2000  # of an account that is pulled from the start
 ENTITIES = 200  # that an agent pushes by turns
 DATA = "x" * 1024
@@ -49,8 +51,10 @@ PUSH, PULL = "/api/sync/push", "/api/sync/pull"
 class Agent:
     """One agent of an account: what it asks over HTTP, and the statements of that."""
 
-    def __init__(self, api_url: str, account: Client, number: int) -> None:
-        self.api_url, self.name, self._counter = api_url, f"agent-{number}", count(1)
+    def __init__(
+        self, api_url: str, account: Client, number: int, *, entities: int = ENTITIES, data: str = DATA
+    ) -> None:
+        self.name, self._counter, self._entities, self._data = f"agent-{number}", count(1), entities, data
         with Client(api_url, self.name, account.keys) as client:
             client.login(account.email, account.password)
             self.headers = {
@@ -62,8 +66,9 @@ class Agent:
     def change(self) -> bytes:
         """Return the next version of one of this agent's own states, as JSON."""
         counter = next(self._counter)
-        entity_id = f"{self.name}-{counter % ENTITIES}"
-        body = {"type": "settings", "entityId": entity_id, "encryptedData": DATA, "version": str(counter)}
+        entity_id = f"{self.name}-{counter % self._entities}"
+        body = {"type": "settings", "entityId": entity_id, "encryptedData": self._data}
+        body |= {"version": str(counter)}
         return json.dumps(body | {"vectorClock": {self.name: counter}}).encode()
 
     def pushing(self) -> Script:
@@ -170,6 +175,8 @@ class Case:
             f"{baseline:.0f}/s bare SQL, ratio {ours / baseline:.3f}",
             flush=True,
         )
+        claim = f"{self.what}, {accounts} account{'s' * (accounts > 1)}"
+        record(claim, ours, "/s", over="bare SQL", baseline=baseline)
 
     def _over_http(self, platform: Measured) -> float:
         """Return the rate of answers of one round."""
@@ -210,7 +217,7 @@ def main() -> None:
             for case in cases(app, list(agents_of(platform, accounts))):
                 case.compare(platform, accounts)
     with measured() as platform:
-        live_notice(platform, accounts=100, streams=1000)
+        live_notice(platform, accounts=100, streams=paced(1000, 100))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from uuid import uuid4
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from bench.pace import paced
+from bench.results import record
 from bin.local.broker import Memory
 from bin.local.server import free_port
 from bin.local.temporal import start_temporal
@@ -25,8 +27,8 @@ from engine.interpreter import contracts
 from engine.interpreter.workflow import ExecutionWorkflow
 
 STEPS = 2_000
-ROUNDS = 30
-WARM_UP = 3
+ROUNDS = paced(30, 2)
+WARM_UP = paced(3, 1)
 QUEUE = "bench"
 
 
@@ -77,6 +79,8 @@ async def compare(address: str) -> None:
     print(f"{STEPS} pure steps: median {1000 * statistics.median(many):.1f} ms, {events[0]} history events")
     print(f"one: median {1000 * statistics.median(one):.1f} ms, {events[1]} history events")
     print(f"a pure step: {1e6 * step:.0f} µs (its share of a turn of the server every 200 steps included)")
+    medians = [1000 * statistics.median(seconds) for seconds in (many, one)]
+    record(f"{STEPS} pure steps", medians[0], "ms", over="one pure step", baseline=medians[1])
 
 
 def main() -> None:

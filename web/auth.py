@@ -66,11 +66,13 @@ def exchange(body: dict[str, str]) -> dict[str, str]:
         agent_id=_agent_id(),
         now=datetime.now(UTC),
     )
+    # Made before the commit, which would have the session read again for it; nobody gets them before.
+    pair = desk().pair(rotation.session, rotation.counter) if rotation.session else None
     db.session.commit()
-    if rotation.session is None:
+    if pair is None:
         wake.relay()
         raise rotation.refusal or RuntimeError("a rotation without a session has a refusal")
-    return desk().pair(rotation.session, rotation.counter)
+    return pair
 
 
 def _start(account: Account, *, pending: bool = False) -> RefreshSession:

@@ -7,6 +7,7 @@ Cloud, it says so, and the release stops before anything is started that could n
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -85,4 +86,8 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    status = asyncio.run(main())
+    # As in worker.temporal: the SDK's native threads crash in a dying interpreter, and the release with them.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

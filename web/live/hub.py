@@ -152,8 +152,8 @@ class Hub:
 
     async def _ask(self, what: str, *account_ids: str) -> None:
         """Subscribe or unsubscribe; where that fails, the connection is gone, and made anew by `_run`."""
-        if self._channels is not None:
-            channels = [f"{prefix}{account_id}" for account_id in account_ids for prefix in TELL]
+        channels = [f"{prefix}{account_id}" for account_id in account_ids for prefix in TELL]
+        if channels and self._channels is not None:  # Redis refuses to subscribe to nothing
             with contextlib.suppress(RedisError, OSError):
                 await getattr(self._channels, what)(*channels)
 

@@ -1,0 +1,141 @@
+"""The page of results is made of what was recorded; nothing is measured here."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench import report
+from bench.page import COLUMNS, written
+from bench.results import VARIABLE, read, record
+from bin.local.platform import ROOT
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The record of a measurement that says what it found."""
+    path = tmp_path / "record.jsonl"
+    monkeypatch.setenv(VARIABLE, str(path))
+    record("pushes", 300.0, "/s", over="bare SQL", baseline=1000.0)
+    record("executing <twice> & again", 20.0, "ms", over="a no-op", baseline=10.0, at_most=1.3)
+    record("reads", 11.0, "ms", over="the same alone", baseline=10.0, at_most=1.5)
+    record("rate", 5.0, "/s", over="bare", baseline=10.0, at_least=0.4)
+    for size, figure in ((100, 2.0), (10_000, 2.1), (1_000_000, 3.5)):
+        record("pull", figure, "ms", over="among 100", baseline=2.0, at_most=1.5, size=size)
+        record("push", figure / 2, "ms", over="among 100", baseline=1.0, at_most=2.0, size=size)
+    return path
+
+
+def run(results: Path, **about: Any) -> dict[str, Any]:
+    machine = {"processor": "one of ours", "cores": "2"}
+    told = [asdict(one) for one in read(results)]
+    calibration = {"interpreted": [30.0, 31.0], "hashed": [9.0, 9.1]}
+    return {
+        "ran": "2026-01-01 00:00 UTC",
+        "seconds": 60,
+        "quick": False,
+        "exit": 0,
+        "calibration": calibration,
+        "output": ["a line that was printed"],
+        "results": told,
+        "machine": machine,
+    } | about
+
+
+def rows(page: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of every table of results."""
+    head = f"| {' | '.join(COLUMNS)} |\n"
+    for table in page.split(head)[1:]:
+        for line in table.split("\n\n")[0].splitlines()[1:]:
+            yield dict(zip(COLUMNS, (cell.strip() for cell in line.strip("|").split("|")), strict=True))
+
+
+def test_every_figure_stands_in_a_row_with_its_baseline(recorded: Path) -> None:
+    page, _ = written({"sync": run(recorded)})
+    found = list(rows(page))
+    assert len(found) == 10
+    assert all(re.fullmatch(r"[\d.,]+ \S+: .+", row["baseline"]) for row in found)
+    assert found[0] == {
+        "claim": "pushes",
+        "figure": "300 /s",
+        "baseline": "1,000 /s: bare SQL",
+        "ratio": "0.30",
+        "aim": "",
+        "met": "",
+    }
+
+
+def test_what_misses_its_aim_is_told_first(recorded: Path) -> None:
+    page, _ = written({"sync": run(recorded)})
+    assert "10 figures, 9 of them with an aim, 7 of which meet it." in page
+    told = page.partition("## Machine")[0]
+    assert "executing <twice> & again" in told
+    assert "pull, 1,000,000" in told
+    assert "reads" not in told
+    assert [row["met"] for row in rows(page)].count("**no**") == 2
+
+
+def test_every_plot_that_the_page_shows_is_drawn_and_no_other(recorded: Path) -> None:
+    page, drawn = written({"sync": run(recorded), "profile push": run(recorded)})
+    assert set(re.findall(r"!\[.*\]\(performance/(.*)\)", page)) == set(drawn)
+    assert set(drawn) == {"sync.svg", "sync-growth.svg", "profile-push.svg", "profile-push-growth.svg"}
+
+
+def test_a_bar_or_a_point_is_drawn_for_each_figure_within_the_drawing(recorded: Path) -> None:
+    _, drawn = written({"sync": run(recorded)})
+    bars, lines = (ET.fromstring(drawn[name]) for name in ("sync.svg", "sync-growth.svg"))  # noqa: S314 - ours
+    assert len(bars.findall(f"{SVG}rect[@class='bar']")) == 4
+    assert len(lines.findall(f".//{SVG}circle")) == 6
+    for drawing in (bars, lines):
+        width, height = (float(drawing.attrib[name]) for name in ("width", "height"))
+        for text in drawing.iter(f"{SVG}text"):
+            assert 0 <= float(text.attrib["x"]) <= width
+            assert 0 <= float(text.attrib["y"]) <= height
+
+
+def test_the_same_record_makes_the_same_page(recorded: Path) -> None:
+    assert written({"sync": run(recorded)}) == written({"sync": run(recorded)})
+
+
+def test_a_measurement_that_broke_off_is_said_to_have(recorded: Path) -> None:
+    page, _ = written({"sync": run(recorded, exit=1), "auth": run(recorded)})
+    assert "What did not come to its end: [sync](#sync)" in page
+    assert page.count("**Did not come to its end (exit 1).**") == 1
+
+
+def test_figures_that_were_only_tried_out_are_said_to_mean_nothing(recorded: Path) -> None:
+    assert "Only tried out" in written({"sync": run(recorded, quick=True)})[0]
+    assert "Only tried out" not in written({"sync": run(recorded)})[0]
+
+
+def test_a_figure_without_a_baseline_is_refused(recorded: Path) -> None:
+    before = recorded.read_text()
+    with pytest.raises(ValueError, match="needs a baseline"):
+        record("alone", 1.0, "s", over="", baseline=1.0)
+    with pytest.raises(ValueError, match="needs a baseline"):
+        record("alone", 1.0, "s", over="nothing", baseline=0.0)
+    assert recorded.read_text() == before
+
+
+def test_every_measurement_of_the_report_is_a_command_that_says_what_it_measures() -> None:
+    for name, (_, module, *_) in report.COMMANDS.items():
+        source = ROOT / f"{module.replace('.', '/')}.py"
+        assert f"python -m bench.{name.partition(' ')[0]}" in source.read_text()
+        assert "record(" in source.read_text()
+
+
+def test_the_report_writes_all_of_the_page_from_nothing(recorded: Path, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "scale.md").write_text((ROOT / "docs" / "scale.md").read_text())
+    report.write({"sync": run(recorded)}, docs)
+    page = (docs / "performance.md").read_text()
+    shown = re.findall(r"\(performance/(.*\.svg)\)", page)
+    assert shown
+    assert all((docs / "performance" / name).exists() for name in shown)

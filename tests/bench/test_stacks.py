@@ -1,0 +1,27 @@
+"""Samples of stacks are told as shares of functions, ours apart from the libraries'."""
+
+from bench.stacks import collapsed
+from bin.local.platform import ROOT
+
+SITE = "/env/lib/python3.11/site-packages"
+LINES = [
+    f"run ({SITE}/uvicorn/main.py:1);push (ROOT/web/sync.py:32);push_all (ROOT/engine/sync/records.py:50) 30",
+    f"run ({SITE}/uvicorn/main.py:1);push (ROOT/web/sync.py:32);run ({SITE}/sqlalchemy/orm/session.py:9) 60",
+    "run (/usr/lib/python3.11/threading.py:1) 9",
+    "<module> (ROOT/bench/begun.py:1) 1",
+]
+
+
+def test_a_function_has_what_is_spent_in_it_and_within_it() -> None:
+    tally = collapsed(line.replace("ROOT", str(ROOT)) for line in LINES)
+    assert (tally.whole, tally.ours) == (100, 30)
+    assert tally.own == {"engine/sync/records.py: push_all": 30}
+    assert tally.within == {"web/sync.py: push": 90, "engine/sync/records.py: push_all": 30}
+    assert tally.libraries["sqlalchemy/orm/session.py: run"] == 60
+    assert sum(tally.libraries.values()) == 70
+    assert "  90.0 %  web/sync.py: push" in tally.told(5)
+
+
+def test_a_function_that_calls_itself_counts_once_within_itself() -> None:
+    line = f"walk ({ROOT}/engine/a.py:1);walk ({ROOT}/engine/a.py:1) 5"
+    assert collapsed([line]).within == {"engine/a.py: walk": 5}
