@@ -26,7 +26,7 @@ from temporalio.converter import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
-from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig
+from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from engine import traces
 from engine.interpreter import contracts, summaries
@@ -36,6 +36,7 @@ from engine.interpreter.looks import Drawing, Validation
 from engine.interpreter.replies import ReplyPayloadConverter
 from engine.passing import Passing
 from engine.settings import Settings
+from engine.tls import tls
 from engine.vault.codec import Owners, SealingCodec
 
 TASK_TIMEOUT = timedelta(seconds=5)  # a worker killed in the middle of a task costs this much
@@ -72,28 +73,6 @@ async def connect(
         retry_config=retry,
         interceptors=traces.interceptors() or [Passing()],
     )
-
-
-def tls(settings: Settings) -> TLSConfig | bool:
-    """Return how the connection is secured, by the rules of `temporalio.envconfig`, whose names these are."""
-    server_name, authority = settings.temporal_tls_server_name, settings.temporal_tls_server_ca_cert_data
-    certificate, key = settings.temporal_tls_client_cert_data, settings.temporal_tls_client_key_data
-    wanted = bool(settings.temporal_api_key or server_name or authority or certificate)
-    if settings.temporal_tls:
-        wanted = settings.temporal_tls == "true"
-    if not wanted:
-        return False
-    return TLSConfig(
-        server_root_ca_cert=_pem(authority),
-        domain=server_name or None,
-        client_cert=_pem(certificate),
-        client_private_key=_pem(key),
-    )
-
-
-def _pem(text: str) -> bytes | None:
-    """Return the bytes of a PEM variable; some hosts take no line breaks, and give them back escaped."""
-    return text.replace("\\n", "\n").encode() or None
 
 
 # The SDK makes a converter anew for every payload that it binds to a workflow: of ours, which knows nothing

@@ -14,8 +14,7 @@ from uuid import UUID
 import orjson
 import structlog
 from joserfc.jwk import OKPKey
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import ApplicationError
+from temporalio.client import Client
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RetryConfig, RPCError
 from uuid_utils.compat import uuid7
@@ -27,6 +26,7 @@ from engine.interpreter.contracts import DefinitionCheck, ExecutionStart, Outcom
 from engine.interpreter.holding import Word
 from engine.settings import Settings
 from engine.vault import envelope
+from web.patience import Patience, result
 
 T = TypeVar("T")
 CONNECT_SECONDS_MAX = 1.0
@@ -52,14 +52,12 @@ class Temporal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
         self._silent_until = 0.0
-        self._closing = threading.Event()
-        self._waits: set[asyncio.Task[Any]] = set()
+        self._patience = Patience()
 
     def close(self) -> None:
         """Answer at once whoever waits for an end: the process is to go, and what was begun goes on."""
-        self._closing.set()
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: [waiting.cancel() for waiting in self._waits])
+            self._loop.call_soon_threadsafe(self._patience.lose)
 
     def check(self) -> None:
         """Return when the server answers.
@@ -165,7 +163,7 @@ class Temporal:
     async def _check(self, check: DefinitionCheck, wait: float) -> None:
         async with asyncio.timeout(START_SECONDS_MAX):
             handle = await temporal.start_check(await self._connected(), check)
-        await self._ended(handle, wait)
+        await self._patience.result(handle, wait)
 
     async def _execute(
         self, start: ExecutionStart, definition_id: UUID, wait: float
@@ -177,13 +175,13 @@ class Temporal:
                 definition_id=definition_id,
                 seconds_max=self._settings.execution_seconds_max,
             )
-        return self._opened(await self._ended(handle, wait))
+        return self._opened(await self._patience.result(handle, wait))
 
     async def _join(self, reading: OutcomeReading, wait: float) -> dict[str, Any] | None:
         # Its answer is sealed to whoever started it: we wait for the end, and then ask for ourselves.
         client = await self._connected()
         ended = client.get_workflow_handle(contracts.execution_workflow_id(reading.execution_id))
-        await self._ended(ended, wait)
+        await self._patience.result(ended, wait)
         return await self._read(reading)
 
     async def _read(
@@ -194,22 +192,7 @@ class Temporal:
     ) -> dict[str, Any] | None:
         async with asyncio.timeout(START_SECONDS_MAX):
             handle = await temporal.start_reading(await self._connected(), reading, unique=uuid7(), kind=kind)
-        return self._opened(await _result(handle, seconds_max - START_SECONDS_MAX))
-
-    async def _ended(self, handle: WorkflowHandle[Any, Any], wait: float) -> Any:
-        """Return what a workflow answers within `wait` seconds, if the process does not go before."""
-        if self._closing.is_set():
-            return None
-        waiting = asyncio.create_task(_result(handle, wait))
-        self._waits.add(waiting)
-        try:
-            return await waiting
-        except asyncio.CancelledError:
-            if not self._closing.is_set():
-                raise
-            return None
-        finally:
-            self._waits.discard(waiting)
+        return self._opened(await result(handle, seconds_max - START_SECONDS_MAX))
 
     def _opened(self, reply: Any) -> dict[str, Any] | None:
         if not isinstance(reply, str):
@@ -249,20 +232,6 @@ class Temporal:
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(target=self._loop.run_forever, name="temporal", daemon=True).start()
             return self._loop
-
-
-async def _result(handle: WorkflowHandle[Any, Any], wait: float) -> Any:
-    """Return what a workflow answers within `wait` seconds; a failed one carries its answer as its detail."""
-    if wait <= 0:
-        return None
-    try:
-        return await asyncio.wait_for(handle.result(), wait)
-    except TimeoutError:
-        return None
-    except WorkflowFailureError as failure:
-        if isinstance(failure.cause, ApplicationError) and failure.cause.details:
-            return failure.cause.details[0]
-        return None
 
 
 def _away() -> UnavailableError:

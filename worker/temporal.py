@@ -9,8 +9,10 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import structlog
 import uvloop
@@ -76,24 +78,10 @@ def make_worker(
 
     :raises SettingsError: when key material is missing.
     """
-    keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
-    opener = Opener(keys, outcomes.ring)
-    definitions = DefinitionActivities(
-        sessions,
-        opener,
-        definition_bytes_max=settings.definition_bytes_max,
-        schedules_max=settings.schedules_per_account_max,
-    )
-    looks = LookActivities(sessions, opener, outcomes, definitions)
+    opener = Opener(EngineKeys.parse(settings.need("engine_private_keys")), outcomes.ring)
     doorbell = Doorbell()
-    switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
-    turns = Turns(settings.need("redis_url"))
-    executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns, journal)
-    events = EventActivities(sessions, switchboard, settings)
-    http = HttpActivities(Egress(allow=settings.egress_allow))
-    agents, openapi = AgentActivities(http), OpenApiActivities(http)
-    messages = MessageActivities(http)
+    switchboard = Switchboard(opener.keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
     worker = Worker(
         client,
         task_queue=contracts.TASK_QUEUE,
@@ -102,12 +90,8 @@ def make_worker(
             *(FiringWorkflow, ValidationWorkflow, DrawingWorkflow),
         ],
         activities=[
-            *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
-            *(looks.validate, looks.draw),
-            *(http.call, openapi.compose, agents.mcp, agents.a2a, GrpcActivities(http).call),
-            *(messages.publish, messages.consume),
-            *(events.publish, events.open, events.fire, turns.take, journal.keep),
-            ScheduleActivities(sessions, settings).fire,
+            *_inward(settings, sessions, opener, outcomes, switchboard, journal),
+            *_outward(settings),
         ],
         activity_executor=threads,
         interceptors=[Heartbeats()],
@@ -118,6 +102,42 @@ def make_worker(
     )
     router = Router(client, sessions, switchboard, doorbell, settings.redis_url)
     return worker, Reconciler(client, sessions, outcomes), router
+
+
+def _inward(
+    settings: Settings,
+    sessions: sessionmaker[Session],
+    opener: Opener,
+    outcomes: Outcomes,
+    switchboard: Switchboard,
+    journal: Journal,
+) -> list[Callable[..., Any]]:
+    """Return the activities that read and write what the platform keeps."""
+    definitions = DefinitionActivities(
+        sessions,
+        opener,
+        definition_bytes_max=settings.definition_bytes_max,
+        schedules_max=settings.schedules_per_account_max,
+    )
+    looks = LookActivities(sessions, opener, outcomes, definitions)
+    turns = Turns(settings.need("redis_url"))
+    executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns, journal)
+    events = EventActivities(sessions, switchboard, settings)
+    return [
+        *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
+        *(looks.validate, looks.draw, events.publish, events.open, events.fire, turns.take, journal.keep),
+        ScheduleActivities(sessions, settings).fire,
+    ]
+
+
+def _outward(settings: Settings) -> list[Callable[..., Any]]:
+    """Return the activities that ask other services, all of them through the egress guard."""
+    http = HttpActivities(Egress(allow=settings.egress_allow))
+    agents, messages = AgentActivities(http), MessageActivities(http)
+    return [
+        *(http.call, OpenApiActivities(http).compose, agents.mcp, agents.a2a, GrpcActivities(http).call),
+        *(messages.publish, messages.consume),
+    ]
 
 
 async def main() -> None:

@@ -9,7 +9,7 @@ from temporalio.service import TLSConfig
 
 from bin.local.draw import fresh_keys
 from engine.settings import SECRET_LISTS, Settings, SettingsError
-from engine.temporal import tls
+from engine.tls import tls
 from engine.values import AT_LEAST, AT_MOST, CHOICES, KEY_SETS, SCHEMES
 
 NUMBERS = [field.name for field in fields(Settings) if not isinstance(field.default, str)]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,6 +13,8 @@ import pytest
 from bin.local.postgres import make_database
 from bin.local.stack import Stack
 from tests.conftest import ROOT
+
+Release = Callable[[], subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -26,11 +27,11 @@ def database(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         connection.execute("DROP DATABASE cloudapi_migrations WITH (FORCE)")
 
 
-def started(database: str, *command: str | Path) -> subprocess.Popen[str]:
-    """Start a command of the installation on a database."""
+def started(database: str, *command: str | Path, temporal: str = "") -> subprocess.Popen[str]:
+    """Start a command of the installation on a database, and a Temporal server where it needs one."""
     return subprocess.Popen(
         [sys.executable, *command],
-        env={"DATABASE_URL": database, "TEMPORAL_ADDRESS": os.environ["TEMPORAL_ADDRESS"]},
+        env={"DATABASE_URL": database, "TEMPORAL_ADDRESS": temporal},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -50,6 +51,7 @@ def alembic(database: str, *words: str) -> str:
     return finished(started(database, "-m", "alembic", "-c", "migrations/alembic.ini", *words))
 
 
-def release(database: str) -> subprocess.Popen[str]:
-    """Start the release step."""
-    return started(database, "-m", "worker.release")
+@pytest.fixture
+def release(database: str, stack: Stack) -> Release:
+    """Return what starts the release step."""
+    return lambda: started(database, "-m", "worker.release", temporal=stack.temporal_address)

@@ -10,7 +10,7 @@ from bin.local.platform import LIFTED, processes
 from bin.local.server import free_port
 from tests.conftest import Platform
 from tests.journeys.conftest import until
-from tests.migrations.conftest import alembic, finished, release, started
+from tests.migrations.conftest import Release, alembic, finished, started
 
 LOCK = 0x636C6F7564  # as migrations/env.py holds it
 WAITING = (
@@ -25,22 +25,26 @@ def waiting(database: str) -> int:
     return int(found[0])
 
 
-def test_of_two_releases_at_once_one_waits_and_then_finds_nothing_to_do(database: str) -> None:
+def test_of_two_releases_at_once_one_waits_and_then_finds_nothing_to_do(
+    database: str, release: Release
+) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        releases = [release(database), release(database)]
+        releases = [release(), release()]
         until(lambda: waiting(database) == 2)
     told = [finished(one) for one in releases]
     assert sorted("event=migrated" in one for one in told) == [False, True]
     assert all("event=released" in one for one in told)
 
 
-def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(database: str) -> None:
-    finished(release(database))
+def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(
+    database: str, release: Release
+) -> None:
+    finished(release())
     alembic(database, "downgrade", "0012")
     with psycopg.connect(database) as writer:
         writer.execute("LOCK TABLE executions IN ROW EXCLUSIVE MODE")
-        waits = release(database)
+        waits = release()
         assert waits.stdout is not None
         said = next(line for line in waits.stdout if "table_in_use" in line)
         assert "level=warning" in said
@@ -82,9 +86,9 @@ def expand(database: str, folder: Path) -> None:
 
 
 def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side(
-    database: str, platform: Platform, tmp_path: Path
+    database: str, release: Release, platform: Platform, tmp_path: Path
 ) -> None:
-    finished(release(database))
+    finished(release())
     ports = [free_port(), free_port()]
     common = platform.environ | LIFTED | {"DATABASE_URL": database}
     before, after = (common | {"PORT": str(port)} for port in ports)
@@ -110,9 +114,9 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
 
 
 def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(
-    database: str, platform: Platform, tmp_path: Path
+    database: str, release: Release, platform: Platform, tmp_path: Path
 ) -> None:
-    finished(release(database))
+    finished(release())
     alembic(database, "downgrade", "-1")
     port = free_port()
     environ = platform.environ | {"DATABASE_URL": database, "PORT": str(port)}
@@ -120,5 +124,5 @@ def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(
         ready = httpx.get(f"http://127.0.0.1:{port}/health/ready")
         assert ready.status_code == 503
         assert ready.json()["database"] == {"ok": False, "detail": "BehindError"}
-        finished(release(database))
+        finished(release())
         assert httpx.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {"ok": True}
