@@ -95,4 +95,11 @@ GROUPS: dict[str, dict[str, Words]] = {
         "claim_bytes_min": ("from which on a payload stays in PostgreSQL instead of Temporal's history",),
         "egress_allow": ("`host[:port][,…]` that workflows and webhooks may call beyond the public internet",),
     },
+    "Watching": {
+        "metrics_token": ("what a scraper bears to read `/metrics`; there is no such page without it", "web: `/metrics`"),
+        "metrics_port": ("where each process but web serves its own metrics too, at `HOST` and without a token; 0: nowhere",),
+        "otel_exporter_otlp_endpoint": ("`https://…`: the collector that spans go to (OTLP over HTTP)", "traces"),
+        "otel_exporter_otlp_headers": ("`name=value[,…]`, sent along with them",),
+        "otel_traces_sampler_arg": ("the share of traces that is kept",),
+    },
 }  # fmt: skip
