@@ -24,6 +24,8 @@ AT_LEAST: dict[str, float] = {
 }
 AT_MOST: dict[str, float] = {
     "port": 65_535,
+    "metrics_port": 65_535,
+    "otel_traces_sampler_arg": 1,
     "sync_strict_clocks": 1,
     # Hosts' routers wait 30 s for the first byte of an answer, and 55 s for the next one.
     "execute_wait_seconds_max": 28,
@@ -38,6 +40,7 @@ CHOICES = {
 SCHEMES = {
     "redis_url": ("redis", "rediss"),
     "temporal_ui_url": ("http", "https"),
+    "otel_exporter_otlp_endpoint": ("http", "https"),
     "vapid_subject": ("mailto", "https"),
     "cors_origins": ("http", "https"),
     "passkey_origins": ("http", "https"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
@@ -54,4 +55,8 @@ def migrate() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    # As in worker.temporal: the SDK's native threads crash in a dying interpreter, and the release with them.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -32,7 +32,10 @@ FOLLOW = "schedule.follow"  # subject: the schedule's id; it may be no more
 BACKFILL = "schedule.backfill"  # subject: the schedule's id and the times, see timetables.Gap
 BULK = "bulk.work"  # subject: the job's id
 
-KINDS = (CHANGED, SECURITY, ERASE, CHECK, UNSCHEDULE, EXECUTE, CANCEL, TERMINATE, HOLD)
+KINDS = (
+    *(CHANGED, SECURITY, ERASE, CHECK, UNSCHEDULE, EXECUTE, CANCEL, TERMINATE, HOLD),
+    *(FORGET, FOLLOW, BACKFILL, BULK),
+)
 
 # Built once: SQLAlchemy takes longer to put a statement together than the server to run this one.
 MESSAGES = OutboxMessage.__table__.c
