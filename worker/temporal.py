@@ -39,7 +39,7 @@ from engine.egress.guard import Egress
 from engine.interpreter import contracts
 from engine.interpreter.firing import FiringWorkflow
 from engine.interpreter.looks import DrawingWorkflow, ValidationWorkflow
-from engine.interpreter.scheduling import ScheduleWorkflow
+from engine.interpreter.scheduling import ScheduleWorkflow, UpgradedScheduleWorkflow
 from engine.interpreter.workflow import (
     DefinitionCheckWorkflow,
     ExecutionWorkflow,
@@ -95,8 +95,9 @@ def make_worker(
         client,
         task_queue=contracts.TASK_QUEUE,
         workflows=[
-            *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow, ScheduleWorkflow),
+            *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow),
             *(FiringWorkflow, ValidationWorkflow, DrawingWorkflow),
+            UpgradedScheduleWorkflow if settings.worker_build_id else ScheduleWorkflow,
         ],
         activities=[
             *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
