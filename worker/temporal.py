@@ -76,12 +76,7 @@ def make_worker(
     keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
     opener = Opener(keys, outcomes.ring)
-    definitions = DefinitionActivities(
-        sessions,
-        opener,
-        definition_bytes_max=settings.definition_bytes_max,
-        schedules_max=settings.schedules_per_account_max,
-    )
+    definitions = DefinitionActivities(sessions, opener, settings)
     looks = LookActivities(sessions, opener, outcomes, definitions)
     doorbell = Doorbell()
     switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
