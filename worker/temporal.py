@@ -42,7 +42,7 @@ from engine.interpreter import contracts
 from engine.interpreter.expressions import pool
 from engine.interpreter.firing import FiringWorkflow
 from engine.interpreter.looks import DrawingWorkflow, ValidationWorkflow
-from engine.interpreter.scheduling import ScheduleWorkflow
+from engine.interpreter.scheduling import ScheduleWorkflow, UpgradedScheduleWorkflow
 from engine.interpreter.workflow import (
     DefinitionCheckWorkflow,
     ExecutionWorkflow,
@@ -86,8 +86,9 @@ def make_worker(
         client,
         task_queue=contracts.TASK_QUEUE,
         workflows=[
-            *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow, ScheduleWorkflow),
+            *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow),
             *(FiringWorkflow, ValidationWorkflow, DrawingWorkflow),
+            UpgradedScheduleWorkflow if settings.worker_build_id else ScheduleWorkflow,
         ],
         activities=[
             *_inward(settings, sessions, opener, outcomes, switchboard, journal),
@@ -113,12 +114,7 @@ def _inward(
     journal: Journal,
 ) -> list[Callable[..., Any]]:
     """Return the activities that read and write what the platform keeps."""
-    definitions = DefinitionActivities(
-        sessions,
-        opener,
-        definition_bytes_max=settings.definition_bytes_max,
-        schedules_max=settings.schedules_per_account_max,
-    )
+    definitions = DefinitionActivities(sessions, opener, settings)
     looks = LookActivities(sessions, opener, outcomes, definitions)
     turns = Turns(settings.need("redis_url"))
     executions = ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns, journal)

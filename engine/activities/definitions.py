@@ -22,6 +22,7 @@ from engine.interpreter.expressions.places import ACCOUNT
 from engine.interpreter.ordering import Wanted
 from engine.interpreter.steps.run import LATEST
 from engine.secrets import Opener
+from engine.settings import Settings
 from engine.store.models import Account
 from engine.vault import envelope, keyring
 from engine.vault.public_keys import sealable
@@ -30,18 +31,11 @@ from engine.vault.public_keys import sealable
 class DefinitionActivities:
     """Holds the database and the engine's private keys."""
 
-    def __init__(
-        self,
-        sessions: sessionmaker[Session],
-        opener: Opener,
-        *,
-        definition_bytes_max: int,
-        schedules_max: int,
-    ) -> None:
+    def __init__(self, sessions: sessionmaker[Session], opener: Opener, settings: Settings) -> None:
         self._sessions = sessions
         self._keys, self._ring = opener.keys, opener.ring
-        self.definition_bytes_max = definition_bytes_max
-        self._schedules_max = schedules_max
+        self.definition_bytes_max = settings.definition_bytes_max
+        self._schedules_max = settings.schedules_per_account_max
 
     @activity.defn(name=contracts.CHECK_DEFINITION)
     def check(self, check: contracts.DefinitionCheck) -> list[str]:

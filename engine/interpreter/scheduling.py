@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,12 +35,10 @@ class OverError(Exception):
 
 
 # Anything else, a machine too busy for a filter among it, fails the task alone, which is tried again.
-# It has no end, and would keep its first build from ever being stopped: it goes along with each new one.
-@workflow.defn(
-    name=contracts.SCHEDULE,
-    failure_exception_types=[EngineError, ExhaustedError, FaultError],
-    versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
-)
+FAILING: Sequence[type[Exception]] = (EngineError, ExhaustedError, FaultError)
+
+
+@workflow.defn(name=contracts.SCHEDULE, failure_exception_types=FAILING)
 class ScheduleWorkflow:
     """One trigger of a definition's schedule, as long as the definition is there in its version.
 
@@ -162,6 +161,26 @@ class ScheduleWorkflow:
 
     def _handed_on(self) -> contracts.ScheduleStart:
         return replace(self._start, inbox=self._inbox.written())
+
+
+# It has no end, and would keep its first build from ever being stopped: it goes along with each new one.
+# Temporal takes no such word from workers without a build, whose schedules are the class above.
+@workflow.defn(
+    name=contracts.SCHEDULE,
+    failure_exception_types=FAILING,
+    versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+)
+class UpgradedScheduleWorkflow(ScheduleWorkflow):
+    """The same on workers that have a build."""
+
+    @workflow.init
+    def __init__(self, start: contracts.ScheduleStart) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: contracts.ScheduleStart) -> None:
+        """Start executions until the definition is gone or will never be due again."""
+        await super().run(start)
 
 
 def _uuid7(at: datetime, chance: random.Random) -> str:
