@@ -102,3 +102,17 @@ def test_a_retry_under_a_key_is_one_execution(laptop: Client, failed: str) -> No
     ]
     assert told[0]["executionId"] == told[1]["executionId"]
     assert laptop.open_result(told[1]) == {"by": failed, "done": True}
+
+
+def test_a_retry_by_the_latest_version_goes_on_in_the_mended_definition(laptop: Client) -> None:
+    steps = HEAD + "do:\n  - first: {set: {by: '${ $workflow.id }'}}\n"
+    broken = steps + "  - second: {raise: {error: {type: 'urn:x', status: 500}}}\n"
+    workflow = laptop.create_workflow("broken", broken)
+    failed = laptop.execute(workflow["id"])["executionId"]
+    assert retry(laptop, failed, version="same")["status"] == "failed"
+    mended = steps + "  - new: {set: {}}\n  - second: {set: '${ . + {mended: true} }'}\n"
+    laptop.change_workflow(workflow["id"], "mended", mended)
+    told = retry(laptop, failed, version="latest")
+    assert laptop.open_result(told) == {"by": failed, "mended": True}
+    read = laptop.request("GET", f"/api/executions/{told['executionId']}")
+    assert read["workflowVersion"] == workflow["version"] + 1
