@@ -92,7 +92,11 @@ def test_a_task_is_done_once(client: FlaskClient, person: Person) -> None:
     assert statuses == [200, 403]
 
 
-@pytest.mark.parametrize("key", [pem(ED25519), pem(P256), json.dumps(X25519.as_dict(private=False))])
+@pytest.mark.parametrize(
+    "key",
+    [pem(ED25519), pem(P256), json.dumps(X25519.as_dict(private=False))],
+    ids=["ed25519", "p256", "x25519"],
+)
 @pytest.mark.parametrize(
     "body",
     [

@@ -110,7 +110,7 @@ def test_a_retry_by_the_latest_version_goes_on_in_the_mended_definition(laptop: 
     workflow = laptop.create_workflow("broken", broken)
     failed = laptop.execute(workflow["id"])["executionId"]
     assert retry(laptop, failed, version="same")["status"] == "failed"
-    mended = steps + "  - new: {set: {}}\n  - second: {set: '${ . + {mended: true} }'}\n"
+    mended = steps + "  - new: {set: {a: 1}}\n  - second: {set: '${ . + {mended: true} }'}\n"
     laptop.change_workflow(workflow["id"], "mended", mended)
     told = retry(laptop, failed, version="latest")
     assert laptop.open_result(told) == {"by": failed, "mended": True}

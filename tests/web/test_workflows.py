@@ -73,7 +73,7 @@ def test_another_accounts_workflow_is_as_unknown_as_none(platform: Platform, lap
         assert stranger.request("GET", "/api/workflows")["total"] == 0
 
 
-@pytest.mark.parametrize("place", ["nonsense", "1", "..%2f", str(uuid7())])
+@pytest.mark.parametrize("place", ["nonsense", "1", "..%2f", "01890a5d-ac96-774b-bcce-b302099a8057"])
 def test_an_id_that_is_none_is_unknown(laptop: Client, place: str) -> None:
     for method, path in (("GET", "workflows/{}"), ("POST", "workflows/{}/execute"), ("GET", "executions/{}")):
         response = laptop.http.request(method, f"/api/{path.format(place)}")
