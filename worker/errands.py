@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import structlog
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 
 from engine import executions, holds, temporal, triggers
+from engine.errors import NotFoundError
 from engine.interpreter.contracts import DefinitionCheck, ExecutionStart
 from engine.interpreter.holding import Word
 from engine.settings import Settings
@@ -31,27 +32,32 @@ class Errands:
 
     async def check(self, messages: Sequence[OutboxMessage]) -> None:
         """Start the checks of definitions."""
-        client = await self._connected()
-        for message in messages:
+
+        async def start(client: Client, message: OutboxMessage) -> bool:
             definition_id, _, version = message.subject.partition(":")
             check = DefinitionCheck(definition_id, str(message.account_id), int(version or 1))
-            with carrying(message):
-                await temporal.start_check(client, check)
-        await self._done(messages)
+            await temporal.start_check(client, check)
+            return True
+
+        await self._each(messages, start)
 
     async def execute(self, messages: Sequence[OutboxMessage]) -> None:
         """Start executions; nobody waits for their answers."""
-        client = await self._connected()
-        for message in messages:
-            with carrying(message):
-                await temporal.start_execution(
-                    client,
-                    ExecutionStart(message.subject, str(message.account_id)),
-                    definition_id=await asyncio.to_thread(self._definition_of, message),
-                    seconds_max=self._settings.execution_seconds_max,
-                )
+
+        async def start(client: Client, message: OutboxMessage) -> bool:
+            definition_id = await asyncio.to_thread(self._definition_of, message)
+            if definition_id is None:  # it is no more, and neither is anybody who would miss it
+                return True
+            await temporal.start_execution(
+                client,
+                ExecutionStart(message.subject, str(message.account_id)),
+                definition_id=definition_id,
+                seconds_max=self._settings.execution_seconds_max,
+            )
             log.info("execution_started", account=str(message.account_id), execution=message.subject)
-        await self._done(messages)
+            return True
+
+        await self._each(messages, start)
 
     async def cancel(self, messages: Sequence[OutboxMessage]) -> None:
         """Have executions clean up and end."""
@@ -63,46 +69,63 @@ class Errands:
 
     async def unschedule(self, messages: Sequence[OutboxMessage]) -> None:
         """End the schedules of definitions' versions; executions that they started live on."""
-        client = await self._connected()
-        for message in messages:
+
+        async def end(client: Client, message: OutboxMessage) -> bool:
             definition_id, _, version = message.subject.partition(":")
             for workflow_id in triggers.workflow_ids(definition_id, int(version or 1)):
                 await temporal.terminate(client, workflow_id, why="the definition was changed or deleted")
-        await self._done(messages)
+            return True
+
+        await self._each(messages, end)
 
     async def hold(self, messages: Sequence[OutboxMessage]) -> None:
         """Have executions pause, or go on, as their rows say by now."""
-        client, done = await self._connected(), []
-        for message in messages:
-            word = await asyncio.to_thread(self._wanted, holds.execution_of(message.subject))
+
+        async def tell(client: Client, message: OutboxMessage) -> bool:
+            execution_id = holds.execution_of(message.subject)
+            word = await asyncio.to_thread(self._wanted, execution_id)
             # One that Temporal does not know is still about to start.
-            if word is None or await temporal.hold_execution(
-                client, str(holds.execution_of(message.subject)), word
-            ):
-                done.append(message)
-        await self._done(done)
+            return word is None or await temporal.hold_execution(client, str(execution_id), word)
+
+        await self._each(messages, tell)
 
     async def _stop(self, messages: Sequence[OutboxMessage], how: str) -> None:
-        client, done = await self._connected(), []
-        for message in messages:
-            with carrying(message):
-                known = await temporal.stop_execution(client, message.subject, how=how)
+        async def stop(client: Client, message: OutboxMessage) -> bool:
+            known = await temporal.stop_execution(client, message.subject, how=how)
             # One that Temporal does not know may have ended long ago, or still be about to start.
-            if known or not await asyncio.to_thread(self._goes_on, UUID(message.subject)):
-                done.append(message)
-        await self._done(done)
+            return known or not await asyncio.to_thread(self._goes_on, UUID(message.subject))
+
+        await self._each(messages, stop)
+
+    async def _each(
+        self,
+        messages: Sequence[OutboxMessage],
+        carry: Callable[[Client, OutboxMessage], Awaitable[bool]],
+    ) -> None:
+        """Carry one message after the other; what was carried is not offered again, whatever one meets."""
+        client, done = await self._connected(), []
+        try:
+            for message in messages:
+                with carrying(message):
+                    if await carry(client, message):
+                        done.append(message)
+        finally:
+            await self._done(done)
 
     async def _connected(self) -> Client:
         if self._client is None:
             self._client = await temporal.connect(self._settings, keyed=False)
         return self._client
 
-    def _definition_of(self, message: OutboxMessage) -> UUID:
+    def _definition_of(self, message: OutboxMessage) -> UUID | None:
         with self._sessions() as session:
-            execution = executions.find(
-                session, account_id=message.account_id, execution_id=UUID(message.subject)
-            )
-            return execution.definition_id
+            try:
+                found = executions.find(
+                    session, account_id=message.account_id, execution_id=UUID(message.subject)
+                )
+            except NotFoundError:
+                return None
+            return found.definition_id
 
     def _goes_on(self, execution_id: UUID) -> bool:
         with self._sessions() as session:
