@@ -24,6 +24,7 @@ ALLOWED = frozenset(
 # What packages without an SPDX expression write instead; a bare "BSD" says not how many clauses.
 SPELLINGS = {
     "3-Clause BSD License": "BSD-3-Clause",
+    "Apache 2": "Apache-2.0",
     "Apache License, Version 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD",
