@@ -62,6 +62,8 @@ def _jq() -> Callable[[str], Compiled]:
 
 
 def _schemas() -> Callable[[str], Compiled]:
+    # Formats are not asserted here, and where the checker of one is installed it takes seconds to load.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     # By its bare name: there is no package of ours in here, only this folder.
     found: Callable[[str], Compiled] = importlib.import_module("schema_child").compiler()
     return found
