@@ -31,6 +31,7 @@ from engine.interpreter.contracts import HttpCall
 from engine.interpreter.exchanges import CONSUME_MESSAGES, PUBLISH_MESSAGE, AsyncApiCall, Consumed
 from engine.interpreter.faults import ExhaustedError, FaultError
 from engine.interpreter.steps.call_http import queried
+from engine.interpreter.steps.subscribing import WAIT_SECONDS_MAX
 
 # What Redis says of who asks and of what they may, and what AMQP does (403 and 530, section 1.4).
 _REFUSALS = {
@@ -123,6 +124,9 @@ class MessageActivities:
                 taken = await consumer.take(wanted, linger=call.linger, seconds=call.timeout_seconds)
                 found = Consumed([_shown(delivery, route) for delivery in taken])
                 over = call.linger and len(taken) == wanted
+                if not taken and call.timeout_seconds < WAIT_SECONDS_MAX:
+                    await consumer.close()  # its time has passed: nobody will ask again
+                    return found
                 if not over:  # whoever asks next may ask as soon as the answer is there
                     self.consumers.keep(call.subscription, consumer)
                 if not taken:
