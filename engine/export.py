@@ -30,7 +30,9 @@ KINDS: list[tuple[str, type[Base], set[str]]] = [
     ("secret", models.Secret, {"sealed", "kept"}),
     ("workflow", models.Definition, {"reference", "family"}),
     ("workflowVersion", models.DefinitionVersion, set()),
-    ("execution", models.Execution, {"outcome_sealed"}),
+    ("execution", models.Execution, {"outcome_sealed", "left_sealed"}),
+    ("schedule", models.Schedule, set()),
+    ("bulkJob", models.BulkJob, set()),
     ("event", models.Event, {"number", "sealed"}),
     ("listener", models.Listener, {"key"}),
 ]

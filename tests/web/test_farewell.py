@@ -52,6 +52,7 @@ def test_an_export_has_everything_but_our_own_secrets(
         "sibling",
         "change",
         "workflow",
+        "workflowVersion",
     ]
     by_kind = {item["kind"]: item["value"] for item in items}
     assert by_kind["account"] | {"createdAt": ""} == {
