@@ -42,6 +42,16 @@ class Text(fields.String):
         return text
 
 
+class Whole(fields.Integer):
+    """An integer by its value, however it is written: 2.0 is 2 (JSON Schema 2020-12, core 4.2.3)."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        whole = int(value) if isinstance(value, float) and value.is_integer() else value
+        if isinstance(whole, bool) or not isinstance(whole, int):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(whole, attr, data, **kwargs)
+
+
 class Flag(fields.Boolean):
     """A JSON boolean, and nothing that looks like one."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from engine.versions import VERSION_MAX
-from web.schemas.strict import Flag, Moment, Strict, Text
+from web.schemas.strict import Flag, Moment, Strict, Text, Whole
 
 STATUSES = ["draft", "running", "completed", "failed"]
 DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a definition is a setting
@@ -42,8 +42,7 @@ class ExecuteRequest(Strict):
     seal_result = Flag(
         data_key="sealResult", metadata={"description": "default: as the input was sealed or not"}
     )
-    version = fields.Integer(
-        strict=True,
+    version = Whole(
         validate=validate.Range(1, VERSION_MAX),
         metadata={"description": "default: the newest"},
     )
