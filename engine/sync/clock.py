@@ -33,8 +33,7 @@ def parse(value: Any, pointer: str = "/vectorClock") -> dict[str, int]:
     if not isinstance(value, dict) or not 1 <= len(value) <= ENTRIES_MAX:
         detail = f"must be an object of 1 to {ENTRIES_MAX} counters by agent id"
         raise InvalidError("invalid", "The clock cannot be read.", faults=[Fault(pointer, detail)])
-    # A number is an integer by its value, however it is written: 2.0 is 2 (JSON Schema 2020-12, core 4.2.3).
-    counters = {agent_id: _integral(counter) for agent_id, counter in value.items()}
+    counters = {agent_id: integral(counter) for agent_id, counter in value.items()}
     faults = [
         Fault(f"{pointer}/{agent_id.replace('~', '~0').replace('/', '~1')}", detail)
         for agent_id, counter in counters.items()
@@ -75,8 +74,12 @@ def increment(clock: Clock, agent_id: str) -> dict[str, int]:
     return canonical({**clock, agent_id: clock.get(agent_id, 0) + 1})
 
 
-def _integral(counter: Any) -> Any:
-    return int(counter) if isinstance(counter, float) and counter.is_integer() else counter
+def integral(value: Any) -> Any:
+    """Return a number that is an integer by its value, however it is written, as one; all else as it is.
+
+    2.0 is 2 (JSON Schema 2020-12, core 4.2.3).
+    """
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _complaints(agent_id: str, counter: Any) -> list[str]:

@@ -73,6 +73,6 @@ def test_ctrl_c_stops_every_process(home: Path) -> None:
     assert "API_URL=" in env.stdout
     assert "DATABASE_URL=" in env.stdout
     dev.send_signal(signal.SIGINT)
-    dev.communicate(timeout=10)
+    dev.communicate(timeout=START_SECONDS_MAX)
     assert dev.returncode == 0
     assert left_behind(home) == []

@@ -154,7 +154,7 @@ def test_a_cancelled_execution_ends_though_its_call_hangs_and_the_call_is_given_
     execution_id = begin(client, HEAD + f"do: [{{ask: {call}}}]")
     assert hanging.get(timeout=60) == "asked"
     path = f"/api/executions/{execution_id}"
-    assert client.request("GET", path)["current"] == ["/do/0"]
+    assert until(lambda: client.request("GET", path)["current"] == ["/do/0"])
     client.request("POST", f"{path}/cancel")
     told = client.request("GET", path, headers={"Prefer": "wait=20"})
     assert (told["status"], told["steps"]["cancelled"]) == ("failed", 1)

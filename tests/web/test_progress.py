@@ -33,7 +33,7 @@ do:
         do: [{handled: {call: whole}}]
 """
 )
-NAPS = HEAD + "do:\n  - nap: {wait: {milliseconds: 400}}\n  - after: {set: {done: true}}\n"
+NAPS = HEAD + "do:\n  - nap: {wait: {seconds: 2}}\n  - after: {set: {done: true}}\n"
 SLEEPER = HEAD + "do:\n  - outer: {do: [{nap: {wait: {hours: 1}}}]}\n"
 
 
@@ -204,6 +204,7 @@ def test_a_result_is_waited_for(person: Client, ended: str) -> None:
 
 def test_a_paused_execution_ends_the_step_in_flight_and_holds_before_the_next(person: Client) -> None:
     path = begin(person, NAPS)
+    until(lambda: person.request("GET", path)["current"] == ["/do/0"])
     asked = person.http.post(f"{path}/pause")
     assert (asked.status_code, asked.json()["paused"]) == (202, True)
     until(lambda: ("", "paused") in happened(person.request("GET", f"{path}/steps")["steps"]))
@@ -226,13 +227,15 @@ def test_a_paused_execution_ends_the_step_in_flight_and_holds_before_the_next(pe
 
 
 def test_all_branches_of_a_fork_hold_and_one_that_is_paused_can_be_cancelled(person: Client) -> None:
-    branch = "do: [{nap: {wait: {milliseconds: 400}}}, {after: {set: {n: 1}}}]"
+    branch = "do: [{nap: {wait: {seconds: 2}}}, {after: {set: {n: 1}}}]"
     path = begin(
         person, HEAD + f"do:\n  - both: {{fork: {{branches: [{{a: {{{branch}}}}}, {{b: {{{branch}}}}}]}}}}\n"
     )
+    naps = [f"/do/0/fork/branches/{at}/do/0" for at in (0, 1)]
+    until(lambda: set(naps) <= set(person.request("GET", path)["current"]))
     person.request("POST", f"{path}/pause")
-    naps = {(f"/do/0/fork/branches/{at}/do/0", "completed") for at in (0, 1)}
-    until(lambda: naps <= set(happened(person.request("GET", f"{path}/steps")["steps"])))
+    over = {(nap, "completed") for nap in naps}
+    until(lambda: over <= set(happened(person.request("GET", f"{path}/steps")["steps"])))
     assert person.request("GET", path)["steps"]["started"] == 5
     person.request("POST", f"{path}/cancel")
     until(lambda: person.request("GET", path)["status"] == "failed")

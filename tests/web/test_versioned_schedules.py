@@ -50,4 +50,4 @@ def test_a_schedule_ends_with_the_version_that_has_one(platform: Platform, lapto
     schedule = f"schedule:{workflow_id}:on"
     until(lambda: stands(platform, schedule) == WorkflowExecutionStatus.RUNNING)
     put(laptop, workflow_id, saying("two")).raise_for_status()
-    until(lambda: stands(platform, schedule) == WorkflowExecutionStatus.TERMINATED)
+    assert until(lambda: stands(platform, schedule) == WorkflowExecutionStatus.TERMINATED)

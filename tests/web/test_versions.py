@@ -136,7 +136,7 @@ def test_a_new_workflows_answer_has_its_tag(laptop: Client) -> None:
 def test_an_execution_runs_the_newest_version_or_the_one_that_is_asked_for(laptop: Client) -> None:
     workflow_id = laptop.create_workflow("said", saying("one"))["id"]
     put(laptop, workflow_id, saying("two")).raise_for_status()
-    assert [said(laptop, workflow_id), said(laptop, workflow_id, version=1)] == ["two", "one"]
+    assert [said(laptop, workflow_id), said(laptop, workflow_id, version=1.0)] == ["two", "one"]
     runs = laptop.request("GET", f"/api/workflows/{workflow_id}/executions")["executions"]
     assert [run["workflowVersion"] for run in runs] == [1, 2]
     path = f"/api/workflows/{workflow_id}/execute"
@@ -144,6 +144,13 @@ def test_an_execution_runs_the_newest_version_or_the_one_that_is_asked_for(lapto
     assert (unknown.status_code, unknown.json()["code"]) == (404, "workflow_version_unknown")
     for bad in (0, "1", 1.5, True, 2**31):
         assert laptop.http.post(path, json={"version": bad}).status_code == 422
+
+
+def test_what_is_no_list_of_tags_names_no_version(laptop: Client) -> None:
+    workflow_id = laptop.create_workflow("one", saying("one"))["id"]
+    tags = 'W/":WDSpKL_>_N&,d6+/lg", "",W/"MVwr/U0$c", "1c>v]_P/o.0"'
+    refused = laptop.http.delete(f"/api/workflows/{workflow_id}", headers={"If-Match": tags})
+    assert refused.status_code == 412
 
 
 def test_what_runs_a_workflow_by_its_name_runs_the_newest_version(laptop: Client) -> None:

@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from engine.interpreter.schedules import CRON_LENGTH_MAX
 from engine.recurrence import CATCHUP_SECONDS, CATCHUP_SECONDS_MIN, OVERLAPS
+from engine.sync.clock import integral
 from web.schemas.strict import Flag, Moment, Strict, Text
 from web.schemas.sync import Since
 from web.schemas.workflows import STATUSES
@@ -37,9 +38,12 @@ class Span(fields.Raw):
         super().__init__(metadata=options.pop("metadata", {}) | {"anyOf": forms}, **options)
 
     def _deserialize(self, value: Any, *_context: Any, **_options: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int | str | dict):
+        found = integral(value)
+        if isinstance(found, bool) or not isinstance(found, int | str | dict):
             raise ValidationError("Must be seconds, an ISO 8601 duration, or an object of units.")
-        return value
+        if isinstance(found, dict):
+            return {unit: integral(amount) for unit, amount in found.items()}
+        return found
 
 
 class ScheduleChange(Strict):

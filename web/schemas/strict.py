@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
+from engine.sync.clock import integral
+
 EXACTLY_ONE = {"minProperties": 1, "maxProperties": 1}
 
 
@@ -43,10 +45,10 @@ class Text(fields.String):
 
 
 class Whole(fields.Integer):
-    """An integer by its value, however it is written: 2.0 is 2 (JSON Schema 2020-12, core 4.2.3)."""
+    """An integer by its value."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        whole = int(value) if isinstance(value, float) and value.is_integer() else value
+        whole = integral(value)
         if isinstance(whole, bool) or not isinstance(whole, int):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(whole, attr, data, **kwargs)
