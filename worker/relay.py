@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -46,7 +46,7 @@ async def notify(messages: Sequence[OutboxMessage]) -> None:
             await asyncio.to_thread(fan_out.send, account_id)
 
 
-async def carry(sessions: sessionmaker[Session], table: dict[str, Deliver]) -> int:
+async def carry(sessions: sessionmaker[Session], table: Mapping[str, Deliver]) -> int:
     """Offer every due message to its deliverer once; return how many there were."""
     due = await asyncio.to_thread(_take, sessions)
     for kind, hand_over in table.items():
@@ -81,11 +81,8 @@ async def remind(sessions: sessionmaker[Session]) -> int:
 async def run(settings: Settings, stopped: asyncio.Event) -> None:
     """Carry until `stopped`, surviving the loss of PostgreSQL, Redis and Temporal."""
     sessions, woken = make_sessions(settings), asyncio.Event()
-    listener = asyncio.create_task(_listen(settings, woken))
-    sweeps = asyncio.create_task(sweeper.run(settings, sessions))
     errands = Errands(settings, sessions)
     schedules, bulk = Schedules(settings, sessions), Bulk(settings, sessions)
-    looks = asyncio.create_task(schedules.run())
     table: dict[str, Deliver] = {
         outbox.CHANGED: notify,
         outbox.SECURITY: notify,
@@ -103,7 +100,23 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     }
     publisher = Publisher(settings, "relay", look=lambda: gauging.look(sessions))
     publisher.start()
-    log.info("relay_ready")
+    async with asyncio.TaskGroup() as tasks:  # the end of one is the end of all: a new process has them all
+        works = (_listen(settings, woken), sweeper.run(settings, sessions), schedules.run())
+        beside = [tasks.create_task(work) for work in works]
+        log.info("relay_ready")
+        await _carry_on(sessions, table, woken, stopped)
+        for task in beside:
+            task.cancel()
+    await asyncio.to_thread(publisher.stop)
+
+
+async def _carry_on(
+    sessions: sessionmaker[Session],
+    table: Mapping[str, Deliver],
+    woken: asyncio.Event,
+    stopped: asyncio.Event,
+) -> None:
+    """Carry what is due, whenever woken and now and then, until stopped."""
     while not stopped.is_set():
         woken.clear()
         try:
@@ -115,10 +128,6 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             await _any(woken, stopped)
         elif carried < outbox.TAKEN_MOST:
             await asyncio.sleep(GATHER_SECONDS)
-    listener.cancel()
-    sweeps.cancel()
-    looks.cancel()
-    await asyncio.to_thread(publisher.stop)
 
 
 def _take(sessions: sessionmaker[Session]) -> Sequence[OutboxMessage]:

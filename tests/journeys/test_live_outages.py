@@ -17,6 +17,7 @@ from tests.journeys.test_two_agents import HEARD_SECONDS_MAX, listen
 from tests.web.test_polls import PULL, SOON_SECONDS, Counts
 
 DOOR = "/api/sync/events"
+HEARTBEAT_SECONDS_MAX = 60
 
 
 @pytest.fixture
@@ -71,6 +72,16 @@ def test_nothing_is_missed_by_who_waits_while_redis_restarts(
         laptop.push("theme", 1, version="1", clock={"laptop": 1})
     assert heard.get(timeout=HEARD_SECONDS_MAX) == phone.pull()["head"]
     assert [state["entityId"] for state in answers[0].json()["states"]] == ["theme"]
+
+
+def test_a_stream_hears_from_the_database_while_redis_is_away(
+    fragile: Fragile, pair: tuple[Client, Client]
+) -> None:
+    laptop, phone = pair
+    heard = listen(phone)
+    with without(fragile, "Valkey"):
+        laptop.push("theme", 1, version="1", clock={"laptop": 1})
+        assert heard.get(timeout=HEARTBEAT_SECONDS_MAX) == phone.pull()["head"]
 
 
 def test_a_stream_whose_session_ended_unheard_ends_when_redis_is_back(

@@ -34,6 +34,8 @@ class Events(Streaming):
                 await say(send, f"id: {notice['head']}\ndata: {json.dumps(notice)}\n\n")
             elif not await self.changed(stream, asked, gone):
                 await say(send, ": still here\n\n")
+                if not self.hub.hears(stream.account_id):  # Redis is away: the database alone can tell
+                    stream.missed += 1
 
     async def _compare(self, stream: Stream, asked: Asked) -> None:
         """Hear from the database what may have been missed."""

@@ -10,20 +10,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
-from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
 from engine import audit, journal, metrics
 from engine.sync import hints, notices
 from web.live.heard import Heard
+from web.live.wire import Wire
 
-PAUSE_SECONDS = 1.0
 CONFIRMED_SECONDS_MAX = 1.0  # how long a stream waits to be heard of; without that it is compared later
-NOBODY = "nobody"  # an account that is none: a connection without a channel would end
 EVENTS_MOST = 100  # kept for a slow reader; the audit trail has them all
 
 
@@ -94,16 +86,15 @@ class Hub:
     """
 
     def __init__(self, redis_url: str) -> None:
-        self._redis_url = redis_url
         self._streams: defaultdict[str, set[Stream]] = defaultdict(set)
         self._confirmed: dict[str, asyncio.Event] = {}  # by account
-        self._channels: PubSub | None = None  # while there is a connection
+        self._wire = Wire(redis_url, self)
         self._pump: asyncio.Task[None] | None = None
         self.closing = False
 
     def start(self) -> None:
         """Begin to listen."""
-        self._pump = asyncio.create_task(self._run())  # a task without a reference may be collected
+        self._pump = asyncio.create_task(self._wire.run())  # a task without a reference may be collected
 
     async def stop(self) -> None:
         """End every stream and the connection."""
@@ -123,6 +114,10 @@ class Hub:
         """Return how many streams the account has open here."""
         return len(self._streams.get(account_id, ()))
 
+    def hears(self, account_id: str) -> bool:
+        """Tell whether all that is told of an account with streams reaches them."""
+        return self._confirmed[account_id].is_set()
+
     @contextlib.asynccontextmanager
     async def joined(self, stream: Stream) -> AsyncIterator[Stream]:
         """Hand the stream what is told of its account while the body runs."""
@@ -138,59 +133,42 @@ class Hub:
             self._streams[account_id].discard(stream)
             if not self._streams[account_id]:
                 del self._streams[account_id], self._confirmed[account_id]
-                await self._ask("unsubscribe", account_id)
+                self._wire.drop(_channels(account_id))
 
     async def _enter(self, account_id: str) -> None:
         """Wait until Redis has confirmed that it tells us of the account, if it is there."""
-        known = account_id in self._confirmed
-        confirmed = self._confirmed.setdefault(account_id, asyncio.Event())
-        if not known:
-            await self._ask("subscribe", account_id)
-        if self._channels is not None:
+        if account_id not in self._confirmed:
+            self._confirmed[account_id] = asyncio.Event()
+            self._wire.want(_channels(account_id))
+        if self._wire.connected:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(confirmed.wait(), CONFIRMED_SECONDS_MAX)
+                await asyncio.wait_for(self._confirmed[account_id].wait(), CONFIRMED_SECONDS_MAX)
 
-    async def _ask(self, what: str, *account_ids: str) -> None:
-        """Subscribe or unsubscribe; where that fails, the connection is gone, and made anew by `_run`."""
-        channels = [f"{prefix}{account_id}" for account_id in account_ids for prefix in TELL]
-        if channels and self._channels is not None:  # Redis refuses to subscribe to nothing
-            with contextlib.suppress(RedisError, OSError):
-                await getattr(self._channels, what)(*channels)
+    def heard(self, channel: str, data: bytes) -> None:
+        """Hand what is told of an account to its streams."""
+        prefix, _, account_id = channel.partition(":")
+        tell, told = TELL[f"{prefix}:"], json.loads(data)
+        for stream in self._streams.get(account_id, ()):
+            tell(stream, told)
 
-    async def _run(self) -> None:
-        once = Retry(NoBackoff(), 0)  # a reconnection behind our back would hide what was missed
-        while True:
-            try:
-                async with Redis.from_url(self._redis_url, retry=once) as redis, redis.pubsub() as channels:
-                    await self._listen(channels)
-            except (RedisError, OSError) as fault:
-                structlog.get_logger().warning("notices_interrupted", error=type(fault).__name__)
-            finally:
-                self._channels = None
-                for confirmed in self._confirmed.values():
-                    confirmed.clear()
-            await asyncio.sleep(PAUSE_SECONDS)
+    def confirmed(self, channel: str) -> None:
+        """Have an account's streams ask for what they may have missed, once its last channel is heard."""
+        prefix, _, account_id = channel.partition(":")
+        if f"{prefix}:" == LAST and account_id in self._streams:
+            for stream in self._streams[account_id]:
+                stream.missed += 1
+            self._wake(account_id)
+            self._confirmed[account_id].set()
 
-    async def _listen(self, channels: PubSub) -> None:
-        await channels.connect()  # type: ignore[no-untyped-call] # redis-py's own
-        self._channels = channels
-        await channels.subscribe(NOBODY)
-        await self._ask("subscribe", *self._streams)
-        async for message in channels.listen():
-            prefix, _, account_id = message["channel"].decode().partition(":")
-            if message["type"] == "message":
-                tell, told = TELL[f"{prefix}:"], json.loads(message["data"])
-                for stream in self._streams.get(account_id, ()):
-                    tell(stream, told)
-            elif message["type"] == "subscribe" and f"{prefix}:" == LAST and account_id in self._streams:
-                self._confirm(account_id)
-
-    def _confirm(self, account_id: str) -> None:
-        for stream in self._streams[account_id]:
-            stream.missed += 1
-        self._wake(account_id)
-        self._confirmed[account_id].set()
+    def lost(self) -> None:
+        """Take in that no account is heard of until it is confirmed again."""
+        for confirmed in self._confirmed.values():
+            confirmed.clear()
 
     def _wake(self, account_id: str) -> None:
         for stream in self._streams[account_id]:
             stream.changed.set()
+
+
+def _channels(account_id: str) -> list[str]:
+    return [f"{prefix}{account_id}" for prefix in TELL]

@@ -102,7 +102,7 @@ class Places:
                     for account_id, places in list(self._held.items()):
                         await self._hold(account_id, sorted(places), pipeline)
                     await pipeline.execute()
-            except RedisError as fault:
+            except (RedisError, OSError) as fault:
                 structlog.get_logger().warning("places_not_renewed", error=type(fault).__name__)
 
     def _hold(self, account_id: str, places: list[str], client: Any) -> Any:
