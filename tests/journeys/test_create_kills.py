@@ -1,0 +1,45 @@
+"""Whoever is killed around a workflow's creation under an `Idempotency-Key`: it is made and checked once."""
+
+from __future__ import annotations
+
+from temporalio.client import Client as TemporalClient
+
+from tests.conftest import joined
+from tests.journeys.conftest import Fragile, until
+from tests.journeys.killing import SOAK, Asking, counted, killing
+from tests.journeys.test_outages import HEAD
+
+DOCUMENT = HEAD + "do:\n  - done: {set: {n: 1}}\n"
+UNCHECKED = "SELECT count(*) FROM definitions WHERE checked_at IS NULL"
+NOTED = "SELECT count(*) FROM outbox WHERE kind = 'definition.check'"
+ROWS = "SELECT count(*) FROM definitions WHERE account_id = %s"
+NAMES = "SELECT count(DISTINCT name) FROM definitions WHERE account_id = %s"
+VERSIONS = "SELECT count(*) FROM definition_versions WHERE account_id = %s"
+
+
+async def test_however_often_it_is_sent_and_whoever_is_killed_a_workflow_is_made_once(
+    fragile: Fragile, *, soak: bool
+) -> None:
+    with joined(fragile.platform) as laptop:
+        account_id = laptop.request("GET", "/api/auth/me")["id"]
+        sealed = laptop.seal_workflow(DOCUMENT)
+        asking = Asking.of(
+            laptop,
+            f"{fragile.platform.api_url}/api/workflows",
+            lambda key: {"name": key} | sealed,
+            lambda told: str(told["workflow"]["id"]),
+        )
+        held = {"temporal": UNCHECKED, "relay": NOTED}
+        rounds = SOAK if soak else 8
+        keys = killing(fragile, asking, held, rounds=rounds, seconds_max=0.2)
+        waiting = f"{UNCHECKED} AND account_id = %s"
+        assert until(lambda: counted(fragile, waiting, account_id) == 0)
+        listed = laptop.request("GET", "/api/workflows?limit=1")
+    asking.tally.told()
+    assert counted(fragile, ROWS, account_id) == counted(fragile, VERSIONS, account_id) == len(keys)
+    assert counted(fragile, NAMES, account_id) == listed["total"] == len(keys)
+    temporal = await TemporalClient.connect(fragile.stack.temporal_address)
+    query, checks = f"WorkflowType = 'definition.check' AND account = '{account_id}'", 0
+    while checks < len(keys):  # visibility lags behind the truth
+        checks = (await temporal.count_workflows(query)).count
+    assert checks == len(keys)
