@@ -105,16 +105,20 @@ def faults(seed: int) -> Iterator[Fault]:
         yield from every
 
 
-def break_one(platform: Platform, noted: History, fault: Fault) -> None:
-    """Break a part, wait until every kind of operation succeeds again, and print how long that took."""
+def break_one(platform: Platform, noted: History, fault: Fault) -> int:
+    """Break a part, wait until every kind of operation succeeds again, and print how long that took.
+
+    Return how many kinds did not.
+    """
     with platform.broken(fault):
         pass
     back = time.monotonic()
-    recovered = noted.await_all(OPERATIONS, back, RECOVERY_SECONDS_MAX)
-    took = time.monotonic() - back
-    late = "" if recovered else f"; never: {', '.join(sorted(noted.late(OPERATIONS, back)))}"
-    print(f"{fault.part:<11} {fault.how:<8} recovered in {took:5.1f} s{late}", flush=True)
+    noted.await_all(OPERATIONS, back, RECOVERY_SECONDS_MAX)
+    took, late = time.monotonic() - back, sorted(noted.late(OPERATIONS, back))
+    told = f"not recovered in {took:.1f} s: {', '.join(late)}" if late else f"recovered in {took:5.1f} s"
+    print(f"{fault.part:<11} {fault.how:<8} {told}", flush=True)
     time.sleep(CALM_SECONDS)
+    return len(late)
 
 
 def lost_accounts(entries: list[history.Entry], api_url: str) -> int:
@@ -140,18 +144,19 @@ def run(seconds: float, seed: int, record: Path) -> dict[str, int]:
         exits.callback(load.close)
         load.begin()
         noted.await_all(OPERATIONS, 0.0, RECOVERY_SECONDS_MAX)
-        deadline = time.monotonic() + seconds
+        deadline, unrecovered = time.monotonic() + seconds, 0
         for fault in faults(seed):
             if time.monotonic() > deadline:
                 break
-            break_one(platform, noted, fault)
+            unrecovered += break_one(platform, noted, fault)
         load.end()
         noted.close()
         entries = list(history.read(record))
         found = {client.email: verdict.Found.read(client) for client in load.accounts}
         done = {name: sum(entry["operation"] == name for entry in entries) for name in sorted(OPERATIONS)}
         print("acknowledged: " + ", ".join(f"{count} {name}" for name, count in done.items()))
-        return verdict.judge(entries, found, lost_accounts(entries, platform.api_url))
+        counters = verdict.judge(entries, found, lost_accounts(entries, platform.api_url))
+        return counters | {"operations that did not recover from a fault": unrecovered}
 
 
 def main() -> None:

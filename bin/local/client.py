@@ -21,11 +21,12 @@ DIRECT = ["dir", "A256GCM"]
 
 
 class RefusedError(Exception):
-    """The API answered with a problem (RFC 9457)."""
+    """The API answered with a problem (RFC 9457), or somebody in between with words of their own."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
-        self.problem: dict[str, Any] = response.json()
+        said = response.headers.get("Content-Type", "").startswith("application/problem+json")
+        self.problem: dict[str, Any] = response.json() if said else {"detail": response.reason_phrase}
         super().__init__(f"{response.status_code} {self.problem.get('code')}: {self.problem.get('detail')}")
 
 
