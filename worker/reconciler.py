@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from engine import executions, metrics
+from engine.errors import EngineError
 from engine.interpreter import contracts
 from engine.outcomes import Outcomes
 from worker.endings import Ending, ending_of
+from worker.rounds import rounds
 from worker.stragglers import PATIENCE, Stragglers
 
 LOOK_SECONDS = 2.0
@@ -24,6 +24,7 @@ LOOK_SECONDS = 2.0
 OVERLAP = timedelta(seconds=60)
 # How far back the first look goes; what closed before that is found among the stragglers.
 BACK = timedelta(days=1)
+log = structlog.get_logger()
 ENDED = "('Terminated', 'TimedOut', 'Canceled', 'Failed')"
 
 
@@ -43,13 +44,8 @@ class Reconciler:
 
     async def run(self) -> None:
         """Look every LOOK_SECONDS until cancelled, whatever is down in between."""
-        while True:
-            for look in (self.look, self.look_for_stragglers):
-                try:
-                    await look()
-                except (RPCError, OperationalError) as fault:
-                    structlog.get_logger().warning("not_reconciled", error=type(fault).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        looks = (self.look, self.look_for_stragglers)
+        await asyncio.gather(*(rounds(look, seconds=LOOK_SECONDS, failed="not_reconciled") for look in looks))
 
     async def look(self) -> None:
         """Settle what closed since the last look."""
@@ -76,18 +72,26 @@ class Reconciler:
         settled = await asyncio.to_thread(self._settle, endings) if endings else []
         metrics.RECONCILED.inc(len(settled))
         for execution_id in settled:
-            structlog.get_logger().info("reconciled", execution=str(execution_id))
+            log.info("reconciled", execution=str(execution_id))
 
     def _settle(self, endings: Mapping[UUID, Ending]) -> Sequence[UUID]:
-        with self._sessions.begin() as session:
+        with self._sessions() as session:
             rows = executions.still_running(session, list(endings))
-            for execution_id, account_id in rows:
+        return [one for one, account_id in rows if self._settled(account_id, one, endings[one])]
+
+    def _settled(self, account_id: UUID, execution_id: UUID, ending: Ending) -> bool:
+        """End one row; where that cannot be, as for an account whose key is lost, the others still end."""
+        try:
+            with self._sessions.begin() as session:
                 self._outcomes.settle(
                     session,
                     account_id=account_id,
                     execution_id=execution_id,
                     status="failed",
-                    outcome={"error": endings[execution_id].error()},
+                    outcome={"error": ending.error()},
                     now=datetime.now(UTC),
                 )
-            return [execution_id for execution_id, _ in rows]
+        except EngineError as fault:
+            log.warning("not_settled", execution=str(execution_id), error=fault.code)
+            return False
+        return True

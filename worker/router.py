@@ -20,6 +20,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine import events, executions, listeners
+from engine.errors import EngineError
 from engine.interpreter import contracts
 from engine.interpreter.hearing import ANY
 from engine.store.models import Event, Listener
@@ -83,8 +84,13 @@ class Router:
 
     async def look(self) -> int:
         """Route what waits, some of each account; return how many events there were."""
-        waiting = await asyncio.to_thread(self._accounts)
-        return sum([await self._route(account_id) for account_id in waiting])
+        routed = 0
+        for account_id in await asyncio.to_thread(self._accounts):
+            try:
+                routed += await self._route(account_id)
+            except EngineError as fault:  # as for an account whose key is lost: the others go on
+                log.warning("not_routed", account=str(account_id), error=fault.code)
+        return routed
 
     async def _route_on(self) -> None:
         while True:

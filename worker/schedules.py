@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -18,6 +17,7 @@ from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
 from engine.timetables import Followed, Gap
+from worker.rounds import rounds
 
 LOOK_SECONDS = 600.0
 log = structlog.get_logger()
@@ -59,12 +59,8 @@ class Schedules:
 
     async def run(self) -> None:
         """Look every LOOK_SECONDS until cancelled, whatever is down in between."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-            except (RPCError, RuntimeError, OperationalError) as fault:
-                log.warning("schedules_not_compared", error=type(fault).__name__)
+        await asyncio.sleep(LOOK_SECONDS)
+        await rounds(self.look, seconds=LOOK_SECONDS, failed="schedules_not_compared")
 
     async def look(self) -> None:
         """Compare what Temporal has with our rows, and have it follow where the two differ."""

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Delete, delete, func, select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine import claims, events, firings, keeping
@@ -17,6 +16,7 @@ from engine.sessions import Periods
 from engine.settings import Settings
 from engine.store.models import Challenge, IdempotencyKey, RefreshSession
 from engine.sync import tombstones
+from worker.rounds import rounds
 
 EVERY_SECONDS = 3600.0
 LOCK = 0x7377656570  # "sweep"; any constant of our own will do
@@ -58,15 +58,13 @@ async def run(settings: Settings, sessions: sessionmaker[Session]) -> None:
         with sessions.begin() as session:
             return sweep(session, periods=periods, now=datetime.now(UTC))
 
-    while True:
-        try:
-            swept = await asyncio.to_thread(once)
-            structlog.get_logger().info("swept", **(swept or {}))
-            if swept is not None:
-                await _forget_executions(settings, sessions)
-        except OperationalError as fault:
-            structlog.get_logger().warning("not_swept", error=type(fault.orig).__name__)
-        await asyncio.sleep(EVERY_SECONDS)
+    async def all_once() -> None:
+        swept = await asyncio.to_thread(once)
+        structlog.get_logger().info("swept", **(swept or {}))
+        if swept is not None:
+            await _forget_executions(settings, sessions)
+
+    await rounds(all_once, seconds=EVERY_SECONDS, failed="not_swept")
 
 
 async def _forget_executions(settings: Settings, sessions: sessionmaker[Session]) -> None:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+import psycopg
 
 from bench.chaos import history, verdict
 from bench.chaos.history import History
@@ -58,6 +59,9 @@ class Platform:
         self.api_url = f"http://127.0.0.1:{lines.lay(stack.web_port, 'web')}"
         self._by_part = {name: self._joined(name) for name in PARTS}
         logs = HOME / "logs"
+        with psycopg.connect(stack.database_url, autocommit=True) as database:  # its keys are new ones
+            database.execute("DROP SCHEMA public CASCADE")
+            database.execute("CREATE SCHEMA public")
         migrate(self._environ, logs)
         servers = {server.name: server for server in stack.servers}
         self.parts = Parts(HOME, logs, servers, lambda name: self._by_part[name])

@@ -30,7 +30,7 @@ def ended(walk: Walk, settlement: Settlement) -> str:
 
 
 def _told(walk: Walk, lines: Sequence[str]) -> str:
-    counts = [f"{walk.pace.steps} steps walked", f"{walk.calls} calls made"]
+    counts = [f"steps walked: {walk.pace.steps}", f"calls made: {walk.calls}"]
     lately = " → ".join(map(_code, walk.trail[-TRAIL_SHOWN:]))
     more = "… → " if len(walk.trail) > TRAIL_SHOWN else ""
     trail = ["", f"{more}{lately}"] if lately else []

@@ -25,7 +25,7 @@ async def details(handle: WorkflowHandle[Any, Any]) -> str:
 async def test_an_execution_that_has_ended_tells_how(execute: Execute) -> None:
     ran = await execute([{"one": {"set": {"a": 1}}}, {"two": {"set": {"b": 2}}}])
     assert await details(ran.handle) == (
-        "**`case`**\n\n- completed\n- 2 steps walked\n- 0 calls made\n\n`one` → `two`"
+        "**`case`**\n\n- completed\n- steps walked: 2\n- calls made: 0\n\n`one` → `two`"
     )
 
 
