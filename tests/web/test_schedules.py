@@ -46,6 +46,11 @@ def test_the_next_times_of_a_cron_expression_are_told_in_its_zone(laptop: Client
     assert {(at.weekday() < 5, at.minute, at.hour in {11, 12}) for at in times} == {(True, 30, True)}
 
 
+def test_a_time_of_long_ago_is_told_as_rfc_3339_writes_it(laptop: Client) -> None:
+    schedule = made(laptop, every=60, paused=True, startAt="0079-08-24T13:00:00Z")
+    assert schedule["startAt"] == "0079-08-24T13:00:00.000000Z"
+
+
 WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"cron": "61 * * * *"}, ["/cron"]),
     ({"cron": "0 0 31 2 *"}, ["/cron"]),

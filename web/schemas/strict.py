@@ -67,7 +67,10 @@ class Moment(fields.DateTime):
     """RFC 3339, UTC, microseconds and `Z`."""
 
     def _serialize(self, value: Any, *_context: Any, **_options: Any) -> str | None:
-        return None if value is None else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+        if value is None:
+            return None
+        # Not by strftime, which writes the year 79 with two digits.
+        return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"  # type: ignore[no-any-return]
 
 
 class Email(fields.Email):
