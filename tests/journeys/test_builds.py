@@ -32,6 +32,7 @@ from tests.journeys.changed_worker import ChangedWorkflow
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_kills import Gate, gate
 from tests.journeys.test_outages import HEAD, ended
+from tests.web.ears import event, publish, starter
 from worker import deployment
 
 __all__ = ["gate"]  # a fixture
@@ -137,10 +138,7 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
         assert {await fleet.build_of(one) for one in new} == {"b"}
 
         gate.let_go()
-        event = {"specversion": "1.0", "id": "1", "source": "urn:tests", "type": "go"}
-        form = {"Content-Type": "application/cloudevents+json"}
-        sent = laptop.http.post(f"/api/executions/{old[1]}/events", json=event, headers=form)
-        assert sent.is_success
+        assert publish(laptop, event("go"), path=f"/api/executions/{old[1]}/events").is_success
         assert [ended(laptop, one)["status"] for one in old] == ["completed"] * 3
         assert {await fleet.build_of(one) for one in old} == {"a"}
 
@@ -152,3 +150,36 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
     history = await fleet.client.get_workflow_handle(f"execution:{old[2]}").fetch_history()
     assert await replays(fleet, history, ExecutionWorkflow) is None
     assert isinstance(await replays(fleet, history, ChangedWorkflow), workflow.NondeterminismError)
+
+
+async def test_what_schedules_begin_runs_on_the_current_build(fleet: Fleet) -> None:
+    fleet.deploy("a", TODAY)
+    await fleet.told("a", "current")
+    with joined(fleet.fragile.platform) as laptop:
+        clocked = laptop.create_workflow("clocked", f"{HEAD}do: [{{step: {{set: {{n: 1}}}}}}]")
+        body = {"workflowId": clocked["id"], "every": 1}
+        schedule = laptop.request("POST", "/api/schedules", json=body)
+        told = laptop.create_workflow("told", starter("go"))
+        assert told["diagnostics"] == []
+
+        def runs() -> set[str]:
+            """Return the executions of both workflows, having sent an event that makes one more."""
+            publish(laptop, event("go"))
+            return {
+                run["executionId"]
+                for workflow_id in (clocked["id"], told["id"])
+                for run in laptop.request("GET", f"/api/workflows/{workflow_id}/executions")["executions"][:1]
+            }
+
+        before = until(lambda: found if len(found := runs()) == 2 else None)
+        assert [ended(laptop, one)["status"] for one in before] == ["completed"] * 2
+        assert {await fleet.build_of(one) for one in before} == {"a"}
+        fleet.deploy("b", CHANGED)
+        await fleet.told("b", "current")
+        await fleet.told("a", "drained")
+        fleet.servers["a"].stop()
+        known = runs()
+        after = until(lambda: found if not (found := runs()) & known else None)
+        assert [ended(laptop, one)["status"] for one in after] == ["completed"] * 2
+        assert {await fleet.build_of(one) for one in after} == {"b"}
+        laptop.request("DELETE", f"/api/schedules/{schedule['id']}", headers={"If-Match": "*"})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.interpreter.expressions import pool
-from engine.interpreter.expressions.native import Literal, NotPlainError, Path, plain
+from engine.interpreter.expressions.native import NotPlainError, Plain, plain
 
 # What reaches outside the program: files, the process, other inputs. `now` is the workflow's time.
 REFUSED = (
@@ -34,7 +34,7 @@ class Program:
 
     text: str
     names: frozenset[str]
-    native: Path | Literal | None = field(compare=False)
+    native: Plain | None = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,10 @@ literals = st.one_of(
     st.from_regex(r'"[A-Za-z0-9_ ,;:/.@+-]*"', fullmatch=True),
 )
 blanks = st.sampled_from(["", " ", "\t", "\n "])
-texts = st.builds(
-    "{}{}{}".format, blanks, st.builds("{}{}".format, roots, ways) | literals | st.just("."), blanks
-)
+operands = st.builds("{}{}".format, roots, ways) | literals | st.just(".")
+operators = st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "+", "-", "*"])
+operations = st.builds("{} {} {}".format, operands, operators, operands)
+texts = st.builds("{}{}{}".format, blanks, operands | operations, blanks)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -68,7 +69,7 @@ def given_by(asked: programs.Program, data: Any, variables: dict[str, Any]) -> A
     while True:
         try:
             return programs.evaluate(asked, data, variables=variables, now=NOW).value
-        except pool.ProgramError:
+        except (pool.ProgramError, pool.BrokenError):  # `1000000 * "text"` uses up its memory
             return MISSES
         except BusyError:
             continue
@@ -97,13 +98,51 @@ def test_a_plain_program_gives_what_jq_gives(text: str, data: Any, item: Any, ar
     assert same(given_by(asked, data, variables), by_jq), json.dumps([asked.text, data, item])
 
 
+@settings(max_examples=300, deadline=None)
+@given(symbol=operators, left=scalars, right=scalars)
+@example(symbol="==", left=True, right=1)
+@example(symbol="==", left=1.0, right=1)
+@example(symbol="<", left=None, right=False)
+@example(symbol="+", left=None, right=1)
+@example(symbol="+", left=2**53, right=1)
+@example(symbol="*", left=2**40, right=2**40)
+@example(symbol="*", left=0, right=-1)
+@example(symbol="*", left="ab", right=0)
+@example(symbol="-", left=2**53 - 1, right=-1)
+def test_an_operator_gives_what_jq_gives(symbol: str, left: Any, right: Any) -> None:
+    asked, data = programs.program(f".left {symbol} .right"), {"left": left, "right": right}
+    assert asked.native is not None
+    by_jq = given_by(programs.Program(asked.text, asked.names, None), data, {})
+    assert same(given_by(asked, data, {}), by_jq), json.dumps([asked.text, data])
+
+
+@pytest.mark.parametrize("text", [".a * 2", '.state == "open"', "$item.n >= .most", '"a b" + .c'])
+def test_one_operator_between_plain_values_needs_no_jq(text: str) -> None:
+    assert plain(text) is not None
+
+
 @pytest.mark.parametrize("text", [".a", "$input.a.b", ".[3]", "$item[0].x", ".", '"a b"', "-7", "null"])
 def test_such_a_program_needs_no_jq(text: str) -> None:
     assert plain(text) is not None
 
 
 @pytest.mark.parametrize(
-    "text", [".a?", ".a|.b", ".[-1]", ".[1:]", '.["a"]', "..", '"\\(1)"', "1e3", "$a b", ". .a"]
+    "text",
+    [
+        ".a?",
+        ".a|.b",
+        ".[-1]",
+        ".[1:]",
+        '.["a"]',
+        "..",
+        '"\\(1)"',
+        "1e3",
+        "$a b",
+        ". .a",
+        ".a * 2 + 1",
+        ".a / 2",
+        ".a-1",
+    ],
 )
 def test_any_other_is_left_to_jq(text: str) -> None:
     assert plain(text) is None
