@@ -21,7 +21,7 @@ from engine import executions
 from engine.executions import Order
 from engine.settings import Settings
 from engine.store import outbox
-from engine.store.models import AccountKey, Definition, OutboxMessage
+from engine.store.models import Definition, OutboxMessage
 from engine.store.sessions import make_engine
 from tests.conftest import Platform, beside, joined
 from tests.journeys.conftest import Fragile, until
@@ -138,38 +138,6 @@ def test_an_execution_that_was_never_started_does_not_run_for_ever(
         )
         session.execute(delete(OutboxMessage).where(OutboxMessage.subject == str(execution.id)))
     assert until(lambda: stands(laptop, workflow_id, str(execution.id)) == {"failed"})
-
-
-@contextmanager
-def key_lost(sessions: sessionmaker[Session], account_id: UUID) -> Iterator[None]:
-    """Have an account's key wrapped by one that no ring has, while the body runs."""
-
-    def swap(wrapped: str) -> str:
-        with sessions.begin() as session:
-            key = session.get_one(AccountKey, account_id)
-            before, key.wrapped = key.wrapped, wrapped
-            return before
-
-    before = swap("nobodys.AAAA")
-    try:
-        yield
-    finally:
-        swap(before)
-
-
-async def test_an_account_whose_key_is_lost_holds_up_no_other(
-    platform: Platform, sessions: sessionmaker[Session], laptop: Client
-) -> None:
-    with joined(platform) as unlucky:
-        executions_of = {client: sleeping(client) for client in (unlucky, laptop)}
-        for _, execution_id in executions_of.values():
-            carried(sessions, execution_id)
-        with key_lost(sessions, UUID(unlucky.request("GET", "/api/auth/me")["id"])):
-            for _, execution_id in executions_of.values():
-                await (await handle_of(platform, execution_id)).terminate()
-            assert until(lambda: stands(laptop, *executions_of[laptop]) == {"failed"})
-            assert stands(unlucky, *executions_of[unlucky]) == {"running"}
-        assert until(lambda: stands(unlucky, *executions_of[unlucky]) == {"failed"})
 
 
 @contextmanager

@@ -1,0 +1,47 @@
+"""One account whose key is lost, and all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from bin.local.client import Client
+from engine.store.models import AccountKey
+from tests.conftest import Platform, joined
+from tests.journeys.conftest import until
+from tests.journeys.test_truth import carried, handle_of, sleeping, stands
+
+
+@contextmanager
+def key_lost(sessions: sessionmaker[Session], account_id: UUID) -> Iterator[None]:
+    """Have an account's key wrapped by one that no ring has, while the body runs."""
+
+    def swap(wrapped: str) -> str:
+        with sessions.begin() as session:
+            key = session.get_one(AccountKey, account_id)
+            before, key.wrapped = key.wrapped, wrapped
+            return before
+
+    before = swap("nobodys.AAAA")
+    try:
+        yield
+    finally:
+        swap(before)
+
+
+async def test_an_account_whose_key_is_lost_holds_up_no_other(
+    platform: Platform, sessions: sessionmaker[Session], laptop: Client
+) -> None:
+    with joined(platform) as unlucky:
+        executions_of = {client: sleeping(client) for client in (unlucky, laptop)}
+        for _, execution_id in executions_of.values():
+            carried(sessions, execution_id)
+        with key_lost(sessions, UUID(unlucky.request("GET", "/api/auth/me")["id"])):
+            for _, execution_id in executions_of.values():
+                await (await handle_of(platform, execution_id)).terminate()
+            assert until(lambda: stands(laptop, *executions_of[laptop]) == {"failed"})
+            assert stands(unlucky, *executions_of[unlucky]) == {"running"}
+        assert until(lambda: stands(unlucky, *executions_of[unlucky]) == {"failed"})
