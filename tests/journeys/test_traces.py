@@ -28,6 +28,12 @@ class Traced:
     url_without_temporal: str
     collector: Collector
     logs: Path
+    database_url: str
+
+    def carried(self) -> bool:
+        """Tell whether nothing waits in the outbox."""
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +54,7 @@ def traced(home: Path) -> Iterator[Traced]:
         alone = environ | {"PORT": str(ports[1]), "TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}"}
         exits.enter_context(processes(alone, home / "logs" / "alone", ("web",)))
         url, without = (f"http://127.0.0.1:{port}" for port in ports)
-        yield Traced(url, without, collector, home / "logs")
+        yield Traced(url, without, collector, home / "logs", stack.database_url)
 
 
 def joined(url: str) -> Client:
@@ -120,6 +126,7 @@ def test_an_execute_that_the_relay_starts_is_the_same_trace(traced: Traced) -> N
 
 def test_a_push_is_one_trace_down_to_the_actor_that_tells_of_it(traced: Traced) -> None:
     with joined(traced.url) as client:
+        until(traced.carried)  # what tells of the registration would tell of the push too, if it came in time
         trace_id, own = begin(client)
         client.push("theme", {"dark": True}, version="1", clock={"laptop": 1})
     spans = traced.collector

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 from uuid_utils.compat import uuid7
 
 from engine import definitions, executions
@@ -63,4 +65,5 @@ async def test_a_message_of_an_execution_that_is_gone_is_done_with_and_the_other
     assert left(sessions, messages) == []
     handle = await workflow(settings, execution_id)
     assert (await handle.describe()).id == f"execution:{execution_id}"
-    await handle.terminate()
+    with suppress(RPCError):  # a worker that is about has walked it already
+        await handle.terminate()
