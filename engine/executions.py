@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from engine import metrics
+from engine import listeners, metrics
 from engine.errors import ConflictError, NotFoundError
 from engine.interpreter.contracts import execution_workflow_id
 from engine.store import outbox
@@ -134,15 +134,22 @@ def find(session: Session, *, account_id: UUID, execution_id: UUID) -> Execution
     return execution
 
 
-def open_with_definition(
-    session: Session, *, account_id: UUID, execution_id: UUID
-) -> tuple[Execution, DefinitionVersion]:
-    """Return an execution and the version that it runs, read at once.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An execution, the version that it runs, and the routing keys that others in its account hear."""
+
+    execution: Execution
+    definition: DefinitionVersion
+    heard: Collection[str]
+
+
+def open_with_definition(session: Session, *, account_id: UUID, execution_id: UUID) -> Begun:
+    """Return all that an execution begins with, read at once.
 
     :raises NotFoundError: when the account has none with this id.
     """
     query = (
-        select(Execution, DefinitionVersion)
+        select(Execution, DefinitionVersion, listeners.elsewhere())
         .join(
             DefinitionVersion,
             (DefinitionVersion.definition_id == Execution.definition_id)
@@ -153,7 +160,7 @@ def open_with_definition(
     found = session.execute(query).one_or_none()
     if found is None:
         raise unknown()
-    return found[0], found[1]
+    return Begun(found[0], found[1], found[2] or ())
 
 
 def settle(

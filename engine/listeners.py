@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import ScalarSelect, delete, distinct, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from engine.interpreter.hearing import ANY
-from engine.store.models import Listener
+from engine.store.models import Execution, Listener
 
 _PURPOSE = b"routing of events"
 _KEY_CHARACTERS = 32
@@ -57,10 +57,15 @@ def of(session: Session, *, account_id: UUID, keys: Collection[str]) -> Sequence
     return session.scalars(wanted.order_by(Listener.workflow_id)).all()
 
 
-def any_keys(session: Session, *, account_id: UUID, but_for: UUID) -> frozenset[str]:
-    """Return all routing keys that something in the account listens for, other than one definition's own."""
-    wanted = select(Listener.key).where(Listener.account_id == account_id, Listener.definition_id != but_for)
-    return frozenset(session.scalars(wanted.distinct()))
+def elsewhere() -> ScalarSelect[list[str] | None]:
+    """Return, as a column beside an execution, the routing keys that its account's other definitions hear.
+
+    It is none where there are none. A query of its own would cost more than what it finds.
+    """
+    keys = select(func.array_agg(distinct(Listener.key))).where(
+        Listener.account_id == Execution.account_id, Listener.definition_id != Execution.definition_id
+    )
+    return keys.correlate(Execution).scalar_subquery()
 
 
 def discard(session: Session, workflow_ids: Collection[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,12 +13,21 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine import account_keys, executions
+from engine import account_keys, executions, listeners
 from engine.interpreter.faults import STANDARD, TYPES, standard_kind
 from engine.store.models import Account, AccountKey, Execution
 from engine.vault import envelope, keyring
 from engine.vault.keyring import Keyring
 from engine.vault.public_keys import sealable
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How an execution ended, whose it is, and the routing keys that others in its account hear."""
+
+    told: dict[str, Any]
+    definition_id: UUID
+    heard: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,57 +47,58 @@ class Outcomes:
         outcome: dict[str, Any],
         now: datetime,
         left: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Settled:
         """End an execution with this outcome, unless it has ended; return how it did end.
 
         `left` is what its retry would go on from.
 
         :raises NotFoundError: when the account has none with this id.
         """
-        execution, account, key = self._open(session, account_id, execution_id)
+        found = self._open(session, account_id, execution_id)
         if "result" in outcome and len(orjson.dumps(outcome["result"])) > self.value_bytes_max:
             status, outcome = "failed", {"error": _too_large(self.value_bytes_max)}
-        told = {"status": status} | _shown(account, execution, outcome)
+        told = {"status": status} | _shown(found, outcome)
+        definition_id = found.execution.definition_id
         ended = executions.settle(
             session,
             account_id=account_id,
             execution_id=execution_id,
             status=told["status"],
-            outcome_sealed=keyring.seal_value(key, orjson.dumps(told), bound_to=execution_id),
-            left_sealed=left and keyring.seal_value(key, left.encode(), bound_to=execution_id),
+            outcome_sealed=keyring.seal_value(found.key, orjson.dumps(told), bound_to=execution_id),
+            left_sealed=left and keyring.seal_value(found.key, left.encode(), bound_to=execution_id),
             now=now,
         )
-        return told if ended else self.read(session, account_id=account_id, execution_id=execution_id) or told
+        if not ended:
+            told = self.read(session, account_id=account_id, execution_id=execution_id) or told
+        return Settled(told, definition_id, found.heard)
 
     def read(self, session: Session, *, account_id: UUID, execution_id: UUID) -> dict[str, Any] | None:
         """Return how an execution ended; nothing while it runs.
 
         :raises NotFoundError: when the account has none with this id.
         """
-        execution, _, key = self._open(session, account_id, execution_id)
-        if execution.outcome_sealed is None:
+        found = self._open(session, account_id, execution_id)
+        if found.execution.outcome_sealed is None:
             return None
-        opened = keyring.open_value(key, execution.outcome_sealed, bound_to=execution_id)
+        opened = keyring.open_value(found.key, found.execution.outcome_sealed, bound_to=execution_id)
         told: dict[str, Any] = orjson.loads(opened)
         return told
 
     def left(self, session: Session, *, account_id: UUID, execution_id: UUID) -> str | None:
         """Return what a failed execution left for its retry, if anything."""
-        execution, _, key = self._open(session, account_id, execution_id)
-        if execution.left_sealed is None:
+        found = self._open(session, account_id, execution_id)
+        if found.execution.left_sealed is None:
             return None
-        return keyring.open_value(key, execution.left_sealed, bound_to=execution_id).decode()
+        return keyring.open_value(found.key, found.execution.left_sealed, bound_to=execution_id).decode()
 
     def reply(self, reply_key: dict[str, str], told: dict[str, Any]) -> str:
         """Seal an outcome to the key of the process that will hand it to its owner."""
         return envelope.seal(OKPKey.import_key(dict(reply_key)), orjson.dumps(told))
 
-    def _open(
-        self, session: Session, account_id: UUID, execution_id: UUID
-    ) -> tuple[Execution, Account, bytes]:
-        """Return an execution, its account and that one's key, read at once."""
+    def _open(self, session: Session, account_id: UUID, execution_id: UUID) -> _Found:
+        """Return an execution and what its outcome needs, read at once."""
         query = (
-            select(Execution, Account, AccountKey)
+            select(Execution, Account, AccountKey, listeners.elsewhere())
             .join(Account, Account.id == Execution.account_id)
             .outerjoin(AccountKey, AccountKey.account_id == Execution.account_id)
             .where(Execution.account_id == account_id, Execution.id == execution_id)
@@ -95,12 +106,21 @@ class Outcomes:
         found = session.execute(query).one_or_none()
         if found is None:
             raise executions.unknown()
-        return found[0], found[1], account_keys.obtain(session, self.ring, account_id=account_id)
+        key = account_keys.obtain(session, self.ring, account_id=account_id)
+        return _Found(found[0], found[1], key, found[3] or ())
 
 
-def _shown(account: Account, execution: Execution, outcome: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    execution: Execution
+    account: Account
+    key: bytes
+    heard: Collection[str]
+
+
+def _shown(found: _Found, outcome: dict[str, Any]) -> dict[str, Any]:
     """Seal what the client asked to be sealed: its own public key alone opens it then."""
-    key = sealable(account.public_key) if execution.seal_result else None
+    key = sealable(found.account.public_key) if found.execution.seal_result else None
     if key is None:
         return outcome
     if "result" in outcome:

@@ -72,13 +72,13 @@ class Switchboard:
                 now=now,
             )
 
-    def heard(self, session: Session, *, account_id: UUID, definition_id: UUID) -> list[str]:
-        """Return the lifecycle events of a definition that somebody else in the account listens for.
+    def heard(self, session: Session, *, account_id: UUID, keys: Collection[str]) -> list[str]:
+        """Return the lifecycle events among the routing keys that an execution's account hears elsewhere.
 
         Who listens for all events hears none of these: it would hear its own steps, and those of whatever
         it starts, for ever. For the same reason a definition never hears itself.
         """
-        wanted = listeners.any_keys(session, account_id=account_id, but_for=definition_id) - {ANY}
+        wanted = set(keys) - {ANY}
         if not wanted:
             return []
         known = self.routing_keys(session, account_id, lifecycle.TYPES)
@@ -94,10 +94,14 @@ class Switchboard:
         subject: Subject,
         phase: str,
         now: datetime,
+        keys: Collection[str],
         **data: Any,
     ) -> Sequence[str]:
-        """Keep what an execution came to, once, for those who listen; return all that is heard of it."""
-        heard = self.heard(session, account_id=account_id, definition_id=definition_id)
+        """Keep what an execution came to, once, for those who listen; return all that is heard of it.
+
+        `keys` are the routing keys that are listened for elsewhere in its account.
+        """
+        heard = self.heard(session, account_id=account_id, keys=keys)
         at = f"{now:%Y-%m-%dT%H:%M:%S.%f}Z"
         told = [
             (uuid5(execution_id, event["type"] + phase), event)

@@ -21,7 +21,7 @@ from engine.interpreter import contracts, grammar, hearing, retaking
 from engine.interpreter.faults import STANDARD, TYPES
 from engine.interpreter.lifecycle import Subject
 from engine.interpreter.ordering import Ordered
-from engine.outcomes import Outcomes
+from engine.outcomes import Outcomes, Settled
 from engine.secrets import Opener
 from engine.settings import Settings
 from engine.store.models import DefinitionVersion, Execution
@@ -61,14 +61,12 @@ class ExecutionActivities:
         if start.ordered is not None:
             self._adopt(account_id, execution_id, start.ordered)
         with self._sessions.begin() as session:
-            execution, definition = executions.open_with_definition(
-                session, account_id=account_id, execution_id=execution_id
-            )
+            begun = executions.open_with_definition(session, account_id=account_id, execution_id=execution_id)
             try:
-                opened = self._open(session, execution, definition)
+                opened = self._open(session, begun.execution, begun.definition)
             except (InvalidError, NotFoundError) as refusal:
                 raise _unopenable(refusal) from None
-            heard = self._begin(session, execution, opened.document)
+            heard = self._begin(session, begun, opened.document)
         if heard:
             self._switchboard.wake()
         slowed, depth = self._turns.count(start.account_id, 0), start.ordered.depth if start.ordered else 0
@@ -84,7 +82,7 @@ class ExecutionActivities:
         outcome = {"error": settlement.error} if failed else {"result": settlement.result}
         ids = (settlement.account_id, settlement.execution_id)
         with self._sessions() as session, self._journal.taken(session, *ids):
-            told = self._outcomes.settle(
+            settled = self._outcomes.settle(
                 session,
                 account_id=account_id,
                 execution_id=execution_id,
@@ -93,12 +91,14 @@ class ExecutionActivities:
                 now=datetime.now(UTC),
                 left=settlement.left,
             )
-            heard = self._tell_end(session, settlement)
+            heard = self._tell_end(session, settlement, settled)
         if settlement.steps:
             self._turns.count(settlement.account_id, settlement.steps)
         if heard:
             self._switchboard.wake()
-        return None if settlement.reply_key is None else self._outcomes.reply(settlement.reply_key, told)
+        return (
+            None if settlement.reply_key is None else self._outcomes.reply(settlement.reply_key, settled.told)
+        )
 
     @activity.defn(name=contracts.READ_OUTCOME)
     def read(self, reading: contracts.OutcomeReading) -> str | None:
@@ -130,9 +130,9 @@ class ExecutionActivities:
         if refusal is not None:
             raise _unopenable(refusal)
 
-    def _begin(self, session: Session, execution: Execution, document: dict[str, Any]) -> Sequence[str]:
+    def _begin(self, session: Session, begun: executions.Begun, document: dict[str, Any]) -> Sequence[str]:
         """Let an execution's steps listen, and tell that it has started; return all that is heard of it."""
-        now = datetime.now(UTC)
+        execution, now = begun.execution, datetime.now(UTC)
         self._switchboard.listen(
             session,
             account_id=execution.account_id,
@@ -150,24 +150,26 @@ class ExecutionActivities:
             subject=subject,
             phase="started",
             now=now,
+            keys=begun.heard,
             definition=subject.definition,
         )
 
-    def _tell_end(self, session: Session, settlement: contracts.Settlement) -> Sequence[str]:
+    def _tell_end(
+        self, session: Session, settlement: contracts.Settlement, settled: Settled
+    ) -> Sequence[str]:
         """Tell how an execution ended, unless it could not even be opened."""
         if settlement.subject is None:
             return []
-        account_id, execution_id = UUID(settlement.account_id), UUID(settlement.execution_id)
-        execution = executions.find(session, account_id=account_id, execution_id=execution_id)
         phase, about = _ending(settlement)
         return self._switchboard.tell(
             session,
-            account_id=account_id,
-            definition_id=execution.definition_id,
-            execution_id=execution_id,
+            account_id=UUID(settlement.account_id),
+            definition_id=settled.definition_id,
+            execution_id=UUID(settlement.execution_id),
             subject=Subject(**settlement.subject),
             phase=phase,
             now=datetime.now(UTC),
+            keys=settled.heard,
             **about,
         )
 

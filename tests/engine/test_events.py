@@ -9,9 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from engine import events, listeners
+from engine import definitions, events, executions, listeners
+from engine.definitions import Draft
 from engine.errors import UnavailableError
 from engine.events import Sealed
+from engine.executions import Order
 from engine.interpreter.hearing import ANY
 from engine.store.models import Definition, Event
 
@@ -81,20 +83,23 @@ def test_a_routing_key_is_the_accounts_own_and_says_nothing_of_the_type() -> Non
     assert (len(key), "paid" in key, listeners.routing_key(one, ANY)) == (32, False, ANY)
 
 
+def saved(session: Session, account_id: UUID) -> Definition:
+    draft = Draft(name="d", encrypted_data="-", encryption_key="-")
+    return definitions.save(session, account_id=account_id, draft=draft, now=NOW)
+
+
+def heard_by_others(session: Session, account_id: UUID, definition: Definition) -> set[str]:
+    """Return what an execution of a definition begins with: all that others listen for."""
+    order = Order("-", seal_result=False)
+    run = executions.start(session, account_id=account_id, definition=definition, order=order, now=NOW)
+    begun = executions.open_with_definition(session, account_id=account_id, execution_id=run.id)
+    return set(begun.heard)
+
+
 def test_listeners_are_found_by_account_and_key_until_they_are_discarded(
     session: Session, account_id: UUID
 ) -> None:
-    definition = Definition(
-        id=uuid7(),
-        account_id=account_id,
-        name="d",
-        encrypted_data="-",
-        encryption_key="-",
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    session.add(definition)
-    session.flush()
+    definition = saved(session, account_id)
     for workflow_id, keys in (("execution:1", {"a", "b"}), ("execution:2", {ANY})):
         for _ in range(2):
             listeners.register(
@@ -111,7 +116,7 @@ def test_listeners_are_found_by_account_and_key_until_they_are_discarded(
 
     assert (found("a"), found("a", ANY), found("c")) == (["execution:1"], ["execution:1", "execution:2"], [])
     assert listeners.of(session, account_id=uuid7(), keys=["a", ANY]) == []
-    assert listeners.any_keys(session, account_id=account_id, but_for=uuid7()) == {"a", "b", ANY}
-    assert listeners.any_keys(session, account_id=account_id, but_for=definition.id) == set()
+    assert heard_by_others(session, account_id, saved(session, account_id)) == {"a", "b", ANY}
+    assert heard_by_others(session, account_id, definition) == set()
     listeners.discard(session, ["execution:1"])
     assert found("a", "b", ANY) == ["execution:2"]

@@ -130,7 +130,7 @@ def test_what_is_opened_is_the_version_that_was_started(
         session, account_id=account_id, definition=found, order=order, now=NOW, version=1
     )
     opened = [
-        executions.open_with_definition(session, account_id=account_id, execution_id=execution.id)[1]
+        executions.open_with_definition(session, account_id=account_id, execution_id=execution.id).definition
         for execution in (old, new, again)
     ]
     assert [version.encrypted_data for version in opened] == ["sealed", "resealed", "sealed"]
