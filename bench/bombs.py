@@ -52,6 +52,12 @@ class Runner:
             raise AssertionError(answer)
         return spent
 
+    def until_idle(self) -> None:
+        """Return once none of the account's executions runs; it may have to wait for its minute."""
+        query = "/api/executions?status=running&limit=1"
+        while self._client.request("GET", query)["executions"]:
+            time.sleep(0.1)
+
     def start(self) -> int:
         """Start one, wait for nothing, and return the answer's status."""
         answer = self._client.http.post(self._path, json={"input": {"n": 21}}, headers={"Prefer": "wait=0"})
