@@ -15,9 +15,7 @@ from redis.exceptions import RedisError
 
 PAUSE_SECONDS = 1.0
 PING_SECONDS = 10.0
-SILENCE_SECONDS_MAX = (
-    25.0  # then the other end is taken for lost: a connection that is half open says nothing
-)
+SILENCE_SECONDS_MAX = 25.0  # then the other end is lost: a connection that is half open says nothing
 NOBODY = "nobody"  # a channel that is none: a connection without one would end
 
 
