@@ -80,7 +80,7 @@ async def test_a_document_that_cannot_run_settles_as_a_configuration_error(execu
 
 async def test_neighbours_are_served_while_bombs_go_off(execute: Execute) -> None:
     bomb = [{"bomb": {"set": {"a": "${ [range(infinite)] }"}}}]
-    fine = [{"fine": {"set": {"a": "${ .n + 1 }"}}}]
+    fine = [{"fine": {"set": {"a": "${ .n | . + 1 }"}}}]
     served = asyncio.Event()
 
     async def bombard() -> list[Ran]:
@@ -109,6 +109,6 @@ async def test_an_execution_waits_for_a_machine_that_is_busy_and_ends_as_if_alon
         return asked(self, source, data)
 
     monkeypatch.setattr(pool.Pool, "evaluate", evaluate)
-    caught = {"try": [{"add": {"set": {"a": "${ .n + 1 }"}}}], "catch": {"do": [{"c": {"set": {"a": 0}}}]}}
+    caught = {"try": [{"add": {"set": {"a": "${ .n | . + 1 }"}}}], "catch": {"do": [{"c": {"set": {"a": 0}}}]}}
     ran = await execute([{"guard": caught}], {"n": 1})
     assert (ran.output, busy) == ({"a": 2}, [])
