@@ -24,7 +24,7 @@ EXECUTIONS = paced(40, 5)  # of the neighbour, a round
 WARM_UP = paced(20, 2)
 HEAD = "document: {dsl: '1.0.3', namespace: bench, name: case, version: '1.0.0'}\n"
 # Not plain, so that it needs a child of jq as the bombs do.
-PURE = HEAD + "do:\n  - double: {set: {double: '${ .n | . * 2 }'}}\n  - pick: {set: {picked: '${ .double }'}}\n"
+PURE = HEAD + "do:\n  - double: {set: {double: '${ .n|.*2 }'}}\n  - pick: {set: {picked: '${ .double }'}}\n"
 BOMBS = ("last(range(infinite))", '[range(infinite) | "x"] | length')
 
 

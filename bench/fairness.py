@@ -18,7 +18,7 @@ FLOOD = paced(200, 10)
 ROUNDS = paced(3, 1)
 SINGLES = paced(30, 5)  # a round, alone
 WARM_UP = paced(20, 2)
-LOOP = HEAD + "do:\n  - each: {for: {in: '${ [range(50)] }'}, do: [{add: {set: {n: '${ $index | . + 1 }'}}}]}\n"
+LOOP = HEAD + "do:\n  - each: {for: {in: '${ [range(50)] }'}, do: [{add: {set: {n: '${ $index|.+1 }'}}}]}\n"
 
 
 def flood(runner: Runner, told: list[int]) -> None:

@@ -109,6 +109,6 @@ async def test_an_execution_waits_for_a_machine_that_is_busy_and_ends_as_if_alon
         return asked(self, source, data)
 
     monkeypatch.setattr(pool.Pool, "evaluate", evaluate)
-    caught = {"try": [{"add": {"set": {"a": "${ .n | . + 1 }"}}}], "catch": {"do": [{"c": {"set": {"a": 0}}}]}}
+    caught = {"try": [{"add": {"set": {"a": "${ .n|.+1 }"}}}], "catch": {"do": [{"c": {"set": {"a": 0}}}]}}
     ran = await execute([{"guard": caught}], {"n": 1})
     assert (ran.output, busy) == ({"a": 2}, [])
