@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from engine.errors import InvalidError
 from engine.interpreter import bookmarks, contracts, details, replies, retaking
 from engine.interpreter.children import start_below
-from engine.interpreter.expressions.places import ACCOUNT, BusyError
+from engine.interpreter.expressions.places import ACCOUNT, PATIENCE, BusyError, Patience
 from engine.interpreter.faults import (
     STANDARD,
     TYPES,
@@ -124,6 +124,7 @@ class ExecutionWorkflow:
         """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
         ACCOUNT.set(start.account_id)
         world = TemporalWorld(start.account_id, start.execution_id)
+        PATIENCE.set(Patience(lambda: (world.task_mark(), world.now())))
         if start.bookmark is None:
             opened: contracts.Opened = await locally(contracts.OPEN_EXECUTION, start, contracts.Opened)
             walk = bookmarks.begin(opened, start.execution_id, world)

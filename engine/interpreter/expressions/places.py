@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Generic, TypeVar
 
@@ -16,6 +16,34 @@ ACCOUNT: ContextVar[str] = ContextVar("account", default="")
 
 class BusyError(Exception):
     """The machine had no time for a program: nothing is known of the program, and a new try may succeed."""
+
+
+class Patience:
+    """How long one stretch of a walk may wait for children in all; another `mark` begins another stretch.
+
+    Temporal takes a workflow for stuck that does not yield within two seconds, and a thread of the worker's
+    with it: a stretch that has waited so long had better fail, and be tried again.
+    """
+
+    def __init__(self, mark: Callable[[], object] = object) -> None:
+        self._mark = mark
+        self._stretch: object = None
+        self._waited = 0.0
+
+    def left(self, seconds_max: float) -> float:
+        """Return how many seconds of so many are left."""
+        stretch = self._mark()
+        if stretch != self._stretch:
+            self._stretch, self._waited = stretch, 0.0
+        return seconds_max - self._waited
+
+    def spend(self, seconds: float) -> None:
+        """Count what was waited."""
+        self._waited += seconds
+
+
+# By default each evaluation is a stretch of its own.
+PATIENCE: ContextVar[Patience | None] = ContextVar("patience", default=None)
 
 
 class Taker(Generic[T]):

@@ -18,12 +18,14 @@ from typing import Any
 
 import orjson
 
+from engine.interpreter.expressions.answers import Answers
 from engine.interpreter.expressions.child import ANSWER, HEADER, VALUE
-from engine.interpreter.expressions.places import ACCOUNT, BusyError, Places, Taker
+from engine.interpreter.expressions.places import ACCOUNT, PATIENCE, BusyError, Patience, Places, Taker
 
 # Of waiting for a child and for its answer, under Temporal's deadlock detector. The budget is the child's CPU
 # time, so what takes longer waits for the machine: that is no program's fault.
 PATIENCE_SECONDS = 1.5
+LEAST_SECONDS = 0.2  # with less left it is not worth beginning
 CLOSE_SECONDS_MAX = 5.0  # longer than any evaluation may take
 # A child that grew past this is replaced: what it keeps would count against the next program.
 GROWN_BYTES_MAX = 48 * 1024 * 1024
@@ -70,6 +72,7 @@ class Pool:
         self._kind = kind
         self._size = size
         self._places: Places[_Child | None] = Places([None] * size)
+        self._answers = Answers()
         self.tell: Tell = _silent
 
     def evaluate(self, source: str, data: Any) -> Answer:
@@ -117,12 +120,27 @@ class Pool:
         return answer
 
     def _ask(self, source: str, text: bytes) -> Answer:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        asked = (ACCOUNT.get(), source, text)
+        answer = self._answers.get(asked)
+        if answer is None:
+            patience = PATIENCE.get() or Patience()
+            left, began = patience.left(PATIENCE_SECONDS), time.monotonic()
+            if left < LEAST_SECONDS:
+                raise BusyError("so much waited for children already")
+            try:
+                answer = self._served(source, text, left)
+            finally:
+                patience.spend(time.monotonic() - began)
+            self._answers.put(asked, answer)
+        return _understood(answer)
+
+    def _served(self, source: str, text: bytes, seconds: float) -> bytes:
+        deadline = time.monotonic() + seconds
         child: _Child | None = None
         kept: _Child | None = None
         taker: Taker[_Child | None] = Taker(ACCOUNT.get())
         try:
-            child = self._places.take(taker, PATIENCE_SECONDS)
+            child = self._places.take(taker, seconds)
             # One that was idle may have been ended by the system meanwhile: that is not the program's fault.
             if child is not None and not child.alive():
                 child.end()
@@ -138,7 +156,7 @@ class Pool:
                     kept = _Child(self._kind)  # it is ready by the time somebody needs it
             finally:  # whatever is thrown into this thread meanwhile, the place is not lost
                 self._places.leave(taker, kept)
-        return _understood(answer)
+        return answer
 
 
 class _Child:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from temporalio import activity
@@ -12,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from engine.interpreter import contracts
 from engine.interpreter.expressions import pool
-from engine.interpreter.expressions.places import BusyError
+from engine.interpreter.expressions.places import BusyError, Places, Taker
 from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow
 from tests.engine.interpreter.conftest import Execute, Ran
 
@@ -112,3 +113,21 @@ async def test_an_execution_waits_for_a_machine_that_is_busy_and_ends_as_if_alon
     caught = {"try": [{"add": {"set": {"a": "${ .n|.+1 }"}}}], "catch": {"do": [{"c": {"set": {"a": 0}}}]}}
     ran = await execute([{"guard": caught}], {"n": 1})
     assert (ran.output, busy) == ({"a": 2}, [])
+
+
+async def test_a_task_that_waits_for_many_programs_fails_before_it_is_taken_for_stuck(
+    execute: Execute, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken = Places.take
+
+    def slowly(self: Places[object], taker: Taker[object], seconds: float) -> object:
+        Event().wait(0.15)  # a crowded machine
+        return taken(self, taker, seconds)
+
+    monkeypatch.setattr(Places, "take", slowly)
+    steps = [{f"s{number}": {"set": {"n": "${ .n|.+1 }"}}} for number in range(20)]
+    ran = await execute(steps, {"n": 0})
+    assert ran.output == {"n": 20}
+    said = [record.getMessage() for record in caplog.records]
+    assert any("waited for children" in str(record.exc_info) for record in caplog.records)
+    assert not [line for line in said if "evict" in line or "deadlock" in line.lower()]
