@@ -119,7 +119,8 @@ def described(source: Path, stack: Stack) -> dict[str, str]:
     fresh = make_database(stack.database_url, DATABASE).replace("postgresql://", "postgres://")
     operator = f"build:{secrets.token_urlsafe(32)}"
     asked: dict[str, dict[str, str]] = json.loads((source / "app.json").read_text())["env"]
-    given = fresh_keys() | stack.environ() | {"DATABASE_URL": fresh, "CODEC_OPERATORS": operator}
+    drawn = {name: secrets.token_hex(32) for name, entry in asked.items() if entry.get("generator")}
+    given = fresh_keys() | stack.environ() | drawn | {"DATABASE_URL": fresh, "CODEC_OPERATORS": operator}
     named = {name: entry.get("value") or given.get(name, "") for name, entry in asked.items()}
     by_addons = {name: given[name] for name in ("DATABASE_URL", "REDIS_URL")}
     ports = {"PORT": str(free_port()), "CODEC_PORT": str(free_port())}

@@ -26,6 +26,11 @@ def test_what_must_be_set_is_all_key_material_and_where_temporal_is() -> None:
     assert not any("value" in APP["env"][name] for name in required), "nothing that is secret has a default"
 
 
+def test_the_host_draws_what_needs_no_form() -> None:
+    drawn = {name for name, entry in APP["env"].items() if entry.get("generator") == "secret"}
+    assert drawn == {"METRICS_TOKEN"}, "keys have a form, by which they are told apart and exchanged"
+
+
 def test_what_is_named_is_known_described_and_good() -> None:
     assert {name.lower() for name in APP["env"]} <= Settings.__dataclass_fields__.keys()
     assert all(entry["description"] for entry in APP["env"].values())
