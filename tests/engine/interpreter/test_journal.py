@@ -140,7 +140,8 @@ async def start(
 async def test_a_walk_that_is_paused_holds_in_all_its_branches_and_in_whichever_run(
     temporal: Client, broker: Broker, memory: Memory, queue: str, record: Record, rests_every: int
 ) -> None:
-    branch = {"do": [NAP, {"after": SET}, {"last": SET}]}
+    nap = {"nap": {"wait": {"seconds": 2}}}  # long enough for the word to come before it ends
+    branch = {"do": [nap, {"after": SET}, {"last": SET}]}
     steps = [{"both": {"fork": {"branches": [{"a": branch}, {"b": branch}]}}}]
     handle = await start(temporal, broker, queue, steps, rests_every)
     execution_id = handle.id.partition(":")[2]
