@@ -61,7 +61,7 @@ def measure(name: str, *, quick: bool) -> dict[str, Any]:
     with process:
         for line in process.stdout or ():
             print(f"{name}: {line}", end="", flush=True)
-            output.append(line.rstrip("\n"))
+            output.append(line.rstrip("\n").replace(str(ROOT), "."))  # where it ran is nobody's business
     watch.cancel()
     return {
         "ran": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -24,16 +25,16 @@ do:
 """
 
 
-class Role:
+class Role(ABC):
     """One client and how it asks."""
 
     def __init__(self, client: Client, insisting: Insisting) -> None:
         self.client = client
         self.insisting = insisting
 
+    @abstractmethod
     def turn(self) -> None:
         """Do the one thing once."""
-        raise NotImplementedError
 
     def ask(self, operation: str, method: str, path: str, **about: Any) -> dict[str, Any] | None:
         """Send a request until it is answered."""

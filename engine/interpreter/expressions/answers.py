@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 
 KEPT = 1_000
-BYTES_MAX = 8 * 1024  # of a question with its answer: of what is larger, none is kept
+BYTES_MAX = 16 * 1024  # of a program, what it is asked on and its answer: nothing larger is kept
 
 Question = tuple[str, str, bytes]  # whose, the program, and what it is asked on
 
@@ -28,7 +28,7 @@ class Answers:
 
     def put(self, asked: Question, answer: bytes) -> None:
         """Keep an answer, in the place of the one not asked for longest."""
-        if len(asked[2]) + len(answer) > BYTES_MAX:
+        if len(asked[1]) + len(asked[2]) + len(answer) > BYTES_MAX:
             return
         with self._lock:
             self._kept[asked] = answer
