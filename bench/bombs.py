@@ -59,9 +59,9 @@ class Runner:
         while self._client.request("GET", query)["executions"]:
             time.sleep(0.1)
 
-    def start(self) -> int:
-        """Start one, wait for nothing, and return the answer's status."""
-        answer = self._client.http.post(self._path, json={"input": {"n": 21}}, headers={"Prefer": "wait=0"})
+    def start(self, n: int) -> int:
+        """Start one on an input, wait for nothing, and return the answer's status."""
+        answer = self._client.http.post(self._path, json={"input": {"n": n}}, headers={"Prefer": "wait=0"})
         return answer.status_code
 
 

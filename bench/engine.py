@@ -174,9 +174,10 @@ def expressions() -> None:
     medians = {}
     for name, text in (("jq", "[.items[].price] | add"), ("natively", ".items[3].name")):
         asked, spent = programs.program(text), []
-        for _ in range(EVALUATIONS):
+        for number in range(EVALUATIONS):
+            unlike = {**data, "n": number}  # an answer of jq is remembered
             began = time.perf_counter()
-            programs.evaluate(asked, data, variables={}, now=0.0)
+            programs.evaluate(asked, unlike, variables={}, now=0.0)
             spent.append(1e6 * (time.perf_counter() - began))
         p50, p99 = statistics.median(spent), statistics.quantiles(spent, n=100)[98]
         print(f"(d) an expression on 1 KB {name}: p50 {p50:.0f} µs, p99 {p99:.0f} µs")

@@ -62,6 +62,9 @@ from worker.reconciler import Reconciler
 from worker.router import Doorbell, Router
 
 THREADS = 8
+# Each is a thread that wants the interpreter, and children. A hundred at once, of one account's flood, keep
+# each other from either for seconds, and every one of them misses Temporal's two (ADR 0006).
+WORKFLOW_TASKS_AT_ONCE = 8
 GRACE = timedelta(seconds=20)  # hosts kill after 30
 BEAT = timedelta(seconds=2)  # how soon an activity that nobody wants any more learns of it
 RECONNECT_SECONDS = 1.0
@@ -95,6 +98,7 @@ def make_worker(
             *_outward(settings),
         ],
         activity_executor=threads,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
         graceful_shutdown_timeout=GRACE,
