@@ -1,7 +1,8 @@
 """How soon rows follow what ended an execution in Temporal: `python -m bench.truth`.
 
-By cause, ROUNDS executions one after another: the seconds from the moment Temporal knows of the end to the
-moment the execution, the lists and the workflow's status all say so. Prints the median and the most.
+By cause, with a worker and without, ROUNDS executions one after another: the seconds from the moment Temporal
+knows of the end to the moment the execution, the lists and the workflow's status all say so. Prints the median
+and the most.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ async def closed(handle: Handle) -> None:
         pass
 
 
+HARD_ENDS = (terminated, deleted, out_of_time)  # no walk has a word in them
+ENDS = (*HARD_ENDS, cancelled)
+
+
 async def until(holds: Callable[[], bool]) -> None:
     """Return once it holds."""
     while True:
@@ -110,11 +115,14 @@ async def main() -> None:
             short.register(email, "a long pass phrase")
             with Client(platform.api_url, "laptop", short.keys) as client:
                 client.login(email, "a long pass phrase")
-                for end in (terminated, cancelled, deleted, out_of_time):
-                    asks = short if end is out_of_time else client
-                    took = [await followed(platform, asks, end) for _ in range(ROUNDS)]
-                    name = end.__name__.replace("_", " ")
-                    print(f"{name}: median {statistics.median(took):.1f} s, most {max(took):.1f} s")
+                for ends, where in ((ENDS, ""), (HARD_ENDS, ", no worker running")):
+                    if where:
+                        platform.servers["temporal"].stop()
+                    for end in ends:
+                        asks = short if end is out_of_time else client
+                        took = [await followed(platform, asks, end) for _ in range(ROUNDS)]
+                        name = end.__name__.replace("_", " ") + where
+                        print(f"{name}: median {statistics.median(took):.1f} s, most {max(took):.1f} s")
 
 
 if __name__ == "__main__":

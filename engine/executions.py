@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import CTE, delete, func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -23,6 +23,20 @@ from engine.store.models import (
     Listener,
     OutboxMessage,
 )
+
+# Seconds after which the relay starts an execution that the workflow which is to start it has not.
+STARTED_WITHIN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class StartedAs:
+    """The id under which a workflow, a schedule's or another execution's, starts an execution itself.
+
+    After `within` seconds the relay does, if it has not begun by then; None: it has begun.
+    """
+
+    execution_id: UUID
+    within: float | None = STARTED_WITHIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +70,19 @@ def start(
     definition: Definition,
     order: Order,
     now: datetime,
-    started_as: UUID | None = None,
+    started_as: StartedAs | None = None,
     retry_of: Execution | None = None,
     version: int | None = None,
 ) -> Execution:
     """Store an execution and have it started; its definition follows it from now on.
 
-    It runs the newest version, or the one that is named, whatever is saved meanwhile. `started_as` is the id
-    under which a workflow, a schedule's or another execution's, starts it itself; `retry_of` is the failed
-    execution that it goes on for.
+    It runs the newest version, or the one that is named, whatever is saved meanwhile. `retry_of` is
+    the failed execution that it goes on for. Until it has begun it is in the outbox, so that one which is
+    neither there nor in Temporal is lost.
     """
+    started_as = started_as or StartedAs(uuid7(), within=outbox.DELAY_SECONDS)
     execution = Execution(
-        id=started_as or uuid7(),
+        id=started_as.execution_id,
         account_id=account_id,
         definition_id=definition.id,
         definition_version=version or definition.version,
@@ -81,8 +96,15 @@ def start(
     definition.status = "running"
     definition.last_execution_id = execution.id
     definition.updated_at = now
-    if started_as is None:
-        outbox.append(session, account_id=account_id, kind=outbox.EXECUTE, subject=str(execution.id), now=now)
+    if started_as.within is not None:
+        outbox.append(
+            session,
+            account_id=account_id,
+            kind=outbox.EXECUTE,
+            subject=str(execution.id),
+            now=now,
+            delay_seconds=started_as.within,
+        )
     session.flush()
     metrics.EXECUTIONS_STARTED.inc()
     return execution
@@ -116,7 +138,7 @@ def adopt(
         definition=definition,
         order=Order(input_sealed, orderer.seal_result),
         now=now,
-        started_as=execution_id,
+        started_as=StartedAs(execution_id, within=None),
     ).ordered_by = by
     session.flush()
     return refusal
@@ -144,7 +166,7 @@ class Begun:
 
 
 def open_with_definition(session: Session, *, account_id: UUID, execution_id: UUID) -> Begun:
-    """Return all that an execution begins with, read at once.
+    """Return all that an execution begins with, read at once; the relay has it to start no more.
 
     :raises NotFoundError: when the account has none with this id.
     """
@@ -156,6 +178,7 @@ def open_with_definition(session: Session, *, account_id: UUID, execution_id: UU
             & (DefinitionVersion.version == Execution.definition_version),
         )
         .where(Execution.account_id == account_id, Execution.id == execution_id)
+        .add_cte(_started(account_id, execution_id))
     )
     found = session.execute(query).one_or_none()
     if found is None:
@@ -169,12 +192,14 @@ def settle(
     account_id: UUID,
     execution_id: UUID,
     status: str,
-    outcome_sealed: str,
+    outcome_sealed: str | None,
     left_sealed: str | None = None,
+    ended_by: str | None = None,
     now: datetime,
 ) -> bool:
     """End an execution that is still running; tell whether this call ended it.
 
+    What nobody could seal an outcome for names the ending instead (`engine.endings`).
     A compare-and-set: of an activity that is retried, a reconciler and another worker, one wins.
     """
     ended = (
@@ -182,7 +207,13 @@ def settle(
         .where(
             Execution.account_id == account_id, Execution.id == execution_id, Execution.status == "running"
         )
-        .values(status=status, outcome_sealed=outcome_sealed, left_sealed=left_sealed, ended_at=now)
+        .values(
+            status=status,
+            outcome_sealed=outcome_sealed,
+            left_sealed=left_sealed,
+            ended_by=ended_by,
+            ended_at=now,
+        )
         .returning(Execution.definition_id)
         .cte("ended")
     )
@@ -193,12 +224,11 @@ def settle(
         .returning(Definition.id)
         .cte("followed")
     )
-    started = outbox.discarding(account_id=account_id, kind=outbox.EXECUTE, subject=str(execution_id))
-    carried = started.returning(OutboxMessage.id).cte("carried")
     workflow_id = execution_workflow_id(str(execution_id))
     deaf = delete(Listener).where(Listener.workflow_id == workflow_id).returning(Listener.key).cte("deaf")
     # One statement: this is the last thing between a workflow's end and its owner's answer.
-    found = session.scalar(select(ended.c.definition_id).add_cte(followed, carried, deaf))
+    started = _started(account_id, execution_id)
+    found = session.scalar(select(ended.c.definition_id).add_cte(followed, started, deaf))
     session.expire_all()  # what was read before is no longer so
     if found is not None:
         metrics.EXECUTIONS_ENDED.labels(status).inc()
@@ -219,6 +249,12 @@ def awaiting_start(session: Session, execution_id: UUID) -> bool:
         OutboxMessage.kind == outbox.EXECUTE, OutboxMessage.subject == str(execution_id)
     )
     return session.scalar(message) is not None
+
+
+def _started(account_id: UUID, execution_id: UUID) -> CTE:
+    """Return what has the relay not start an execution, as a part of another statement."""
+    message = outbox.discarding(account_id=account_id, kind=outbox.EXECUTE, subject=str(execution_id))
+    return message.returning(OutboxMessage.id).cte("started")
 
 
 def unknown() -> NotFoundError:

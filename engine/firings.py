@@ -13,14 +13,13 @@ from sqlalchemy.orm import Session
 
 from engine import definitions, executions
 from engine.errors import ConflictError
-from engine.executions import Order
+from engine.executions import Order, StartedAs
 from engine.store import outbox
 from engine.store.models import Definition, Execution, Firing, Schedule
 
 MISSED = "missed"  # too late: nothing could run when it was due
 UNCHECKED = "workflow_unchecked"  # a new version has been saved, which may say other times
 KEPT = timedelta(days=30)
-STARTED_WITHIN = 30.0  # seconds; after that the relay starts an execution that nobody has
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +109,15 @@ def _locked(session: Session, schedule: Schedule) -> Definition:
 def _start(
     session: Session, schedule: Schedule, definition: Definition, execution_id: UUID | None, now: datetime
 ) -> Execution:
-    execution = executions.start(
+    return executions.start(
         session,
         account_id=schedule.account_id,
         definition=definition,
         order=Order(schedule.input_sealed, schedule.seal_result),
         now=now,
-        started_as=execution_id,
+        # Whoever is about to start it may be terminated first, by the next in line: then the relay does.
+        started_as=None if execution_id is None else StartedAs(execution_id),
     )
-    if execution_id is not None:  # whoever is about to start it may be terminated first, by the next in line
-        outbox.append(
-            session,
-            account_id=schedule.account_id,
-            kind=outbox.EXECUTE,
-            subject=str(execution_id),
-            now=now,
-            delay_seconds=STARTED_WITHIN,
-        )
-    return execution
 
 
 def _unfollow(session: Session, time: Time, now: datetime) -> None:

@@ -13,7 +13,7 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine import account_keys, executions, listeners
+from engine import account_keys, endings, executions, listeners
 from engine.interpreter.faults import STANDARD, TYPES, standard_kind
 from engine.store.models import Account, AccountKey, Execution
 from engine.vault import envelope, keyring
@@ -57,7 +57,7 @@ class Outcomes:
         found = self._open(session, account_id, execution_id)
         if "result" in outcome and len(orjson.dumps(outcome["result"])) > self.value_bytes_max:
             status, outcome = "failed", {"error": _too_large(self.value_bytes_max)}
-        told = {"status": status} | _shown(found, outcome)
+        told = {"status": status} | _shown(found.execution, found.account, outcome)
         definition_id = found.execution.definition_id
         ended = executions.settle(
             session,
@@ -78,8 +78,9 @@ class Outcomes:
         :raises NotFoundError: when the account has none with this id.
         """
         found = self._open(session, account_id, execution_id)
-        if found.execution.outcome_sealed is None:
-            return None
+        outside = from_outside(session, found.execution)
+        if outside is not None or found.execution.outcome_sealed is None:
+            return outside
         opened = keyring.open_value(found.key, found.execution.outcome_sealed, bound_to=execution_id)
         told: dict[str, Any] = orjson.loads(opened)
         return told
@@ -118,9 +119,18 @@ class _Found:
     heard: Collection[str]
 
 
-def _shown(found: _Found, outcome: dict[str, Any]) -> dict[str, Any]:
+def from_outside(session: Session, execution: Execution) -> dict[str, Any] | None:
+    """Return how an execution ended that was ended from outside: no key of ours is needed for that."""
+    if execution.ended_by is None:
+        return None
+    error = endings.NAMED[execution.ended_by].error()
+    account = session.get_one(Account, execution.account_id)
+    return {"status": execution.status} | _shown(execution, account, {"error": error})
+
+
+def _shown(execution: Execution, account: Account, outcome: dict[str, Any]) -> dict[str, Any]:
     """Seal what the client asked to be sealed: its own public key alone opens it then."""
-    key = sealable(found.account.public_key) if found.execution.seal_result else None
+    key = sealable(account.public_key) if execution.seal_result else None
     if key is None:
         return outcome
     if "result" in outcome:

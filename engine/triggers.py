@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from engine import definitions, executions, listeners, schedules
 from engine.errors import NotFoundError
-from engine.executions import Order
+from engine.executions import Order, StartedAs
 from engine.interpreter.contracts import schedule_workflow_id, versioned
 from engine.interpreter.schedules import TRIGGERS
 from engine.recurrence import Plan
@@ -80,7 +80,7 @@ def fire(
             definition=definition,
             order=Order(input_sealed, sealable(account.public_key) is not None),
             now=now,
-            started_as=execution_id,
+            started_as=StartedAs(execution_id),
         )
     return True
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from flask import Response, current_app, jsonify, request
 
-from engine import executions, holds, journal, runs
+from engine import executions, holds, journal, outcomes, runs
 from engine.errors import UnavailableError
 from engine.interpreter.holding import Word
 from engine.runs import Place, Wanted
@@ -200,11 +200,11 @@ def _joined(execution_id: UUID, wait: float) -> dict[str, Any]:
     """Return an execution, with its outcome when it has ended or ends within `wait` seconds."""
     account_id, door = guard.identity().account_id, current_app.extensions["temporal"]
     found = executions.find(db.session(), account_id=account_id, execution_id=execution_id)
-    answer, outcome = _held(found), None
+    answer, outcome = _held(found), outcomes.from_outside(db.session(), found)
     db.session.rollback()  # the worker is asked meanwhile; no transaction stands open for it
-    if answer["endedAt"] is not None:
+    if outcome is None and answer["endedAt"] is not None:
         outcome = door.outcome(execution_id, account_id)
-    elif wait:
+    elif outcome is None and wait:
         outcome = door.join(execution_id, account_id, wait=wait)
         if outcome:
             found = executions.find(db.session(), account_id=account_id, execution_id=execution_id)

@@ -12,11 +12,12 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 
-from engine import bulk, temporal
+from engine import bulk
 from engine.interpreter.contracts import execution_workflow_id
 from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
+from worker.door import Door
 
 BATCHES = 4  # of one job before others have their turn
 
@@ -24,10 +25,10 @@ BATCHES = 4  # of one job before others have their turn
 class Bulk:
     """Works on bulk jobs, and has Temporal forget executions that are no more."""
 
-    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, settings: Settings, sessions: sessionmaker[Session], door: Door) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._client: Client | None = None
+        self._door = door
 
     async def work(self, messages: Sequence[OutboxMessage]) -> None:
         """Do some batches of each job; one that is not over is due again at once."""
@@ -38,10 +39,9 @@ class Bulk:
 
     async def forget(self, messages: Sequence[OutboxMessage]) -> None:
         """Delete the workflows of executions, each with all its runs."""
-        if self._client is None:
-            self._client = await temporal.connect(self._settings, keyed=False)
+        client = await self._door.client()
         for message in messages:
-            await self._forget(self._client, execution_workflow_id(message.subject))
+            await self._forget(client, execution_workflow_id(message.subject))
         await asyncio.to_thread(self._delete, [message.id for message in messages])
 
     def _work(self, message: OutboxMessage) -> bool:

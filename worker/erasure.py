@@ -13,10 +13,10 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 
 from engine import temporal, timetables
-from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
 from engine.timetables import Followed
+from worker.door import Door
 
 # Visibility lags behind the truth: what was started a moment ago is found at a later look.
 LOOKED_FOR = timedelta(seconds=60)
@@ -25,18 +25,15 @@ LOOKED_FOR = timedelta(seconds=60)
 class Erasure:
     """Deletes schedules and workflows by their account."""
 
-    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
-        self._settings = settings
+    def __init__(self, sessions: sessionmaker[Session], door: Door) -> None:
         self._sessions = sessions
-        self._client: Client | None = None
+        self._door = door
 
     async def erase(self, messages: Sequence[OutboxMessage]) -> None:
         """Delete what is found; an account is done once nothing has been found for long enough."""
-        if self._client is None:
-            self._client = await temporal.connect(self._settings, keyed=False)
-        done = []
+        client, done = await self._door.client(), []
         for message in messages:
-            found = await self._delete(self._client, message.subject)
+            found = await self._delete(client, message.subject)
             if not found and datetime.now(UTC) - message.created_at > LOOKED_FOR:
                 done.append(message.id)
         await asyncio.to_thread(self._done, done)

@@ -18,6 +18,7 @@ from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
 from worker.carrying import carrying
+from worker.door import Door
 
 log = structlog.get_logger()
 
@@ -25,10 +26,10 @@ log = structlog.get_logger()
 class Errands:
     """Starts, stops and holds workflows by id; what has happened already counts as carried."""
 
-    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, settings: Settings, sessions: sessionmaker[Session], door: Door) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._client: Client | None = None
+        self._door = door
 
     async def check(self, messages: Sequence[OutboxMessage]) -> None:
         """Start the checks of definitions."""
@@ -103,7 +104,7 @@ class Errands:
         carry: Callable[[Client, OutboxMessage], Awaitable[bool]],
     ) -> None:
         """Carry one message after the other; what was carried is not offered again, whatever one meets."""
-        client, done = await self._connected(), []
+        client, done = await self._door.client(), []
         try:
             for message in messages:
                 with carrying(message):
@@ -111,11 +112,6 @@ class Errands:
                         done.append(message)
         finally:
             await self._done(done)
-
-    async def _connected(self) -> Client:
-        if self._client is None:
-            self._client = await temporal.connect(self._settings, keyed=False)
-        return self._client
 
     def _definition_of(self, message: OutboxMessage) -> UUID | None:
         with self._sessions() as session:

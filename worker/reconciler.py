@@ -9,13 +9,11 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
-from temporalio.client import Client
 
 from engine import executions, metrics
-from engine.errors import EngineError
+from engine.endings import Ending, ending_of
 from engine.interpreter import contracts
-from engine.outcomes import Outcomes
-from worker.endings import Ending, ending_of
+from worker.door import Door
 from worker.rounds import rounds
 from worker.stragglers import PATIENCE, Stragglers
 
@@ -33,13 +31,13 @@ class Reconciler:
 
     One question finds what closes from now on, whatever there is. Whether what runs by its row is still
     there is asked in turn (`Stragglers`): a closing that nobody looked for, and what Temporal has lost.
+    It needs no key, and no worker that runs: an ending is kept by its name.
     """
 
-    def __init__(self, client: Client, sessions: sessionmaker[Session], outcomes: Outcomes) -> None:
-        self._client = client
+    def __init__(self, sessions: sessionmaker[Session], door: Door) -> None:
         self._sessions = sessions
-        self._outcomes = outcomes
-        self._stragglers = Stragglers(client, sessions)
+        self._door = door
+        self._stragglers = Stragglers(sessions, door)
         self._since = datetime.now(UTC) - BACK
 
     async def run(self) -> None:
@@ -55,7 +53,8 @@ class Reconciler:
             f"AND CloseTime > '{self._since - OVERLAP:%Y-%m-%dT%H:%M:%SZ}'"
         )
         closed: dict[UUID, Ending] = {}
-        async for found in self._client.list_workflows(query):
+        client = await self._door.client()
+        async for found in client.list_workflows(query):
             execution_id = contracts.executed_by(found.id)
             # A fresh failure is about to be settled by its own last step.
             old = found.close_time is None or began - found.close_time > PATIENCE
@@ -77,21 +76,16 @@ class Reconciler:
     def _settle(self, endings: Mapping[UUID, Ending]) -> Sequence[UUID]:
         with self._sessions() as session:
             rows = executions.still_running(session, list(endings))
-        return [one for one, account_id in rows if self._settled(account_id, one, endings[one])]
+        return [one for one, account_id in rows if self._settled(account_id, one, endings[one].name)]
 
-    def _settled(self, account_id: UUID, execution_id: UUID, ending: Ending) -> bool:
-        """End one row; where that cannot be, as for an account whose key is lost, the others still end."""
-        try:
-            with self._sessions.begin() as session:
-                self._outcomes.settle(
-                    session,
-                    account_id=account_id,
-                    execution_id=execution_id,
-                    status="failed",
-                    outcome={"error": ending.error()},
-                    now=datetime.now(UTC),
-                )
-        except EngineError as fault:
-            log.warning("not_settled", execution=str(execution_id), error=fault.code)
-            return False
-        return True
+    def _settled(self, account_id: UUID, execution_id: UUID, ended_by: str) -> bool:
+        with self._sessions.begin() as session:
+            return executions.settle(
+                session,
+                account_id=account_id,
+                execution_id=execution_id,
+                status="failed",
+                outcome_sealed=None,
+                ended_by=ended_by,
+                now=datetime.now(UTC),
+            )

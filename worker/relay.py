@@ -1,4 +1,7 @@
-"""The relay: carries the outbox and what channels are owed, woken by a word on Redis or by the clock."""
+"""The relay: carries the outbox and what channels are owed, woken by a word on Redis or by the clock.
+
+Beside that it holds rows against Temporal, both ways: schedules, and executions that ended.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,11 @@ from worker import gauging, sweeper
 from worker.bulk import Bulk
 from worker.carrying import carrying
 from worker.channels import deliver
+from worker.door import Door
 from worker.erasure import Erasure
 from worker.errands import Errands
 from worker.fanout import fan_out
+from worker.reconciler import Reconciler
 from worker.schedules import Schedules
 
 LOOK_SECONDS = 1.0
@@ -81,8 +86,9 @@ async def remind(sessions: sessionmaker[Session]) -> int:
 async def run(settings: Settings, stopped: asyncio.Event) -> None:
     """Carry until `stopped`, surviving the loss of PostgreSQL, Redis and Temporal."""
     sessions, woken = make_sessions(settings), asyncio.Event()
-    errands = Errands(settings, sessions)
-    schedules, bulk = Schedules(settings, sessions), Bulk(settings, sessions)
+    door = Door(settings)
+    errands = Errands(settings, sessions, door)
+    schedules, bulk = Schedules(settings, sessions, door), Bulk(settings, sessions, door)
     table: dict[str, Deliver] = {
         outbox.CHANGED: notify,
         outbox.SECURITY: notify,
@@ -96,12 +102,15 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         outbox.BACKFILL: schedules.backfill,
         outbox.BULK: bulk.work,
         outbox.FORGET: bulk.forget,
-        outbox.ERASE: Erasure(settings, sessions).erase,
+        outbox.ERASE: Erasure(sessions, door).erase,
     }
     publisher = Publisher(settings, "relay", look=lambda: gauging.look(sessions))
     publisher.start()
     async with asyncio.TaskGroup() as tasks:  # the end of one is the end of all: a new process has them all
-        works = (_listen(settings, woken), sweeper.run(settings, sessions), schedules.run())
+        works = (
+            *(_listen(settings, woken), sweeper.run(settings, sessions)),
+            *(schedules.run(), Reconciler(sessions, door).run()),
+        )
         beside = [tasks.create_task(work) for work in works]
         log.info("relay_ready")
         await _carry_on(sessions, table, woken, stopped)

@@ -9,14 +9,14 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
-from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from engine import following, temporal, timetables
+from engine import following, timetables
 from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import OutboxMessage
 from engine.timetables import Followed, Gap
+from worker.door import Door
 from worker.rounds import rounds
 
 LOOK_SECONDS = 600.0
@@ -26,14 +26,14 @@ log = structlog.get_logger()
 class Schedules:
     """Has Temporal's schedules follow ours."""
 
-    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, settings: Settings, sessions: sessionmaker[Session], door: Door) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._client: Client | None = None
+        self._door = door
 
     async def follow(self, messages: Sequence[OutboxMessage]) -> None:
         """Have schedules be made, changed or deleted, as their rows are now."""
-        client = await self._connected()
+        client = await self._door.client()
         for message in messages:
             wanted = await asyncio.to_thread(self._wanted, message)
             try:
@@ -45,7 +45,7 @@ class Schedules:
 
     async def backfill(self, messages: Sequence[OutboxMessage]) -> None:
         """Have schedules make up for stretches of time, once Temporal has them."""
-        client, done = await self._connected(), []
+        client, done = await self._door.client(), []
         for message in messages:
             gap = Gap.parse(message.subject)
             try:
@@ -64,7 +64,7 @@ class Schedules:
 
     async def look(self) -> None:
         """Compare what Temporal has with our rows, and have it follow where the two differ."""
-        client = await self._connected()
+        client = await self._door.client()
         there = {schedule_id async for schedule_id in timetables.there(client)}
         await asyncio.to_thread(self._make_good, there)
 
@@ -95,11 +95,6 @@ class Schedules:
     def _is_there(self, schedule_id: UUID) -> bool:
         with self._sessions() as session:
             return following.there(session, schedule_id) is not None
-
-    async def _connected(self) -> Client:
-        if self._client is None:
-            self._client = await temporal.connect(self._settings, keyed=False)
-        return self._client
 
     def _delete(self, ids: list[int]) -> None:
         with self._sessions.begin() as session:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,9 +12,10 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine import stragglers
+from engine.endings import LOST, Ending, ending_of
 from engine.interpreter import contracts
 from engine.stragglers import Running
-from worker.endings import LOST, Ending, ending_of
+from worker.door import Door
 
 PAGE_ROWS = 500
 PAGES_MOST = 5  # of one look
@@ -23,26 +23,14 @@ DESCRIBED_MOST = 200  # of one look: each is a call
 DESCRIBED_AT_ONCE = 16
 # What closed a moment ago is about to be settled by its own last step, or was.
 PATIENCE = timedelta(seconds=1)
-# A schedule writes the row of what it starts a moment before it starts it; a worker that is killed in
-# between does so again once its task has timed out.
-STARTS_WITHIN = timedelta(seconds=15)
-
-
-@dataclass(slots=True)
-class Round:
-    """What one walk through all that runs has met."""
-
-    seen: set[UUID] = field(default_factory=set)  # running in Temporal, or on the way there by the outbox
-    missed: dict[UUID, datetime] = field(default_factory=dict)  # unknown to Temporal, and since when
 
 
 class Stragglers:
     """Looks at what runs by its row: a question to visibility for each page, calls for what is not there."""
 
-    def __init__(self, client: Client, sessions: sessionmaker[Session]) -> None:
-        self._client = client
+    def __init__(self, sessions: sessionmaker[Session], door: Door) -> None:
         self._sessions = sessions
-        self._last, self._now = Round(), Round()
+        self._door = door
         self._after: Running | None = None
 
     async def look(self) -> dict[UUID, Ending]:
@@ -54,10 +42,10 @@ class Stragglers:
         asked = 0
         for _ in range(PAGES_MOST):
             rows = await asyncio.to_thread(self._page)
-            starting = {row.execution_id for row in rows if row.awaits_start}
-            there = starting | await self._visible([row.execution_id for row in rows if not row.awaits_start])
-            self._now.seen |= there
-            missing = [row for row in rows if row.execution_id not in there]
+            # What waits in the outbox is about to start; all else Temporal has had (`executions.start`).
+            begun = [row for row in rows if not row.awaits_start]
+            there = await self._visible([row.execution_id for row in begun])
+            missing = [row for row in begun if row.execution_id not in there]
             some = missing[: DESCRIBED_MOST - asked]
             found |= await self._described([row.execution_id for row in some])
             asked += len(some)
@@ -65,7 +53,7 @@ class Stragglers:
                 self._after = some[-1] if some else self._after
                 return found
             if len(rows) < PAGE_ROWS:
-                self._after, self._last, self._now = None, self._now, Round()
+                self._after = None
                 return found
             self._after = rows[-1]
         return found
@@ -80,8 +68,8 @@ class Stragglers:
             return set()
         named = ", ".join(f"'{contracts.execution_workflow_id(str(one))}'" for one in execution_ids)
         query = f"ExecutionStatus = 'Running' AND WorkflowId IN ({named})"
-        found = set()
-        async for run in self._client.list_workflows(query, page_size=len(execution_ids)):
+        found, client = set[UUID](), await self._door.client()
+        async for run in client.list_workflows(query, page_size=len(execution_ids)):
             execution_id = contracts.executed_by(run.id)
             if execution_id is not None:
                 found.add(execution_id)
@@ -89,34 +77,26 @@ class Stragglers:
 
     async def _described(self, execution_ids: Sequence[UUID]) -> dict[UUID, Ending]:
         """Ask for each, since visibility lags behind; return those that have ended."""
-        turn = asyncio.Semaphore(DESCRIBED_AT_ONCE)
+        turn, client = asyncio.Semaphore(DESCRIBED_AT_ONCE), await self._door.client()
 
         async def describe(execution_id: UUID) -> Ending | None:
             async with turn:
-                return await self._ending(execution_id)
+                return await _ending(client, execution_id)
 
         endings = await asyncio.gather(*map(describe, execution_ids))
         pairs = zip(execution_ids, endings, strict=True)
         return {execution_id: ending for execution_id, ending in pairs if ending is not None}
 
-    async def _ending(self, execution_id: UUID) -> Ending | None:
-        handle = self._client.get_workflow_handle(contracts.execution_workflow_id(str(execution_id)))
-        now = datetime.now(UTC)
-        try:
-            told = await handle.describe()
-        except RPCError as fault:
-            if fault.status != RPCStatusCode.NOT_FOUND:
-                raise
-            return self._missed(execution_id, now)
-        goes_on = {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW}
-        if told.status in goes_on or told.close_time is None:
-            self._now.seen.add(execution_id)
-            return None
-        return ending_of(told.status) if now - told.close_time > PATIENCE else None
 
-    def _missed(self, execution_id: UUID, now: datetime) -> Ending | None:
-        """Return that it is lost: at once when Temporal has had it before, else after STARTS_WITHIN."""
-        since = self._last.missed.get(execution_id, now)
-        self._now.missed[execution_id] = since
-        known = execution_id in self._last.seen or execution_id in self._now.seen
-        return LOST if known or now - since >= STARTS_WITHIN else None
+async def _ending(client: Client, execution_id: UUID) -> Ending | None:
+    handle = client.get_workflow_handle(contracts.execution_workflow_id(str(execution_id)))
+    try:
+        told = await handle.describe()
+    except RPCError as fault:
+        if fault.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return LOST
+    goes_on = {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW}
+    if told.status in goes_on or told.close_time is None:
+        return None
+    return ending_of(told.status) if datetime.now(UTC) - told.close_time > PATIENCE else None

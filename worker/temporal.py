@@ -58,7 +58,6 @@ from engine.vault.envelope import EngineKeys
 from engine.vault.keyring import Keyring
 from worker import deployment
 from worker.core import Core
-from worker.reconciler import Reconciler
 from worker.router import Doorbell, Router
 
 THREADS = 8
@@ -76,8 +75,8 @@ def make_worker(
     sessions: sessionmaker[Session],
     threads: ThreadPoolExecutor,
     journal: Journal,
-) -> tuple[Worker, Reconciler, Router]:
-    """Return the worker, the reconciler and the router, not yet running.
+) -> tuple[Worker, Router]:
+    """Return the worker and the router, not yet running.
 
     :raises SettingsError: when key material is missing.
     """
@@ -106,7 +105,7 @@ def make_worker(
         deployment_config=deployment.config(settings),
     )
     router = Router(client, sessions, switchboard, doorbell, settings.redis_url)
-    return worker, Reconciler(client, sessions, outcomes), router
+    return worker, router
 
 
 def _inward(
@@ -125,8 +124,8 @@ def _inward(
     events = EventActivities(sessions, switchboard, settings)
     return [
         *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
-        *(looks.validate, looks.draw, events.publish, events.open, events.fire, turns.take, journal.keep),
-        ScheduleActivities(sessions, settings).fire,
+        *(looks.validate, looks.draw, events.publish, events.open, events.fire, events.ended),
+        *(turns.take, journal.keep, ScheduleActivities(sessions, settings).fire),
     ]
 
 
@@ -158,17 +157,17 @@ async def main() -> None:
     publisher.start()
     journal = Journal(sessions, settings)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads, journal.open():
-        worker, reconciler, router = make_worker(client, settings, sessions, threads, journal)
+        worker, router = make_worker(client, settings, sessions, threads, journal)
         async with worker:
             structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
-            beside = [asyncio.create_task(work) for work in (reconciler.run(), router.run())]
+            routing = asyncio.create_task(router.run())
             promotion = asyncio.create_task(deployment.promote(client, settings))
             stopping = asyncio.create_task(stopped.wait())
-            ended, _ = await asyncio.wait([stopping, *beside], return_when=asyncio.FIRST_COMPLETED)
-            for work in (promotion, *beside):
+            ended, _ = await asyncio.wait([stopping, routing], return_when=asyncio.FIRST_COMPLETED)
+            for work in (promotion, routing):
                 work.cancel()
             for one in ended:
-                one.result()  # a worker without its reconciler or its router had better be started anew
+                one.result()  # a worker without its router had better be started anew
     await asyncio.to_thread(publisher.stop)
     traces.close()
 

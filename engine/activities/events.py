@@ -102,6 +102,12 @@ class EventActivities:
                 write_down(session, self._switchboard.keys, definition, self._document(definition), now)
         return dues.Fired(self._settings.execution_seconds_max, last=timed) if there else None
 
+    @activity.defn(name=contracts.EXECUTION_ENDED)
+    def ended(self, execution_id: str) -> bool:
+        """Tell whether an execution has ended, or is no more."""
+        with self._sessions() as session:
+            return not executions.still_running(session, [UUID(execution_id)])
+
     def _document(self, sealed: Definition | DefinitionVersion) -> dict[str, Any]:
         text, content_type = envelope.open_definition(
             self._switchboard.keys,

@@ -17,6 +17,7 @@ SCHEDULE = "schedule"  # workflow type; id schedule:<uuid of the definition>:<tr
 EVENT = "event"  # signal of executions and schedules: CloudEvents, oldest first
 PUBLISH_EVENTS = "publish_events"  # local activity: Publication → None
 OPEN_SCHEDULE = "open_schedule"  # local activity: ScheduleStart → Scheduled, or None
+EXECUTION_ENDED = "execution_ended"  # local activity: an execution's id → whether it has ended
 FIRE_SCHEDULE = "fire_schedule"  # local activity: Firing → Fired, or None
 
 OPEN_EXECUTION = "open_execution"  # local activity: ExecutionStart → Opened

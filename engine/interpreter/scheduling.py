@@ -12,7 +12,7 @@ from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from engine.errors import EngineError
 from engine.interpreter import cloud_events, contracts, dues, grammar
@@ -34,6 +34,7 @@ class OverError(Exception):
     """The definition is no more, or has another version: nothing is left to start."""
 
 
+LOOK_SECONDS_MAX = 600.0
 # Anything else, a machine too busy for a filter among it, fails the task alone, which is tried again.
 FAILING: Sequence[type[Exception]] = (EngineError, ExhaustedError, FaultError)
 
@@ -94,15 +95,19 @@ class ScheduleWorkflow:
             raise OverError from None
         await workflow.sleep(at - workflow.now())
         self._start = replace(self._start, fired_at=at.isoformat())
-        await self._fire(None)
+        await self._fire(self._drawn(), None)
         if self._last:
             raise OverError
 
     async def _repeat(self, schedule: Schedule) -> None:
         """Fire, see the execution's end, and let the delay pass: the first run has nothing to wait for."""
-        execution = await self._fire(None)
-        with contextlib.suppress(FailureError):  # however it ended, it ended
-            await execution
+        execution_id = self._drawn()
+        execution = await self._fire(execution_id, None)
+        if execution is None:
+            await _end_of(execution_id)
+        else:
+            with contextlib.suppress(FailureError):  # however it ended, it ended
+                await execution
         await workflow.sleep(timedelta(seconds=schedule.after or 0))
 
     async def _listen(self, schedule: Schedule, found: contracts.Scheduled) -> None:
@@ -135,29 +140,37 @@ class ScheduleWorkflow:
                 await workflow.wait_condition(lambda: self._inbox.next(standing.looked) is not None)
         self._inbox.forget(standing.looked)
         self._start = replace(self._start, standing=None)
-        await self._fire(standing.outputs)
+        await self._fire(self._drawn(), standing.outputs)
 
-    async def _fire(self, events: list[Any] | None) -> workflow.ChildWorkflowHandle[Any, Any]:
+    async def _fire(
+        self, execution_id: str, events: list[Any] | None
+    ) -> workflow.ChildWorkflowHandle[Any, Any] | None:
         """Make an execution and start it; it lives on when this workflow ends.
 
+        :return: nothing when the relay has started it: no worker ran for a while after it was made.
         :raises OverError: when the definition is gone, or changed.
         """
         account_id, definition_id = self._start.account_id, self._start.definition_id
-        execution_id = _uuid7(workflow.now(), workflow.random())
         version, trigger = self._start.version, self._start.trigger
         firing = dues.Firing(execution_id, definition_id, account_id, events, version, trigger)
         fired: dues.Fired | None = await locally(contracts.FIRE_SCHEDULE, firing, dues.Fired)
         if fired is None:
             raise OverError
         self._last = fired.last
-        return await start_below(
-            contracts.EXECUTION,
-            contracts.ExecutionStart(execution_id, account_id),
-            workflow_id=contracts.execution_workflow_id(execution_id),
-            account_id=account_id,
-            definition_id=definition_id,
-            lasts=timedelta(seconds=fired.seconds_max),
-        )
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            return await start_below(
+                contracts.EXECUTION,
+                contracts.ExecutionStart(execution_id, account_id),
+                workflow_id=contracts.execution_workflow_id(execution_id),
+                account_id=account_id,
+                definition_id=definition_id,
+                lasts=timedelta(seconds=fired.seconds_max),
+            )
+        return None
+
+    def _drawn(self) -> str:
+        """Return the id of the next execution."""
+        return _uuid7(workflow.now(), workflow.random())
 
     def _handed_on(self) -> contracts.ScheduleStart:
         return replace(self._start, inbox=self._inbox.written())
@@ -181,6 +194,14 @@ class UpgradedScheduleWorkflow(ScheduleWorkflow):
     async def run(self, start: contracts.ScheduleStart) -> None:
         """Start executions until the definition is gone or will never be due again."""
         await super().run(start)
+
+
+async def _end_of(execution_id: str) -> None:
+    """Look whether an execution that another started has ended, less often the longer it lasts."""
+    seconds = 1.0
+    while not await locally(contracts.EXECUTION_ENDED, execution_id, bool):
+        await workflow.sleep(seconds)
+        seconds = min(2 * seconds, LOOK_SECONDS_MAX)
 
 
 def _uuid7(at: datetime, chance: random.Random) -> str:

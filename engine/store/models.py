@@ -129,6 +129,7 @@ class Execution(Base):
         index=True
     )  # the failed execution that this one goes on for
     left_sealed: Mapped[str | None] = mapped_column(Text, deferred=True)  # what a failed one goes on from
+    ended_by: Mapped[str | None] = mapped_column(String(16))  # an ending's name, where there is no outcome
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 

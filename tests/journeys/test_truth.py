@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bin.local.client import Client
 from engine import executions
+from engine.endings import STOPPED, Ending
 from engine.executions import Order
 from engine.settings import Settings
 from engine.store import outbox
@@ -26,7 +27,7 @@ from engine.store.sessions import make_engine
 from tests.conftest import Platform, beside, joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_outages import HEAD, ended, started_to_wait
-from worker.endings import STOPPED, Ending
+from worker.door import Door
 from worker.stragglers import Stragglers
 
 STOPS = (outbox.CANCEL, outbox.TERMINATE)
@@ -150,6 +151,11 @@ def without_worker(fragile: Fragile) -> Iterator[None]:
         fragile.revive("temporal")
 
 
+def door_of(fragile: Fragile) -> Door:
+    """Return a door to Temporal as the relay has."""
+    return Door(Settings.from_env(fragile.platform.environ))
+
+
 @pytest.fixture
 def stray(fragile: Fragile) -> Iterator[sessionmaker[Session]]:
     """The database of the platform whose parts are killed."""
@@ -158,20 +164,22 @@ def stray(fragile: Fragile) -> Iterator[sessionmaker[Session]]:
     engine.dispose()
 
 
-async def test_what_temporal_has_forgotten_while_no_worker_ran_is_settled_and_can_be_stopped_no_more(
+async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more_while_no_worker_runs(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
-    with joined(fragile.platform) as laptop:
-        with without_worker(fragile):
-            workflow_id, execution_id = sleeping(laptop)
-            assert until(lambda: not pending(stray, outbox.EXECUTE, execution_id))
-            await (await handle_of(fragile.platform, execution_id)).terminate()
-            await erased(fragile.platform, execution_id)
-            for how in ("cancel", "terminate"):
-                assert laptop.http.post(f"/api/executions/{execution_id}/{how}").status_code == 202
-            assert [pending(stray, kind, execution_id) for kind in STOPS] == [1, 1]
+    with joined(fragile.platform) as laptop, without_worker(fragile):
+        workflow_id, execution_id = sleeping(laptop)
+        carried(stray, execution_id)
+        fragile.kill("relay")
+        await (await handle_of(fragile.platform, execution_id)).terminate()
+        await erased(fragile.platform, execution_id)
+        for how in ("cancel", "terminate"):
+            assert laptop.http.post(f"/api/executions/{execution_id}/{how}").status_code == 202
+        assert [pending(stray, kind, execution_id) for kind in STOPS] == [1, 1]
+        fragile.revive("relay")
         assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
         assert until(lambda: not any(pending(stray, kind, execution_id) for kind in STOPS))
+        assert ended(laptop, execution_id)["error"]["type"].endswith("/runtime")
 
 
 async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_by_the_row(
@@ -180,14 +188,14 @@ async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_b
     with joined(fragile.platform) as laptop:
         with without_worker(fragile):
             workflow_id, execution_id = sleeping(laptop)
-            handle = await handle_of(fragile.platform, execution_id)
-            await handle.terminate()
-            temporal = await TemporalClient.connect(fragile.stack.temporal_address)
-            assert until(lambda: not pending(stray, outbox.EXECUTE, execution_id))
+            carried(stray, execution_id)
+            fragile.kill("relay")
+            await (await handle_of(fragile.platform, execution_id)).terminate()
             found: dict[UUID, Ending] = {}
             while UUID(execution_id) not in found:  # what has just closed is given a moment
-                found = await Stragglers(temporal, stray).look()
+                found = await Stragglers(stray, door_of(fragile)).look()
             assert found[UUID(execution_id)] == STOPPED
+            fragile.revive("relay")
         assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
 
 
@@ -196,7 +204,7 @@ async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
 ) -> None:
     naps = HEAD + "do: [{loop: {for: {in: '[range(40)]'}, do: [{nap: {wait: {milliseconds: 50}}}]}}]\n"
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
-    looks = Stragglers(temporal, stray)
+    looks = Stragglers(stray, door_of(fragile))
     environ = fragile.platform.environ
     with joined(fragile.platform) as laptop:
         with without_worker(fragile):
@@ -217,10 +225,9 @@ async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
             workflow_id = laptop.create_workflow("sleeper", SLEEPER)["id"]
             execution_id = laptop.execute(workflow_id, wait=0)["executionId"]
             fragile.revive("Temporal")
-            again = await TemporalClient.connect(fragile.stack.temporal_address)
-            assert UUID(execution_id) not in await Stragglers(again, stray).look()
+            assert UUID(execution_id) not in await Stragglers(stray, door_of(fragile)).look()
             fragile.revive("relay")
-        assert until(lambda: not pending(stray, outbox.EXECUTE, execution_id))
+        carried(stray, execution_id)
         await started_to_wait(fragile, execution_id)
         assert stands(laptop, workflow_id, execution_id) == {"running"}
 

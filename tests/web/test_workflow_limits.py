@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from werkzeug.test import TestResponse
 
 from engine import executions
-from engine.executions import Order
+from engine.executions import Order, StartedAs
 from engine.store.models import Definition, Execution
 from tests.web.conftest import Make, Person
 
@@ -91,5 +91,5 @@ def run(sessions: sessionmaker[Session], definition_id: UUID) -> None:
             definition=definition,
             order=order,
             now=datetime.now(UTC),
-            started_as=uuid7(),
+            started_as=StartedAs(uuid7()),
         )

@@ -18,6 +18,7 @@ from engine.executions import Order
 from engine.settings import Settings
 from engine.store import outbox
 from engine.store.models import Account, OutboxMessage
+from worker.door import Door
 from worker.errands import Errands
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -61,7 +62,7 @@ async def test_a_message_of_an_execution_that_is_gone_is_done_with_and_the_other
 ) -> None:
     execution_id, messages = asked(sessions)
     assert [message.subject for message in messages] == [GONE, execution_id]
-    await Errands(settings, sessions).execute(messages)
+    await Errands(settings, sessions, Door(settings)).execute(messages)
     assert left(sessions, messages) == []
     handle = await workflow(settings, execution_id)
     assert (await handle.describe()).id == f"execution:{execution_id}"

@@ -1,4 +1,7 @@
-"""Endings: how an execution ends that its interpreter could not end."""
+"""Endings: how an execution ends that its interpreter could not end.
+
+They say nothing of a user's, so that they can be kept by their name, without a key.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from engine.interpreter.faults import STANDARD, TYPES
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """An error of the workflow language, by its kind, and what it says."""
+    """An error of the workflow language, by its kind, and what it says; `name` is how it is kept."""
 
+    name: str
     kind: str
     detail: str
 
@@ -23,10 +27,11 @@ class Ending:
         return {"type": TYPES + self.kind, "status": status, "title": title, "detail": self.detail}
 
 
-STOPPED = Ending("runtime", "The execution was stopped from outside.")
-LATE = Ending("timeout", "The execution took longer than it may.")
-UNTOLD = Ending("runtime", "The execution ended, and what it ended with was not kept.")
-LOST = Ending("runtime", "The execution is known no more to what ran it.")
+STOPPED = Ending("stopped", "runtime", "The execution was stopped from outside.")
+LATE = Ending("late", "timeout", "The execution took longer than it may.")
+UNTOLD = Ending("untold", "runtime", "The execution ended, and what it ended with was not kept.")
+LOST = Ending("lost", "runtime", "The execution is known no more to what ran it.")
+NAMED = {ending.name: ending for ending in (STOPPED, LATE, UNTOLD, LOST)}
 
 
 def ending_of(status: WorkflowExecutionStatus | None) -> Ending:
