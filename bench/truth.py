@@ -1,8 +1,8 @@
 """How soon rows follow what ended an execution in Temporal: `python -m bench.truth`.
 
 By cause, with a worker and without, ROUNDS executions one after another: the seconds from the moment Temporal
-knows of the end to the moment the execution, the lists and the workflow's status all say so. Prints the median
-and the most.
+knows of the end to the moment the execution, the lists and the workflow's status all say so. Prints the
+median and the most.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is published in the catalogs that scenarios name: functions, by path."""
+"""What is published in the catalogs that scenarios name: functions and schemas, by path."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ FUNCTIONS = {
     f"{_CATALOG}/page/1.0.0/function.yaml": "<html>: [ no function",
     f"{_CATALOG}/shell/1.0.0/function.yaml": "run: { shell: { command: ls } }",
     "/myorg/functions/refs/tags/v1.0.0/half/function.yaml": "set: { half: '${ .n / 2 }' }",
+}
+_SCHEMAS = "/myorg/schemas/refs/heads/main"
+SCHEMAS = {
+    f"{_SCHEMAS}/order.yaml": "type: object\nrequired: [ id ]\n"
+    "properties: { id: { $ref: '#/$defs/id' } }\n$defs: { id: { type: integer } }",
+    f"{_SCHEMAS}/order.json": {"type": "object", "required": ["id"]},
+    f"{_SCHEMAS}/none.yaml": "type: 7",
+    f"{_SCHEMAS}/text.yaml": "no schema at all",
+    f"{_SCHEMAS}/far.yaml": "$ref: https://raw.githubusercontent.com/myorg/schemas/refs/heads/main/order.json",
 }
 MOVED = {
     f"{_CATALOG}/inside/1.0.0/function.yaml": "http://127.0.0.1:1/function.yaml",

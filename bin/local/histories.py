@@ -21,7 +21,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from bin.local import agents, described, greeter
+from bin.local import agents, catalog, described, greeter
 from bin.local.broker import Broker, Memory, complete
 from bin.local.calls import calls
 from bin.local.server import free_port
@@ -47,6 +47,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 FUNCTIONS = {"twice": {"do": [PAUSE, {"s": {"set": {"n": "${ $input.n * 2 }"}}}]}}
 DESCRIBED = {"endpoint": "https://petstore.swagger.io/v2/swagger.json"}
+ORDER = "/myorg/schemas/refs/heads/main/order.yaml"
 MESSAGES = {"endpoint": f"https://{described.API}/asyncapi.json"}
 LOOP = {"for": {"in": "[range(3)]"}, "do": [PAUSE]}
 TWICE = {"delay": "PT0.02S", "limit": {"attempt": {"count": 2, "duration": "PT5S"}}}
@@ -75,6 +76,10 @@ CASES: dict[str, dict[str, Any]] = {
     "call http": {
         "call": "http",
         "with": {"method": "get", "endpoint": "https://petstore.swagger.io/v2/pet/{id}"},
+    },
+    "schema elsewhere": {
+        "set": {"id": 1},
+        "output": {"schema": {"resource": {"endpoint": f"https://{catalog.HOST}{ORDER}"}}},
     },
     "call function": {"call": "twice", "with": {"n": 1}},
     "call catalog": {"call": "add:1.0.0@default", "with": {"a": 1, "b": 2}},

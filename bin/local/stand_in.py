@@ -197,8 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
         return status, {}, content
 
     def _found(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
-        if path in catalog.FUNCTIONS:
-            return 200, catalog.FUNCTIONS[path]
+        published = catalog.FUNCTIONS | catalog.SCHEMAS
+        if path in published:
+            return 200, published[path]
         parts = path.strip("/").split("/")
         if parts[0] == "basic-auth":
             wanted = base64.b64encode(f"{parts[1]}:{parts[2]}".encode()).decode()

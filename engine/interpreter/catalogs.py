@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from engine.errors import EngineError
-from engine.interpreter import contracts, hearing, syntax
+from engine.interpreter import hearing, resources, syntax
 from engine.interpreter.definition import Step
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.faults import FaultError, fault
+from engine.interpreter.faults import fault
 from engine.interpreter.node import Node, Reading, nearest
 from engine.interpreter.steps import call_http
 from engine.interpreter.walk import Scope, Walk
@@ -84,33 +83,10 @@ async def fetched(source: Source, walk: Walk, data: Any, scope: Scope) -> Step:
     """
     root = call_http.CallHttp("GET", source.root).located(walk, data, scope)
     where = located(root, source.path)
-    if where not in walk.fetched:
-        asked = contracts.HttpCall(
-            "GET",
-            where,
-            headers={"accept": "application/yaml, application/json;q=0.9, */*;q=0.5"},
-            redirect=True,
-            authentication=walk.fill(source.authentication, data, scope),
-            timeout_seconds=call_http.SECONDS_MAX,
-        )
-        try:
-            content = (await call_http.request(walk, asked, scope)).content
-        except FaultError as error:
-            if error.problem.detail is None or not error.problem.detail.startswith("the server answered"):
-                raise
-            detail = f"the function cannot be fetched: {error.problem.detail}"
-            raise fault("communication", detail, status=error.problem.status) from None
-        walk.fetched[where] = _parsed(content)
+    document = await resources.fetched(walk, where, source.authentication, data, scope, what="function")
     if where not in walk.understood:  # reading takes time that nobody counts: once in a run
-        walk.understood[where] = _understood(walk.fetched[where], source)
+        walk.understood[where] = _understood(document, source)
     return walk.understood[where]
-
-
-def _parsed(content: Any) -> dict[str, Any]:
-    try:
-        return syntax.read(content) if isinstance(content, str) else dict(content)
-    except (EngineError, TypeError, ValueError):
-        raise fault("configuration", "the function that was fetched cannot be read") from None
 
 
 def _understood(document: dict[str, Any], source: Source) -> Step:

@@ -35,12 +35,23 @@ class Kind(Protocol):
         ...
 
 
+class SchemaElsewhere(Protocol):
+    """A JSON Schema that an execution fetches when it first needs it."""
+
+    async def fetched(self, walk: Walk, data: Any, scope: Scope) -> dict[str, Any]:
+        """Return it.
+
+        :raises FaultError: when there is none.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Shaping:
     """A transformation and the JSON Schema its value must match; for input, the schema sees the raw value."""
 
     template: Any = None  # a program, or a value with programs in it; None is identity
-    schema: dict[str, Any] | None = None
+    schema: dict[str, Any] | SchemaElsewhere | None = None
 
 
 @dataclass(frozen=True, slots=True)

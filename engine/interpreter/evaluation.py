@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.interpreter import schemas
-from engine.interpreter.definition import Shaping
 from engine.interpreter.expressions import pool, programs
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.expressions.templates import fill
@@ -48,14 +46,3 @@ class Evaluation:
     def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
         """Tell whether a condition is true, as jq has it: anything but false and null."""
         return self.evaluate(condition, data, scope) not in (None, False)
-
-    def shape_in(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
-        """Validate the raw value, then transform it."""
-        self.pace.spend(schemas.validate(raw, shaping.schema))
-        return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
-
-    def shape_out(self, shaping: Shaping, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX) -> Any:
-        """Transform the raw value, then validate what it became."""
-        shaped = raw if shaping.template is None else self.fill(shaping.template, raw, scope, most=most)
-        self.pace.spend(schemas.validate(shaped, shaping.schema))
-        return shaped

@@ -7,22 +7,6 @@ from typing import Any
 
 from engine.interpreter.expressions import pool
 from engine.interpreter.faults import ExhaustedError, fault
-from engine.interpreter.node import Node
-
-
-def read(node: Node) -> dict[str, Any] | None:
-    """Return the JSON Schema of a `schema` member."""
-    node.only("format", "document", "resource")
-    if node.has("resource"):
-        node.at("resource", None).fault("schemas in external resources are not supported yet")
-        return None
-    if node.has("format") and node.members()["format"] not in ("json", "json:2020-12"):
-        node.at("format", None).fault("only json is supported yet")
-    document = node.need("document")
-    schema = document.members()
-    if node.reading.compiles:
-        _check(document, schema)
-    return schema
 
 
 def validate(value: Any, schema: dict[str, Any] | None) -> float:
@@ -45,11 +29,15 @@ def validate(value: Any, schema: dict[str, Any] | None) -> float:
     return answer.cpu_seconds
 
 
-def _check(node: Node, schema: dict[str, Any]) -> None:
+def complaint(schema: Any) -> str | None:
+    """Return what is wrong with a schema, if anything.
+
+    :raises ExhaustedError: when it takes too long to read.
+    """
     try:
         pool.shared("schema").check(json.dumps(schema))
     except pool.ProgramError as error:
-        why = str(error).partition("\n")[0][:200]
-        node.fault(f"is no JSON Schema: {why}", gist="is no JSON Schema")
+        return str(error).partition("\n")[0][:200]
     except pool.BrokenError:
-        node.fault("the schema takes too long to read")
+        raise ExhaustedError("a schema takes too long to read") from None
+    return None

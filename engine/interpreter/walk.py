@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from engine.interpreter import durations
+from engine.interpreter import data_flow, durations
 from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Outcome, Step
 from engine.interpreter.evaluation import Evaluation
 from engine.interpreter.expressions.programs import Program
@@ -88,10 +88,10 @@ class Walk(Evaluation):
         known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
         scope = Scope(known | {"authorization": None}, frame=self.frame)
         if "data" not in kept:
-            kept["data"] = self.context = self.shape_in(self.definition.input, data, scope)
+            kept["data"] = self.context = await data_flow.take(self, self.definition.input, data, scope)
         work = self._until_end(kept["data"], scope)
         output = await self.in_time(self.definition.timeout, work, kept["data"], scope)
-        return self.shape_out(self.definition.output, output, scope.knowing(context=self.context))
+        return await data_flow.give(self, self.definition.output, output, scope.knowing(context=self.context))
 
     async def list(self, steps: Sequence[Step], data: Any, scope: Scope, *, part: str = "do") -> Any:
         """Walk the steps of one list in declared order, or as their `then` says; return the last's output.
@@ -217,7 +217,7 @@ class Walk(Evaluation):
             self.trail = [*self.trail[1 - TRAIL_MAX :], step.name]
             self.herald.began(step)
             self.scribe.began(step, outer.attempt)
-            kept["data"] = self.shape_in(step.input, raw, scope)
+            kept["data"] = await data_flow.take(self, step.input, raw, scope)
         else:
             self.scribe.goes_on(step, outer.attempt)
         data = kept["data"]
@@ -230,10 +230,10 @@ class Walk(Evaluation):
         if done.authorization is not None:
             scope = scope.knowing(authorization=done.authorization)
         scope = scope.knowing(context=self.context, task={**task, "output": done.output})
-        output = self.shape_out(step.output, done.output, scope)
+        output = await data_flow.give(self, step.output, done.output, scope)
         if step.export.template is not None:
             seen = scope.knowing(output=output)
-            self.context = self.shape_out(step.export, output, seen, most=CONTEXT_BYTES_MAX)
+            self.context = await data_flow.give(self, step.export, output, seen, most=CONTEXT_BYTES_MAX)
         self.herald.completed(step)
         self.scribe.completed(step, outer.attempt)
         return Outcome(output, done.then or step.then)

@@ -132,7 +132,7 @@ AROUND = [
         "Around a step",
         "schema.resource",
         setting(input={"schema": {"resource": {"endpoint": "https://example.org/schema.json"}}}),
-        "a schema fetched from elsewhere",
+        "at an address, as JSON or YAML; fetched once in an execution; references within it",
     ),
     Construct("Around a step", "timeout", setting(timeout={"after": "PT1S"}), "inline or by name"),
     Construct("Around a step", "metadata", setting(metadata={"a": 1}), "kept, and without effect"),

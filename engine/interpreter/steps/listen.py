@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import orjson
 
-from engine.interpreter import cloud_events, strategies
+from engine.interpreter import cloud_events, data_flow, strategies
 from engine.interpreter.definition import Outcome, Shaping, Step
 from engine.interpreter.faults import fault
 from engine.interpreter.node import Node
@@ -41,9 +41,9 @@ class Iteration:
         within = scope.knowing(**{self.item: event, self.at: index}, context=walk.context)
         data = await walk.list(self.steps, event, within, part="foreach") if self.steps else event
         within = within.knowing(context=walk.context)
-        output = walk.shape_out(self.output, data, within)
+        output = await data_flow.give(walk, self.output, data, within)
         if self.export.template is not None:
-            walk.context = walk.shape_out(self.export, output, within.knowing(output=output))
+            walk.context = await data_flow.give(walk, self.export, output, within.knowing(output=output))
         return output
 
 
