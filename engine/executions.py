@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CTE, delete, func, select, update
+from sqlalchemy import CTE, func, select
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine import listeners, metrics
 from engine.errors import ConflictError, NotFoundError
-from engine.interpreter.contracts import execution_workflow_id
 from engine.store import outbox
 from engine.store.models import (
     Account,
     Definition,
     DefinitionVersion,
     Execution,
-    Listener,
     OutboxMessage,
 )
 
@@ -178,61 +176,12 @@ def open_with_definition(session: Session, *, account_id: UUID, execution_id: UU
             & (DefinitionVersion.version == Execution.definition_version),
         )
         .where(Execution.account_id == account_id, Execution.id == execution_id)
-        .add_cte(_started(account_id, execution_id))
+        .add_cte(started(account_id, execution_id))
     )
     found = session.execute(query).one_or_none()
     if found is None:
         raise unknown()
     return Begun(found[0], found[1], found[2] or ())
-
-
-def settle(
-    session: Session,
-    *,
-    account_id: UUID,
-    execution_id: UUID,
-    status: str,
-    outcome_sealed: str | None,
-    left_sealed: str | None = None,
-    ended_by: str | None = None,
-    now: datetime,
-) -> bool:
-    """End an execution that is still running; tell whether this call ended it.
-
-    What nobody could seal an outcome for names the ending instead (`engine.endings`).
-    A compare-and-set: of an activity that is retried, a reconciler and another worker, one wins.
-    """
-    ended = (
-        update(Execution)
-        .where(
-            Execution.account_id == account_id, Execution.id == execution_id, Execution.status == "running"
-        )
-        .values(
-            status=status,
-            outcome_sealed=outcome_sealed,
-            left_sealed=left_sealed,
-            ended_by=ended_by,
-            ended_at=now,
-        )
-        .returning(Execution.definition_id)
-        .cte("ended")
-    )
-    followed = (
-        update(Definition)
-        .where(Definition.id == ended.c.definition_id, Definition.last_execution_id == execution_id)
-        .values(status=status, updated_at=now)
-        .returning(Definition.id)
-        .cte("followed")
-    )
-    workflow_id = execution_workflow_id(str(execution_id))
-    deaf = delete(Listener).where(Listener.workflow_id == workflow_id).returning(Listener.key).cte("deaf")
-    # One statement: this is the last thing between a workflow's end and its owner's answer.
-    started = _started(account_id, execution_id)
-    found = session.scalar(select(ended.c.definition_id).add_cte(followed, started, deaf))
-    session.expire_all()  # what was read before is no longer so
-    if found is not None:
-        metrics.EXECUTIONS_ENDED.labels(status).inc()
-    return found is not None
 
 
 def still_running(session: Session, execution_ids: Sequence[UUID]) -> Sequence[tuple[UUID, UUID]]:
@@ -251,7 +200,7 @@ def awaiting_start(session: Session, execution_id: UUID) -> bool:
     return session.scalar(message) is not None
 
 
-def _started(account_id: UUID, execution_id: UUID) -> CTE:
+def started(account_id: UUID, execution_id: UUID) -> CTE:
     """Return what has the relay not start an execution, as a part of another statement."""
     message = outbox.discarding(account_id=account_id, kind=outbox.EXECUTE, subject=str(execution_id))
     return message.returning(OutboxMessage.id).cte("started")

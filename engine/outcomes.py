@@ -13,7 +13,7 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine import account_keys, endings, executions, listeners
+from engine import account_keys, endings, executions, listeners, settlements
 from engine.interpreter.faults import STANDARD, TYPES, standard_kind
 from engine.store.models import Account, AccountKey, Execution
 from engine.vault import envelope, keyring
@@ -59,7 +59,7 @@ class Outcomes:
             status, outcome = "failed", {"error": _too_large(self.value_bytes_max)}
         told = {"status": status} | _shown(found.execution, found.account, outcome)
         definition_id = found.execution.definition_id
-        ended = executions.settle(
+        ended = settlements.settle(
             session,
             account_id=account_id,
             execution_id=execution_id,

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import executions, metrics
+from engine import executions, metrics, settlements
 from engine.endings import Ending, ending_of
 from engine.interpreter import contracts
 from worker.door import Door
@@ -80,7 +80,7 @@ class Reconciler:
 
     def _settled(self, account_id: UUID, execution_id: UUID, ended_by: str) -> bool:
         with self._sessions.begin() as session:
-            return executions.settle(
+            return settlements.settle(
                 session,
                 account_id=account_id,
                 execution_id=execution_id,

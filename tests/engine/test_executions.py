@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from engine import definitions, executions
+from engine import definitions, executions, settlements
 from engine.definitions import Diagnosis, Draft
 from engine.errors import ConflictError, Fault, NotFoundError, TooLargeError
 from engine.executions import Order
@@ -45,7 +45,7 @@ def start(sessions: sessionmaker[Session], definition: Definition) -> Started:
 
 def settle(sessions: sessionmaker[Session], execution: Execution, status: str) -> bool:
     with sessions.begin() as session:
-        return executions.settle(
+        return settlements.settle(
             session,
             account_id=execution.account_id,
             execution_id=execution.id,
@@ -137,7 +137,7 @@ def test_another_accounts_rows_are_as_unknown_as_none(session: Session, start: S
         definitions.find(session, account_id=stranger, definition_id=execution.definition_id)
     with pytest.raises(NotFoundError, match="no such execution"):
         executions.find(session, account_id=stranger, execution_id=execution.id)
-    settled = executions.settle(
+    settled = settlements.settle(
         session,
         account_id=stranger,
         execution_id=execution.id,
