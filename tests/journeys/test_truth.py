@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bin.local.client import Client
 from engine import executions
-from engine.endings import STOPPED, Ending
+from engine.endings import LOST, STOPPED, Ending
 from engine.executions import Order
 from engine.settings import Settings
 from engine.store import outbox
@@ -179,7 +179,9 @@ async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more
         fragile.revive("relay")
         assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
         assert until(lambda: not any(pending(stray, kind, execution_id) for kind in STOPS))
-        assert ended(laptop, execution_id)["error"]["type"].endswith("/runtime")
+        error = ended(laptop, execution_id)["error"]
+        assert error["type"].endswith("/runtime")
+        assert laptop.open(error["sealed"])["detail"] == LOST.detail
 
 
 async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_by_the_row(
