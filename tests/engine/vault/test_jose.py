@@ -27,7 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("Node is not installed here")
     found = tmp_path_factory.mktemp("jose")
     shutil.copy(SCRIPT, found)
-    install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(found), PACKAGE]
+    quietly = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retry-mintimeout=1000"]
+    quietly += ["--fetch-retry-maxtimeout=3000"]  # by default it asks again for over a minute
+    install = [npm, "install", *quietly, "--prefix", str(found), PACKAGE]
     done = subprocess.run(install, check=False, capture_output=True, timeout=120)
     if done.returncode:
         pytest.skip(f"the registry does not give {PACKAGE}")
