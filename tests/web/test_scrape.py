@@ -23,7 +23,7 @@ BEARING = {"Authorization": f"Bearer {TOKEN}"}
 DOCUMENT = """
 document: {dsl: '1.0.3', namespace: tests, name: counted, version: '1.0.0'}
 do:
-  - add: {set: {b: '${ .a + 1 }'}}
+  - add: {set: {b: '${ .a|.+1 }'}}
 """
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
