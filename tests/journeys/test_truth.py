@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bin.local.client import Client
 from engine import executions
-from engine.endings import LATE, LOST, STOPPED, Ending
+from engine.endings import LOST, STOPPED, Ending
 from engine.executions import Order
 from engine.settings import Settings
 from engine.store import outbox
@@ -182,32 +182,6 @@ async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more
         error = ended(laptop, execution_id)["error"]
         assert error["type"].endswith("/runtime")
         assert laptop.open(error["sealed"])["detail"] == LOST.detail
-
-
-@contextmanager
-def brief(fragile: Fragile) -> Iterator[None]:
-    """Have web start executions that may take a few seconds only, while the body runs."""
-    environ = fragile.platform.environ
-    fragile.kill("web")
-    environ["EXECUTION_SECONDS_MAX"] = "5"
-    fragile.revive("web")
-    try:
-        yield
-    finally:
-        fragile.kill("web")
-        del environ["EXECUTION_SECONDS_MAX"]
-        fragile.revive("web")
-
-
-async def test_an_execution_whose_worker_is_lost_for_good_ends_with_its_time(fragile: Fragile) -> None:
-    with brief(fragile), joined(fragile.platform) as laptop:
-        workflow_id, execution_id = sleeping(laptop)
-        await started_to_wait(fragile, execution_id)
-        with without_worker(fragile):
-            assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
-            error = ended(laptop, execution_id)["error"]
-        assert error["type"].endswith("/timeout")
-        assert laptop.open(error["sealed"])["detail"] == LATE.detail
 
 
 async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_by_the_row(

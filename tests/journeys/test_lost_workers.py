@@ -1,0 +1,38 @@
+"""A worker that is lost for good: what it had under way ends with its time, and its owner is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from engine.endings import LATE
+from tests.conftest import joined
+from tests.journeys.conftest import Fragile, until
+from tests.journeys.test_outages import ended, started_to_wait
+from tests.journeys.test_truth import sleeping, stands, without_worker
+
+
+@contextmanager
+def brief(fragile: Fragile) -> Iterator[None]:
+    """Have web start executions that may take a few seconds only, while the body runs."""
+    environ = fragile.platform.environ
+    fragile.kill("web")
+    environ["EXECUTION_SECONDS_MAX"] = "5"
+    fragile.revive("web")
+    try:
+        yield
+    finally:
+        fragile.kill("web")
+        del environ["EXECUTION_SECONDS_MAX"]
+        fragile.revive("web")
+
+
+async def test_an_execution_whose_worker_is_lost_for_good_ends_with_its_time(fragile: Fragile) -> None:
+    with brief(fragile), joined(fragile.platform) as laptop:
+        workflow_id, execution_id = sleeping(laptop)
+        await started_to_wait(fragile, execution_id)
+        with without_worker(fragile):
+            assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
+            error = ended(laptop, execution_id)["error"]
+        assert error["type"].endswith("/timeout")
+        assert laptop.open(error["sealed"])["detail"] == LATE.detail
