@@ -78,25 +78,26 @@ def _sync(laptop: Client, phone: Client, tell: Callable[[str], None]) -> None:
     clock = dict(known["vectorClock"]) if known else {}
     clock["laptop"] = clock.get("laptop", 0) + 1
     tell("phone: listening")
-    opened, heard = threading.Event(), threading.Event()
-    listener = threading.Thread(target=_listen, args=(phone, opened, heard), daemon=True)
+    opened, heard, times = threading.Event(), threading.Event(), list[float]()
+    listener = threading.Thread(target=_listen, args=(phone, opened, heard, times), daemon=True)
     listener.start()
     _expect(opened.wait(HEARD_SECONDS_MAX), "the phone's stream opens")
     tell("laptop: pushing an encrypted state")
     colour = secrets.choice(["teal", "ochre", "indigo"])
+    sent = time.monotonic()
     laptop.push("theme", {"colour": colour}, version=str(clock["laptop"]), clock=clock)
-    started = time.monotonic()
     _expect(heard.wait(HEARD_SECONDS_MAX), "the phone hears of the push")
-    tell(f"phone: heard of it after {1000 * (time.monotonic() - started):.0f} ms; pulling")
+    tell(f"phone: had heard of it {1000 * (times[0] - sent):.0f} ms after it was sent; pulling")
     states = phone.pull(type="settings")["states"]
     _expect(states[-1]["opened"] == {"colour": colour}, "the phone opens what the laptop encrypted")
 
 
-def _listen(phone: Client, opened: threading.Event, heard: threading.Event) -> None:
+def _listen(phone: Client, opened: threading.Event, heard: threading.Event, times: list[float]) -> None:
     for event in phone.events():
         if event.event == "open":
             opened.set()
         elif event.event == "message" and event.data:
+            times.append(time.monotonic())
             heard.set()
             return
 
