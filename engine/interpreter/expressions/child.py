@@ -1,8 +1,8 @@
 """The process that runs strangers' programs and schemas: no environment, no files, little memory and time.
 
-Started as `python -I -S child.py jq|schema <import path>…`; a request is two length-prefixed frames (program
-or schema, input text), an answer one: a status byte, the nanoseconds of CPU it took, the bytes of memory the
-process has grown by since it started, and JSON or an error's text.
+Started as `python -I -S child.py jq|schema|redaction <import path>…`; a request is two length-prefixed frames
+(program, schema or secrets; input text), an answer one: a status byte, the nanoseconds of CPU it took, the
+bytes of memory the process has grown by since it started, and JSON or an error's text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def serve() -> None:
     """Answer requests until the parent closes the pipe."""
     kind, *paths = sys.argv[1:]
     sys.path += paths
-    compiler = _schemas() if kind == "schema" else _jq()
+    compiler = {"jq": _jq, "schema": _schemas, "redaction": _redaction}[kind]()
     dumps = _dumps()
     _confine()
     programs: dict[str, Compiled] = {}
@@ -66,6 +66,11 @@ def _schemas() -> Callable[[str], Compiled]:
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     # By its bare name: there is no package of ours in here, only this folder.
     found: Callable[[str], Compiled] = importlib.import_module("schema_child").compiler()
+    return found
+
+
+def _redaction() -> Callable[[str], Compiled]:
+    found: Callable[[str], Compiled] = importlib.import_module("redaction_child").compiler()
     return found
 
 

@@ -221,7 +221,7 @@ _sharing = threading.Lock()
 
 
 def shared(kind: str = "jq") -> Pool:
-    """Return this process's pool for programs (`jq`) or schemas (`schema`); a fork gets its own."""
+    """Return this process's pool for `jq` programs, a `schema` or a `redaction`; a fork gets its own."""
     with _sharing:
         return _shared.setdefault((os.getpid(), kind), Pool(kind=kind))
 
