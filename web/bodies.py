@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 from flask import Request
@@ -14,6 +15,7 @@ from webargs.flaskparser import FlaskParser
 from web.problems import MalformedError, MediaTypeError
 
 DEPTH_MAX = 64
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # what orjson writes, with which everything goes on
 
 
 class StrictParser(FlaskParser):
@@ -44,12 +46,20 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc] # flask-smorest is unty
 
 
 def load(data: bytes) -> Any:
-    """Parse JSON text (RFC 8259): UTF-8, no NaN, no member twice, at most DEPTH_MAX levels.
+    """Parse JSON text (RFC 8259): UTF-8, finite numbers, no member twice, at most DEPTH_MAX levels.
+
+    Whole numbers past 64 bits are doubles, as wherever else the platform reads JSON.
 
     :raises MalformedError: for anything else.
     """
     try:
-        value = json.loads(data.decode(), parse_constant=_refuse_constant, object_pairs_hook=_single)
+        value = json.loads(
+            data.decode(),
+            parse_constant=_refuse_constant,
+            parse_int=_whole,
+            parse_float=_finite,
+            object_pairs_hook=_single,
+        )
     except (ValueError, RecursionError) as fault:
         raise MalformedError("malformed_json", f"The body is not JSON: {_told(fault)}.") from None
     if _deeper_than(value, DEPTH_MAX):
@@ -65,6 +75,18 @@ def _told(fault: ValueError | RecursionError) -> str:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
+
+
+def _whole(text: str) -> int | float:
+    value = int(text) if len(text) <= len(str(INTEGER_MIN)) else _finite(text)
+    return value if INTEGER_MIN <= value <= INTEGER_MAX else float(value)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is past what a double holds")
+    return value
 
 
 def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

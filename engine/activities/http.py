@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
@@ -157,7 +156,7 @@ def content_of(answer: Answer) -> Any:
     media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "application/json" or media.endswith("+json"):
         try:
-            return json.loads(answer.body) if answer.body else None
+            return orjson.loads(answer.body) if answer.body else None
         except ValueError:
             raise EgressError("the answer says that it is JSON, but it is not") from None
     return answer.body.decode(errors="replace")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
+
+import orjson
 
 from engine.activities.http import HttpActivities
 from engine.egress.guard import Answer
@@ -67,7 +68,7 @@ def _watch(done: Callable[[Message], bool]) -> Callable[[bytearray], bool]:
         fresh, seen = bytes(read[seen:]), len(read)
         try:
             return any(isinstance(message, dict) and done(message) for message in _events(fresh))
-        except (ValueError, RecursionError):
+        except ValueError:
             return True
 
     return enough
@@ -76,8 +77,8 @@ def _watch(done: Callable[[Message], bool]) -> Callable[[bytearray], bool]:
 def _messages(answer: Answer) -> list[Message]:
     streamed = answer.headers.get("content-type", "").partition(";")[0].strip() == "text/event-stream"
     try:
-        found = _events(answer.body) if streamed else [json.loads(answer.body)]
-    except (ValueError, RecursionError):
+        found = _events(answer.body) if streamed else [orjson.loads(answer.body)]
+    except ValueError:
         _check(answer)
         raise RefusedError("the server's answer is no JSON-RPC") from None
     messages = [message for message in found if isinstance(message, dict) and answers(message)]
@@ -102,7 +103,7 @@ def _result(message: Message) -> Any:
 
 
 def _events(body: bytes) -> list[Any]:
-    return [json.loads(text) for text in data_of_events(body)]
+    return [orjson.loads(text) for text in data_of_events(body)]
 
 
 def data_of_events(body: bytes) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -63,4 +63,4 @@ def described(answer: Answer) -> Any:
             f"the server answered {answer.status}", answer.status, type="communication", non_retryable=True
         )
     text = answer.body.decode(errors="replace")
-    return json.loads(text) if text.lstrip()[:1] == "{" else syntax.read(text, "application/yaml")
+    return orjson.loads(text) if text.lstrip()[:1] == "{" else syntax.read(text, "application/yaml")

@@ -6,6 +6,7 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from temporalio.exceptions import ApplicationError
 
 from engine.activities.http import HttpActivities
@@ -68,7 +69,7 @@ def shown(
     :param correlation: the id that came beside the message, if the document does not say where in it.
     """
     try:
-        payload = json.loads(text)
+        payload = orjson.loads(text)
     except ValueError:
         payload = text
     message = {"payload": payload} | ({} if headers is None else {"headers": headers})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -149,7 +148,7 @@ def _object(answer: Answer, who: str) -> dict[str, Any]:
     if answer.status != 200:  # noqa: PLR2004 - RFC 6749 section 5.1
         raise UnauthenticatedError(f"{who} answered {answer.status}")
     try:
-        found = json.loads(answer.body)
+        found = orjson.loads(answer.body)
     except ValueError:
         found = None
     if not isinstance(found, dict):
@@ -163,7 +162,7 @@ def _check_issuer(token: str, issuers: Any) -> None:
         return
     part = token.split(".")[1] if token.count(".") == 2 else ""  # noqa: PLR2004 - RFC 7519 section 3
     try:
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        claims = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except ValueError:
         claims = None
     if not isinstance(claims, dict) or claims.get("iss") not in issuers:

@@ -8,6 +8,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 READS = ("data", "envelope", "raw")
 REQUIRED = ("id", "source", "specversion", "type")
 _TEXTS = (*REQUIRED, "subject", "datacontenttype", "dataschema", "time", "data_base64")
@@ -115,7 +117,7 @@ def _decoded(event: dict[str, Any]) -> Any:
     content = base64.b64decode(event["data_base64"])
     try:
         if media == "application/json" or media.endswith("+json"):
-            return json.loads(content)
+            return orjson.loads(content)
         return content.decode() if media.startswith("text/") else event["data_base64"]
     except ValueError:
         return event["data_base64"]

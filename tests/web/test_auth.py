@@ -59,7 +59,17 @@ def test_a_bad_value_is_named_by_its_pointer(client: FlaskClient, body: Any, poi
     assert pointer in [error["pointer"] for error in answer.get_json()["errors"]]
 
 
-MALFORMED = [b"", b"{", b"[1,]", b'{"a": NaN}', b'{"a": 1, "a": 2}', b"\xff\xfe", b'{"a":' + b"[" * 100_000]
+MALFORMED = [
+    b"",
+    b"{",
+    b"[1,]",
+    b'{"a": NaN}',
+    b'{"a": -1e999}',
+    b'{"a": %b}' % (b"9" * 400),
+    b'{"a": 1, "a": 2}',
+    b"\xff\xfe",
+    b'{"a":' + b"[" * 100_000,
+]
 
 
 @pytest.mark.parametrize("body", MALFORMED)

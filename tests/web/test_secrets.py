@@ -118,3 +118,19 @@ def test_changes_stand_in_the_trail_and_names_in_the_export(client: FlaskClient,
     ]
     (found,) = [line["value"] for line in lines if line["kind"] == "secret"]
     assert set(found) == {"id", "name", "createdAt", "updatedAt"}
+
+
+@pytest.mark.parametrize("body", ['{"value": "\\ud800"}', '{"value": [{"\\udfff": 1}]}'])
+def test_a_value_is_text_that_can_be_written(client: FlaskClient, person: Person, body: str) -> None:
+    sent = {"data": body, "content_type": "application/json", "headers": person.headers}
+    answer = client.put("/api/secrets/login", **sent)
+    assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/value")
+
+
+def test_whole_numbers_past_64_bits_are_kept_as_doubles(
+    client: FlaskClient, person: Person, sessions: sessionmaker[Session], environ: dict[str, str]
+) -> None:
+    assert put(client, person, "login", [2**64 - 1, 2**64, -(2**63) - 1]).status_code == 201
+    sealed = stored(sessions, "login", person.id).sealed or ""
+    opened = EngineKeys.parse(environ["ENGINE_PRIVATE_KEYS"]).open(sealed, pointer="", bytes_max=1000)
+    assert opened == b"[18446744073709551615,1.8446744073709552e+19,-9.223372036854776e+18]"

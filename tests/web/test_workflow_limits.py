@@ -27,6 +27,7 @@ NAMES = {
     *(
         "stepDataBytes",
         "stepDataDepth",
+        "stepsNested",
         "stepsWalked",
         "stepsPerMinute",
         "loopIterations",

@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from engine.interpreter.schedules import CRON_LENGTH_MAX
 from engine.recurrence import CATCHUP_SECONDS, CATCHUP_SECONDS_MIN, OVERLAPS
 from engine.sync.clock import integral
-from web.schemas.strict import Flag, Moment, Strict, Text
+from web.schemas.strict import Flag, Moment, Strict, Text, Value
 from web.schemas.sync import Since
 from web.schemas.workflows import STATUSES
 
@@ -73,7 +73,7 @@ class ScheduleChange(Strict):
     )
     jitter = Span(least=0, metadata={"description": "put off by chance, by this at most"})
     note = Text(longest=1024, allow_none=True, metadata={"description": "kept as it is sent"})
-    input = fields.Raw(allow_none=True, metadata=INPUT)
+    input = Value(allow_none=True, metadata=INPUT)
     seal_result = Flag(data_key="sealResult", metadata={"description": "needs an input"})
 
 
@@ -83,7 +83,7 @@ class ScheduleRequest(ScheduleChange):
     document: ClassVar[dict[str, Any]] = {"oneOf": [{"required": ["every"]}, {"required": ["cron"]}]}
     workflow_id = fields.UUID(required=True, data_key="workflowId")
     paused = Flag(load_default=False)
-    input = fields.Raw(load_default=None, allow_none=True, metadata=INPUT)
+    input = Value(load_default=None, allow_none=True, metadata=INPUT)
     seal_result = Flag(
         data_key="sealResult", metadata={"description": "default: as the input was sealed or not"}
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from web.schemas.strict import Moment, Strict
+from web.schemas.strict import Moment, Strict, Value
 
 
 class SecretChange(Strict):
     """A value, plain or sealed."""
 
-    value = fields.Raw(
+    value = Value(
         required=True,
         allow_none=True,
         metadata={"description": "any JSON, which is sealed before it is stored, or a JWE of JSON"},

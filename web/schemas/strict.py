@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any, ClassVar
 
+import orjson
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from engine.sync.clock import integral
@@ -42,6 +43,17 @@ class Text(fields.String):
         except UnicodeEncodeError:
             raise ValidationError("Must not contain a lone surrogate.") from None
         return text
+
+
+class Value(fields.Raw):
+    """Any JSON whose text is Unicode: of RFC 8259's strings those that can be written as UTF-8."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        try:
+            orjson.dumps(value)
+        except TypeError:
+            raise ValidationError("Must not contain a lone surrogate.") from None
+        return super()._deserialize(value, attr, data, **options)
 
 
 class Whole(fields.Integer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from engine.versions import VERSION_MAX
-from web.schemas.strict import Flag, Moment, Strict, Text, Whole
+from web.schemas.strict import Flag, Moment, Strict, Text, Value, Whole
 
 STATUSES = ["draft", "running", "completed", "failed"]
 DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a definition is a setting
@@ -38,7 +38,7 @@ class Limits(Schema):
 class ExecuteRequest(Strict):
     """The input, plain or sealed, and how the result shall come."""
 
-    input = fields.Raw(load_default=None, allow_none=True, metadata={"description": "any JSON, or a JWE"})
+    input = Value(load_default=None, allow_none=True, metadata={"description": "any JSON, or a JWE"})
     seal_result = Flag(
         data_key="sealResult", metadata={"description": "default: as the input was sealed or not"}
     )
