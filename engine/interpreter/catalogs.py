@@ -12,7 +12,7 @@ from engine.interpreter import hearing, resources, syntax
 from engine.interpreter.definition import Step
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.faults import fault
-from engine.interpreter.node import Node, Reading, nearest
+from engine.interpreter.node import EnoughError, Node, Reading
 from engine.interpreter.steps import call_http
 from engine.interpreter.walk import Scope, Walk
 
@@ -49,11 +49,11 @@ def read(called: Node, calls: Iterable[str]) -> Source:
     match = _CATALOGED.fullmatch(name)
     if match is None:
         said = "use.functions has no such name, and it is neither name:version@catalog nor an address"
-        called.fault(said + nearest(name, calls), gist=said)
+        called.fault(said + called.reading.nearest(name, calls), gist=said)
         return Source("", None, "", use, called)
     if match["catalog"] not in {"default", *catalogs}:
         said = "use.catalogs has no such name"
-        called.fault(said + nearest(match["catalog"], ("default", *catalogs)), gist=said)
+        called.fault(said + called.reading.nearest(match["catalog"], ("default", *catalogs)), gist=said)
     catalog = catalogs.get(match["catalog"], DEFAULT)
     endpoint = catalog.get("endpoint") if isinstance(catalog, dict) else None
     there = called.at("", None)
@@ -98,8 +98,11 @@ def _understood(document: dict[str, Any], source: Source) -> Step:
         raise fault(
             "configuration", "the function that was fetched listens: what is heard is known beforehand"
         )
-    step = reading.read_step("function", top)
-    if reading.faults:
+    try:
+        step = reading.read_step("function", top)
+    except EnoughError:
+        step = None
+    if step is None or reading.faults:
         first = reading.faults[0]
         raise fault("configuration", f"the function that was fetched: {first.pointer} {first.detail}")
     return step

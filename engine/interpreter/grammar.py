@@ -9,7 +9,7 @@ from typing import Any
 from engine.errors import Fault, InvalidError
 from engine.interpreter import reusables, schedules, syntax, tasks
 from engine.interpreter.definition import Definition
-from engine.interpreter.node import Node, Reading
+from engine.interpreter.node import EnoughError, Node, Reading
 from engine.interpreter.shapings import read_shaping
 
 TOP = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
@@ -57,21 +57,26 @@ def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
         return Definition("", (), {}), [depth_fault]
     use = document.get("use") if isinstance(document, dict) else None
     node = Node(document, "", reading, tasks.read_steps, use=use if isinstance(use, dict) else {})
-    node = replace(node, variables=node.globals())
+    try:
+        return _whole(replace(node, variables=node.globals())), reading.faults
+    except EnoughError:
+        return Definition("", (), {}), reading.faults
+
+
+def _whole(node: Node) -> Definition:
     node.only(*TOP)
     _check_header(node.need("document"))
     _check_rest(node)
     timeout, schedule = node.get("timeout"), node.get("schedule")
-    definition = Definition(
-        name=str(node.need("document").value.get("name", "")) if _has_header(document) else "",
+    return Definition(
+        name=str(node.need("document").value.get("name", "")) if _has_header(node.value) else "",
         steps=tasks.read_steps(node.need("do")),
-        source=document if isinstance(document, dict) else {},
+        source=node.value if isinstance(node.value, dict) else {},
         input=read_shaping(node, "input", "from"),
         output=read_shaping(node, "output", "as"),
         timeout=tasks.read_timeout(timeout) if timeout else None,
         schedule=schedules.read(schedule) if schedule else None,
     )
-    return definition, reading.faults
 
 
 def _check_header(node: Node) -> None:

@@ -23,6 +23,7 @@ PUBLISHED: dict[str, float] = {
     "runDepth": run.DEPTH_MAX,
     "stepDataBytes": sizes.DATA_BYTES_MAX,
     "stepDataDepth": sizes.DATA_DEPTH_MAX,
+    "stepsNested": sizes.NESTED_MAX,
     "stepsPerMinute": pace.STEPS_PER_MINUTE,
     "stepsWalked": pace.STEPS_WALKED_MAX,
     "waitSeconds": wait.SECONDS_MAX,

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from engine.errors import Fault
@@ -15,10 +16,16 @@ from engine.interpreter.expressions.templates import prepare
 
 STEPS_MAX = 2_000
 FAULTS_MAX = 50
+COMPARED_MAX = 3_000  # words with one another, in one reading, to say which was meant
+WORD_CHARACTERS_MAX = 64  # of such a word: comparing takes the square of it
 PROGRAM_CHARACTERS_MAX = 16_384
 ARGUMENTS = frozenset({"context", "input", "output", "task", "workflow", "runtime", "authorization"})
 _SECRET = re.compile(r'\$secrets(?:\.([A-Za-z_]\w*)|\.?\[\s*"([^"\\]+)"\s*\])', re.ASCII)
 SECRETS = "secrets"  # an argument only where the definition lists some
+
+
+class EnoughError(Exception):
+    """Not an error: what there is to say of the document is said, and reading on would add nothing."""
 
 
 @dataclass(slots=True)
@@ -29,9 +36,22 @@ class Reading:
     read_step: Callable[[str, Node], Step]
     faults: list[Fault] = field(default_factory=list)
     steps: int = 0
+    nested: int = 0  # steps that are being read, each in the one before
+    compared: int = 0
     functions: dict[str, Step] = field(default_factory=dict)  # of `use`, once they are read
     within: list[str] = field(default_factory=list)  # the functions being read at the moment
     extensions: list[Any] | None = None  # of `use`, once they are read
+
+    def nearest(self, word: Any, known: Iterable[str]) -> str:
+        """Return the question whether a known word was meant, for the end of a sentence; or nothing."""
+        if len(str(word)) > WORD_CHARACTERS_MAX:
+            return ""
+        names = [str(name) for name in islice(known, COMPARED_MAX - self.compared)]
+        self.compared += len(names)
+        near = difflib.get_close_matches(
+            str(word), [name for name in names if len(name) <= WORD_CHARACTERS_MAX], 1
+        )
+        return f"; did you mean {near[0]}?" if near else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +69,17 @@ class Node:
     absent: bool = False  # nothing stands here, and that has been said
 
     def fault(self, detail: str, *, gist: str | None = None) -> None:
-        """Note what is wrong here; `gist` says it without the document's words where `detail` quotes them."""
+        """Note what is wrong here; `gist` says it without the document's words where `detail` quotes them.
+
+        :raises EnoughError: when as many faults are noted as are told.
+        """
         if self.absent:
             return
         found = Fault(self.pointer, detail, self.outline, gist)
-        if len(self.reading.faults) < FAULTS_MAX and found not in self.reading.faults:
+        if found not in self.reading.faults:
             self.reading.faults.append(found)
+        if len(self.reading.faults) == FAULTS_MAX:
+            raise EnoughError
 
     def at(self, key: str | int, value: Any, *, known: bool = True) -> Node:
         """Return a node below this one, under a member's name that the language knows or under any other."""
@@ -117,7 +142,7 @@ class Node:
         """Refuse every member that is not known, naming the nearest that is."""
         for key in self.members():
             if key not in known:
-                self.at(key, None, known=False).fault(f"unknown property{nearest(key, known)}")
+                self.at(key, None, known=False).fault(f"unknown property{self.reading.nearest(key, known)}")
         return self
 
     def one_member(self, *kinds: str, beside: Sequence[str] = ()) -> tuple[str, Node] | None:
@@ -149,7 +174,7 @@ class Node:
         """Note that `use` has nothing of the name that stands here, and which name is the nearest."""
         known, said = self.use.get(group), f"use.{group} has no such name"
         names = known if isinstance(known, (dict, list)) else ()
-        self.fault(said + nearest(self.value, names), gist=said)
+        self.fault(said + self.reading.nearest(self.value, names), gist=said)
 
     def text(self) -> str:
         """Return the non-empty string that stands here."""
@@ -163,7 +188,7 @@ class Node:
     def one_of(self, *allowed: str) -> str:
         """Return the string that stands here, one of those allowed."""
         if self.value not in allowed:
-            self.fault(f"must be one of {', '.join(allowed)}{nearest(self.value, allowed)}")
+            self.fault(f"must be one of {', '.join(allowed)}{self.reading.nearest(self.value, allowed)}")
             return allowed[0]
         return str(self.value)
 
@@ -207,12 +232,6 @@ def _unlisted(text: str, listed: Any) -> list[str]:
     """Return the names of secrets that an expression asks for by name, but the definition does not list."""
     asked = [one or other for one, other in _SECRET.findall(text)]
     return [name for name in asked if not isinstance(listed, list) or name not in listed]
-
-
-def nearest(word: Any, known: Iterable[str]) -> str:
-    """Return the question whether a known word was meant, for the end of a sentence; or nothing."""
-    near = difflib.get_close_matches(str(word), [str(name) for name in known], 1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def told(value: Any) -> str:

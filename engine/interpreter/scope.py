@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.interpreter.definition import Step
+from engine.interpreter.faults import ExhaustedError
 from engine.interpreter.frames import Frame
+from engine.interpreter.sizes import NESTED_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Scope:
     variables: Mapping[str, Any] = field(default_factory=dict)
     step: Step | None = None
     depth: int = 0  # how many functions called one another on the way here
+    nested: int = 0  # how many steps stand around this place, those that called functions too
     extended: Mapping[str, Any] | None = None  # the task an extension is for, while one is at work
     attempt: int = 1  # of the innermost `try` around
     frame: Frame = field(default_factory=lambda: Frame(pinned=True))
@@ -24,6 +27,15 @@ class Scope:
     def knowing(self, **more: Any) -> Scope:
         """Return the scope with more variables."""
         return replace(self, variables={**self.variables, **more})
+
+    def entered(self, step: Step, frame: Frame, **more: Any) -> Scope:
+        """Return the scope of a step that stands in this one, with more variables.
+
+        :raises ExhaustedError: when too many stand in one another.
+        """
+        if self.nested == NESTED_MAX:
+            raise ExhaustedError(f"steps stand more than {NESTED_MAX} deep in one another (stepsNested)")
+        return replace(self.knowing(**more), step=step, frame=frame, nested=self.nested + 1)
 
 
 class EndedError(Exception):

@@ -1,4 +1,4 @@
-"""How much data a step may hold: measured before anything is copied, sent or written down."""
+"""How much data a step may hold, measured before anything is copied or sent, and how deep steps may stand."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from engine.interpreter.faults import fault
 DATA_BYTES_MAX = 1_048_576
 CONTEXT_BYTES_MAX = 4 * 1_048_576
 DATA_DEPTH_MAX = 200
+NESTED_MAX = 64  # steps in one another, those of the functions they call too: each takes the stack's room
 
 
 def bound(value: Any, most: int = DATA_BYTES_MAX) -> Any:

@@ -1,4 +1,8 @@
-"""JSON and YAML 1.2 as strangers write them: bounded in depth and size, and never ambiguous."""
+"""JSON and YAML 1.2 as strangers write them: bounded in depth and size, and never ambiguous.
+
+What comes of it is what every part of the platform can hold: text is Unicode, numbers are finite, and whole
+numbers past 64 bits are doubles, as jq has them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
@@ -27,13 +32,17 @@ def read(text: str, content_type: str | None = None) -> dict[str, Any]:
     """
     if len(text) > TEXT_CHARACTERS_MAX:
         raise TooLargeError("definition_too_large", f"A definition may have {TEXT_CHARACTERS_MAX} characters")
-    document = _read_json(text) if _is_json(text, content_type) else _read_yaml(text)
-    if not isinstance(document, dict):
+    written = _read_json(text) if _is_json(text, content_type) else _read_yaml(text)
+    if not isinstance(written, dict):
         raise _unreadable("A definition must be an object")
-    fault = too_deep(document)
+    fault = too_deep(written)
     if fault is not None:
         raise InvalidError("definition_unreadable", UNREADABLE, faults=[fault])
-    return document
+    try:
+        found: dict[str, Any] = _plain(written)
+    except ValueError as error:
+        raise _unreadable(str(error)) from None
+    return found
 
 
 def too_deep(document: Any) -> Fault | None:
@@ -75,7 +84,7 @@ def _read_json(text: str) -> Any:
 def _read_yaml(text: str) -> Any:
     try:
         _bound(_yaml().parse(text))
-        return _plain(_yaml().load(text))
+        return _yaml().load(text)
     except MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise _unreadable(f"{place}{error.problem or 'not YAML'}", gist=f"{place}not YAML") from None
@@ -109,11 +118,14 @@ def _bound(events: Iterable[Event]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return JSON for what YAML gave, aliases written out within the node limit."""
-    fault = too_deep(value)
-    if fault is not None:
-        raise ValueError(fault.detail)
-    return json.loads(json.dumps(value, default=str, allow_nan=False))
+    """Return a value as JSON has it, aliases written out.
+
+    :raises ValueError: when there is a number that is not finite, or text that is no Unicode.
+    """
+    try:
+        return orjson.loads(json.dumps(value, default=str, allow_nan=False, ensure_ascii=False))
+    except orjson.JSONDecodeError as error:  # its place is in a text that nobody has seen
+        raise ValueError(str(error).partition(":")[0]) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

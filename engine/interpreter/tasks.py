@@ -8,8 +8,9 @@ from typing import Any
 from engine.interpreter import durations, extensions
 from engine.interpreter.definition import CONTINUE, END, EXIT, Kind, Outcome, Step
 from engine.interpreter.expressions.programs import Program
-from engine.interpreter.node import STEPS_MAX, Node, nearest
+from engine.interpreter.node import STEPS_MAX, EnoughError, Node
 from engine.interpreter.shapings import read_shaping
+from engine.interpreter.sizes import NESTED_MAX
 from engine.interpreter.steps import kinds
 from engine.interpreter.walk import Scope, Walk
 
@@ -30,6 +31,7 @@ def read_steps(node: Node) -> Sequence[Step]:
     if isinstance(node.value, list) and not node.value:
         node.fault("must have at least one step")
     names = [step.name for step in steps]
+    leads_to = {CONTINUE: None, EXIT: None, END: None, **dict.fromkeys(names)}
     for step in steps:
         if names.count(step.name) > 1 and _is_target(step.name, steps):
             what = "several steps are named {}, which a then leads to"
@@ -37,9 +39,9 @@ def read_steps(node: Node) -> Sequence[Step]:
             break
     for item, step in zip(node.items(), steps, strict=False):
         for target in _targets(item.under_name(step.name, item.value.get(step.name))):
-            if target.value not in {CONTINUE, EXIT, END, *names}:
+            if target.value not in leads_to:
                 said = "leads to no step of the same list"
-                target.fault(said + nearest(target.value, (CONTINUE, EXIT, END, *names)), gist=said)
+                target.fault(said + node.reading.nearest(target.value, leads_to), gist=said)
     return steps
 
 
@@ -53,11 +55,25 @@ def _read_item(item: Node) -> Step | None:
 
 
 def read_step(name: str, node: Node) -> Step:
-    """Read one step that stands under its name."""
+    """Read one step that stands under its name.
+
+    :raises EnoughError: when there are too many, or too many in one another.
+    """
     reading = node.reading
     reading.steps += 1
-    if reading.steps == STEPS_MAX + 1:
+    if reading.steps > STEPS_MAX:
         node.fault(f"a definition may have at most {STEPS_MAX} steps (definitionSteps)")
+        raise EnoughError
+    if reading.nested == NESTED_MAX:
+        node.fault(f"steps may stand at most {NESTED_MAX} deep in one another (stepsNested)")
+        raise EnoughError
+    reading.nested += 1
+    step = _read(name, node)
+    reading.nested -= 1
+    return step
+
+
+def _read(name: str, node: Node) -> Step:
     within = node.members()
     timeout = node.get("timeout")
     condition = node.get("if")
@@ -99,7 +115,7 @@ def _read_kind(node: Node) -> Kind:
             node.at(kind, None).fault(f"{kind} is not supported yet")
             return Nothing()
     node.only(*kinds.KINDS, *COMMON)
-    if not any(nearest(key, kinds.KINDS) for key in members):
+    if not any(node.reading.nearest(key, kinds.KINDS) for key in members):
         node.fault(f"needs one of {', '.join(kinds.KINDS)}, which says what the step does")
     return Nothing()
 

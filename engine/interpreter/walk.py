@@ -209,7 +209,7 @@ class Walk(Evaluation):
             "startedAt": started_at,
         }
         task = {**outer.extended} if outer.extended is not None else task
-        scope = replace(outer.knowing(context=self.context, task=task), step=step, frame=frame)
+        scope = outer.entered(step, frame, context=self.context, task=task)
         if "data" not in kept:
             if step.condition is not None and not self.holds(step.condition, raw, scope):
                 self.scribe.skipped(step, outer.attempt)

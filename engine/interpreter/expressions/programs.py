@@ -23,7 +23,8 @@ _PRELUDE = "".join(f'def {name}: error("{name} is not available"); ' for name in
 
 _WRAPPED = re.compile(r"\s*\$\{(?P<program>.*)\}\s*", re.DOTALL)
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"|#[^\n]*', re.DOTALL)
+# A string that is never closed ends with the text: looked for again from each quote in it, it takes for ever.
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"?|#[^\n]*', re.DOTALL)
 _WORD = re.compile(r"(?<![.\w$@])([a-z_]+)\b(?!\s*:)", re.ASCII)
 _ENVIRONMENT = re.compile(r"\$ENV\b")
 

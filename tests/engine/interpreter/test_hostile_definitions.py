@@ -1,0 +1,106 @@
+"""Definitions written to be slow to read, or to break what reads them: each is refused.
+
+A reader without bounds takes minutes for them, or more than its stack.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.errors import InvalidError
+from engine.interpreter import grammar
+from engine.interpreter.expressions.programs import program, refusal
+from engine.interpreter.sizes import NESTED_MAX
+from tests.engine.interpreter.conftest import HEADER, Execute
+
+SET: dict[str, Any] = {"set": "${ . }"}
+DIGITS = "9" * 4_000
+
+
+def document(*steps: dict[str, Any], **top: Any) -> dict[str, Any]:
+    return {"document": HEADER, "do": list(steps) or [{"s": SET}], **top}
+
+
+def wrapped(kind: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    around: dict[str, dict[str, Any]] = {
+        "do": {"do": steps},
+        "for": {"for": {"in": "${ [1] }"}, "do": steps},
+        "try": {"try": steps, "catch": {"retry": {"delay": "PT0.001S", "limit": {"attempt": {"count": 1}}}}},
+        "fork": {"fork": {"branches": steps}},
+        "timeout": {"do": steps, "timeout": {"after": "PT20S"}},
+    }
+    return around[kind]
+
+
+def name(number: int) -> str:
+    return f"f{99_999 - number}"
+
+
+def functions(count: int, depth: int, kind: str = "do") -> dict[str, Any]:
+    """Return functions, each of which calls the one before it in the alphabet from `depth` nested steps."""
+    found = {}
+    for number in range(count):
+        step = {"call": name(number + 1)} if number + 1 < count else SET
+        for _ in range(depth - 1):
+            step = wrapped(kind, [{"s": step}])
+        found[name(number)] = step
+    return {"functions": found}
+
+
+SLOW = {
+    "targets": document(*({f"t{n}": {"set": {}, "then": f"u{n}"}} for n in range(15_000))),
+    "targets, long": document(
+        *({"ab" * 200 + str(n): {"set": {}, "then": "ba" * 200 + str(n)}} for n in range(1_000))
+    ),
+    "keys": document({"s": {f"k{n}": 1 for n in range(60_000)}}),
+    "a long key": document({"s": {"set" * 300_000: 1}}),
+    "functions": document({"s": {"call": name(0)}}, use=functions(10_000, 1)),
+    "nesting by functions": document({"s": {"call": name(0)}}, use=functions(15, 18)),
+    "days": document({"s": {"wait": {"days": 10**19}}}),
+    "years": document({"s": SET | {"timeout": {"after": f"P{DIGITS}Y"}}}),
+    "quotes": document({"s": {"set": {f"k{n}": '${ "' + '\\"' * 8_000 + " }" for n in range(30)}}}),
+}
+
+
+@pytest.mark.parametrize("which", SLOW)
+def test_it_is_refused(which: str) -> None:
+    text = json.dumps(SLOW[which])
+    faults = grammar.check(grammar.read(text, "application/json"))
+    assert 1 <= len(faults) <= 50
+
+
+def test_a_text_that_is_never_closed_is_looked_through_once() -> None:
+    asked = program('"' + '\\"' * 500_000)
+    assert refusal(asked, frozenset()) is not None
+
+
+UNHOLDABLE = ['{"a": 1e999}', '{"a": "\\ud800"}', '{"a": %s}' % ("9" * 400), "a: .inf\n", 'a: "\\ud800"\n']
+
+
+@pytest.mark.parametrize("text", UNHOLDABLE)
+def test_what_no_json_can_hold_is_unreadable(text: str) -> None:
+    with pytest.raises(InvalidError) as refused:
+        grammar.read(text)
+    assert refused.value.code == "definition_unreadable"
+
+
+@pytest.mark.parametrize("text", ['{"a": 18446744073709551616}', "a: 18446744073709551616\n"])
+def test_whole_numbers_past_64_bits_are_doubles(text: str) -> None:
+    found = grammar.read(text)["a"]
+    assert (found, type(found)) == (2.0**64, float)
+
+
+@pytest.mark.parametrize("kind", ["do", "for", "try", "fork", "timeout"])
+async def test_steps_run_as_deep_in_one_another_as_they_may(execute: Execute, kind: str) -> None:
+    deep = functions(7, NESTED_MAX // 8, kind)  # the calls are steps too
+    ran = await execute([{"s": {"call": name(0)}}], {"a": 1}, use=deep, output={"as": "${ [..] | last }"})
+    assert ran.output == {}
+
+
+async def test_steps_that_stand_too_deep_by_functions_read_before_end_the_execution(execute: Execute) -> None:
+    # They arrive in the alphabet's order: those that call come after those that they call, which are read.
+    ran = await execute([{"s": {"call": name(0)}}], {}, checked=False, use=functions(15, 10))
+    assert ran.error["detail"] == "steps stand more than 64 deep in one another (stepsNested)"
