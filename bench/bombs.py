@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -58,6 +59,16 @@ class Runner:
         query = "/api/executions?status=running&limit=1"
         while self._client.request("GET", query)["executions"]:
             time.sleep(0.1)
+
+    def endings(self) -> Counter[str]:
+        """Return how many of the account's executions have which status."""
+        found, cursor = Counter[str](), ""
+        while True:
+            page = self._client.request("GET", f"/api/executions?limit=100{cursor}")
+            found.update(execution["status"] for execution in page["executions"])
+            if not page["hasMore"]:
+                return found
+            cursor = f"&cursor={page['cursor']}"
 
     def start(self, n: int) -> int:
         """Start one on an input, wait for nothing, and return the answer's status."""

@@ -80,7 +80,9 @@ class Bench:
         """Execute steps and return the workflow's id."""
         execution_id = str(uuid4())
         document = {"document": HEADER, "do": list(steps)}
-        self.memory.openings[execution_id] = contracts.Opened("d", 1, document, data, "a")
+        self.memory.openings[execution_id] = contracts.Opened(
+            "d", 1, document, data, "a", interpreter=contracts.INTERPRETER
+        )
         name = contracts.execution_workflow_id(execution_id)
         start = contracts.ExecutionStart(execution_id, "a")
         await self.client.execute_workflow(contracts.EXECUTION, start, id=name, task_queue=QUEUE)

@@ -1,8 +1,9 @@
 """What one account's flood costs another: `python -m bench.fairness`.
 
 One account starts 200 executions as fast as it may and waits for none, while another executes single ones,
-one after the other. Floods are of loops of fifty small programs, or of programs that burn their budget.
-Prints the latency beside either, and the same alone, by turns, and the ratios.
+one after the other. Floods are of loops of fifty small programs, of programs that burn their budget, or of
+a hundred thousand numbers that flow through a hundred steps. Prints the latency beside each, and the same
+alone, by turns, the ratios, and how the flood's own executions ended.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ FLOODS = {
     ),
     "an execution beside another account's flood of bombs": (
         f"do:\n  - bomb: {{set: {{x: '${{ {BOMBS[0]} }}'}}}}\n"
+    ),
+    "an execution beside another account's flood of much data": (
+        "do:\n  - all: {set: {a: '${ [range(100000)] }'}}\n"
+        "  - each: {for: {in: '${ [range(100)] }'}, do: [{pass: {set: '${ . }'}}]}\n"
+        "output: {as: '${ .a | length }'}\n"
     ),
 }
 
@@ -68,12 +74,14 @@ def main() -> None:
             for claim, flooding in floods.items():
                 alone += [single.run("completed") for _ in range(SINGLES)]
                 crowded[claim] += beside(single, flooding, told[claim])
+        ended = {claim: flooding.endings() for claim, flooding in floods.items()}
     base = statistics.median(alone)
     for claim, times in {"alone": alone, **crowded}.items():
         p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[18]
         print(f"{claim}: p50 {p50:.1f} ms, p95 {p95:.1f} ms, of {len(times)}; ratio {p50 / base:.2f}")
     for claim, answers in told.items():
         print(f"{claim}: {answers.count(202)} of {len(answers)} started, {answers.count(409)} refused")
+        print(f"{claim}: {dict(ended[claim])} of its executions")
         record(claim, statistics.median(crowded[claim]), "ms", over="the same alone", baseline=base)
 
 

@@ -43,7 +43,9 @@ def document(rounds: int) -> dict[str, Any]:
 async def once(client: Client, memory: Memory, rounds: int) -> tuple[float, int]:
     """Execute once; return the seconds it took and the length of its history."""
     execution_id = str(uuid4())
-    memory.openings[execution_id] = contracts.Opened("d", 1, document(rounds), {}, "a")
+    memory.openings[execution_id] = contracts.Opened(
+        "d", 1, document(rounds), {}, "a", interpreter=contracts.INTERPRETER
+    )
     began = time.perf_counter()
     handle = await client.start_workflow(
         contracts.EXECUTION,

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -59,6 +59,7 @@ class Memory:
             self.saved[start.ordered.definition_id],
             start.ordered.input,
             start.account_id,
+            interpreter=contracts.INTERPRETER,
             run_depth=start.ordered.depth,
             rests_every=self.rests_every,
         )
@@ -99,12 +100,15 @@ class Broker:
         """Have an execution opened with this document and what it lists of the secrets, listening."""
         heard = [kind for kind in lifecycle.TYPES if kind in self.heard[account_id]]
         rests = self.rests_every if rests_every is None else rests_every
-        opened = contracts.Opened(
-            "kit", 1, document, data, account_id, rests_every=rests, heard=heard, counted=counted
-        )
         known = secrets or {}
-        listed = {name: known[name] for name in grammar.secrets_of(document) if name in known}
-        self.openings[execution_id] = replace(opened, secrets=listed)
+        self.openings[execution_id] = contracts.Opened(
+            *("kit", 1, document, data, account_id),
+            interpreter=contracts.INTERPRETER,
+            secrets={name: known[name] for name in grammar.secrets_of(document) if name in known},
+            rests_every=rests,
+            heard=heard,
+            counted=counted,
+        )
         self.running[account_id].add(contracts.execution_workflow_id(execution_id))
         self.heard[account_id] |= hearing.in_steps(document)
 

@@ -56,6 +56,7 @@ JITTER = {"jitter": {"from": "PT0.01S", "to": "PT0.03S"}, "limit": {"attempt": {
 CASES: dict[str, dict[str, Any]] = {
     "set": {"set": {"a": "${ now }"}},
     "do": {"do": [PAUSE, {"s": {"set": {"a": 1}}}]},
+    "do much": {"do": [{f"s{number}": {"set": {"n": "${ [.n] | length }"}}} for number in range(110)]},
     "switch": {"switch": [{"c": {"when": ".a == null", "then": "continue"}}]},
     "for": LOOP,
     "for long": {"for": {"in": "[range(450)]"}, "do": [{"s": {"set": {"a": 1}}}]},

@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict, replace
 from typing import Any
 
-from engine.interpreter import frames, grammar
+from engine.interpreter import frames
 from engine.interpreter.contracts import INTERPRETER, ExecutionStart, Opened
 from engine.interpreter.faults import ExhaustedError
 from engine.interpreter.holding import Hold
 from engine.interpreter.inbox import Inbox
-from engine.interpreter.pace import Pace
+from engine.interpreter.pace import WEIGHED_SINCE, Pace
+from engine.interpreter.readings import LATELY
 from engine.interpreter.rests import Rests
 from engine.interpreter.walk import Walk
 from engine.interpreter.world import World
@@ -33,12 +34,12 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
     if opened.interpreter > INTERPRETER:
         raise NewerError(str(opened.interpreter))
     return Walk(
-        definition=grammar.parse(opened.document),
+        definition=LATELY.parse(opened.document),
         execution_id=execution_id,
         raw_input=opened.input,
         world=world,
         rests=Rests(world.crowded, every=opened.rests_every),
-        pace=Pace(world, opened.counted),
+        pace=Pace(world, opened.counted, weighed=opened.interpreter >= WEIGHED_SINCE),
         account_id=opened.account_id,
         run_depth=opened.run_depth,
         secrets=opened.secrets,

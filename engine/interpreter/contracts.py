@@ -47,7 +47,7 @@ UNOPENABLE = "unopenable"
 
 # Raised by one when the walk of a definition changes so that a history would take another way. Executions
 # keep to the rules they began with: what differs asks `Walk.interpreter`, until the last of them has ended.
-INTERPRETER = 1
+INTERPRETER = 2
 
 Json = Any  # what json.loads gives
 

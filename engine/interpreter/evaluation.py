@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.interpreter.expressions import pool, programs
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.expressions.templates import fill
 from engine.interpreter.faults import ExhaustedError, fault
-from engine.interpreter.pace import Pace
+from engine.interpreter.pace import WEIGHT_PER_VALUE, Pace
 from engine.interpreter.scope import Scope
-from engine.interpreter.sizes import DATA_BYTES_MAX, bound
+from engine.interpreter.sizes import DATA_BYTES_MAX, Measure
 from engine.interpreter.world import World
 
 
@@ -21,6 +21,7 @@ class Evaluation:
 
     world: World
     pace: Pace
+    measure: Measure = field(default_factory=Measure)
 
     def evaluate(self, asked: Program, data: Any, scope: Scope) -> Any:
         """Evaluate one expression, within what a workflow task may use up.
@@ -36,12 +37,23 @@ class Evaluation:
             raise fault("expression", str(error)) from None
         except pool.BrokenError as error:
             raise ExhaustedError(str(error)) from None
-        self.pace.spend(found.cpu_seconds)
+        self.pace.spend(found)
         return found.value
 
     def fill(self, template: Any, data: Any, scope: Scope, *, most: int = DATA_BYTES_MAX) -> Any:
         """Evaluate every expression of a template on the same data."""
-        return bound(fill(template, lambda asked: self.evaluate(asked, data, scope)), most)
+        return self.bound(fill(template, lambda asked: self.evaluate(asked, data, scope)), most)
+
+    def bound(self, value: Any, most: int = DATA_BYTES_MAX) -> Any:
+        """Return the value if it is within the limits.
+
+        :raises FaultError: of kind runtime, when it is larger or deeper.
+        """
+        before = self.measure.looked_at
+        try:
+            return self.measure.bound(value, most)
+        finally:
+            self.pace.weigh((self.measure.looked_at - before) * WEIGHT_PER_VALUE)
 
     def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
         """Tell whether a condition is true, as jq has it: anything but false and null."""

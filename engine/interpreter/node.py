@@ -212,8 +212,9 @@ class Node:
             for key, member in self.value.items():
                 self.at(key, member, known=False)._check_within()  # noqa: SLF001 - the same class
         elif isinstance(self.value, list):
-            for item in self.items():
-                item._check_within()  # noqa: SLF001 - the same class
+            for index, item in enumerate(self.value):
+                if isinstance(item, str | dict | list):  # nothing else holds an expression
+                    self.at(index, item)._check_within()  # noqa: SLF001 - the same class
 
     def _accepted(self, found: Program) -> Program:
         if len(found.text) > PROGRAM_CHARACTERS_MAX:

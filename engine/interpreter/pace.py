@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.interpreter.expressions.pool import Answer
 from engine.interpreter.faults import ExhaustedError
 from engine.interpreter.world import World
 
@@ -11,6 +12,13 @@ STEPS_WALKED_MAX = 10_000
 STEPS_PER_MINUTE = 10_000  # of all executions of an account together; past that they wait
 STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
 CPU_SECONDS_PER_TASK = 0.75
+# What a walk does between two turns is weighed as well, in bytes that children are told, which take them a
+# quarter of a microsecond at the most: the same in each replay, which no clock is. What the worker does
+# itself weighs more, for all its tasks share one interpreter.
+WEIGHT_PER_TASK = 2_000_000
+WEIGHT_PER_PROGRAM = 20_000
+WEIGHT_PER_VALUE = 10
+WEIGHED_SINCE = 2  # of the interpreters
 ASKED_PER_TASK = 50  # expressions of event filters: however many events come at once
 
 
@@ -20,7 +28,9 @@ class Pace:
 
     world: World
     counted: bool = False  # whether steps count among the account's
+    weighed: bool = False  # whether it takes a turn when much has been done
     steps: int = 0
+    weight: int = 0
     asked: int = 0
     _turning: bool = False
     _mark: int = -1
@@ -37,7 +47,9 @@ class Pace:
         if self.steps > STEPS_WALKED_MAX:
             raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked (stepsWalked)")
         if self.steps % STEPS_PER_TASK == 0:
-            await self._turn()
+            await self._turn(STEPS_PER_TASK)
+        elif self.weighed and self.weight >= WEIGHT_PER_TASK:
+            await self._turn(0)
 
     def uncounted(self) -> int:
         """Return how many steps were walked since the account's were counted."""
@@ -49,25 +61,33 @@ class Pace:
             self.asked = 0
             await self.world.sleep(0.001, summary="turn")
 
-    def spend(self, cpu_seconds: float) -> None:
-        """Count CPU time that the workflow task waited for.
+    def weigh(self, weight: int) -> None:
+        """Count what was done."""
+        self.weight += weight
+
+    def spend(self, answer: Answer) -> None:
+        """Count what the workflow task waited for: a child's time.
 
         :raises ExhaustedError: when it was too much for one task.
         """
+        if not answer.told:
+            return
+        self.weigh(answer.told + WEIGHT_PER_PROGRAM)
         mark = self.world.task_mark()
         if mark != self._mark:
             self._mark, self._cpu_seconds = mark, 0.0
-        self._cpu_seconds += cpu_seconds
+        self._cpu_seconds += answer.cpu_seconds
         if self._cpu_seconds > CPU_SECONDS_PER_TASK:
             raise ExhaustedError("the expressions used more time than they may without a pause")
 
-    async def _turn(self) -> None:
+    async def _turn(self, steps: int) -> None:
+        self.weight = 0
         if not self.counted:  # it began before steps were counted
             await self.world.sleep(0.001, summary="turn")
             return
         self._turning = True
         try:
-            seconds = await self.world.take_steps(STEPS_PER_TASK)
+            seconds = await self.world.take_steps(steps) if steps else 0.0
             await self.world.sleep(max(0.001, seconds), summary="turn")
         finally:
             self._turning = False

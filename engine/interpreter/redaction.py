@@ -42,7 +42,7 @@ class Redaction:
             told = pool.shared("redaction").evaluate(self._source, value)
         except (pool.ProgramError, pool.BrokenError):
             raise ExhaustedError("looking for secrets in what is told takes more than it may") from None
-        self.pace.spend(told.cpu_seconds)
+        self.pace.spend(told)
         return value if told.value is None else told.value[0]
 
     def hidden(self, error: FaultError) -> FaultError:

@@ -9,14 +9,14 @@ from engine.interpreter.expressions import pool
 from engine.interpreter.faults import ExhaustedError, fault
 
 
-def validate(value: Any, schema: dict[str, Any] | None) -> float:
-    """Check a value against a schema and return the CPU seconds it took.
+def validate(value: Any, schema: dict[str, Any] | None) -> pool.Answer:
+    """Check a value against a schema and return what that cost.
 
     :raises FaultError: of kind validation, naming the place of a mismatch and not its data.
     :raises ExhaustedError: when it breaks its budget.
     """
     if schema is None:
-        return 0.0
+        return pool.Answer(None)
     try:
         answer = pool.shared("schema").evaluate(json.dumps(schema), value)
     except pool.ProgramError:
@@ -26,7 +26,7 @@ def validate(value: Any, schema: dict[str, Any] | None) -> float:
     if answer.value is not None:
         place, keyword = answer.value["place"], answer.value["keyword"]
         raise fault("validation", f"{place} breaks the schema's {keyword}")
-    return answer.cpu_seconds
+    return answer
 
 
 def complaint(schema: Any) -> str | None:

@@ -25,7 +25,7 @@ from engine.interpreter.post import Post
 from engine.interpreter.redaction import Redaction
 from engine.interpreter.rests import Rests
 from engine.interpreter.scope import EndedError, Scope
-from engine.interpreter.sizes import CONTEXT_BYTES_MAX, bound
+from engine.interpreter.sizes import CONTEXT_BYTES_MAX
 from engine.interpreter.world import RUNTIME, moment
 
 __all__ = ["Scope", "Walk"]
@@ -226,7 +226,7 @@ class Walk(Evaluation):
         with frame.part("work", pinned=pinned) as own, self.rests.pinning(own):
             work = step.kind.run(self, data, replace(scope, frame=own))
             done = await self.in_time(step.timeout, work, data, scope)
-        bound(done.output)
+        self.bound(done.output)
         if done.authorization is not None:
             scope = scope.knowing(authorization=done.authorization)
         scope = scope.knowing(context=self.context, task={**task, "output": done.output})

@@ -2,11 +2,13 @@
 
 Started as `python -I -S child.py jq|schema|redaction <import path>…`; a request is two length-prefixed frames
 (program, schema or secrets; input text), an answer one: a status byte, the nanoseconds of CPU it took, the
-bytes of memory the process has grown by since it started, and JSON or an error's text.
+bytes of address space the process has grown by since it started, and JSON or an error's text.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import importlib
 import json
 import os
@@ -20,6 +22,12 @@ from typing import Any, Protocol
 PROGRAMS_MAX = 256
 MEMORY_BYTES_MAX = 128 * 1024 * 1024
 CPU_SECONDS_MAX = 0.25
+# More for what a program is asked on, up to a size: small values are slow to read, and large in memory.
+TEXT_BYTES_MAX = 1024 * 1024
+CPU_SECONDS_PER_BYTE = 0.25 / TEXT_BYTES_MAX
+MEMORY_BYTES_PER_BYTE = 64
+GROWN_BYTES_MAX = 96 * 1024 * 1024  # past that the process is replaced: what it keeps is no program's
+TRIMMED_BYTES_MIN = 16 * 1024 * 1024  # grown by less it is left as it is
 RESULT_BYTES_MAX = 1024 * 1024
 
 HEADER = struct.Struct(">I")
@@ -40,18 +48,54 @@ def serve() -> None:
     kind, *paths = sys.argv[1:]
     sys.path += paths
     compiler = {"jq": _jq, "schema": _schemas, "redaction": _redaction}[kind]()
-    dumps = _dumps()
+    dumps, memory = _dumps(), Memory()
     _confine()
     programs: dict[str, Compiled] = {}
-    held = _peak_bytes()
     while True:
         source, text = _read().decode(), _read().decode()
+        size = min(len(text), TEXT_BYTES_MAX)
+        memory.allow(MEMORY_BYTES_MAX + size * MEMORY_BYTES_PER_BYTE)
         begun = resource.getrusage(resource.RUSAGE_SELF)
         # SIGPROF ends the process by default: neither libjq nor a regular expression can be interrupted.
-        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS_MAX)
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS_MAX + size * CPU_SECONDS_PER_BYTE)
         status, payload = _answer(programs, source, text, compiler=compiler, dumps=dumps)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _write(ANSWER.pack(status, _nanoseconds_since(begun), _peak_bytes() - held) + payload)
+        nanoseconds = _nanoseconds_since(begun)
+        if memory.grown() > TRIMMED_BYTES_MIN:
+            programs.clear()  # each keeps the last input that it was asked on
+            memory.trim()
+        _write(ANSWER.pack(status, nanoseconds, memory.grown()) + payload)
+
+
+class Memory:
+    """The address space: each program may take as much more of it, whatever those before have left behind."""
+
+    def __init__(self) -> None:
+        # Elsewhere than on Linux the kernel has no such file, and may know no such limit.
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY) if sys.platform == "linux" else None
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        self._held = self._bytes()
+
+    def allow(self, size: int) -> None:
+        """Let the next program have so many bytes."""
+        if self._statm is not None:
+            _, most = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (self._bytes() + size, most))
+
+    def grown(self) -> int:
+        """Return by how many bytes the process is larger than in the beginning."""
+        return max(0, self._bytes() - self._held)
+
+    def trim(self) -> None:
+        """Give back what is free, where the allocator can."""
+        gc.collect()
+        if self._trim is not None:
+            self._trim(0)
+
+    def _bytes(self) -> int:
+        if self._statm is None:
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return int(os.pread(self._statm, 64, 0).split()[0]) * resource.getpagesize()
 
 
 def _jq() -> Callable[[str], Compiled]:
@@ -113,10 +157,6 @@ def _answer(
 
 
 def _confine() -> None:
-    if sys.platform == "linux":  # elsewhere the kernel knows no such limit, or no such file
-        with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - pathlib is slow to import
-            held = int(statm.read().split()[0]) * resource.getpagesize()
-        _limit(resource.RLIMIT_AS, held + MEMORY_BYTES_MAX)
     _limit(resource.RLIMIT_NOFILE, 3)
     _limit(resource.RLIMIT_NPROC, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
@@ -130,11 +170,6 @@ def _limit(which: int, value: int) -> None:
 def _nanoseconds_since(begun: resource.struct_rusage) -> int:
     ended = resource.getrusage(resource.RUSAGE_SELF)
     return int((ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime) * 1e9)
-
-
-def _peak_bytes() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _read() -> bytes:

@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from engine.interpreter.expressions.answers import Answers
-from engine.interpreter.expressions.child import ANSWER, HEADER, VALUE
+from engine.interpreter.expressions.child import ANSWER, GROWN_BYTES_MAX, HEADER, VALUE
 from engine.interpreter.expressions.places import ACCOUNT, PATIENCE, BusyError, Patience, Places, Taker
 
 # Of waiting for a child and for its answer, under Temporal's deadlock detector. The budget is the child's CPU
@@ -27,8 +27,6 @@ from engine.interpreter.expressions.places import ACCOUNT, PATIENCE, BusyError, 
 PATIENCE_SECONDS = 1.5
 LEAST_SECONDS = 0.2  # with less left it is not worth beginning
 CLOSE_SECONDS_MAX = 5.0  # longer than any evaluation may take
-# A child that grew past this is replaced: what it keeps would count against the next program.
-GROWN_BYTES_MAX = 48 * 1024 * 1024
 # The regular expressions' own budget, about as large as ours: which of the two ends first is chance, and a
 # replay that met the other must not take another way.
 _TIRED = b"Regex failure: retry-limit-in-match over"
@@ -49,10 +47,11 @@ RESULTS = {ProgramError: "error", BrokenError: "killed", BusyError: "busy"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The first output of a program (None when it had none) and what it cost."""
+    """The first output of a program (None when it had none) and what it cost: nothing without a child."""
 
     value: Any
-    cpu_seconds: float
+    cpu_seconds: float = 0.0
+    told: int = 0  # bytes that the child was asked on
 
 
 Tell = Callable[[str, str, float], None]  # the kind, how it ended, and the seconds of CPU it took
@@ -132,7 +131,7 @@ class Pool:
             finally:
                 patience.spend(time.monotonic() - began)
             self._answers.put(asked, answer)
-        return _understood(answer)
+        return _understood(answer, len(text))
 
     def _served(self, source: str, text: bytes, seconds: float) -> bytes:
         deadline = time.monotonic() + seconds
@@ -226,14 +225,14 @@ def shared(kind: str = "jq") -> Pool:
         return _shared.setdefault((os.getpid(), kind), Pool(kind=kind))
 
 
-def _understood(answer: bytes) -> Answer:
+def _understood(answer: bytes, told: int) -> Answer:
     status, nanoseconds, _ = ANSWER.unpack_from(answer)
     payload = answer[ANSWER.size :]
     if status != VALUE and _TIRED in payload:
         raise BrokenError(_OVER)
     if status != VALUE:
         raise ProgramError(payload.decode(errors="replace"))
-    return Answer(orjson.loads(payload), nanoseconds / 1e9)
+    return Answer(orjson.loads(payload), nanoseconds / 1e9, told)
 
 
 def _dumps(data: Any) -> bytes:

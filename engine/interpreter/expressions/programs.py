@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.interpreter.expressions import pool
 from engine.interpreter.expressions.native import NotPlainError, Plain, plain
+from engine.interpreter.expressions.pool import Answer
 
 # What reaches outside the program: files, the process, other inputs. `now` is the workflow's time.
 REFUSED = (
@@ -38,14 +39,6 @@ class Program:
     native: Plain | None = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """A program's first output and the CPU time it took, in seconds."""
-
-    value: Any
-    cpu_seconds: float = 0.0
-
-
 def program(text: str) -> Program:
     """Return the program a text holds, bare or as `${ … }`."""
     inner = unwrapped(text)
@@ -59,7 +52,7 @@ def unwrapped(text: str) -> str | None:
     return match["program"].strip() if match else None
 
 
-def evaluate(asked: Program, data: Any, *, variables: Mapping[str, Any], now: float) -> Evaluated:
+def evaluate(asked: Program, data: Any, *, variables: Mapping[str, Any], now: float) -> Answer:
     """Run a program on `data`; only the variables it names travel to the child.
 
     :raises pool.ProgramError: when it fails.
@@ -67,14 +60,13 @@ def evaluate(asked: Program, data: Any, *, variables: Mapping[str, Any], now: fl
     """
     if asked.native is not None:
         try:
-            return Evaluated(asked.native.follow(data, variables))
+            return Answer(asked.native.follow(data, variables))
         except NotPlainError:
             pass  # jq says what is wrong
     given = {name: variables[name] for name in sorted(asked.names & variables.keys())}
     # Who does not ask for the time is not told: a task that is tried again then asks for the same.
     told = now if "now" in asked.text else 0
-    answer = pool.shared().evaluate(_source(asked.text, tuple(given)), [data, given, told])
-    return Evaluated(answer.value, answer.cpu_seconds)
+    return pool.shared().evaluate(_source(asked.text, tuple(given)), [data, given, told])
 
 
 def refusal(asked: Program, names: frozenset[str]) -> str | None:

@@ -12,7 +12,6 @@ from engine.interpreter.definition import Kind, Outcome
 from engine.interpreter.faults import FaultError, Problem, fault
 from engine.interpreter.node import Node
 from engine.interpreter.ordering import Ordered, Wanted
-from engine.interpreter.sizes import bound
 from engine.interpreter.walk import Scope, Walk
 
 KEYS = ("run",)
@@ -46,7 +45,7 @@ class RunWorkflow:
         """
         if walk.run_depth >= DEPTH_MAX:
             raise fault("runtime", f"workflows run one another more than {DEPTH_MAX} deep (runDepth)")
-        given = {} if self.input is None else bound(walk.fill(self.input, data, scope))
+        given = {} if self.input is None else walk.fill(self.input, data, scope)
         wanted = Wanted(walk.account_id, self.namespace, self.name, self.version)
         number = walk.calls + 1  # of the call that comes now: others may be made while it is awaited
         definition_id: str = await walk.call(
@@ -61,7 +60,7 @@ class RunWorkflow:
             raise fault("runtime", "the workflow that was run did not end by itself")
         if told.error is not None:
             raise FaultError(_problem(told.error))
-        return Outcome(bound(told.result))
+        return Outcome(walk.bound(told.result))
 
 
 @dataclass(frozen=True, slots=True)

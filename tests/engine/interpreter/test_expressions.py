@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,8 +190,10 @@ def test_a_child_inherits_no_file_of_ours(one: pool.Pool) -> None:
     os.set_inheritable(write, True)
     try:
         one.evaluate("1", None)
-        files = os.listdir(f"/proc/{idle(one)._process.pid}/fd")  # noqa: SLF001, PTH208 - not for callers
-        assert sorted(files) == ["0", "1", "2"]
+        pid = idle(one)._process.pid  # noqa: SLF001 - not for callers
+        files = sorted(Path(f"/proc/{pid}/fd").iterdir())
+        assert [file.name for file in files[:3]] == ["0", "1", "2"]
+        assert [str(file.readlink()) for file in files[3:]] == [f"/proc/{pid}/statm"], "its own size"
     finally:
         os.close(read)
         os.close(write)
