@@ -8,7 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engine.activities.operations import resolved
+from engine.activities.parameters import VARIABLE
 from engine.interpreter.exchanges import AsyncApiCall
+from engine.interpreter.variables import filled
 
 # Protocols as servers name them: how each is spoken, whether with TLS, and at which port.
 SPOKEN = {
@@ -22,7 +24,6 @@ SPOKEN = {
     "amqp": ("amqp", False, 5672),
     "amqps": ("amqp", True, 5671),
 }
-_VARIABLE = re.compile(r"\{([^{}]+)\}")
 _JSON_SCHEMA = re.compile(r"application/(?:vnd\.aai\.asyncapi|schema)(?:\+json|\+yaml)?(?:;.*)?")
 
 
@@ -179,16 +180,16 @@ def _route(
 def _filled(document: dict[str, Any], text: str, variables: Any, call: AsyncApiCall) -> str:
     """Fill in variables: with what the call says, or with what the document has when nothing is said."""
 
-    def value(match: re.Match[str]) -> str:
-        variable = resolved(document, (variables or {}).get(match[1]) or {})
+    def value(name: str) -> str:
+        variable = resolved(document, (variables or {}).get(name) or {})
         schema = variable.get("schema") or {}
-        found = call.variables.get(match[1], variable.get("default", schema.get("default")))
+        found = call.variables.get(name, variable.get("default", schema.get("default")))
         allowed = variable.get("enum") or schema.get("enum")
         if found is None or (allowed and found not in allowed):
-            raise ValueError(f"{match[1]} has no value, or one that the document does not allow")
+            raise ValueError(f"{name} has no value, or one that the document does not allow")
         return str(found)
 
-    return _VARIABLE.sub(value, text)
+    return filled(text, VARIABLE, value)
 
 
 def _bindings(document: dict[str, Any], of: dict[str, Any], protocol: str) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urljoin
 
 from engine.activities import bodies
-from engine.activities.parameters import Written
+from engine.activities.parameters import VARIABLE, Written
 from engine.interpreter.contracts import HttpCall
+from engine.interpreter.variables import filled
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _HOPS_MAX = 10  # from one reference to the next
@@ -38,12 +39,13 @@ class Operation:
         if "swagger" in self.description:
             return _swagger_server(self.description, where)
         server = servers[0] if isinstance(servers, list) and servers else {"url": "/"}
-        url, variables = str(server.get("url", "/")), server.get("variables")
-        for name, variable in variables.items() if isinstance(variables, dict) else ():
-            value = str(arguments.pop(name, variable.get("default", "")))
-            if variable.get("enum") and value not in variable["enum"]:
-                raise ValueError(f"the server's variable {name} may not be {value}")
-            url = url.replace("{" + name + "}", value)
+        given = server.get("variables")
+        values = {}
+        for name, variable in given.items() if isinstance(given, dict) else ():
+            values[name] = str(arguments.pop(name, variable.get("default", "")))
+            if variable.get("enum") and values[name] not in variable["enum"]:
+                raise ValueError(f"the server's variable {name} may not be {values[name]}")
+        url = filled(str(server.get("url", "/")), VARIABLE, lambda name: values.get(name, f"{{{name}}}"))
         return urljoin(where, url).rstrip("/")
 
     def _keys(self) -> list[dict[str, Any]]:

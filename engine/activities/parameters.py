@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from engine.interpreter.variables import filled
+
+VARIABLE = re.compile(r"\{([^{}]+)\}")
 _RESERVED = ":/?#[]@!$&'()*+,;="
 _USUAL = {"path": "simple", "header": "simple", "query": "form", "cookie": "form"}
 _SEPARATORS = {"spaceDelimited": "%20", "pipeDelimited": "%7C", "tabDelimited": "%09"}
@@ -33,7 +37,9 @@ class Written:
         if isinstance(parameter.get("content"), dict):
             value, style = json.dumps(value), _USUAL.get(str(place), "simple")
         if place == "path":
-            self.path = self.path.replace("{" + name + "}", _in_path(name, value, style, explode=explode))
+            own = re.compile(r"\{(" + re.escape(name) + r")\}")
+            written = _in_path(name, value, style, explode=explode)
+            self.path = filled(self.path, own, lambda _: written)
         elif place == "query":
             safe = _RESERVED if parameter.get("allowReserved") is True else ""
             self.query += _in_query(name, value, style, explode=explode, safe=safe)

@@ -5,11 +5,12 @@ Each number stands beside its rule; here is the list that is published.
 
 from __future__ import annotations
 
-from engine.interpreter import node, pace, sizes, syntax
+from engine.interpreter import node, pace, sizes, syntax, variables
 from engine.interpreter.expressions import child
 from engine.interpreter.steps import call_function, fork, loop, run, wait
 
 PUBLISHED: dict[str, float] = {
+    "addressCharacters": variables.CHARACTERS_MAX,
     "definitionDepth": syntax.DEPTH_MAX,
     "definitionSteps": node.STEPS_MAX,
     "definitionValues": syntax.NODES_MAX,

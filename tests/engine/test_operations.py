@@ -130,3 +130,31 @@ def test_an_operation_becomes_a_request() -> None:
         compose(description, "https://h.test/spec.json", "change", {"id": "a"})
     with pytest.raises(ValueError, match="no OpenAPI document"):
         compose(["x"], "https://h.test/spec.json", "change", {})
+
+
+def described(url: str, path: str = "/x", **variables: str) -> dict[str, Any]:
+    given = {name: {"default": value} for name, value in variables.items()}
+    operation = {"operationId": "x", "parameters": [{"name": "a", "in": "path"}]}
+    return {
+        "openapi": "3.1.0",
+        "servers": [{"url": url, "variables": given}],
+        "paths": {path: {"get": operation}},
+    }
+
+
+def test_what_a_servers_variable_stands_for_is_not_looked_at_for_variables_again() -> None:
+    laughs = {f"v{number}": f"{{v{number + 1}}}{{v{number + 1}}}" for number in range(40)}
+    call = compose(described("https://a.example/{v0}/{b}", b="{v0}", **laughs), "", "x", {})
+    assert call.uri == "https://a.example/{v1}{v1}/{v0}/x"
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        described("https://a.example/" + "{b}" * 1_000, b="x" * 1_000),
+        described("https://a.example", "/{a}" * 9),
+    ],
+)
+def test_an_address_that_names_a_long_text_many_times_is_refused(description: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="addressCharacters"):
+        compose(description, "", "x", {"a": "x" * 10_000})

@@ -17,6 +17,7 @@ from tests.web.conftest import Make, Person
 
 NAMES = {
     *(
+        "addressCharacters",
         "definitionBytes",
         "definitionDepth",
         "definitionSteps",

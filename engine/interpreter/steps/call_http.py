@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from engine.interpreter import authentications, contracts
+from engine.interpreter import authentications, contracts, variables
 from engine.interpreter.definition import Outcome
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.faults import fault
@@ -120,13 +120,19 @@ def shown(call: contracts.HttpCall, answer: contracts.HttpAnswer, output: str) -
 
 
 def expanded(template: str, data: Any) -> str:
-    """Expand `{name}` with members of the data (RFC 6570, level 1): unknown names become nothing."""
+    """Expand `{name}` with members of the data (RFC 6570, level 1): unknown names become nothing.
 
-    def value(match: re.Match[str]) -> str:
-        found = data.get(match[1]) if isinstance(data, dict) else None
+    :raises FaultError: of kind expression, when a member is no scalar, or the text becomes too long.
+    """
+
+    def value(name: str) -> str:
+        found = data.get(name) if isinstance(data, dict) else None
         return "" if found is None else quote(as_text(found), safe="")
 
-    return _TEMPLATED.sub(value, template)
+    try:
+        return variables.filled(template, _TEMPLATED, value)
+    except ValueError as error:
+        raise fault("expression", str(error)) from None
 
 
 def queried(value: Any) -> dict[str, Any]:

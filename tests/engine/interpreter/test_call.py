@@ -95,3 +95,12 @@ async def test_calls_in_a_loop_each_have_an_id_without_the_users_names(
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
     assert ids == ["/do/0/do/0#1", "/do/0/do/0#2"]
+
+
+@pytest.mark.parametrize("template", ["{a}" * 300_000, "x" * 65_536])
+async def test_an_address_past_its_length_is_an_error_and_no_memory(
+    execute: Execute, service: int, template: str
+) -> None:
+    ran = await execute(call(service, f"/{template}"), {"a": "x" * 1_000_000})
+    assert ran.error["status"] == 400
+    assert "addressCharacters" in ran.error["detail"]
