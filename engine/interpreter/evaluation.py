@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.interpreter.expressions import pool, programs
 from engine.interpreter.expressions.programs import Program
 from engine.interpreter.expressions.templates import fill
-from engine.interpreter.faults import ExhaustedError, fault
+from engine.interpreter.faults import ExhaustedError, FaultError, fault
 from engine.interpreter.pace import WEIGHT_PER_VALUE, Pace
 from engine.interpreter.scope import Scope
-from engine.interpreter.sizes import DATA_BYTES_MAX, Measure
+from engine.interpreter.sizes import DATA_BYTES_MAX, HELD_BYTES_MAX, Measure
 from engine.interpreter.world import World
 
 
@@ -51,9 +52,25 @@ class Evaluation:
         """
         before = self.measure.looked_at
         try:
-            return self.measure.bound(value, most)
+            self.measure.size(value, most)
         finally:
             self.pace.weigh((self.measure.looked_at - before) * WEIGHT_PER_VALUE)
+        return value
+
+    def bound_held(self, values: Iterable[Any]) -> None:
+        """Let what the walk keeps be no more than it may be.
+
+        :raises ExhaustedError: when it is more.
+        """
+        if not self.pace.weighed:
+            return
+        before = self.measure.looked_at
+        try:
+            self.measure.together(values)
+        except FaultError:
+            limit = f"{HELD_BYTES_MAX} bytes (executionDataBytes)"
+            raise ExhaustedError(f"all data of the execution together is more than {limit}") from None
+        self.pace.weigh((self.measure.looked_at - before) * WEIGHT_PER_VALUE)
 
     def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
         """Tell whether a condition is true, as jq has it: anything but false and null."""

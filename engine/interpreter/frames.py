@@ -46,6 +46,14 @@ class Frame:
         yield self.below.setdefault(name, Frame())
         self.below.pop(name, None)
 
+    def values(self) -> Iterator[Any]:
+        """Yield all that is kept here and below."""
+        frames = [self]
+        while frames:
+            frame = frames.pop()
+            yield from frame.kept.values()
+            frames += frame.below.values()
+
     def written(self, values: Values) -> list[Any]:
         """Return the tree as JSON, every kept value as its place among the values."""
         kept = {name: values.place(value) for name, value in self.kept.items()}

@@ -12,7 +12,7 @@ STEPS_WALKED_MAX = 10_000
 STEPS_PER_MINUTE = 10_000  # of all executions of an account together; past that they wait
 STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
 CPU_SECONDS_PER_TASK = 0.75
-# What a walk does between two turns is weighed as well, in bytes that children are told, which take them a
+# What a walk does between two turns is weighed as well, in bytes that children are told and answer, each a
 # quarter of a microsecond at the most: the same in each replay, which no clock is. What the worker does
 # itself weighs more, for all its tasks share one interpreter.
 WEIGHT_PER_TASK = 2_000_000
@@ -36,9 +36,10 @@ class Pace:
     _mark: int = -1
     _cpu_seconds: float = 0.0
 
-    async def step(self) -> None:
+    async def step(self) -> bool:
         """Count one more step; now and then wait: for Temporal, and for the account's minute.
 
+        :return: whether it waited.
         :raises ExhaustedError: when there were too many.
         """
         while self._turning:  # no other strand goes on meanwhile
@@ -46,10 +47,10 @@ class Pace:
         self.steps += 1
         if self.steps > STEPS_WALKED_MAX:
             raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked (stepsWalked)")
-        if self.steps % STEPS_PER_TASK == 0:
-            await self._turn(STEPS_PER_TASK)
-        elif self.weighed and self.weight >= WEIGHT_PER_TASK:
-            await self._turn(0)
+        full, heavy = self.steps % STEPS_PER_TASK == 0, self.weighed and self.weight >= WEIGHT_PER_TASK
+        if full or heavy:
+            await self._turn(STEPS_PER_TASK if full else 0)
+        return full or heavy
 
     def uncounted(self) -> int:
         """Return how many steps were walked since the account's were counted."""

@@ -121,7 +121,8 @@ class Walk(Evaluation):
         with outer.frame.part("step") as frame:
             if not frame.kept:
                 await self.hold.passed(outer.frame, self.rests, self.world, self.scribe)
-                await self.pace.step()
+                if await self.pace.step():
+                    self.bound_held((self.context, *self.frame.values()))
             self.under_way[step.pointer] += 1
             try:
                 return await self._performed(step, raw, outer, frame)

@@ -18,6 +18,7 @@ from tests.web.conftest import Make, Person
 NAMES = {
     *(
         "addressCharacters",
+        "executionDataBytes",
         "definitionBytes",
         "definitionDepth",
         "definitionSteps",

@@ -51,7 +51,7 @@ class Answer:
 
     value: Any
     cpu_seconds: float = 0.0
-    told: int = 0  # bytes that the child was asked on
+    told: int = 0  # bytes that the child was asked on, and that it answered
 
 
 Tell = Callable[[str, str, float], None]  # the kind, how it ended, and the seconds of CPU it took
@@ -232,7 +232,7 @@ def _understood(answer: bytes, told: int) -> Answer:
         raise BrokenError(_OVER)
     if status != VALUE:
         raise ProgramError(payload.decode(errors="replace"))
-    return Answer(orjson.loads(payload), nanoseconds / 1e9, told)
+    return Answer(orjson.loads(payload), nanoseconds / 1e9, told + len(payload))
 
 
 def _dumps(data: Any) -> bytes:

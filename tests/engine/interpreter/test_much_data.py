@@ -95,6 +95,24 @@ async def test_plain_steps_take_no_turn(start: Callable[..., Any]) -> None:
     assert await start(many(150, {"set": {"n": "${ .n }"}})) == 0
 
 
+async def test_strands_together_hold_no_more_than_an_execution_may(execute: Execute) -> None:
+    hold = {"do": [{"s": {"set": {"a": '${ "x" * 900000 }'}}}, {"w": {"wait": "PT20S"}}]}
+    inner = {"fork": {"branches": [{f"b{number}": hold} for number in range(8)]}}
+    ran = await execute([{"f": {"fork": {"branches": [{f"f{number}": inner} for number in range(8)]}}}], {})
+    limit = "33554432 bytes (executionDataBytes)"
+    assert ran.error["detail"] == f"all data of the execution together is more than {limit}"
+
+
+async def test_the_same_data_in_many_strands_is_held_once(execute: Execute) -> None:
+    hold = {"do": [{"s": {"set": "${ . }"}}, {"w": {"wait": "PT0.1S"}}, {"g": {"set": "${ 1 }"}}]}
+    inner = {"fork": {"branches": [{f"b{number}": hold} for number in range(20)]}}
+    steps: Steps = [
+        {"s": {"set": {"a": '${ "x" * 900000 }'}}},
+        {"f": {"fork": {"branches": [{f"f{number}": inner} for number in range(10)]}}},
+    ]
+    assert (await execute(steps, {})).output == [[1] * 20] * 10
+
+
 SHAPES: dict[str, Any] = {
     "numbers": NUMBERS,
     "arrays": [[] for _ in range(250_000)],

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.interpreter.faults import FaultError
-from engine.interpreter.sizes import DATA_DEPTH_MAX, Measure
+from engine.interpreter.sizes import DATA_DEPTH_MAX, HELD_BYTES_MAX, Measure
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6)
 VALUES = st.recursive(
@@ -35,7 +35,7 @@ def nested(levels: int, leaf: Any = None) -> Any:
 
 def fits(measure: Measure, value: Any, most: int) -> bool:
     try:
-        return measure.bound(value, most) is value
+        return measure.size(value, most) == size(value)
     except FaultError:
         return False
 
@@ -71,15 +71,32 @@ def test_what_names_itself_many_times_is_measured_as_if_written_out() -> None:
 def test_a_large_value_is_looked_at_once() -> None:
     measure = Measure()
     large = [[number] for number in range(10_000)]
-    measure.bound(large)
+    measure.size(large)
     before = measure.looked_at
     for _ in range(100):
-        measure.bound({"a": large})
+        measure.size({"a": large})
     assert measure.looked_at - before < 1_000
 
 
-def test_a_flood_of_large_values_is_not_kept() -> None:
+def test_of_a_flood_of_large_values_no_more_is_remembered_than_may_be_held() -> None:
     measure = Measure()
     for number in range(200):
-        measure.bound([number] * 100_000)
-    assert sum(known.size for known in measure._known.values()) <= 4 * 1_048_576  # noqa: SLF001
+        measure.size([number] * 100_000)
+    assert remembered(measure) <= HELD_BYTES_MAX
+
+
+def test_what_is_held_is_counted_once_each_and_what_is_not_is_forgotten() -> None:
+    measure = Measure()
+    held, gone = [[1] * 100_000 for _ in range(3)], [[2] * 100_000 for _ in range(3)]
+    for value in (*held, *gone):
+        measure.size(value)
+    before = measure.looked_at
+    assert measure.together([*held, *held]) == 3 * size(held[0])
+    assert measure.looked_at - before < 10
+    assert remembered(measure) == 3 * size(held[0])
+    with pytest.raises(FaultError):
+        measure.together(held, 3 * size(held[0]) - 1)
+
+
+def remembered(measure: Measure) -> int:
+    return sum(known.size for known in measure._known.values())  # noqa: SLF001 - nobody else asks for it
