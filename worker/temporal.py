@@ -146,7 +146,7 @@ async def main() -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
     traces.configure(settings, "temporal")
-    for kind in ("jq", "schema", "redaction"):
+    for kind in ("jq", "schema", "redaction", "yaml"):
         pool.shared(kind).tell = metrics.evaluated
     core = Core()
     publisher = Publisher(settings, "temporal", look=core.look)

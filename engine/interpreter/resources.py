@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.errors import EngineError
+from engine.errors import EngineError, TooLargeError
 from engine.interpreter import contracts, syntax
 from engine.interpreter.faults import FaultError, fault
 from engine.interpreter.steps import call_http
 from engine.interpreter.walk import Scope, Walk
 
+# It is read in a workflow task: a second of YAML at the most.
+YAML_CHARACTERS_MAX = 131_072
 ACCEPTED = "application/yaml, application/json;q=0.9, */*;q=0.5"
 
 
@@ -45,6 +47,10 @@ async def fetched(
 
 def _parsed(content: Any, what: str) -> dict[str, Any]:
     try:
-        return syntax.read(content) if isinstance(content, str) else dict(content)
+        if isinstance(content, str):
+            return syntax.read(content, yaml_characters_max=YAML_CHARACTERS_MAX)
+        return dict(content)
+    except TooLargeError as error:
+        raise fault("configuration", f"the {what} that was fetched: {error.detail}") from None
     except (EngineError, TypeError, ValueError):
         raise fault("configuration", f"the {what} that was fetched cannot be read") from None

@@ -18,6 +18,7 @@ from tests.web.conftest import Make, Person
 NAMES = {
     *(
         "addressCharacters",
+        "definitionYamlCharacters",
         "executionDataBytes",
         "definitionBytes",
         "definitionDepth",

@@ -1,7 +1,7 @@
 """The process that runs strangers' programs and schemas: no environment, no files, little memory and time.
 
-Started as `python -I -S child.py jq|schema|redaction <import path>…`; a request is two length-prefixed frames
-(program, schema or secrets; input text), an answer one: a status byte, the nanoseconds of CPU it took, the
+Started as `python -I -S child.py KIND <import path>…`; a request is two length-prefixed frames (program,
+schema or secrets; input text), an answer one: a status byte, the nanoseconds of CPU it took, the
 bytes of address space the process has grown by since it started, and JSON or an error's text.
 """
 
@@ -17,7 +17,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 PROGRAMS_MAX = 256
 MEMORY_BYTES_MAX = 128 * 1024 * 1024
@@ -35,6 +35,19 @@ ANSWER = struct.Struct(">cQQ")
 VALUE, ERROR = b"=", b"!"
 
 
+class Budget(NamedTuple):
+    """What one program may use, beside what it is given for its input, and how large its answer may be."""
+
+    cpu_seconds: float
+    memory_bytes: int
+    result_bytes: int
+
+
+PROGRAM = Budget(CPU_SECONDS_MAX, MEMORY_BYTES_MAX, RESULT_BYTES_MAX)
+# Whole documents may take longer: they are read once, and no workflow task waits for a large one.
+DOCUMENT = Budget(15.0, 512 * 1024 * 1024, 16 * 1024 * 1024)
+
+
 class Compiled(Protocol):
     """A program, or a schema, ready for input."""
 
@@ -47,19 +60,22 @@ def serve() -> None:
     """Answer requests until the parent closes the pipe."""
     kind, *paths = sys.argv[1:]
     sys.path += paths
-    compiler = {"jq": _jq, "schema": _schemas, "redaction": _redaction}[kind]()
+    compiler = _jq() if kind == "jq" else _ours(kind)
+    budget = DOCUMENT if kind == "yaml" else PROGRAM
     dumps, memory = _dumps(), Memory()
     _confine()
     programs: dict[str, Compiled] = {}
     while True:
         source, text = _read().decode(), _read().decode()
         size = min(len(text), TEXT_BYTES_MAX)
-        memory.allow(MEMORY_BYTES_MAX + size * MEMORY_BYTES_PER_BYTE)
+        memory.allow(budget.memory_bytes + size * MEMORY_BYTES_PER_BYTE)
         begun = resource.getrusage(resource.RUSAGE_SELF)
         # SIGPROF ends the process by default: neither libjq nor a regular expression can be interrupted.
-        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS_MAX + size * CPU_SECONDS_PER_BYTE)
+        signal.setitimer(signal.ITIMER_PROF, budget.cpu_seconds + size * CPU_SECONDS_PER_BYTE)
         status, payload = _answer(programs, source, text, compiler=compiler, dumps=dumps)
         signal.setitimer(signal.ITIMER_PROF, 0)
+        if len(payload) > budget.result_bytes:
+            status, payload = ERROR, b"the result is larger than %d bytes" % budget.result_bytes
         nanoseconds = _nanoseconds_since(begun)
         if memory.grown() > TRIMMED_BYTES_MIN:
             programs.clear()  # each keeps the last input that it was asked on
@@ -105,16 +121,11 @@ def _jq() -> Callable[[str], Compiled]:
     return found
 
 
-def _schemas() -> Callable[[str], Compiled]:
+def _ours(kind: str) -> Callable[[str], Compiled]:
     # Formats are not asserted here, and where the checker of one is installed it takes seconds to load.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     # By its bare name: there is no package of ours in here, only this folder.
-    found: Callable[[str], Compiled] = importlib.import_module("schema_child").compiler()
-    return found
-
-
-def _redaction() -> Callable[[str], Compiled]:
-    found: Callable[[str], Compiled] = importlib.import_module("redaction_child").compiler()
+    found: Callable[[str], Compiled] = importlib.import_module(f"{kind}_child").compiler()
     return found
 
 
@@ -151,8 +162,6 @@ def _answer(
         payload = dumps(next(iter(program.input_text(text)), None))
     except Exception as error:  # noqa: BLE001 - whatever a stranger's program makes happen is its answer
         return ERROR, str(error).encode(errors="replace")[:4096]
-    if len(payload) > RESULT_BYTES_MAX:
-        return ERROR, b"the result is larger than %d bytes" % RESULT_BYTES_MAX
     return VALUE, payload
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from engine.errors import InvalidError
-from engine.interpreter import grammar, node, pace, sizes, syntax
+from engine.interpreter import grammar, node, pace, sizes, syntax, variables
 from engine.interpreter.language.calls import AUTHENTICATIONS, CALLS
 from engine.interpreter.language.construct import Construct
 from engine.interpreter.language.steps import AROUND, STEPS
@@ -58,19 +58,23 @@ def limits() -> tuple[Limit, ...]:
     """Return the limits that are the same for every account."""
     return (
         Limit("definition", syntax.TEXT_CHARACTERS_MAX, "characters"),
+        Limit("definition in YAML", syntax.YAML_CHARACTERS_MAX, "characters"),
         Limit("nesting", syntax.DEPTH_MAX, "levels"),
         Limit("steps", node.STEPS_MAX, "steps in a definition"),
+        Limit("nested steps", sizes.NESTED_MAX, "in one another, functions included"),
         Limit("steps walked", pace.STEPS_WALKED_MAX, "steps in one execution"),
         Limit("steps a minute", pace.STEPS_PER_MINUTE, "steps of an account; past that its executions wait"),
         Limit("expression", node.PROGRAM_CHARACTERS_MAX, "characters"),
         Limit("step data", sizes.DATA_BYTES_MAX, "bytes of JSON"),
         Limit("context", sizes.CONTEXT_BYTES_MAX, "bytes of JSON"),
+        Limit("held data", sizes.HELD_BYTES_MAX, "bytes of JSON, of all strands of an execution together"),
         Limit("step data nesting", sizes.DATA_DEPTH_MAX, "levels"),
         Limit("branches", fork.BRANCHES_MAX, "branches of a fork"),
         Limit("iterations", loop.ITERATIONS_MAX, "rounds of a loop"),
         Limit("functions", call_function.DEPTH_MAX, "that call one another"),
         Limit("workflows", run.DEPTH_MAX, "that run one another"),
         Limit("wait", wait.SECONDS_MAX, "seconds"),
+        Limit("address", variables.CHARACTERS_MAX, "characters"),
         Limit("http call", int(call_http.SECONDS_MAX), "seconds"),
     )
 

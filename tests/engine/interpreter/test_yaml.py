@@ -1,0 +1,88 @@
+"""YAML that is large is read by a child, as small YAML is read, or refused with what would do instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.errors import EngineError
+from engine.interpreter import grammar, resources
+from engine.interpreter.expressions import pool, yaml_child
+from engine.interpreter.faults import FaultError
+from engine.interpreter.syntax import HERE_CHARACTERS_MAX, YAML_CHARACTERS_MAX
+from tests.engine.interpreter.test_expressions import until_the_machine_has_time
+
+FILLED = "# " + "x" * HERE_CHARACTERS_MAX + "\n"
+
+
+def read(text: str) -> Any:
+    return until_the_machine_has_time(lambda: grammar.read(text, "application/yaml"))
+
+
+def refusal(text: str) -> tuple[str, str]:
+    with pytest.raises(EngineError) as refused:
+        read(text)
+    (fault,) = refused.value.faults
+    return refused.value.code, fault.detail
+
+
+ALIKE = [
+    "a: &x [1, 1.5, on, 0o17, 2024-01-01, ~, 18446744073709551616]\nb: *x\n",
+    "? complex\n: |\n  text\n  more\nc: 'ü \U0001f389'\n",
+]
+
+
+@pytest.mark.parametrize("text", ALIKE)
+def test_a_child_reads_as_the_worker_does(text: str) -> None:
+    assert read(FILLED + text) == read(text)
+
+
+WRONG = [
+    "a: 1\na: 2\n",
+    "a: [}",
+    "a: .nan\n",
+    "a: !!python/object/apply:os.system [ls]\n",
+    "- " * 100 + "a",
+    "a: &a [*a]\n",
+    'a: "\\ud800"\n',
+]
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_child_refuses_as_the_worker_does(text: str) -> None:
+    (code, detail), (other, same) = refusal(text), refusal(text + FILLED)
+    assert (code, detail) == (other, same)
+    assert code == "definition_unreadable"
+
+
+def test_a_small_text_that_is_huge_when_it_is_written_out_is_refused() -> None:
+    rows = [f"a: &a '{'x' * 8_000}'"]
+    rows += [
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 20)}]"
+        for before, name in zip("abc", "bcd", strict=True)
+    ]
+    assert refusal("\n".join(rows))[1] == f"more than {yaml_child.CHARACTERS_MAX} characters"
+
+
+def test_more_yaml_than_is_read_is_refused_and_json_named() -> None:
+    with pytest.raises(EngineError) as refused:
+        read("a: " + "x" * YAML_CHARACTERS_MAX)
+    assert refused.value.detail == "As YAML it may have 524288 characters, as JSON 1048576"
+    assert grammar.read('{"a": "' + "x" * YAML_CHARACTERS_MAX + '"}') == {"a": "x" * YAML_CHARACTERS_MAX}
+
+
+def test_of_yaml_that_is_fetched_a_workflow_task_reads_less() -> None:
+    with pytest.raises(FaultError) as failed:
+        resources._parsed("a: " + "x" * resources.YAML_CHARACTERS_MAX, "function")  # noqa: SLF001
+    assert failed.value.problem.detail is not None
+    assert "As YAML it may have 131072 characters" in failed.value.problem.detail
+
+
+def test_yaml_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        def evaluate(self, _source: str, _text: str) -> Any:
+            raise pool.BrokenError
+
+    monkeypatch.setattr(pool, "shared", lambda _kind: Slow())
+    assert "as JSON it does not" in refusal(FILLED + "a: 1\n")[1]
