@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import fields, replace
 
-from engine.interpreter import frames
+from engine.interpreter import frames, states
 from engine.interpreter.contracts import INTERPRETER, ExecutionStart, Opened
 from engine.interpreter.faults import ExhaustedError
 from engine.interpreter.holding import Hold
@@ -65,7 +63,7 @@ def write(walk: Walk, opened: Opened) -> str:
     values = frames.Values()
     state = {
         "form": FORM,
-        "opened": asdict(opened),
+        "opened": {each.name: getattr(opened, each.name) for each in fields(opened)},
         "context": values.place(walk.context),
         "frames": walk.frame.written(values),
         "values": values.found,
@@ -78,7 +76,7 @@ def write(walk: Walk, opened: Opened) -> str:
         "journal": walk.scribe.written(),
         "hold": walk.hold.written(),
     }
-    text = json.dumps(state, separators=(",", ":"))
+    text = states.written(state)
     if len(text) > BOOKMARK_CHARACTERS_MAX:
         detail = f"all data of the execution together is more than {BOOKMARK_CHARACTERS_MAX} characters"
         raise ExhaustedError(detail)
@@ -90,7 +88,7 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
 
     :raises NewerError: when this interpreter is too old for it.
     """
-    state: dict[str, Any] = json.loads(bookmark)
+    state = states.read(bookmark)
     if state["form"] > FORM:
         raise NewerError(str(state["form"]))
     opened = Opened(**state["opened"])

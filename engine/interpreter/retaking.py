@@ -8,12 +8,11 @@ begins anew, unless only the steps below it have.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from engine.errors import Fault, InvalidError
-from engine.interpreter import frames
+from engine.interpreter import frames, states
 from engine.interpreter.bookmarks import BOOKMARK_CHARACTERS_MAX, FORM
 from engine.interpreter.contracts import Opened
 from engine.interpreter.frames import Frame
@@ -35,7 +34,7 @@ def left(walk: Walk) -> str | None:
         "fetched": walk.fetched,
         "inbox": walk.inbox.written(),
     }
-    text = json.dumps(state, separators=(",", ":"))
+    text = states.written(state)
     return text if len(text) <= BOOKMARK_CHARACTERS_MAX else None
 
 
@@ -44,7 +43,7 @@ def matched(text: str, document: dict[str, Json]) -> str:
 
     :raises InvalidError: `retry_unmatched`, when a step in which it stood is no longer there.
     """
-    state: dict[str, Any] = json.loads(text)
+    state = states.read(text)
     root, old = frames.read(state["frames"], state["values"]), state["document"]
     _refresh(root)
     if old != document:
@@ -55,14 +54,14 @@ def matched(text: str, document: dict[str, Json]) -> str:
     values = frames.Values()
     state |= {"context": values.place(state["values"][state["context"]]), "document": None}
     state |= {"frames": root.written(values), "values": values.found}
-    return json.dumps(state, separators=(",", ":"))
+    return states.written(state)
 
 
 def retake(walk: Walk, opened: Opened) -> None:
     """Have a walk that is about to begin go on from what `opened` says was left, if it says so."""
     if opened.left is None:
         return
-    state: dict[str, Any] = json.loads(opened.left)
+    state = states.read(opened.left)
     walk.context = state["values"][state["context"]]
     walk.frame = frames.read(state["frames"], state["values"])
     walk.fetched, walk.inbox = state["fetched"], Inbox.read(state["inbox"])

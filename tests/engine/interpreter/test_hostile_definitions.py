@@ -100,6 +100,12 @@ async def test_steps_run_as_deep_in_one_another_as_they_may(execute: Execute, ki
     assert ran.output == {}
 
 
+async def test_the_deepest_steps_rest_and_go_on(execute: Execute) -> None:
+    deep = functions(7, NESTED_MAX // 8, "for")
+    ran = await execute([{"s": {"call": name(0)}}], {"a": 1}, use=deep, rests_every=1)
+    assert ran.output == {}
+
+
 async def test_steps_that_stand_too_deep_by_functions_read_before_end_the_execution(execute: Execute) -> None:
     # They arrive in the alphabet's order: those that call come after those that they call, which are read.
     ran = await execute([{"s": {"call": name(0)}}], {}, checked=False, use=functions(15, 10))
