@@ -16,8 +16,9 @@ from temporalio.exceptions import ApplicationError
 from engine import definitions, executions
 from engine.activities.journal import Journal
 from engine.activities.turns import Turns
-from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError
+from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError, TooLargeError
 from engine.interpreter import contracts, grammar, hearing, retaking
+from engine.interpreter.expressions.places import ACCOUNT
 from engine.interpreter.faults import STANDARD, TYPES
 from engine.interpreter.lifecycle import Subject
 from engine.interpreter.ordering import Ordered
@@ -57,6 +58,7 @@ class ExecutionActivities:
 
         :raises ApplicationError: `UNOPENABLE`, with the error the execution shall end with.
         """
+        ACCOUNT.set(start.account_id)
         account_id, execution_id = UUID(start.account_id), UUID(start.execution_id)
         if start.ordered is not None:
             self._adopt(account_id, execution_id, start.ordered)
@@ -64,7 +66,7 @@ class ExecutionActivities:
             begun = executions.open_with_definition(session, account_id=account_id, execution_id=execution_id)
             try:
                 opened = self._open(session, begun.execution, begun.definition)
-            except (InvalidError, NotFoundError) as refusal:
+            except (InvalidError, NotFoundError, TooLargeError) as refusal:
                 raise _unopenable(refusal) from None
             heard = self._begin(session, begun, opened.document)
         if heard:

@@ -16,13 +16,16 @@ from engine.activities.turns import Turns
 from engine.executions import Order
 from engine.interpreter import contracts
 from engine.interpreter.ordering import Ordered
+from engine.interpreter.syntax import YAML_CHARACTERS_MAX
 from engine.outcomes import Outcomes
 from engine.secrets import Opener
 from engine.settings import Settings
 from engine.store.models import Execution
 from engine.switchboard import Switchboard
+from engine.vault import envelope
 from engine.vault.envelope import EngineKeys
 from engine.vault.keyring import Keyring
+from tests.engine.vault.test_envelope import DEK, sealed_document
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -59,3 +62,23 @@ def test_one_execution_too_many_ends_with_the_limits_name(
     with sessions() as session:
         row = session.get_one(Execution, UUID(execution_id))
         assert (row.status, row.ordered_by) == ("failed", orderer.id)
+
+
+def test_an_execution_of_a_definition_that_is_more_than_is_read_ends(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID
+) -> None:
+    """One that an earlier release took may be."""
+    key = next(iter(EngineKeys.parse(settings.need("engine_private_keys")).keys.values()))
+    sealed = sealed_document(DEK, "a: " + "x" * YAML_CHARACTERS_MAX)
+    with sessions.begin() as session:
+        draft = definitions.Draft("name", sealed, envelope.seal(key, DEK))
+        definition = definitions.save(session, account_id=account_id, draft=draft, now=NOW)
+        order = Order(envelope.seal(key, b"{}"), seal_result=False)
+        started = executions.start(
+            session, account_id=account_id, definition=definition, order=order, now=NOW
+        )
+    with pytest.raises(ApplicationError) as refused:
+        activities(sessions, settings).open(contracts.ExecutionStart(str(started.id), str(account_id)))
+    assert refused.value.type == contracts.UNOPENABLE
+    (error,) = refused.value.details
+    assert error["type"].rpartition("/")[2] == "configuration"
