@@ -14,7 +14,7 @@ PUBLISHED: dict[str, float] = {
     "definitionDepth": syntax.DEPTH_MAX,
     "definitionSteps": node.STEPS_MAX,
     "definitionValues": syntax.NODES_MAX,
-    "definitionYamlCharacters": syntax.YAML_CHARACTERS_MAX,
+    "definitionYamlCpuSeconds": child.DOCUMENT.cpu_seconds,
     "executionDataBytes": sizes.HELD_BYTES_MAX,
     "expressionCharacters": node.PROGRAM_CHARACTERS_MAX,
     "expressionCpuSeconds": child.CPU_SECONDS_MAX,

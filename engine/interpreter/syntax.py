@@ -13,17 +13,16 @@ from engine.errors import Fault, InvalidError, TooLargeError
 from engine.interpreter.expressions import pool, yaml_child
 from engine.interpreter.expressions.yaml_child import DEPTH_MAX, NODES_MAX, UnreadableError, plain
 
-__all__ = ["DEPTH_MAX", "NODES_MAX", "TEXT_CHARACTERS_MAX", "YAML_CHARACTERS_MAX", "read", "too_deep"]
+__all__ = ["DEPTH_MAX", "NODES_MAX", "TEXT_CHARACTERS_MAX", "read", "too_deep"]
 
 TEXT_CHARACTERS_MAX = 1_048_576
-# YAML takes ten microseconds a character, a hundred times longer than JSON.
-YAML_CHARACTERS_MAX = 524_288
-HERE_CHARACTERS_MAX = 16_384  # what is larger is read by a child, beside the worker's own work
+# YAML takes up to ten microseconds a character: what is larger is read by a child, within a budget of time.
+HERE_CHARACTERS_MAX = 16_384
 UNREADABLE = "The definition cannot be read"
 
 
 def read(
-    text: str, content_type: str | None = None, *, yaml_characters_max: int = YAML_CHARACTERS_MAX
+    text: str, content_type: str | None = None, *, yaml_characters_max: int = TEXT_CHARACTERS_MAX
 ) -> dict[str, Any]:
     """Return the object a text holds.
 

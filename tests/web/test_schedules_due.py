@@ -9,11 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from bin.local.client import Client
-from engine.store.models import Execution, Firing, Schedule
+from engine.store.models import Execution, Firing, OutboxMessage, Schedule
+from engine.store.outbox import EXECUTE
 from tests.journeys.conftest import until
 from tests.web.clocks import SLEEPER, YEARLY, _stopped, ended, fired, made, path, refused, stamp
 
@@ -92,14 +93,13 @@ def test_executions_run_side_by_side_if_that_is_asked_for(laptop: Client) -> Non
         assert set(statuses()) == {"running"}
 
 
-def test_past_the_accounts_limit_a_time_is_refused_and_says_so(
-    laptop: Client, sessions: sessionmaker[Session]
-) -> None:
-    schedule = made(laptop, cron=YEARLY)
-    with sessions.begin() as session:  # as many as may run, which nobody has to run for that
-        workflow = UUID(schedule["workflowId"])
+@contextmanager
+def many(sessions: sessionmaker[Session], schedule: dict[str, Any], count: int) -> Iterator[None]:
+    """Have so many executions run, which are to be started in a year: until then nobody misses them."""
+    now, workflow = datetime.now(UTC), UUID(schedule["workflowId"])
+    with sessions.begin() as session:
         account = session.scalars(select(Schedule.account_id).where(Schedule.definition_id == workflow)).one()
-        session.add_all(
+        rows = [
             Execution(
                 account_id=account,
                 definition_id=workflow,
@@ -107,17 +107,36 @@ def test_past_the_accounts_limit_a_time_is_refused_and_says_so(
                 status="running",
                 input_sealed="-",
                 seal_result=False,
-                created_at=datetime.now(UTC),
+                created_at=now,
             )
-            for _ in range(100)
+            for _ in range(count)
+        ]
+        session.add_all(rows)
+        session.flush()
+        due = now + timedelta(days=365)
+        session.add_all(
+            OutboxMessage(account_id=account, kind=EXECUTE, subject=str(row.id), created_at=now, due_at=due)
+            for row in rows
         )
-    last = datetime(datetime.now(UTC).year, 1, 1, tzinfo=UTC)
-    stretch = {"since": stamp(last), "until": stamp(last + timedelta(hours=1))}
-    laptop.request("PATCH", path(schedule), json={"startAt": None}, headers={"If-Match": "*"})
-    laptop.request("POST", f"{path(schedule)}/backfill", json=stretch)
-    (firing,) = fired(laptop, schedule)
-    assert (firing["refusal"], firing["executionId"]) == ("executions_too_many", None)
-    assert refused(laptop, "POST", f"{path(schedule)}/run")["code"] == "executions_too_many"
+    try:
+        yield
+    finally:
+        with sessions.begin() as session:
+            session.execute(delete(OutboxMessage).where(OutboxMessage.account_id == account))
+
+
+def test_past_the_accounts_limit_a_time_is_refused_and_says_so(
+    laptop: Client, sessions: sessionmaker[Session]
+) -> None:
+    schedule = made(laptop, cron=YEARLY)
+    with many(sessions, schedule, 100):
+        last = datetime(datetime.now(UTC).year, 1, 1, tzinfo=UTC)
+        stretch = {"since": stamp(last), "until": stamp(last + timedelta(hours=1))}
+        laptop.request("PATCH", path(schedule), json={"startAt": None}, headers={"If-Match": "*"})
+        laptop.request("POST", f"{path(schedule)}/backfill", json=stretch)
+        (firing,) = fired(laptop, schedule)
+        assert (firing["refusal"], firing["executionId"]) == ("executions_too_many", None)
+        assert refused(laptop, "POST", f"{path(schedule)}/run")["code"] == "executions_too_many"
 
 
 def test_a_firing_names_one_execution_however_often_it_comes(

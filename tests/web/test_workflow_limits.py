@@ -18,7 +18,7 @@ from tests.web.conftest import Make, Person
 NAMES = {
     *(
         "addressCharacters",
-        "definitionYamlCharacters",
+        "definitionYamlCpuSeconds",
         "executionDataBytes",
         "definitionBytes",
         "definitionDepth",

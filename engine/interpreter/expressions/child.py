@@ -45,7 +45,7 @@ class Budget(NamedTuple):
 
 PROGRAM = Budget(CPU_SECONDS_MAX, MEMORY_BYTES_MAX, RESULT_BYTES_MAX)
 # Whole documents may take longer: they are read once, and no workflow task waits for a large one.
-DOCUMENT = Budget(15.0, 512 * 1024 * 1024, 16 * 1024 * 1024)
+DOCUMENT = Budget(8.0, 512 * 1024 * 1024, 16 * 1024 * 1024)
 
 
 class Compiled(Protocol):

@@ -7,6 +7,7 @@ from functools import cache
 
 from engine.errors import InvalidError
 from engine.interpreter import grammar, node, pace, sizes, syntax, variables
+from engine.interpreter.expressions import child
 from engine.interpreter.language.calls import AUTHENTICATIONS, CALLS
 from engine.interpreter.language.construct import Construct
 from engine.interpreter.language.steps import AROUND, STEPS
@@ -58,7 +59,7 @@ def limits() -> tuple[Limit, ...]:
     """Return the limits that are the same for every account."""
     return (
         Limit("definition", syntax.TEXT_CHARACTERS_MAX, "characters"),
-        Limit("definition in YAML", syntax.YAML_CHARACTERS_MAX, "characters"),
+        Limit("definition in YAML", int(child.DOCUMENT.cpu_seconds), "seconds to read it"),
         Limit("nesting", syntax.DEPTH_MAX, "levels"),
         Limit("steps", node.STEPS_MAX, "steps in a definition"),
         Limit("nested steps", sizes.NESTED_MAX, "in one another, functions included"),

@@ -16,7 +16,7 @@ from engine.activities.turns import Turns
 from engine.executions import Order
 from engine.interpreter import contracts
 from engine.interpreter.ordering import Ordered
-from engine.interpreter.syntax import YAML_CHARACTERS_MAX
+from engine.interpreter.syntax import TEXT_CHARACTERS_MAX
 from engine.outcomes import Outcomes
 from engine.secrets import Opener
 from engine.settings import Settings
@@ -67,9 +67,9 @@ def test_one_execution_too_many_ends_with_the_limits_name(
 def test_an_execution_of_a_definition_that_is_more_than_is_read_ends(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID
 ) -> None:
-    """One that an earlier release took may be."""
+    """DEFINITION_BYTES_MAX may let in more."""
     key = next(iter(EngineKeys.parse(settings.need("engine_private_keys")).keys.values()))
-    sealed = sealed_document(DEK, "a: " + "x" * YAML_CHARACTERS_MAX)
+    sealed = sealed_document(DEK, "a: " + "x" * TEXT_CHARACTERS_MAX)
     with sessions.begin() as session:
         draft = definitions.Draft("name", sealed, envelope.seal(key, DEK))
         definition = definitions.save(session, account_id=account_id, draft=draft, now=NOW)
@@ -77,8 +77,9 @@ def test_an_execution_of_a_definition_that_is_more_than_is_read_ends(
         started = executions.start(
             session, account_id=account_id, definition=definition, order=order, now=NOW
         )
+    lenient = activities(sessions, replace(settings, definition_bytes_max=2 * TEXT_CHARACTERS_MAX))
     with pytest.raises(ApplicationError) as refused:
-        activities(sessions, settings).open(contracts.ExecutionStart(str(started.id), str(account_id)))
+        lenient.open(contracts.ExecutionStart(str(started.id), str(account_id)))
     assert refused.value.type == contracts.UNOPENABLE
     (error,) = refused.value.details
     assert error["type"].rpartition("/")[2] == "configuration"
