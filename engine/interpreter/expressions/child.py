@@ -61,7 +61,10 @@ def serve() -> None:
     kind, *paths = sys.argv[1:]
     sys.path += paths
     compiler = _jq() if kind == "jq" else _ours(kind)
-    budget = DOCUMENT if kind == "yaml" else PROGRAM
+    budget = PROGRAM
+    if kind == "yaml":
+        budget = DOCUMENT
+        os.nice(10)  # programs go first
     dumps, memory = _dumps(), Memory()
     _confine()
     programs: dict[str, Compiled] = {}

@@ -30,6 +30,7 @@ CLOSE_SECONDS_MAX = 5.0  # longer than any evaluation may take
 _TIRED = b"Regex failure: retry-limit-in-match over"
 
 
+SIZES = {"yaml": 2}  # of pools; what is not named has four
 RESULTS = {ProgramError: "error", BrokenError: "killed", BusyError: "busy"}
 
 
@@ -156,7 +157,7 @@ _sharing = threading.Lock()
 def shared(kind: str = "jq") -> Pool:
     """Return this process's pool for `jq`, `schema`, `redaction` or `yaml`; a fork gets its own."""
     with _sharing:
-        return _shared.setdefault((os.getpid(), kind), Pool(kind=kind))
+        return _shared.setdefault((os.getpid(), kind), Pool(SIZES.get(kind, 4), kind=kind))
 
 
 def _understood(answer: bytes, told: int) -> Answer:
