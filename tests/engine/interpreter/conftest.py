@@ -149,7 +149,7 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         except WorkflowFailureError as error:
             failure = error.cause
             assert isinstance(failure, ApplicationError), failure
-        trail = await handle.query("trail")
+        trail = await handle.query("trail", rpc_timeout=timedelta(seconds=60))
         return Ran(memory.settlements[execution_id], handle, failure, trail)
 
     return run

@@ -56,12 +56,10 @@ CASES: dict[str, tuple[Steps, Any]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-async def test_it_ends_and_its_history_replays(execute: Execute, case: str) -> None:
+async def test_it_ends(execute: Execute, case: str) -> None:
     steps, data = CASES[case]
     ran = await execute(steps, data, counted=True, output={"as": "${ . | length > 0 }"})
     assert ran.output is True
-    history = await ran.handle.fetch_history()
-    await replay(history)
 
 
 @pytest.fixture

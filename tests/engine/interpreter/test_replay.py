@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from engine.interpreter.workflow import ExecutionWorkflow
 from tests.engine.interpreter.conftest import Execute
 
 RECORDED = sorted(FOLDER.glob("*/*.json"))
+REPLAY_SECONDS_MAX = 60.0
 TODAY = FOLDER / str(contracts.INTERPRETER)
 
 
@@ -32,7 +34,11 @@ async def replay(history: WorkflowHistory) -> None:
         workflow_runner=UnsandboxedWorkflowRunner(),
         data_converter=replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter),
     )
-    await replayer.replay_workflow(history)
+    replayed = asyncio.ensure_future(replayer.replay_workflow(history))
+    # Not `timeout`, which would wait for the cancelled one: a replay that hangs is to say so.
+    ended, _ = await asyncio.wait([replayed], timeout=REPLAY_SECONDS_MAX)
+    assert ended, "the replay does not end"
+    replayed.result()
 
 
 def read(path: Path) -> WorkflowHistory:
