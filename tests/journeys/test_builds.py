@@ -108,6 +108,7 @@ async def replays(fleet: Fleet, history: WorkflowHistory, walks: type) -> BaseEx
         workflows=[walks],
         workflow_runner=UnsandboxedWorkflowRunner(),
         data_converter=keyed.data_converter,
+        debug_mode=True,  # no two seconds a task: for one that is broken off it waits for ever
     )
     failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
     engine.dispose()

@@ -33,6 +33,7 @@ async def replay(history: WorkflowHistory) -> None:
         workflows=[ExecutionWorkflow],
         workflow_runner=UnsandboxedWorkflowRunner(),
         data_converter=replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter),
+        debug_mode=True,  # no two seconds a task: for one that is broken off it waits for ever
     )
     replayed = asyncio.ensure_future(replayer.replay_workflow(history))
     # Not `timeout`, which would wait for the cancelled one: a replay that hangs is to say so.
