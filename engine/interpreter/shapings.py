@@ -8,6 +8,7 @@ from typing import Any
 from engine.interpreter import resources, schemas
 from engine.interpreter.definition import SchemaElsewhere, Shaping
 from engine.interpreter.expressions.programs import Program
+from engine.interpreter.expressions.templates import compact
 from engine.interpreter.faults import ExhaustedError, fault
 from engine.interpreter.node import Node
 from engine.interpreter.steps import call_http
@@ -46,7 +47,7 @@ def read_shaping(node: Node, key: str, how: str) -> Shaping:
     found.only("schema", how)
     template, schema = found.get(how), found.get("schema")
     return Shaping(
-        template=template.template_or_program() if template else None,
+        template=compact(template.template_or_program()) if template else None,
         schema=_read_schema(schema) if schema else None,
     )
 

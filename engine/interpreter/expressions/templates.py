@@ -23,12 +23,21 @@ def prepare(value: Any) -> Any:
     if isinstance(value, str):
         return program(value) if unwrapped(value) is not None else value
     if isinstance(value, dict):
-        members = {name: prepare(member) for name, member in value.items()}
-        return Constant(value) if len(value) >= LARGE and not _varies(members) else members
+        return {name: prepare(member) for name, member in value.items()}
     if isinstance(value, list):
-        items = [prepare(item) for item in value]
-        return Constant(value) if len(value) >= LARGE and not _varies(items) else items
+        return [prepare(item) for item in value]
     return value
+
+
+def compact(prepared: Any) -> Any:
+    """Return a prepared value, which nobody looks into but `fill`, its large constant parts made one each."""
+    if not isinstance(prepared, dict | list):
+        return prepared
+    if len(prepared) >= LARGE and not _varies(prepared):
+        return Constant(prepared)
+    if isinstance(prepared, dict):
+        return {name: compact(member) for name, member in prepared.items()}
+    return [compact(item) for item in prepared]
 
 
 def fill(prepared: Any, evaluate: Callable[[Program], Any]) -> Any:

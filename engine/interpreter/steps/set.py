@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.interpreter.definition import Outcome
+from engine.interpreter.expressions.templates import compact
 from engine.interpreter.node import Node
 from engine.interpreter.walk import Scope, Walk
 
@@ -28,4 +29,4 @@ def read(node: Node) -> Set:
     value = node.need("set")
     if not isinstance(value.value, (dict, str)) or not value.value:
         value.fault("must be an object with members, or an expression")
-    return Set(value.template_or_program())
+    return Set(compact(value.template_or_program()))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client
-from uuid_utils.compat import uuid7
 
-from bin.local.broker import Broker, Memory
 from engine.interpreter import contracts
 from engine.interpreter.expressions import pool
-from tests.engine.interpreter.conftest import HEADER, Execute
+from engine.interpreter.expressions.templates import compact, fill, prepare
+from tests.engine.interpreter.conftest import Execute, Ran
 from tests.engine.interpreter.test_expressions import until_the_machine_has_time
 from tests.engine.interpreter.test_replay import replay
 from tests.engine.interpreter.test_rests import of
@@ -62,36 +57,36 @@ async def test_it_ends(execute: Execute, case: str) -> None:
     assert ran.output is True
 
 
-@pytest.fixture
-def start(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Callable[..., Any]:
-    async def start(steps: Steps, **changes: Any) -> int:
-        """Execute steps under other conditions and return how many turns were taken."""
-        execution_id = str(uuid7())
-        broker.open(execution_id, execution_id, {"document": HEADER, "do": steps}, {"n": 1})
-        memory.openings[execution_id] = replace(memory.openings[execution_id], **changes)
-        handle = await temporal.start_workflow(
-            contracts.EXECUTION,
-            contracts.ExecutionStart(execution_id, execution_id),
-            id=contracts.execution_workflow_id(execution_id),
-            task_queue=queue,
-            execution_timeout=timedelta(seconds=60),
-        )
-        await handle.result()
-        history = await handle.fetch_history()
-        await replay(history)
-        return len(of(list(history.events), EventType.EVENT_TYPE_TIMER_STARTED))
-
-    return start
+async def turns(ran: Ran) -> int:
+    history = await ran.handle.fetch_history()
+    await replay(history)
+    return len(of(list(history.events), EventType.EVENT_TYPE_TIMER_STARTED))
 
 
-async def test_an_execution_that_began_before_keeps_to_its_turns(start: Callable[..., Any]) -> None:
+async def test_an_execution_that_began_before_keeps_to_its_turns(
+    execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps = many(150, {"set": {"n": "${ .n | . + 1 }"}})
-    assert await start(steps) == 1, "a hundred programs of a child are a turn's worth"
-    assert await start(steps, interpreter=1) == 0
+    assert await turns(await execute(steps, {"n": 1})) == 1, "a hundred programs are a turn's worth"
+    monkeypatch.setattr(contracts, "INTERPRETER", 1)
+    assert await turns(await execute(steps, {"n": 1})) == 0
 
 
-async def test_plain_steps_take_no_turn(start: Callable[..., Any]) -> None:
-    assert await start(many(150, {"set": {"n": "${ .n }"}})) == 0
+async def test_plain_steps_take_no_turn(execute: Execute) -> None:
+    assert await turns(await execute(many(150, {"set": {"n": "${ .n }"}}), {"n": 1})) == 0
+
+
+async def test_an_event_of_many_attributes_is_emitted(execute: Execute) -> None:
+    attributes = {"type": "t"} | {f"a{number}": number for number in range(80)}
+    ran = await execute([{"e": {"emit": {"event": {"with": attributes}}}}], {})
+    assert {name: ran.output[name] for name in attributes} == attributes
+
+
+def test_who_looks_into_a_template_finds_its_lists_and_objects() -> None:
+    wanted = {"data": {f"m{number}": [number] * 70 for number in range(70)}}
+    assert prepare(wanted) == wanted
+    given = fill(compact(prepare(wanted | {"p": "${ . }"})), lambda _: 1)
+    assert given == wanted | {"p": 1}
 
 
 async def test_strands_together_hold_no_more_than_an_execution_may(execute: Execute) -> None:
