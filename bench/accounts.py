@@ -23,9 +23,9 @@ from bench.platform import Measured, measured
 from bench.pull_growth import seconds
 from bench.results import record
 from bench.sync import PULL, Agent
-from bin.local.client import Client, Keys
-from engine.passwords import Passwords
-from engine.settings import Settings
+from bin.devtools.stack.client import Client, Keys
+from engine.accounts.passwords import Passwords
+from engine.config.settings import Settings
 
 SIZES = paced((100, 10_000, 1_000_000), (10, 100, 200))
 DRAWN = paced(20, 2)  # accounts that are measured at each size
@@ -87,8 +87,12 @@ def medians(platform: Measured, keys: Keys, size: int) -> dict[str, float]:
         clients = list(drawn(platform, keys, size, exits))
         agents = [Agent(platform.api_url, client, 0) for client in clients]
         live = head("GET", "/health/live", {}) + b"\r\n"
-        scripts = [(repeating(live), agent.pushing(), repeating(pulling(agent))) for agent in agents]
-        kept = [[exits.enter_context(Kept(platform.api_url, one)) for one in three] for three in scripts]
+        scripts = [
+            (repeating(live), agent.pushing(), repeating(pulling(agent))) for agent in agents
+        ]
+        kept = [
+            [exits.enter_context(Kept(platform.api_url, one)) for one in three] for three in scripts
+        ]
         for turn in range(ROUNDS + 1):
             for three in kept:
                 for name, one in zip(spent, three, strict=False):
@@ -96,7 +100,9 @@ def medians(platform: Measured, keys: Keys, size: int) -> dict[str, float]:
                     if turn:  # the first one warms up
                         spent[name].append(1000 * took)
         ours = [Ours(client) for client in clients]
-        spent["execute"] = [1000 * one.run() for _ in range(EXECUTIONS + 1) for one in ours][len(ours) :]
+        spent["execute"] = [1000 * one.run() for _ in range(EXECUTIONS + 1) for one in ours][
+            len(ours) :
+        ]
     return {name: statistics.median(times) for name, times in spent.items()}
 
 
@@ -122,7 +128,9 @@ def main() -> None:
         print(f"{name}: {told}")
         for size, times in found.items():
             over, aim = f"among {SIZES[0]:,}", None if name == "no account" else AIM
-            record(name, times[name], "ms", over=over, baseline=fewest[name], at_most=aim, size=size)
+            record(
+                name, times[name], "ms", over=over, baseline=fewest[name], at_most=aim, size=size
+            )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from bench.pace import paced
 from bench.platform import Measured, measured
 from bench.rates import Task, rate
 from bench.results import record
-from engine.settings import Settings
+from engine.config.settings import Settings
 
 CLIENTS = 4  # as many as may hash at once on two cores
 ROUNDS = paced(5, 1)
@@ -46,7 +46,9 @@ class Person:
         url = urlsplit(api_url)
         self._connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
         self.email = f"{uuid4()}@example.org"
-        entered = self._post("register", {"email": self.email, "password": PASSWORD, "publicKey": ""})
+        entered = self._post(
+            "register", {"email": self.email, "password": PASSWORD, "publicKey": ""}
+        )
         self._token, self._refresh_token = entered["accessToken"], entered["refreshToken"]
 
     @property
@@ -61,7 +63,9 @@ class Person:
 
     def refresh(self) -> None:
         """Rotate the session."""
-        self._refresh_token = self._post("refresh", {"refreshToken": self._refresh_token})["refreshToken"]
+        self._refresh_token = self._post("refresh", {"refreshToken": self._refresh_token})[
+            "refreshToken"
+        ]
 
     def read(self) -> float:
         """Read the account; return the seconds it took."""
@@ -156,7 +160,9 @@ def main() -> None:
     with measured() as platform, ExitStack() as exits:
         settings = Settings.from_env(platform.environ)
         people = [Person(platform.api_url) for _ in range(CLIENTS)]
-        compare("login", [one.login for one in people], [verifying(settings)] * CLIENTS, "bare hashes")
+        compare(
+            "login", [one.login for one in people], [verifying(settings)] * CLIENTS, "bare hashes"
+        )
         bare = [rotating(exits, platform, Person(platform.api_url)) for _ in people]
         compare("refresh", [one.refresh for one in people], bare, "bare SQL")
         under_logins(platform)

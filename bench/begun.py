@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.platform import HOME
-from bin.local.platform import ROOT, procfile
-from bin.local.server import READY_SECONDS_MAX, Server, start
+from bin.devtools.stack.platform import ROOT, procfile
+from bin.devtools.stack.server import READY_SECONDS_MAX, Server, start
 
 LOOK_SECONDS = 0.005
 BARE = f"{sys.executable} -m bench.bare"

@@ -18,14 +18,17 @@ from uuid import uuid4
 from bench.pace import paced
 from bench.platform import measured
 from bench.results import record
-from bin.local.client import Client, Keys
+from bin.devtools.stack.client import Client, Keys
 
 ROUNDS = paced(6, 1)
 EXECUTIONS = paced(40, 5)  # of the neighbour, a round
 WARM_UP = paced(20, 2)
 HEAD = "document: {dsl: '1.0.3', namespace: bench, name: case, version: '1.0.0'}\n"
 # Not plain, so that it needs a child of jq as the bombs do.
-PURE = HEAD + "do:\n  - double: {set: {double: '${ .n|.*2 }'}}\n  - pick: {set: {picked: '${ .double }'}}\n"
+PURE = (
+    HEAD
+    + "do:\n  - double: {set: {double: '${ .n|.*2 }'}}\n  - pick: {set: {picked: '${ .double }'}}\n"
+)
 BOMBS = ("last(range(infinite))", '[range(infinite) | "x"] | length')
 
 
@@ -72,7 +75,9 @@ class Runner:
 
     def start(self, n: int) -> int:
         """Start one on an input, wait for nothing, and return the answer's status."""
-        answer = self._client.http.post(self._path, json={"input": {"n": n}}, headers={"Prefer": "wait=0"})
+        answer = self._client.http.post(
+            self._path, json={"input": {"n": n}}, headers={"Prefer": "wait=0"}
+        )
         return answer.status_code
 
 

@@ -21,8 +21,8 @@ import httpx
 from bench.pace import paced
 from bench.platform import measured
 from bench.results import record
-from bin.local.client import Client, Keys
-from engine.channels.deliveries import SPACING
+from bin.devtools.stack.client import Client, Keys
+from engine.notifications.deliveries import SPACING
 from tests.receivers import Box, Received, Receiver, Reply, receiving
 
 ROUNDS = paced(25, 2)
@@ -57,7 +57,9 @@ def follow(client: Client) -> Queue[float]:
     return came
 
 
-def rounds(laptop: Client, streamed: Queue[float], box: Box, first: int) -> tuple[list[float], list[float]]:
+def rounds(
+    laptop: Client, streamed: Queue[float], box: Box, first: int
+) -> tuple[list[float], list[float]]:
     """Push ROUNDS times; return the seconds to the stream and to the webhook."""
     arrived = Queue[float]()
 

@@ -18,8 +18,8 @@ from typing import IO
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from bin.local.client import Client, Keys
-from bin.local.platform import ROOT
+from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.platform import ROOT
 
 HEARD_SECONDS_MAX = 60
 
@@ -40,7 +40,12 @@ class Pusher:
     def push(self) -> None:
         """Push the next version of one state."""
         number = next(self._counter)
-        body = {"type": "settings", "entityId": "one", "encryptedData": "x" * 1024, "version": str(number)}
+        body = {
+            "type": "settings",
+            "entityId": "one",
+            "encryptedData": "x" * 1024,
+            "version": str(number),
+        }
         self._send("POST", "/api/sync/push", json.dumps(body | {"vectorClock": {"laptop": number}}))
 
     def read(self) -> None:
@@ -60,7 +65,9 @@ class Crowd:
     """Pushers by account, and what their streams have heard."""
 
     pushers: list[Pusher]
-    streams: list[dict[str, str]]  # the headers of each; stream n belongs to account n modulo accounts
+    streams: list[
+        dict[str, str]
+    ]  # the headers of each; stream n belongs to account n modulo accounts
     heard: Queue[tuple[int, int]] = field(default_factory=Queue)
 
     @classmethod
@@ -68,7 +75,9 @@ class Crowd:
         """Register accounts, log in another agent of each, and spread streams over these."""
         with ThreadPoolExecutor(4) as threads:
             pairs = list(threads.map(lambda _: _joined(api_url), range(accounts)))
-        return cls([pusher for pusher, _ in pairs], [pairs[n % accounts][1] for n in range(streams)])
+        return cls(
+            [pusher for pusher, _ in pairs], [pairs[n % accounts][1] for n in range(streams)]
+        )
 
     @contextmanager
     def listening(self, api_url: str) -> Iterator[None]:
@@ -109,7 +118,10 @@ class Crowd:
 
 
 def _joined(api_url: str) -> tuple[Pusher, dict[str, str]]:
-    with Client(api_url, "laptop", Keys.fresh()) as laptop, Client(api_url, "phone", laptop.keys) as phone:
+    with (
+        Client(api_url, "laptop", Keys.fresh()) as laptop,
+        Client(api_url, "phone", laptop.keys) as phone,
+    ):
         laptop.register(f"{uuid4()}@example.org", "a long pass phrase")
         phone.login(laptop.email, laptop.password)
         headers = {"Authorization": phone.http.headers["Authorization"], "X-Agent-ID": "phone"}

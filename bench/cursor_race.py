@@ -27,10 +27,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from bench.platform import measured
-from engine.settings import Settings
-from engine.store.models import Account
+from engine.config.settings import Settings
+from engine.contracts import timestamps
+from engine.store.accounts import Account
 from engine.store.sessions import make_sessions
-from engine.sync import feed, records, stamp
+from engine.sync import batch, pull
 from engine.sync.change import Change
 
 AGENTS, WRITES = 8, 1_000
@@ -110,7 +111,9 @@ def race(sessions: sessionmaker[Session], write: Write, page: Page) -> Result:
         seen = poller.result()
     names = [name for _, name in seen]
     disordered = sum(later <= earlier for (earlier, _), (later, _) in pairwise(seen))
-    return Result(AGENTS * WRITES - len(set(names)), len(names) - len(set(names)), disordered, seconds)
+    return Result(
+        AGENTS * WRITES - len(set(names)), len(names) - len(set(names)), disordered, seconds
+    )
 
 
 def think() -> None:
@@ -125,7 +128,9 @@ def usual(sessions: sessionmaker[Session], place: str) -> Result:
     read = text("SELECT stamp FROM race_states WHERE name = :name FOR UPDATE")
     insert = text(f"INSERT INTO race_states VALUES (:name, :agent, :data, {place})")  # noqa: S608 - a constant
     outbox = text("INSERT INTO race_outbox (subject) VALUES (:name)")
-    newer = text("SELECT stamp, name FROM race_states WHERE stamp > :since ORDER BY stamp LIMIT :page")
+    newer = text(
+        "SELECT stamp, name FROM race_states WHERE stamp > :since ORDER BY stamp LIMIT :page"
+    )
 
     def write(session: Session, agent: str, name: str) -> None:
         session.execute(read, {"name": name}).all()
@@ -159,12 +164,17 @@ def ours(sessions: sessionmaker[Session]) -> Result:
         think()
         change = Change("settings", name, DATA, "1", {agent: 1})
         now = datetime.now(UTC)
-        if not records.push(session, account_id=account_id, agent_id=agent, change=change, now=now).accepted:
+        if not batch.push(
+            session, account_id=account_id, agent_id=agent, change=change, now=now
+        ).accepted:
             raise AssertionError(f"{name} was refused")
 
     def page(session: Session, since: int) -> tuple[Sequence[Stamped], int]:
-        found = feed.pull(session, account_id=account_id, since=since, limit=PAGE)
-        states = [(stamp.parse(state["updatedAt"], "/since"), state["entityId"]) for state in found.states]
+        found = pull.pull(session, account_id=account_id, since=since, limit=PAGE)
+        states = [
+            (timestamps.parse(state["updatedAt"], "/since"), state["entityId"])
+            for state in found.states
+        ]
         return states, found.cursor
 
     return race(sessions, write, page)

@@ -26,17 +26,18 @@ from bench.noop import NoopWorkflow, PairWorkflow, nothing
 from bench.pace import paced
 from bench.platform import HOME
 from bench.results import record
-from bin.local.broker import Memory
-from bin.local.draw import fresh_keys
-from bin.local.stack import running
-from engine import temporal
-from engine.activities.heartbeats import Heartbeats
+from bin.devtools.conformance.in_memory_events import Memory
+from bin.devtools.stack.fresh_keys import fresh_keys
+from bin.devtools.stack.servers import running
 from engine.activities.http import HttpActivities
+from engine.calls.http import HttpCaller
+from engine.config.settings import Settings
+from engine.contracts import executions
 from engine.egress.guard import Egress
-from engine.interpreter import contracts
-from engine.interpreter.expressions import programs
-from engine.interpreter.workflow import ExecutionWorkflow
-from engine.settings import Settings
+from engine.expressions import jq
+from engine.temporal import client as temporal
+from engine.temporal.heartbeat_interceptor import Heartbeats
+from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.engine.interpreter.echo import echo
 
 QUEUE = "bench"
@@ -80,12 +81,12 @@ class Bench:
         """Execute steps and return the workflow's id."""
         execution_id = str(uuid4())
         document = {"document": HEADER, "do": list(steps)}
-        self.memory.openings[execution_id] = contracts.Opened(
-            "d", 1, document, data, "a", interpreter=contracts.INTERPRETER
+        self.memory.openings[execution_id] = executions.Opened(
+            "d", 1, document, data, "a", interpreter=executions.INTERPRETER
         )
-        name = contracts.execution_workflow_id(execution_id)
-        start = contracts.ExecutionStart(execution_id, "a")
-        await self.client.execute_workflow(contracts.EXECUTION, start, id=name, task_queue=QUEUE)
+        name = executions.execution_workflow_id(execution_id)
+        start = executions.ExecutionStart(execution_id, "a")
+        await self.client.execute_workflow(executions.EXECUTION, start, id=name, task_queue=QUEUE)
         if self.memory.settlements.pop(execution_id).error is not None:
             raise AssertionError("the execution failed")
         return name
@@ -144,7 +145,9 @@ async def compare(bench: Bench, url: str) -> None:
         {f"c{number}": {"call": "http", "with": {"method": "get", "endpoint": url}}}
         for number in range(HTTP_STEPS)
     ]
-    ours, pair, bare = await by_turns([lambda: bench.ours(one, {"n": 1}), bench.pair, bench.noop], ROUNDS)
+    ours, pair, bare = await by_turns(
+        [lambda: bench.ours(one, {"n": 1}), bench.pair, bench.noop], ROUNDS
+    )
     print(
         f"(a) one step {ours:.1f} ms, no-op of the bare SDK {bare:.1f} ms, ratio {ours / bare:.2f}; "
         f"two local activities that do nothing {pair:.1f} ms, ratio {ours / pair:.2f}"
@@ -152,39 +155,71 @@ async def compare(bench: Bench, url: str) -> None:
     record("one step", ours, "ms", over=NOOP, baseline=bare, at_most=AIM)
     record("one step", ours, "ms", over="two local activities that do nothing", baseline=pair)
     few, many = await by_turns(
-        [lambda: bench.ours(hundred[:1], {"n": 1}), lambda: bench.ours(hundred, {"n": 1})], ROUNDS // 2
+        [lambda: bench.ours(hundred[:1], {"n": 1}), lambda: bench.ours(hundred, {"n": 1})],
+        ROUNDS // 2,
     )
-    events = [await bench.events(await bench.ours(steps, {"n": 1})) for steps in (hundred[:1], hundred)]
+    events = [
+        await bench.events(await bench.ours(steps, {"n": 1})) for steps in (hundred[:1], hundred)
+    ]
     added = (many - few) / 100
-    print(f"(b) 100 pure steps add {added:.3f} ms each; {events[0]} and {events[1]} events of history")
+    print(
+        f"(b) 100 pure steps add {added:.3f} ms each; {events[0]} and {events[1]} events of history"
+    )
     record("101 pure steps", many, "ms", over="one pure step", baseline=few)
-    ours, bare = await by_turns([lambda: bench.ours(calls), lambda: bench.by_hand(url)], HTTP_ROUNDS)
-    print(f"(c) {HTTP_STEPS} http steps {ours:.0f} ms, by hand {bare:.0f} ms, ratio {ours / bare:.2f}")
+    ours, bare = await by_turns(
+        [lambda: bench.ours(calls), lambda: bench.by_hand(url)], HTTP_ROUNDS
+    )
+    print(
+        f"(c) {HTTP_STEPS} http steps {ours:.0f} ms, by hand {bare:.0f} ms, ratio {ours / bare:.2f}"
+    )
     record(
-        f"{HTTP_STEPS} http steps", ours, "ms", over="a workflow by hand", baseline=bare, at_most=AIM_BY_HAND
+        f"{HTTP_STEPS} http steps",
+        ours,
+        "ms",
+        over="a workflow by hand",
+        baseline=bare,
+        at_most=AIM_BY_HAND,
     )
     for at_once in AT_ONCE:
         bare = await rate(bench.noop, at_once)
         ours = await rate(lambda: bench.ours(one, {"n": 1}), at_once)
-        print(f"(e) {at_once} at once: {ours:.0f}/s, bare SDK {bare:.0f}/s, ratio {ours / bare:.2f}")
-        record(f"executions, {at_once} at once", ours, "/s", over=NOOP, baseline=bare, at_least=AIM_AT_ONCE)
+        print(
+            f"(e) {at_once} at once: {ours:.0f}/s, bare SDK {bare:.0f}/s, ratio {ours / bare:.2f}"
+        )
+        record(
+            f"executions, {at_once} at once",
+            ours,
+            "/s",
+            over=NOOP,
+            baseline=bare,
+            at_least=AIM_AT_ONCE,
+        )
 
 
 def expressions() -> None:
     """Measure and print what one expression costs."""
-    data = {"items": [{"name": f"item {number}", "price": number} for number in range(30)], "a": {"b": 1}}
+    data = {
+        "items": [{"name": f"item {number}", "price": number} for number in range(30)],
+        "a": {"b": 1},
+    }
     medians = {}
     for name, text in (("jq", "[.items[].price] | add"), ("natively", ".items[3].name")):
-        asked, spent = programs.program(text), []
+        asked, spent = jq.program(text), []
         for number in range(EVALUATIONS):
             unlike = {**data, "n": number}  # an answer of jq is remembered
             began = time.perf_counter()
-            programs.evaluate(asked, unlike, variables={}, now=0.0)
+            jq.evaluate(asked, unlike, variables={}, now=0.0)
             spent.append(1e6 * (time.perf_counter() - began))
         p50, p99 = statistics.median(spent), statistics.quantiles(spent, n=100)[98]
         print(f"(d) an expression on 1 KB {name}: p50 {p50:.0f} µs, p99 {p99:.0f} µs")
         medians[name] = p50
-    record("an expression on 1 KB, natively", medians["natively"], "µs", over="by jq", baseline=medians["jq"])
+    record(
+        "an expression on 1 KB, natively",
+        medians["natively"],
+        "µs",
+        over="by jq",
+        baseline=medians["jq"],
+    )
 
 
 async def measure(settings: Settings) -> None:
@@ -202,7 +237,7 @@ async def measure(settings: Settings) -> None:
                 activities=[
                     memory.open,
                     memory.settle,
-                    HttpActivities(Egress(allow=f"127.0.0.1:{port}")).call,
+                    HttpActivities(HttpCaller(Egress(allow=f"127.0.0.1:{port}"))).call,
                 ],
                 activity_executor=threads,
                 interceptors=[Heartbeats()],

@@ -13,7 +13,7 @@ from uuid import uuid4
 from bench.pace import paced
 from bench.platform import measured
 from bench.results import record
-from bin.local.client import Client, Keys
+from bin.devtools.stack.client import Client, Keys
 
 ROUNDS = paced(100, 3)
 WARM_UP = paced(10, 1)
@@ -23,7 +23,8 @@ TOLD = "{with: {type: told}}"
 DOCUMENTS = {
     "one pure step": HEAD + "do:\n  - note: {set: {n: '${ .n }'}}\n",
     "fifty emits": HEAD + f"do:\n  - each: {{for: {{in: '[range(50)]'}}, do: [{EMIT}]}}\n",
-    "an event to itself": HEAD + f"do:\n  - {EMIT}\n  - hear: {{listen: {{to: {{one: {TOLD}}}}}}}\n",
+    "an event to itself": HEAD
+    + f"do:\n  - {EMIT}\n  - hear: {{listen: {{to: {{one: {TOLD}}}}}}}\n",
 }
 
 
@@ -43,7 +44,10 @@ def main() -> None:
     taken: dict[str, list[float]] = {name: [] for name in DOCUMENTS}
     with measured() as platform, Client(platform.api_url, "bench", Keys.fresh()) as client:
         client.register(f"{uuid4()}@example.org", "a long pass phrase")
-        ids = {name: client.create_workflow(name, document)["id"] for name, document in DOCUMENTS.items()}
+        ids = {
+            name: client.create_workflow(name, document)["id"]
+            for name, document in DOCUMENTS.items()
+        }
         for turn in range(WARM_UP + ROUNDS):
             for name, definition_id in ids.items():
                 seconds = run(client, f"/api/workflows/{definition_id}/execute")

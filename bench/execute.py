@@ -19,8 +19,8 @@ from bench.noop import TASK_QUEUE
 from bench.pace import paced
 from bench.platform import HOME, Measured, measured
 from bench.results import record
-from bin.local.client import Client, Keys
-from bin.local.server import start
+from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.server import start
 
 ROUNDS = paced(200, 5)
 WARM_UP = paced(20, 2)
@@ -87,7 +87,9 @@ def main() -> None:
             worker.stop()
     for name, seconds in (("POST execute, one step", ours), ("bare SDK, no-op", baseline)):
         cuts = statistics.quantiles(seconds, n=20)
-        print(f"{name}: median {1000 * statistics.median(seconds):.1f} ms, p95 {1000 * cuts[18]:.1f} ms")
+        print(
+            f"{name}: median {1000 * statistics.median(seconds):.1f} ms, p95 {1000 * cuts[18]:.1f} ms"
+        )
     medians = [1000 * statistics.median(seconds) for seconds in (ours, baseline)]
     print(f"ratio of the medians of {ROUNDS}, by turns: {medians[0] / medians[1]:.2f}")
     over = "no-op of the bare SDK"

@@ -67,7 +67,9 @@ def main() -> None:
     told: dict[str, list[int]] = {claim: [] for claim in FLOODS}
     with measured() as platform:
         single = Runner(platform.api_url, PURE)
-        floods = {claim: Runner(platform.api_url, HEAD + document) for claim, document in FLOODS.items()}
+        floods = {
+            claim: Runner(platform.api_url, HEAD + document) for claim, document in FLOODS.items()
+        }
         for _ in range(WARM_UP):
             single.run("completed")
         for _ in range(ROUNDS):
@@ -78,9 +80,13 @@ def main() -> None:
     base = statistics.median(alone)
     for claim, times in {"alone": alone, **crowded}.items():
         p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[18]
-        print(f"{claim}: p50 {p50:.1f} ms, p95 {p95:.1f} ms, of {len(times)}; ratio {p50 / base:.2f}")
+        print(
+            f"{claim}: p50 {p50:.1f} ms, p95 {p95:.1f} ms, of {len(times)}; ratio {p50 / base:.2f}"
+        )
     for claim, answers in told.items():
-        print(f"{claim}: {answers.count(202)} of {len(answers)} started, {answers.count(409)} refused")
+        print(
+            f"{claim}: {answers.count(202)} of {len(answers)} started, {answers.count(409)} refused"
+        )
         print(f"{claim}: {dict(ended[claim])} of its executions")
         record(claim, statistics.median(crowded[claim]), "ms", over="the same alone", baseline=base)
 

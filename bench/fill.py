@@ -24,12 +24,22 @@ FROM generate_series(1, %(states)s) AS n, (SELECT repeat('x', %(data_bytes)s) AS
 
 
 def fill(
-    connection: psycopg.Connection, account_id: str | UUID, *, states: int, data_bytes: int, newest: int
+    connection: psycopg.Connection,
+    account_id: str | UUID,
+    *,
+    states: int,
+    data_bytes: int,
+    newest: int,
 ) -> None:
     """Give a new account `states` states of `data_bytes` each, under the stamps up to `newest`; commit.
 
     Three agents, `filler-0` to `filler-2`, and the three types take turns.
     """
-    values = {"account_id": account_id, "states": states, "data_bytes": data_bytes, "newest": newest}
+    values = {
+        "account_id": account_id,
+        "states": states,
+        "data_bytes": data_bytes,
+        "newest": newest,
+    }
     connection.execute(STATES, values)
     connection.commit()

@@ -19,22 +19,25 @@ from uuid_utils.compat import uuid7
 
 from bench.engine import HEADER, QUEUE, Bench, by_turns
 from bench.platform import HOME
-from bin.local.broker import Memory
-from bin.local.draw import fresh_keys
-from bin.local.platform import migrate
-from bin.local.stack import running
-from engine import definitions, executions, temporal
-from engine.activities.journal import Journal
-from engine.definitions import Draft
-from engine.executions import Order
-from engine.interpreter import contracts
-from engine.interpreter.journal import COUNTED, Door, Entry
-from engine.interpreter.workflow import ExecutionWorkflow
-from engine.outcomes import Outcomes
-from engine.settings import Settings
-from engine.store.models import Account
+from bin.devtools.conformance.in_memory_events import Memory
+from bin.devtools.stack.fresh_keys import fresh_keys
+from bin.devtools.stack.platform import migrate
+from bin.devtools.stack.servers import running
+from engine.activities.timeline import Journal
+from engine.config.settings import Settings
+from engine.contracts import executions as contracts
+from engine.contracts.timeline import COUNTED, Entry
+from engine.crypto.keyring import Keyring
+from engine.interpreter.runtime.timeline import Door
+from engine.store.accounts import Account
 from engine.store.sessions import make_sessions
-from engine.vault.keyring import Keyring
+from engine.temporal import client as temporal
+from engine.temporal_workflows.execution import ExecutionWorkflow
+from engine.workflows import definitions
+from engine.workflows.definitions import Draft
+from engine.workflows.executions import executions
+from engine.workflows.executions.executions import Order
+from engine.workflows.executions.outcomes import Outcomes
 
 STEPS = 100
 ROUNDS = 60
@@ -47,13 +50,19 @@ class Rows:
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self.sessions = sessions
         account = Account(
-            id=uuid7(), email=f"{uuid7()}@example.org", password_hash="", public_key="-", created_at=NOW
+            id=uuid7(),
+            email=f"{uuid7()}@example.org",
+            password_hash="",
+            public_key="-",
+            created_at=NOW,
         )
         with sessions.begin() as session:
             session.add(account)
             session.flush()
             draft = Draft("bench", "-", "-")
-            self._definition = definitions.save(session, account_id=account.id, draft=draft, now=NOW)
+            self._definition = definitions.save(
+                session, account_id=account.id, draft=draft, now=NOW
+            )
         self.account_id = account.id
 
     def execution(self) -> UUID:
@@ -123,7 +132,10 @@ async def main() -> None:
             f"ratio {told / untold:.2f}; {(told - untold) / STEPS:.3f} ms a step"
         )
         outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
-        pairs = [[ended(rows, outcomes, idle, told=count) for count in (2, 0)] for _ in range(10 * ROUNDS)]
+        pairs = [
+            [ended(rows, outcomes, idle, told=count) for count in (2, 0)]
+            for _ in range(10 * ROUNDS)
+        ]
         with_two, without = (statistics.median(times) for times in zip(*pairs, strict=True))
         print(
             f"(b) an end {with_two:.2f} ms, without entries {without:.2f} ms, ratio {with_two / without:.2f}"

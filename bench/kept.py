@@ -21,7 +21,11 @@ LENGTH = b"\r\ncontent-length:"
 
 def head(method: str, path: str, headers: Mapping[str, str]) -> bytes:
     """Return a request up to where its own headers and body begin."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: bench", *(f"{name}: {headers[name]}" for name in headers)]
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "Host: bench",
+        *(f"{name}: {headers[name]}" for name in headers),
+    ]
     return "\r\n".join([*lines, ""]).encode()
 
 

@@ -29,9 +29,7 @@ REQUESTS = paced(500, 50)
 PUSHES = paced(200, 20)
 PUSH_PAUSE_SECONDS = 0.05
 CLIENTS = 8
-COMMIT = (
-    "UPDATE sync_heads SET horizon = horizon WHERE account_id = (SELECT max(id::text)::uuid FROM accounts)"
-)
+COMMIT = "UPDATE sync_heads SET horizon = horizon WHERE account_id = (SELECT max(id::text)::uuid FROM accounts)"
 
 
 def milliseconds(task: Callable[[], object]) -> float:
@@ -88,7 +86,9 @@ def notices(platform: Measured, crowd: Crowd) -> None:
         f"p50 {statistics.median(baseline):.2f} ms, ratio {sent_p50 / statistics.median(baseline):.1f}"
     )
     claim = f"live notice, {len(crowd.streams)} streams open"
-    record(claim, sent_p50, "ms", over="bare commit and Redis", baseline=statistics.median(baseline))
+    record(
+        claim, sent_p50, "ms", over="bare commit and Redis", baseline=statistics.median(baseline)
+    )
 
 
 def live_notice(platform: Measured, *, accounts: int = 10, streams: int = 100) -> None:
@@ -114,11 +114,15 @@ def everyone(crowd: Crowd) -> None:
 def held(platform: Measured) -> tuple[int, int]:
     """Return the web process' memory (bytes) and how many connections it has to Redis."""
     proc = Path(f"/proc/{platform.servers['web'].process.pid}")
-    (resident,) = [line for line in (proc / "status").read_text().splitlines() if line.startswith("VmRSS")]
+    (resident,) = [
+        line for line in (proc / "status").read_text().splitlines() if line.startswith("VmRSS")
+    ]
     port = int(platform.stack.redis_url.rpartition(":")[2].partition("/")[0])
     sockets = {path.readlink().name for path in (proc / "fd").iterdir() if path.is_symlink()}
     rows = [line.split() for line in (proc / "net" / "tcp").read_text().splitlines()[1:]]
-    to_redis = [row for row in rows if row[2].endswith(f":{port:04X}") and f"socket:[{row[9]}]" in sockets]
+    to_redis = [
+        row for row in rows if row[2].endswith(f":{port:04X}") and f"socket:[{row[9]}]" in sockets
+    ]
     return 1024 * int(resident.split()[1]), len(to_redis)
 
 
@@ -135,7 +139,13 @@ def compare(quiet: Sequence[Mapping[str, list[float]]], busy: Mapping[str, list[
             f"{name}: p50 {alone_p50:.2f} ms, p99 {alone_p99:.2f} ms without streams; p50 {p50:.2f} ms, "
             f"p99 {p99:.2f} ms with {STREAMS}; ratio {p50 / alone_p50:.2f} and {p99 / alone_p99:.2f}"
         )
-        record(f"{name} beside {STREAMS} streams", p50, "ms", over="without streams", baseline=alone_p50)
+        record(
+            f"{name} beside {STREAMS} streams",
+            p50,
+            "ms",
+            over="without streams",
+            baseline=alone_p50,
+        )
 
 
 def main() -> None:
@@ -149,7 +159,9 @@ def main() -> None:
         before, _ = held(platform)
         began = time.perf_counter()
         with crowd.listening(platform.api_url):
-            print(f"{STREAMS} streams of {ACCOUNTS} accounts opened in {time.perf_counter() - began:.1f} s")
+            print(
+                f"{STREAMS} streams of {ACCOUNTS} accounts opened in {time.perf_counter() - began:.1f} s"
+            )
             after, connections = held(platform)
             busy = measure(requests)
             notices(platform, crowd)
@@ -160,7 +172,9 @@ def main() -> None:
             )
             claim = f"memory of web with {STREAMS} streams"
             record(claim, after / 1e6, "MB", over="without streams", baseline=before / 1e6)
-        quiet.append(measure(requests))  # before and after: what else the machine does may change meanwhile
+        quiet.append(
+            measure(requests)
+        )  # before and after: what else the machine does may change meanwhile
         compare(quiet, busy)
 
 

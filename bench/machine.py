@@ -17,7 +17,7 @@ import psycopg
 from redis import Redis
 
 from bench.platform import HOME
-from bin.local.stack import Stack, running
+from bin.devtools.stack.servers import Stack, running
 
 TRIES = 5
 LOOPS = 400_000
@@ -72,11 +72,18 @@ def _processor() -> str:
 
 
 def _servers(stack: Stack) -> dict[str, str]:
-    with psycopg.connect(stack.database_url) as connection, Redis.from_url(stack.redis_url) as redis:
+    with (
+        psycopg.connect(stack.database_url) as connection,
+        Redis.from_url(stack.redis_url) as redis,
+    ):
         (postgres,) = connection.execute("SHOW server_version").fetchone() or ("",)
         told = redis.info("server")
     valkey = told.get("valkey_version", told["redis_version"])
-    return {"PostgreSQL": str(postgres), "Valkey": str(valkey), "Temporal": _temporal(stack.temporal_address)}
+    return {
+        "PostgreSQL": str(postgres),
+        "Valkey": str(valkey),
+        "Temporal": _temporal(stack.temporal_address),
+    }
 
 
 def _temporal(address: str) -> str:

@@ -23,9 +23,9 @@ from bench.platform import Measured, measured
 from bench.results import record
 from bench.sync import Agent
 from bench.usage import members, memory_bytes
-from bin.local.client import Client, Keys
-from bin.local.platform import PARTS
-from bin.local.server import free_port
+from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.platform import PARTS
+from bin.devtools.stack.server import free_port
 
 REQUESTS = paced(5000, 50)  # of each kind, by CONNECTIONS kept connections in turn
 CONNECTIONS = 8
@@ -59,7 +59,9 @@ def load(platform: Measured, client: Client, bare_url: str) -> None:
             agent = Agent(platform.api_url, client, number)
             pull = head("GET", "/api/sync/pull?limit=100", agent.headers) + b"\r\n"
             scripts = (agent.pushing(), repeating(pull))
-            connections = [exits.enter_context(Kept(platform.api_url, script)) for script in scripts]
+            connections = [
+                exits.enter_context(Kept(platform.api_url, script)) for script in scripts
+            ]
             bare = exits.enter_context(Kept(bare_url, repeating(head("GET", "/", {}) + b"\r\n")))
             for _ in range(REQUESTS // CONNECTIONS):
                 for connection in connections:

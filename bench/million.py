@@ -31,7 +31,7 @@ from bench.platform import Measured, measured
 from bench.results import record
 from bench.sync import CONNECTIONS, Agent
 from bench.usage import Spent, members
-from bin.local.client import Client, Keys
+from bin.devtools.stack.client import Client, Keys
 
 SAMPLE = paced(20_000, 200)
 MILLION = 1_000_000
@@ -57,19 +57,29 @@ class Cost:
 class Meter:
     """Measures one cost: from when it is made."""
 
-    def __init__(self, connection: psycopg.Connection, processes: dict[str, psutil.Process]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, processes: dict[str, psutil.Process]
+    ) -> None:
         connection.execute("CHECKPOINT")
-        self._connection, self._spent, self._before = connection, Spent(processes), _marks(connection)
+        self._connection, self._spent, self._before = (
+            connection,
+            Spent(processes),
+            _marks(connection),
+        )
 
     def read(self, pushes: int) -> Cost:
         """Return what so many pushes have cost."""
-        grown, ahead = (now - then for now, then in zip(_marks(self._connection), self._before, strict=True))
+        grown, ahead = (
+            now - then for now, then in zip(_marks(self._connection), self._before, strict=True)
+        )
         return Cost(pushes, self._spent.seconds(), grown, ahead)
 
 
 def _marks(connection: psycopg.Connection) -> tuple[int, int]:
     """Return how large the database is, and how much has ever been written ahead (bytes)."""
-    asked = "SELECT pg_database_size(current_database()), pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+    asked = (
+        "SELECT pg_database_size(current_database()), pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+    )
     size, ahead = connection.execute(asked).fetchone() or (0, 0)
     return int(size), int(ahead)
 
@@ -80,7 +90,9 @@ def over_http(platform: Measured, connection: psycopg.Connection, exits: ExitSta
     for number in range(CONNECTIONS):
         client = exits.enter_context(Client(platform.api_url, "first", Keys.fresh()))
         client.register(f"{uuid4()}@example.org", "a long pass phrase")
-        agent = Agent(platform.api_url, client, number, entities=SAMPLE // CONNECTIONS // 2, data=DATA)
+        agent = Agent(
+            platform.api_url, client, number, entities=SAMPLE // CONNECTIONS // 2, data=DATA
+        )
         kept.append(exits.enter_context(Kept(platform.api_url, agent.pushing())))
     meter = Meter(connection, members(platform))
     pushes = answers(kept, lambda done: done <= SAMPLE - CONNECTIONS)
@@ -116,7 +128,9 @@ def insert(url: str, transactions: Sequence[Sequence[tuple[str, Sequence[Any]]]]
         for rows in transactions:
             for name, row in rows:
                 values = sql.SQL(", ").join([sql.Placeholder()] * len(row))
-                into = sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier("bare", name), values)
+                into = sql.SQL("INSERT INTO {} VALUES ({})").format(
+                    sql.Identifier("bare", name), values
+                )
                 connection.execute(into, row, prepare=True)
             connection.commit()
 
@@ -140,7 +154,9 @@ def main() -> None:
         connection = exits.enter_context(closing(psycopg.connect(url, autocommit=True)))
         ours = over_http(platform, connection, exits)
         baseline = bare(platform, connection, ours.pushes)
-    print(f"{ours.pushes} pushes measured; a million is {MILLION / ours.pushes:.0f} times that, not measured")
+    print(
+        f"{ours.pushes} pushes measured; a million is {MILLION / ours.pushes:.0f} times that, not measured"
+    )
     for what, figure, of_bare, large, per in lines(ours, baseline):
         unit = "µs" if large == "h" else "B"
         print(

@@ -35,7 +35,9 @@ class PairWorkflow:
     async def run(self) -> None:
         """Wait for one after the other."""
         for _ in range(2):
-            await workflow.execute_local_activity(nothing, start_to_close_timeout=timedelta(seconds=10))
+            await workflow.execute_local_activity(
+                nothing, start_to_close_timeout=timedelta(seconds=10)
+            )
 
 
 async def main() -> None:

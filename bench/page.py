@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import plots
 from bench.results import Result
-from bin.local.platform import ROOT
+from bin.devtools.stack.platform import ROOT
 
 HEAD = """\
 # Performance
@@ -93,7 +93,9 @@ def _machines(runs: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(parts)
 
 
-def _section(name: str, run: Mapping[str, Any], found: Sequence[Result], made: Sequence[str]) -> str:
+def _section(
+    name: str, run: Mapping[str, Any], found: Sequence[Result], made: Sequence[str]
+) -> str:
     parts = [f"## {name}\n", f"`python -m bench.{name}`. {_described(name)}\n"]
     if run["exit"]:
         parts.append(f"**Did not come to its end (exit {run['exit']}).**\n")
@@ -135,7 +137,10 @@ def _plots(name: str, found: Sequence[Result]) -> Iterator[tuple[str, str]]:
             series[result.claim].append((result.size or 0.0, result.ratio))
         aims = {result.at_most for result in growing} - {None}
         told = f"ratio to: {growing[0].over}"
-        yield f"{file}-growth.svg", plots.lines(name, told, series, max(filter(None, aims), default=None))
+        yield (
+            f"{file}-growth.svg",
+            plots.lines(name, told, series, max(filter(None, aims), default=None)),
+        )
     if level:
         rows = [
             (

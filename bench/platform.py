@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psycopg
 
-from bin.local.draw import fresh_keys
-from bin.local.platform import LIFTED, migrate, processes
-from bin.local.server import Server
-from bin.local.stack import Stack, running
+from bin.devtools.stack.fresh_keys import fresh_keys
+from bin.devtools.stack.platform import LIFTED, migrate, processes
+from bin.devtools.stack.server import Server
+from bin.devtools.stack.servers import Stack, running
 
 HOME = Path(__file__).parent.parent / ".cloudapi" / "bench"
 

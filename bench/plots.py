@@ -30,7 +30,9 @@ Row = tuple[str, float, float | None, str]  # a name, a ratio, its aim, and how 
 
 def bars(title: str, rows: Sequence[Row]) -> str:
     """Return bars of ratios on a logarithmic scale: from the baseline at 1, shorter or longer."""
-    values = [value for _, ratio, aim, _ in rows for value in (ratio, aim or ratio, 1.0) if value > 0]
+    values = [
+        value for _, ratio, aim, _ in rows for value in (ratio, aim or ratio, 1.0) if value > 0
+    ]
     low, high = math.floor(math.log2(min(values))), math.ceil(math.log2(max(values)))
     low, high = min(low, -1), max(high, 1)
     height = TOP + ROW * len(rows) + BOTTOM
@@ -56,7 +58,9 @@ def bars(title: str, rows: Sequence[Row]) -> str:
         if aim is not None:
             parts.append(_line("aim", x(aim), y - 3, x(aim), y + BAR + 3))
         parts.append(_text(WIDTH - RIGHT + 12, y + 12, told, kind="value"))
-    return _drawing(title, "ratio to the baseline, which is at 1", height, parts, aimed=_aimed(rows))
+    return _drawing(
+        title, "ratio to the baseline, which is at 1", height, parts, aimed=_aimed(rows)
+    )
 
 
 def lines(

@@ -24,7 +24,7 @@ from bench.platform import HOME, Measured, measured
 from bench.results import record
 from bench.stacks import Tally, collapsed
 from bench.sync import PULL, Agent
-from bin.local.client import Client, Keys
+from bin.devtools.stack.client import Client, Keys
 
 SECONDS = paced(30, 3)
 WARM_UP_SECONDS = paced(3.0, 0.5)
@@ -50,7 +50,9 @@ def requests(platform: Measured, path: str, exits: ExitStack) -> Turn:
 
 def executions(platform: Measured, exits: ExitStack) -> Turn:
     """Return the load of executions of one step, by several clients."""
-    clients = [exits.enter_context(Client(platform.api_url, "bench", Keys.fresh())) for _ in range(CLIENTS)]
+    clients = [
+        exits.enter_context(Client(platform.api_url, "bench", Keys.fresh())) for _ in range(CLIENTS)
+    ]
     for client in clients:
         client.register(f"{uuid4()}@example.org", "a long pass phrase")
     all_ours = [Ours(client) for client in clients]
@@ -99,9 +101,13 @@ def sampled(pid: int) -> Tally:
         raise SystemExit("py-spy is missing: bin/setup installs it")
     command = [program, "record", "--pid", pid, "--duration", SECONDS, "--rate", RATE]
     command += ["--format", "raw", "--output", output, "--full-filenames", "--function", "--gil"]
-    ran = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False
+    )
     if ran.returncode:
-        raise SystemExit(f"py-spy could not look (may this user trace other processes?): {ran.stderr}")
+        raise SystemExit(
+            f"py-spy could not look (may this user trace other processes?): {ran.stderr}"
+        )
     return collapsed(output.read_text().splitlines())
 
 

@@ -20,8 +20,8 @@ from bench.kept import Kept, Script, head
 from bench.pace import paced
 from bench.platform import Measured, measured
 from bench.results import record
-from bin.local.client import Client, Keys
-from engine.sync import stamp
+from bin.devtools.stack.client import Client, Keys
+from engine.contracts import timestamps
 
 SIZES = paced((10_000, 100_000, 1_000_000), (1_000, 2_000, 4_000))
 DATA_BYTES = 64
@@ -43,14 +43,17 @@ def pages(platform: Measured, size: int) -> Iterator[tuple[str, Kept]]:
     """Make an account of this size; return its pages by name."""
     with Client(platform.api_url, "filler-0", Keys.fresh()) as client:
         account_id = client.register(f"{uuid4()}@example.org", "a long pass phrase")["user"]["id"]
-        headers = {"Authorization": client.http.headers["Authorization"], "X-Agent-ID": client.agent_id}
+        headers = {
+            "Authorization": client.http.headers["Authorization"],
+            "X-Agent-ID": client.agent_id,
+        }
     newest = time.time_ns() // 1000
     with psycopg.connect(platform.stack.database_url) as connection:
         fill(connection, account_id, states=size, data_bytes=DATA_BYTES, newest=newest)
     places = {"start": size, "middle": size // 2, "end": 3 * LIMIT}
     for place, left in places.items():
         for name, asked in FILTERS.items():
-            path = f"/api/sync/pull?limit={LIMIT}&since={stamp.text(newest - left)}{asked}"
+            path = f"/api/sync/pull?limit={LIMIT}&since={timestamps.text(newest - left)}{asked}"
             yield f"{name}, {place}", Kept(platform.api_url, asking(path, headers))
 
 
@@ -79,7 +82,9 @@ def main() -> None:
             print(f"a page of {LIMIT}, {name}: {told}", flush=True)
             for size, median in zip(SIZES, medians, strict=True):
                 of_fewest, over = 1000 * medians[0], f"{SIZES[0]:,} states"
-                record(name, 1000 * median, "ms", over=over, baseline=of_fewest, at_most=AIM, size=size)
+                record(
+                    name, 1000 * median, "ms", over=over, baseline=of_fewest, at_most=AIM, size=size
+                )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from typing import Any
 
 from bench import machine, page, results, scale
 from bench.platform import HOME
-from bin.local.platform import ROOT
+from bin.devtools.stack.platform import ROOT
 
 SECONDS_MAX = 3600.0  # of one measurement
 DOCS = ROOT / "docs"
@@ -61,7 +61,9 @@ def measure(name: str, *, quick: bool) -> dict[str, Any]:
     with process:
         for line in process.stdout or ():
             print(f"{name}: {line}", end="", flush=True)
-            output.append(line.rstrip("\n").replace(str(ROOT), "."))  # where it ran is nobody's business
+            output.append(
+                line.rstrip("\n").replace(str(ROOT), ".")
+            )  # where it ran is nobody's business
     watch.cancel()
     return {
         "ran": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -102,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--only", action="append", choices=list(COMMANDS), help="measure this one; repeatable"
     )
-    parser.add_argument("--quick", action="store_true", help="only try everything out, on a page of its own")
+    parser.add_argument(
+        "--quick", action="store_true", help="only try everything out, on a page of its own"
+    )
     parser.add_argument("--page", action="store_true", help="measure nothing: write the page again")
     asked = parser.parse_args(arguments)
     docs = TRIED if asked.quick else DOCS

@@ -20,8 +20,8 @@ from bench.pace import paced
 from bench.platform import Measured, measured
 from bench.pull_growth import seconds
 from bench.results import record
-from bin.local.client import Client, Keys
-from engine.runs import Place
+from bin.devtools.stack.client import Client, Keys
+from engine.workflows.executions.commands import Place
 
 SIZES = paced((1_000, 100_000), (1_000, 2_000))
 LIMIT = 50
@@ -59,14 +59,15 @@ def pages(platform: Measured, size: int) -> Iterator[tuple[str, Kept]]:
     """Make an account of this size; return its pages by name."""
     with Client(platform.api_url, "filler", Keys.fresh()) as client:
         account_id = client.register(f"{uuid4()}@example.org", "a long pass phrase")["user"]["id"]
-        headers = {"Authorization": client.http.headers["Authorization"], "X-Agent-ID": client.agent_id}
+        headers = {
+            "Authorization": client.http.headers["Authorization"],
+            "X-Agent-ID": client.agent_id,
+        }
     newest = datetime(2026, 1, 1, tzinfo=UTC)
     with psycopg.connect(platform.stack.database_url) as connection:
         values = {"account_id": account_id, "size": size, "newest": newest}
         (workflow_id,) = connection.execute(FILL, values).fetchone() or ("",)
-        middle = (
-            "SELECT created_at FROM executions WHERE account_id = %s ORDER BY created_at OFFSET %s LIMIT 1"
-        )
+        middle = "SELECT created_at FROM executions WHERE account_id = %s ORDER BY created_at OFFSET %s LIMIT 1"
         (made,) = connection.execute(middle, [account_id, size // 2]).fetchone() or (newest,)
     yield "all", Kept(platform.api_url, asking(f"/api/executions?limit={LIMIT}", headers))
     for name, asked in {
@@ -74,7 +75,10 @@ def pages(platform: Measured, size: int) -> Iterator[tuple[str, Kept]]:
         "of a workflow": f"workflowId={workflow_id}",
         "behind the middle": f"cursor={Place(made, UUID(int=0))}",
     }.items():
-        yield name, Kept(platform.api_url, asking(f"/api/executions?limit={LIMIT}&{asked}", headers))
+        yield (
+            name,
+            Kept(platform.api_url, asking(f"/api/executions?limit={LIMIT}&{asked}", headers)),
+        )
 
 
 def main() -> None:
@@ -87,7 +91,9 @@ def main() -> None:
             kept = [account[name] for account in accounts]
             rounds = [[seconds(page) for page in kept] for _ in range(ROUNDS)]
             few, many = (1000 * statistics.median(side) for side in zip(*rounds, strict=True))
-            print(f"{name}: {SIZES[0]:,}: {few:.1f} ms, {SIZES[1]:,}: {many:.1f} ms, ratio {many / few:.2f}")
+            print(
+                f"{name}: {SIZES[0]:,}: {few:.1f} ms, {SIZES[1]:,}: {many:.1f} ms, ratio {many / few:.2f}"
+            )
             for size, median in zip(SIZES, (few, many), strict=True):
                 over = f"{SIZES[0]:,} executions"
                 record(name, median, "ms", over=over, baseline=few, at_most=AIM, size=size)

@@ -61,7 +61,9 @@ class Measured:
         }
         if not {"toll", "memory", "million", "live"} <= set(found):
             return None
-        streams = next((one for claim, one in found["live"].items() if STREAMS.fullmatch(claim)), None)
+        streams = next(
+            (one for claim, one in found["live"].items() if STREAMS.fullmatch(claim)), None
+        )
         if streams is None:
             return None
         many = int(STREAMS.sub(r"\1", streams.claim))
@@ -112,7 +114,11 @@ def assumed() -> str:
         ["accounts with a live stream open then", f"{STREAMING:.0%}"],
         ["of a core used at the peak", f"{USED:.0%}"],
         ["written ahead by one primary at most", f"{WAL_BYTES_PER_SECOND / 1e6:.0f} MB/s"],
-        *([f"cores of one {part} at most", str(cores)] for part, cores in UNITS.items() if cores > 1),
+        *(
+            [f"cores of one {part} at most", str(cores)]
+            for part, cores in UNITS.items()
+            if cores > 1
+        ),
     ]
     return table(["assumed", "as"], rows)
 
@@ -140,7 +146,10 @@ def storage(known: Measured) -> str:
     yearly = DAILY_ACTIVE * A_DAY["a push"] * 365 * known.push_bytes
     rows = [
         ["database grows in a year, TB", *(number(n * yearly / 1e12) for n in ACCOUNTS)],
-        ["written ahead, MB/s", *(number(rate("a push", n) * known.push_ahead / 1e6) for n in ACCOUNTS)],
+        [
+            "written ahead, MB/s",
+            *(number(rate("a push", n) * known.push_ahead / 1e6) for n in ACCOUNTS),
+        ],
     ]
     return _by_accounts("of pushes of 1 KB", rows)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bin.local.platform import ROOT
+from bin.devtools.stack.platform import ROOT
 
 FRAME = re.compile(r"(?P<name>.*) \((?P<path>.*?)(?::(?P<line>\d+))?\)")
 OURS = ("web", "engine", "worker")
@@ -47,7 +47,10 @@ class Tally:
         ):
             parts += [
                 f"{title}:",
-                *(f"{100 * n / self.whole:6.1f} %  {place}" for place, n in counted.most_common(most)),
+                *(
+                    f"{100 * n / self.whole:6.1f} %  {place}"
+                    for place, n in counted.most_common(most)
+                ),
             ]
         return "\n".join(parts)
 

@@ -29,8 +29,8 @@ from bench.noop import TASK_QUEUE
 from bench.pace import paced
 from bench.platform import Measured, measured
 from bench.results import record
-from bin.local.client import Client, Keys
-from bin.local.server import free_port
+from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.server import free_port
 from tests.receivers import Box, receiving
 
 ROUNDS = paced(7, 1)
@@ -148,9 +148,13 @@ def compare(scene: Scene) -> None:
     rounds = [{name: case() for name, case in cases.items()} for _ in range(ROUNDS)]
     medians = {name: statistics.median(times[name] for times in rounds) for name in cases}
     for name in ("web", "temporal", "relay", "fanout", "channels"):
-        side, named = ("noop", "bare worker") if name == "temporal" else ("bare", "bare Flask process")
+        side, named = (
+            ("noop", "bare worker") if name == "temporal" else ("bare", "bare Flask process")
+        )
         ours, baseline = medians[name], medians[side]
-        print(f"{name}: of use after {ours:.2f} s, {named} {baseline:.2f} s, ratio {ours / baseline:.2f}")
+        print(
+            f"{name}: of use after {ours:.2f} s, {named} {baseline:.2f} s, ratio {ours / baseline:.2f}"
+        )
         record(f"{name}, until it is of use", ours, "s", over=named, baseline=baseline, at_most=AIM)
 
 

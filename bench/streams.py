@@ -17,12 +17,16 @@ AT_ONCE = 32
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def opened(at: tuple[str, int], headers: Mapping[str, str], gate: asyncio.Semaphore) -> Connection:
+async def opened(
+    at: tuple[str, int], headers: Mapping[str, str], gate: asyncio.Semaphore
+) -> Connection:
     """Open one stream and return it once its first line has come."""
     async with gate:
         reader, writer = await asyncio.open_connection(*at, limit=4096)
         lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-        writer.write(f"GET /api/sync/events HTTP/1.1\r\nHost: bench\r\n{''.join(lines)}\r\n".encode())
+        writer.write(
+            f"GET /api/sync/events HTTP/1.1\r\nHost: bench\r\n{''.join(lines)}\r\n".encode()
+        )
         answer = await reader.readuntil(b"retry: ")
         if not answer.startswith(b"HTTP/1.1 200 "):
             raise AssertionError(answer.decode())

@@ -36,9 +36,9 @@ from bench.platform import Measured, measured
 from bench.rates import ROUND_SECONDS, rate
 from bench.results import record
 from bench.statements import Transaction, recorded
-from bin.local.client import Client, Keys
-from engine.settings import Settings
-from web import create_app
+from bin.devtools.stack.client import Client, Keys
+from engine.config.settings import Settings
+from web.app import create_app
 
 CONNECTIONS = 8
 ROUNDS = paced(5, 1)
@@ -52,9 +52,20 @@ class Agent:
     """One agent of an account: what it asks over HTTP, and the statements of that."""
 
     def __init__(
-        self, api_url: str, account: Client, number: int, *, entities: int = ENTITIES, data: str = DATA
+        self,
+        api_url: str,
+        account: Client,
+        number: int,
+        *,
+        entities: int = ENTITIES,
+        data: str = DATA,
     ) -> None:
-        self.name, self._counter, self._entities, self._data = f"agent-{number}", count(1), entities, data
+        self.name, self._counter, self._entities, self._data = (
+            f"agent-{number}",
+            count(1),
+            entities,
+            data,
+        )
         with Client(api_url, self.name, account.keys) as client:
             client.login(account.email, account.password)
             self.headers = {
@@ -99,7 +110,9 @@ class Agent:
 
     def sql_of_push(self, app: Flask) -> list[Transaction]:
         """Return the statements of a push."""
-        return recorded(app, lambda client: client.post(PUSH, data=self.change(), headers=self.headers))
+        return recorded(
+            app, lambda client: client.post(PUSH, data=self.change(), headers=self.headers)
+        )
 
     def sql_of_idle(self, app: Flask) -> list[Transaction]:
         """Return the statements of a pull at the head."""
@@ -142,7 +155,9 @@ def agents_of(platform: Measured, accounts: int) -> Iterator[Agent]:
     with psycopg.connect(platform.stack.database_url) as connection:
         for _ in range(accounts):
             with Client(platform.api_url, "first", Keys.fresh()) as client:
-                account_id = client.register(f"{uuid4()}@example.org", "a long pass phrase")["user"]["id"]
+                account_id = client.register(f"{uuid4()}@example.org", "a long pass phrase")[
+                    "user"
+                ]["id"]
             newest = time.time_ns() // 1000
             fill(connection, account_id, states=STATES, data_bytes=len(DATA), newest=newest)
             registered.append(client)
@@ -164,7 +179,9 @@ class Case:
         """Measure by turns; print."""
         with ExitStack() as exits:
             bares = [
-                partial(bare, exits.enter_context(psycopg.connect(platform.stack.database_url)), ran)
+                partial(
+                    bare, exits.enter_context(psycopg.connect(platform.stack.database_url)), ran
+                )
                 for ran in self.ran
             ]
             pairs = [(self._over_http(platform), rate(bares)) for _ in range(ROUNDS)]
@@ -184,7 +201,9 @@ class Case:
             kept = []
             for script in self.scripts:
                 kept.append(exits.enter_context(Kept(platform.api_url, script())))
-                kept[-1].once()  # before the next one knocks: a process takes all that it finds at its door
+                kept[
+                    -1
+                ].once()  # before the next one knocks: a process takes all that it finds at its door
             return answers_per_second(kept, ROUND_SECONDS)
 
 
@@ -200,7 +219,9 @@ def cases(app: Flask, agents: Sequence[Agent]) -> Iterator[Case]:
         )
     idle = [partial(agent.idling, app) for agent in agents]
     yield Case("idle pulls", idle, [agent.sql_of_idle(app) for agent in agents])
-    yield Case("pushes", [agent.pushing for agent in agents], [agent.sql_of_push(app) for agent in agents])
+    yield Case(
+        "pushes", [agent.pushing for agent in agents], [agent.sql_of_push(app) for agent in agents]
+    )
 
 
 def main() -> None:
@@ -211,7 +232,9 @@ def main() -> None:
             (fsync,) = connection.execute("SHOW fsync").fetchone() or ("",)
         if fsync != "on":
             raise AssertionError("pushes are measured with fsync on")
-        print(f"fsync {fsync}, {cores} cores and web processes, {len(DATA)} bytes, medians of {ROUNDS}")
+        print(
+            f"fsync {fsync}, {cores} cores and web processes, {len(DATA)} bytes, medians of {ROUNDS}"
+        )
         app = create_app(Settings.from_env(platform.environ))
         for accounts in (1, 8):
             for case in cases(app, list(agents_of(platform, accounts))):

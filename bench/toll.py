@@ -25,8 +25,8 @@ from bench.platform import Measured, measured
 from bench.results import record
 from bench.sync import DATA, PULL, Agent
 from bench.usage import Spent, members
-from bin.local.client import Client, Keys
-from engine.sync import stamp
+from bin.devtools.stack.client import Client, Keys
+from engine.contracts import timestamps
 
 CLIENTS = 4
 REQUESTS = paced(4000, 80)
@@ -68,7 +68,10 @@ def cases(platform: Measured, connection: psycopg.Connection) -> Iterator[Case]:
     agents = [Agent(url, client, number) for number, client in enumerate(clients)]
     nothing = head("GET", "/health/live", {}) + b"\r\n"
     yield NOTHING, REQUESTS, asked([Kept(url, repeating(nothing)) for _ in agents])
-    queries = {"a pull of nothing new": f"?since={stamp.text(newest)}", "a pull of 100": "?limit=100"}
+    queries = {
+        "a pull of nothing new": f"?since={timestamps.text(newest)}",
+        "a pull of 100": "?limit=100",
+    }
     for what, query in queries.items():
         pulls = [head("GET", f"{PULL}{query}", agent.headers) + b"\r\n" for agent in agents]
         yield what, REQUESTS, asked([Kept(url, repeating(pull)) for pull in pulls])
@@ -104,7 +107,9 @@ def tell(what: str, micros: Mapping[str, float], bare: float) -> None:
     """Print what one costs, and record it."""
     shares = ", ".join(f"{name} {figure:.0f}" for name, figure in micros.items() if figure >= 0.5)
     total = sum(micros.values())
-    print(f"{what}: {total:.0f} µs, {total / bare:.1f} times {NOTHING} in web: {shares}", flush=True)
+    print(
+        f"{what}: {total:.0f} µs, {total / bare:.1f} times {NOTHING} in web: {shares}", flush=True
+    )
     record(f"{what}, all processes", total, "µs", over=NOTHING, baseline=bare)
     for name, figure in micros.items():
         if figure >= SHARE_MIN * total:

@@ -22,15 +22,13 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
 from bench.platform import HOME, Measured, measured
-from bin.local.client import Client, Keys
-from bin.local.platform import processes
-from bin.local.server import free_port
+from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.platform import processes
+from bin.devtools.stack.server import free_port
 
 ROUNDS = 5
 SECONDS_MAX = "3"  # of an execution that runs out of time
-DOCUMENT = (
-    "document: {dsl: '1.0.3', namespace: bench, name: nap, version: '1.0.0'}\ndo: [{nap: {wait: PT1H}}]\n"
-)
+DOCUMENT = "document: {dsl: '1.0.3', namespace: bench, name: nap, version: '1.0.0'}\ndo: [{nap: {wait: PT1H}}]\n"
 Handle = WorkflowHandle[Any, Any]
 
 
@@ -89,7 +87,9 @@ def said(client: Client, workflow_id: str, execution_id: str) -> set[str]:
     return told
 
 
-async def followed(platform: Measured, client: Client, end: Callable[..., Awaitable[None]]) -> float:
+async def followed(
+    platform: Measured, client: Client, end: Callable[..., Awaitable[None]]
+) -> float:
     """Return the seconds until all follow one end."""
     temporal = await TemporalClient.connect(platform.stack.temporal_address)
     workflow_id = client.create_workflow("nap", DOCUMENT)["id"]
@@ -110,7 +110,10 @@ async def main() -> None:
     url = f"http://127.0.0.1:{port}"
     with measured() as platform:
         strict = platform.environ | {"PORT": str(port), "EXECUTION_SECONDS_MAX": SECONDS_MAX}
-        with processes(strict, HOME / "logs-strict", ("web",)), Client(url, "laptop", Keys.fresh()) as short:
+        with (
+            processes(strict, HOME / "logs-strict", ("web",)),
+            Client(url, "laptop", Keys.fresh()) as short,
+        ):
             email = f"{uuid4()}@example.org"
             short.register(email, "a long pass phrase")
             with Client(platform.api_url, "laptop", short.keys) as client:
@@ -122,7 +125,9 @@ async def main() -> None:
                         asks = short if end is out_of_time else client
                         took = [await followed(platform, asks, end) for _ in range(ROUNDS)]
                         name = end.__name__.replace("_", " ") + where
-                        print(f"{name}: median {statistics.median(took):.1f} s, most {max(took):.1f} s")
+                        print(
+                            f"{name}: median {statistics.median(took):.1f} s, most {max(took):.1f} s"
+                        )
 
 
 if __name__ == "__main__":

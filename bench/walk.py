@@ -20,11 +20,11 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.pace import paced
 from bench.results import record
-from bin.local.broker import Memory
-from bin.local.server import free_port
-from bin.local.temporal import start_temporal
-from engine.interpreter import contracts
-from engine.interpreter.workflow import ExecutionWorkflow
+from bin.devtools.conformance.in_memory_events import Memory
+from bin.devtools.stack.server import free_port
+from bin.devtools.stack.temporal import start_temporal
+from engine.contracts import executions
+from engine.temporal_workflows.execution import ExecutionWorkflow
 
 STEPS = 2_000
 ROUNDS = paced(30, 2)
@@ -43,13 +43,13 @@ def document(rounds: int) -> dict[str, Any]:
 async def once(client: Client, memory: Memory, rounds: int) -> tuple[float, int]:
     """Execute once; return the seconds it took and the length of its history."""
     execution_id = str(uuid4())
-    memory.openings[execution_id] = contracts.Opened(
-        "d", 1, document(rounds), {}, "a", interpreter=contracts.INTERPRETER
+    memory.openings[execution_id] = executions.Opened(
+        "d", 1, document(rounds), {}, "a", interpreter=executions.INTERPRETER
     )
     began = time.perf_counter()
     handle = await client.start_workflow(
-        contracts.EXECUTION,
-        contracts.ExecutionStart(execution_id, "a"),
+        executions.EXECUTION,
+        executions.ExecutionStart(execution_id, "a"),
         id=execution_id,
         task_queue=QUEUE,
         execution_timeout=timedelta(seconds=60),
@@ -78,9 +78,13 @@ async def compare(address: str) -> None:
                 one.append(of_one[0])
                 events = (of_many[1], of_one[1])
     step = (statistics.median(many) - statistics.median(one)) / STEPS
-    print(f"{STEPS} pure steps: median {1000 * statistics.median(many):.1f} ms, {events[0]} history events")
+    print(
+        f"{STEPS} pure steps: median {1000 * statistics.median(many):.1f} ms, {events[0]} history events"
+    )
     print(f"one: median {1000 * statistics.median(one):.1f} ms, {events[1]} history events")
-    print(f"a pure step: {1e6 * step:.0f} µs (its share of a turn of the server every 200 steps included)")
+    print(
+        f"a pure step: {1e6 * step:.0f} µs (its share of a turn of the server every 200 steps included)"
+    )
     medians = [1000 * statistics.median(seconds) for seconds in (many, one)]
     record(f"{STEPS} pure steps", medians[0], "ms", over="one pure step", baseline=medians[1])
 

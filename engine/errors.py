@@ -17,7 +17,9 @@ class Fault:
 
     pointer: str
     detail: str
-    outline: str | None = None  # the pointer with `*` for every name that the document's author chose
+    outline: str | None = (
+        None  # the pointer with `*` for every name that the document's author chose
+    )
     gist: str | None = None
 
     def unquoted(self) -> Fault:

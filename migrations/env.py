@@ -9,8 +9,8 @@ from alembic import context
 from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, text
 
-from engine.settings import Settings
-from engine.store.models import Base
+from engine.config.settings import Settings
+from engine.store.metadata import METADATA
 from engine.store.sessions import make_engine
 
 LOCK = 0x636C6F7564  # "cloud"; any constant of our own will do
@@ -36,7 +36,7 @@ def migrate() -> None:
 def _run(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         compare_server_default=True,
         transaction_per_migration=True,
         on_version_apply=_tell,  # type: ignore[arg-type] # it is called by keywords

@@ -15,12 +15,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from bin.local.client import Client, Keys
-from bin.local.draw import fresh_keys
-from bin.local.platform import LIFTED, processes
-from bin.local.server import Server, free_port
-from bin.local.stack import Stack, running
-from engine.settings import Settings
+from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.fresh_keys import fresh_keys
+from bin.devtools.stack.platform import LIFTED, processes
+from bin.devtools.stack.server import Server, free_port
+from bin.devtools.stack.servers import Stack, running
+from engine.config.settings import Settings
 from engine.store.sessions import make_engine
 from tests.receivers import Receiver, receiving
 
@@ -29,7 +29,9 @@ ROOT = Path(__file__).parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run take its time."""
-    parser.addoption("--soak", action="store_true", help="run the state machine and the races for long")
+    parser.addoption(
+        "--soak", action="store_true", help="run the state machine and the races for long"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +98,11 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def platform(
-    home: Path, stack: Stack, environ: dict[str, str], sessions: sessionmaker[Session], receiver: Receiver
+    home: Path,
+    stack: Stack,
+    environ: dict[str, str],
+    sessions: sessionmaker[Session],
+    receiver: Receiver,
 ) -> Iterator[Platform]:
     """All processes of the Procfile on the test stack, with the rate limits lifted."""
     assert sessions is not None, "the database is migrated first"
@@ -111,7 +117,10 @@ def platform(
 def channel_settings(receiver: Receiver) -> dict[str, str]:
     """Open the receiver to channels, and let them lose patience while a test looks on."""
     impatient = {"CHANNEL_BACKOFF_SECONDS": "0.2", "CHANNEL_TRIES_MAX": "3"}
-    return impatient | {"EGRESS_ALLOW": receiver.host, "VAPID_SUBJECT": "mailto:operator@example.org"}
+    return impatient | {
+        "EGRESS_ALLOW": receiver.host,
+        "VAPID_SUBJECT": "mailto:operator@example.org",
+    }
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from standardwebhooks import Webhook
 from uuid_utils.compat import uuid7
 
-from engine.channels.web_push import decoded, encoded
+from engine.notifications.web_push import decoded, encoded
 
 SECONDS_MAX = 60
 DAY_SECONDS = 86_400
@@ -147,7 +147,9 @@ class Browser:
         assert found[2] == server_key
         point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decoded(server_key))
         required = {"require": ["aud", "exp", "sub"]}
-        claims = jwt.decode(found[1], point, algorithms=["ES256"], audience=origin, options=required)  # type: ignore[arg-type] # PyJWT's own
+        claims = jwt.decode(
+            found[1], point, algorithms=["ES256"], audience=origin, options=required
+        )  # type: ignore[arg-type] # PyJWT's own
         assert claims["exp"] <= time.time() + DAY_SECONDS
         assert claims["sub"].startswith("mailto:")
         said = http_ece.decrypt(received.body, private_key=self._key, auth_secret=self._auth)

@@ -8,7 +8,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy.exc import DBAPIError
 
-from engine.store.models import Base
+from engine.store.metadata import METADATA
 
 
 class RequestSession(Session):
@@ -26,12 +26,12 @@ class RequestSession(Session):
             self.invalidate()
 
 
-db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": RequestSession})
+db = SQLAlchemy(metadata=METADATA, session_options={"class_": RequestSession})
 jwt = JWTManager()
 
 
 class ProblemApi(Api):  # type: ignore[misc] # flask-smorest is untyped
-    """flask-smorest without its own error bodies: `web.problems` answers every error."""
+    """flask-smorest without its own error bodies: `web.http.problems` answers every error."""
 
     def _register_error_handlers(self) -> None:
         """Register none."""

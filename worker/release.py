@@ -15,9 +15,9 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy.exc import OperationalError
 
 import migrations
-from engine import logs
-from engine.settings import Settings
-from worker import search_attributes
+from engine.config.settings import Settings
+from engine.observability import logging
+from worker.temporal import search_attributes
 
 CONFIGURATION = Path(migrations.__file__).parent / "alembic.ini"
 TRIES = 20
@@ -29,7 +29,7 @@ def main() -> int:
 
     :raises SettingsError: when a setting is malformed.
     """
-    logs.configure(Settings.from_env())
+    logging.configure(Settings.from_env())
     migrate()
     unregistered = asyncio.run(search_attributes.main())
     if not unregistered:

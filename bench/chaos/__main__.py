@@ -27,12 +27,12 @@ from bench.chaos.history import History
 from bench.chaos.lines import Lines
 from bench.chaos.load import OPERATIONS, Load
 from bench.chaos.roles import PASSWORD
-from bin.local.client import Client, Keys
-from bin.local.draw import fresh_keys
-from bin.local.parts import Parts
-from bin.local.platform import LIFTED, PARTS, ROOT, migrate, process
-from bin.local.server import stop_all
-from bin.local.stack import Stack, running
+from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.fresh_keys import fresh_keys
+from bin.devtools.stack.parts import Parts
+from bin.devtools.stack.platform import LIFTED, PARTS, ROOT, migrate, process
+from bin.devtools.stack.server import stop_all
+from bin.devtools.stack.servers import Stack, running
 
 HOME = ROOT / ".cloudapi" / "chaos"
 BROKEN = ("web", "temporal", "relay", "fanout", "Valkey", "PostgreSQL", "Temporal")
@@ -59,7 +59,9 @@ class Platform:
         self.api_url = f"http://127.0.0.1:{lines.lay(stack.web_port, 'web')}"
         self._by_part = {name: self._joined(name) for name in PARTS}
         logs = HOME / "logs"
-        with psycopg.connect(stack.database_url, autocommit=True) as database:  # its keys are new ones
+        with psycopg.connect(
+            stack.database_url, autocommit=True
+        ) as database:  # its keys are new ones
             database.execute("DROP SCHEMA public CASCADE")
             database.execute("CREATE SCHEMA public")
         migrate(self._environ, logs)
@@ -97,7 +99,9 @@ class Platform:
         port = self._lines.lay(url.port or 0, part, ADDRESSES[name])
         who = url.netloc.rpartition("@")[0]
         netloc = f"{who}@127.0.0.1:{port}" if who else f"127.0.0.1:{port}"
-        return urlunsplit(url._replace(netloc=netloc)).removeprefix("//" if "//" not in address else "")
+        return urlunsplit(url._replace(netloc=netloc)).removeprefix(
+            "//" if "//" not in address else ""
+        )
 
 
 def faults(seed: int) -> Iterator[Fault]:
@@ -119,7 +123,11 @@ def break_one(platform: Platform, noted: History, fault: Fault) -> int:
     back = time.monotonic()
     noted.await_all(OPERATIONS, back, RECOVERY_SECONDS_MAX)
     took, late = time.monotonic() - back, sorted(noted.late(OPERATIONS, back))
-    told = f"not recovered in {took:.1f} s: {', '.join(late)}" if late else f"recovered in {took:5.1f} s"
+    told = (
+        f"not recovered in {took:.1f} s: {', '.join(late)}"
+        if late
+        else f"recovered in {took:5.1f} s"
+    )
     print(f"{fault.part:<11} {fault.how:<8} {told}", flush=True)
     time.sleep(CALM_SECONDS)
     return len(late)
@@ -140,7 +148,10 @@ def run(seconds: float, seed: int, record: Path) -> dict[str, int]:
     """Break parts for so long, then return the counters of the checker."""
     shutil.rmtree(HOME / "temporal", ignore_errors=True)
     with ExitStack() as exits:
-        lines, stack = exits.enter_context(Lines()), exits.enter_context(running(HOME, database="chaos"))
+        lines, stack = (
+            exits.enter_context(Lines()),
+            exits.enter_context(running(HOME, database="chaos")),
+        )
         platform = Platform(stack, lines)
         exits.callback(lambda: stop_all(list(platform.parts.running.values())))
         noted = History(record)
@@ -157,7 +168,10 @@ def run(seconds: float, seed: int, record: Path) -> dict[str, int]:
         noted.close()
         entries = list(history.read(record))
         found = {client.email: verdict.Found.read(client) for client in load.accounts}
-        done = {name: sum(entry["operation"] == name for entry in entries) for name in sorted(OPERATIONS)}
+        done = {
+            name: sum(entry["operation"] == name for entry in entries)
+            for name in sorted(OPERATIONS)
+        }
         print("acknowledged: " + ", ".join(f"{count} {name}" for name, count in done.items()))
         counters = verdict.judge(entries, found, lost_accounts(entries, platform.api_url))
         return counters | {"operations that did not recover from a fault": unrecovered}

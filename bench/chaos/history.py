@@ -24,7 +24,9 @@ class History:
 
     def note(self, operation: str, *, began: float, **about: Any) -> None:
         """Note that an operation, begun at a time of the monotonic clock, was acknowledged now."""
-        line = json.dumps({"operation": operation, "began": began, "ended": time.monotonic(), **about})
+        line = json.dumps(
+            {"operation": operation, "began": began, "ended": time.monotonic(), **about}
+        )
         with self._changed:
             if self._file.closed:
                 return
@@ -38,7 +40,8 @@ class History:
         """Wait until each operation has succeeded that was begun since a time; tell whether all did."""
         with self._changed:
             return self._changed.wait_for(
-                lambda: all(self._begun.get(operation, 0.0) >= since for operation in operations), seconds_max
+                lambda: all(self._begun.get(operation, 0.0) >= since for operation in operations),
+                seconds_max,
             )
 
     def await_stamps(self, heads: dict[str, str], seconds_max: float) -> None:
@@ -56,7 +59,9 @@ class History:
     def late(self, operations: set[str], since: float) -> set[str]:
         """Return which operations have not succeeded since."""
         with self._changed:
-            return {operation for operation in operations if self._begun.get(operation, 0.0) < since}
+            return {
+                operation for operation in operations if self._begun.get(operation, 0.0) < since
+            }
 
     def close(self) -> None:
         """Write what is not written yet; what is noted later is not."""

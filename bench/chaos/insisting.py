@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from bench.chaos.history import History
-from bin.local.client import RefusedError
+from bin.devtools.stack.client import RefusedError
 
 AGAIN_SECONDS = 0.1
 IN_FLIGHT = "idempotency_in_flight"  # an earlier try is under way

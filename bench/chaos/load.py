@@ -23,7 +23,7 @@ from bench.chaos.roles import (
     Registrar,
     Role,
 )
-from bin.local.client import Client, Keys
+from bin.devtools.stack.client import Client, Keys
 
 ACCOUNTS = 3
 OPERATIONS = {"register", "refresh", "push", "pull", "notice", "create", "execute", "complete"}
@@ -57,7 +57,9 @@ class Load:
             self._play(Follower(self._another(laptop, "follower"), self._insisting), 0.3)
             self._play(Listener(self._another(laptop, "listener"), self._insisting), 0.0)
             self._play(Creator(self._another(laptop, "creator"), self._insisting), 2.0)
-            self._play(Executor(self._another(laptop, "executor"), self._insisting, workflow_id), 0.3)
+            self._play(
+                Executor(self._another(laptop, "executor"), self._insisting, workflow_id), 0.3
+            )
         self._play(Registrar(self.accounts[0], self._insisting), 2.0)
 
     def end(self) -> None:
@@ -68,7 +70,8 @@ class Load:
             if thread.name not in READERS:
                 thread.join(max(0.0, deadline - time.monotonic()))
         heads = {
-            client.email: client.request("GET", "/api/sync/pull?limit=1")["head"] for client in self.accounts
+            client.email: client.request("GET", "/api/sync/pull?limit=1")["head"]
+            for client in self.accounts
         }
         self._history.await_stamps(heads, max(1.0, deadline - time.monotonic()))
         self._over.set()

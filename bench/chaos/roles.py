@@ -13,7 +13,7 @@ import httpx
 import httpx_sse
 
 from bench.chaos.insisting import AGAIN_SECONDS, Insisting
-from bin.local.client import Client, Keys, RefusedError
+from bin.devtools.stack.client import Client, Keys, RefusedError
 
 PASSWORD = "a long pass phrase"  # noqa: S105 - of accounts that live as long as the measurement
 ENTITIES = 20  # of an account, pushed in turn
@@ -88,7 +88,9 @@ class Pusher(Role):
         entity_id, counter = f"entity-{entity}", counter + 1
         body: dict[str, Any] = {"type": "settings", "entityId": entity_id, "version": str(counter)}
         body |= {"encryptedData": f"data {number}", "vectorClock": {self.client.agent_id: counter}}
-        self.ask("push", "POST", "/api/sync/push", json=body, entity=entity_id, version=str(counter))
+        self.ask(
+            "push", "POST", "/api/sync/push", json=body, entity=entity_id, version=str(counter)
+        )
 
 
 class Follower(Role):
@@ -107,7 +109,11 @@ class Follower(Role):
         self._cursor = page["cursor"]
         now, account = time.monotonic(), self.client.email
         for state in page["states"]:
-            told = {"stamp": state["updatedAt"], "entity": state["entityId"], "version": state["version"]}
+            told = {
+                "stamp": state["updatedAt"],
+                "entity": state["entityId"],
+                "version": state["version"],
+            }
             self.insisting.note("seen", began=now, account=account, **told)
 
 
@@ -130,7 +136,9 @@ class Listener(Role):
                 if event.event == "message" and event.id and event.data:
                     self._heard = event.id
                     now = time.monotonic()
-                    self.insisting.note("notice", began=now, account=self.client.email, stamp=event.id)
+                    self.insisting.note(
+                        "notice", began=now, account=self.client.email, stamp=event.id
+                    )
         self.insisting.over.wait(AGAIN_SECONDS)
 
 
@@ -161,7 +169,11 @@ class Executor(Role):
         if answer is None:
             return
         execution_id = answer["executionId"]
-        about = {"account": self.client.email, "execution": execution_id, "workflow": self._workflow_id}
+        about = {
+            "account": self.client.email,
+            "execution": execution_id,
+            "workflow": self._workflow_id,
+        }
         self.insisting.note("executed", began=began, number=number, **about)
         while True:
             told = self.ask("look", "GET", f"/api/executions/{execution_id}")
@@ -169,5 +181,7 @@ class Executor(Role):
                 time.sleep(AGAIN_SECONDS)
                 continue
             ended = told or {}
-            self.insisting.note("complete", began=began, number=number, result=ended.get("result"), **about)
+            self.insisting.note(
+                "complete", began=began, number=number, result=ended.get("result"), **about
+            )
             return

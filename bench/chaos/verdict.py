@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from bench.chaos.history import Entry
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,9 @@ def judge(entries: Iterable[Entry], found: dict[str, Found], lost_accounts: int)
     total: Counter[str] = Counter({"registered accounts lost": lost_accounts})
     for account, there in found.items():
         total.update(_judged(by_account[account], there))
-    refused = [entry for told in by_account.values() for entry in told if entry["operation"] == "refused"]
+    refused = [
+        entry for told in by_account.values() for entry in told if entry["operation"] == "refused"
+    ]
     total["acknowledgements replaced by a refusal"] = len(refused)
     return dict(total)
 

@@ -13,19 +13,21 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine import account_keys, definitions, versions
+from engine.accounts import encryption_keys
 from engine.activities.schedules import too_many, write_down
-from engine.definitions import Diagnosis
+from engine.config.settings import Settings
+from engine.contracts import executions
+from engine.contracts.child_executions import Wanted
+from engine.crypto import jwe, keyring
+from engine.crypto.public_keys import sealable
 from engine.errors import EngineError, Fault
-from engine.interpreter import contracts, grammar
-from engine.interpreter.expressions.places import ACCOUNT
-from engine.interpreter.ordering import Wanted
-from engine.interpreter.steps.run import LATEST
-from engine.secrets import Opener
-from engine.settings import Settings
-from engine.store.models import Account
-from engine.vault import envelope, keyring
-from engine.vault.public_keys import sealable
+from engine.expressions.sandbox.fair_queue import ACCOUNT
+from engine.interpreter import documents
+from engine.interpreter.constructs.run_task import LATEST
+from engine.store.accounts import Account
+from engine.workflows import definitions, versions
+from engine.workflows.definitions import Diagnosis
+from engine.workflows.secrets import Opener
 
 
 class DefinitionActivities:
@@ -37,8 +39,8 @@ class DefinitionActivities:
         self.definition_bytes_max = settings.definition_bytes_max
         self._schedules_max = settings.schedules_per_account_max
 
-    @activity.defn(name=contracts.CHECK_DEFINITION)
-    def check(self, check: contracts.DefinitionCheck) -> list[str]:
+    @activity.defn(name=executions.CHECK_DEFINITION)
+    def check(self, check: executions.DefinitionCheck) -> list[str]:
         """Open a definition's version, check it against the grammar, and store what is wrong with it.
 
         Unless a newer version is there, its times become schedules of the account; what else triggers it
@@ -48,7 +50,9 @@ class DefinitionActivities:
         account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
         now, triggers = datetime.now(UTC), list[str]()
         with self._sessions.begin() as session:
-            newest = definitions.find(session, account_id=account_id, definition_id=definition_id, lock=True)
+            newest = definitions.find(
+                session, account_id=account_id, definition_id=definition_id, lock=True
+            )
             found = versions.find(
                 session, account_id=account_id, definition_id=definition_id, version=check.version
             )
@@ -58,7 +62,7 @@ class DefinitionActivities:
                 faults = too_many(session, newest, document, schedules_max=self._schedules_max)
             diagnosis = diagnosis_of(session.get_one(Account, account_id), faults)
             if not faults:
-                key = account_keys.obtain(session, self._ring, account_id=account_id)
+                key = encryption_keys.obtain(session, self._ring, account_id=account_id)
                 family, reference = _marks(key, document["document"])
                 diagnosis = replace(diagnosis, family=family, reference=reference)
             definitions.diagnose(
@@ -73,7 +77,7 @@ class DefinitionActivities:
                 triggers = write_down(session, self._keys, newest, {} if faults else document, now)
         return triggers
 
-    @activity.defn(name=contracts.FIND_DEFINITION)
+    @activity.defn(name=executions.FIND_DEFINITION)
     async def find(self, wanted: Wanted) -> str:
         """Return the id of the definition that `run: workflow` means.
 
@@ -84,7 +88,7 @@ class DefinitionActivities:
     def _find(self, wanted: Wanted) -> str:
         account_id = UUID(wanted.account_id)
         with self._sessions.begin() as session:
-            key = account_keys.obtain(session, self._ring, account_id=account_id)
+            key = encryption_keys.obtain(session, self._ring, account_id=account_id)
             family, reference = _marks(key, asdict(wanted))
             found = definitions.find_marked(
                 session,
@@ -97,11 +101,13 @@ class DefinitionActivities:
                 raise ApplicationError(message, type="configuration", non_retryable=True)
             return str(found.id)
 
-    def looked_at(self, encrypted_data: str, encryption_key: str) -> tuple[dict[str, Any], list[Fault]]:
+    def looked_at(
+        self, encrypted_data: str, encryption_key: str
+    ) -> tuple[dict[str, Any], list[Fault]]:
         """Return the document that was sealed, and all for which it is refused."""
         try:
             document = self.opened(encrypted_data, encryption_key)
-            return document, grammar.check(document)
+            return document, documents.check(document)
         except EngineError as refusal:
             return {}, list(refusal.faults) or [Fault("", refusal.detail)]
 
@@ -110,13 +116,13 @@ class DefinitionActivities:
 
         :raises EngineError: when it does not open, or is none.
         """
-        text, content_type = envelope.open_definition(
+        text, content_type = jwe.open_definition(
             self._keys,
             encrypted_data=encrypted_data,
             encryption_key=encryption_key,
             bytes_max=self.definition_bytes_max,
         )
-        return grammar.read(text, content_type)
+        return documents.read(text, content_type)
 
 
 def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
@@ -131,4 +137,4 @@ def diagnosis_of(account: Account, faults: list[Fault]) -> Diagnosis:
     if key is None or not faults:
         return Diagnosis([fault.unquoted() for fault in faults])
     told = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
-    return Diagnosis([fault.unquoted() for fault in faults], envelope.seal(key, orjson.dumps(told)))
+    return Diagnosis([fault.unquoted() for fault in faults], jwe.seal(key, orjson.dumps(told)))

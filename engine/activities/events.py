@@ -9,21 +9,29 @@ from uuid import UUID
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
-from engine import definitions, events, executions, recurrence, triggers, versions
 from engine.activities.schedules import write_down
+from engine.config.settings import Settings
+from engine.contracts import executions as contracts
+from engine.contracts import schedules
+from engine.crypto import jwe
 from engine.errors import NotFoundError
-from engine.events import Sealed
-from engine.interpreter import contracts, dues, grammar, hearing
-from engine.settings import Settings
-from engine.store.models import Definition, DefinitionVersion
-from engine.switchboard import Switchboard
-from engine.vault import envelope
+from engine.interpreter import documents
+from engine.interpreter.constructs import event_types
+from engine.store.workflows import Definition, DefinitionVersion
+from engine.workflows import definitions, versions
+from engine.workflows.events import queue
+from engine.workflows.events.dispatch import Switchboard
+from engine.workflows.events.queue import Sealed
+from engine.workflows.executions import executions
+from engine.workflows.schedules import recurrence, triggers
 
 
 class EventActivities:
     """Holds the database and the switchboard."""
 
-    def __init__(self, sessions: sessionmaker[Session], switchboard: Switchboard, settings: Settings) -> None:
+    def __init__(
+        self, sessions: sessionmaker[Session], switchboard: Switchboard, settings: Settings
+    ) -> None:
         self._sessions = sessions
         self._switchboard = switchboard
         self._settings = settings
@@ -32,13 +40,17 @@ class EventActivities:
     def publish(self, publication: contracts.Publication) -> None:
         """Write down what an execution emits, each event once however often this is tried."""
         sealed = [
-            Sealed(UUID(told["key"]), self._switchboard.seal(told["event"]), lifecycle=told["lifecycle"])
+            Sealed(
+                UUID(told["key"]),
+                self._switchboard.seal(told["event"]),
+                lifecycle=told["lifecycle"],
+            )
             for told in publication.events
         ]
         account_id, execution_id = UUID(publication.account_id), UUID(publication.execution_id)
         with self._sessions.begin() as session:
             execution = executions.find(session, account_id=account_id, execution_id=execution_id)
-            events.keep(
+            queue.keep(
                 session,
                 account_id=account_id,
                 events=sealed,
@@ -75,13 +87,15 @@ class EventActivities:
                     workflow_id=contracts.schedule_workflow_id(
                         start.definition_id, start.trigger, start.version
                     ),
-                    kinds=hearing.in_strategy(document["schedule"]["on"]),
+                    kinds=event_types.in_strategy(document["schedule"]["on"]),
                     now=datetime.now(UTC),
                 )
-            return contracts.Scheduled(document, saved_at=found.created_at.astimezone(UTC).isoformat())
+            return contracts.Scheduled(
+                document, saved_at=found.created_at.astimezone(UTC).isoformat()
+            )
 
     @activity.defn(name=contracts.FIRE_SCHEDULE)
-    def fire(self, firing: dues.Firing) -> dues.Fired | None:
+    def fire(self, firing: schedules.Firing) -> schedules.Fired | None:
         """Store the execution that a schedule starts; nothing when its definition is gone, or changed."""
         definition_id, now = UUID(firing.definition_id), datetime.now(UTC)
         timed = firing.trigger in recurrence.TRIGGERS
@@ -99,8 +113,10 @@ class EventActivities:
             )
             if there and timed:
                 definition = session.get_one(Definition, definition_id)
-                write_down(session, self._switchboard.keys, definition, self._document(definition), now)
-        return dues.Fired(self._settings.execution_seconds_max, last=timed) if there else None
+                write_down(
+                    session, self._switchboard.keys, definition, self._document(definition), now
+                )
+        return schedules.Fired(self._settings.execution_seconds_max, last=timed) if there else None
 
     @activity.defn(name=contracts.EXECUTION_ENDED)
     def ended(self, execution_id: str) -> bool:
@@ -109,10 +125,10 @@ class EventActivities:
             return not executions.still_running(session, [UUID(execution_id)])
 
     def _document(self, sealed: Definition | DefinitionVersion) -> dict[str, Any]:
-        text, content_type = envelope.open_definition(
+        text, content_type = jwe.open_definition(
             self._switchboard.keys,
             encrypted_data=sealed.encrypted_data,
             encryption_key=sealed.encryption_key,
             bytes_max=self._settings.definition_bytes_max,
         )
-        return grammar.read(text, content_type)
+        return documents.read(text, content_type)

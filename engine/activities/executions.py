@@ -13,21 +13,25 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine import definitions, executions
-from engine.activities.journal import Journal
-from engine.activities.turns import Turns
+from engine.activities.step_quota import Turns
+from engine.activities.timeline import Journal
+from engine.config.settings import Settings
+from engine.contracts import executions as contracts
+from engine.contracts.child_executions import Ordered
+from engine.crypto import jwe
 from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError, TooLargeError
-from engine.interpreter import contracts, grammar, hearing, retaking
-from engine.interpreter.expressions.places import ACCOUNT
-from engine.interpreter.faults import STANDARD, TYPES
-from engine.interpreter.lifecycle import Subject
-from engine.interpreter.ordering import Ordered
-from engine.outcomes import Outcomes, Settled
-from engine.secrets import Opener
-from engine.settings import Settings
-from engine.store.models import DefinitionVersion, Execution
-from engine.switchboard import Switchboard
-from engine.vault import envelope
+from engine.expressions.sandbox.fair_queue import ACCOUNT
+from engine.interpreter import documents, retry_from_failure
+from engine.interpreter.constructs import event_types
+from engine.language.errors import STANDARD, TYPES
+from engine.language.lifecycle_events import Subject
+from engine.store.executions import Execution
+from engine.store.workflows import DefinitionVersion
+from engine.workflows import definitions
+from engine.workflows.events.dispatch import Switchboard
+from engine.workflows.executions import executions
+from engine.workflows.executions.outcomes import Outcomes, Settled
+from engine.workflows.secrets import Opener
 
 
 class ExecutionActivities:
@@ -63,7 +67,9 @@ class ExecutionActivities:
         if start.ordered is not None:
             self._adopt(account_id, execution_id, start.ordered)
         with self._sessions.begin() as session:
-            begun = executions.open_with_definition(session, account_id=account_id, execution_id=execution_id)
+            begun = executions.open_with_definition(
+                session, account_id=account_id, execution_id=execution_id
+            )
             try:
                 opened = self._open(session, begun.execution, begun.definition)
             except (InvalidError, NotFoundError, TooLargeError) as refusal:
@@ -71,9 +77,17 @@ class ExecutionActivities:
             heard = self._begin(session, begun, opened.document)
         if heard:
             self._switchboard.wake()
-        slowed, depth = self._turns.count(start.account_id, 0), start.ordered.depth if start.ordered else 0
+        slowed, depth = (
+            self._turns.count(start.account_id, 0),
+            start.ordered.depth if start.ordered else 0,
+        )
         return replace(
-            opened, heard=[*heard], run_depth=depth, counted=True, journaled=True, slowed_seconds=slowed
+            opened,
+            heard=[*heard],
+            run_depth=depth,
+            counted=True,
+            journaled=True,
+            slowed_seconds=slowed,
         )
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
@@ -99,7 +113,9 @@ class ExecutionActivities:
         if heard:
             self._switchboard.wake()
         return (
-            None if settlement.reply_key is None else self._outcomes.reply(settlement.reply_key, settled.told)
+            None
+            if settlement.reply_key is None
+            else self._outcomes.reply(settlement.reply_key, settled.told)
         )
 
     @activity.defn(name=contracts.READ_OUTCOME)
@@ -107,7 +123,9 @@ class ExecutionActivities:
         """Return how an execution ended, sealed to the reply key; nothing while it runs."""
         with self._sessions.begin() as session:
             told = self._outcomes.read(
-                session, account_id=UUID(reading.account_id), execution_id=UUID(reading.execution_id)
+                session,
+                account_id=UUID(reading.account_id),
+                execution_id=UUID(reading.execution_id),
             )
         return None if told is None else self._outcomes.reply(reading.reply_key, told)
 
@@ -132,7 +150,9 @@ class ExecutionActivities:
         if refusal is not None:
             raise _unopenable(refusal)
 
-    def _begin(self, session: Session, begun: executions.Begun, document: dict[str, Any]) -> Sequence[str]:
+    def _begin(
+        self, session: Session, begun: executions.Begun, document: dict[str, Any]
+    ) -> Sequence[str]:
         """Let an execution's steps listen, and tell that it has started; return all that is heard of it."""
         execution, now = begun.execution, datetime.now(UTC)
         self._switchboard.listen(
@@ -140,7 +160,7 @@ class ExecutionActivities:
             account_id=execution.account_id,
             definition_id=execution.definition_id,
             workflow_id=contracts.execution_workflow_id(str(execution.id)),
-            kinds=hearing.in_steps(document),
+            kinds=event_types.in_steps(document),
             now=now,
         )
         subject = Subject.of(document, str(execution.id))
@@ -178,7 +198,7 @@ class ExecutionActivities:
     def _open(
         self, session: Session, execution: Execution, definition: DefinitionVersion
     ) -> contracts.Opened:
-        text, content_type = envelope.open_definition(
+        text, content_type = jwe.open_definition(
             self._keys,
             encrypted_data=definition.encrypted_data,
             encryption_key=definition.encryption_key,
@@ -187,9 +207,9 @@ class ExecutionActivities:
         sealed_input = self._keys.open(
             execution.input_sealed, pointer="/input", bytes_max=self._settings.value_bytes_max
         )
-        document = grammar.read(text, content_type)
+        document = documents.read(text, content_type)
         secrets = self._opener.open(
-            session, account_id=execution.account_id, names=grammar.secrets_of(document)
+            session, account_id=execution.account_id, names=documents.secrets_of(document)
         )
         return contracts.Opened(
             definition_id=str(execution.definition_id),
@@ -210,8 +230,10 @@ class ExecutionActivities:
         """
         if execution.retry_of is None:
             return None
-        left = self._outcomes.left(session, account_id=execution.account_id, execution_id=execution.retry_of)
-        return left and retaking.matched(left, document)
+        left = self._outcomes.left(
+            session, account_id=execution.account_id, execution_id=execution.retry_of
+        )
+        return left and retry_from_failure.matched(left, document)
 
 
 def _ending(settlement: contracts.Settlement) -> tuple[str, dict[str, Any]]:

@@ -11,16 +11,19 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine.activities import credentials, protos
-from engine.activities.http import HttpActivities
-from engine.activities.tokens import UnauthenticatedError
+from engine.calls import credentials
+from engine.calls.grpc import proto_compiler
+from engine.calls.http import HttpCaller
+from engine.calls.oauth import UnauthenticatedError
+from engine.contracts.calls import CALL_GRPC, GrpcCall
+from engine.contracts.executions import HttpCall, RpcAnswer
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
 from engine.egress.targets import HTTPS, Target, authorities, reached
-from engine.interpreter.contracts import HttpCall, RpcAnswer
-from engine.interpreter.exchanges import CALL_GRPC, GrpcCall
 
 PROTO_BYTES_MAX = 262_144
-MESSAGE_COST = 64  # bytes that a message of a stream counts beside its own: an empty one is not free
+MESSAGE_COST = (
+    64  # bytes that a message of a stream counts beside its own: an empty one is not free
+)
 
 # What a status means here: the kind of error, and the HTTP status that Google's RPC codes go with.
 _KINDS = {"UNAUTHENTICATED": "authentication", "PERMISSION_DENIED": "authorization"} | {
@@ -58,7 +61,7 @@ _OPTIONS = (
 class GrpcActivities:
     """Holds what fetches protos, and whose guard checks where services are."""
 
-    def __init__(self, http: HttpActivities) -> None:
+    def __init__(self, http: HttpCaller) -> None:
         self._http = http
 
     @activity.defn(name=CALL_GRPC)
@@ -71,15 +74,19 @@ class GrpcActivities:
             async with asyncio.timeout(call.timeout_seconds):
                 proto = await self._fetched(call.proto)
                 asked = {"proto": proto, "service": call.service, "method": call.method}
-                written = await protos.ask("write", asked | {"arguments": call.arguments})
+                written = await proto_compiler.ask("write", asked | {"arguments": call.arguments})
                 target = await reached(self._http.egress, call.host, call.port)
                 known = replace(call, authentication=await self._policy(call))
                 answers = await self.exchanged(target, known, written)
                 encoded = [base64.b64encode(answer).decode() for answer in answers]
                 kept = {name: written[name] for name in ("compiled", "type")}
-                messages = (await protos.ask("read", kept | {"messages": encoded}))["messages"]
+                messages = (await proto_compiler.ask("read", kept | {"messages": encoded}))[
+                    "messages"
+                ]
         except TimeoutError:
-            raise ApplicationError("the call took too long", type="timeout", non_retryable=True) from None
+            raise ApplicationError(
+                "the call took too long", type="timeout", non_retryable=True
+            ) from None
         except UnauthenticatedError as error:
             raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
         except EgressError as error:
@@ -89,7 +96,9 @@ class GrpcActivities:
 
     async def _policy(self, call: GrpcCall) -> dict[str, Any] | None:
         """Return who calls, with a token where the policy asks for one."""
-        asked = HttpCall("POST", "", authentication=call.authentication, timeout_seconds=call.timeout_seconds)
+        asked = HttpCall(
+            "POST", "", authentication=call.authentication, timeout_seconds=call.timeout_seconds
+        )
         return (await self._http.authenticated(asked)).authentication
 
     async def _fetched(self, proto: HttpCall) -> str:
@@ -99,7 +108,9 @@ class GrpcActivities:
             raise ApplicationError(text, answer.status, type="communication", non_retryable=True)
         return answer.body.decode(errors="replace")
 
-    async def exchanged(self, target: Target, call: GrpcCall, written: dict[str, Any]) -> list[bytes]:
+    async def exchanged(
+        self, target: Target, call: GrpcCall, written: dict[str, Any]
+    ) -> list[bytes]:
         """Send the request that was written and return the messages that come.
 
         :raises ApplicationError: of the kind that the service's status means.

@@ -10,21 +10,23 @@ import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine.activities.http import HttpActivities
-from engine.activities.operations import compose
-from engine.activities.tokens import UnauthenticatedError
+from engine.calls.http import HttpCaller
+from engine.calls.oauth import UnauthenticatedError
+from engine.calls.openapi.operations import compose
+from engine.contracts.executions import COMPOSE_OPENAPI, HttpCall, OpenApiCall
 from engine.egress.guard import Answer, EgressError
 from engine.errors import EngineError
-from engine.interpreter import syntax
-from engine.interpreter.contracts import COMPOSE_OPENAPI, HttpCall, OpenApiCall
+from engine.language import parser
 
-DESCRIPTION_BYTES_MAX = 8 * 1_048_576  # in YAML no more than a definition may have: it is slow to read
+DESCRIPTION_BYTES_MAX = (
+    8 * 1_048_576
+)  # in YAML no more than a definition may have: it is slow to read
 
 
 class OpenApiActivities:
     """Holds what sends HTTP requests."""
 
-    def __init__(self, http: HttpActivities) -> None:
+    def __init__(self, http: HttpCaller) -> None:
         self._http = http
 
     @activity.defn(name=COMPOSE_OPENAPI)
@@ -47,7 +49,11 @@ class OpenApiActivities:
             text = f"the service's description cannot be read: {said}"
             raise ApplicationError(text, type="configuration", non_retryable=True) from None
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-            text = str(error) if isinstance(error, ValueError) else "the service's description is broken"
+            text = (
+                str(error)
+                if isinstance(error, ValueError)
+                else "the service's description is broken"
+            )
             raise ApplicationError(text, type="configuration", non_retryable=True) from None
 
 
@@ -60,7 +66,10 @@ def described(answer: Answer) -> Any:
     """
     if answer.status != HTTPStatus.OK:
         raise ApplicationError(
-            f"the server answered {answer.status}", answer.status, type="communication", non_retryable=True
+            f"the server answered {answer.status}",
+            answer.status,
+            type="communication",
+            non_retryable=True,
         )
     text = answer.body.decode(errors="replace")
-    return orjson.loads(text) if text.lstrip()[:1] == "{" else syntax.read(text, "application/yaml")
+    return orjson.loads(text) if text.lstrip()[:1] == "{" else parser.read(text, "application/yaml")

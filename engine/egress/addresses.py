@@ -21,4 +21,8 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(found, ipaddress.IPv4Address):
         return found.is_global and not found.is_multicast and found not in _IPV4_CLOSED
-    return found in _IPV6_PUBLIC and found.is_global and not any(found in block for block in _IPV6_CLOSED)
+    return (
+        found in _IPV6_PUBLIC
+        and found.is_global
+        and not any(found in block for block in _IPV6_CLOSED)
+    )

@@ -59,7 +59,9 @@ class Outgoing:
     redirect: bool = False
     seconds: float = 30.0
     bytes_max: int = BODY_BYTES_MAX
-    enough: Callable[[bytearray], bool] | None = None  # ends the reading of a body that need not end
+    enough: Callable[[bytearray], bool] | None = (
+        None  # ends the reading of a body that need not end
+    )
 
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
@@ -99,9 +101,20 @@ class Egress:
                 return await self._followed(outgoing)
         except TimeoutError:
             raise EgressError("the server did not answer in time", code="timeout") from None
-        except (httpx.InvalidURL, httpcore.UnsupportedProtocol, UnicodeError, ValueError, TypeError):
+        except (
+            httpx.InvalidURL,
+            httpcore.UnsupportedProtocol,
+            UnicodeError,
+            ValueError,
+            TypeError,
+        ):
             raise EgressError("the request cannot be written as HTTP") from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+        except (
+            httpcore.NetworkError,
+            httpcore.ProtocolError,
+            httpcore.TimeoutException,
+            OSError,
+        ) as error:
             text = f"the server cannot be reached ({type(error).__name__})"
             raise EgressError(text, code="unreachable") from None
 
@@ -140,7 +153,11 @@ class Egress:
             url = httpx.URL(uri)
         except httpx.InvalidURL:
             return False
-        return url.scheme in ("http", "https") and not url.userinfo and self._opened(url.host, port_of(url))
+        return (
+            url.scheme in ("http", "https")
+            and not url.userinfo
+            and self._opened(url.host, port_of(url))
+        )
 
     def _opened(self, host: str, port: int) -> bool:
         name = host.rstrip(".").lower()
@@ -150,7 +167,9 @@ class Egress:
         request = httpx.Request(
             outgoing.method,
             _queried(httpx.URL(outgoing.uri), outgoing.query),
-            headers={name: text for name, text in outgoing.headers.items() if name.lower() not in OURS},
+            headers={
+                name: text for name, text in outgoing.headers.items() if name.lower() not in OURS
+            },
             content=outgoing.body,
         )
         auth = outgoing.auth

@@ -26,7 +26,9 @@ class Target:
     opened: bool  # whether an operator opened the host beyond the public internet
 
 
-async def reached(egress: Egress, host: str, port: int, *, plain: Collection[int] | None = None) -> Target:
+async def reached(
+    egress: Egress, host: str, port: int, *, plain: Collection[int] | None = None
+) -> Target:
     """Resolve a server once and check where it is.
 
     :param plain: the ports at which it may be spoken to without TLS; None when there will be TLS.

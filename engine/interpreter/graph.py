@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import TooLargeError
-from engine.interpreter.definition import CONTINUE, END, EXIT, Definition, Kind, Step
-from engine.interpreter.extensions import Extended
-from engine.interpreter.steps import kinds
-from engine.interpreter.steps.call_function import CallFunction
-from engine.interpreter.steps.do import Do
-from engine.interpreter.steps.fork import Fork
-from engine.interpreter.steps.listen import Listen
-from engine.interpreter.steps.loop import Loop
-from engine.interpreter.steps.raising import Raise
-from engine.interpreter.steps.subscribing import Subscribe
-from engine.interpreter.steps.switch import Switch
-from engine.interpreter.steps.trying import Try
+from engine.interpreter.constructs import registry
+from engine.interpreter.constructs.call_function import CallFunction
+from engine.interpreter.constructs.do_task import Do
+from engine.interpreter.constructs.extensions import Extended
+from engine.interpreter.constructs.for_task import Loop
+from engine.interpreter.constructs.fork_task import Fork
+from engine.interpreter.constructs.listen_task import Listen
+from engine.interpreter.constructs.raise_task import Raise
+from engine.interpreter.constructs.subscribe_asyncapi import Subscribe
+from engine.interpreter.constructs.switch_task import Switch
+from engine.interpreter.constructs.try_task import Try
+from engine.language.model import CONTINUE, END, EXIT, Definition, Step
 
 BEGINNING, ENDING = "", "/do/-"
 EDGES_MAX = 10_000
@@ -102,7 +102,9 @@ class _Drawing:
     nodes: dict[str, Spot] = field(default_factory=dict)
     edges: dict[Edge, None] = field(default_factory=dict)
 
-    def edge(self, source: str, way: Way, kind: str | None = None, label: str | None = None) -> None:
+    def edge(
+        self, source: str, way: Way, kind: str | None = None, label: str | None = None
+    ) -> None:
         """Lead somewhere, unless that is back."""
         if way.target is None:
             return
@@ -114,14 +116,20 @@ class _Drawing:
 
     def list(self, steps: Sequence[Step], parent: str, onward: Way, caught: Way) -> None:
         """Draw a list of steps; `onward` leads out of it, `caught` is where its errors go."""
-        places = {step.name: step.pointer for step in reversed(steps)}  # of several, a then means the first
+        places = {
+            step.name: step.pointer for step in reversed(steps)
+        }  # of several, a then means the first
 
         def leading(following: Way) -> Leads:
             ways = {None: following, CONTINUE: following, EXIT: Way(onward.target, "exit")}
-            return lambda then: {**ways, END: Way(ENDING, "end")}.get(then) or Way(places[str(then)], "then")
+            return lambda then: (
+                {**ways, END: Way(ENDING, "end")}.get(then) or Way(places[str(then)], "then")
+            )
 
         for step, after in zip(steps, [*steps[1:], None], strict=True):
-            self.step(step, parent, leading(onward if after is None else Way(after.pointer)), caught)
+            self.step(
+                step, parent, leading(onward if after is None else Way(after.pointer)), caught
+            )
 
     def step(self, step: Step, parent: str, leads: Leads, caught: Way) -> None:
         """Draw one step, and all below it."""
@@ -134,7 +142,7 @@ class _Drawing:
         if step.condition is not None:
             self.edge(step.pointer, leads(None), "skip")
 
-    def _ways(self, step: Step, kind: Kind, leads: Leads, caught: Way) -> None:
+    def _ways(self, step: Step, kind: object, leads: Leads, caught: Way) -> None:
         match kind:
             case Switch():
                 self._switch(step, kind, leads)
@@ -161,7 +169,9 @@ class _Drawing:
             self.edge(step.pointer, Way(branch.pointer, "branch"), label=branch.name)
             self.step(branch, step.pointer, lambda _: onward, caught)
 
-    def _below(self, step: Step, steps: Sequence[Step], kind: str, onward: Way, caught: Way) -> None:
+    def _below(
+        self, step: Step, steps: Sequence[Step], kind: str, onward: Way, caught: Way
+    ) -> None:
         self.edge(step.pointer, Way(steps[0].pointer, kind))
         self.list(steps, step.pointer, onward, caught)
 
@@ -207,4 +217,4 @@ class _Drawing:
 
 
 def _kind(step: Step) -> str:
-    return next(kind for kind in kinds.KINDS if kind in step.source)
+    return next(kind for kind in registry.KINDS if kind in step.source)

@@ -10,12 +10,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.interpreter.definition import END
 from engine.interpreter.graph import Edge, Graph, Spot
+from engine.language.model import END
 
 LABEL_CHARACTERS_MAX = 60
 PLAIN = "_.-"  # in labels, beside letters, digits and the space
-DOTTED = {"skip", "catch", "retry", "fault", "call", "before", "after"}  # not the way that all should go
+DOTTED = {
+    "skip",
+    "catch",
+    "retry",
+    "fault",
+    "call",
+    "before",
+    "after",
+}  # not the way that all should go
 SHAPES = {"workflow": ("([", "])"), "end": ("([", "])"), "switch": ("{", "}"), "call": ("[[", "]]")}
 
 Children = Mapping[str | None, Sequence[Spot]]
@@ -26,7 +34,11 @@ def render(graph: Graph) -> str:
     children: dict[str | None, list[Spot]] = defaultdict(list)
     for node in graph.nodes:
         children[node.parent].append(node)
-    lines = ["flowchart TD", *_spots(children[None], children, "  "), *_spots(children[""], children, "  ")]
+    lines = [
+        "flowchart TD",
+        *_spots(children[None], children, "  "),
+        *_spots(children[""], children, "  "),
+    ]
     return "\n".join([*lines, *(f"  {_edge(edge)}" for edge in graph.edges), ""])
 
 

@@ -1,0 +1,4 @@
+"""Tables, one module for each context, and the outbox of messages that leave a transaction.
+
+Called by every context that owns rows. May import `observability` and `config`.
+"""

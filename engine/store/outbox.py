@@ -8,11 +8,22 @@ from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Delete, Table, bindparam, delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BigInteger,
+    Delete,
+    Index,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from engine import traces
-from engine.store.models import OutboxMessage
+from engine.observability import tracing
+from engine.store.declarative import Base
 
 TAKEN_MOST = 100  # messages at once
 DELAY_SECONDS = 5.0  # which a caller has for delivering a message itself
@@ -36,6 +47,23 @@ KINDS = (
     *(CHANGED, SECURITY, ERASE, CHECK, UNSCHEDULE, EXECUTE, CANCEL, TERMINATE, HOLD),
     *(FORGET, FOLLOW, BACKFILL, BULK),
 )
+
+
+class OutboxMessage(Base):
+    """Something to be carried to Dramatiq or Temporal, written in the transaction that made it true."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index(None, "kind", "account_id", "subject"),)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    account_id: Mapped[UUID]  # which may be no more: that too has to be told
+    kind: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(64))  # a stamp or a UUID: ids only, never data
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    due_at: Mapped[datetime] = mapped_column(index=True)  # when the relay should carry it
+    traceparent: Mapped[str | None] = mapped_column(
+        String(55)
+    )  # of what it is sent for (W3C Trace Context)
+
 
 # Built once: SQLAlchemy takes longer to put a statement together than the server to run this one.
 MESSAGES = OutboxMessage.__table__.c
@@ -75,7 +103,7 @@ def append(
             subject=subject,
             created_at=now,
             due_at=due_at,
-            traceparent=traces.traceparent(),
+            traceparent=tracing.traceparent(),
         )
     )
 
@@ -147,5 +175,7 @@ def hasten(session: Session, message_id: int, *, now: datetime) -> None:
 def done(session: Session, ids: Iterable[int]) -> None:
     """Delete messages that have been delivered, by id."""
     session.execute(
-        delete(OutboxMessage).where(OutboxMessage.id.in_(ids)).execution_options(synchronize_session=False)
+        delete(OutboxMessage)
+        .where(OutboxMessage.id.in_(ids))
+        .execution_options(synchronize_session=False)
     )

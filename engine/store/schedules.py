@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from engine.store.tables import Base
+from engine.store.declarative import Base
 
 
 class Schedule(Base):
@@ -27,7 +27,9 @@ class Schedule(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     definition_id: Mapped[UUID] = mapped_column(ForeignKey("definitions.id", ondelete="CASCADE"))
-    trigger: Mapped[str | None] = mapped_column(String(8))  # every | cron of the definition; None: a client's
+    trigger: Mapped[str | None] = mapped_column(
+        String(8)
+    )  # every | cron of the definition; None: a client's
     revision: Mapped[int] = mapped_column(default=1)  # raised by one with each change
     every: Mapped[int | None]  # seconds
     counted_from: Mapped[datetime]  # the moment that `every` counts from

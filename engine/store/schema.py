@@ -27,4 +27,6 @@ def behind(session: Session) -> bool:
 def _revisions() -> tuple[frozenset[str], frozenset[str]]:
     """Return the heads, and all revisions."""
     scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
-    return frozenset(scripts.get_heads()), frozenset(one.revision for one in scripts.walk_revisions())
+    return frozenset(scripts.get_heads()), frozenset(
+        one.revision for one in scripts.walk_revisions()
+    )

@@ -8,9 +8,16 @@ import orjson
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import metrics
-from engine.settings import Settings
-from engine.store import pool
+from engine.config.settings import Settings
+from engine.observability import metrics
+from engine.store import metadata, pool
+
+__all__ = [
+    "JSON",
+    "make_engine",
+    "make_sessions",
+    "metadata",
+]  # metadata: whoever flushes needs all tables
 
 JSON: dict[str, Any] = {
     "json_serializer": lambda value: orjson.dumps(value).decode(),

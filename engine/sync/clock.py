@@ -65,7 +65,10 @@ def compare(clock: Clock, other: Clock) -> Order:
 def merge(clock: Clock, other: Clock) -> dict[str, int]:
     """Return the join: the least clock that descends from both."""
     return canonical(
-        {agent_id: max(clock.get(agent_id, 0), other.get(agent_id, 0)) for agent_id in {*clock, *other}}
+        {
+            agent_id: max(clock.get(agent_id, 0), other.get(agent_id, 0))
+            for agent_id in {*clock, *other}
+        }
     )
 
 

@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from engine.contracts import timestamps
 from engine.errors import ConflictError, GoneError
-from engine.store.models import SyncHead
-from engine.sync import stamp
+from engine.store.sync import SyncHead
 
 GOES_ON = text("""
     SELECT begun FROM sync_walks WHERE account_id = :account_id AND agent_id = :agent_id
@@ -44,14 +44,14 @@ def admit(
     """
     if since > newest:
         detail = "The cursor is ahead of this server: pull from the start."
-        raise ConflictError("resync_required", detail, extra={"head": stamp.text(newest)})
+        raise ConflictError("resync_required", detail, extra={"head": timestamps.text(newest)})
     if not 0 < since < horizon:
         return newest
     values = {"account_id": account_id, "agent_id": agent_id, "type": kind or ""}
     begun = session.scalar(GOES_ON, values | {"since": since, "horizon": horizon})
     if begun is None:
         detail = "Deletions after this cursor are no longer told: pull from the start."
-        raise GoneError("resync_required", detail, extra={"head": stamp.text(newest)})
+        raise GoneError("resync_required", detail, extra={"head": timestamps.text(newest)})
     return int(begun)
 
 

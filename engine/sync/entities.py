@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
+from engine.contracts import timestamps
 from engine.errors import NotFoundError
-from engine.store.models import SyncChange, SyncPast, SyncState
-from engine.sync import siblings, stamp
+from engine.store.sync import SyncChange, SyncPast, SyncState
+from engine.sync import siblings
 from engine.sync.change import Entity
 
 STATES, CHANGES, PASTS = SyncState.__table__.c, SyncChange.__table__.c, SyncPast.__table__.c
@@ -39,7 +40,9 @@ def find(session: Session, *, account_id: UUID, entity: Entity) -> dict[str, Any
     return found
 
 
-def history(session: Session, *, account_id: UUID, entity: Entity, limit: int) -> list[dict[str, Any]]:
+def history(
+    session: Session, *, account_id: UUID, entity: Entity, limit: int
+) -> list[dict[str, Any]]:
     """Return up to `limit` versions of an entity that are still kept, the current one first.
 
     :raises NotFoundError: when the account has no such entity.
@@ -52,7 +55,9 @@ def history(session: Session, *, account_id: UUID, entity: Entity, limit: int) -
             SyncPast.__table__,
             (PASTS.account_id == CHANGES.account_id) & (PASTS.stamp == CHANGES.stamp),
         )
-        .where(PASTS.account_id == account_id, PASTS.type == entity[0], PASTS.entity_id == entity[1])
+        .where(
+            PASTS.account_id == account_id, PASTS.type == entity[0], PASTS.entity_id == entity[1]
+        )
         .order_by(PASTS.stamp.desc())
         .limit(max(0, limit - 1))
     )
@@ -67,7 +72,7 @@ def version(row: Row[Any]) -> dict[str, Any]:
         "entityId": row.entity_id,
         "encryptedData": row.encrypted_data,
         "version": row.version,
-        "updatedAt": stamp.text(row.stamp),
+        "updatedAt": timestamps.text(row.stamp),
         "vectorClock": row.clock,
         "agentId": row.agent_id,
         "deleted": row.deleted,
@@ -76,4 +81,6 @@ def version(row: Row[Any]) -> dict[str, Any]:
 
 def told(row: Row[Any], kept: dict[Entity, list[siblings.Sibling]]) -> dict[str, Any]:
     """Return a current version as clients see it, with those of some siblings that are its own."""
-    return version(row) | {"siblings": [one.told() for one in kept.get((row.type, row.entity_id), ())]}
+    return version(row) | {
+        "siblings": [one.told() for one in kept.get((row.type, row.entity_id), ())]
+    }

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from engine.sync import stamp
+from engine.contracts import timestamps
 
 
 def channel(account_id: UUID | str) -> str:
@@ -16,4 +16,4 @@ def channel(account_id: UUID | str) -> str:
 
 def told(*, agent_id: str, head: int, types: Sequence[str]) -> str:
     """Return the hint that an agent has changed states of these types, up to the stamp `head`."""
-    return json.dumps({"by": agent_id, "head": stamp.text(head), "types": list(types)})
+    return json.dumps({"by": agent_id, "head": timestamps.text(head), "types": list(types)})

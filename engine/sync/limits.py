@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from engine.settings import Settings
+from engine.config.settings import Settings
 
 PULL_STATES_MAX = 500
 PULL_BYTES_MAX = 8 * 1_048_576

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from engine.store.models import SyncSibling, SyncState
+from engine.store.sync import SyncSibling, SyncState
 from engine.sync import clock
 from engine.sync.change import Change, Entity
 from engine.sync.clock import Clock
@@ -59,21 +59,26 @@ class Sibling:
         }
 
 
-def among(session: Session, account_id: UUID, entities: Iterable[Entity]) -> dict[Entity, list[Sibling]]:
+def among(
+    session: Session, account_id: UUID, entities: Iterable[Entity]
+) -> dict[Entity, list[Sibling]]:
     """Return the siblings of those entities that have any, oldest first."""
     found: dict[Entity, list[Sibling]] = {}
     named = list(entities)
     if not named:
         return found
     query = select(SyncSibling).where(
-        SyncSibling.account_id == account_id, tuple_(SyncSibling.type, SyncSibling.entity_id).in_(named)
+        SyncSibling.account_id == account_id,
+        tuple_(SyncSibling.type, SyncSibling.entity_id).in_(named),
     )
     for row in session.scalars(query.order_by(SyncSibling.created_at, SyncSibling.id)):
         found.setdefault((row.type, row.entity_id), []).append(_sibling(row))
     return found
 
 
-def contested(session: Session, *, account_id: UUID, limit: int) -> tuple[list[dict[str, Any]], bool]:
+def contested(
+    session: Session, *, account_id: UUID, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
     """Return up to `limit` entities that have siblings, the longest waiting first, and whether more do."""
     since = func.min(SyncSibling.created_at).label("since")
     query = (

@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import Row, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from engine.store.models import Agent, SyncHead, SyncPast, SyncState
-from engine.sync import siblings, stamp
+from engine.contracts import timestamps
+from engine.store.accounts import Agent
+from engine.store.sync import SyncHead, SyncPast, SyncState
+from engine.sync import siblings
 
 KEPT = timedelta(days=90)
 # An agent that was away for longer pulls from the start when it is back: it meets the horizon.
@@ -19,7 +21,9 @@ LIVE = timedelta(days=180)
 NOTED_EVERY = timedelta(hours=1)
 
 
-def note_pulled(session: Session, *, account_id: UUID, agent_id: str, since: int, noted: int = 0) -> bool:
+def note_pulled(
+    session: Session, *, account_id: UUID, agent_id: str, since: int, noted: int = 0
+) -> bool:
     """Note that an agent has all changes up to the stamp `since`; tell whether that wrote anything.
 
     `noted` is what the caller knows to be noted already: mostly so much that there is nothing to ask.
@@ -53,7 +57,7 @@ def bury(session: Session, *, now: datetime) -> int:
         )
         .scalar_subquery()
     )
-    old = stamp.of(now - KEPT)
+    old = timestamps.of(now - KEPT)
     buried = session.execute(
         delete(SyncState)
         .where(
@@ -82,4 +86,6 @@ def _forget(session: Session, buried: Sequence[Row[UUID, int, str, str]]) -> Non
     named = [(row.account_id, row.type, row.entity_id) for row in buried]
     if named:
         key = tuple_(SyncPast.account_id, SyncPast.type, SyncPast.entity_id)
-        session.execute(delete(SyncPast).where(key.in_(named)).execution_options(synchronize_session=False))
+        session.execute(
+            delete(SyncPast).where(key.in_(named)).execution_options(synchronize_session=False)
+        )

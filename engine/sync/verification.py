@@ -11,8 +11,9 @@ from uuid import UUID
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from engine.store.models import SyncChange, SyncHead, SyncPast, SyncState
-from engine.sync import chain, stamp, totals
+from engine.contracts import timestamps
+from engine.store.sync import SyncChange, SyncHead, SyncPast, SyncState
+from engine.sync import hash_chain, usage
 from engine.sync.change import Entity
 
 BATCH = 1000
@@ -40,15 +41,15 @@ def verify(session: Session, account_id: UUID) -> Iterator[str]:
     Takes some hundred bytes of memory per entity.
     """
     head = session.get(SyncHead, account_id)
-    point = chain.Point(0, chain.genesis(account_id))
+    point = hash_chain.Point(0, hash_chain.genesis(account_id))
     last: dict[Entity, Last] = {}
     mine = select(CHANGES).where(CHANGES.c.account_id == account_id).order_by(CHANGES.c.stamp)
     for row in session.execute(mine.execution_options(yield_per=BATCH)):
         said = _digest(row)
-        point = chain.Point(row.stamp, chain.extend(point.link, said, row.stamp))
+        point = hash_chain.Point(row.stamp, hash_chain.extend(point.link, said, row.stamp))
         if point.link != row.link:
-            yield f"the link at {stamp.text(row.stamp)} does not follow from what its change says"
-            point = chain.Point(row.stamp, row.link)
+            yield f"the link at {timestamps.text(row.stamp)} does not follow from what its change says"
+            point = hash_chain.Point(row.stamp, row.link)
         last[row.type, row.entity_id] = Last(row.stamp, said, row.deleted)
     if head is None or (head.stamp, head.link) != (point.stamp, point.link):
         yield f"the head is not the chain's last link, {point}"
@@ -62,7 +63,10 @@ def _states(session: Session, account_id: UUID, last: dict[Entity, Last]) -> Ite
     states = SyncState.__table__
     mine = select(states).where(states.c.account_id == account_id)
     for row in session.execute(mine.execution_options(yield_per=BATCH)):
-        named, told = f"the state {row.type}/{row.entity_id}", last.pop((row.type, row.entity_id), None)
+        named, told = (
+            f"the state {row.type}/{row.entity_id}",
+            last.pop((row.type, row.entity_id), None),
+        )
         if told is None or told.stamp != row.stamp:
             yield f"{named} is not the last version that the chain has of it"
         elif not told.said == row.digest == _digest(row):
@@ -78,25 +82,28 @@ def _pasts(session: Session, account_id: UUID) -> Iterator[str]:
     pasts = SyncPast.__table__
     query = (
         select(pasts, CHANGES.c.data_hash)
-        .outerjoin(CHANGES, (CHANGES.c.account_id == pasts.c.account_id) & (CHANGES.c.stamp == pasts.c.stamp))
+        .outerjoin(
+            CHANGES,
+            (CHANGES.c.account_id == pasts.c.account_id) & (CHANGES.c.stamp == pasts.c.stamp),
+        )
         .where(pasts.c.account_id == account_id)
     )
     for row in session.execute(query.execution_options(yield_per=BATCH)):
         if hashlib.sha256(row.encrypted_data.encode()).digest() != row.data_hash:
-            yield f"the version of {row.type}/{row.entity_id} at {stamp.text(row.stamp)} has other data"
+            yield f"the version of {row.type}/{row.entity_id} at {timestamps.text(row.stamp)} has other data"
 
 
 def _sums(session: Session, account_id: UUID, head: SyncHead | None) -> Iterator[str]:
     """Compare what is counted with what is there."""
     counted = (0, 0) if head is None else (head.states, head.bytes)
-    there = totals.present(session, account_id=account_id)
+    there = usage.present(session, account_id=account_id)
     if counted != there:
         yield f"states and bytes are counted as {counted}, but there are {there}"
-    for kind, entity_id in totals.miscounted(session, account_id=account_id):
+    for kind, entity_id in usage.miscounted(session, account_id=account_id):
         yield f"the siblings of {kind}/{entity_id} are counted wrong"
 
 
 def _digest(row: Row[Any]) -> bytes:
-    return chain.digest(
+    return hash_chain.digest(
         row.type, row.entity_id, row.version, row.clock, row.agent_id, row.deleted, row.data_hash
     )

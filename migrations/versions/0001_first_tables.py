@@ -50,7 +50,10 @@ def create_accounts() -> None:
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("wrapped", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_account_keys_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_account_keys_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_account_keys")),
     )
@@ -94,7 +97,10 @@ def create_sync_states() -> None:
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("stamp", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_sync_heads_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_sync_heads_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_sync_heads")),
     )
@@ -109,7 +115,10 @@ def create_sync_states() -> None:
         sa.Column("agent_id", sa.String(length=128), nullable=False),
         sa.Column("stamp", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_sync_states_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_sync_states_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("account_id", "type", "entity_id", name=op.f("pk_sync_states")),
         sa.UniqueConstraint("account_id", "stamp", name=op.f("uq_sync_states_account_id_stamp")),
@@ -135,7 +144,10 @@ def create_sync_siblings() -> None:
         sa.Column("agent_id", sa.String(length=128), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_sync_siblings_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_sync_siblings_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_siblings")),
     )
@@ -165,11 +177,16 @@ def create_definitions() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_definitions_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_definitions_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_definitions")),
     )
-    op.create_index(op.f("ix_definitions_account_id_id"), "definitions", ["account_id", "id"], unique=False)
+    op.create_index(
+        op.f("ix_definitions_account_id_id"), "definitions", ["account_id", "id"], unique=False
+    )
     op.create_index(
         op.f("ix_definitions_account_id_status_id"),
         "definitions",
@@ -192,7 +209,10 @@ def create_executions() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_executions_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_executions_account_id"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["definition_id"],
@@ -202,7 +222,9 @@ def create_executions() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_executions")),
     )
-    op.create_index(op.f("ix_executions_account_id_id"), "executions", ["account_id", "id"], unique=False)
+    op.create_index(
+        op.f("ix_executions_account_id_id"), "executions", ["account_id", "id"], unique=False
+    )
     op.create_index(
         op.f("ix_executions_definition_id_id"), "executions", ["definition_id", "id"], unique=False
     )
@@ -225,7 +247,10 @@ def create_outbox() -> None:
     op.create_index(op.f("ix_outbox_created_at"), "outbox", ["created_at"], unique=False)
     op.create_index(op.f("ix_outbox_due_at"), "outbox", ["due_at"], unique=False)
     op.create_index(
-        op.f("ix_outbox_kind_account_id_subject"), "outbox", ["kind", "account_id", "subject"], unique=False
+        op.f("ix_outbox_kind_account_id_subject"),
+        "outbox",
+        ["kind", "account_id", "subject"],
+        unique=False,
     )
 
 

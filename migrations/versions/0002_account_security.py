@@ -21,9 +21,13 @@ def extend_sessions() -> None:
     op.add_column("sessions", sa.Column("proved_at", sa.DateTime(timezone=True), nullable=True))
     op.execute("UPDATE sessions SET proved_at = created_at")
     op.alter_column("sessions", "proved_at", nullable=False)
-    op.add_column("sessions", sa.Column("amr", sa.String(length=40), server_default="pwd", nullable=False))
+    op.add_column(
+        "sessions", sa.Column("amr", sa.String(length=40), server_default="pwd", nullable=False)
+    )
     op.alter_column("sessions", "amr", server_default=None)
-    op.add_column("sessions", sa.Column("pending", sa.Boolean(), server_default="false", nullable=False))
+    op.add_column(
+        "sessions", sa.Column("pending", sa.Boolean(), server_default="false", nullable=False)
+    )
     op.alter_column("sessions", "pending", server_default=None)
     op.add_column("sessions", sa.Column("tries", sa.Integer(), server_default="0", nullable=False))
     op.alter_column("sessions", "tries", server_default=None)
@@ -39,11 +43,16 @@ def create_audit_events() -> None:
         sa.Column("agent_id", sa.String(length=128), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_audit_events_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_audit_events_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_events")),
     )
-    op.create_index(op.f("ix_audit_events_account_id_id"), "audit_events", ["account_id", "id"], unique=False)
+    op.create_index(
+        op.f("ix_audit_events_account_id_id"), "audit_events", ["account_id", "id"], unique=False
+    )
 
 
 def downgrade() -> None:

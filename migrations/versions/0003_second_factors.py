@@ -45,7 +45,10 @@ def create_recovery_codes() -> None:
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_recovery_codes_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_recovery_codes_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("account_id", "digest", name=op.f("pk_recovery_codes")),
     )
@@ -59,7 +62,10 @@ def create_challenges() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_challenges_session_id"), ondelete="CASCADE"
+            ["session_id"],
+            ["sessions.id"],
+            name=op.f("fk_challenges_session_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("session_id", "purpose", name=op.f("pk_challenges")),
     )

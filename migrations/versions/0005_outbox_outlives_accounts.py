@@ -15,5 +15,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DELETE FROM outbox WHERE account_id NOT IN (SELECT id FROM accounts)")
     op.create_foreign_key(
-        op.f("fk_outbox_account_id"), "outbox", "accounts", ["account_id"], ["id"], ondelete="CASCADE"
+        op.f("fk_outbox_account_id"),
+        "outbox",
+        "accounts",
+        ["account_id"],
+        ["id"],
+        ondelete="CASCADE",
     )

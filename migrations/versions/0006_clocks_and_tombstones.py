@@ -12,7 +12,9 @@ down_revision = "0005"
 def upgrade() -> None:
     create_counters()
     for table in ("sync_states", "sync_siblings"):
-        op.add_column(table, sa.Column("deleted", sa.Boolean(), server_default="false", nullable=False))
+        op.add_column(
+            table, sa.Column("deleted", sa.Boolean(), server_default="false", nullable=False)
+        )
         op.alter_column(table, "deleted", server_default=None)
     for table, column in (("sync_heads", "horizon"), ("agents", "pulled_stamp")):
         op.add_column(table, sa.Column(column, sa.BigInteger(), server_default="0", nullable=False))
@@ -26,7 +28,10 @@ def create_counters() -> None:
         sa.Column("agent_id", sa.String(length=128), nullable=False),
         sa.Column("counter", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_sync_counters_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_sync_counters_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("account_id", "agent_id", name=op.f("pk_sync_counters")),
     )

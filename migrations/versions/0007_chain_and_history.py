@@ -73,7 +73,9 @@ def create_tables() -> None:
             name=op.f("fk_sync_pasts_account_id"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("account_id", "type", "entity_id", "stamp", name=op.f("pk_sync_pasts")),
+        sa.PrimaryKeyConstraint(
+            "account_id", "type", "entity_id", "stamp", name=op.f("pk_sync_pasts")
+        ),
     )
     op.create_table(
         "sync_walks",
@@ -84,7 +86,10 @@ def create_tables() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("reached", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_sync_walks_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_sync_walks_account_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("account_id", "agent_id", "type", name=op.f("pk_sync_walks")),
     )
@@ -95,7 +100,11 @@ def add_columns() -> None:
         kind = sa.SmallInteger() if name == "kept" else sa.BigInteger()
         op.add_column(table, sa.Column(name, kind, server_default="0", nullable=False))
         op.alter_column(table, name, server_default=None)
-    for table, name in (("sync_heads", "link"), ("sync_states", "data_hash"), ("sync_states", "digest")):
+    for table, name in (
+        ("sync_heads", "link"),
+        ("sync_states", "data_hash"),
+        ("sync_states", "digest"),
+    ):
         op.add_column(table, sa.Column(name, sa.LargeBinary(), nullable=True))
 
 
@@ -103,18 +112,32 @@ def begin_chains() -> None:
     """Chain what is there in the order of its stamps: what it replaced is known no more."""
     connection = op.get_bind()
     connection.execute(
-        sa.text("UPDATE sync_heads SET link = sha256(convert_to('sync-chain:' || account_id, 'UTF8'))")
+        sa.text(
+            "UPDATE sync_heads SET link = sha256(convert_to('sync-chain:' || account_id, 'UTF8'))"
+        )
     )
     found = connection.execute(sa.text(STATES), execution_options={"yield_per": BATCH})
     for rows in found.partitions():
         for row in rows:
             chain(connection, row)
-    for table, name in (("sync_heads", "link"), ("sync_states", "data_hash"), ("sync_states", "digest")):
+    for table, name in (
+        ("sync_heads", "link"),
+        ("sync_states", "data_hash"),
+        ("sync_states", "digest"),
+    ):
         op.alter_column(table, name, nullable=False)
 
 
 def chain(connection: sa.Connection, row: sa.Row[Any]) -> None:
-    told = [row.type, row.entity_id, row.version, row.clock, row.agent_id, row.deleted, row.data_hash.hex()]
+    told = [
+        row.type,
+        row.entity_id,
+        row.version,
+        row.clock,
+        row.agent_id,
+        row.deleted,
+        row.data_hash.hex(),
+    ]
     text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     values = row._asdict() | {"digest": hashlib.sha256(text.encode()).digest()}
     moment = f"{EPOCH + timedelta(microseconds=row.stamp):%Y-%m-%dT%H:%M:%S.%f}Z"

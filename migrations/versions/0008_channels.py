@@ -39,7 +39,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_channels")),
         sa.UniqueConstraint(
-            "account_id", "agent_id", "endpoint", name=op.f("uq_channels_account_id_agent_id_endpoint")
+            "account_id",
+            "agent_id",
+            "endpoint",
+            name=op.f("uq_channels_account_id_agent_id_endpoint"),
         ),
     )
     op.create_index(op.f("ix_channels_next_try_at"), "channels", ["next_try_at"], unique=False)

@@ -41,10 +41,16 @@ def upgrade() -> None:
         sa.Column("definition_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_listeners_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_listeners_account_id"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["definition_id"], ["definitions.id"], name=op.f("fk_listeners_definition_id"), ondelete="CASCADE"
+            ["definition_id"],
+            ["definitions.id"],
+            name=op.f("fk_listeners_definition_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("workflow_id", "key", name=op.f("pk_listeners")),
     )

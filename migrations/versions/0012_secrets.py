@@ -28,7 +28,10 @@ def upgrade() -> None:
     for column in ("reference", "family"):
         op.add_column("definitions", sa.Column(column, sa.String(length=43), nullable=True))
         op.create_index(
-            op.f(f"ix_definitions_account_id_{column}"), "definitions", ["account_id", column], unique=False
+            op.f(f"ix_definitions_account_id_{column}"),
+            "definitions",
+            ["account_id", column],
+            unique=False,
         )
     op.add_column("executions", sa.Column("ordered_by", sa.Uuid(), nullable=True))
 

@@ -43,7 +43,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("definition_id", "version", name=op.f("pk_definition_versions")),
     )
-    op.create_index(op.f("ix_definition_versions_account_id"), "definition_versions", ["account_id"])
+    op.create_index(
+        op.f("ix_definition_versions_account_id"), "definition_versions", ["account_id"]
+    )
     columns = ", ".join(SHARED)
     op.execute(
         f"INSERT INTO definition_versions (definition_id, {columns}) "  # noqa: S608 - columns named above

@@ -45,8 +45,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("execution_id", name=op.f("pk_execution_progress")),
     )
-    op.add_column("executions", sa.Column("paused", sa.Boolean(), server_default=sa.false(), nullable=False))
-    op.add_column("executions", sa.Column("holds", sa.Integer(), server_default="0", nullable=False))
+    op.add_column(
+        "executions", sa.Column("paused", sa.Boolean(), server_default=sa.false(), nullable=False)
+    )
+    op.add_column(
+        "executions", sa.Column("holds", sa.Integer(), server_default="0", nullable=False)
+    )
 
 
 def downgrade() -> None:

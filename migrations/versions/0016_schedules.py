@@ -38,17 +38,26 @@ def _make_schedules() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_schedules_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_schedules_account_id"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["definition_id"], ["definitions.id"], name=op.f("fk_schedules_definition_id"), ondelete="CASCADE"
+            ["definition_id"],
+            ["definitions.id"],
+            name=op.f("fk_schedules_definition_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_schedules")),
     )
     op.create_index(op.f("ix_schedules_account_id_id"), "schedules", ["account_id", "id"])
     op.create_index(op.f("ix_schedules_definition_id_id"), "schedules", ["definition_id", "id"])
     op.create_index(
-        op.f("ix_schedules_definition_id_trigger"), "schedules", ["definition_id", "trigger"], unique=True
+        op.f("ix_schedules_definition_id_trigger"),
+        "schedules",
+        ["definition_id", "trigger"],
+        unique=True,
     )
 
 
@@ -61,10 +70,16 @@ def _make_firings() -> None:
         sa.Column("refusal", sa.String(length=32), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["schedule_id"], ["schedules.id"], name=op.f("fk_firings_schedule_id"), ondelete="CASCADE"
+            ["schedule_id"],
+            ["schedules.id"],
+            name=op.f("fk_firings_schedule_id"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["execution_id"], ["executions.id"], name=op.f("fk_firings_execution_id"), ondelete="CASCADE"
+            ["execution_id"],
+            ["executions.id"],
+            name=op.f("fk_firings_execution_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("schedule_id", "due_at", name=op.f("pk_firings")),
     )

@@ -27,10 +27,16 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_bulk_jobs_account_id"), ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name=op.f("fk_bulk_jobs_account_id"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["definition_id"], ["definitions.id"], name=op.f("fk_bulk_jobs_definition_id"), ondelete="CASCADE"
+            ["definition_id"],
+            ["definitions.id"],
+            name=op.f("fk_bulk_jobs_definition_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_jobs")),
     )

@@ -14,7 +14,11 @@ from tests.receivers import Receiver
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/workflows/{definition_id}/execute"): {},
     ("post", "/api/executions/{execution_id}/retry"): {},
-    ("put", "/api/workflows/{definition_id}"): {"name": "mine", "encryptedData": "x", "encryptionKey": "-"},
+    ("put", "/api/workflows/{definition_id}"): {
+        "name": "mine",
+        "encryptedData": "x",
+        "encryptionKey": "-",
+    },
     ("patch", "/api/agents/{agent_id}"): {"name": "mine now"},
     ("put", "/api/secrets/{name}"): {"value": "mine now"},
     ("patch", "/api/channels/{channel_id}"): {"rotateSecret": True},
@@ -33,7 +37,9 @@ def routes(http: httpx.Client) -> Iterator[tuple[str, str]]:
     """Yield the operations that name an object, from the API's own document."""
     for path, operations in http.get("/api/openapi.json").json()["paths"].items():
         if "{" in path:
-            yield from ((method, path) for method in operations if method not in {"parameters", "head"})
+            yield from (
+                (method, path) for method in operations if method not in {"parameters", "head"}
+            )
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +48,31 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
     with httpx.Client(base_url=platform.api_url, timeout=40) as http:
         account = register(http)
         hook = {"kind": "webhook", "url": receiver.box().url}
-        hooked = http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
-        http.put("/api/secrets/token", json={"value": "x"}, headers=account.headers).raise_for_status()
+        hooked = (
+            http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
+        )
+        http.put(
+            "/api/secrets/token", json={"value": "x"}, headers=account.headers
+        ).raise_for_status()
         draft = {"name": "draft", "encryptedData": "x", "encryptionKey": "-"}
-        made = http.post("/api/workflows", json=draft, headers=account.headers).raise_for_status().json()
+        made = (
+            http.post("/api/workflows", json=draft, headers=account.headers)
+            .raise_for_status()
+            .json()
+        )
         path = f"/api/workflows/{made['workflow']['id']}/execute"
         run = http.post(path, json={}, headers=account.headers).raise_for_status().json()
         when = {"workflowId": made["workflow"]["id"], "cron": "0 0 1 1 *"}
-        schedule = http.post("/api/schedules", json=when, headers=account.headers).raise_for_status().json()
+        schedule = (
+            http.post("/api/schedules", json=when, headers=account.headers)
+            .raise_for_status()
+            .json()
+        )
         asked = {"action": "cancel", "query": {}}
         job = http.post("/api/bulk", json=asked, headers=account.headers).raise_for_status().json()
-        begun = http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()["id"]
+        begun = (
+            http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()["id"]
+        )
         state = {"type": "settings", "entityId": "theme", "encryptedData": "x", "version": "1"}
         clock = {"vectorClock": {account.headers["X-Agent-ID"]: 1}}
         http.post("/api/sync/push", json=state | clock, headers=account.headers).raise_for_status()
@@ -75,7 +95,9 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
     }
 
 
-def ask(http: httpx.Client, who: Account, method: str, path: str, ids: dict[str, str]) -> httpx.Response:
+def ask(
+    http: httpx.Client, who: Account, method: str, path: str, ids: dict[str, str]
+) -> httpx.Response:
     filled = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
     headers = who.headers | {"If-Match": "*"}
     return http.request(method, filled, json=BODIES.get((method, path)), headers=headers)

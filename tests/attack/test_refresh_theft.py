@@ -9,7 +9,7 @@ import httpx
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.store.models import RefreshSession
+from engine.store.accounts import RefreshSession
 from tests.attack.conftest import Account, login, register
 from tests.conftest import Platform
 
@@ -21,7 +21,9 @@ def exchange(http: httpx.Client, token: str) -> Any:
     return http.post("/api/auth/refresh", json={"refreshToken": token}).json()
 
 
-def test_of_sixteen_at_once_all_get_the_one_successor(platform: Platform, http: httpx.Client) -> None:
+def test_of_sixteen_at_once_all_get_the_one_successor(
+    platform: Platform, http: httpx.Client
+) -> None:
     token = register(http).answer["refreshToken"]
     for _ in range(ROUNDS):
         start = Barrier(RACERS)
@@ -58,7 +60,9 @@ def test_a_thief_who_comes_after_the_grace_ends_the_session_and_its_owner_hears_
     assert exchange(http, current["refreshToken"])["code"] == "refresh_invalid"
     access = http.get("/api/auth/me", headers=account.headers | bearing(current)).json()
     assert access["code"] == "session_ended", "access tokens end with it"
-    trail = http.get("/api/auth/audit", headers=account.headers | bearing(login(http, account))).json()
+    trail = http.get(
+        "/api/auth/audit", headers=account.headers | bearing(login(http, account))
+    ).json()
     assert "refresh_reused" in [event["kind"] for event in trail["events"]]
 
 
@@ -72,7 +76,9 @@ def test_a_thief_who_is_first_is_found_when_the_owner_comes(
     assert exchange(http, thief["refreshToken"])["code"] == "refresh_invalid"
 
 
-def test_a_token_two_rotations_old_ends_the_session_within_the_grace_too(http: httpx.Client) -> None:
+def test_a_token_two_rotations_old_ends_the_session_within_the_grace_too(
+    http: httpx.Client,
+) -> None:
     first = register(http).answer["refreshToken"]
     second = exchange(http, first)["refreshToken"]
     third = exchange(http, second)["refreshToken"]

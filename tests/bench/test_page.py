@@ -12,7 +12,7 @@ import pytest
 from bench import report
 from bench.page import COLUMNS, written
 from bench.results import VARIABLE, read, record
-from bin.local.platform import ROOT
+from bin.devtools.stack.platform import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -53,7 +53,9 @@ def rows(page: str) -> Iterator[dict[str, str]]:
     head = f"| {' | '.join(COLUMNS)} |\n"
     for table in page.split(head)[1:]:
         for line in table.split("\n\n")[0].splitlines()[1:]:
-            yield dict(zip(COLUMNS, (cell.strip() for cell in line.strip("|").split("|")), strict=True))
+            yield dict(
+                zip(COLUMNS, (cell.strip() for cell in line.strip("|").split("|")), strict=True)
+            )
 
 
 def test_every_figure_stands_in_a_row_with_its_baseline(recorded: Path) -> None:
@@ -84,7 +86,12 @@ def test_what_misses_its_aim_is_told_first(recorded: Path) -> None:
 def test_every_plot_that_the_page_shows_is_drawn_and_no_other(recorded: Path) -> None:
     page, drawn = written({"sync": run(recorded), "profile push": run(recorded)})
     assert set(re.findall(r"!\[.*\]\(performance/(.*)\)", page)) == set(drawn)
-    assert set(drawn) == {"sync.svg", "sync-growth.svg", "profile-push.svg", "profile-push-growth.svg"}
+    assert set(drawn) == {
+        "sync.svg",
+        "sync-growth.svg",
+        "profile-push.svg",
+        "profile-push-growth.svg",
+    }
 
 
 def test_a_bar_or_a_point_is_drawn_for_each_figure_within_the_drawing(recorded: Path) -> None:

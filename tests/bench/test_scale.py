@@ -8,7 +8,7 @@ import pytest
 
 from bench import scale
 from bench.results import Result
-from bin.local.platform import ROOT
+from bin.devtools.stack.platform import ROOT
 
 PAGE = ROOT / "docs" / "scale.md"
 
@@ -23,8 +23,12 @@ def measured(claims: dict[str, tuple[float, str]]) -> dict[str, Any]:
 def runs() -> dict[str, Any]:
     return {
         "toll": measured({"a push, web": (4000.0, "µs"), "a push, PostgreSQL": (1000.0, "µs")}),
-        "memory": measured({"web, at the start": (90.0, "MB"), "web, after the load": (120.0, "MB")}),
-        "million": measured({"database, a push": (3000.0, "B"), "written ahead, a push": (5000.0, "B")}),
+        "memory": measured(
+            {"web, at the start": (90.0, "MB"), "web, after the load": (120.0, "MB")}
+        ),
+        "million": measured(
+            {"database, a push": (3000.0, "B"), "written ahead, a push": (5000.0, "B")}
+        ),
         "live": measured({"memory of web with 1000 streams": (130.0, "MB")}),
     }
 
@@ -46,7 +50,9 @@ def test_what_gives_first_is_on_top_and_what_nobody_uses_is_not_there(runs: dict
     assert [row[0].strip("| ") for row in rows] == ["web", "PostgreSQL", "writing ahead"]
 
 
-def test_the_tables_stand_in_the_page_and_the_rest_of_it_stays(runs: dict[str, Any], tmp_path: Path) -> None:
+def test_the_tables_stand_in_the_page_and_the_rest_of_it_stays(
+    runs: dict[str, Any], tmp_path: Path
+) -> None:
     page = tmp_path / "scale.md"
     page.write_text(PAGE.read_text())
     scale.rewrite(page, runs)
@@ -68,7 +74,9 @@ def test_nothing_is_reckoned_without_figures(runs: dict[str, Any], tmp_path: Pat
     assert scale.Measured.of(runs | {"live": runs["live"] | {"exit": 1}}) is None
 
 
-def test_a_page_without_a_place_for_a_table_is_refused(runs: dict[str, Any], tmp_path: Path) -> None:
+def test_a_page_without_a_place_for_a_table_is_refused(
+    runs: dict[str, Any], tmp_path: Path
+) -> None:
     page = tmp_path / "scale.md"
     page.write_text("nothing\n")
     with pytest.raises(ValueError, match="no place for"):

@@ -1,7 +1,7 @@
 """Samples of stacks are told as shares of functions, ours apart from the libraries'."""
 
 from bench.stacks import collapsed
-from bin.local.platform import ROOT
+from bin.devtools.stack.platform import ROOT
 
 SITE = "/env/lib/python3.11/site-packages"
 LINES = [
@@ -15,11 +15,11 @@ LINES = [
 def test_a_function_has_what_is_spent_in_it_and_within_it() -> None:
     tally = collapsed(line.replace("ROOT", str(ROOT)) for line in LINES)
     assert (tally.whole, tally.ours) == (100, 30)
-    assert tally.own == {"engine/sync/records.py: push_all": 30}
-    assert tally.within == {"web/sync.py: push": 90, "engine/sync/records.py: push_all": 30}
+    assert tally.own == {"engine/sync/batch.py: push_all": 30}
+    assert tally.within == {"web/routes/sync.py: push": 90, "engine/sync/batch.py: push_all": 30}
     assert tally.libraries["sqlalchemy/orm/session.py: run"] == 60
     assert sum(tally.libraries.values()) == 70
-    assert "  90.0 %  web/sync.py: push" in tally.told(5)
+    assert "  90.0 %  web/routes/sync.py: push" in tally.told(5)
 
 
 def test_a_function_that_calls_itself_counts_once_within_itself() -> None:

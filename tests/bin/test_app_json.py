@@ -2,9 +2,9 @@
 
 import json
 
-from bin.local.draw import fresh_keys
-from bin.local.platform import ROOT, procfile
-from engine.settings import Settings
+from bin.devtools.stack.fresh_keys import fresh_keys
+from bin.devtools.stack.platform import ROOT, procfile
+from engine.config.settings import Settings
 
 APP = json.loads((ROOT / "app.json").read_text())
 HOOKS = {"release", "postdeploy"}  # the same step, by the names that hosts know
@@ -23,15 +23,21 @@ def test_hooks_are_one_step() -> None:
 def test_what_must_be_set_is_all_key_material_and_where_temporal_is() -> None:
     required = {name for name, entry in APP["env"].items() if entry.get("required")}
     assert required == fresh_keys().keys() | {"TEMPORAL_ADDRESS"}
-    assert not any("value" in APP["env"][name] for name in required), "nothing that is secret has a default"
+    assert not any("value" in APP["env"][name] for name in required), (
+        "nothing that is secret has a default"
+    )
 
 
 def test_the_host_draws_what_needs_no_form() -> None:
     drawn = {name for name, entry in APP["env"].items() if entry.get("generator") == "secret"}
-    assert drawn == {"METRICS_TOKEN"}, "keys have a form, by which they are told apart and exchanged"
+    assert drawn == {"METRICS_TOKEN"}, (
+        "keys have a form, by which they are told apart and exchanged"
+    )
 
 
 def test_what_is_named_is_known_described_and_good() -> None:
     assert {name.lower() for name in APP["env"]} <= Settings.__dataclass_fields__.keys()
     assert all(entry["description"] for entry in APP["env"].values())
-    Settings.from_env({name: entry["value"] for name, entry in APP["env"].items() if "value" in entry})
+    Settings.from_env(
+        {name: entry["value"] for name, entry in APP["env"].items() if "value" in entry}
+    )

@@ -12,16 +12,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from bin.local.keys import STEPS, main, rewrap, step
-from engine import account_keys
-from engine.channels import vapid
-from engine.settings import Settings
-from engine.store.models import Factor
-from engine.vault.keyring import Keyring
+from bin.devtools.ops.keys import STEPS, main, rewrap, step
+from engine.accounts import encryption_keys
+from engine.config.settings import Settings
+from engine.crypto.keyring import Keyring
+from engine.notifications import vapid
+from engine.store.accounts import Factor
 from tests.receivers import Browser
 from tests.web.authenticator import App, bearing
 from tests.web.conftest import Person, app, client, make, person
-from tests.web.test_factors import protected, verify
+from tests.web.routes.test_mfa import protected, verify
 
 __all__ = ["app", "client", "make", "person", "protected"]
 WRAPPING = ("KEYRING", "FACTOR_KEYS", "CHANNEL_KEYS")
@@ -70,10 +70,15 @@ def test_new_tokens_are_of_the_new_key_and_both_are_published(
 
 
 @pytest.mark.parametrize("owner", ["ENGINE", "VAPID"])
-def test_key_pairs_are_exchanged_with_their_public_halves(environ: dict[str, str], owner: str) -> None:
+def test_key_pairs_are_exchanged_with_their_public_halves(
+    environ: dict[str, str], owner: str
+) -> None:
     public, private = f"{owner}_PUBLIC_KEYS", f"{owner}_PRIVATE_KEYS"
     rotated = stepped("rotate", environ, public)
-    kids = {name: [key["kid"] for key in json.loads(rotated[name])["keys"]] for name in (public, private)}
+    kids = {
+        name: [key["kid"] for key in json.loads(rotated[name])["keys"]]
+        for name in (public, private)
+    }
     assert kids[public] == kids[private]
     assert len(kids[public]) == 2
     assert '"d"' not in rotated[public]
@@ -96,12 +101,15 @@ def test_browsers_subscribed_to_the_old_key_and_to_the_new_one_are_both_taken(
 
 
 def test_what_is_in_the_database_is_wrapped_anew(
-    environ: dict[str, str], sessions: sessionmaker[Session], protected: Any, make: Callable[..., Flask]
+    environ: dict[str, str],
+    sessions: sessionmaker[Session],
+    protected: Any,
+    make: Callable[..., Flask],
 ) -> None:
     account_id = UUID(protected.person.id)
     with sessions.begin() as session:
         ring = Keyring(Settings.from_env(environ).secrets("keyring"))
-        key = account_keys.obtain(session, ring, account_id=account_id)
+        key = encryption_keys.obtain(session, ring, account_id=account_id)
     hook = {"kind": "webhook", "url": "https://hooks.example.org/"}
     before = make().test_client()
     hooked = before.post("/api/channels", json=hook, headers=protected.person.headers)
@@ -114,7 +122,7 @@ def test_what_is_in_the_database_is_wrapped_anew(
         assert set(rewrap(Settings.from_env(alone)).values()) == {0}
         with sessions() as session:
             ring = Keyring(Settings.from_env(alone).secrets("keyring"))
-            assert account_keys.obtain(session, ring, account_id=account_id) == key
+            assert encryption_keys.obtain(session, ring, account_id=account_id) == key
         app: App = protected.app
         client: FlaskClient = make(**alone).test_client()
         pending = bearing(protected.login(client))

@@ -3,13 +3,13 @@
 from collections import Counter
 from dataclasses import fields
 
-from bin.local.settings_page import PAGE, page
-from bin.local.settings_words import GROUPS
-from engine.settings import Settings
+from bin.devtools.docs.settings_page import PAGE, page
+from bin.devtools.docs.settings_texts import GROUPS
+from engine.config.settings import Settings
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text() == page(), "python -m bin.local.settings_page writes it"
+    assert PAGE.read_text() == page(), "python -m bin.devtools.docs.settings_page writes it"
 
 
 def test_every_setting_has_its_words_once() -> None:

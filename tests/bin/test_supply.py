@@ -11,9 +11,9 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from bin.local.licences import is_allowed, licence, page
-from bin.local.platform import ROOT
-from bin.local.supply import LICENCES, LOCK, REQUIREMENTS, difference, pins, write_sbom
+from bin.devtools.ops.licences import is_allowed, licence, page
+from bin.devtools.ops.supply import LICENCES, LOCK, REQUIREMENTS, difference, pins, write_sbom
+from bin.devtools.stack.platform import ROOT
 
 
 def test_the_lock_names_what_the_requirements_name() -> None:
@@ -39,7 +39,9 @@ def test_the_licences_are_up_to_date_and_allowed() -> None:
     assert LICENCES.read_text() == page(pins(REQUIREMENTS.read_text())), "bin/supply writes it"
 
 
-@pytest.mark.parametrize("expression", ["GPL-3.0-only", "AGPL-3.0-or-later", "MIT OR GPL-2.0-only", ""])
+@pytest.mark.parametrize(
+    "expression", ["GPL-3.0-only", "AGPL-3.0-or-later", "MIT OR GPL-2.0-only", ""]
+)
 def test_a_licence_nobody_decided_on_is_refused(expression: str) -> None:
     assert not is_allowed(expression)
 
@@ -55,7 +57,9 @@ def wheel(folder: Path) -> str:
     file = folder / "sample-1.0-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: sample\nVersion: 1.0\n")
-        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr(f"{about}/RECORD", "")
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
@@ -64,8 +68,24 @@ def installed(folder: Path, row: str) -> subprocess.CompletedProcess[str]:
     """Install as bin/setup does, from a folder instead of an index."""
     lock = folder / "requirements.lock"
     lock.write_text(f"{row}\n")
-    options = ("--isolated", "--no-index", "--find-links", str(folder), "--target", str(folder / "into"))
-    command = [sys.executable, "-m", "pip", "install", "--require-hashes", *options, "-r", str(lock)]
+    options = (
+        "--isolated",
+        "--no-index",
+        "--find-links",
+        str(folder),
+        "--target",
+        str(folder / "into"),
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        *options,
+        "-r",
+        str(lock),
+    ]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
-from bin.local.sync_verify import main
+from bin.devtools.ops.sync_verify import main
 from tests.engine.conftest import account_id
-from tests.engine.sync.test_records import write
+from tests.engine.sync.test_push import write
 from tests.engine.sync.test_tombstones import LONG_AFTER, bury, remove
 
 __all__ = ["account_id"]

@@ -12,7 +12,11 @@ from tests.conftest import Platform
 
 def chromium() -> str:
     """Return the browser's path; where none is installed, and none is demanded, the test is passed over."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None and not os.environ.get("BROWSER_NEEDED"):
         pytest.skip(reason="no Chromium is installed here; bin/ci installs and demands it")
     assert found is not None, "Chromium is demanded and not installed"

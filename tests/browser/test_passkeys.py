@@ -25,7 +25,9 @@ SHOW = """async (options) => {
 }"""
 
 
-async def call(page: Page, method: str, path: str, token: str | None = None, body: Any = None) -> Any:
+async def call(
+    page: Page, method: str, path: str, token: str | None = None, body: Any = None
+) -> Any:
     return await page.evaluate(CALL, [method, path, token, body])
 
 
@@ -53,7 +55,9 @@ async def shown(page: Page, token: str) -> dict[str, Any]:
     return {"credential": await page.evaluate(SHOW, options)}
 
 
-async def test_a_passkey_is_made_shown_and_taken_once(page: Page, authenticator: CDPSession) -> None:
+async def test_a_passkey_is_made_shown_and_taken_once(
+    page: Page, authenticator: CDPSession
+) -> None:
     email, token = await register(page)
     added = await add_passkey(page, token)
     assert (added["status"], added["body"]["factor"]["kind"]) == (200, "passkey"), added
@@ -68,9 +72,9 @@ async def test_a_passkey_is_made_shown_and_taken_once(page: Page, authenticator:
     assert me["body"]["email"] == email
     (mine,) = [
         session
-        for session in (await call(page, "GET", "/api/auth/sessions", settled["body"]["accessToken"]))[
-            "body"
-        ]["sessions"]
+        for session in (
+            await call(page, "GET", "/api/auth/sessions", settled["body"]["accessToken"])
+        )["body"]["sessions"]
         if session["current"]
     ]
     assert mine["amr"] == ["pwd", "pop", "mfa"]
@@ -81,7 +85,9 @@ async def test_a_passkey_is_made_shown_and_taken_once(page: Page, authenticator:
     assert authenticator is not None
 
 
-async def test_one_sessions_challenge_is_not_anothers(page: Page, authenticator: CDPSession) -> None:
+async def test_one_sessions_challenge_is_not_anothers(
+    page: Page, authenticator: CDPSession
+) -> None:
     email, token = await register(page)
     await add_passkey(page, token)
     first, second = await login(page, email), await login(page, email)
@@ -96,11 +102,15 @@ async def test_a_passkey_belongs_to_one_account(page: Page, authenticator: CDPSe
     _, token = await register(page)
     options = (await call(page, "POST", "/api/auth/mfa/passkeys", token))["body"]
     credential = await page.evaluate(MAKE, options)
-    assert (await call(page, "POST", "/api/auth/mfa/passkeys/confirm", token, {"credential": credential}))[
-        "status"
-    ] == 200
+    assert (
+        await call(
+            page, "POST", "/api/auth/mfa/passkeys/confirm", token, {"credential": credential}
+        )
+    )["status"] == 200
     _, other = await register(page)
     await call(page, "POST", "/api/auth/mfa/passkeys", other)
-    answer = await call(page, "POST", "/api/auth/mfa/passkeys/confirm", other, {"credential": credential})
+    answer = await call(
+        page, "POST", "/api/auth/mfa/passkeys/confirm", other, {"credential": credential}
+    )
     assert (answer["status"], answer["body"]["code"]) == (403, "credential_invalid")
     assert authenticator is not None

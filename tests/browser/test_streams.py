@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.browser.test_passkeys import register
 from tests.conftest import ROOT, Platform, joined
 
@@ -30,7 +30,9 @@ SPEND = """async (token) => {
 
 def snippet() -> str:
     """Return the code that the docs give to authors of pages."""
-    (code,) = re.findall(r"```js\n(.*?)```", (ROOT / "docs" / "live.md").read_text(), flags=re.DOTALL)
+    (code,) = re.findall(
+        r"```js\n(.*?)```", (ROOT / "docs" / "live.md").read_text(), flags=re.DOTALL
+    )
     return str(code)
 
 
@@ -52,9 +54,13 @@ async def test_a_page_hears_of_what_another_agent_pushes(platform: Platform, pag
     await hears(platform, page, "")
 
 
-async def test_a_page_of_another_origin_that_is_let_in_hears_too(platform: Platform, page: Page) -> None:
+async def test_a_page_of_another_origin_that_is_let_in_hears_too(
+    platform: Platform, page: Page
+) -> None:
     (origin,) = platform.environ["CORS_ORIGINS"].split(",")
-    await page.route(f"{origin}/", lambda route: route.fulfill(content_type="text/html", body="<p>mine"))
+    await page.route(
+        f"{origin}/", lambda route: route.fulfill(content_type="text/html", body="<p>mine")
+    )
     await page.goto(f"{origin}/")
     # Browsers ask people before a page of the internet may call their own machine, which here is the API.
     await page.context.grant_permissions(["local-network-access"], origin=origin)

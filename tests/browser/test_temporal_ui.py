@@ -14,12 +14,13 @@ from playwright.async_api import Error, Locator, Page, async_playwright, expect
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from bin.local.client import Client
-from bin.local.platform import processes
-from bin.local.server import accepts
-from bin.local.stack import Stack
-from engine.disclosure import DISCLOSED
-from engine.store.models import AuditEvent, Definition
+from bin.devtools.stack.client import Client
+from bin.devtools.stack.platform import processes
+from bin.devtools.stack.server import accepts
+from bin.devtools.stack.servers import Stack
+from engine.accounts.payload_disclosure import DISCLOSED
+from engine.store.accounts import AuditEvent
+from engine.store.workflows import Definition
 from tests.browser.conftest import chromium
 from tests.conftest import ROOT, Platform
 from tests.journeys.conftest import until
@@ -98,7 +99,11 @@ async def log_in(page: Page, codec_url: str, ui_url: str) -> None:
     told = await page.locator("body").inner_text()
     await page.goto(ui_url)
     await page.get_by_test_id("data-encoder-status-error").click()
-    labels = ["Use my browser setting", "Codec Server browser endpoint", "Include cross-origin credentials"]
+    labels = [
+        "Use my browser setting",
+        "Codec Server browser endpoint",
+        "Include cross-origin credentials",
+    ]
     assert all(label in told for label in labels)
     own, endpoint = (page.get_by_label(label) for label in labels[:2])
     await own.check(force=True)
@@ -133,7 +138,10 @@ async def test_an_operator_sees_names_and_progress_once_the_codec_knows_them_and
         await expect(ui.get_by_text(f"{step}-{shown.word}").first).to_be_visible(timeout=SHOWN_MS)
     await picture(ui, "open-timeline")
     await ui.goto(f"{run_url}/user-metadata")
-    for place in (f"/do/2/both-{shown.word}/fork/branches/0/nap-{shown.word}", f"order-{shown.word}"):
+    for place in (
+        f"/do/2/both-{shown.word}/fork/branches/0/nap-{shown.word}",
+        f"order-{shown.word}",
+    ):
         await expect(inside("current-details", place)).to_be_visible(timeout=SHOWN_MS)
     await picture(ui, "open-metadata")
     assert disclosures(sessions, shown) > 0
@@ -141,7 +149,11 @@ async def test_an_operator_sees_names_and_progress_once_the_codec_knows_them_and
 
 def disclosures(sessions: sessionmaker[Session], shown: Shown) -> int:
     """Return how often the account's trail says that an operator has looked."""
-    owner = select(Definition.account_id).where(Definition.id == UUID(shown.workflow_id)).scalar_subquery()
+    owner = (
+        select(Definition.account_id)
+        .where(Definition.id == UUID(shown.workflow_id))
+        .scalar_subquery()
+    )
     query = select(func.count()).where(AuditEvent.kind == DISCLOSED, AuditEvent.account_id == owner)
     with sessions() as session:
         return session.scalar(query) or 0

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.metrics import MetricWrapperBase
 from ruamel.yaml import YAML
 
-from engine import metrics
+from engine.observability import metrics
 
 ROOT = Path(__file__).parent.parent.parent
 DASHBOARD = json.loads((ROOT / "docs/operations/dashboard.json").read_text())
@@ -73,9 +73,7 @@ def test_a_query_names_metrics_and_labels_that_exist(where: str, query: str) -> 
 
 
 def test_a_query_that_names_something_else_is_found_out() -> None:
-    query = (
-        'sum by (le) (rate(cloudapi_nothing_total{a="cloudapi_threads"}[5m])) / cloudapi_threads > 1 and up'
-    )
+    query = 'sum by (le) (rate(cloudapi_nothing_total{a="cloudapi_threads"}[5m])) / cloudapi_threads > 1 and up'
     assert named(query) == {"cloudapi_nothing_total", "cloudapi_threads", "up"}
 
 
@@ -89,7 +87,9 @@ def test_every_instrument_is_on_the_dashboard_and_on_its_page() -> None:
 
 def test_every_event_that_a_query_names_is_one_of_the_log() -> None:
     code = "".join(
-        path.read_text() for package in ("web", "engine", "worker") for path in (ROOT / package).rglob("*.py")
+        path.read_text()
+        for package in ("web", "engine", "worker")
+        for path in (ROOT / package).rglob("*.py")
     )
     events = set()
     for _, query in QUERIES:
@@ -111,10 +111,23 @@ def test_an_alert_leads_to_a_section_that_says_what_to_do(rule: dict[str, Any]) 
 
 
 def test_every_section_belongs_to_an_alert() -> None:
-    assert set(re.findall(r"^## (\w+)$", RUNBOOKS, re.MULTILINE)) == {rule["alert"] for rule in ALERTS}
+    assert set(re.findall(r"^## (\w+)$", RUNBOOKS, re.MULTILINE)) == {
+        rule["alert"] for rule in ALERTS
+    }
 
 
 def test_no_label_could_name_an_account_or_what_is_an_accounts() -> None:
     labels = {label for one in instruments() for label in one._labelnames}  # noqa: SLF001 - as above
-    known = {"route", "method", "status", "code", "area", "kind", "result", "queue", "actor", "state"}
+    known = {
+        "route",
+        "method",
+        "status",
+        "code",
+        "area",
+        "kind",
+        "result",
+        "queue",
+        "actor",
+        "state",
+    }
     assert labels <= known | {"level", "event"}

@@ -10,9 +10,9 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from bin.local import rabbitmq
-from bin.local.stand_in import certified
-from engine.store.models import Account
+from bin.devtools.fakes import rabbitmq
+from bin.devtools.fakes.https_server import certified
+from engine.store.accounts import Account
 
 
 @pytest.fixture(scope="session")

@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from bin.local import described, rabbitmq
-from bin.local.stand_in import HOSTS, StandIn
-from engine.activities import brokers
-from engine.activities.message_routes import Route, find
-from engine.activities.queues import Consumer
+from bin.devtools.fakes import openapi, rabbitmq
+from bin.devtools.fakes.https_server import HOSTS, StandIn
+from engine.calls.asyncapi import brokers
+from engine.calls.asyncapi.amqp_queues import Consumer
+from engine.calls.asyncapi.document import Route, find
+from engine.contracts.calls import AsyncApiCall
+from engine.contracts.executions import HttpCall
 from engine.egress.guard import Egress
-from engine.interpreter.contracts import HttpCall
-from engine.interpreter.exchanges import AsyncApiCall
 
 CALL = AsyncApiCall(
-    document=HttpCall("GET", f"https://{described.API}/queues.json"),
+    document=HttpCall("GET", f"https://{openapi.API}/queues.json"),
     operation="made",
     channel=None,
     server=None,

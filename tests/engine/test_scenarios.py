@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bin.local import rabbitmq
-from bin.local.conformance import Attempt, worker
-from bin.local.gherkin import Scenario, scenarios
-from bin.local.rabbitmq import Rabbit
-from bin.local.stack import Stack
-from bin.local.stand_in import StandIn, stand_in
-from engine.activities import queues
-from engine.activities.message_routes import find
+from bin.devtools.conformance.gherkin import Scenario, scenarios
+from bin.devtools.conformance.kit import Attempt, worker
+from bin.devtools.fakes import rabbitmq
+from bin.devtools.fakes.https_server import StandIn, stand_in
+from bin.devtools.fakes.rabbitmq import Rabbit
+from bin.devtools.stack.servers import Stack
+from engine.calls.asyncapi import amqp_queues
+from engine.calls.asyncapi.document import find
+from engine.contracts.calls import AsyncApiCall
+from engine.contracts.executions import HttpCall
 from engine.egress.guard import Egress
-from engine.interpreter.contracts import HttpCall
-from engine.interpreter.exchanges import AsyncApiCall
 
 FEATURES = sorted((Path(__file__).parent / "scenarios").glob("*.feature"))
 QUEUES = "asyncapi-amqp"
@@ -53,16 +53,22 @@ async def _tell(server: StandIn, operation: str) -> None:
     egress = Egress(allow=rabbitmq.HOST, resolver=server.resolve)
     call = AsyncApiCall(HttpCall("GET", ""), operation, None, None, None, {}, None, 5.0)
     while True:
-        await queues.publish(egress, find(rabbitmq.DOCUMENT, call), {}, b'{"text":"news"}', queues.Told())
+        await amqp_queues.publish(
+            egress, find(rabbitmq.DOCUMENT, call), {}, b'{"text":"news"}', amqp_queues.Told()
+        )
         await asyncio.sleep(EVERY_SECONDS)
 
 
-@pytest.mark.parametrize("scenario", TOLD, ids=lambda scenario: f"{scenario.feature}: {scenario.name}")
+@pytest.mark.parametrize(
+    "scenario", TOLD, ids=lambda scenario: f"{scenario.feature}: {scenario.name}"
+)
 async def test_the_engine_does_as_the_scenario_says(try_out: Attempt, scenario: Scenario) -> None:
     await try_out(scenario)
 
 
-@pytest.mark.parametrize("scenario", OF_QUEUES, ids=lambda scenario: f"{scenario.feature}: {scenario.name}")
+@pytest.mark.parametrize(
+    "scenario", OF_QUEUES, ids=lambda scenario: f"{scenario.feature}: {scenario.name}"
+)
 async def test_the_engine_does_with_queues_as_the_scenario_says(
     try_out_with_queues: Attempt, scenario: Scenario
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bin.local.server import accepts, free_port, start
+from bin.devtools.stack.server import accepts, free_port, start
 
 # A request that a server may have acted on goes to no other: what nginx does unless it is told otherwise.
 CONFIGURATION = """
@@ -60,7 +60,11 @@ class Balancer:
 
     def broken(self) -> list[str]:
         """Return what it says of requests that were on a connection when it broke."""
-        return [line for line in self.errors.read_text().splitlines() if any(word in line for word in BROKEN)]
+        return [
+            line
+            for line in self.errors.read_text().splitlines()
+            if any(word in line for word in BROKEN)
+        ]
 
 
 @contextmanager
@@ -78,7 +82,8 @@ def balancing(home: Path, ports: Sequence[int], *, kept: bool) -> Iterator[Balan
     file = home / "nginx.conf"
     user = "user root;\n" if os.geteuid() == 0 else ""
     file.write_text(
-        user + CONFIGURATION.format(home=home, port=port, servers=servers, **(KEPT if kept else NEW))
+        user
+        + CONFIGURATION.format(home=home, port=port, servers=servers, **(KEPT if kept else NEW))
     )
     command = [binary, "-e", str(home / "error.log"), "-c", str(file)]
     server = start("nginx", command, log=home / "nginx.log", ready=lambda: accepts(port))

@@ -3,7 +3,11 @@
 CANARY and URL stand for the canary and for a service that may be called; the input is `{secret: CANARY}`.
 """
 
-CALLS = {"call grpc", "call asyncapi", "call subscription"}  # they fail: nothing there is of their protocol
+CALLS = {
+    "call grpc",
+    "call asyncapi",
+    "call subscription",
+}  # they fail: nothing there is of their protocol
 FAILING = {"raise", *CALLS}
 
 CASES = {

@@ -6,18 +6,18 @@ import uvloop
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from engine.interpreter import contracts
-from engine.interpreter.ordering import Told
-from engine.interpreter.workflow import ExecutionWorkflow
-from worker import temporal as process
+from engine.contracts import executions
+from engine.contracts.child_executions import Told
+from engine.temporal_workflows.execution import ExecutionWorkflow
+from worker.temporal import main as process
 
 
-@workflow.defn(name=contracts.EXECUTION)
+@workflow.defn(name=executions.EXECUTION)
 class ChangedWorkflow(ExecutionWorkflow):
     """An execution that waits a moment before it walks: histories of today do not replay on it."""
 
     @workflow.run
-    async def run(self, start: contracts.ExecutionStart) -> RawValue | Told | None:
+    async def run(self, start: executions.ExecutionStart) -> RawValue | Told | None:
         """Wait, and go on as ever."""
         await workflow.sleep(0.01)
         return await super().run(start)

@@ -16,11 +16,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from bin.local.draw import fresh_keys
-from bin.local.parts import Parts
-from bin.local.platform import LIFTED, PARTS, migrate, process
-from bin.local.server import Server, free_port, stop_all
-from bin.local.stack import Stack, running
+from bin.devtools.stack.fresh_keys import fresh_keys
+from bin.devtools.stack.parts import Parts
+from bin.devtools.stack.platform import LIFTED, PARTS, migrate, process
+from bin.devtools.stack.server import Server, free_port, stop_all
+from bin.devtools.stack.servers import Stack, running
 from tests.conftest import Platform, channel_settings
 from tests.receivers import Receiver
 

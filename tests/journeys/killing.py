@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.journeys.conftest import Fragile, until
 
 AT_ONCE = 12
@@ -69,15 +69,26 @@ class Asking:
 
     @classmethod
     def of(
-        cls, client: Client, url: str, body: Callable[[str], Any], made: Callable[[dict[str, Any]], str]
+        cls,
+        client: Client,
+        url: str,
+        body: Callable[[str], Any],
+        made: Callable[[dict[str, Any]], str],
     ) -> Asking:
         """Return one that has a client's token and agent."""
-        headers = {"Authorization": client.http.headers["Authorization"], "X-Agent-ID": client.agent_id}
+        headers = {
+            "Authorization": client.http.headers["Authorization"],
+            "X-Agent-ID": client.agent_id,
+        }
         return cls(url, headers, body, made)
 
     def request(self, key: str, wait: int) -> tuple[bytes, dict[str, str]]:
         """Return the body and the headers of the request under a key, the same each time but for the wait."""
-        said = {"Idempotency-Key": key, "Prefer": f"wait={wait}", "Content-Type": "application/json"}
+        said = {
+            "Idempotency-Key": key,
+            "Prefer": f"wait={wait}",
+            "Content-Type": "application/json",
+        }
         return json.dumps(self.body(key)).encode(), self.headers | said
 
     def until_answered(self, key: str, wait: int = 1) -> None:
@@ -104,7 +115,9 @@ class Asking:
         at = urlsplit(self.url)
         body, headers = self.request(key, wait=1)
         headers |= {"Host": at.netloc, "Content-Length": str(len(body))}
-        head = f"POST {at.path} HTTP/1.1\r\n" + "".join(f"{name}: {headers[name]}\r\n" for name in headers)
+        head = f"POST {at.path} HTTP/1.1\r\n" + "".join(
+            f"{name}: {headers[name]}\r\n" for name in headers
+        )
         with socket.create_connection((at.hostname or "", at.port or 0), timeout=30) as wire:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
             wire.sendall(head.encode() + b"\r\n" + body)

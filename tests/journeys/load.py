@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import httpx_sse
 
-from bin.local.client import Client, RefusedError
+from bin.devtools.stack.client import Client, RefusedError
 from tests.conftest import Platform, joined
 from tests.journeys.conftest import until
 
@@ -119,7 +119,9 @@ class Load:
         self.pushers = [Pusher(client, pushes // len(pushing)) for client in pushing]
         self.follower = Follower(following)
         self.listeners = [Listener(one), Listener(two)]
-        self._pushing = [threading.Thread(target=pusher.run, daemon=True) for pusher in self.pushers]
+        self._pushing = [
+            threading.Thread(target=pusher.run, daemon=True) for pusher in self.pushers
+        ]
         self._following = threading.Thread(target=self.follower.run, daemon=True)
 
     def begin(self) -> None:

@@ -62,13 +62,21 @@ def test_the_story_holds_and_a_second_start_finds_the_same_account(home: Path) -
 
 def test_ctrl_c_stops_every_process(home: Path) -> None:
     dev = subprocess.Popen(
-        [ROOT / "bin" / "dev"], env=environ(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [ROOT / "bin" / "dev"],
+        env=environ(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert dev.stdout is not None
     lines = iter(dev.stdout.readline, "")
     assert any(line.startswith("curl ") for line in lines)
     env = subprocess.run(
-        [ROOT / "bin" / "dev", "--env"], env=environ(home), capture_output=True, text=True, check=True
+        [ROOT / "bin" / "dev", "--env"],
+        env=environ(home),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "API_URL=" in env.stdout
     assert "DATABASE_URL=" in env.stdout

@@ -17,23 +17,23 @@ from temporalio.client import WorkflowHistory
 from temporalio.service import RPCError
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from bin.local.client import Client
-from bin.local.platform import ROOT
-from bin.local.server import Server, start, stop_all
-from engine import temporal
-from engine.activities.claims import claim_check
-from engine.activities.owners import Owners
-from engine.interpreter.workflow import ExecutionWorkflow
-from engine.settings import Settings
+from bin.devtools.stack.client import Client
+from bin.devtools.stack.platform import ROOT
+from bin.devtools.stack.server import Server, start, stop_all
+from engine.config.settings import Settings
+from engine.crypto.keyring import Keyring
 from engine.store.sessions import make_engine
-from engine.vault.keyring import Keyring
+from engine.temporal import client as temporal
+from engine.temporal.payload_offload import claim_check
+from engine.temporal.payload_owners import Owners
+from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.conftest import joined
 from tests.journeys.changed_worker import ChangedWorkflow
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_kills import Gate, gate
 from tests.journeys.test_outages import HEAD, ended
 from tests.web.ears import event, publish, starter
-from worker import deployment
+from worker.temporal import builds
 
 __all__ = ["gate"]  # a fixture
 
@@ -66,8 +66,8 @@ class Fleet:
         while line is None or word not in line:
             await asyncio.sleep(0.1)
             with suppress(RPCError):  # until there is a first worker
-                info = (await deployment.describe(self.client, self.settings)).worker_deployment_info
-                line = next((one for one in deployment.told(info) if one.startswith(f"{build} ")), None)
+                info = (await builds.describe(self.client, self.settings)).worker_deployment_info
+                line = next((one for one in builds.told(info) if one.startswith(f"{build} ")), None)
 
     async def build_of(self, execution_id: str) -> str:
         """Return the build that an execution is walked by."""
@@ -85,7 +85,7 @@ async def fleet(fragile: Fragile) -> AsyncIterator[Fleet]:
     yield found
     stop_all(list(found.servers.values()))
     with suppress(RPCError):  # no build was ever there
-        await deployment.make_current(client, found.settings, "")
+        await builds.make_current(client, found.settings, "")
     fragile.revive("temporal")
 
 
@@ -110,7 +110,9 @@ async def replays(fleet: Fleet, history: WorkflowHistory, walks: type) -> BaseEx
         data_converter=keyed.data_converter,
         debug_mode=True,  # no two seconds a task: for one that is broken off it waits for ever
     )
-    failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
+    failure = (
+        await replayer.replay_workflow(history, raise_on_replay_failure=False)
+    ).replay_failure
     engine.dispose()
     return failure
 
@@ -169,7 +171,9 @@ async def test_what_schedules_begin_runs_on_the_current_build(fleet: Fleet) -> N
             return {
                 run["executionId"]
                 for workflow_id in (clocked["id"], told["id"])
-                for run in laptop.request("GET", f"/api/workflows/{workflow_id}/executions")["executions"][:1]
+                for run in laptop.request("GET", f"/api/workflows/{workflow_id}/executions")[
+                    "executions"
+                ][:1]
             }
 
         before = until(lambda: found if len(found := runs()) == 2 else None)

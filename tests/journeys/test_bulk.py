@@ -22,7 +22,9 @@ def progress(fragile: Fragile, job_id: str) -> tuple[str, int, int, int]:
     return status, matched, done, failed
 
 
-def test_a_killed_relay_goes_on_where_it_was(fragile: Fragile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_relay_goes_on_where_it_was(
+    fragile: Fragile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(fragile.platform.environ, "EXECUTIONS_PER_ACCOUNT_MAX", str(COUNT))
     fragile.kill("web")
     fragile.revive("web")
@@ -36,7 +38,9 @@ def test_a_killed_relay_goes_on_where_it_was(fragile: Fragile, monkeypatch: pyte
         for _ in range(2):
             fragile.revive("relay")
             # Some of them are acted on, and then it dies, wherever it is.
-            seen.append(until(lambda: (done := progress(fragile, job["id"])[2]) > seen[-1] and done))
+            seen.append(
+                until(lambda: (done := progress(fragile, job["id"])[2]) > seen[-1] and done)
+            )
             fragile.kill("relay")
         assert 0 < seen[1] < COUNT
         fragile.revive("relay")
@@ -44,7 +48,11 @@ def test_a_killed_relay_goes_on_where_it_was(fragile: Fragile, monkeypatch: pyte
         assert progress(fragile, job["id"]) == ("done", COUNT, COUNT, 0)
         query = {"status": "failed", "limit": 100}
         until(
-            lambda: not laptop.request("GET", "/api/executions", params={"status": "running"})["executions"]
+            lambda: (
+                not laptop.request("GET", "/api/executions", params={"status": "running"})[
+                    "executions"
+                ]
+            )
         )
         first = laptop.request("GET", "/api/executions", params=query)
         rest = laptop.request("GET", "/api/executions", params=query | {"cursor": first["cursor"]})

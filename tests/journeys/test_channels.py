@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import Platform, joined
 from tests.journeys.conftest import Fragile, until
 from tests.receivers import SECONDS_MAX, Box, Browser, Received, Receiver, Reply, verified
@@ -81,10 +81,14 @@ def test_a_webhook_and_a_browser_are_told_what_another_did_and_nobody_of_their_o
     said = verified(theirs.next(), secret)
     account_id = laptop.request("GET", "/api/auth/me")["id"]
     assert said["data"] == {"accountId": account_id, "agentId": "phone"} | told
-    assert browser.read(pushed.next(), origin=f"http://{receiver.host}", server_key=server_key) == told
+    assert (
+        browser.read(pushed.next(), origin=f"http://{receiver.host}", server_key=server_key) == told
+    )
     stands(phone, channel_id, state="active", lastStamp=head, failures=0, nextTryAt=None)
     later = push(phone, "two")
-    assert verified(mine.next(), my_secret)["data"]["head"] == later, "the first thing heard is the other's"
+    assert verified(mine.next(), my_secret)["data"]["head"] == later, (
+        "the first thing heard is the other's"
+    )
     assert theirs.rest() == pushed.rest() == []
 
 
@@ -182,7 +186,9 @@ def test_a_test_is_sent_and_its_end_is_seen(phone: Client, receiver: Receiver) -
     until(lambda: phone.request("GET", f"/api/channels/{channel_id}")["lastDeliveredAt"])
 
 
-def test_after_a_rotation_both_secrets_verify(laptop: Client, phone: Client, receiver: Receiver) -> None:
+def test_after_a_rotation_both_secrets_verify(
+    laptop: Client, phone: Client, receiver: Receiver
+) -> None:
     box = receiver.box()
     channel_id, old = hook(phone, box)
     new = change(phone, channel_id, rotateSecret=True)["secret"]

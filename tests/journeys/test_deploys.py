@@ -10,9 +10,9 @@ import httpx
 import psycopg
 import pytest
 
-from bin.local.client import Client
-from bin.local.platform import process
-from bin.local.server import Server, free_port, stop_all
+from bin.devtools.stack.client import Client
+from bin.devtools.stack.platform import process
+from bin.devtools.stack.server import Server, free_port, stop_all
 from tests.journeys.balancer import Balancer, balancing
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.load import Load, check, under_load
@@ -29,7 +29,9 @@ class Executing:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.workflow_id = client.create_workflow("steady", HEAD + "do:\n  - a: {set: {a: '${ . }'}}\n")["id"]
+        self.workflow_id = client.create_workflow(
+            "steady", HEAD + "do:\n  - a: {set: {a: '${ . }'}}\n"
+        )["id"]
         self.begun: list[str] = []
         self.failures: list[str] = []
         self.done = threading.Event()
@@ -93,7 +95,9 @@ def web(fragile: Fragile, port: int) -> Server:
 
 def completed(fragile: Fragile) -> set[str]:
     with psycopg.connect(fragile.stack.database_url) as connection:
-        found = connection.execute("SELECT id FROM executions WHERE status = 'completed'").fetchall()
+        found = connection.execute(
+            "SELECT id FROM executions WHERE status = 'completed'"
+        ).fetchall()
     return {str(row[0]) for row in found}
 
 
@@ -126,7 +130,9 @@ def deployed(fragile: Fragile, *, kept: bool) -> Iterator[Deployment]:
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept connections", "new connections"])
-def test_web_processes_replaced_in_turn_under_load_fail_nobody(fragile: Fragile, *, kept: bool) -> None:
+def test_web_processes_replaced_in_turn_under_load_fail_nobody(
+    fragile: Fragile, *, kept: bool
+) -> None:
     with deployed(fragile, kept=kept) as deployment:
         for port in list(deployment.webs):
             deployment.go_on()

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_outages import HEAD, ended
@@ -16,7 +16,9 @@ LISTENING = "SELECT count(*) FROM listeners WHERE workflow_id = 'execution:%s'"
 
 def slow_ear() -> str:
     """Take COUNT events, each with a pause after it."""
-    return f"{HEAD}do:\n  - await:\n      {EAR}\n      foreach: {{do: [{{nap: {{wait: PT0.05S}}}}]}}\n"
+    return (
+        f"{HEAD}do:\n  - await:\n      {EAR}\n      foreach: {{do: [{{nap: {{wait: PT0.05S}}}}]}}\n"
+    )
 
 
 def mouth() -> str:
@@ -44,13 +46,17 @@ def counted(fragile: Fragile, query: str) -> int:
 
 def listening(fragile: Fragile, client: Client, document: str) -> str:
     """Start a listener and return its execution's id once events reach it."""
-    execution_id: str = client.execute(client.create_workflow("ear", document)["id"], wait=0)["executionId"]
+    execution_id: str = client.execute(client.create_workflow("ear", document)["id"], wait=0)[
+        "executionId"
+    ]
     until(lambda: counted(fragile, LISTENING % execution_id))
     return execution_id
 
 
 @pytest.mark.parametrize("name", ["relay", "temporal", "Temporal", "Valkey", "web"])
-def test_every_event_is_heard_once_and_in_order_whatever_is_killed(fragile: Fragile, name: str) -> None:
+def test_every_event_is_heard_once_and_in_order_whatever_is_killed(
+    fragile: Fragile, name: str
+) -> None:
     with joined(fragile.platform) as laptop:
         execution_id = listening(fragile, laptop, slow_ear())
         published(laptop, range(5))
@@ -72,7 +78,9 @@ def test_what_is_emitted_is_heard_though_the_relay_or_the_worker_is_killed(
     with joined(fragile.platform) as laptop:
         ear = listening(fragile, laptop, f"{HEAD}do: [{{await: {{{EAR}}}}}]\n")
         before = counted(fragile, "SELECT count(*) FROM events")
-        teller = laptop.execute(laptop.create_workflow("mouth", mouth())["id"], wait=0)["executionId"]
+        teller = laptop.execute(laptop.create_workflow("mouth", mouth())["id"], wait=0)[
+            "executionId"
+        ]
         until(lambda: counted(fragile, "SELECT count(*) FROM events") > before)
         fragile.kill(name)
         fragile.revive(name)
@@ -87,7 +95,9 @@ def test_a_schedule_outlives_the_worker(fragile: Fragile) -> None:
         workflow = laptop.create_workflow("clock", document)["id"]
 
         def last() -> str:
-            found: str = laptop.request("GET", f"/api/workflows/{workflow}")["workflow"]["lastExecutionId"]
+            found: str = laptop.request("GET", f"/api/workflows/{workflow}")["workflow"][
+                "lastExecutionId"
+            ]
             return found
 
         until(last)

@@ -18,15 +18,15 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import History
 from temporalio.client import Client as TemporalClient
 
-from bin.local import keys
-from bin.local.client import Client
-from engine.activities.claims import referenced
-from engine.activities.owners import Owners
-from engine.interpreter.contracts import execution_workflow_id
-from engine.settings import Settings
+from bin.devtools.ops import keys
+from bin.devtools.stack.client import Client
+from engine.config.settings import Settings
+from engine.contracts.executions import execution_workflow_id
+from engine.crypto.keyring import Keyring
+from engine.crypto.temporal_codec import ENCODING, SealingCodec, UnreadablePayloadError
 from engine.store.sessions import make_engine
-from engine.vault.codec import ENCODING, SealingCodec, UnreadablePayloadError
-from engine.vault.keyring import Keyring
+from engine.temporal.payload_offload import referenced
+from engine.temporal.payload_owners import Owners
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 
@@ -106,7 +106,9 @@ async def opened(fragile: Fragile, payloads: list[Payload]) -> list[bytes]:
 
 
 def codec_kids(history: History) -> set[str]:
-    sealed = (payload for payload in payloads_in(history) if payload.metadata["encoding"] == ENCODING)
+    sealed = (
+        payload for payload in payloads_in(history) if payload.metadata["encoding"] == ENCODING
+    )
     return {payload.metadata["kid"].decode() for payload in sealed}
 
 
@@ -123,7 +125,12 @@ def told(client: Client, execution_id: str) -> Any:
 
 def go(client: Client, execution_id: str) -> Any:
     """Send the event that an execution waits for, and return what it ends with."""
-    event = {"specversion": "1.0", "id": secrets.token_hex(8), "source": "urn:t", "type": "org.example.go"}
+    event = {
+        "specversion": "1.0",
+        "id": secrets.token_hex(8),
+        "source": "urn:t",
+        "type": "org.example.go",
+    }
     client.request("POST", f"/api/executions/{execution_id}/events", json=event)
     path = f"/api/executions/{execution_id}"
     return client.open_result(
@@ -133,7 +140,10 @@ def go(client: Client, execution_id: str) -> Any:
 
 def test_keys_are_exchanged_and_everything_old_still_opens(fragile: Fragile) -> None:
     environ = fragile.platform.environ
-    with joined(fragile.platform) as laptop, Client(fragile.platform.api_url, "phone", laptop.keys) as phone:
+    with (
+        joined(fragile.platform) as laptop,
+        Client(fragile.platform.api_url, "phone", laptop.keys) as phone,
+    ):
         plain = laptop.create_workflow("plain", PLAIN)["id"]
         waiting = laptop.create_workflow("waiting", WAITING)["id"]
         before = kids(environ)
@@ -164,7 +174,10 @@ def test_keys_are_exchanged_and_everything_old_still_opens(fragile: Fragile) -> 
         refused = phone.execute(plain, {"secret": "-"})
         assert refused["status"] == "failed"
         assert "no key of this engine" in json.dumps(phone.open(refused["error"]["sealed"]))
-        assert run(phone, phone.create_workflow("plain, sealed anew", PLAIN)["id"], "again") is not None
+        assert (
+            run(phone, phone.create_workflow("plain, sealed anew", PLAIN)["id"], "again")
+            is not None
+        )
 
 
 @pytest.mark.parametrize("size", [10, 100_000])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio.client import Client as TemporalClient
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.killing import SOAK, Asking, counted, killing
@@ -21,13 +21,17 @@ ROWS = "SELECT count(*) FROM executions WHERE account_id = %s"
 async def found(fragile: Fragile, account_id: str) -> tuple[int, int]:
     """Return how many executions of an account there are: rows, and workflows of Temporal's."""
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
-    there = await temporal.count_workflows(f"WorkflowType = 'execution' AND account = '{account_id}'")
+    there = await temporal.count_workflows(
+        f"WorkflowType = 'execution' AND account = '{account_id}'"
+    )
     return counted(fragile, ROWS, account_id), there.count
 
 
 def workflow_of(laptop: Client) -> str:
     """Make the workflow that is executed: short, and with a wait so that kills find it under way."""
-    document = HEAD + "do:\n  - nap: {wait: {milliseconds: 300}}\n  - done: {set: {key: '${ .key }'}}\n"
+    document = (
+        HEAD + "do:\n  - nap: {wait: {milliseconds: 300}}\n  - done: {set: {key: '${ .key }'}}\n"
+    )
     workflow = laptop.create_workflow("once", document)
     assert workflow["diagnostics"] == []
     return str(workflow["id"])

@@ -13,7 +13,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
 
-from engine.interpreter.steps import kinds
+from engine.interpreter.constructs import registry
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile
 from tests.journeys.test_outages import HEAD, ended
@@ -144,7 +144,7 @@ async def test_a_worker_killed_at_any_place_loses_nothing_and_repeats_no_more_th
     fragile: Fragile, gate: Gate, when: str
 ) -> None:
     # Who listens is killed around in test_events_outages, who runs others in test_run_workflow.
-    assert {kind for kind in kinds.KINDS if f"{kind}:" not in document("")} == {"listen", "run"}
+    assert {kind for kind in registry.KINDS if f"{kind}:" not in document("")} == {"listen", "run"}
     with joined(fragile.platform) as laptop:
         workflow = laptop.create_workflow("everything", document(gate.url))
         assert workflow["diagnostics"] == []

@@ -4,7 +4,7 @@ import json
 
 import httpx
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 
@@ -12,7 +12,9 @@ HEAD = "document: {dsl: '1.0.3', namespace: tests, name: large, version: '1.0.0'
 NEARLY = "x" * 900_000
 
 
-def test_an_input_a_definition_and_a_result_near_a_megabyte_all_fit_at_once(fragile: Fragile) -> None:
+def test_an_input_a_definition_and_a_result_near_a_megabyte_all_fit_at_once(
+    fragile: Fragile,
+) -> None:
     document = f"""{HEAD}# {"x" * 900_000}
 do:
   - send: {{call: http, with: {{method: post, endpoint: {fragile.service.url}/large, body: '${{ . }}'}}}}
@@ -25,7 +27,9 @@ do:
         answer = laptop.execute(workflow["id"], {"text": NEARLY})
         if answer["status"] == "running":
             path = f"/api/executions/{answer['executionId']}"
-            answer = until(lambda: (told := laptop.request("GET", path))["status"] != "running" and told)
+            answer = until(
+                lambda: (told := laptop.request("GET", path))["status"] != "running" and told
+            )
             answer["opened"] = laptop.open_result(answer)
         assert answer["opened"] == {"text": NEARLY, "both": 1_800_000}
         assert fragile.service.asked.get_nowait() == "/large"
@@ -39,7 +43,9 @@ def failed(client: Client, answer: httpx.Response) -> str:
 
 def test_a_result_past_the_limit_is_an_error_with_the_limits_name(fragile: Fragile) -> None:
     with joined(fragile.platform) as laptop:
-        workflow = laptop.create_workflow("much", HEAD + "do:\n  - a: {set: {t: '${ .t }', u: '${ .t }'}}\n")
+        workflow = laptop.create_workflow(
+            "much", HEAD + "do:\n  - a: {set: {t: '${ .t }', u: '${ .t }'}}\n"
+        )
         # Counted in characters, as a step's data is, it fits; the result is counted in bytes.
         sealed = laptop.seal(json.dumps({"t": "ä" * 340_000}, ensure_ascii=False).encode())
         path = f"/api/workflows/{workflow['id']}/execute"

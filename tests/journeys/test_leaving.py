@@ -6,9 +6,9 @@ import threading
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from bin.local.client import Client, RefusedError
-from engine import temporal
-from engine.settings import Settings
+from bin.devtools.stack.client import Client, RefusedError
+from engine.config.settings import Settings
+from engine.temporal import client as temporal
 from tests.conftest import Platform
 from tests.journeys.conftest import until
 

@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_two_agents import HEARD_SECONDS_MAX, listen
-from tests.web.test_polls import PULL, SOON_SECONDS, Counts
+from tests.web.realtime.test_long_poll import PULL, SOON_SECONDS, Counts
 
 DOOR = "/api/sync/events"
 HEARTBEAT_SECONDS_MAX = 60

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from bin.local.client import Client
-from engine.store.models import AccountKey
+from bin.devtools.stack.client import Client
+from engine.store.accounts import AccountKey
 from tests.conftest import Platform, joined
 from tests.journeys.conftest import until
 from tests.journeys.test_outages import ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.endings import LATE
+from engine.workflows.executions.forced_ends import LATE
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_outages import ended, started_to_wait
@@ -27,7 +27,9 @@ def brief(fragile: Fragile) -> Iterator[None]:
         fragile.revive("web")
 
 
-async def test_an_execution_whose_worker_is_lost_for_good_ends_with_its_time(fragile: Fragile) -> None:
+async def test_an_execution_whose_worker_is_lost_for_good_ends_with_its_time(
+    fragile: Fragile,
+) -> None:
     with brief(fragile), joined(fragile.platform) as laptop:
         workflow_id, execution_id = sleeping(laptop)
         await started_to_wait(fragile, execution_id)

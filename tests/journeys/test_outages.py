@@ -6,7 +6,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_two_agents import HEARD_SECONDS_MAX, listen
@@ -56,7 +56,9 @@ async def test_an_execution_survives_a_killed_worker_and_repeats_nothing(fragile
         assert answer["status"] == "running"
         await started_to_wait(fragile, answer["executionId"])
         fragile.kill("temporal")
-        assert laptop.request("GET", f"/api/executions/{answer['executionId']}")["status"] == "running"
+        assert (
+            laptop.request("GET", f"/api/executions/{answer['executionId']}")["status"] == "running"
+        )
         fragile.revive("temporal")
         told = ended(laptop, answer["executionId"])
         assert laptop.open_result(told) == {"then": {"n": 1}}
@@ -77,7 +79,9 @@ def test_without_a_worker_nobody_is_told_an_end_without_its_result(fragile: Frag
         assert laptop.open_result(ended(laptop, told["executionId"])) == {"a": 1}
 
 
-def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_back(fragile: Fragile) -> None:
+def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_back(
+    fragile: Fragile,
+) -> None:
     with joined(fragile.platform) as laptop:
         before = laptop.create_workflow("before", HEAD + "do:\n  - a: {set: {a: 1}}\n")
         fragile.kill("Temporal")
@@ -92,11 +96,15 @@ def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_bac
             fragile.revive("Temporal")
         results = [laptop.open_result(ended(laptop, answer["executionId"])) for answer in answers]
         assert results == [{"a": 1}, {"b": 2}]
-        until(lambda: laptop.request("GET", f"/api/workflows/{bad['id']}")["workflow"]["diagnostics"])
+        until(
+            lambda: laptop.request("GET", f"/api/workflows/{bad['id']}")["workflow"]["diagnostics"]
+        )
 
 
 @pytest.mark.parametrize("stop", ["terminate", "cancel"])
-async def test_an_execution_stopped_in_temporal_is_settled_for_its_owner(fragile: Fragile, stop: str) -> None:
+async def test_an_execution_stopped_in_temporal_is_settled_for_its_owner(
+    fragile: Fragile, stop: str
+) -> None:
     with joined(fragile.platform) as laptop:
         workflow = laptop.create_workflow("endless", HEAD + "do:\n  - nap: {wait: {hours: 1}}\n")
         execution_id = laptop.execute(workflow["id"], wait=0)["executionId"]
@@ -110,7 +118,9 @@ async def test_an_execution_stopped_in_temporal_is_settled_for_its_owner(fragile
         assert after["status"] == "failed"
 
 
-def test_a_stop_that_is_asked_for_while_temporal_is_down_is_made_when_it_is_back(fragile: Fragile) -> None:
+def test_a_stop_that_is_asked_for_while_temporal_is_down_is_made_when_it_is_back(
+    fragile: Fragile,
+) -> None:
     with joined(fragile.platform) as laptop:
         workflow = laptop.create_workflow("endless", HEAD + "do:\n  - nap: {wait: {hours: 1}}\n")
         started = laptop.execute(workflow["id"], wait=0)["executionId"]
@@ -126,7 +136,9 @@ def test_a_stop_that_is_asked_for_while_temporal_is_down_is_made_when_it_is_back
             assert ended(laptop, execution_id)["status"] == "failed"
 
 
-def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(fragile: Fragile) -> None:
+def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(
+    fragile: Fragile,
+) -> None:
     with (
         joined(fragile.platform) as laptop,
         Client(fragile.platform.api_url, "phone", laptop.keys) as phone,
@@ -156,11 +168,16 @@ def test_without_the_database_every_door_says_so_and_opens_again(fragile: Fragil
                 ("POST", "/api/sync/push"),
             ):
                 refused = laptop.http.request(method, path)
-                assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+                assert (refused.status_code, refused.json()["code"]) == (
+                    503,
+                    "database_unavailable",
+                )
                 assert int(refused.headers["Retry-After"]) > 0
             assert laptop.http.get("/health/live").status_code == 200
             assert laptop.http.get("/health/ready").json()["database"]["ok"] is False
         finally:
             fragile.revive("PostgreSQL")
-        page = until(lambda: (answer := laptop.http.get("/api/sync/pull")).is_success and answer.json())
+        page = until(
+            lambda: (answer := laptop.http.get("/api/sync/pull")).is_success and answer.json()
+        )
         assert [state["entityId"] for state in page["states"]] == ["kept"]

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 
@@ -113,7 +113,9 @@ def test_a_stream_that_comes_back_misses_nothing_and_hears_nothing_twice_while_t
     assert seen == steps(client, execution_id)
     expected = [("/do/0", "started")]
     for _ in range(ROUNDS):
-        expected += [(f"/do/0/do/{at}", phase) for at in (0, 1) for phase in ("started", "completed")]
+        expected += [
+            (f"/do/0/do/{at}", phase) for at in (0, 1) for phase in ("started", "completed")
+        ]
     expected += [("/do/0", "completed")]
     assert [(step["place"], step["phase"]) for step in seen] == expected
 
@@ -164,11 +166,16 @@ def test_a_cancelled_execution_ends_though_its_call_hangs_and_the_call_is_given_
 def test_a_journal_holds_nothing_of_what_a_user_wrote(fragile: Fragile, client: Client) -> None:
     canary = "a-name-that-must-not-be-kept"
     inner = f"{{{canary}: {{raise: {{error: {{type: 'urn:{canary}', status: 500}}}}}}}}"
-    execution_id = begin(client, HEAD + f"do: [{{{canary}: {{try: [{inner}], catch: {{do: [{inner}]}}}}}}]")
+    execution_id = begin(
+        client, HEAD + f"do: [{{{canary}: {{try: [{inner}], catch: {{do: [{inner}]}}}}}}]"
+    )
     until(lambda: client.request("GET", f"/api/executions/{execution_id}")["status"] == "failed")
     assert len(steps(client, execution_id)) == 6
     with psycopg.connect(fragile.stack.database_url) as connection:
-        for query in ("SELECT s::text FROM execution_steps s", "SELECT p::text FROM execution_progress p"):
+        for query in (
+            "SELECT s::text FROM execution_steps s",
+            "SELECT p::text FROM execution_progress p",
+        ):
             rows = connection.execute(query).fetchall()
             assert rows
             assert canary not in str(rows)

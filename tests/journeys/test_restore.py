@@ -8,11 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bin.local.client import Client, Keys, RefusedError
-from bin.local.platform import migrate, processes
-from bin.local.postgres import install_dir, make_database
-from bin.local.server import free_port
-from bin.local.stack import Stack
+from bin.devtools.stack.client import Client, Keys, RefusedError
+from bin.devtools.stack.platform import migrate, processes
+from bin.devtools.stack.postgres import install_dir, make_database
+from bin.devtools.stack.server import free_port
+from bin.devtools.stack.servers import Stack
 from tests.conftest import Platform
 
 
@@ -65,7 +65,10 @@ def test_clients_pull_from_the_start_and_write_anew_what_the_backup_did_not_have
     postgres("pg_restore", "--no-owner", f"--dbname={after}", dump)
     with serving(platform, after, tmp_path) as url, Client(url, "laptop", laptop.keys) as client:
         client.http.headers["Authorization"] = laptop.http.headers["Authorization"]
-        assert refused(client, "/api/sync/pull", params={"since": cursor}) == (409, "resync_required")
+        assert refused(client, "/api/sync/pull", params={"since": cursor}) == (
+            409,
+            "resync_required",
+        )
         events = {"headers": {"Last-Event-ID": cursor}}
         assert refused(client, "/api/sync/events", **events) == (409, "resync_required")
         assert [state["entityId"] for state in client.pull()["states"]] == ["kept"]

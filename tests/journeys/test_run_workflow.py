@@ -9,7 +9,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_kills import Gate, gate
@@ -68,7 +68,9 @@ def test_a_workflow_is_found_by_the_words_of_its_sealed_document(fragile: Fragil
         assert newest["opened"] == {"by": "1.1.0"}
         older = laptop.execute(saved(laptop, running("inner", version="'1.0.0'")), {})
         assert older["opened"] == {"by": "1.0.0"}
-        child = laptop.request("GET", f"/api/executions/{only_child(fragile, older['executionId'])}")
+        child = laptop.request(
+            "GET", f"/api/executions/{only_child(fragile, older['executionId'])}"
+        )
         assert (child["status"], laptop.open_result(child)) == ("completed", {"by": "1.0.0"})
 
 
@@ -100,14 +102,18 @@ def test_what_is_not_awaited_goes_on_by_itself(fragile: Fragile, gate: Gate) -> 
         assert laptop.open_result(ended(laptop, child_id)) == {"n": 1}
 
 
-async def test_what_stops_a_workflow_stops_what_it_awaits_and_nothing_else(fragile: Fragile) -> None:
+async def test_what_stops_a_workflow_stops_what_it_awaits_and_nothing_else(
+    fragile: Fragile,
+) -> None:
     with joined(fragile.platform) as laptop:
         saved(laptop, f"{head('inner')}do: [{{nap: {{wait: PT5M}}}}]\n")
         apart = "{run: {workflow: {namespace: tests, name: inner}, await: false}}"
         awaited = "{run: {workflow: {namespace: tests, name: inner}}}"
         outer = saved(laptop, f"{head('outer')}do: [{{apart: {apart}}}, {{awaited: {awaited}}}]\n")
         outer_id = laptop.execute(outer, {}, wait=0)["executionId"]
-        found: list[tuple[str, str]] = until(lambda: len(ids := children(fragile, outer_id)) == 2 and ids)
+        found: list[tuple[str, str]] = until(
+            lambda: len(ids := children(fragile, outer_id)) == 2 and ids
+        )
         (apart_id, _), (awaited_id, _) = found
         for child_id in (apart_id, awaited_id):
             await napping(fragile, child_id)
@@ -120,7 +126,9 @@ async def test_what_stops_a_workflow_stops_what_it_awaits_and_nothing_else(fragi
         assert ended(laptop, apart_id)["status"] == "failed"
 
 
-async def test_what_is_ended_from_outside_is_a_fault_of_the_step_that_awaits_it(fragile: Fragile) -> None:
+async def test_what_is_ended_from_outside_is_a_fault_of_the_step_that_awaits_it(
+    fragile: Fragile,
+) -> None:
     with joined(fragile.platform) as laptop:
         saved(laptop, f"{head('inner')}do: [{{nap: {{wait: PT5M}}}}]\n")
         outer_id = laptop.execute(saved(laptop, running("inner")), {}, wait=0)["executionId"]

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_outages import HEAD, ended
@@ -48,7 +48,9 @@ def test_what_is_asked_while_temporal_is_away_is_followed_when_it_is_back(fragil
 
 
 def running(laptop: Client) -> list[Any]:
-    found: list[Any] = laptop.request("GET", "/api/executions", params={"status": "running"})["executions"]
+    found: list[Any] = laptop.request("GET", "/api/executions", params={"status": "running"})[
+        "executions"
+    ]
     return found
 
 
@@ -78,5 +80,7 @@ def test_a_time_makes_one_execution_whoever_is_killed(fragile: Fragile, name: st
         times = [firing["dueAt"] for firing in look(laptop, schedule)["recent"]]
         assert len(times) == len(set(times))
         with psycopg.connect(fragile.stack.database_url) as connection:
-            query = "SELECT count(*) FROM firings WHERE schedule_id = %s AND execution_id IS NOT NULL"
+            query = (
+                "SELECT count(*) FROM firings WHERE schedule_id = %s AND execution_id IS NOT NULL"
+            )
             assert connection.execute(query, [schedule["id"]]).fetchone() == (len(listed),)

@@ -12,8 +12,8 @@ from psycopg import sql
 from redis import Redis
 from temporalio.client import Client as TemporalClient
 
-from bin.local.client import Client
-from engine.interpreter.steps import kinds
+from bin.devtools.stack.client import Client
+from engine.interpreter.constructs import registry
 from tests.conftest import Platform, joined
 from tests.journeys import canaries
 from tests.journeys.conftest import Fragile, until
@@ -21,7 +21,9 @@ from tests.journeys.conftest import Fragile, until
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: sealed, version: '1.0.0'}\n"
 
 
-def test_a_sealed_workflow_runs_and_its_result_is_opened_by_another_agent(platform: Platform) -> None:
+def test_a_sealed_workflow_runs_and_its_result_is_opened_by_another_agent(
+    platform: Platform,
+) -> None:
     document = f"""{HEAD}
 do:
   - each:
@@ -39,7 +41,9 @@ do:
         assert workflow["diagnostics"] == []
         answer = laptop.execute(workflow["id"], {"names": ["Ada", "Grace"]})
         assert answer["opened"] == {"said": "Hello, Ada; Hello, Grace"}
-        (listed,) = phone.request("GET", "/api/workflows", params={"status": "completed"})["workflows"]
+        (listed,) = phone.request("GET", "/api/workflows", params={"status": "completed"})[
+            "workflows"
+        ]
         told = phone.request("GET", f"/api/executions/{listed['lastExecutionId']}")
         assert phone.open_result(told) == answer["opened"]
 
@@ -165,7 +169,9 @@ def quiet(fragile: Fragile) -> Fragile:
     return fragile
 
 
-async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(quiet: Fragile) -> None:
+async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
+    quiet: Fragile,
+) -> None:
     canary, control = (f"{kind}{secrets.token_hex(12)}" for kind in ("canary", "control"))
     with joined(quiet.platform) as laptop:
         account_id = id_of(quiet, laptop.email)
@@ -197,14 +203,16 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
         assert canary in json.dumps(laptop.open(unread["diagnosticsSealed"]))
         laptop.execute(broken["id"])
         laptop.push("settings", canary, version="1", clock={"laptop": 1})
-    assert await places(quiet, control) == {"tables", "logs"}, "the search finds what is in the clear"
+    assert await places(quiet, control) == {"tables", "logs"}, (
+        "the search finds what is in the clear"
+    )
     assert await places(quiet, workflow["id"]) >= {"tables", "histories", "temporal"}
     assert await places(quiet, account_id) >= {"tables", "redis", "histories", "temporal", "logs"}
     assert await places(quiet, canary) == set()
 
 
 def test_every_kind_of_step_has_a_canary() -> None:
-    assert set(canaries.CASES) >= set(kinds.KINDS) | canaries.CALLS
+    assert set(canaries.CASES) >= set(registry.KINDS) | canaries.CALLS
 
 
 async def test_a_canary_in_each_kind_of_step_is_nowhere_in_the_clear(quiet: Fragile) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import Platform, joined
 from tests.journeys.conftest import until
 from tests.journeys.test_outages import ended
@@ -28,19 +28,22 @@ def test_a_secret_is_used_and_rests_under_the_accounts_key_from_then_on(platform
             assert laptop.execute(workflow["id"], {})["opened"] == {"length": 13}
         database = platform.environ["DATABASE_URL"].replace("+psycopg", "")
         with psycopg.connect(database) as connection:
-            query = (
-                "SELECT s.sealed, s.kept FROM secrets s JOIN accounts a ON a.id = account_id WHERE email = %s"
-            )
+            query = "SELECT s.sealed, s.kept FROM secrets s JOIN accounts a ON a.id = account_id WHERE email = %s"
             ((sealed_now, kept),) = connection.execute(query, (laptop.email,)).fetchall()
         assert sealed_now is None
         assert "correct" not in kept
         laptop.request(
-            "PUT", "/api/secrets/login", json={"value": {"password": "x"}}, headers={"If-Match": "*"}
+            "PUT",
+            "/api/secrets/login",
+            json={"value": {"password": "x"}},
+            headers={"If-Match": "*"},
         )
         assert laptop.execute(workflow["id"], {})["opened"] == {"length": 1}
 
 
-def test_an_execution_without_its_secret_ends_with_the_specifications_error(platform: Platform) -> None:
+def test_an_execution_without_its_secret_ends_with_the_specifications_error(
+    platform: Platform,
+) -> None:
     with joined(platform) as laptop, joined(platform) as stranger:
         stranger.request("PUT", "/api/secrets/login", json={"value": {"password": "x"}})
         workflow = laptop.create_workflow("use", DOCUMENT)

@@ -15,7 +15,9 @@ PUSHES, EARLY = 200, 50  # in all, and acknowledged when something breaks
 def waiting(fragile: Fragile) -> int:
     """Return how many notices wait in the outbox."""
     with psycopg.connect(fragile.stack.database_url) as connection:
-        found = connection.execute("SELECT count(*) FROM outbox WHERE kind = 'sync.changed'").fetchone()
+        found = connection.execute(
+            "SELECT count(*) FROM outbox WHERE kind = 'sync.changed'"
+        ).fetchone()
     assert found is not None
     return int(found[0])
 
@@ -33,7 +35,9 @@ def test_redis_killed_during_500_pushes_costs_no_push_and_no_notice(fragile: Fra
         until(lambda: waiting(fragile) == 0)
 
 
-def test_the_fan_out_killed_in_the_middle_of_its_work_tells_everybody_in_the_end(fragile: Fragile) -> None:
+def test_the_fan_out_killed_in_the_middle_of_its_work_tells_everybody_in_the_end(
+    fragile: Fragile,
+) -> None:
     with under_load(fragile.platform, PUSHES) as load:
         load.reach(EARLY)
         fragile.kill("fanout")

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bin.local.client import Client, Keys
-from bin.local.draw import fresh_keys
-from bin.local.platform import LIFTED, migrate, processes
-from bin.local.server import free_port
-from bin.local.stack import running
+from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.fresh_keys import fresh_keys
+from bin.devtools.stack.platform import LIFTED, migrate, processes
+from bin.devtools.stack.server import free_port
+from bin.devtools.stack.servers import running
 from tests.journeys.collector import Collector, Seen, collecting
 from tests.journeys.conftest import until
 
@@ -88,7 +88,9 @@ def settled(collector: Collector, trace_id: str) -> Seen | None:
 
 def test_an_execute_that_web_starts_is_one_trace_down_to_the_activities(traced: Traced) -> None:
     with joined(traced.url) as client:
-        workflow = client.create_workflow("traced", HEAD + "do:\n  - a: {set: {b: '${ .a + 1 }'}}\n")
+        workflow = client.create_workflow(
+            "traced", HEAD + "do:\n  - a: {set: {b: '${ .a + 1 }'}}\n"
+        )
         trace_id, own = begin(client)
         ran = client.execute(workflow["id"], {"a": 1})
         assert ran["opened"] == {"b": 2}
@@ -112,7 +114,11 @@ def test_an_execute_that_the_relay_starts_is_the_same_trace(traced: Traced) -> N
         ran = client.execute(workflow["id"], {"a": 1}, wait=0)
         assert ran["status"] == "running"
     last = until(lambda: settled(traced.collector, trace_id))
-    until(lambda: [one for one in traced.collector.of(trace_id) if one.name == "carry execution.start"])
+    until(
+        lambda: [
+            one for one in traced.collector.of(trace_id) if one.name == "carry execution.start"
+        ]
+    )
     spans = traced.collector.of(trace_id)
     above = ancestors(spans, last)
     assert [one.process for one in above if one.process != "temporal"] == ["relay", "relay", "web"]
@@ -120,13 +126,17 @@ def test_an_execute_that_the_relay_starts_is_the_same_trace(traced: Traced) -> N
     (carried,) = [one for one in spans if one.name == "carry execution.start"]
     assert carried.attributes["execution"] == ran["executionId"]
     lines = (traced.logs / "relay.log").read_text().splitlines()
-    (line,) = [one for one in lines if "event=execution_started" in one and ran["executionId"] in one]
+    (line,) = [
+        one for one in lines if "event=execution_started" in one and ran["executionId"] in one
+    ]
     assert "account=" in line
 
 
 def test_a_push_is_one_trace_down_to_the_actor_that_tells_of_it(traced: Traced) -> None:
     with joined(traced.url) as client:
-        until(traced.carried)  # what tells of the registration would tell of the push too, if it came in time
+        until(
+            traced.carried
+        )  # what tells of the registration would tell of the push too, if it came in time
         trace_id, own = begin(client)
         client.push("theme", {"dark": True}, version="1", clock={"laptop": 1})
     spans = traced.collector
@@ -147,7 +157,9 @@ def test_a_push_is_one_trace_down_to_the_actor_that_tells_of_it(traced: Traced) 
 
 def test_nothing_of_a_users_is_in_a_trace_or_a_log(traced: Traced) -> None:
     canary = f"c{secrets.token_hex(12)}"
-    raising = f"raise: {{error: {{type: 'https://{canary}.org', status: 400, detail: '${{ .secret }}'}}}}"
+    raising = (
+        f"raise: {{error: {{type: 'https://{canary}.org', status: 400, detail: '${{ .secret }}'}}}}"
+    )
     with Client(traced.url, "laptop", Keys.fresh()) as client:
         client.register(f"{canary}@example.org", f"{canary} pass phrase")
         trace_id, _ = begin(client)

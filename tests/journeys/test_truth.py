@@ -16,19 +16,20 @@ from temporalio.client import Client as TemporalClient
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from bin.local.client import Client
-from engine import executions
-from engine.endings import LOST, STOPPED, Ending
-from engine.executions import Order
-from engine.settings import Settings
+from bin.devtools.stack.client import Client
+from engine.config.settings import Settings
 from engine.store import outbox
-from engine.store.models import Definition, OutboxMessage
+from engine.store.outbox import OutboxMessage
 from engine.store.sessions import make_engine
+from engine.store.workflows import Definition
+from engine.workflows.executions import executions
+from engine.workflows.executions.executions import Order
+from engine.workflows.executions.forced_ends import LOST, STOPPED, Ending
 from tests.conftest import Platform, beside, joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_outages import HEAD, ended, started_to_wait
-from worker.door import Door
-from worker.stragglers import Stragglers
+from worker.relay.stragglers import Stragglers
+from worker.relay.temporal_client import Door
 
 STOPS = (outbox.CANCEL, outbox.TERMINATE)
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
@@ -82,7 +83,9 @@ async def erased(platform: Platform, execution_id: str) -> None:
 
 def pending(sessions: sessionmaker[Session], kind: str, execution_id: str) -> int:
     """Return how many messages of a kind wait for an execution to be carried to Temporal."""
-    query = select(func.count()).where(OutboxMessage.kind == kind, OutboxMessage.subject == execution_id)
+    query = select(func.count()).where(
+        OutboxMessage.kind == kind, OutboxMessage.subject == execution_id
+    )
     with sessions() as session:
         return session.scalar(query) or 0
 
@@ -204,7 +207,9 @@ async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_b
 async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
-    naps = HEAD + "do: [{loop: {for: {in: '[range(40)]'}, do: [{nap: {wait: {milliseconds: 50}}}]}}]\n"
+    naps = (
+        HEAD + "do: [{loop: {for: {in: '[range(40)]'}, do: [{nap: {wait: {milliseconds: 50}}}]}}]\n"
+    )
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
     looks = Stragglers(stray, door_of(fragile))
     environ = fragile.platform.environ

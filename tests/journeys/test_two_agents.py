@@ -7,7 +7,7 @@ from queue import Queue
 import pytest
 from uuid_utils.compat import uuid7
 
-from bin.local.client import Client, Keys, RefusedError
+from bin.devtools.stack.client import Client, Keys, RefusedError
 from tests.conftest import Platform
 
 HEARD_SECONDS_MAX = 20
@@ -16,7 +16,10 @@ HEARD_SECONDS_MAX = 20
 @pytest.fixture
 def agents(platform: Platform) -> Iterator[tuple[Client, Client]]:
     keys, email = Keys.fresh(), f"{uuid7()}@example.org"
-    with Client(platform.api_url, "laptop", keys) as laptop, Client(platform.api_url, "phone", keys) as phone:
+    with (
+        Client(platform.api_url, "laptop", keys) as laptop,
+        Client(platform.api_url, "phone", keys) as phone,
+    ):
         laptop.register(email, "a long pass phrase")
         phone.login(email, "a long pass phrase")
         yield laptop, phone
@@ -47,7 +50,9 @@ def test_what_one_agent_pushes_the_other_hears_of_and_reads(agents: tuple[Client
     assert page["head"] == stamp
 
 
-def test_an_agent_that_was_away_reads_all_of_it_once_in_order(agents: tuple[Client, Client]) -> None:
+def test_an_agent_that_was_away_reads_all_of_it_once_in_order(
+    agents: tuple[Client, Client],
+) -> None:
     laptop, phone = agents
     for number in range(5):
         laptop.push(f"note-{number}", number, version="1", clock={"laptop": 1})
@@ -79,7 +84,9 @@ def test_a_conflict_is_refused_with_what_is_needed_to_merge_and_loses_nothing(
     assert (state["opened"], state["siblings"]) == ("teal and ochre", [])
 
 
-def test_the_tokens_of_a_session_are_renewed_without_logging_in(agents: tuple[Client, Client]) -> None:
+def test_the_tokens_of_a_session_are_renewed_without_logging_in(
+    agents: tuple[Client, Client],
+) -> None:
     laptop, _ = agents
     before = laptop.refresh_token
     laptop.refresh()

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from bin.local.client import Client
+from bin.devtools.stack.client import Client
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 
@@ -24,14 +24,20 @@ def versions(client: Client, workflow_id: str) -> Any:
     return client.request("GET", f"/api/workflows/{workflow_id}/versions")["versions"]
 
 
-def test_an_execution_that_is_opened_late_runs_the_version_it_was_started_with(fragile: Fragile) -> None:
+def test_an_execution_that_is_opened_late_runs_the_version_it_was_started_with(
+    fragile: Fragile,
+) -> None:
     with joined(fragile.platform) as client:
         workflow_id = client.create_workflow("said", saying("old"))["id"]
         fragile.kill("temporal")
         try:
             before = client.execute(workflow_id, wait=0)["executionId"]
-            changed = client.change_workflow(workflow_id, "said", saying("new").replace("set:", "sett:"))
-            assert (changed["version"], changed["diagnostics"]) == (2, []), "nobody has checked it yet"
+            changed = client.change_workflow(
+                workflow_id, "said", saying("new").replace("set:", "sett:")
+            )
+            assert (changed["version"], changed["diagnostics"]) == (2, []), (
+                "nobody has checked it yet"
+            )
             assert client.change_workflow(workflow_id, "said", saying("new"))["version"] == 3
             after = client.execute(workflow_id, wait=0)["executionId"]
         finally:

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bin.local.postgres import make_database
-from bin.local.stack import Stack
+from bin.devtools.stack.postgres import make_database
+from bin.devtools.stack.servers import Stack
 from tests.conftest import ROOT
 
 Release = Callable[[], subprocess.Popen[str]]

@@ -18,7 +18,9 @@ HEAVY = {"create_primary_key", "create_exclude_constraint"}
 def calls(text: str) -> Iterator[tuple[str, ast.Call]]:
     """Return what a revision's upgrade asks of Alembic's `op`."""
     upgrade = next(
-        node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == "upgrade"
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and node.name == "upgrade"
     )
     for node in ast.walk(upgrade):
         if (
@@ -49,7 +51,11 @@ def _must_be_filled(call: ast.Call) -> bool:
     column = next(node for node in call.args if isinstance(node, ast.Call))
     words = {keyword.arg: keyword.value for keyword in column.keywords}
     required = words.get("nullable")
-    return isinstance(required, ast.Constant) and required.value is False and "server_default" not in words
+    return (
+        isinstance(required, ast.Constant)
+        and required.value is False
+        and "server_default" not in words
+    )
 
 
 @pytest.mark.parametrize("path", VERSIONS, ids=lambda path: path.stem)

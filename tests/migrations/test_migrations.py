@@ -5,10 +5,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from bin.local import sync_verify
+from bin.devtools.ops import sync_verify
 from tests.migrations.conftest import alembic
 
-TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+TABLES = (
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+)
 
 
 def tables(database: str) -> set[str]:
@@ -44,7 +46,9 @@ def test_what_was_pushed_before_there_was_a_chain_is_chained(
     database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alembic(database, "upgrade", "0006")
-    with psycopg.connect(database, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+    with psycopg.connect(
+        database, autocommit=True, cursor_factory=psycopg.ClientCursor
+    ) as connection:
         connection.execute(BEFORE, {"id": uuid4()})
     alembic(database, "upgrade", "head")
     monkeypatch.setenv("DATABASE_URL", database)
@@ -68,7 +72,9 @@ FROM definition_versions WHERE definition_id = %(id)s
 def test_what_was_saved_before_versions_were_kept_is_the_first_of_them(database: str) -> None:
     alembic(database, "upgrade", "0013")
     saved = uuid4()
-    with psycopg.connect(database, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+    with psycopg.connect(
+        database, autocommit=True, cursor_factory=psycopg.ClientCursor
+    ) as connection:
         connection.execute(SAVED, {"id": saved})
         alembic(database, "upgrade", "0014")
         rows = connection.execute(KEPT, {"id": saved}).fetchall()

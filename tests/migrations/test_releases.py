@@ -5,17 +5,15 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from bin.local.client import Client, Keys
-from bin.local.platform import LIFTED, processes
-from bin.local.server import free_port
+from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.platform import LIFTED, processes
+from bin.devtools.stack.server import free_port
 from tests.conftest import Platform
 from tests.journeys.conftest import until
 from tests.migrations.conftest import Release, alembic, finished, started
 
 LOCK = 0x636C6F7564  # as migrations/env.py holds it
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 def waiting(database: str) -> int:
@@ -110,7 +108,10 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
             phone.push("two", 3, version="1", clock={"phone": 1})
             for client in (laptop, phone):
                 states = client.pull()["states"]
-                assert [(state["entityId"], state["opened"]) for state in states] == [("one", 2), ("two", 3)]
+                assert [(state["entityId"], state["opened"]) for state in states] == [
+                    ("one", 2),
+                    ("two", 3),
+                ]
 
 
 def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bin.local.client import Client, RefusedError
+from bin.devtools.stack.client import Client, RefusedError
 from tests.journeys.conftest import until
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
@@ -57,7 +57,9 @@ def ended(laptop: Client, execution_id: str) -> dict[str, Any]:
 def refused(laptop: Client, method: str, where: str, **options: Any) -> dict[str, Any]:
     with pytest.raises(RefusedError) as found:
         laptop.request(method, where, **options)
-    return found.value.problem | {"at": [fault["pointer"] for fault in found.value.problem.get("errors", [])]}
+    return found.value.problem | {
+        "at": [fault["pointer"] for fault in found.value.problem.get("errors", [])]
+    }
 
 
 @pytest.fixture(autouse=True)

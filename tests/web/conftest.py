@@ -8,9 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from bin.local.platform import LIFTED
-from engine.settings import Settings
-from web import create_app
+from bin.devtools.stack.platform import LIFTED
+from engine.config.settings import Settings
+from web.app import create_app
 from web.extensions import db
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from bin.local.client import Client
-from engine.store.models import Listener
+from bin.devtools.stack.client import Client
+from engine.store.events import Listener
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 ONE = "application/cloudevents+json"
@@ -22,7 +22,9 @@ def listener(kind: str, *, read: str = "data") -> str:
 
 
 def emitter(kind: str) -> str:
-    return f"{HEAD}do:\n  - tell: {{emit: {{event: {{with: {{type: {kind}, data: '${{ . }}'}}}}}}}}\n"
+    return (
+        f"{HEAD}do:\n  - tell: {{emit: {{event: {{with: {{type: {kind}, data: '${{ . }}'}}}}}}}}\n"
+    )
 
 
 def starter(kind: str) -> str:
@@ -37,7 +39,13 @@ def collector(kinds: list[str], count: int, *, read: str = "data") -> str:
 
 
 def event(kind: str, data: Any = None, **more: Any) -> dict[str, Any]:
-    return {"specversion": "1.0", "id": str(uuid7()), "source": "/tests", "type": kind, "data": data} | more
+    return {
+        "specversion": "1.0",
+        "id": str(uuid7()),
+        "source": "/tests",
+        "type": kind,
+        "data": data,
+    } | more
 
 
 def publish(client: Client, body: Any, *, kind: str = ONE, path: str = "/api/events") -> Any:
@@ -79,5 +87,7 @@ def ended(client: Client, execution_id: str) -> Any:
 def runs(client: Client, workflow_id: str) -> Any:
     """Return the last execution's id of a workflow that nobody has executed, once there is one."""
     return until(
-        lambda: client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]["lastExecutionId"]
+        lambda: client.request("GET", f"/api/workflows/{workflow_id}")["workflow"][
+            "lastExecutionId"
+        ]
     )

@@ -16,13 +16,15 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio.api.common.v1 import Payloads
 from temporalio.client import Client as TemporalClient
 
-from bin.local.client import Client
-from engine.disclosure import DISCLOSED
-from engine.interpreter.contracts import execution_workflow_id
-from engine.settings import Settings, SettingsError
-from engine.store.models import AuditEvent, Claim, Execution
+from bin.devtools.stack.client import Client
+from engine.accounts.payload_disclosure import DISCLOSED
+from engine.config.settings import Settings, SettingsError
+from engine.contracts.executions import execution_workflow_id
+from engine.store.accounts import AuditEvent
+from engine.store.executions import Execution
+from engine.store.payload_claims import Claim
 from tests.conftest import Platform
-from worker.codec import CodecServer
+from worker.codec_server import CodecServer
 
 SECRET = base64.urlsafe_b64encode(b"o" * 32).decode()
 DOCUMENT = """
@@ -62,8 +64,12 @@ async def body_of(settings: Settings, execution_id: str) -> dict[str, Any]:
 
 def told(sessions: sessionmaker[Session], execution_id: str) -> int:
     with sessions() as session:
-        owner = select(Execution.account_id).where(Execution.id == UUID(execution_id)).scalar_subquery()
-        query = select(func.count()).where(AuditEvent.kind == DISCLOSED, AuditEvent.account_id == owner)
+        owner = (
+            select(Execution.account_id).where(Execution.id == UUID(execution_id)).scalar_subquery()
+        )
+        query = select(func.count()).where(
+            AuditEvent.kind == DISCLOSED, AuditEvent.account_id == owner
+        )
         return session.scalar(query) or 0
 
 
@@ -108,7 +114,9 @@ async def test_payloads_that_are_kept_apart_are_shown_too(
 
 
 @pytest.mark.parametrize("data", [b"", b"no JSON", b"{}", b'{"claimData": {"id": "no id"}}'])
-async def test_what_only_looks_like_a_reference_stays_as_it_is(ui: httpx.AsyncClient, data: bytes) -> None:
+async def test_what_only_looks_like_a_reference_stays_as_it_is(
+    ui: httpx.AsyncClient, data: bytes
+) -> None:
     kind = base64.b64encode(b"temporal.api.sdk.v1.ExternalStorageReference").decode()
     encoding = base64.b64encode(b"json/protobuf").decode()
     payload: dict[str, Any] = {"metadata": {"encoding": encoding, "messageType": kind}}
@@ -127,7 +135,10 @@ async def test_nobody_else_is_shown_anything(
         refused = await ui.post("/decode", json=body, auth=user)
         assert (refused.status_code, refused.content) == (401, b"")
         assert refused.headers["www-authenticate"].startswith("Basic ")
-    for headers, status in (({"origin": "https://evil.test"}, 403), ({"x-namespace": "other"}, 404)):
+    for headers, status in (
+        ({"origin": "https://evil.test"}, 403),
+        ({"x-namespace": "other"}, 404),
+    ):
         refused = await ui.post("/decode", json=body, headers=headers)
         assert (refused.status_code, refused.content) == (status, b"")
     assert (await ui.post("/encode", json=body)).status_code == 404
@@ -155,7 +166,9 @@ async def test_a_browser_may_ask_before_it_logs_in(ui: httpx.AsyncClient, opened
     assert opened.temporal_ui_url
 
 
-@pytest.mark.parametrize("body", [b"", b"no JSON", b"[1]", b'{"payloads": 1}', b"x" * (8 * 1_048_576 + 1)])
+@pytest.mark.parametrize(
+    "body", [b"", b"no JSON", b"[1]", b'{"payloads": 1}', b"x" * (8 * 1_048_576 + 1)]
+)
 async def test_a_body_that_is_no_payloads_is_refused(ui: httpx.AsyncClient, body: bytes) -> None:
     assert (await ui.post("/decode", content=body)).status_code == 400
 

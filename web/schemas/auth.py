@@ -6,10 +6,12 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from engine.passwords import LENGTH_MAX, LENGTH_MIN
+from engine.accounts.passwords import LENGTH_MAX, LENGTH_MIN
 from web.schemas.strict import Email, Strict, Text
 
-PASSWORD_LENGTH_MAX = 1024  # the rule for new passwords is the engine's; this bounds the work of a refusal
+PASSWORD_LENGTH_MAX = (
+    1024  # the rule for new passwords is the engine's; this bounds the work of a refusal
+)
 KEY_LENGTH_MAX = 8192
 TOKEN_LENGTH_MAX = 8192  # room for whatever is no token of ours: it is refused as such
 

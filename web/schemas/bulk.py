@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from engine.bulk import ACTIONS
+from engine.workflows.executions.bulk_jobs import ACTIONS
 from web.schemas.strict import Moment, Strict
 from web.schemas.sync import Since
 from web.schemas.workflows import STATUSES
@@ -44,7 +44,9 @@ class BulkJobShown(Schema):
         metadata={"description": "found in the beginning; in the end, all that were acted on"},
     )
     done = fields.Integer(required=True)
-    failed = fields.Integer(required=True, metadata={"description": "those for which the verb was refused"})
+    failed = fields.Integer(
+        required=True, metadata={"description": "those for which the verb was refused"}
+    )
     created_at = Moment(required=True, data_key="createdAt")
     ended_at = Moment(required=True, allow_none=True, data_key="endedAt")
 
@@ -53,5 +55,7 @@ class BulkJobsShown(Schema):
     """Some jobs, newest first."""
 
     jobs = fields.List(fields.Nested(BulkJobShown), required=True)
-    cursor = fields.UUID(required=True, allow_none=True, metadata={"description": "of the next page"})
+    cursor = fields.UUID(
+        required=True, allow_none=True, metadata={"description": "of the next page"}
+    )
     hasMore = fields.Boolean(required=True)  # noqa: N815 - the API's own spelling

@@ -6,19 +6,22 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from engine.channels import endpoints
-from engine.sync import stamp
+from engine.contracts import timestamps
+from engine.notifications import endpoint_policy
 from web.schemas.strict import Flag, Moment, Strict, Text
 
 KEY_LENGTH_MAX = 88
-ENDPOINT = {"pattern": endpoints.PATTERN, "description": "https://, on a host with a public name"}
+ENDPOINT = {
+    "pattern": endpoint_policy.PATTERN,
+    "description": "https://, on a host with a public name",
+}
 
 
 class StampText(fields.String):
     """A stamp as clients see it."""
 
     def _serialize(self, value: Any, *_context: Any, **_options: Any) -> str | None:
-        return None if value is None else stamp.text(value)
+        return None if value is None else timestamps.text(value)
 
 
 class SubscriptionKeys(Strict):
@@ -31,18 +34,23 @@ class SubscriptionKeys(Strict):
         metadata={"description": "an uncompressed point of P-256, in base64url"},
     )
     auth = Text(
-        required=True, shortest=22, longest=24, metadata={"pattern": "^[A-Za-z0-9_-]{21}[AQgw]={0,2}$"}
+        required=True,
+        shortest=22,
+        longest=24,
+        metadata={"pattern": "^[A-Za-z0-9_-]{21}[AQgw]={0,2}$"},
     )
 
 
 class Subscription(Strict):
     """PushSubscription.toJSON() as a browser gives it."""
 
-    endpoint = Text(required=True, longest=endpoints.LENGTH_MAX, metadata=ENDPOINT)
+    endpoint = Text(required=True, longest=endpoint_policy.LENGTH_MAX, metadata=ENDPOINT)
     expiration_time = fields.Integer(
         allow_none=True,
         data_key="expirationTime",
-        metadata={"description": "not needed: the push service says when the subscription has ended"},
+        metadata={
+            "description": "not needed: the push service says when the subscription has ended"
+        },
     )
     keys = fields.Nested(SubscriptionKeys, required=True)
 
@@ -55,7 +63,11 @@ class ChannelRequest(Strict):
             {
                 "properties": {"kind": {"const": "webhook"}},
                 "required": ["url"],
-                "not": {"anyOf": [{"required": [name]} for name in ("subscription", "applicationServerKey")]},
+                "not": {
+                    "anyOf": [
+                        {"required": [name]} for name in ("subscription", "applicationServerKey")
+                    ]
+                },
             },
             {
                 "properties": {"kind": {"const": "webPush"}},
@@ -65,12 +77,14 @@ class ChannelRequest(Strict):
         ]
     }
     kind = fields.String(required=True, validate=validate.OneOf(["webPush", "webhook"]))
-    url = Text(longest=endpoints.LENGTH_MAX, metadata=ENDPOINT)
+    url = Text(longest=endpoint_policy.LENGTH_MAX, metadata=ENDPOINT)
     subscription = fields.Nested(Subscription)
     application_server_key = Text(
         longest=KEY_LENGTH_MAX,
         data_key="applicationServerKey",
-        metadata={"description": "what the browser subscribed to, when that is not the current key"},
+        metadata={
+            "description": "what the browser subscribed to, when that is not the current key"
+        },
     )
 
     @validates_schema
@@ -93,7 +107,8 @@ class ChannelChange(Strict):
         metadata={"description": "active begins anew with one that is paused, failing or dead"},
     )
     rotate_secret = Flag(
-        data_key="rotateSecret", metadata={"description": "a new one; the last signs too for 24 hours"}
+        data_key="rotateSecret",
+        metadata={"description": "a new one; the last signs too for 24 hours"},
     )
 
     @validates_schema
@@ -109,7 +124,9 @@ class ChannelShown(Schema):
     agent_id = fields.String(required=True, data_key="agentId")
     kind = fields.String(required=True, metadata={"description": "webPush or webhook"})
     endpoint = fields.String(required=True)
-    state = fields.String(required=True, metadata={"description": "active, failing, dead or paused"})
+    state = fields.String(
+        required=True, metadata={"description": "active, failing, dead or paused"}
+    )
     failures = fields.Integer(required=True, metadata={"description": "since the last success"})
     last_delivered_at = Moment(required=True, allow_none=True, data_key="lastDeliveredAt")
     last_stamp = StampText(
@@ -123,7 +140,9 @@ class ChannelShown(Schema):
         required=True,
         allow_none=True,
         data_key="lastError",
-        metadata={"description": "a code: timeout, unreachable, not_allowed, http_<status>, gone, …"},
+        metadata={
+            "description": "a code: timeout, unreachable, not_allowed, http_<status>, gone, …"
+        },
     )
     created_at = Moment(required=True, data_key="createdAt")
 
@@ -148,5 +167,7 @@ class PushKey(Schema):
         required=True,
         allow_none=True,
         data_key="publicKey",
-        metadata={"description": "applicationServerKey (RFC 8292); null where Web Push is not set up"},
+        metadata={
+            "description": "applicationServerKey (RFC 8292); null where Web Push is not set up"
+        },
     )

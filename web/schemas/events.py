@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from engine.interpreter.cloud_events import REQUIRED, TEXT_CHARACTERS_MAX
+from engine.language.cloud_events import REQUIRED, TEXT_CHARACTERS_MAX
 
 BATCH_MAX = 100
 
@@ -14,7 +14,11 @@ _TEXT = {"type": "string", "minLength": 1, "maxLength": TEXT_CHARACTERS_MAX}
 _URI = _TEXT | {"pattern": "^[!-~]+$"}
 _BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)$"
 _EXTENSION: dict[str, Any] = {
-    "oneOf": [_TEXT, {"type": "boolean"}, {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}]
+    "oneOf": [
+        _TEXT,
+        {"type": "boolean"},
+        {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1},
+    ]
 }
 EVENT: dict[str, Any] = {
     "type": "object",

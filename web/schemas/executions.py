@@ -48,7 +48,9 @@ class Run(Schema):
     createdAt = fields.String(required=True)  # noqa: N815
     endedAt = fields.String(required=True, allow_none=True)  # noqa: N815
     temporalUrl = fields.String(  # noqa: N815
-        required=True, allow_none=True, metadata={"description": "its page in the operators' Temporal UI"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "its page in the operators' Temporal UI"},
     )
 
 
@@ -56,5 +58,7 @@ class Runs(Schema):
     """Some executions, newest first."""
 
     executions = fields.List(fields.Nested(Run), required=True)
-    cursor = fields.String(required=True, allow_none=True, metadata={"description": "of the next page"})
+    cursor = fields.String(
+        required=True, allow_none=True, metadata={"description": "of the next page"}
+    )
     hasMore = fields.Boolean(required=True)  # noqa: N815

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from engine.interpreter.schedules import CRON_LENGTH_MAX
-from engine.recurrence import CATCHUP_SECONDS, CATCHUP_SECONDS_MIN, OVERLAPS
+from engine.language.schedule import CRON_LENGTH_MAX
 from engine.sync.clock import integral
+from engine.workflows.schedules.recurrence import CATCHUP_SECONDS, CATCHUP_SECONDS_MIN, OVERLAPS
 from web.schemas.strict import Flag, Moment, Strict, Text, Value
 from web.schemas.sync import Since
 from web.schemas.workflows import STATUSES
@@ -49,7 +49,10 @@ class Span(fields.Raw):
 class ScheduleChange(Strict):
     """What is to change of a schedule; null takes away what may be missing."""
 
-    document: ClassVar[dict[str, Any]] = {"minProperties": 1, "not": {"required": ["every", "cron"]}}
+    document: ClassVar[dict[str, Any]] = {
+        "minProperties": 1,
+        "not": {"required": ["every", "cron"]},
+    }
     every = Span(least=1)
     cron = Text(
         longest=CRON_LENGTH_MAX,
@@ -58,13 +61,18 @@ class ScheduleChange(Strict):
         },
     )
     timezone = Text(
-        longest=64, metadata={"pattern": ZONE, "description": "of the IANA database; UTC is the default"}
+        longest=64,
+        metadata={"pattern": ZONE, "description": "of the IANA database; UTC is the default"},
     )
-    start_at = Since(data_key="startAt", allow_none=True, metadata={"description": "not due before"})
+    start_at = Since(
+        data_key="startAt", allow_none=True, metadata={"description": "not due before"}
+    )
     end_at = Since(data_key="endAt", allow_none=True, metadata={"description": "not due after"})
     overlap = fields.String(
         validate=validate.OneOf(OVERLAPS),
-        metadata={"description": "when it is due and its execution before still runs; skip is the default"},
+        metadata={
+            "description": "when it is due and its execution before still runs; skip is the default"
+        },
     )
     catchup_window = Span(
         least=CATCHUP_SECONDS_MIN,
@@ -80,7 +88,9 @@ class ScheduleChange(Strict):
 class ScheduleRequest(ScheduleChange):
     """A new schedule: every so often, or by a cron expression."""
 
-    document: ClassVar[dict[str, Any]] = {"oneOf": [{"required": ["every"]}, {"required": ["cron"]}]}
+    document: ClassVar[dict[str, Any]] = {
+        "oneOf": [{"required": ["every"]}, {"required": ["cron"]}]
+    }
     workflow_id = fields.UUID(required=True, data_key="workflowId")
     paused = Flag(load_default=False)
     input = Value(load_default=None, allow_none=True, metadata=INPUT)
@@ -143,14 +153,18 @@ class ScheduleLooked(ScheduleShown):
         data_key="nextTimes",
         metadata={"description": "ten at most; null while they cannot be told"},
     )
-    recent = fields.List(fields.Nested(FiringShown), required=True, metadata={"description": "newest first"})
+    recent = fields.List(
+        fields.Nested(FiringShown), required=True, metadata={"description": "newest first"}
+    )
 
 
 class SchedulesShown(Schema):
     """Some schedules, newest first."""
 
     schedules = fields.List(fields.Nested(ScheduleShown), required=True)
-    cursor = fields.UUID(required=True, allow_none=True, metadata={"description": "of the next page"})
+    cursor = fields.UUID(
+        required=True, allow_none=True, metadata={"description": "of the next page"}
+    )
     hasMore = fields.Boolean(required=True)  # noqa: N815 - the API's own spelling
 
 

@@ -98,7 +98,8 @@ class PullQuery(Strict):
     limit = fields.Integer(load_default=100, validate=validate.Range(1, PULL_STATES_MAX))
     exclude_self = fields.Boolean(load_default=False, data_key="excludeSelf")
     wait = fields.Float(
-        validate=validate.Range(0, WAIT_SECONDS_MAX), metadata={"description": "seconds to wait for a state"}
+        validate=validate.Range(0, WAIT_SECONDS_MAX),
+        metadata={"description": "seconds to wait for a state"},
     )
 
 
@@ -134,5 +135,7 @@ class PullAnswer(Schema):
     cursor = fields.String(required=True, metadata={"description": "the next pull's since"})
     head = fields.String(required=True, metadata={"description": "the account's newest stamp"})
     syncHead = fields.String(  # noqa: N815
-        required=True, allow_none=True, metadata={"description": "the chain's last link, for X-Sync-Head"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "the chain's last link, for X-Sync-Head"},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from engine.versions import VERSION_MAX
+from engine.workflows.versions import VERSION_MAX
 from web.schemas.strict import Flag, Moment, Strict, Text, Value, Whole
 
 STATUSES = ["draft", "running", "completed", "failed"]
@@ -38,7 +38,9 @@ class Limits(Schema):
 class ExecuteRequest(Strict):
     """The input, plain or sealed, and how the result shall come."""
 
-    input = Value(load_default=None, allow_none=True, metadata={"description": "any JSON, or a JWE"})
+    input = Value(
+        load_default=None, allow_none=True, metadata={"description": "any JSON, or a JWE"}
+    )
     seal_result = Flag(
         data_key="sealResult", metadata={"description": "default: as the input was sealed or not"}
     )
@@ -66,7 +68,9 @@ class Summary(Schema):
     diagnostics = fields.List(
         fields.Nested(Fault),
         required=True,
-        metadata={"description": "`*` in a pointer and words left out: names of the document's own"},
+        metadata={
+            "description": "`*` in a pointer and words left out: names of the document's own"
+        },
     )
     diagnostics_sealed = fields.String(
         required=True,
@@ -114,7 +118,9 @@ class Executed(Schema):
     createdAt = fields.String()  # noqa: N815
     endedAt = fields.String(allow_none=True)  # noqa: N815
     temporalUrl = fields.String(  # noqa: N815
-        required=True, allow_none=True, metadata={"description": "its page in the operators' Temporal UI"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "its page in the operators' Temporal UI"},
     )
 
 
@@ -143,6 +149,8 @@ class LanguageLimit(Schema):
 class Language(Schema):
     """The support table of the workflow language."""
 
-    specification = fields.String(required=True, metadata={"description": "version of the specification"})
+    specification = fields.String(
+        required=True, metadata={"description": "version of the specification"}
+    )
     constructs = fields.List(fields.Nested(Construct), required=True)
     limits = fields.List(fields.Nested(LanguageLimit), required=True)

@@ -70,5 +70,9 @@ async def within(host: str, port: int) -> Sequence[tuple[str, int]]:
     return found
 
 
-def get(uri: str, *, redirect: bool = True, seconds: float = 5.0, auth: httpx.Auth | None = None) -> Outgoing:
-    return Outgoing("GET", uri, dict(CREDENTIALS), {}, redirect=redirect, seconds=seconds, auth=auth)
+def get(
+    uri: str, *, redirect: bool = True, seconds: float = 5.0, auth: httpx.Auth | None = None
+) -> Outgoing:
+    return Outgoing(
+        "GET", uri, dict(CREDENTIALS), {}, redirect=redirect, seconds=seconds, auth=auth
+    )

@@ -83,10 +83,16 @@ async def test_a_redirect_is_checked_anew(origin: Origin, location: str) -> None
 
 async def test_a_redirect_to_another_origin_carries_no_credentials(origin: Origin) -> None:
     def answer(head: str) -> bytes:
-        return reply(b"", "302 Found", location="http://b.test/") if "a.test" in head else reply(b"done")
+        return (
+            reply(b"", "302 Found", location="http://b.test/")
+            if "a.test" in head
+            else reply(b"done")
+        )
 
     origin.answer = answer
-    answered = await to_origin(origin).send(get("http://a.test/", auth=httpx.BasicAuth("u", "canary")))
+    answered = await to_origin(origin).send(
+        get("http://a.test/", auth=httpx.BasicAuth("u", "canary"))
+    )
     assert (answered.body, answered.uri) == (b"done", "http://b.test/")
     assert "host: b.test" in origin.requests[1].lower()
     assert "canary" not in origin.requests[1]
@@ -94,7 +100,9 @@ async def test_a_redirect_to_another_origin_carries_no_credentials(origin: Origi
 
 
 async def test_a_redirect_within_the_origin_keeps_the_credentials(origin: Origin) -> None:
-    origin.answer = lambda head: reply(b"", "307 T", location="/b") if "GET /a" in head else reply(b"done")
+    origin.answer = lambda head: (
+        reply(b"", "307 T", location="/b") if "GET /a" in head else reply(b"done")
+    )
     answered = await to_origin(origin).send(get("http://a.test/a"))
     assert answered.uri == "http://a.test/b"
     assert "Bearer canary" in origin.requests[1]
@@ -177,8 +185,15 @@ async def test_digest_credentials_answer_a_challenge(origin: Origin) -> None:
 
 
 async def test_a_caller_cannot_say_where_a_message_goes_or_ends(origin: Origin) -> None:
-    headers = {"Host": "evil.test", "Content-Length": "999", "Transfer-Encoding": "chunked", "X-Own": "kept"}
-    await to_origin(origin).send(Outgoing("POST", "http://a.test/", headers, {}, body=b"x", seconds=5))
+    headers = {
+        "Host": "evil.test",
+        "Content-Length": "999",
+        "Transfer-Encoding": "chunked",
+        "X-Own": "kept",
+    }
+    await to_origin(origin).send(
+        Outgoing("POST", "http://a.test/", headers, {}, body=b"x", seconds=5)
+    )
     sent = origin.requests[0].lower()
     assert "host: a.test" in sent
     assert "content-length: 1\r" in sent
@@ -186,7 +201,9 @@ async def test_a_caller_cannot_say_where_a_message_goes_or_ends(origin: Origin) 
     assert not {"evil", "chunked"} & set(sent.replace(":", " ").split())
 
 
-@pytest.mark.parametrize("header", [{"x": "a\r\nx-injected: 1"}, {"x\r\ny": "1"}, {"x": "\ud800"}, {"": "1"}])
+@pytest.mark.parametrize(
+    "header", [{"x": "a\r\nx-injected: 1"}, {"x\r\ny": "1"}, {"x": "\ud800"}, {"": "1"}]
+)
 async def test_a_header_that_would_break_the_message_is_refused(
     origin: Origin, header: dict[str, str]
 ) -> None:
@@ -196,7 +213,9 @@ async def test_a_header_that_would_break_the_message_is_refused(
 
 
 @pytest.mark.parametrize("method", ["GE T", "CONNECT\r\nX: y", "", "GET /other HTTP/1.1\r\n"])
-async def test_a_method_that_would_break_the_message_is_refused(origin: Origin, method: str) -> None:
+async def test_a_method_that_would_break_the_message_is_refused(
+    origin: Origin, method: str
+) -> None:
     with pytest.raises(EgressError):
         await to_origin(origin).send(Outgoing(method, "http://a.test/", {}, {}, seconds=5))
     assert origin.requests == []

@@ -51,11 +51,15 @@ def guard(inside: Origin, outside: Origin) -> Egress:
     async def resolver(host: str, port: int) -> Sequence[tuple[str, int]]:
         return [("127.0.0.1", outside.port)] if host == "outside.test" else await zone(host, port)
 
-    return Egress(allow="outside.test", ports=(*PORTS, inside.port), resolver=resolver, ssl_context=TLS)
+    return Egress(
+        allow="outside.test", ports=(*PORTS, inside.port), resolver=resolver, ssl_context=TLS
+    )
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_a_hostile_address_is_asked_nothing(inside: Origin, outside: Origin, name: str) -> None:
+async def test_a_hostile_address_is_asked_nothing(
+    inside: Origin, outside: Origin, name: str
+) -> None:
     uri = HOSTILE[name].replace("{port}", str(inside.port))
     with measured() as gauge, pytest.raises(EgressError) as refused:
         await guard(inside, outside).send(get(uri))
@@ -68,10 +72,14 @@ async def test_a_redirect_to_a_hostile_address_is_asked_nothing(
     inside: Origin, outside: Origin, name: str
 ) -> None:
     uri = HOSTILE[name].replace("{port}", str(inside.port))
-    head = b"HTTP/1.1 307 Temporary Redirect\r\ncontent-length: 0\r\nconnection: close\r\nlocation: "
+    head = (
+        b"HTTP/1.1 307 Temporary Redirect\r\ncontent-length: 0\r\nconnection: close\r\nlocation: "
+    )
     outside.answer = lambda _: head + uri.encode() + b"\r\n\r\n"
     with measured() as gauge, pytest.raises(EgressError):
-        await guard(inside, outside).send(get("http://outside.test/", auth=httpx.BasicAuth("u", "canary")))
+        await guard(inside, outside).send(
+            get("http://outside.test/", auth=httpx.BasicAuth("u", "canary"))
+        )
     # A location without a host is the same server's.
     assert set(gauge.connects) == {("127.0.0.1", outside.port)}
     assert inside.requests == []
@@ -86,7 +94,9 @@ async def test_a_public_address_is_connected_to_as_it_was_checked(
     assert gauge.connects == PASSING[uri]
 
 
-async def test_a_name_that_moves_inside_after_the_check_is_reached_where_it_was(inside: Origin) -> None:
+async def test_a_name_that_moves_inside_after_the_check_is_reached_where_it_was(
+    inside: Origin,
+) -> None:
     asked: list[str] = []
 
     async def rebinding(host: str, port: int) -> Sequence[tuple[str, int]]:

@@ -52,16 +52,26 @@ BOMBS = [
     program("endless tail call", ENDED, "def f: f; f"),
     program("endless reduce", ENDED, "reduce range(infinite) as $i (0; . + 1)"),
     program("endless foreach", ENDED, "last(foreach range(infinite) as $i (0; . + 1))"),
-    program("endless label", ENDED, "label $out | repeat(.) | if . == 1 then break $out else empty end"),
+    program(
+        "endless label", ENDED, "label $out | repeat(.) | if . == 1 then break $out else empty end"
+    ),
     program("endless limit", ENDED, "last(limit(infinite; repeat(1)))"),
     program("endless error handling", ENDED, 'def f: try error("x") catch f; f'),
     program("endless first", ENDED, "first(repeat(.) | select(. == 1))"),
     program("endless any", ENDED, "any(repeat(.); . == 1)"),
     program("busy sort", ENDED, "[range(3000000)] | sort_by(-.) | length"),
-    program("fibonacci", ENDED, "def f: if . < 2 then . else ((. - 1) | f) + ((. - 2) | f) end; 45 | f"),
-    program("hanoi", ENDED, "def h: if . == 0 then 0 else ((. - 1) | h) + ((. - 1) | h) + 1 end; 40 | h"),
+    program(
+        "fibonacci", ENDED, "def f: if . < 2 then . else ((. - 1) | f) + ((. - 2) | f) end; 45 | f"
+    ),
+    program(
+        "hanoi", ENDED, "def h: if . == 0 then 0 else ((. - 1) | h) + ((. - 1) | h) + 1 end; 40 | h"
+    ),
     program("combinations", ENDED, "[range(3000)] | [., .] | first(combinations | select(false))"),
-    program("all paths again and again", ENDED, "[range(9999)] | last(range(9999) as $i | [paths] | length)"),
+    program(
+        "all paths again and again",
+        ENDED,
+        "[range(9999)] | last(range(9999) as $i | [paths] | length)",
+    ),
     # Memory
     program("all numbers", ENDED, "[range(infinite)] | length"),
     program("all strings", ENDED, "[range(infinite) | tostring] | length"),
@@ -78,7 +88,9 @@ BOMBS = [
     program("far slice", ENDED, "[limit(100000000; repeat(0))] | length"),
     program("exploded string", ENDED, '("x" * 30000000) | explode | length'),
     program(
-        "joined strings", ENDED, '[range(3000000) | "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"] | join(",") | length'
+        "joined strings",
+        ENDED,
+        '[range(3000000) | "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"] | join(",") | length',
     ),
     # Stack
     program("deep recursion", ENDED, "def f: 1 + f; f"),
@@ -86,7 +98,9 @@ BOMBS = [
     program("deep closures", ENDED, "def f(g): f(g | g); f(.)"),
     program("deep value", ENDED, "reduce range(100000) as $i (null; [.])"),
     program("deep text", ERROR, '("[" * 20000) | fromjson'),
-    program("deep value as text", ENDED, "reduce range(1000000) as $i (null; [.]) | tojson | length"),
+    program(
+        "deep value as text", ENDED, "reduce range(1000000) as $i (null; [.]) | tojson | length"
+    ),
     program("deep program", HARMLESS, "(" * 8000 + "1" + ")" * 8000, value=1),
     # Regular expressions
     program("nested quantifier", ENDED, '("a" * 40 + "!") | test("^(a+)+$")'),
@@ -137,7 +151,14 @@ BOMBS = [
     Bomb(
         "doubled by steps",
         ERROR,
-        [{"grow": {"for": {"in": "${ [range(30)] }"}, "do": [{"twice": {"set": {"x": "${ [., .] }"}}}]}}],
+        [
+            {
+                "grow": {
+                    "for": {"in": "${ [range(30)] }"},
+                    "do": [{"twice": {"set": {"x": "${ [., .] }"}}}],
+                }
+            }
+        ],
         "x" * 100,
     ),
     # Loops

@@ -15,17 +15,18 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
-from bin.local.broker import Broker, Memory
-from bin.local.calls import calls
-from bin.local.stack import Stack
-from engine.activities.heartbeats import Heartbeats
-from engine.activities.turns import Turns
+from bin.devtools.conformance.call_activities import calls
+from bin.devtools.conformance.in_memory_events import Broker, Memory
+from bin.devtools.stack.servers import Stack
+from engine.activities.step_quota import Turns
+from engine.contracts import executions
+from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.egress.guard import Egress
-from engine.interpreter import contracts, grammar, retaking
-from engine.interpreter.firing import FiringWorkflow
-from engine.interpreter.replies import ReplyPayloadConverter
-from engine.interpreter.scheduling import ScheduleWorkflow
-from engine.interpreter.workflow import DefinitionCheckWorkflow, ExecutionWorkflow
+from engine.interpreter import documents, retry_from_failure
+from engine.temporal.heartbeat_interceptor import Heartbeats
+from engine.temporal_workflows.execution import DefinitionCheckWorkflow, ExecutionWorkflow
+from engine.temporal_workflows.firing import FiringWorkflow
+from engine.temporal_workflows.schedule import ScheduleWorkflow
 from tests.engine.interpreter.echo import echo
 
 HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
@@ -35,7 +36,7 @@ HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.
 class Ran:
     """One execution that ended."""
 
-    settlement: contracts.Settlement
+    settlement: executions.Settlement
     handle: WorkflowHandle[Any, Any]
     failure: BaseException | None
     trail: list[str]
@@ -122,7 +123,7 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         **top: Any,
     ) -> Ran:
         document = {"document": HEADER, "do": steps, **top}
-        assert not checked or grammar.check(document) == []
+        assert not checked or documents.check(document) == []
         execution_id = str(uuid7())
         broker.open(
             execution_id,
@@ -134,12 +135,14 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
             counted=counted,
         )
         if left is not None:
-            retaken = replace(memory.openings[execution_id], left=retaking.matched(left, document))
+            retaken = replace(
+                memory.openings[execution_id], left=retry_from_failure.matched(left, document)
+            )
             memory.openings[execution_id] = retaken
         handle = await temporal.start_workflow(
-            contracts.EXECUTION,
-            contracts.ExecutionStart(execution_id, execution_id, reply_key),
-            id=contracts.execution_workflow_id(execution_id),
+            executions.EXECUTION,
+            executions.ExecutionStart(execution_id, execution_id, reply_key),
+            id=executions.execution_workflow_id(execution_id),
             task_queue=queue,
             execution_timeout=timedelta(seconds=60),
         )

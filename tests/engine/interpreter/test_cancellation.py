@@ -14,14 +14,15 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
-from bin.local.broker import Memory
-from engine.activities.heartbeats import Heartbeats
+from bin.devtools.conformance.in_memory_events import Memory
 from engine.activities.http import HttpActivities
+from engine.calls.http import HttpCaller
+from engine.contracts import executions
 from engine.egress.guard import Egress
-from engine.interpreter import contracts
-from engine.interpreter.workflow import STOPPED, ExecutionWorkflow
+from engine.temporal.heartbeat_interceptor import Heartbeats
+from engine.temporal_workflows.execution import STOPPED, ExecutionWorkflow
 from tests.engine.interpreter.conftest import HEADER
-from worker.temporal import BEAT
+from worker.temporal.main import BEAT
 
 SECONDS_MAX = 30
 
@@ -68,19 +69,21 @@ async def begin(temporal: Client, memory: Memory, silent: Silent) -> AsyncIterat
     """Start an execution of steps on a worker that may call the silent server."""
     queue = f"stopping-{uuid7()}"
 
-    async def start(steps: list[dict[str, Any]], lasts: float = 60, **top: Any) -> WorkflowHandle[Any, Any]:
+    async def start(
+        steps: list[dict[str, Any]], lasts: float = 60, **top: Any
+    ) -> WorkflowHandle[Any, Any]:
         execution_id = str(uuid7())
         document = {"document": HEADER, "do": steps, **top}
-        memory.openings[execution_id] = contracts.Opened("d", 1, document, {}, "a")
+        memory.openings[execution_id] = executions.Opened("d", 1, document, {}, "a")
         return await temporal.start_workflow(
-            contracts.EXECUTION,
-            contracts.ExecutionStart(execution_id, "a"),
-            id=contracts.execution_workflow_id(execution_id),
+            executions.EXECUTION,
+            executions.ExecutionStart(execution_id, "a"),
+            id=executions.execution_workflow_id(execution_id),
             task_queue=queue,
             execution_timeout=timedelta(seconds=lasts),
         )
 
-    calls = HttpActivities(Egress(allow=f"127.0.0.1:{silent.port}"))
+    calls = HttpActivities(HttpCaller(Egress(allow=f"127.0.0.1:{silent.port}")))
     async with Worker(
         temporal,
         task_queue=queue,
@@ -103,7 +106,7 @@ def side_by_side(silent: Silent) -> list[dict[str, Any]]:
     return [{"all": {"fork": {"branches": branches}}}]
 
 
-def settlement(memory: Memory, handle: WorkflowHandle[Any, Any]) -> contracts.Settlement:
+def settlement(memory: Memory, handle: WorkflowHandle[Any, Any]) -> executions.Settlement:
     return memory.settlements[handle.id.partition(":")[2]]
 
 
@@ -118,7 +121,11 @@ async def test_cancelling_an_execution_ends_its_calls_and_settles_it(
     assert (await handle.describe()).status == WorkflowExecutionStatus.CANCELED
     settled = settlement(memory, handle)
     assert settled.error is not None
-    assert (settled.status, settled.error["status"], settled.error["detail"]) == ("failed", 500, STOPPED)
+    assert (settled.status, settled.error["status"], settled.error["detail"]) == (
+        "failed",
+        500,
+        STOPPED,
+    )
     await silent.holds(0)
 
 
@@ -169,7 +176,10 @@ async def test_a_timeout_ends_the_calls_within_it(
 
 
 async def test_what_lost_a_race_is_given_up(begin: Begin, silent: Silent, memory: Memory) -> None:
-    branches = [{"slow": ask(silent)}, {"quick": {"do": [{"w": {"wait": "PT1S"}}, {"s": {"set": {"v": 1}}}]}}]
+    branches = [
+        {"slow": ask(silent)},
+        {"quick": {"do": [{"w": {"wait": "PT1S"}}, {"s": {"set": {"v": 1}}}]}},
+    ]
     handle = await begin([{"race": {"fork": {"compete": True, "branches": branches}}}])
     await silent.holds(1)
     await handle.result()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bin.local.conformance import run
-from bin.local.gherkin import scenarios
-from bin.local.stack import Stack
-from bin.local.stand_in import stand_in
+from bin.devtools.conformance.gherkin import scenarios
+from bin.devtools.conformance.kit import run
+from bin.devtools.fakes.https_server import stand_in
+from bin.devtools.stack.servers import Stack
 
 FEATURE = '''Feature: The harness itself
   Scenario: What is true passes

@@ -29,7 +29,9 @@ async def test_export_as_sets_the_context_for_later_steps(execute: Execute) -> N
 
 
 async def test_the_context_begins_as_the_transformed_workflow_input(execute: Execute) -> None:
-    ran = await execute([{"a": {"set": {"c": "${ $context }"}}}], {"a": {"b": 1}}, input={"from": ".a"})
+    ran = await execute(
+        [{"a": {"set": {"c": "${ $context }"}}}], {"a": {"b": 1}}, input={"from": ".a"}
+    )
     assert ran.output == {"c": {"b": 1}}
 
 
@@ -53,8 +55,12 @@ async def test_expressions_see_the_workflow_the_task_and_the_runtime(execute: Ex
 
 
 @pytest.mark.parametrize("where", ["input", "output", "export"])
-async def test_data_that_breaks_its_schema_is_a_validation_error(execute: Execute, where: str) -> None:
-    schema = {"document": {"type": "object", "required": ["x"], "properties": {"x": {"type": "string"}}}}
+async def test_data_that_breaks_its_schema_is_a_validation_error(
+    execute: Execute, where: str
+) -> None:
+    schema = {
+        "document": {"type": "object", "required": ["x"], "properties": {"x": {"type": "string"}}}
+    }
     shaping = {"schema": schema} if where == "input" else {"as": "{x: 5}", "schema": schema}
     ran = await execute([{"s": {**ECHO, where: shaping}}], {"x": 5})
     assert ran.error["type"].endswith("/validation")
@@ -89,7 +95,9 @@ async def test_a_schema_that_takes_for_ever_ends_the_execution(
     assert ran.error["detail"] == "a schema used more time or memory than it may"
 
 
-@pytest.mark.parametrize("reference", ["https://example.com/s.json", "file:///etc/passwd", "#/$defs/none"])
+@pytest.mark.parametrize(
+    "reference", ["https://example.com/s.json", "file:///etc/passwd", "#/$defs/none"]
+)
 async def test_a_schema_fetches_nothing(execute: Execute, reference: str) -> None:
     step = {**ECHO, "input": {"schema": {"document": {"$ref": reference}}}}
     ran = await execute([{"s": step}], {})

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bin.local.gherkin import scenarios
+from bin.devtools.conformance.gherkin import scenarios
 from engine.errors import EngineError, TooLargeError
-from engine.interpreter import grammar, graph
+from engine.interpreter import documents, graph
+from engine.interpreter.constructs import registry
 from engine.interpreter.graph import Graph
-from engine.interpreter.steps import kinds
 from tests.engine.interpreter.conftest import HEADER
 
 FEATURES = sorted((Path(__file__).parent.parent / "scenarios").glob("*.feature"))
@@ -28,8 +28,8 @@ DEAD = {
 
 def drawn(*steps: dict[str, Any], **top: Any) -> Graph:
     document = {"document": HEADER, "do": list(steps), **top}
-    assert grammar.check(document) == []
-    return graph.draw(grammar.parse(document))
+    assert documents.check(document) == []
+    return graph.draw(documents.parse(document))
 
 
 def edges(found: Graph) -> set[tuple[str, str, str, str | None]]:
@@ -49,7 +49,7 @@ def definitions() -> list[tuple[str, Any]]:
             for line in scenario.lines:
                 if line.text.endswith("workflow with definition:"):
                     try:
-                        parsed = grammar.parse(grammar.read(line.doc or "", "application/yaml"))
+                        parsed = documents.parse(documents.read(line.doc or "", "application/yaml"))
                     except EngineError:
                         continue  # a scenario of what is refused
                     found.append((f"{scenario.feature}: {scenario.name}", parsed))
@@ -115,7 +115,10 @@ def test_a_condition_may_leave_a_step_out() -> None:
 
 
 def test_a_switch_leads_where_its_cases_say_and_without_a_last_resort_onwards() -> None:
-    cases = [{"one": {"when": "${ .x }", "then": "c"}}, {"two": {"when": "${ .y }", "then": "continue"}}]
+    cases = [
+        {"one": {"when": "${ .x }", "then": "c"}},
+        {"two": {"when": "${ .y }", "then": "continue"}},
+    ]
     found = drawn({"a": {"switch": cases}}, {"b": SET}, {"c": SET})
     assert {edge for edge in edges(found) if edge[0] == "a"} == {
         ("a", "c", "case", "one"),
@@ -123,7 +126,9 @@ def test_a_switch_leads_where_its_cases_say_and_without_a_last_resort_onwards() 
         ("a", "b", "sequence", None),
     }
     otherwise = drawn(
-        {"a": {"switch": [*cases, {"three": {"then": "exit"}}], "then": "c"}}, {"b": SET}, {"c": SET}
+        {"a": {"switch": [*cases, {"three": {"then": "exit"}}], "then": "c"}},
+        {"b": SET},
+        {"c": SET},
     )
     assert {edge for edge in edges(otherwise) if edge[0] == "a"} == {
         ("a", "c", "case", "one"),
@@ -164,7 +169,10 @@ def test_branches_begin_and_end_with_their_fork_wherever_they_lead() -> None:
             "with": {
                 "document": {"endpoint": "https://example.com/a.json"},
                 "channel": "c",
-                "subscription": {"consume": {"amount": 1}, "foreach": {"do": [{"x": SET}, {"y": SET}]}},
+                "subscription": {
+                    "consume": {"amount": 1},
+                    "foreach": {"do": [{"x": SET}, {"y": SET}]},
+                },
             },
         },
     ],
@@ -229,7 +237,7 @@ def test_functions_and_extensions_are_drawn_once_and_lead_back() -> None:
 
 def test_the_scenarios_have_every_kind_of_step() -> None:
     seen = {node.kind for _, parsed in definitions() for node in graph.draw(parsed).nodes}
-    assert seen == {*kinds.KINDS, "workflow", "end"}
+    assert seen == {*registry.KINDS, "workflow", "end"}
 
 
 def test_edges_name_nodes_and_every_node_is_reached_but_dead_code() -> None:

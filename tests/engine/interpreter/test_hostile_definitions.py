@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from engine.errors import InvalidError
-from engine.interpreter import grammar
-from engine.interpreter.expressions.programs import program, refusal
-from engine.interpreter.sizes import NESTED_MAX
+from engine.expressions.jq import program, refusal
+from engine.interpreter import documents
+from engine.language.size_limits import NESTED_MAX
 from tests.engine.interpreter.conftest import HEADER, Execute
 
 SET: dict[str, Any] = {"set": "${ . }"}
@@ -28,7 +28,10 @@ def wrapped(kind: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
     around: dict[str, dict[str, Any]] = {
         "do": {"do": steps},
         "for": {"for": {"in": "${ [1] }"}, "do": steps},
-        "try": {"try": steps, "catch": {"retry": {"delay": "PT0.001S", "limit": {"attempt": {"count": 1}}}}},
+        "try": {
+            "try": steps,
+            "catch": {"retry": {"delay": "PT0.001S", "limit": {"attempt": {"count": 1}}}},
+        },
         "fork": {"fork": {"branches": steps}},
         "timeout": {"do": steps, "timeout": {"after": "PT20S"}},
     }
@@ -68,7 +71,7 @@ SLOW = {
 @pytest.mark.parametrize("which", SLOW)
 def test_it_is_refused(which: str) -> None:
     text = json.dumps(SLOW[which])
-    faults = grammar.check(grammar.read(text, "application/json"))
+    faults = documents.check(documents.read(text, "application/json"))
     assert 1 <= len(faults) <= 50
 
 
@@ -77,26 +80,34 @@ def test_a_text_that_is_never_closed_is_looked_through_once() -> None:
     assert refusal(asked, frozenset()) is not None
 
 
-UNHOLDABLE = ['{"a": 1e999}', '{"a": "\\ud800"}', '{"a": %s}' % ("9" * 400), "a: .inf\n", 'a: "\\ud800"\n']
+UNHOLDABLE = [
+    '{"a": 1e999}',
+    '{"a": "\\ud800"}',
+    '{"a": %s}' % ("9" * 400),
+    "a: .inf\n",
+    'a: "\\ud800"\n',
+]
 
 
 @pytest.mark.parametrize("text", UNHOLDABLE)
 def test_what_no_json_can_hold_is_unreadable(text: str) -> None:
     with pytest.raises(InvalidError) as refused:
-        grammar.read(text)
+        documents.read(text)
     assert refused.value.code == "definition_unreadable"
 
 
 @pytest.mark.parametrize("text", ['{"a": 18446744073709551616}', "a: 18446744073709551616\n"])
 def test_whole_numbers_past_64_bits_are_doubles(text: str) -> None:
-    found = grammar.read(text)["a"]
+    found = documents.read(text)["a"]
     assert (found, type(found)) == (2.0**64, float)
 
 
 @pytest.mark.parametrize("kind", ["do", "for", "try", "fork", "timeout"])
 async def test_steps_run_as_deep_in_one_another_as_they_may(execute: Execute, kind: str) -> None:
     deep = functions(7, NESTED_MAX // 8, kind)  # the calls are steps too
-    ran = await execute([{"s": {"call": name(0)}}], {"a": 1}, use=deep, output={"as": "${ [..] | last }"})
+    ran = await execute(
+        [{"s": {"call": name(0)}}], {"a": 1}, use=deep, output={"as": "${ [..] | last }"}
+    )
     assert ran.output == {}
 
 
@@ -106,7 +117,9 @@ async def test_the_deepest_steps_rest_and_go_on(execute: Execute) -> None:
     assert ran.output == {}
 
 
-async def test_steps_that_stand_too_deep_by_functions_read_before_end_the_execution(execute: Execute) -> None:
+async def test_steps_that_stand_too_deep_by_functions_read_before_end_the_execution(
+    execute: Execute,
+) -> None:
     # They arrive in the alphabet's order: those that call come after those that they call, which are read.
     ran = await execute([{"s": {"call": name(0)}}], {}, checked=False, use=functions(15, 10))
     assert ran.error["detail"] == "steps stand more than 64 deep in one another (stepsNested)"

@@ -36,8 +36,28 @@ def test_the_charts_of_the_scenarios_are_of_mermaids_grammar() -> None:
 
 
 HOSTILE = [
-    *('"]', "end", "subgraph", "`**x**`", '%%{init: {"theme": "dark"}}%%', "<script>1</script>", "#quot;"),
-    *("style a:#x;", "a\nend\nb", "---", "\ud800", "🎉", "a/b~c", "", "   ", "x" * 500, "|x|", "A & B"),
+    *(
+        '"]',
+        "end",
+        "subgraph",
+        "`**x**`",
+        '%%{init: {"theme": "dark"}}%%',
+        "<script>1</script>",
+        "#quot;",
+    ),
+    *(
+        "style a:#x;",
+        "a\nend\nb",
+        "---",
+        "\ud800",
+        "🎉",
+        "a/b~c",
+        "",
+        "   ",
+        "x" * 500,
+        "|x|",
+        "A & B",
+    ),
     *(
         "\x00\x1b[31m",
         "\u202eabc",

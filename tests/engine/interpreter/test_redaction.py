@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 import pytest
 
-from engine.interpreter.faults import ExhaustedError, FaultError, Problem
-from engine.interpreter.pace import Pace
-from engine.interpreter.redaction import Redaction
+from engine.interpreter.runtime.budget import Pace
+from engine.interpreter.runtime.redaction import Redaction
+from engine.language.errors import ExhaustedError, FaultError, Problem
+from tests.engine.expressions.test_jq import until_the_machine_has_time
 from tests.engine.interpreter.conftest import Execute
-from tests.engine.interpreter.test_expressions import until_the_machine_has_time
 
 HIDDEN = "***"
 AWKWARD = 'a "quoted"\tkey/ü+1'
@@ -53,7 +53,9 @@ def test_numbers_and_texts_at_any_depth_are_hidden_and_short_ones_are_not() -> N
 
 
 def test_of_two_secrets_the_longer_one_is_hidden_whole() -> None:
-    assert told("a horse battery, a horse", a="horse", b="horse battery") == f"a {HIDDEN}, a {HIDDEN}"
+    assert (
+        told("a horse battery, a horse", a="horse", b="horse battery") == f"a {HIDDEN}, a {HIDDEN}"
+    )
 
 
 def test_every_member_of_an_error_is_looked_at() -> None:
@@ -84,17 +86,27 @@ def test_what_has_no_secret_in_it_is_told_as_it_is() -> None:
     assert told(value, key="horse") is value
 
 
-async def test_an_execution_that_tells_more_than_can_be_looked_through_ends(execute: Execute) -> None:
+async def test_an_execution_that_tells_more_than_can_be_looked_through_ends(
+    execute: Execute,
+) -> None:
     emit = {"emit": {"event": {"with": {"type": "t", "data": "${ .text }"}}}}
-    ran = await execute([{"tell": emit}], {"text": "a" * 300_000}, secrets=MANY, use={"secrets": [*MANY]})
+    ran = await execute(
+        [{"tell": emit}], {"text": "a" * 300_000}, secrets=MANY, use={"secrets": [*MANY]}
+    )
     assert ran.error["detail"] == "looking for secrets in what is told takes more than it may"
 
 
 async def test_an_execution_that_tells_much_beside_a_few_secrets_goes_on(execute: Execute) -> None:
-    emit = {"emit": {"event": {"with": {"type": "t", "data": "${ .text }"}}}, "output": {"as": "$input"}}
+    emit = {
+        "emit": {"event": {"with": {"type": "t", "data": "${ .text }"}}},
+        "output": {"as": "$input"},
+    }
     secrets = {f"key{number}": f"the value {number}" for number in range(10)}
     listed: dict[str, Any] = {"secrets": [*secrets]}
     ran = await execute(
-        [{f"tell{number}": emit} for number in range(5)], {"text": "x" * 200_000}, secrets=secrets, use=listed
+        [{f"tell{number}": emit} for number in range(5)],
+        {"text": "x" * 200_000},
+        secrets=secrets,
+        use=listed,
     )
     assert ran.output == {"text": "x" * 200_000}

@@ -1,4 +1,4 @@
-"""What executions did before, the interpreter of today does again: recorded by `bin.local.histories`."""
+"""What executions did before, the interpreter of today does again: recorded by `bin.devtools.conformance.histories`."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from temporalio.converter import DataConverter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
-from bin.local.histories import CASES, FOLDER, IN_RUNS, file_of
-from engine.interpreter import contracts
-from engine.interpreter.definition import Outcome
-from engine.interpreter.replies import ReplyPayloadConverter
-from engine.interpreter.steps import kinds, wait
-from engine.interpreter.steps.call import CALLS
-from engine.interpreter.walk import Scope, Walk
-from engine.interpreter.workflow import ExecutionWorkflow
+from bin.devtools.conformance.histories import CASES, FOLDER, IN_RUNS, file_of
+from engine.contracts import executions
+from engine.contracts.payload_converter import ReplyPayloadConverter
+from engine.interpreter.constructs import registry, wait_task
+from engine.interpreter.constructs.call_task import CALLS
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language.model import Outcome
+from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.engine.interpreter.conftest import Execute
 
 RECORDED = sorted(FOLDER.glob("*/*.json"))
 REPLAY_SECONDS_MAX = 60.0
-TODAY = FOLDER / str(contracts.INTERPRETER)
+TODAY = FOLDER / str(executions.INTERPRETER)
 
 
 async def replay(history: WorkflowHistory) -> None:
     replayer = Replayer(
         workflows=[ExecutionWorkflow],
         workflow_runner=UnsandboxedWorkflowRunner(),
-        data_converter=replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter),
+        data_converter=replace(
+            DataConverter.default, payload_converter_class=ReplyPayloadConverter
+        ),
         debug_mode=True,  # no two seconds a task: for one that is broken off it waits for ever
     )
     replayed = asyncio.ensure_future(replayer.replay_workflow(history))
@@ -52,7 +54,7 @@ async def test_a_recorded_history_replays_the_same_way(path: Path) -> None:
     await replay(read(path))
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@pytest.mark.parametrize("kind", registry.KINDS)
 def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
     cases = [case for case in CASES if case.split()[0] == kind]
     assert cases
@@ -69,16 +71,21 @@ def test_every_kind_of_call_has_a_recorded_history(called: str) -> None:
 
 
 async def test_a_step_that_takes_another_way_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def at_once(_: wait.Wait, __: Walk, data: object, ___: Scope) -> Outcome:
+    async def at_once(_: wait_task.Wait, __: Walk, data: object, ___: Scope) -> Outcome:
         return Outcome(data)
 
-    monkeypatch.setattr(wait.Wait, "run", at_once)
+    monkeypatch.setattr(wait_task.Wait, "run", at_once)
     with pytest.raises(NondeterminismError):
         await replay(read(TODAY / file_of("wait")))
 
 
 async def test_a_history_of_calls_replays_the_same_way(execute: Execute, service: int) -> None:
-    ask = {"ask": {"call": "http", "with": {"method": "get", "endpoint": f"http://127.0.0.1:{service}/"}}}
+    ask = {
+        "ask": {
+            "call": "http",
+            "with": {"method": "get", "endpoint": f"http://127.0.0.1:{service}/"},
+        }
+    }
     ran = await execute([{"both": {"fork": {"branches": [ask, {"again": ask["ask"]}]}}}, ask], {})
     assert ran.output["method"] == "GET"
     await replay(await ran.handle.fetch_history())

@@ -4,12 +4,16 @@ from tests.engine.interpreter.conftest import Execute
 
 
 async def test_set_gives_its_template_evaluated_on_the_input(execute: Execute) -> None:
-    ran = await execute([{"make": {"set": {"a": "${ .x + 1 }", "b": ["${ .x }", "plain"]}}}], {"x": 1})
+    ran = await execute(
+        [{"make": {"set": {"a": "${ .x + 1 }", "b": ["${ .x }", "plain"]}}}], {"x": 1}
+    )
     assert ran.output == {"a": 2, "b": [1, "plain"]}
 
 
 async def test_each_step_runs_on_what_the_one_before_gave(execute: Execute) -> None:
-    inner = [{name: {"set": {"colors": f'${{ .colors + ["{name}"] }}'}}} for name in ("red", "green")]
+    inner = [
+        {name: {"set": {"colors": f'${{ .colors + ["{name}"] }}'}}} for name in ("red", "green")
+    ]
     ran = await execute([{"outer": {"do": inner}}], {})
     assert ran.output == {"colors": ["red", "green"]}
     assert ran.trail == ["outer", "red", "green"]

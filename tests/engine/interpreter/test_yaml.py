@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 
 from engine.errors import EngineError
-from engine.interpreter import grammar, resources
-from engine.interpreter.expressions import pool, yaml_child
-from engine.interpreter.faults import FaultError
-from engine.interpreter.syntax import HERE_CHARACTERS_MAX
-from tests.engine.interpreter.test_expressions import until_the_machine_has_time
+from engine.expressions.sandbox import pool, yaml_worker
+from engine.interpreter import documents
+from engine.interpreter.constructs import external_resources
+from engine.language.errors import FaultError
+from engine.language.parser import HERE_CHARACTERS_MAX
+from tests.engine.expressions.test_jq import until_the_machine_has_time
 
 FILLED = "# " + "x" * HERE_CHARACTERS_MAX + "\n"
 
 
 def read(text: str) -> Any:
-    return until_the_machine_has_time(lambda: grammar.read(text, "application/yaml"))
+    return until_the_machine_has_time(lambda: documents.read(text, "application/yaml"))
 
 
 def refusal(text: str) -> tuple[str, str]:
@@ -62,14 +63,16 @@ def test_a_small_text_that_is_huge_when_it_is_written_out_is_refused() -> None:
         f"{name}: &{name} [{', '.join([f'*{before}'] * 20)}]"
         for before, name in zip("abc", "bcd", strict=True)
     ]
-    assert refusal("\n".join(rows))[1] == f"more than {yaml_child.CHARACTERS_MAX} characters"
+    assert refusal("\n".join(rows))[1] == f"more than {yaml_worker.CHARACTERS_MAX} characters"
 
 
 def test_text_of_a_megabyte_is_read() -> None:
     assert read("# " + "x" * 500_000 + "\na: '" + "x" * 500_000 + "'\n") == {"a": "x" * 500_000}
 
 
-def test_yaml_that_takes_too_long_is_refused_and_json_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_yaml_that_takes_too_long_is_refused_and_json_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Killed:
         def evaluate(self, _source: str, _text: str) -> Any:
             raise pool.BrokenError
@@ -80,6 +83,6 @@ def test_yaml_that_takes_too_long_is_refused_and_json_named(monkeypatch: pytest.
 
 def test_of_yaml_that_is_fetched_a_workflow_task_reads_less() -> None:
     with pytest.raises(FaultError) as failed:
-        resources._parsed("a: " + "x" * resources.YAML_CHARACTERS_MAX, "function")  # noqa: SLF001
+        external_resources._parsed("a: " + "x" * external_resources.YAML_CHARACTERS_MAX, "function")  # noqa: SLF001
     assert failed.value.problem.detail is not None
     assert "As YAML it may have 131072 characters" in failed.value.problem.detail

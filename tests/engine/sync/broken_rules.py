@@ -11,8 +11,9 @@ from sqlalchemy import TextClause, bindparam, delete, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from engine.store.models import SyncHead, SyncSibling
-from engine.sync import feed, judgement, ledger, siblings, standing, tombstones, writing
+from engine.store.sync import SyncHead, SyncSibling
+from engine.sync import change_log, conflict_rules, locked_state, push, siblings, tombstones
+from engine.sync import pull as feed
 from tests.engine.sync.machine import ENTITIES, Machine
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -23,25 +24,27 @@ def judged(verdict: str, otherwise: str | None) -> Break:
 
     def apply(patch: pytest.MonkeyPatch) -> None:
         def judge(*arguments: Any) -> str | None:
-            found = judgement.judge(*arguments)
+            found = conflict_rules.judge(*arguments)
             return otherwise if found == verdict else found
 
-        patch.setattr(writing, "judge", judge)
+        patch.setattr(push, "judge", judge)
 
     return apply
 
 
 def no_counters(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(judgement, "_count", lambda *_: None)
+    patch.setattr(conflict_rules, "_count", lambda *_: None)
 
 
 def no_siblings_in_the_join(patch: pytest.MonkeyPatch) -> None:
-    count = judgement._count  # noqa: SLF001 - the rule that is broken
+    count = conflict_rules._count  # noqa: SLF001 - the rule that is broken
 
-    def forgetful(agent_id: str, change: Any, found: standing.Standing, seen: Any) -> str | None:
+    def forgetful(
+        agent_id: str, change: Any, found: locked_state.Standing, seen: Any
+    ) -> str | None:
         return count(agent_id, change, replace(found, kept=()), seen)
 
-    patch.setattr(judgement, "_count", forgetful)
+    patch.setattr(conflict_rules, "_count", forgetful)
 
 
 def any_write_clears(patch: pytest.MonkeyPatch) -> None:
@@ -59,9 +62,10 @@ def nothing_is_kept(patch: pytest.MonkeyPatch) -> None:
 def stamps_by_the_clock(patch: pytest.MonkeyPatch) -> None:
     clock = bindparam("clock", type_=JSONB())
     broken = {
-        first: altered(one, ledger.NEXT, ":tick").bindparams(clock) for first, one in ledger.ENTER.items()
+        first: altered(one, change_log.NEXT, ":tick").bindparams(clock)
+        for first, one in change_log.ENTER.items()
     }
-    patch.setattr(ledger, "ENTER", broken)
+    patch.setattr(change_log, "ENTER", broken)
 
 
 def cursor_at_the_head(patch: pytest.MonkeyPatch) -> None:
@@ -75,11 +79,11 @@ def cursor_at_the_head(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_locks(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(standing, "LOCK", altered(standing.LOCK, "FOR NO KEY UPDATE", ""))
+    patch.setattr(locked_state, "LOCK", altered(locked_state.LOCK, "FOR NO KEY UPDATE", ""))
 
 
 def first_versions_replace(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(ledger.ENTER, True, ledger.ENTER[False])
+    patch.setitem(change_log.ENTER, True, change_log.ENTER[False])
 
 
 def no_horizon(patch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,11 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.store.models import Agent
-from engine.sync import feed, records, tombstones
-from engine.sync.feed import Page
-from engine.sync.writing import Push
+from engine.store.accounts import Agent
+from engine.sync import batch, tombstones
+from engine.sync import pull as feed
+from engine.sync.pull import Page
+from engine.sync.push import Push
 from tests.engine.sync.histories import Write
 
 PAGE_MAX = 500
@@ -41,7 +42,7 @@ class Door:
     ) -> list[Answer]:
         """Push one write, or several as a batch."""
         with self.sessions() as session:
-            pushes = records.push_all(
+            pushes = batch.push_all(
                 session,
                 account_id=self.account_id,
                 agent_id=agent_id,
@@ -76,7 +77,11 @@ class Door:
     def note(self, agent_id: str, now: datetime, since: int | None) -> None:
         """Note that an agent was there, and how far it has pulled when it pulled everything."""
         known = insert(Agent).values(
-            account_id=self.account_id, id=agent_id, created_at=now, last_seen_at=now, pulled_stamp=0
+            account_id=self.account_id,
+            id=agent_id,
+            created_at=now,
+            last_seen_at=now,
+            pulled_stamp=0,
         )
         with self.sessions.begin() as session:
             session.execute(
@@ -85,7 +90,9 @@ class Door:
                 )
             )
             if since is not None:
-                tombstones.note_pulled(session, account_id=self.account_id, agent_id=agent_id, since=since)
+                tombstones.note_pulled(
+                    session, account_id=self.account_id, agent_id=agent_id, since=since
+                )
 
     def bury(self, now: datetime) -> None:
         """Sweep."""

@@ -14,7 +14,9 @@ from tests.engine.sync.world import EVERYTHING, ROUNDS_MAX, World
 
 ENTITIES: list[Entity] = [("settings", "theme"), ("settings", "note"), ("agent", "theme")]
 CLIENTS_MAX = 5
-FILTERS = st.sampled_from([EVERYTHING, EVERYTHING, (None, True), ("settings", False), ("agent", True)])
+FILTERS = st.sampled_from(
+    [EVERYTHING, EVERYTHING, (None, True), ("settings", False), ("agent", True)]
+)
 WHO = st.integers(0, CLIENTS_MAX - 1)
 ENTITY = st.sampled_from([*ENTITIES, ENTITIES[0]])
 LIMITS = st.integers(1, 4)
@@ -193,4 +195,6 @@ class Machine(RuleBasedStateMachine):
             self.world.drain(client, EVERYTHING, PAGE_MAX)
             assert client.shows() == present, f"{client.agent_id} shows something else"
             for entity, write in held.items():
-                assert client.copy(entity).seen == write.history, f"{client.agent_id} has not converged"
+                assert client.copy(entity).seen == write.history, (
+                    f"{client.agent_id} has not converged"
+                )

@@ -54,7 +54,9 @@ class Oracle:
         """Return a second oracle to try something out on."""
         other = Oracle(self.histories)
         for entity, held in self.entities.items():
-            other.entities[entity] = replace(held, kept=list(held.kept), acknowledged=set(held.acknowledged))
+            other.entities[entity] = replace(
+                held, kept=list(held.kept), acknowledged=set(held.acknowledged)
+            )
         other.counters, other.doubled = dict(self.counters), self.doubled
         return other
 
@@ -88,7 +90,11 @@ class Oracle:
             if clock[agent_id] <= known.get(agent_id, 0):  # 2
                 return "clock_reused"
             seen = joined(known, self.counters)
-            if any(counter > seen.get(other, 0) for other, counter in clock.items() if other != agent_id):
+            if any(
+                counter > seen.get(other, 0)
+                for other, counter in clock.items()
+                if other != agent_id
+            ):
                 return "unknown_causality"  # 3
         return "accepted" if above(clock, current) else "conflict"  # 5 and 7
 
@@ -103,11 +109,15 @@ class Oracle:
         elif verdict == "conflict" and write not in held.kept and len(held.kept) < SIBLINGS_MAX:
             held.kept.append(write)
         if verdict in {"accepted", "conflict"}:
-            self.counters[agent_id] = max(self.counters.get(agent_id, 0), write.clock.get(agent_id, 0))
+            self.counters[agent_id] = max(
+                self.counters.get(agent_id, 0), write.clock.get(agent_id, 0)
+            )
 
     def _accept(self, held: Held, write: Write) -> None:
         replaced = [held.current] if held.current else []
-        cleared = [one for one in held.kept if write.clock.get(one.agent_id, 0) >= one.clock[one.agent_id]]
+        cleared = [
+            one for one in held.kept if write.clock.get(one.agent_id, 0) >= one.clock[one.agent_id]
+        ]
         unseen = [gone for gone in replaced + cleared if gone.id not in write.seen]
         for gone in unseen:
             twins = held.forgotten and {gone.agent_id, write.agent_id} & self.doubled

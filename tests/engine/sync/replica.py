@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.sync.feed import Page
+from engine.sync.pull import Page
 from tests.engine.sync.door import Answer
 from tests.engine.sync.histories import Entity, Histories, Write
 
@@ -27,7 +27,9 @@ Clock = Mapping[str, int]
 
 def joined(one: Clock, other: Clock) -> dict[str, int]:
     """Return the clock that has seen what either has."""
-    return {agent: max(one.get(agent, 0), other.get(agent, 0)) for agent in one.keys() | other.keys()}
+    return {
+        agent: max(one.get(agent, 0), other.get(agent, 0)) for agent in one.keys() | other.keys()
+    }
 
 
 @dataclass(slots=True)

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.sync import feed, records
+from engine.sync import batch, pull
 from engine.sync.change import Change
-from engine.sync.writing import Push
-from tests.engine.sync.test_records import refusal, write
+from engine.sync.push import Push
+from tests.engine.sync.test_push import refusal, write
 
 SESSIONS = sessionmaker[Session]
 
@@ -21,8 +21,12 @@ def change(entity: str, clock: dict[str, int], data: str = "data") -> Change:
 
 def write_all(sessions: SESSIONS, account_id: UUID, agent_id: str, *changes: Change) -> list[Push]:
     with sessions() as session:
-        pushes = records.push_all(
-            session, account_id=account_id, agent_id=agent_id, changes=changes, now=datetime.now(UTC)
+        pushes = batch.push_all(
+            session,
+            account_id=account_id,
+            agent_id=agent_id,
+            changes=changes,
+            now=datetime.now(UTC),
         )
         session.commit()
     return pushes
@@ -30,7 +34,7 @@ def write_all(sessions: SESSIONS, account_id: UUID, agent_id: str, *changes: Cha
 
 def states(sessions: SESSIONS, account_id: UUID) -> list[tuple[str, str]]:
     with sessions() as session:
-        found = feed.pull(session, account_id=account_id).states
+        found = pull.pull(session, account_id=account_id).states
     return [(state["entityId"], state["encryptedData"]) for state in found]
 
 
@@ -51,7 +55,11 @@ def test_each_change_is_answered_at_its_place(sessions: SESSIONS, account_id: UU
     codes = [refusal(push).code for push in pushes if not push.accepted]
     assert codes == ["stale", "clock_jump", "state_too_large"]
     assert refusal(pushes[1]).extra["current"]["encryptedData"] == "current"
-    assert states(sessions, account_id) == [("stale", "current"), ("one", "data"), ("three", "data")]
+    assert states(sessions, account_id) == [
+        ("stale", "current"),
+        ("one", "data"),
+        ("three", "data"),
+    ]
 
 
 def test_a_change_is_judged_after_the_ones_before_it(sessions: SESSIONS, account_id: UUID) -> None:
@@ -67,7 +75,9 @@ def test_a_change_is_judged_after_the_ones_before_it(sessions: SESSIONS, account
     )
     assert [push.accepted for push in pushes] == [True, True, False, False, True]
     assert [refusal(pushes[2]).code, refusal(pushes[3]).code] == ["stale", "conflict"]
-    assert refusal(pushes[2]).extra["current"]["encryptedData"] == "merged", "what is true once it is told"
+    assert refusal(pushes[2]).extra["current"]["encryptedData"] == "merged", (
+        "what is true once it is told"
+    )
     assert states(sessions, account_id) == [("one", "merged")]
 
 
@@ -80,7 +90,7 @@ def test_a_sibling_that_is_left_after_a_batch_is_told(sessions: SESSIONS, accoun
         change("one", {"b": 1}, "beside"),
     )
     with sessions() as session:
-        (state,) = feed.pull(session, account_id=account_id).states
+        (state,) = pull.pull(session, account_id=account_id).states
     assert [one["encryptedData"] for one in state["siblings"]] == ["beside"]
 
 
@@ -88,13 +98,13 @@ def test_what_is_rolled_back_leaves_nothing(sessions: SESSIONS, account_id: UUID
     write(sessions, account_id, "a", {"a": 1}, data="current")
     with sessions() as session:
         changes = [change("new", {"b": 1}), change("theme", {"b": 2}, "beside")]
-        pushes = records.push_all(
+        pushes = batch.push_all(
             session, account_id=account_id, agent_id="b", changes=changes, now=datetime.now(UTC)
         )
         assert [push.accepted for push in pushes] == [True, False]
         session.rollback()
     with sessions() as session:
-        (state,) = feed.pull(session, account_id=account_id).states
+        (state,) = pull.pull(session, account_id=account_id).states
     assert (state["encryptedData"], state["siblings"]) == ("current", [])
 
 
@@ -113,7 +123,10 @@ def test_batches_that_race_for_the_same_entities_wait_in_one_order(
                 changes = [change(name, {me: number + 1}) for name in order]
                 pushes = write_all(sessions, account_id, me, *changes)
             accepted += sum(push.accepted for push in pushes)
-            assert {refusal(push).code for push in pushes if not push.accepted} <= {"conflict", "stale"}
+            assert {refusal(push).code for push in pushes if not push.accepted} <= {
+                "conflict",
+                "stale",
+            }
         return accepted
 
     with ThreadPoolExecutor(4) as pool:

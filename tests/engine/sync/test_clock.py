@@ -21,7 +21,9 @@ MIRROR = {
 
 
 @given(CLOCKS, CLOCKS)
-def test_seen_from_the_other_side_the_order_is_mirrored(one: clock.Clock, other: clock.Clock) -> None:
+def test_seen_from_the_other_side_the_order_is_mirrored(
+    one: clock.Clock, other: clock.Clock
+) -> None:
     assert clock.compare(other, one) is MIRROR[clock.compare(one, other)]
 
 

@@ -20,7 +20,9 @@ SENT = st.dictionaries(AGENTS, st.integers(0, 2**53 - 1), min_size=1, max_size=6
 
 def events(counters: Clock) -> set[tuple[str, int]]:
     """Return the events that a clock counts."""
-    return {(agent, event) for agent, counter in counters.items() for event in range(1, counter + 1)}
+    return {
+        (agent, event) for agent, counter in counters.items() for event in range(1, counter + 1)
+    }
 
 
 @given(CLOCKS, CLOCKS)

@@ -8,18 +8,23 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.errors import ForbiddenError, NotFoundError
-from engine.sync import entities, records, totals
+from engine.sync import batch, entities
+from engine.sync import usage as totals
 from engine.sync.change import Change
 from engine.sync.limits import Limits
-from tests.engine.sync.test_records import refusal, write
+from tests.engine.sync.test_push import refusal, write
 from tests.engine.sync.test_tombstones import LONG_AFTER, bury, remove
 
 SESSIONS = sessionmaker[Session]
 
 
-def history(sessions: SESSIONS, account_id: UUID, entity: str = "theme", limit: int = 100) -> list[Any]:
+def history(
+    sessions: SESSIONS, account_id: UUID, entity: str = "theme", limit: int = 100
+) -> list[Any]:
     with sessions() as session:
-        found = entities.history(session, account_id=account_id, entity=("settings", entity), limit=limit)
+        found = entities.history(
+            session, account_id=account_id, entity=("settings", entity), limit=limit
+        )
     return [one["encryptedData"] for one in found]
 
 
@@ -30,7 +35,7 @@ def usage(sessions: SESSIONS, account_id: UUID, limits: Limits = Limits()) -> di
 
 def limited(sessions: SESSIONS, account_id: UUID, count: int, data: str, limits: Limits) -> None:
     with sessions.begin() as session:
-        records.push(
+        batch.push(
             session,
             account_id=account_id,
             agent_id="a",
@@ -58,7 +63,9 @@ def test_the_oldest_versions_are_forgotten(sessions: SESSIONS, account_id: UUID)
     assert usage(sessions, account_id)["pastVersions"] == 19
 
 
-def test_a_lower_number_of_versions_is_reached_by_and_by(sessions: SESSIONS, account_id: UUID) -> None:
+def test_a_lower_number_of_versions_is_reached_by_and_by(
+    sessions: SESSIONS, account_id: UUID
+) -> None:
     for count in range(1, 7):
         limited(sessions, account_id, count, str(count), Limits(history_versions=5))
     assert history(sessions, account_id) == ["6", "5", "4", "3", "2"]
@@ -85,7 +92,7 @@ def test_a_tombstone_with_a_sibling_that_is_not_old_is_not_buried(
     write(sessions, account_id, "a", {"a": 1})
     remove(sessions, account_id, "a", {"a": 2})
     with sessions.begin() as session:
-        records.push(
+        batch.push(
             session,
             account_id=account_id,
             agent_id="b",
@@ -94,7 +101,10 @@ def test_a_tombstone_with_a_sibling_that_is_not_old_is_not_buried(
         )
     bury(sessions, LONG_AFTER)
     told = refusal(write(sessions, account_id, "b", {"b": 1}, data="kept"))
-    assert (told.code, [one["encryptedData"] for one in told.extra["siblings"]]) == ("conflict", ["kept"])
+    assert (told.code, [one["encryptedData"] for one in told.extra["siblings"]]) == (
+        "conflict",
+        ["kept"],
+    )
 
 
 def test_usage_says_what_is_kept(sessions: SESSIONS, account_id: UUID) -> None:
@@ -115,11 +125,15 @@ def test_usage_says_what_is_kept(sessions: SESSIONS, account_id: UUID) -> None:
     remove(sessions, account_id, "a", {"a": 4})
     with sessions.begin() as session:
         change = Change("settings", "one", "", "v", {"a": 4}, deleted=True)
-        records.push(session, account_id=account_id, agent_id="a", change=change, now=datetime.now(UTC))
+        batch.push(
+            session, account_id=account_id, agent_id="a", change=change, now=datetime.now(UTC)
+        )
     assert (usage(sessions, account_id)["states"], usage(sessions, account_id)["bytes"]) == (1, 3)
 
 
-def test_the_quota_holds_back_what_grows_and_nothing_else(sessions: SESSIONS, account_id: UUID) -> None:
+def test_the_quota_holds_back_what_grows_and_nothing_else(
+    sessions: SESSIONS, account_id: UUID
+) -> None:
     limits = Limits(quota_bytes=10)
     limited(sessions, account_id, 1, 10 * "x", limits)
     with pytest.raises(ForbiddenError) as full:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from engine.store.models import Account
+from engine.store.accounts import Account
 from tests.engine.sync.broken_rules import BROKEN, STORIES
 from tests.engine.sync.door import Door
 from tests.engine.sync.machine import Machine

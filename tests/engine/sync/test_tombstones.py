@@ -7,12 +7,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine.contracts import timestamps
 from engine.errors import GoneError
-from engine.store.models import Agent, SyncSibling, SyncState
-from engine.sync import feed, records, stamp, tombstones
+from engine.store.accounts import Agent
+from engine.store.sync import SyncSibling, SyncState
+from engine.sync import batch, pull, tombstones
 from engine.sync.change import Change
-from engine.sync.writing import Push
-from tests.engine.sync.test_records import refusal, write
+from engine.sync.push import Push
+from tests.engine.sync.test_push import refusal, write
 
 SESSIONS = sessionmaker[Session]
 LONG_AFTER = datetime.now(UTC) + timedelta(days=91)
@@ -21,14 +23,14 @@ LONG_AFTER = datetime.now(UTC) + timedelta(days=91)
 def remove(sessions: SESSIONS, account_id: UUID, agent_id: str, clock: dict[str, int]) -> Push:
     change = Change("settings", "theme", "", "v", clock, deleted=True)
     with sessions.begin() as session:
-        return records.push(
+        return batch.push(
             session, account_id=account_id, agent_id=agent_id, change=change, now=datetime.now(UTC)
         )
 
 
 def states(sessions: SESSIONS, account_id: UUID, since: int = 0) -> list[tuple[str, bool]]:
     with sessions() as session:
-        page = feed.pull(session, account_id=account_id, since=since)
+        page = pull.pull(session, account_id=account_id, since=since)
     return [(state["encryptedData"], state["deleted"]) for state in page.states]
 
 
@@ -54,7 +56,9 @@ def bury(sessions: SESSIONS, now: datetime) -> None:
 
 def deleted_at(sessions: SESSIONS, account_id: UUID) -> int:
     with sessions() as session:
-        return session.scalars(select(SyncState.stamp).where(SyncState.account_id == account_id)).one()
+        return session.scalars(
+            select(SyncState.stamp).where(SyncState.account_id == account_id)
+        ).one()
 
 
 def test_a_deletion_is_a_version_like_any_other(sessions: SESSIONS, account_id: UUID) -> None:
@@ -91,7 +95,9 @@ def test_a_tombstone_stays_ninety_days_and_until_every_live_agent_has_pulled_pas
     assert states(sessions, account_id) == []
 
 
-def test_who_missed_what_was_buried_is_sent_back_to_the_start(sessions: SESSIONS, account_id: UUID) -> None:
+def test_who_missed_what_was_buried_is_sent_back_to_the_start(
+    sessions: SESSIONS, account_id: UUID
+) -> None:
     write(sessions, account_id, "a", {"a": 1})
     before = deleted_at(sessions, account_id)
     remove(sessions, account_id, "a", {"a": 2})
@@ -100,7 +106,7 @@ def test_who_missed_what_was_buried_is_sent_back_to_the_start(sessions: SESSIONS
     bury(sessions, LONG_AFTER)
     with pytest.raises(GoneError) as told:
         states(sessions, account_id, since=before)
-    assert (told.value.code, told.value.extra["head"]) == ("resync_required", stamp.text(at))
+    assert (told.value.code, told.value.extra["head"]) == ("resync_required", timestamps.text(at))
     assert states(sessions, account_id, since=at) == []
     assert states(sessions, account_id) == []
 
@@ -112,9 +118,9 @@ def test_who_starts_over_reads_on_page_by_page(sessions: SESSIONS, account_id: U
     remove(sessions, account_id, "a", {"a": 5})
     bury(sessions, LONG_AFTER)
 
-    def page(since: int, agent_id: str = "a", kind: str | None = None) -> feed.Page:
+    def page(since: int, agent_id: str = "a", kind: str | None = None) -> pull.Page:
         with sessions.begin() as session:
-            return feed.pull(
+            return pull.pull(
                 session, account_id=account_id, limit=1, since=since, agent_id=agent_id, kind=kind
             )
 
@@ -140,12 +146,12 @@ def test_a_walk_that_set_out_before_a_deletion_is_over_with_its_burial(
     remove(sessions, account_id, "a", {"a": 4})
     bury(sessions, LONG_AFTER)
     with sessions.begin() as session:
-        cursor = feed.pull(session, account_id=account_id, limit=1, agent_id="a").cursor
+        cursor = pull.pull(session, account_id=account_id, limit=1, agent_id="a").cursor
     write(sessions, account_id, "a", {"a": 5})
     remove(sessions, account_id, "a", {"a": 6})
     bury(sessions, LONG_AFTER)
     with sessions.begin() as session, pytest.raises(GoneError):
-        feed.pull(session, account_id=account_id, since=cursor, agent_id="a")
+        pull.pull(session, account_id=account_id, since=cursor, agent_id="a")
 
 
 def test_what_is_not_deleted_is_never_buried_and_old_siblings_are(

@@ -9,13 +9,14 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from bin.local.states import associated_data
+from bin.devtools.stack.sealed_states import associated_data
+from engine.contracts import timestamps
 from engine.errors import InvalidError
-from engine.sync import chain, clock, stamp
+from engine.sync import clock, hash_chain
 from engine.sync.change import Change
-from engine.sync.judgement import judge
+from engine.sync.conflict_rules import judge
+from engine.sync.locked_state import Current, Standing
 from engine.sync.siblings import Sibling
-from engine.sync.standing import Current, Standing
 
 VECTORS = Path(__file__).parents[3] / "docs" / "vectors"
 
@@ -28,7 +29,7 @@ CLOCKS, CHAIN, DIGEST = read("clocks"), read("chain"), read("digest")
 
 
 def said(told: dict[str, Any]) -> bytes:
-    return chain.digest(
+    return hash_chain.digest(
         told["type"],
         told["entityId"],
         told["version"],
@@ -58,7 +59,12 @@ def test_what_is_no_clock_is_refused(refused: Any) -> None:
 
 def change(told: dict[str, Any]) -> Change:
     return Change(
-        "settings", "theme", told["encryptedData"], told["version"], told["vectorClock"], told["deleted"]
+        "settings",
+        "theme",
+        told["encryptedData"],
+        told["version"],
+        told["vectorClock"],
+        told["deleted"],
     )
 
 
@@ -86,20 +92,23 @@ def current(told: dict[str, Any] | None) -> Current | None:
 def test_a_push_is_judged(case: dict[str, Any]) -> None:
     standing = Standing(current(case["current"]), [sibling(told) for told in case["siblings"]])
     try:
-        verdict = judge(case["push"]["agentId"], change(case["push"]), standing, case["seen"]) or "accepted"
+        verdict = (
+            judge(case["push"]["agentId"], change(case["push"]), standing, case["seen"])
+            or "accepted"
+        )
     except InvalidError as refusal:
         verdict = refusal.code
     assert verdict == case["answer"]
 
 
 def test_the_chain_is_linked() -> None:
-    link = chain.genesis(UUID(CHAIN["accountId"]))
+    link = hash_chain.genesis(UUID(CHAIN["accountId"]))
     assert link.hex() == CHAIN["genesis"]
     for told in CHAIN["changes"]:
         assert said(told).hex() == told["digest"] == sha256(told["text"].encode()).hexdigest()
-        at = stamp.parse(told["updatedAt"], "")
-        link = chain.extend(link, said(told), at)
-        assert (link.hex(), str(chain.Point(at, link))) == (told["link"], told["syncHead"])
+        at = timestamps.parse(told["updatedAt"], "")
+        link = hash_chain.extend(link, said(told), at)
+        assert (link.hex(), str(hash_chain.Point(at, link))) == (told["link"], told["syncHead"])
 
 
 def test_states_are_digested() -> None:
@@ -116,4 +125,6 @@ def test_states_are_digested() -> None:
 def test_associated_data_is_told() -> None:
     for told in read("associated-data"):
         named = [told[name] for name in ("type", "entityId", "version", "vectorClock", "agentId")]
-        assert associated_data(*named) == told["associatedData"].encode() == bytes.fromhex(told["hex"])
+        assert (
+            associated_data(*named) == told["associatedData"].encode() == bytes.fromhex(told["hex"])
+        )

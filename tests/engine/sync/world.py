@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, permutations
 from threading import Barrier
 
+from engine.contracts import timestamps
 from engine.errors import GoneError
-from engine.sync import stamp
-from engine.sync.feed import Page
+from engine.sync.pull import Page
 from tests.engine.sync.door import Answer, Door
 from tests.engine.sync.histories import Entity, Histories, Write
 from tests.engine.sync.oracle import Oracle
@@ -71,7 +71,9 @@ class World:
         self.check()
         return answer
 
-    def send_all(self, agent_id: str, writes: Sequence[Write], *, atomic: bool) -> list[Answer] | None:
+    def send_all(
+        self, agent_id: str, writes: Sequence[Write], *, atomic: bool
+    ) -> list[Answer] | None:
         """Push a batch; return the answers, or nothing where one refused all."""
         fork = self.oracle.fork()
         answers = self.door.push(agent_id, writes, self.tick(), atomic=atomic)
@@ -97,7 +99,9 @@ class World:
         labels = self._look()
         for order in permutations(range(len(pushes))):
             fork = self.oracle.fork()
-            explained = fork.explain([pushes[one] for one in order], [verdicts[one] for one in order])
+            explained = fork.explain(
+                [pushes[one] for one in order], [verdicts[one] for one in order]
+            )
             if explained and fork.labels() == labels:
                 self.oracle = fork
                 self.check()
@@ -120,7 +124,11 @@ class World:
             return self._start_over(client, limit)
         try:
             page = self.door.pull(
-                since=since, kind=kind, limit=limit, agent_id=client.agent_id, exclude_self=without_own
+                since=since,
+                kind=kind,
+                limit=limit,
+                agent_id=client.agent_id,
+                exclude_self=without_own,
             )
         except GoneError:
             return self._start_over(client, limit)
@@ -153,7 +161,7 @@ class World:
         """Bury what is old."""
         now, stamps = self.tick(), self._stamps
         self.door.bury(now)
-        left, old = self._look(), stamp.text(stamp.of(now - timedelta(days=90)))
+        left, old = self._look(), timestamps.text(timestamps.of(now - timedelta(days=90)))
         for entity, current in self.oracle.current().items():
             buriable = current.deleted and stamps[current.label] < old
             assert entity in left or buriable, f"{current} was buried"
@@ -170,7 +178,9 @@ class World:
         """Return what the server holds; stamps must rise, and never change."""
         page = self.door.pull()
         stamps = {state["version"]: state["updatedAt"] for state in page.states}
-        assert list(stamps.values()) == sorted(set(stamps.values())), "each stamp is used once, in order"
+        assert list(stamps.values()) == sorted(set(stamps.values())), (
+            "each stamp is used once, in order"
+        )
         for label, told in stamps.items():
             right = told == self._stamps[label] if label in self._stamps else told > self._newest
             assert right, f"{label} has the stamp {told}"

@@ -1,0 +1,256 @@
+"""A client as an application would write one: HTTP with httpx, cryptography with standard JOSE, no more."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from httpx_sse import ServerSentEvent, connect_sse
+from joserfc import jwe
+from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
+
+from bin.devtools.stack import sealed_states
+
+SEALED = ["ECDH-ES+A256KW", "A256GCM"]
+DIRECT = ["dir", "A256GCM"]
+
+
+class RefusedError(Exception):
+    """The API answered with a problem (RFC 9457), or somebody in between with words of their own."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        said = response.headers.get("Content-Type", "").startswith("application/problem+json")
+        self.problem: dict[str, Any] = (
+            response.json() if said else {"detail": response.reason_phrase}
+        )
+        super().__init__(
+            f"{response.status_code} {self.problem.get('code')}: {self.problem.get('detail')}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a person's agents share and the platform never sees, but for the public half of `identity`."""
+
+    identity: OKPKey  # results are sealed to it
+    states: OctKey  # states are encrypted with it
+
+    @classmethod
+    def fresh(cls) -> Keys:
+        """Draw new keys."""
+        return cls(OKPKey.generate_key("X25519"), OctKey.generate_key(256))
+
+
+class Client:
+    """One agent of one account."""
+
+    def __init__(self, api_url: str, agent_id: str, keys: Keys) -> None:
+        self.agent_id = agent_id
+        self.keys = keys
+        self.http = httpx.Client(base_url=api_url, headers={"X-Agent-ID": agent_id}, timeout=40)
+        self.email = self.password = self.refresh_token = ""
+        self._engine_key: OKPKey | ECKey | None = None
+
+    def __enter__(self) -> Self:
+        """Open nothing: the connection is made with the first request."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self.http.close()
+
+    def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """Send a request and return the JSON answer.
+
+        :raises RefusedError: for any status of 400 and above.
+        """
+        response = self.http.request(method, path, **options)
+        if response.is_error:
+            raise RefusedError(response)
+        body: dict[str, Any] = response.json()
+        return body
+
+    # Auth
+
+    def register(self, email: str, password: str) -> dict[str, Any]:
+        """Make the account and hold its tokens."""
+        public_key = json.dumps(self.keys.identity.as_dict(private=False))
+        body = {"email": email, "password": password, "publicKey": public_key}
+        self.email, self.password = email, password
+        return self._hold(self.request("POST", "/api/auth/register", json=body))
+
+    def login(self, email: str, password: str) -> dict[str, Any]:
+        """Start a session of this agent and hold its tokens."""
+        self.email, self.password = email, password
+        return self._hold(
+            self.request("POST", "/api/auth/login", json={"email": email, "password": password})
+        )
+
+    def refresh(self) -> dict[str, Any]:
+        """Exchange the refresh token for new tokens."""
+        return self._hold(
+            self.request("POST", "/api/auth/refresh", json={"refreshToken": self.refresh_token})
+        )
+
+    def _hold(self, answer: dict[str, Any]) -> dict[str, Any]:
+        self.refresh_token = answer["refreshToken"]
+        self.http.headers["Authorization"] = f"Bearer {answer['accessToken']}"
+        return answer
+
+    # Sync
+
+    def push(
+        self,
+        entity_id: str,
+        value: Any,
+        *,
+        version: str,
+        clock: dict[str, int],
+        kind: str = "settings",
+    ) -> dict[str, Any]:
+        """Encrypt a state and push it."""
+        bound_to = sealed_states.associated_data(kind, entity_id, version, clock, self.agent_id)
+        sealed = sealed_states.seal(value, self.keys.states, bound_to)
+        body = {"type": kind, "entityId": entity_id, "encryptedData": sealed}
+        return self.request(
+            "POST", "/api/sync/push", json=body | {"version": version, "vectorClock": clock}
+        )
+
+    def pull(self, **query: str) -> dict[str, Any]:
+        """Return a page of states; `opened` is added to each."""
+        page = self.request("GET", "/api/sync/pull", params=query)
+        for state in page["states"]:
+            state["opened"] = None if state["deleted"] else self.open_state(state)
+        return page
+
+    def open_state(self, state: Mapping[str, Any]) -> Any:
+        """Decrypt what an agent of this account pushed, bound to all that is told of it."""
+        named = [state[name] for name in ("type", "entityId", "version", "vectorClock", "agentId")]
+        return sealed_states.open_sealed(
+            state["encryptedData"], self.keys.states, sealed_states.associated_data(*named)
+        )
+
+    def events(self, *, since: str | None = None) -> Iterator[ServerSentEvent]:
+        """Yield the account's live notices until the stream ends; the first item says that it is open."""
+        headers = {} if since is None else {"Last-Event-ID": since}
+        with connect_sse(self.http, "GET", "/api/sync/events", headers=headers) as source:
+            if source.response.is_error:
+                source.response.read()
+                raise RefusedError(source.response)
+            yield ServerSentEvent(event="open")
+            yield from source.iter_sse()
+
+    # Workflows
+
+    def engine_key(self) -> OKPKey | ECKey:
+        """Return the engine key that definitions and inputs are sealed to; asked for once."""
+        if self._engine_key is None:
+            published = self.request("GET", "/.well-known/jwks.json")["keys"]
+            chosen = next(key for key in published if key.get("use") == "enc")
+            key = KeySet.import_key_set({"keys": [chosen]}).keys[0]
+            if not isinstance(key, OKPKey | ECKey):
+                raise TypeError("the engine key is of an unknown kind")
+            self._engine_key = key
+        return self._engine_key
+
+    def seal_workflow(self, document: str) -> dict[str, str]:
+        """Seal a YAML document: its key is drawn here and sealed to the engine."""
+        dek = OctKey.import_key(secrets.token_bytes(32))
+        header = {"alg": "dir", "enc": "A256GCM", "cty": "application/yaml"}
+        return {
+            "encryptedData": jwe.encrypt_compact(header, document, dek, algorithms=DIRECT),
+            "encryptionKey": self.seal(dek.raw_value),
+        }
+
+    def seal(self, plaintext: bytes) -> str:
+        """Seal bytes to the engine (JWE compact, ECDH-ES+A256KW, A256GCM)."""
+        key = self.engine_key()
+        header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": key.kid}
+        return jwe.encrypt_compact(header, plaintext, key, algorithms=SEALED)
+
+    def create_workflow(self, name: str, document: str) -> dict[str, Any]:
+        """Seal a document and create the workflow."""
+        answer = self.request(
+            "POST", "/api/workflows", json={"name": name} | self.seal_workflow(document)
+        )
+        workflow: dict[str, Any] = answer["workflow"]
+        return workflow
+
+    def change_workflow(
+        self, workflow_id: str, name: str, document: str, *, seen: str = "*"
+    ) -> dict[str, Any]:
+        """Seal a document and make it a workflow's newest version; `seen` is the tag of what it replaces."""
+        answer = self.request(
+            "PUT",
+            f"/api/workflows/{workflow_id}",
+            json={"name": name} | self.seal_workflow(document),
+            headers={"If-Match": seen},
+        )
+        workflow: dict[str, Any] = answer["workflow"]
+        return workflow
+
+    def execute(self, workflow_id: str, value: Any = None, *, wait: float = 20) -> dict[str, Any]:
+        """Execute with a sealed input and open the sealed result, when it comes within `wait` seconds."""
+        answer = self.request(
+            "POST",
+            f"/api/workflows/{workflow_id}/execute",
+            json={"input": self.seal(json.dumps(value).encode())},
+            headers={"Prefer": f"wait={wait:g}"},
+        )
+        if answer["status"] == "completed":
+            answer["opened"] = self.open_result(answer)
+        return answer
+
+    def follow(self, execution_id: str, *, after: int | None = None) -> Iterator[ServerSentEvent]:
+        """Yield what happens to the steps of an execution, the first item when the stream is open."""
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        with connect_sse(
+            self.http, "GET", f"/api/executions/{execution_id}/events", headers=headers
+        ) as source:
+            if source.response.is_error:
+                source.response.read()
+                raise RefusedError(source.response)
+            yield ServerSentEvent(event="open")
+            yield from source.iter_sse()
+
+    def create_schedule(self, workflow_id: str, **asked: Any) -> dict[str, Any]:
+        """Have a workflow executed by the clock: `every` so often, or by a `cron` expression."""
+        return self.request("POST", "/api/schedules", json={"workflowId": workflow_id} | asked)
+
+    def delete_schedule(self, schedule: Mapping[str, Any]) -> None:
+        """Delete a schedule as it stands now."""
+        where = f"/api/schedules/{schedule['id']}"
+        seen = {"If-Match": self.http.get(where).headers["ETag"]}
+        self.http.delete(where, headers=seen).raise_for_status()
+
+    def bulk(self, action: str, **query: str) -> dict[str, Any]:
+        """Have a verb done to all executions that a query finds."""
+        return self.request("POST", "/api/bulk", json={"action": action, "query": query})
+
+    def open_result(self, answer: dict[str, Any]) -> Any:
+        """Open the sealed result of an execution that has completed."""
+        return self.open(answer["result"])
+
+    def open(self, sealed: str) -> Any:
+        """Open what was sealed to this account: a result, an error, diagnostics."""
+        return json.loads(_plaintext(sealed, self.keys.identity, SEALED))
+
+
+def _plaintext(sealed: str, key: OctKey | OKPKey, algorithms: list[str]) -> bytes:
+    registry = jwe.JWERegistry(algorithms=algorithms)
+    registry.max_ciphertext_length = len(sealed)  # the library's own limit is far below a result's
+    plaintext = jwe.decrypt_compact(sealed, key, registry=registry).plaintext
+    if plaintext is None:
+        raise ValueError("the token carries nothing")
+    return plaintext

@@ -1,0 +1,157 @@
+"""`bin/dev`: the whole platform on this machine, and its main job played once."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from bin.devtools.stack import doctor, story
+from bin.devtools.stack.client import RefusedError
+from bin.devtools.stack.fresh_keys import fresh_keys
+from bin.devtools.stack.platform import PARTS, ROOT, migrate, processes
+from bin.devtools.stack.server import Server, StartError
+from bin.devtools.stack.servers import Stack, running
+
+HOME = Path(os.environ.get("CLOUDAPI_HOME", ROOT / ".cloudapi" / "dev"))
+ENV = HOME / "env.json"
+
+
+def main() -> int:
+    """Parse the command line and do what it says; return the exit status."""
+    parser = argparse.ArgumentParser(prog="bin/dev", description=__doc__)
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument(
+        "--once", action="store_true", help="stop after the story; exit 0 when all of it held"
+    )
+    one.add_argument("--env", action="store_true", help="print the addresses of the running stack")
+    one.add_argument("--doctor", action="store_true", help="say what is missing on this machine")
+    wanted = parser.parse_args()
+    if wanted.doctor:
+        return doctor.examine(HOME)
+    if wanted.env:
+        return _print_env()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with _alone(), running(HOME) as stack:
+            _run(stack, once=wanted.once)
+    except (StartError, AssertionError, RefusedError, BlockingIOError) as fault:
+        say = "already running: bin/dev --env" if isinstance(fault, BlockingIOError) else str(fault)
+        print(f"{say}\nbin/dev --doctor looks for the cause", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _run(stack: Stack, *, once: bool) -> None:
+    api_url = f"http://127.0.0.1:{stack.web_port}"
+    origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
+    environ = (
+        stack.environ() | _kept_keys() | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
+    )
+    environ |= {"CODEC_PORT": str(stack.codec_port)}
+    console = Console(stderr=True, highlight=False)
+    with console.status("migrating") as status:
+        migrate(environ, HOME / "logs")
+        status.update("starting web, temporal, relay, fanout, channels and codec")
+        with processes(environ, HOME / "logs", (*PARTS, "codec")) as started:
+            ENV.write_text(json.dumps({"API_URL": api_url, **stack.environ()}))
+            demo = story.Demo.kept_in(HOME / "demo.json")
+            try:
+                answer = story.play(api_url, demo, tell=lambda line: _tell(console, status, line))
+                status.stop()
+                _print_pasteable(api_url, stack, demo, answer)
+                print(f"CODEC_URL={_codec_url(environ)}", flush=True)
+                if not once:
+                    console.print("[dim]up; Ctrl-C stops everything[/dim]")
+                    _watch([*stack.servers, *started.values()])
+            finally:
+                ENV.unlink()
+
+
+def _tell(console: Console, status: Any, line: str) -> None:
+    console.print(f"[green]✓[/green] {line}")
+    status.update(line)
+
+
+def _print_pasteable(api_url: str, stack: Stack, demo: story.Demo, answer: dict[str, Any]) -> None:
+    execution = f"/namespaces/default/workflows/execution:{answer['executionId']}"
+    login = json.dumps({"email": story.EMAIL, "password": demo.password})
+    print(f"API_URL={api_url}")
+    print(f"DOCS_URL={api_url}/docs")
+    print(f"EXECUTION_URL={stack.temporal_ui_url}{execution}")
+    print(f"DEMO_EMAIL={story.EMAIL}")
+    print(f"DEMO_PASSWORD={shlex.quote(demo.password)}")
+    print(
+        f"curl -sS {api_url}/api/auth/login -H 'Content-Type: application/json' -d {shlex.quote(login)}",
+        flush=True,
+    )
+
+
+def _codec_url(environ: Mapping[str, str]) -> str:
+    """Return where an operator logs in; the Temporal UI, sending credentials along, then shows payloads."""
+    return f"http://{environ['CODEC_OPERATORS']}@127.0.0.1:{environ['CODEC_PORT']}/"
+
+
+def _watch(servers: list[Server]) -> None:
+    """Return never, unless a process ends: then say which and why."""
+    while True:
+        time.sleep(0.5)
+        for server in servers:
+            if server.process.poll() is not None:
+                raise StartError(f"{server.name} ended. {server.log} ends:\n{server.tail()}")
+
+
+def _kept_keys() -> dict[str, str]:
+    """Return the keys kept beside the data, drawn when first needed: what is stored stays readable."""
+    file = HOME / "keys.json"
+    file.touch(mode=0o600)
+    operator = {"CODEC_OPERATORS": f"demo:{secrets.token_urlsafe(32)}"}
+    keys: dict[str, str] = fresh_keys() | operator | json.loads(file.read_text() or "{}")
+    file.write_text(json.dumps(keys))
+    return keys
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the data directory for this process; the lock goes with it, however it ends.
+
+    :raises BlockingIOError: when another process holds it.
+    """
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _print_env() -> int:
+    with contextlib.suppress(BlockingIOError), _alone():
+        ENV.unlink(missing_ok=True)  # left by a bin/dev that was killed
+    if not ENV.exists():
+        print("nothing is running here: start bin/dev", file=sys.stderr)
+        return 1
+    for name, value in json.loads(ENV.read_text()).items():
+        print(f"{name}={shlex.quote(value)}")
+    return 0
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The platform's own processes, started as the Procfile says and stopped together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+
+from bin.devtools.stack.server import Server, StartError, start, stop_all
+
+ROOT = Path(__file__).parents[3]
+PARTS = ("temporal", "relay", "fanout", "channels", "web")
+# Tests and measurements share one address and few accounts; the limits are tested where they are the subject.
+LIFTED = {
+    f"LIMIT_{area}_PER_MINUTE": "100000000" for area in ("AUTH", "SYNC", "WORKFLOWS", "GENERAL")
+}
+
+
+def procfile() -> dict[str, str]:
+    """Return the commands of the Procfile by process name."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    return {
+        name: command.strip()
+        for name, _, command in (line.partition(":") for line in lines if line)
+    }
+
+
+def process(name: str, environ: Mapping[str, str], logs: Path) -> Server:
+    """Start one process of the Procfile; `web` is awaited until it answers."""
+    bin_dir = Path(sys.executable).parent
+    env = (
+        os.environ
+        | dict(environ)
+        | {"PATH": f"{bin_dir}:{os.environ.get('PATH', '')}", "HOST": "127.0.0.1"}
+    )
+    health = f"http://127.0.0.1:{env.get('PORT', '')}/health/live"
+    return start(
+        name,
+        ["/bin/sh", "-c", f"cd {ROOT} && exec {procfile()[name]}"],
+        log=logs / f"{name}.log",
+        ready=lambda: name != "web" or _answers(health),
+        env=env,
+    )
+
+
+@contextlib.contextmanager
+def processes(
+    environ: Mapping[str, str], logs: Path, names: tuple[str, ...] = PARTS
+) -> Iterator[dict[str, Server]]:
+    """Run processes of the Procfile by name; stop them all on the way out."""
+    running: dict[str, Server] = {}
+    try:
+        for name in names:
+            running[name] = process(name, environ, logs)
+        yield running
+    finally:
+        stop_all(list(running.values()))
+
+
+def migrate(environ: Mapping[str, str], logs: Path) -> None:
+    """Run the release step of the Procfile to its end.
+
+    :raises StartError: when it fails.
+    """
+    release = process("release", environ, logs)
+    if release.process.wait():
+        raise StartError(f"the migrations failed. {release.log} ends:\n{release.tail()}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=1).is_success
+    except httpx.TransportError:
+        return False

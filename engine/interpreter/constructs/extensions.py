@@ -1,0 +1,141 @@
+"""Extensions: steps before and after every step of a kind (DSL reference, "Extension").
+
+What the specification leaves open is settled here. The steps before run on the step's transformed input,
+those after on its raw output, all within its timeout; several extensions run in declared order. What they
+give is dropped, so that one which logs or checks changes nothing, but for what they export. The exception
+is `exit` in the list before: then the extended step does not run, nor do later extensions, and what was
+given is its output. Everywhere in an extension `$task` is the extended step's, with the members of its
+definition beside those of its descriptor, as the reference's own examples have it. Extensions do not extend
+the steps of extensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from engine.expressions.jq import Program
+from engine.interpreter.runtime.interpreter import Kind, Scope, Walk
+from engine.language.model import Outcome, Step
+from engine.language.reader import Node
+
+TARGETS = (
+    "call",
+    "composite",
+    "emit",
+    "for",
+    "listen",
+    "raise",
+    "run",
+    "set",
+    "switch",
+    "try",
+    "wait",
+    "all",
+)
+_COMPOSITE = ("do", "fork")
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """Which steps it extends, when, and with what."""
+
+    target: str
+    when: Program | None
+    before: Sequence[Step]
+    after: Sequence[Step]
+
+    def extends(self, kind: str) -> bool:
+        """Tell whether it is for steps of a kind."""
+        return self.target in ("all", kind) or (self.target == "composite" and kind in _COMPOSITE)
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """A kind with what is done before and after it."""
+
+    resumes: ClassVar = True
+    kind: Kind
+    extensions: Sequence[Extension]
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give what the step gives, or what an extension gives in its place."""
+        kept, frame = scope.frame.kept, scope.frame
+        task = scope.variables["task"]
+        extended = {**task["definition"], **task}
+        within = replace(scope.knowing(task=extended), extended=extended)
+        if "applying" not in kept:
+            kept["applying"] = [
+                at
+                for at, one in enumerate(self.extensions)
+                if one.when is None or walk.holds(one.when, data, within)
+            ]
+            kept |= {"before": 0, "after": 0}
+        applying = [self.extensions[at] for at in kept["applying"]]
+        for extension in applying[kept["before"] :]:
+            given = await self._list(extension.before, walk, data, within)
+            if kept.pop("exited", None) is not None:
+                return Outcome(given)
+            kept["before"] += 1
+        if "output" not in kept:
+            resumes = getattr(self.kind, "resumes", False)
+            with frame.part("task", pinned=not resumes) as own, walk.rests.pinning(own):
+                done = await self.kind.run(walk, data, replace(scope, frame=own))
+            kept |= {"output": done.output, "then": done.then, "authorization": done.authorization}
+        after = within.knowing(output=kept["output"], authorization=kept["authorization"])
+        for extension in applying[kept["after"] :]:
+            await self._list(extension.after, walk, kept["output"], after)
+            kept.pop("exited", None)
+            kept["after"] += 1
+        return Outcome(kept["output"], kept["then"], kept["authorization"])
+
+    async def _list(self, steps: Sequence[Step], walk: Walk, data: Any, scope: Scope) -> Any:
+        return await walk.list(steps, data, scope, part="extension") if steps else None
+
+
+def read(use: Node) -> list[Extension]:
+    """Return the extensions of the `use` object that stands here, read once for a whole document."""
+    listed = use.get("extensions")
+    if listed is None:
+        return []
+    if use.reading.extensions is None:
+        use.reading.extensions = [one for item in listed.items() for one in _read_item(item)]
+    return use.reading.extensions
+
+
+def extended(node: Node, key: str, kind: Kind) -> Kind:
+    """Return a step's kind with the definition's extensions that are for it."""
+    if "extensions" not in node.use:
+        return kind
+    top = replace(
+        node, value=node.use, pointer="/use", outline="/use", place="/use", variables=node.globals()
+    )
+    found = [one for one in read(top) if one.extends(key)]
+    return Extended(kind, found) if found else kind
+
+
+def _read_item(item: Node) -> list[Extension]:
+    members = item.members()
+    if len(members) != 1:
+        item.fault("must have exactly one member: the extension under its name")
+        return []
+    name, value = next(iter(members.items()))
+    node = item.under_name(str(name), value).only("extend", "when", "before", "after")
+    plain = replace(
+        node, use={group: member for group, member in node.use.items() if group != "extensions"}
+    )
+    when = plain.get("when")
+    return [
+        Extension(
+            target=plain.need("extend").one_of(*TARGETS),
+            when=when.program() if when else None,
+            before=_steps(plain, "before"),
+            after=_steps(plain, "after"),
+        )
+    ]
+
+
+def _steps(node: Node, key: str) -> Sequence[Step]:
+    found = node.get(key)
+    return found.read_steps(found) if found else ()

@@ -1,0 +1,92 @@
+"""`for`: a list of steps once for each item, each round on what the round before gave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from engine.expressions.jq import Program
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language.errors import ExhaustedError, fault
+from engine.language.model import Outcome, Step
+from engine.language.reader import ARGUMENTS, SECRETS, Node
+
+KEYS = ("for", "while", "do")
+ITERATIONS_MAX = 100_000
+
+# A leading __ is jq's and ours; $ENV is jq's.
+_VARIABLE = re.compile(r"(?!__|ENV$)[A-Za-z_]\w*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What to go through, under which names, and what to do with each item."""
+
+    resumes: ClassVar = True
+    each: str
+    at: str
+    items: Any  # a program, or an array with programs in it
+    condition: Program | None
+    steps: Sequence[Step]
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give what the last round gives; the data as it came when there is none."""
+        kept = scope.frame.kept
+        if "items" not in kept:
+            kept |= {"items": self._items(walk, data, scope), "round": 0, "data": data}
+        items = kept["items"]
+        while kept["round"] < len(items):
+            index, data = kept["round"], kept["data"]
+            within = scope.knowing(**{self.each: items[index], self.at: index})
+            fresh = not scope.frame.below  # a round that was begun has its condition behind it
+            if (
+                fresh
+                and self.condition is not None
+                and not walk.holds(self.condition, data, within)
+            ):
+                break
+            kept |= {"data": await walk.list(self.steps, data, within), "round": index + 1}
+            await walk.rests.safe_point(scope.frame)
+        return Outcome(kept["data"])
+
+    def _items(self, walk: Walk, data: Any, scope: Scope) -> list[Any]:
+        items = walk.fill(self.items, data, scope)
+        if not isinstance(items, list):
+            raise fault("expression", "for.in must give an array")
+        if len(items) > ITERATIONS_MAX:
+            raise ExhaustedError(
+                f"a loop of more than {ITERATIONS_MAX} iterations (loopIterations)"
+            )
+        return items
+
+
+def read(node: Node) -> Loop:
+    """Read the step's own keys."""
+    over = node.need("for").only("each", "in", "at")
+    each, at = read_variable(over, "each", "item"), read_variable(over, "at", "index")
+    within = node.knowing(each, at)
+    condition = within.get("while")
+    below = within.need("do")
+    return Loop(
+        each=each,
+        at=at,
+        items=over.need("in").template_or_program(),
+        condition=condition.program() if condition else None,
+        steps=below.read_steps(below),
+    )
+
+
+def read_variable(node: Node, key: str, default: str) -> str:
+    """Return the name of a variable that steps below can use."""
+    found = node.get(key)
+    if found is None:
+        return default
+    name = found.text()
+    if name and not _VARIABLE.fullmatch(name):
+        found.fault("must be letters, digits and underscores, and no name of jq")
+        return default
+    if name in ARGUMENTS or name == SECRETS:
+        found.fault(f"${name} already means something else")
+    return name or default

@@ -1,0 +1,134 @@
+"""`listen`: events of the account, consumed one after the other until there are enough of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import orjson
+
+from engine.interpreter.constructs import event_consumption
+from engine.interpreter.constructs.event_consumption import Standing, Strategy
+from engine.interpreter.constructs.for_task import ITERATIONS_MAX, read_variable
+from engine.interpreter.constructs.transforms import read_shaping
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language import cloud_events
+from engine.language.errors import fault
+from engine.language.model import Outcome, Shaping, Step
+from engine.language.reader import Node
+from engine.language.size_limits import DATA_BYTES_MAX
+
+KEYS = ("listen", "foreach")
+NOTHING = Shaping()
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """What is done with each event before the next one is looked at (DSL reference, "Subscription Iterator").
+
+    The steps' input is the event as it is read; what the last one gives is the item's output. Without steps
+    it is the event itself.
+    """
+
+    item: str = "item"
+    at: str = "index"
+    steps: Sequence[Step] = ()
+    output: Shaping = NOTHING
+    export: Shaping = NOTHING
+
+    async def run(self, walk: Walk, event: Any, index: int, scope: Scope) -> Any:
+        """Return the item's output."""
+        within = scope.knowing(**{self.item: event, self.at: index}, context=walk.context)
+        data = await walk.list(self.steps, event, within, part="foreach") if self.steps else event
+        within = within.knowing(context=walk.context)
+        output = await walk.give(self.output, data, within)
+        if self.export.template is not None:
+            walk.context = await walk.give(self.export, output, within.knowing(output=output))
+        return output
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Which events, and what becomes of each.
+
+    Its frame keeps how far it has come (`standing`) and the event that is being worked on (`event`).
+    """
+
+    resumes: ClassVar = True
+    strategy: Strategy
+    reads: str
+    iteration: Iteration
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give what has been consumed, in its order; what an `until` consumes is not in it."""
+        kept = scope.frame.kept
+        if "standing" not in kept and self.strategy.correlates:
+            walk.herald.correlating()
+        standing = Standing(**kept.setdefault("standing", {}))
+        with walk.inbox.listening():
+            while "event" in kept or await self._consumes(walk, data, scope, standing):
+                event = cloud_events.read(kept["event"], self.reads)
+                output = await self.iteration.run(walk, event, standing.count - 1, scope)
+                self._note(output, walk, scope, standing)
+                kept["standing"] = standing.written()
+                del kept["event"]
+                await walk.rests.safe_point(scope.frame)
+        if self.strategy.correlates:
+            walk.herald.correlated(standing.correlated)
+        return Outcome(standing.outputs)
+
+    async def _consumes(self, walk: Walk, data: Any, scope: Scope, standing: Standing) -> bool:
+        """Wait for the next event that is consumed and keep it; tell whether there is one."""
+        kept = scope.frame.kept
+        while True:
+            event = await self.strategy.sift(
+                walk, data, scope.knowing(context=walk.context), standing
+            )
+            standing.count += event is not None
+            kept["standing"] = standing.written()
+            if event is not None:
+                kept["event"] = event
+            if event is not None or standing.over:
+                return event is not None
+            await walk.rests.safe_point(scope.frame)
+            with walk.rests.idle(scope.frame):
+                await walk.world.until(lambda: walk.inbox.next(standing.looked) is not None)
+
+    def _note(self, output: Any, walk: Walk, scope: Scope, standing: Standing) -> None:
+        """Keep an item's output, and judge whether that is enough."""
+        if self.strategy.forever:
+            return
+        standing.size += len(orjson.dumps(output))
+        if standing.size > DATA_BYTES_MAX or standing.count > ITERATIONS_MAX:
+            raise fault(
+                "runtime", f"a listen may consume {ITERATIONS_MAX} events, {DATA_BYTES_MAX} bytes"
+            )
+        standing.outputs.append(output)
+        self.strategy.conclude(walk, scope.knowing(context=walk.context), standing)
+
+
+def read(node: Node) -> Listen:
+    """Read the step's own keys."""
+    listen = node.need("listen").only("to", "read")
+    reads, foreach = listen.get("read"), node.get("foreach")
+    return Listen(
+        strategy=event_consumption.read(listen.need("to")),
+        reads=reads.one_of(*cloud_events.READS) if reads else "data",
+        iteration=read_iteration(foreach) if foreach else Iteration(),
+    )
+
+
+def read_iteration(node: Node) -> Iteration:
+    """Read what is done with each event, or with each message of a subscription."""
+    node.only("item", "at", "do", "output", "export")
+    item, at = read_variable(node, "item", "item"), read_variable(node, "at", "index")
+    within = node.knowing(item, at)
+    below = within.get("do")
+    return Iteration(
+        item=item,
+        at=at,
+        steps=below.read_steps(below) if below else (),
+        output=read_shaping(within, "output", "as"),
+        export=read_shaping(within, "export", "as"),
+    )

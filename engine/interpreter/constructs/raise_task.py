@@ -1,0 +1,60 @@
+"""`raise`: an error of the definition's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language.errors import FaultError, Problem, fault
+from engine.language.model import Outcome
+from engine.language.reader import Node
+
+KEYS = ("raise",)
+_MEMBERS = ("type", "status", "title", "detail", "instance")
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """The error's members, each a value or a program."""
+
+    members: dict[str, Any]
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Raise it.
+
+        :raises FaultError: always.
+        """
+        found = {name: walk.fill(member, data, scope) for name, member in self.members.items()}
+        status = found["status"]
+        if (
+            isinstance(status, bool)
+            or not isinstance(status, int)
+            or not isinstance(found["type"], str)
+        ):
+            raise fault(
+                "expression", "an error needs a type that is text and a status that is a number"
+            )
+        texts = {
+            name: str(found[name]) for name in ("title", "detail", "instance") if found.get(name)
+        }
+        raise FaultError(Problem(found["type"], status, **texts))
+
+
+def read(node: Node) -> Raise:
+    """Read the step's own keys."""
+    error = node.need("raise").only("error").need("error")
+    found = error.named("errors") if isinstance(error.value, str) else error
+    if found is None:
+        return Raise({"type": "", "status": 0})
+    check(found)
+    return Raise({name: found.need(name).template() for name in _MEMBERS if found.has(name)})
+
+
+def check(node: Node) -> None:
+    """Check an error's members."""
+    node.only(*_MEMBERS)
+    node.need("type").text()
+    status = node.need("status").value
+    if not isinstance(status, str) and (isinstance(status, bool) or not isinstance(status, int)):
+        node.at("status", status).fault("must be a number")

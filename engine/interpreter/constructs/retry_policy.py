@@ -1,0 +1,83 @@
+"""Retry policies: how often, and how long to wait before each new try."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.expressions.jq import Program
+from engine.language.reader import Node
+
+COUNT_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A policy; `count` is how many tries may follow the first, all durations are seconds or programs."""
+
+    when: Program | None = None
+    except_when: Program | None = None
+    delay: float | Program = 0.0
+    backoff: str = "constant"
+    count: int | None = None
+    try_duration: float | Program | None = None
+    duration: float | Program | None = None
+    jitter: tuple[float | Program, float | Program] | None = None
+
+    def factor(self, retry: int) -> int:
+        """Return how many times the delay to wait before the given retry, counted from 1."""
+        if self.backoff == "constant":
+            return 1
+        return retry if self.backoff == "linear" else 1 << min(retry - 1, 30)
+
+
+def read(node: Node) -> Retry:
+    """Read a policy, inline or by the name it has under `use.retries`."""
+    if isinstance(node.value, str):
+        named = node.named("retries")
+        return read(named) if named else Retry()
+    node.only("when", "exceptWhen", "delay", "backoff", "limit", "jitter")
+    when, except_when, delay = node.get("when"), node.get("exceptWhen"), node.get("delay")
+    count, try_duration, duration = _read_limit(node.get("limit"))
+    return Retry(
+        when=when.program() if when else None,
+        except_when=except_when.program() if except_when else None,
+        delay=delay.duration() if delay else 0.0,
+        backoff=_read_backoff(node.get("backoff")),
+        count=count,
+        try_duration=try_duration,
+        duration=duration,
+        jitter=_read_jitter(node.get("jitter")),
+    )
+
+
+def _read_limit(
+    node: Node | None,
+) -> tuple[int | None, float | Program | None, float | Program | None]:
+    if node is None:
+        return None, None, None
+    node.only("attempt", "duration")
+    attempt, duration = node.get("attempt"), node.get("duration")
+    count = attempt.only("count", "duration").get("count") if attempt else None
+    each = attempt.get("duration") if attempt else None
+    if count is not None and (isinstance(count.value, bool) or not isinstance(count.value, int)):
+        count.fault("must be a number")
+        count = None
+    return (
+        count.value if count else None,
+        each.duration() if each else None,
+        duration.duration() if duration else None,
+    )
+
+
+def _read_backoff(node: Node | None) -> str:
+    if node is None:
+        return "constant"
+    found = node.one_member("constant", "linear", "exponential")
+    return found[0] if found else "constant"
+
+
+def _read_jitter(node: Node | None) -> tuple[float | Program, float | Program] | None:
+    if node is None:
+        return None
+    node.only("from", "to")
+    return node.need("from").duration(), node.need("to").duration()

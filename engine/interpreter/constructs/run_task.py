@@ -1,0 +1,132 @@
+"""`run: workflow`: another definition of the same account, as an execution of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from engine.contracts import executions
+from engine.contracts.child_executions import Ordered, Wanted
+from engine.interpreter.runtime.interpreter import Kind, Scope, Walk
+from engine.language import unsupported
+from engine.language.errors import FaultError, Problem, fault
+from engine.language.model import Outcome
+from engine.language.reader import Node
+
+KEYS = ("run",)
+LATEST = "latest"
+# How many workflows may run one another: recursion is the language's to write, and has to end.
+DEPTH_MAX = 8
+FIND_SECONDS = 20.0
+KINDS = ("container", "script", "shell", "workflow")
+_BESIDE = ("await", "return")
+
+
+@dataclass(frozen=True, slots=True)
+class RunWorkflow:
+    """Which definition to run, on what, and whether to wait for its end.
+
+    Without an input it runs on an empty object. `latest` is the version that was saved last; so is the
+    definition meant that was saved last where several have the same namespace, name and version.
+    """
+
+    namespace: str
+    name: str
+    version: str
+    input: Any
+    waits: bool
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give what the workflow gives; the step's input, when it is not waited for.
+
+        :raises FaultError: the workflow's own, of kind configuration when there is no such workflow, and of
+            kind runtime when workflows run one another too deeply, or too many run at once.
+        """
+        if walk.run_depth >= DEPTH_MAX:
+            raise fault(
+                "runtime", f"workflows run one another more than {DEPTH_MAX} deep (runDepth)"
+            )
+        given = {} if self.input is None else walk.fill(self.input, data, scope)
+        wanted = Wanted(walk.account_id, self.namespace, self.name, self.version)
+        number = (
+            walk.calls + 1
+        )  # of the call that comes now: others may be made while it is awaited
+        definition_id: str = await walk.call(
+            executions.FIND_DEFINITION,
+            wanted,
+            answer=str,
+            seconds=FIND_SECONDS,
+            scope=scope,
+            repeatable=True,
+        )
+        ordered = Ordered(walk.execution_id, definition_id, given, walk.run_depth + 1)
+        child = executions.ExecutionStart(_id_of(walk, number), walk.account_id, ordered=ordered)
+        told = await walk.world.run(child, waits=self.waits)
+        if not self.waits:
+            return Outcome(data)
+        if told is None:
+            raise fault("runtime", "the workflow that was run did not end by itself")
+        if told.error is not None:
+            raise FaultError(_problem(told.error))
+        return Outcome(walk.bound(told.result))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Stands in for a process that is not run: a definition with one is never walked."""
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:  # noqa: ARG002 - a kind's signature
+        """Give what came."""
+        return Outcome(data)
+
+
+def read(node: Node) -> Kind:
+    """Read the step's own keys."""
+    run = node.need("run")
+    found = run.one_member(*KINDS, beside=_BESIDE)
+    if found is None:
+        return Refused()
+    kind, process = found
+    if kind != "workflow":
+        unsupported.refuse(process, f"run.{kind}")
+        return Refused()
+    waits = run.get("await")
+    if waits is not None and not isinstance(waits.value, bool):
+        waits.fault("must be true or false")
+    if run.has("return"):
+        run.at("return", None).fault("is for processes; a workflow returns its output")
+    return _read_workflow(process, waits=waits is None or waits.value is not False)
+
+
+def _read_workflow(node: Node, *, waits: bool) -> RunWorkflow:
+    node.only("namespace", "name", "version", "input")
+    version, given = node.get("version"), node.get("input")
+    return RunWorkflow(
+        namespace=node.need("namespace").text(),
+        name=node.need("name").text(),
+        version=version.text() if version else LATEST,
+        input=given.template_or_program() if given else None,
+        waits=waits,
+    )
+
+
+def _id_of(walk: Walk, number: int) -> str:
+    """Return the id of the execution that this one orders, the same whenever it is asked for.
+
+    A UUIDv7 (RFC 9562 section 5.7) whose random bits are those of what it is the id of.
+    """
+    milliseconds = int(walk.world.now().timestamp() * 1000)
+    drawn = hashlib.sha256(f"{walk.execution_id}#{number}".encode()).digest()[:10]
+    made = bytearray(milliseconds.to_bytes(6) + drawn)
+    made[6] = 0x70 | made[6] & 0x0F
+    made[8] = 0x80 | made[8] & 0x3F
+    return str(UUID(bytes=bytes(made)))
+
+
+def _problem(error: dict[str, Any]) -> Problem:
+    said = {name: error.get(name) for name in ("title", "detail")}
+    return Problem(
+        str(error["type"]), int(error["status"]), **said, instance=error.get("instance", "")
+    )

@@ -1,0 +1,32 @@
+"""`set`: data from a template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.expressions.templates import compact
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language.model import Outcome
+from engine.language.reader import Node
+
+KEYS = ("set",)
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A template, or one expression."""
+
+    template: Any
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give the template, evaluated."""
+        return Outcome(walk.fill(self.template, data, scope))
+
+
+def read(node: Node) -> Set:
+    """Read the step's own keys."""
+    value = node.need("set")
+    if not isinstance(value.value, (dict, str)) or not value.value:
+        value.fault("must be an object with members, or an expression")
+    return Set(compact(value.template_or_program()))

@@ -1,0 +1,56 @@
+"""`switch`: the first case that holds says where the flow goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.expressions.jq import Program
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language.model import Outcome
+from engine.language.reader import Node
+
+KEYS = ("switch",)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A condition (None always holds) and where it leads."""
+
+    when: Program | None
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Cases in declared order; the one without a condition is the last resort, wherever it stands."""
+
+    cases: Sequence[Case]
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give the data as it came; when no case holds, the step's own `then` decides."""
+        for case in self.cases:
+            if case.when is None or walk.holds(case.when, data, scope):
+                return Outcome(data, case.then)
+        return Outcome(data)
+
+
+def read(node: Node) -> Switch:
+    """Read the step's own keys."""
+    below = node.need("switch")
+    cases = [case for case in (_read_case(item) for item in below.items()) if case is not None]
+    if isinstance(below.value, list) and not below.value:
+        below.fault("must have at least one case")
+    return Switch(sorted(cases, key=lambda case: case.when is None))
+
+
+def _read_case(item: Node) -> Case | None:
+    members = item.members()
+    if len(members) != 1:
+        item.fault("must have exactly one member: the case under its name")
+        return None
+    name, body = next(iter(members.items()))
+    case = item.under_name(str(name), body).only("when", "then")
+    when = case.get("when")
+    return Case(when.program() if when else None, case.need("then").text())

@@ -1,0 +1,84 @@
+"""`input`, `output` and `export`: a transformation and the schema of what it takes or gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.expressions.jq import Program
+from engine.expressions.templates import compact
+from engine.interpreter.constructs import call_http, external_resources
+from engine.interpreter.runtime.interpreter import SchemaElsewhere, Scope, Walk
+from engine.language import json_schema
+from engine.language.errors import ExhaustedError, fault
+from engine.language.model import Shaping
+from engine.language.reader import Node
+
+FORMATS = ("json", "json:2020-12")
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A schema at an address."""
+
+    endpoint: str | Program
+    authentication: Any
+
+    async def fetched(self, walk: Walk, data: Any, scope: Scope) -> dict[str, Any]:
+        """Return it.
+
+        :raises FaultError: of kind communication when it cannot be fetched, configuration when it is none.
+        :raises ExhaustedError: when it takes too long to read.
+        """
+        where = call_http.CallHttp("GET", self.endpoint).located(walk, data, scope)
+        known = where in walk.fetched
+        schema = await external_resources.fetched(
+            walk, where, self.authentication, data, scope, what="schema"
+        )
+        if not known and json_schema.complaint(schema) is not None:
+            del walk.fetched[where]
+            raise fault("configuration", "the schema that was fetched is no JSON Schema")
+        return schema
+
+
+def read_shaping(node: Node, key: str, how: str) -> Shaping:
+    """Read an `input`, `output` or `export` member: a transformation and a schema."""
+    found = node.get(key)
+    if found is None:
+        return Shaping()
+    found.only("schema", how)
+    template, schema = found.get(how), found.get("schema")
+    return Shaping(
+        template=compact(template.template_or_program()) if template else None,
+        schema=_read_schema(schema) if schema else None,
+    )
+
+
+def _read_schema(node: Node) -> dict[str, Any] | SchemaElsewhere | None:
+    node.only("format", "document", "resource")
+    if node.has("format") and node.members()["format"] not in FORMATS:
+        node.at("format", None).fault("only json is supported yet")
+    if not node.has("resource"):
+        return _read_document(node.need("document"))
+    if node.has("document"):
+        node.at("resource", None).fault(
+            "must be alone: a schema is either a document or a resource"
+        )
+    resource = node.need("resource").only("name", "endpoint")
+    name = resource.get("name")
+    if name is not None:
+        name.text()
+    return Elsewhere(*call_http.read_endpoint(resource.need("endpoint")))
+
+
+def _read_document(node: Node) -> dict[str, Any]:
+    schema = node.members()
+    if node.reading.compiles:
+        try:
+            why = json_schema.complaint(schema)
+        except ExhaustedError:
+            node.fault("the schema takes too long to read")
+        else:
+            if why is not None:
+                node.fault(f"is no JSON Schema: {why}", gist="is no JSON Schema")
+    return schema

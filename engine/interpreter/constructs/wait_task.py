@@ -1,0 +1,40 @@
+"""`wait`: time passes, whatever restarts meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from engine.expressions.jq import Program
+from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.language.errors import ExhaustedError
+from engine.language.model import Outcome
+from engine.language.reader import Node
+
+KEYS = ("wait",)
+SECONDS_MAX = 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long, in seconds."""
+
+    resumes: ClassVar = True
+    duration: float | Program
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Give the data as it came, later."""
+        kept = scope.frame.kept
+        if "until" not in kept:
+            seconds = walk.seconds(self.duration, data, scope)
+            if seconds > SECONDS_MAX:
+                raise ExhaustedError("a wait of more than a year (waitSeconds)")
+            kept["until"] = walk.world.now().timestamp() + seconds
+            await walk.rests.safe_point(scope.frame)
+        await walk.sleep_until(kept["until"], scope)
+        return Outcome(data)
+
+
+def read(node: Node) -> Wait:
+    """Read the step's own keys."""
+    return Wait(node.need("wait").duration())

@@ -1,0 +1,121 @@
+"""The Open Workflow Specification's documents: read from text, checked whole, parsed for the walk."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from engine.errors import Fault, InvalidError
+from engine.interpreter.constructs import reusable_components, task_list
+from engine.interpreter.constructs import schedule as schedules
+from engine.interpreter.constructs.transforms import read_shaping
+from engine.language import parser
+from engine.language.model import Definition
+from engine.language.reader import EnoughError, Node, Reading
+
+TOP = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
+DOCUMENT = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
+
+_VERSION = re.compile(
+    r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII
+)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+
+
+def read(text: str, content_type: str | None = None) -> dict[str, Any]:
+    """Return the document a text holds: JSON, or YAML 1.2 (JSON is tried first when no type is given).
+
+    :raises InvalidError: `definition_unreadable`, with the place.
+    """
+    return parser.read(text, content_type)
+
+
+def secrets_of(document: dict[str, Any]) -> list[str]:
+    """Return the names of the secrets that a document lists."""
+    return reusable_components.secrets_of(document)
+
+
+def check(document: Any) -> list[Fault]:
+    """Return everything for which the document is refused, programs compiled; empty when it can run."""
+    return _read(document, compiles=True)[1]
+
+
+def parse(document: Any) -> Definition:
+    """Return the definition the document describes.
+
+    :raises InvalidError: `definition_invalid`, with all faults but those of programs, which fail when run.
+    """
+    definition, faults = _read(document, compiles=False)
+    if faults:
+        raise InvalidError("definition_invalid", "The definition cannot be run", faults=faults)
+    return definition
+
+
+def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
+    reading = Reading(compiles=compiles, read_step=task_list.read_step)
+    depth_fault = parser.too_deep(document)
+    if depth_fault is not None:
+        return Definition("", (), {}), [depth_fault]
+    use = document.get("use") if isinstance(document, dict) else None
+    node = Node(
+        document, "", reading, task_list.read_steps, use=use if isinstance(use, dict) else {}
+    )
+    try:
+        return _whole(replace(node, variables=node.globals())), reading.faults
+    except EnoughError:
+        return Definition("", (), {}), reading.faults
+
+
+def _whole(node: Node) -> Definition:
+    node.only(*TOP)
+    _check_header(node.need("document"))
+    _check_rest(node)
+    timeout, schedule = node.get("timeout"), node.get("schedule")
+    return Definition(
+        name=str(node.need("document").value.get("name", "")) if _has_header(node.value) else "",
+        steps=task_list.read_steps(node.need("do")),
+        source=node.value if isinstance(node.value, dict) else {},
+        input=read_shaping(node, "input", "from"),
+        output=read_shaping(node, "output", "as"),
+        timeout=task_list.read_timeout(timeout) if timeout else None,
+        schedule=schedules.read(schedule) if schedule else None,
+    )
+
+
+def _check_header(node: Node) -> None:
+    node.only(*DOCUMENT)
+    for key, form in (
+        ("dsl", _VERSION),
+        ("namespace", _NAME),
+        ("name", _NAME),
+        ("version", _VERSION),
+    ):
+        found = node.need(key)
+        text = found.text()
+        if text and not form.fullmatch(text):
+            found.fault(
+                "must be a semantic version"
+                if form is _VERSION
+                else "must be letters, digits and hyphens"
+            )
+    dsl = node.value.get("dsl") if isinstance(node.value, dict) else None
+    if isinstance(dsl, str) and _VERSION.fullmatch(dsl) and not dsl.startswith("1.0."):
+        node.at("dsl", dsl).fault("only versions 1.0.x are supported")
+
+
+def _check_rest(node: Node) -> None:
+    evaluate = node.get("evaluate")
+    if evaluate is not None:
+        evaluate.only("language", "mode")
+        if evaluate.has("language"):
+            evaluate.need("language").one_of("jq")
+        if evaluate.has("mode"):
+            evaluate.need("mode").one_of("strict", "loose")
+    use = node.get("use")
+    if use is not None:
+        reusable_components.check(use)
+
+
+def _has_header(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("document"), dict)

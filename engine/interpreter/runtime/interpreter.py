@@ -1,0 +1,296 @@
+"""One run of a definition: its state in one object, and the way data flows through its steps.
+
+Where it stands is in its frames at every safe point (`frames`), so that a new run can go on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar, cast
+
+from engine.expressions.jq import Program
+from engine.interpreter.runtime.environment import RUNTIME, moment
+from engine.interpreter.runtime.evaluation import Evaluation
+from engine.interpreter.runtime.event_inbox import Inbox
+from engine.interpreter.runtime.event_outbox import Post
+from engine.interpreter.runtime.frames import Frame
+from engine.interpreter.runtime.lifecycle import Herald
+from engine.interpreter.runtime.pause import Hold
+from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.redaction import Redaction
+from engine.interpreter.runtime.scope import EndedError, Scope
+from engine.interpreter.runtime.timeline import Scribe, kind_of
+from engine.language import json_schema
+from engine.language.errors import ExhaustedError, FaultError, fault
+from engine.language.lifecycle_events import Subject
+from engine.language.model import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Step
+from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
+
+__all__ = ["Scope", "Walk"]
+
+TRAIL_MAX = 1_000
+
+T = TypeVar("T")
+
+
+class Kind(Protocol):
+    """What a step does: one implementation per discriminating key."""
+
+    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+        """Do it on the step's transformed input.
+
+        :raises FaultError: when it fails.
+        """
+        ...
+
+
+class SchemaElsewhere(Protocol):
+    """A JSON Schema that an execution fetches when it first needs it."""
+
+    async def fetched(self, walk: Walk, data: Any, scope: Scope) -> dict[str, Any]:
+        """Return it.
+
+        :raises FaultError: when there is none.
+        """
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Walk(Evaluation):
+    """All state of a run."""
+
+    definition: Definition
+    execution_id: str
+    raw_input: Any
+    rests: Rests
+    account_id: str = ""
+    run_depth: int = 0
+    secrets: dict[str, Any] = field(default_factory=dict)
+    interpreter: int = 1
+    context: Any = None
+    calls: int = 0
+    trail: list[str] = field(default_factory=list)
+    under_way: Counter[str] = field(default_factory=Counter)  # steps, by pointer
+    fetched: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
+    understood: dict[str, Step] = field(default_factory=dict)  # the same, read in this run
+    started_at: dict[str, Any] = field(default_factory=dict)
+    frame: Frame = field(default_factory=Frame)
+    heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
+    inbox: Inbox = field(default_factory=Inbox)
+    hold: Hold = field(default_factory=Hold)
+    post: Post = field(init=False)
+    herald: Herald = field(init=False)
+    scribe: Scribe = field(init=False)
+    redaction: Redaction = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what leaves the walk, and what watches over it."""
+        subject = Subject.of(self.definition.source, self.execution_id)
+        self.post = Post(self.world)
+        self.redaction = Redaction(self.secrets, self.pace)
+        self.herald = Herald(subject, self.heard, self.post, self.world)
+        self.scribe = Scribe(self.account_id, self.execution_id, self.world)
+
+    async def through(self, data: Any) -> Any:
+        """Walk the whole definition on the raw input, from where its frames stand, and return its output.
+
+        :raises FaultError: when a step fails and nothing catches it.
+        :raises ExhaustedError: when a limit is broken.
+        """
+        try:
+            return await self._through(data)
+        except FaultError as error:
+            raise self.redaction.hidden(error) from None
+
+    async def _through(self, data: Any) -> Any:
+        kept = self.frame.kept
+        self.started_at = self.started_at or moment(self.world.now())
+        known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
+        scope = Scope(known | {"authorization": None}, frame=self.frame)
+        if "data" not in kept:
+            kept["data"] = self.context = await self.take(self.definition.input, data, scope)
+        work = self._until_end(kept["data"], scope)
+        output = await self.in_time(self.definition.timeout, work, kept["data"], scope)
+        return await self.give(self.definition.output, output, scope.knowing(context=self.context))
+
+    async def list(
+        self, steps: Sequence[Step], data: Any, scope: Scope, *, part: str = "do"
+    ) -> Any:
+        """Walk the steps of one list in declared order, or as their `then` says; return the last's output.
+
+        `part` tells apart the lists of one step: each has a frame of its own.
+        """
+        with scope.frame.part(part) as frame:
+            at, data = frame.kept.get("at", 0), frame.kept.get("data", data)
+            while at < len(steps):
+                frame.kept |= {"at": at, "data": data}
+                outcome = await self.perform(steps[at], data, replace(scope, frame=frame))
+                data = outcome.output
+                if outcome.then == END:
+                    raise EndedError(data)
+                if outcome.then == EXIT:
+                    scope.frame.kept["exited"] = part
+                    return data
+                on = outcome.then in (None, CONTINUE)
+                at = at + 1 if on else [step.name for step in steps].index(str(outcome.then))
+                if at < len(steps):
+                    frame.kept |= {"at": at, "data": data}
+                    await self.rests.safe_point(frame)
+            return data
+
+    async def perform(self, step: Step, raw: Any, outer: Scope) -> Outcome:
+        """Run one step: condition, input, work, output, export, in the specification's order."""
+        with outer.frame.part("step") as frame:
+            if not frame.kept:
+                await self.hold.passed(outer.frame, self.rests, self.world, self.scribe)
+                if await self.pace.step():
+                    self.bound_held((self.context, *self.frame.values()))
+            self.under_way[step.pointer] += 1
+            try:
+                return await self._performed(step, raw, outer, frame)
+            except FaultError as error:
+                placed = self.redaction.hidden(error.placed(step.pointer))
+                self.herald.faulted(step, placed.problem)
+                self.scribe.failed(step, outer.attempt, kind_of(placed.problem))
+                raise placed from None
+            except ExhaustedError:
+                self.scribe.failed(step, outer.attempt, "runtime")
+                raise
+            except EndedError:
+                self.herald.completed(step)
+                self.scribe.completed(step, outer.attempt)
+                raise
+            except asyncio.CancelledError:
+                self.herald.cancelled(step)
+                self.scribe.cancelled(step, outer.attempt)
+                raise
+            finally:
+                self.under_way[step.pointer] -= 1
+
+    async def call(
+        self,
+        name: str,
+        argument: Any,
+        *,
+        answer: type,
+        seconds: float,
+        scope: Scope,
+        repeatable: bool = False,
+    ) -> Any:
+        """Run an activity for the step of the scope and return its answer.
+
+        A repeatable one runs again when its worker is lost: what it does may then be done twice.
+
+        :raises FaultError: when it failed.
+        """
+        self.calls += 1
+        return await self.world.call(
+            name,
+            argument,
+            answer=answer,
+            step=scope.step,
+            number=self.calls,
+            seconds=seconds,
+            repeatable=repeatable,
+        )
+
+    async def sleep_until(self, until: float, scope: Scope) -> None:
+        """Wait until a time in seconds since the epoch; the walk rests meanwhile."""
+        seconds = until - self.world.now().timestamp()
+        if seconds > 0:
+            with self.rests.idle(scope.frame):
+                await self.world.sleep(seconds, summary=scope.step.name if scope.step else "")
+
+    async def in_time(
+        self, limited: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
+    ) -> T:
+        """Return what the work gives within the limit, counted from when the scope's frame began it.
+
+        :raises FaultError: of kind timeout, when it takes longer; the work is cancelled.
+        """
+        if limited is None:
+            return await work
+        kept = scope.frame.kept
+        try:
+            if "due" not in kept:
+                kept["limit"] = self.seconds(limited, data, scope)
+                kept["due"] = self.world.now().timestamp() + kept["limit"]
+            return await asyncio.wait_for(work, kept["due"] - self.world.now().timestamp())
+        except TimeoutError:
+            raise fault("timeout", f"it took longer than {kept['limit']:g} s") from None
+        finally:
+            work.close()
+
+    async def take(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
+        """Validate the raw value, then transform it (DSL, "Data Flow")."""
+        await self._validate(shaping, raw, raw, scope)
+        return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
+
+    async def give(
+        self, shaping: Shaping, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX
+    ) -> Any:
+        """Transform the raw value, then validate what it became (DSL, "Data Flow")."""
+        shaped = (
+            raw if shaping.template is None else self.fill(shaping.template, raw, scope, most=most)
+        )
+        await self._validate(shaping, shaped, raw, scope)
+        return shaped
+
+    async def _validate(self, shaping: Shaping, value: Any, raw: Any, scope: Scope) -> None:
+        schema = shaping.schema
+        if schema is not None and not isinstance(schema, dict):
+            schema = await cast("SchemaElsewhere", schema).fetched(self, raw, scope)
+        self.pace.spend(json_schema.validate(value, schema))
+
+    async def _performed(self, step: Step, raw: Any, outer: Scope, frame: Frame) -> Outcome:
+        kept = frame.kept
+        started_at = kept.setdefault("startedAt", moment(self.world.now()))
+        task = {
+            "name": step.name,
+            "reference": step.pointer,
+            "definition": step.source,
+            "input": raw,
+            "startedAt": started_at,
+        }
+        task = {**outer.extended} if outer.extended is not None else task
+        scope = outer.entered(step, frame, context=self.context, task=task)
+        if "data" not in kept:
+            if step.condition is not None and not self.holds(step.condition, raw, scope):
+                self.scribe.skipped(step, outer.attempt)
+                return Outcome(raw)
+            self.trail = [*self.trail[1 - TRAIL_MAX :], step.name]
+            self.herald.began(step)
+            self.scribe.began(step, outer.attempt)
+            kept["data"] = await self.take(step.input, raw, scope)
+        else:
+            self.scribe.goes_on(step, outer.attempt)
+        data = kept["data"]
+        scope = scope.knowing(input=data)
+        pinned = not getattr(step.kind, "resumes", False)
+        with frame.part("work", pinned=pinned) as own, self.rests.pinning(own):
+            work = cast("Kind", step.kind).run(self, data, replace(scope, frame=own))
+            done = await self.in_time(step.timeout, work, data, scope)
+        self.bound(done.output)
+        if done.authorization is not None:
+            scope = scope.knowing(authorization=done.authorization)
+        scope = scope.knowing(context=self.context, task={**task, "output": done.output})
+        output = await self.give(step.output, done.output, scope)
+        if step.export.template is not None:
+            seen = scope.knowing(output=output)
+            self.context = await self.give(step.export, output, seen, most=CONTEXT_BYTES_MAX)
+        self.herald.completed(step)
+        self.scribe.completed(step, outer.attempt)
+        return Outcome(output, done.then or step.then)
+
+    async def _until_end(self, data: Any, scope: Scope) -> Any:
+        try:
+            return await self.list(self.definition.steps, data, scope)
+        except EndedError as ended:
+            return ended.output
+
+    def _described(self) -> dict[str, Any]:
+        given = {"definition": self.definition.source, "input": self.raw_input}
+        return {"id": self.execution_id, "startedAt": self.started_at, **given}

@@ -1,0 +1,63 @@
+"""Schedules of definitions (DSL reference, "Schedule"): their triggers, bounds and times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cronsim import CronSim, CronSimError
+
+TRIGGERS = ("every", "cron", "after", "on")
+SECONDS_MIN = 1.0
+SECONDS_MAX = 366 * 86_400
+CRON_LENGTH_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What triggers executions; several triggers work side by side, each for itself.
+
+    `every` and `after` are in seconds. `cron` is read in UTC: five fields as Debian's cron has them, or six,
+    the first of which are seconds.
+    """
+
+    every: float | None = None
+    cron: str | None = None
+    after: float | None = None
+    on: object | None = None  # the consumption strategy that the interpreter has read
+    reads: str = "data"
+
+    def triggers(self) -> Iterator[str]:
+        """Yield the names of the triggers that are set."""
+        yield from (name for name in TRIGGERS if getattr(self, name) is not None)
+
+    def next(self, trigger: str, *, saved: datetime, now: datetime) -> datetime:
+        """Return the first time after `now` at which `every` or `cron` fires.
+
+        `every` counts from when the definition was saved. Times that passed while nothing could run are
+        not made up for: one run stands for all of them.
+
+        :raises ValueError: when there will be none.
+        """
+        if trigger == "every":
+            seconds = self.every or SECONDS_MIN
+            rounds = max(0, int((now - saved).total_seconds() // seconds)) + 1
+            return saved + timedelta(seconds=rounds * seconds)
+        try:
+            return next(CronSim(self.cron or "", now))
+        except (CronSimError, StopIteration) as error:
+            raise ValueError(str(error) or "never comes") from None
+
+
+def cron_fault(text: str) -> str | None:
+    """Return what is wrong with a cron expression, if anything is."""
+    if len(text) > CRON_LENGTH_MAX:
+        return f"must be at most {CRON_LENGTH_MAX} characters"
+    try:
+        next(CronSim(text, datetime(2026, 1, 1)))  # noqa: DTZ001 - any moment will do, and it is not shown
+    except CronSimError as error:
+        return f"is no cron expression: {str(error)[0].lower()}{str(error)[1:]}"
+    except StopIteration:
+        return "never comes"
+    return None

@@ -1,0 +1,4 @@
+"""Logs, metrics and traces of every process.
+
+Called by every process and context. May import `config`.
+"""

@@ -1,0 +1,22 @@
+"""Metadata of all tables: importing this module declares every one of them.
+
+Foreign keys name tables of other modules, and a mapper must know them before the first flush.
+"""
+
+from __future__ import annotations
+
+from engine.store import (  # noqa: F401 - each declares its tables on Base.metadata
+    accounts,
+    bulk_jobs,
+    events,
+    executions,
+    outbox,
+    payload_claims,
+    schedules,
+    sync,
+    timeline,
+    workflows,
+)
+from engine.store.declarative import Base
+
+METADATA = Base.metadata

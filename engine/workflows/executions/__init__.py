@@ -1,0 +1,4 @@
+"""Executions: started, paused, stopped, completed, retained.
+
+Called by routes, relay and activities.
+"""

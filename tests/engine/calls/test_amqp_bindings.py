@@ -1,0 +1,108 @@
+"""What AMQP's bindings say: where a channel is, and what goes beside a payload."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from engine.calls.asyncapi import amqp_bindings
+from engine.calls.asyncapi.document import find
+from tests.engine.taking import CALL, to
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("base", "channel", "found"),
+    [
+        ("", {}, "/"),
+        ("/%2f", {}, "/"),
+        ("/a%2Fb", {}, "a/b"),
+        ("/production", {"queue": {"vhost": "other"}}, "production"),
+        ("", {"exchange": {"vhost": "other"}}, "other"),
+    ],
+)
+def test_the_virtual_host_is_the_path_or_what_the_binding_says(
+    base: str, channel: dict[str, Any], found: str
+) -> None:
+    assert amqp_bindings.vhost(replace(to("work"), base=base, channel=channel)) == found
+
+
+@pytest.mark.parametrize(
+    ("channel", "found"),
+    [
+        ({}, ("", "work", "work")),
+        ({"exchange": {"name": "amq.default"}}, ("", "work", "work")),
+        ({"exchange": {"name": "x", "type": "default"}}, ("", "work", "work")),
+        ({"exchange": {"name": "x"}, "queue": {"name": "q"}}, ("x", "work", None)),
+        ({"is": "queue", "queue": {"name": "q"}, "exchange": {"name": "x"}}, ("", "q", "q")),
+        ({"is": "queue"}, ("", "work", "work")),
+    ],
+)
+def test_a_channel_is_a_queue_or_a_key_of_an_exchange(
+    channel: dict[str, Any], found: tuple[str, str, str | None]
+) -> None:
+    place = amqp_bindings.place(replace(to("work"), channel=channel))
+    assert (place.exchange, place.key, place.queue) == found
+
+
+def test_a_channel_of_an_earlier_document_is_found_by_its_name() -> None:
+    document = {
+        "asyncapi": "2.6.0",
+        "servers": {"main": {"url": "amqps://queues.example.org/production", "protocol": "amqps"}},
+        "channels": {
+            "jobs": {"bindings": {"amqp": {"is": "queue"}}, "publish": {"operationId": "work"}}
+        },
+    }
+    call = replace(CALL, operation=None, channel="jobs", message={"payload": 1})
+    route = find(document, call)
+    place = amqp_bindings.place(route)
+    assert (route.tls, route.port, place.queue) == (True, 5671, "jobs")
+    assert amqp_bindings.vhost(route) == "production"
+
+
+def test_what_goes_beside_a_payload_is_what_the_bindings_say() -> None:
+    bindings = {
+        "cc": ["a"],
+        "bcc": ["b"],
+        "priority": 5,
+        "expiration": 10,
+        "timestamp": True,
+        "userId": "ada",
+    }
+    found = amqp_bindings.properties(
+        replace(to("work"), bindings=bindings), {"half": 0.5, "none": None}, "text/plain", "c", NOW
+    )
+    assert found.headers == {"half": "0.5", "none": None, "CC": ["a"], "BCC": ["b"]}
+    assert (found.priority, found.expiration, found.timestamp, found.user_id) == (
+        5,
+        "10",
+        NOW,
+        "ada",
+    )
+    assert (found.content_type, found.correlation_id, found.message_type) == (
+        "text/plain",
+        "c",
+        "note",
+    )
+    assert found.delivery_mode == amqp_bindings.PERSISTENT
+
+
+def test_headers_are_shown_as_json_has_them() -> None:
+    table = {
+        "at": NOW,
+        "bytes": bytearray(b"a\xff"),
+        "list": [1, {"deep": 0.5}],
+        "yes": True,
+        "none": None,
+    }
+    assert amqp_bindings.shown(table) == {
+        "at": "2026-11-25T00:00:00+00:00",
+        "bytes": "a\ufffd",
+        "list": [1, {"deep": "0.5"}],
+        "yes": True,
+        "none": None,
+    }

@@ -1,0 +1,180 @@
+"""Queues below the workflow: what is lost when a worker is, and what two who ask leave to each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from pamqp import commands
+from temporalio import workflow
+from temporalio.client import Client, CompleteAsyncActivityInput, Interceptor, OutboundInterceptor
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from bin.devtools.fakes.https_server import StandIn, stand_in
+from bin.devtools.fakes.rabbitmq import Rabbit
+from bin.devtools.stack.servers import Stack
+from engine.activities.asyncapi import MessageActivities
+from engine.calls.asyncapi import amqp
+from engine.calls.asyncapi.amqp_queues import Consumer, linked
+from engine.calls.asyncapi.redis import RefusedError
+from engine.calls.http import HttpCaller
+from engine.contracts.calls import CONSUME_MESSAGES, AsyncApiCall, Consumed
+from engine.egress.guard import BODY_BYTES_MAX, EgressError
+from engine.temporal.heartbeat_interceptor import Heartbeats
+from tests.engine.taking import CALL, consumer, fresh, guard, put, to
+
+
+@pytest.fixture(scope="module")
+def server(rabbit: Rabbit) -> Iterator[StandIn]:
+    with stand_in(rabbit) as standing:
+        yield standing
+
+
+async def take(by: Consumer, count_max: int, *, seconds: float = 0.2) -> list[bytes]:
+    return [one.body for one in await by.take(count_max, linger=True, seconds=seconds)]
+
+
+async def test_what_was_not_acknowledged_goes_back_when_its_taker_is_gone(server: StandIn) -> None:
+    route = fresh()
+    await put(server, route, b"1", b"2", b"3")
+    killed = consumer(server, route)
+    assert await take(killed, 2) == [b"1", b"2"]
+    killed.abort()
+    after = consumer(server, route)
+    taken = await after.take(3, linger=True, seconds=5.0)
+    assert [one.body for one in taken] == [b"1", b"2", b"3"]
+    await after.acknowledge(taken, over=True)
+    last = consumer(server, route)
+    assert await take(last, 1) == []
+    await last.close()
+
+
+async def test_between_two_requests_a_queue_serves_whoever_else_asks(server: StandIn) -> None:
+    route = fresh()
+    await put(server, route, b"1", b"2")
+    one, other = consumer(server, route), consumer(server, route)
+    taken = await one.take(1, linger=False, seconds=5.0)
+    await one.acknowledge(taken, over=False)
+    assert [message.body for message in taken] == [b"1"]
+    assert await take(other, 1, seconds=5.0) == [b"2"], "the one that rests holds nothing back"
+    await one.close()
+    await other.close()
+
+
+async def test_more_than_an_activity_may_hold_stays_in_the_queue_in_its_order(
+    server: StandIn,
+) -> None:
+    route, half = fresh(), BODY_BYTES_MAX * 2 // 5
+    await put(server, route, *[bytes([65 + number]) * half for number in range(4)])
+    reader = consumer(server, route)
+    seen = b""
+    for wanted in (b"AB", b"CD"):
+        taken = await reader.take(4, linger=True, seconds=5.0)
+        assert bytes(one.body[0] for one in taken) == wanted
+        await reader.acknowledge(taken, over=False)
+        seen += wanted
+    assert seen == b"ABCD"
+    await reader.close()
+
+
+async def test_a_message_that_is_too_large_is_an_error_and_stays_where_it_is(
+    server: StandIn,
+) -> None:
+    route = fresh()
+    await put(server, route, b"0" * (BODY_BYTES_MAX + 1))
+    for _ in range(2):
+        reader = consumer(server, route)
+        with pytest.raises(EgressError, match=f"the message is larger than {BODY_BYTES_MAX} bytes"):
+            await reader.take(1, linger=False, seconds=5.0)
+        reader.abort()
+
+
+async def test_a_queue_that_is_deleted_ends_its_subscription(server: StandIn) -> None:
+    route = fresh()
+    name, reader = route.channel["queue"]["name"], consumer(server, route)
+    waiting = asyncio.create_task(reader.take(1, linger=False, seconds=20.0))
+    async with linked(guard(server), route, {}) as link:
+        ask = commands.Queue.Declare(queue=name, durable=False)
+        while not (await amqp.ask(link, ask, commands.Queue.DeclareOk)).consumer_count:
+            pass
+        await amqp.ask(link, commands.Queue.Delete(queue=name), commands.Queue.DeleteOk)
+    with pytest.raises(RefusedError, match="the queue is no more"):
+        await waiting
+    reader.abort()
+
+
+@workflow.defn
+class Taking:
+    """Takes messages as a subscription does."""
+
+    @workflow.run
+    async def run(self, call: AsyncApiCall) -> Consumed:
+        """Return what was taken."""
+        found: Consumed = await workflow.execute_activity(
+            CONSUME_MESSAGES,
+            call,
+            result_type=Consumed,
+            start_to_close_timeout=timedelta(seconds=40),
+        )
+        return found
+
+
+class Losing(Interceptor):
+    """Loses the first answer of an activity, on its way to the server or on the way back."""
+
+    def __init__(self, *, arrives: bool) -> None:
+        self.arrives = arrives
+        self.lost = 0
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - the SDK's name
+        """Return what loses."""
+        return _Losing(next, self)
+
+
+class _Losing(OutboundInterceptor):
+    def __init__(self, following: OutboundInterceptor, losing: Losing) -> None:
+        super().__init__(following)
+        self._losing = losing
+
+    async def complete_async_activity(self, input: CompleteAsyncActivityInput) -> None:  # noqa: A002 - the SDK's name
+        losing = self._losing
+        if losing.lost or losing.arrives:
+            await super().complete_async_activity(input)
+        if not losing.lost:
+            losing.lost += 1
+            raise RPCError("lost", RPCStatusCode.UNAVAILABLE, b"")
+
+
+@pytest.mark.parametrize("arrives", [False, True], ids=["on its way", "on the way back"])
+async def test_a_message_is_acknowledged_only_when_its_workflow_has_it(
+    stack: Stack, server: StandIn, arrives: bool
+) -> None:
+    losing = Losing(arrives=arrives)
+    client = await Client.connect(stack.temporal_address, interceptors=[losing])
+    activities, queue = MessageActivities(HttpCaller(guard(server))), f"queues-{uuid4()}"
+    await put(server, to("copies"), b'"1"', b'"2"')
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=[Taking],
+        activities=[activities.consume],
+        interceptors=[Heartbeats()],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        call = replace(CALL, operation="copies", count_max=2, linger=True)
+        found = await client.execute_workflow(Taking.run, call, id=queue, task_queue=queue)
+        assert [message["payload"] for message in found.messages] == ["1", "2"]
+        again = consumer(server, to("copies"))
+        taken = await again.take(2, linger=True, seconds=5.0 if arrives else 0.3)
+        assert [one.body for one in taken] == ([b'"1"', b'"2"'] if arrives else []), (
+            "told twice, never lost"
+        )
+        if taken:
+            await again.acknowledge(taken, over=True)
+        await again.close()
+    assert losing.lost == 1

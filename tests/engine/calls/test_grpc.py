@@ -1,0 +1,240 @@
+"""Calls of gRPC services below the workflow: where they may go, and what a stranger's proto can do."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from bin.devtools.fakes import grpc, openapi
+from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
+from engine.activities.grpc import GrpcActivities
+from engine.calls.grpc import proto_compiler
+from engine.calls.http import HttpCaller
+from engine.contracts.calls import GrpcCall
+from engine.contracts.executions import HttpCall
+from engine.egress.guard import Egress
+from engine.egress.targets import reached
+
+HEAD = 'syntax = "proto3"; '
+CALL = GrpcCall(
+    proto=HttpCall("GET", f"https://{openapi.API}/greeter.proto"),
+    service="Greeter",
+    host=grpc.HOST,
+    port=443,
+    method="Echo",
+    arguments={"text": "hello"},
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[StandIn]:
+    with stand_in() as standing:
+        yield standing
+
+
+async def call(
+    server: StandIn, asked: GrpcCall, *, allow: str = ",".join(HOSTS), **guard: Any
+) -> Any:
+    trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
+    egress = Egress(allow=allow, **(trusted | guard))
+    activities = GrpcActivities(HttpCaller(egress))
+    return (await ActivityEnvironment().run(activities.call, asked)).result
+
+
+async def refused(server: StandIn, asked: GrpcCall, **guard: Any) -> tuple[str | None, str]:
+    with pytest.raises(ApplicationError) as raised:
+        await call(server, asked, **guard)
+    return raised.value.type, raised.value.message
+
+
+async def write(proto: str, arguments: Any = None, method: str = "M") -> Any:
+    asked = {"proto": proto, "service": "S", "method": method, "arguments": arguments or {}}
+    return await proto_compiler.ask("write", asked)
+
+
+async def broken(proto: str, arguments: Any = None) -> tuple[str | None, str]:
+    with pytest.raises(ApplicationError) as raised:
+        await write(proto, arguments)
+    return raised.value.type, raised.value.message
+
+
+async def test_a_call_goes_to_the_address_that_was_checked_and_asks_for_it_once(
+    server: StandIn,
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    async def resolve(host: str, port: int) -> Sequence[tuple[str, int]]:
+        asked.append((host, port))
+        return await server.resolve(host, port)
+
+    assert await call(server, CALL, resolver=resolve) == {"text": "hello"}
+    assert asked == [(openapi.API, 443), (grpc.HOST, 443)]
+
+
+async def test_a_certificate_for_another_name_is_not_trusted(server: StandIn) -> None:
+    async def resolve(host: str, port: int) -> Sequence[tuple[str, int]]:
+        return await server.resolve(grpc.HOST if host == "other.example.org" else host, port)
+
+    elsewhere = replace(CALL, host="other.example.org")
+    allow = ",".join((*HOSTS, "other.example.org"))
+    kind, said = await refused(server, elsewhere, resolver=resolve, allow=allow)
+    assert (kind, "UNAVAILABLE" in said) == ("communication", True)
+
+
+async def test_an_authority_nobody_trusts_is_not_trusted(server: StandIn) -> None:
+    guarded = Egress(
+        allow=",".join(HOSTS), resolver=server.resolve
+    )  # trusts the world's authorities alone
+    asked = {"proto": grpc.PROTO, "service": "Greeter", "method": "Echo", "arguments": {}}
+    written = await proto_compiler.ask("write", asked)
+    target = await reached(guarded, grpc.HOST, 443)
+    with pytest.raises(ApplicationError, match="UNAVAILABLE"):
+        await GrpcActivities(HttpCaller(guarded)).exchanged(target, CALL, written)
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "said"),
+    [
+        ("127.0.0.1", 443, "the host is not on the public internet"),
+        ("10.0.0.1", 50051, "the host is not on the public internet"),
+        ("169.254.169.254", 8443, "the host is not on the public internet"),
+        ("8.8.8.8", 25, "port 25 is not allowed"),
+        ("8.8.8.8", 80, "port 80 is not allowed"),
+    ],
+)
+async def test_a_service_within_or_at_a_forbidden_port_is_not_called(
+    server: StandIn, address: str, port: int, said: str
+) -> None:
+    async def resolve(host: str, at: int) -> Sequence[tuple[str, int]]:
+        return [(address, at)] if host == "inside.example.org" else await server.resolve(host, at)
+
+    asked = replace(CALL, host="inside.example.org", port=port)
+    assert await refused(server, asked, resolver=resolve) == ("communication", said)
+
+
+async def test_a_message_larger_than_an_answer_may_be_is_not_taken(server: StandIn) -> None:
+    asked = replace(CALL, method="CountUp", arguments={"to": 1, "bytes": 2_000_000})
+    kind, said = await refused(server, asked)
+    assert (kind, "RESOURCE_EXHAUSTED" in said) == ("communication", True)
+
+
+async def test_messages_without_content_are_not_free(server: StandIn) -> None:
+    asked = replace(CALL, method="CountUp", arguments={"to": 1_000_000}, port=grpc.PLAIN_PORT)
+    assert await refused(server, asked) == (
+        "communication",
+        "the answers are larger than 1048576 bytes",
+    )
+
+
+async def test_a_call_that_takes_too_long_is_a_timeout(server: StandIn) -> None:
+    asked = replace(CALL, method="Sleep", arguments={"to": 30}, timeout_seconds=1.0)
+    assert (await refused(server, asked))[0] == "timeout"
+
+
+@pytest.mark.parametrize("path", ["inside", "beside", "itself", "deep", "html", "broken"])
+async def test_a_hostile_proto_is_a_configuration_error_and_tells_of_no_file(
+    server: StandIn, path: str
+) -> None:
+    asked = replace(CALL, proto=HttpCall("GET", f"https://{openapi.API}/{path}.proto"))
+    kind, said = await refused(server, asked)
+    assert (kind, "root:" in said, "/dev/" in said) == ("configuration", False, False)
+    assert said.startswith("the proto ")
+
+
+async def test_a_proto_larger_than_one_may_be_is_not_read(server: StandIn) -> None:
+    asked = replace(CALL, proto=HttpCall("GET", f"https://{openapi.API}/large.proto"))
+    assert await refused(server, asked) == (
+        "communication",
+        "the answer is larger than 262144 bytes",
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../x", "dev/fd/0", "/dev/stdin", "grpc/health.proto", "service.proto"]
+)
+async def test_a_proto_imports_well_known_types_and_nothing_else(name: str) -> None:
+    kind, said = await broken(f'{HEAD}import "{name}"; service S {{}}')
+    assert (kind, said.startswith("the proto cannot be compiled: ")) == ("configuration", True)
+
+
+async def test_a_well_known_type_can_be_imported() -> None:
+    text = f'{HEAD}import "google/protobuf/any.proto"; message A {{ google.protobuf.Any any = 1; }}'
+    told = await write(f"{text} service S {{ rpc M(A) returns (A); }}")
+    assert told["path"] == "/S/M"
+
+
+async def test_a_proto_as_large_as_one_may_be_is_compiled() -> None:
+    many = "".join(f"message M{at} {{ map<string, M{at}> a = 1; }}" for at in range(6_000))
+    told = await write(f"{HEAD}{many} service S {{ rpc M(M1) returns (M1); }}")
+    assert len(many) < 262_144
+    assert told["type"] == "M1"
+
+
+async def test_an_answer_that_grows_when_it_is_read_ends_its_process_and_nothing_else() -> None:
+    fields = f"enum E {{ {'N' * 60_000} = 0; }} message A {{ repeated E all = 1; }}"
+    told = await write(f"{HEAD}{fields} service S {{ rpc M(A) returns (A); }}")
+    packed = b"\x0a\x90\x4e" + bytes(10_000)  # ten thousand names in ten thousand bytes
+    kept = {name: told[name] for name in ("compiled", "type")}
+    with pytest.raises(ApplicationError, match="more time or memory than it may"):
+        await proto_compiler.ask("read", kept | {"messages": [base64.b64encode(packed).decode()]})
+    few = base64.b64encode(b"\x0a\x01\x00").decode()
+    assert (
+        len((await proto_compiler.ask("read", kept | {"messages": [few]}))["messages"][0]["all"])
+        == 1
+    )
+
+
+async def test_arguments_nested_without_an_end_do_not_fit() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(150):
+        deep = {"a": deep}
+    kind, _ = await broken(
+        f"{HEAD} message A {{ A a = 1; }} service S {{ rpc M(A) returns (A); }}", deep
+    )
+    assert kind == "validation"
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "said"),
+    [
+        ({"digest": {}}, "configuration", "grpc is told who calls by basic or bearer"),
+        ({"bearer": {}}, "authentication", "the authentication has no token"),
+    ],
+)
+async def test_a_policy_that_a_service_cannot_be_told_is_an_error(
+    server: StandIn, policy: dict[str, Any], kind: str, said: str
+) -> None:
+    assert await refused(server, replace(CALL, authentication=policy)) == (kind, said)
+
+
+NOISY = """
+import asyncio, subprocess, worker.temporal
+import grpc
+async def main():
+    trust = grpc.ssl_channel_credentials(b"no certificate")
+    async with grpc.aio.secure_channel("ipv4:127.0.0.1:1", trust) as channel:
+        try:
+            await channel.unary_unary("/a/b")(b"", timeout=5)
+        except grpc.aio.AioRpcError as error:
+            print(error.code().name)
+        subprocess.run(["true"], preexec_fn=lambda: None)
+asyncio.run(main())
+"""
+
+
+def test_a_worker_logs_nothing_of_what_goes_wrong_in_grpc() -> None:
+    told = subprocess.run([sys.executable, "-c", NOISY], check=True, capture_output=True, text=True)
+    assert (told.stdout, told.stderr) == ("UNAVAILABLE\n", "")
+
+
+def test_a_worker_does_not_load_the_compiler_of_protos() -> None:
+    code = "import sys, worker.temporal; sys.exit('grpc_tools.protoc' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,66 @@
+import base64
+import json
+
+import pytest
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+
+from engine.crypto import jwe
+from engine.crypto.jwe import Key
+from engine.crypto.public_keys import need_sealable, sealable
+from engine.errors import ConflictError
+
+X25519 = OKPKey.generate_key("X25519")
+P256 = ECKey.generate_key("P-256")
+
+
+def raw(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def point(key: ECKey) -> bytes:
+    numbers = key.raw_value.public_key().public_numbers()  # type: ignore[union-attr]
+    return b"\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
+
+
+FORMS: dict[str, tuple[str, Key]] = {
+    "JWK X25519": (json.dumps(X25519.as_dict(private=False)), X25519),
+    "JWK P-256": (json.dumps(P256.as_dict(private=False)), P256),
+    "JWK for signing": (
+        json.dumps(X25519.as_dict(private=False) | {"use": "sig"}),
+        X25519,
+    ),
+    "PEM X25519": (X25519.as_pem(private=False).decode(), X25519),
+    "PEM P-256": (P256.as_pem(private=False).decode(), P256),
+    "raw X25519": (str(X25519.as_dict(private=False)["x"]), X25519),
+    "raw P-256": (raw(point(P256)), P256),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_of_a_known_form_is_recognised_and_can_be_sealed_to(form: str) -> None:
+    text, private = FORMS[form]
+    found = sealable(text)
+    assert found is not None
+    sealed = jwe.seal(found, b"result")
+    assert jwe.open_with(private, sealed, bytes_max=1024) == b"result"
+
+
+OPAQUE = {
+    "nothing": "",
+    "a name": "as you keep it",
+    "JSON": "{}",
+    "a list": '{"kty": ["EC"]}',
+    "Ed25519": json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=False)),
+    "P-384": json.dumps(ECKey.generate_key("P-384").as_dict(private=False)),
+    "RSA": RSAKey.generate_key(2048).as_pem(private=False).decode(),
+    "a secret": json.dumps(OctKey.generate_key(256).as_dict()),
+    "a point off the curve": raw(b"\x04" + b"\x01" * 64),
+    "a broken PEM": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+}
+
+
+@pytest.mark.parametrize("kind", OPAQUE)
+def test_anything_else_is_opaque_and_a_sealed_result_is_refused(kind: str) -> None:
+    assert sealable(OPAQUE[kind]) is None
+    with pytest.raises(ConflictError, match="sealResult"):
+        need_sealable(OPAQUE[kind])

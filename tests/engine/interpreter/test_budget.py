@@ -1,0 +1,134 @@
+"""What an account walks in a minute is counted for all of its executions, and past the bound they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+from temporalio import activity
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from uuid_utils.compat import uuid7
+
+from bin.devtools.conformance.in_memory_events import Broker, Memory
+from bin.devtools.stack.client import Client as Agent
+from bin.devtools.stack.servers import Stack
+from engine.activities.step_quota import Turns
+from engine.contracts import executions
+from engine.temporal_workflows.execution import ExecutionWorkflow
+from tests.conftest import Platform
+from tests.engine.interpreter.conftest import HEADER, Execute
+from tests.engine.interpreter.test_quiescence import of, runs
+from tests.engine.interpreter.test_replay import replay
+
+ROUNDS = {
+    "for": {"each": "n", "in": "[range(450)]"},
+    "do": [{"one": {"set": {"a": 1}}}],
+}  # 451 steps
+PURE = """
+document: {dsl: '1.0.3', namespace: tests, name: pure, version: '1.0.0'}
+do: [{a: {set: {x: 1}}}, {b: {set: {x: 2}}}, {c: {set: {x: 3}}}]
+"""
+
+
+@pytest.fixture
+def redis(stack: Stack) -> Iterator[Redis]:
+    with Redis.from_url(stack.redis_url, decode_responses=True) as client:
+        yield client
+
+
+def counted(redis: Redis, account_id: str) -> int:
+    return sum(int(count) for count in redis.hvals(f"steps:{account_id}"))
+
+
+def test_a_minute_takes_so_many_steps_and_the_rest_wait_their_turn(stack: Stack) -> None:
+    turns, account_id = Turns(stack.redis_url, steps_per_minute=400), str(uuid7())
+    assert [turns.count(account_id, steps) for steps in (0, 200, 200)] == [0, 0, 0]
+    late = [turns.count(account_id, 200) for _ in range(4)]
+    # The two that were taken may stand in two seconds; each minute after holds two again.
+    assert all(58 <= seconds <= 60 for seconds in late[:2])
+    assert all(118 <= seconds <= 120 for seconds in late[2:])
+    assert turns.count(account_id, 0) > 100, "who begins now waits behind them"
+    assert turns.count(str(uuid7()), 200) == 0, "another account does not"
+
+
+def test_two_workers_count_together(stack: Stack) -> None:
+    one, other = (Turns(stack.redis_url, steps_per_minute=10) for _ in range(2))
+    account_id = str(uuid7())
+    assert one.count(account_id, 10) == 0
+    assert other.count(account_id, 1) > 0
+
+
+def test_without_redis_nobody_is_slowed() -> None:
+    assert Turns("redis://127.0.0.1:1").count("a", 1_000_000) == 0
+
+
+@pytest.mark.parametrize("rests_every", [0, 100])
+async def test_steps_are_counted_once_however_many_runs_walk_them(
+    execute: Execute, temporal: Client, redis: Redis, rests_every: int
+) -> None:
+    ran = await execute([{"rounds": ROUNDS}], {}, counted=True, rests_every=rests_every)
+    assert counted(redis, ran.settlement.account_id) == 400
+    assert ran.settlement.steps == 51
+    markers = 0
+    histories = await runs(temporal, ran.handle)
+    for events in histories:
+        markers += len(of(events, EventType.EVENT_TYPE_MARKER_RECORDED))
+    assert (len(histories) > 1) == bool(rests_every)
+    assert markers == 4, "one to open, one to settle, one for each 200 steps"
+
+
+async def test_an_execution_past_the_bound_waits_and_ends_as_it_would(temporal: Client) -> None:
+    memory, execution_id = Memory(), str(uuid7())
+    broker = Broker(temporal, memory.openings)
+    broker.open(
+        execution_id, execution_id, {"document": HEADER, "do": [{"r": ROUNDS}]}, {}, counted=True
+    )
+
+    @activity.defn(name=executions.TAKE_STEPS)
+    async def take(taken: executions.StepsTaken) -> float:
+        return taken.steps / 1000
+
+    queue = f"slowed-{uuid7()}"
+    async with Worker(
+        temporal,
+        task_queue=queue,
+        workflows=[ExecutionWorkflow],
+        activities=[memory.open, memory.settle, take],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        handle = await temporal.start_workflow(
+            executions.EXECUTION,
+            executions.ExecutionStart(execution_id, execution_id),
+            id=executions.execution_workflow_id(execution_id),
+            task_queue=queue,
+            execution_timeout=timedelta(seconds=60),
+        )
+        await handle.result()
+    assert memory.settlements[execution_id].result == {"a": 1}
+    history = await handle.fetch_history()
+    timers = of(list(history.events), EventType.EVENT_TYPE_TIMER_STARTED)
+    waits = [
+        timer.timer_started_event_attributes.start_to_fire_timeout.ToMilliseconds()
+        for timer in timers
+    ]
+    assert waits == [200, 200]
+    await replay(history)
+
+
+async def test_small_executions_count_too_and_steps_cost_no_event(
+    platform: Platform, laptop: Agent, redis: Redis, temporal: Client
+) -> None:
+    account_id = laptop.request("GET", "/api/auth/me")["id"]
+    workflow: dict[str, Any] = laptop.create_workflow("pure", PURE)
+    ran = [laptop.execute(workflow["id"]) for _ in range(2)]
+    assert counted(redis, account_id) == 6
+    handle = temporal.get_workflow_handle(executions.execution_workflow_id(ran[0]["executionId"]))
+    events = list((await handle.fetch_history()).events)
+    assert len(of(events, EventType.EVENT_TYPE_MARKER_RECORDED)) == 2
+    assert not of(events, EventType.EVENT_TYPE_TIMER_STARTED)
+    assert platform.api_url

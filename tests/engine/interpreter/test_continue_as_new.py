@@ -1,0 +1,101 @@
+"""What every run of an execution has in common, and which worker may walk it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
+from uuid_utils.compat import uuid7
+
+from bin.devtools.conformance.in_memory_events import Memory
+from engine.contracts import executions
+from engine.interpreter import checkpoint
+from engine.interpreter.runtime.frames import Frame
+from engine.interpreter.runtime.quiescence import Rests
+from engine.temporal import client as engine_temporal
+from tests.engine.interpreter.conftest import HEADER
+from tests.engine.interpreter.test_quiescence import adding, runs
+
+
+async def test_while_something_is_in_flight_a_rest_waits_until_it_is_urgent() -> None:
+    asked: list[bool] = []
+
+    def crowded(patient: bool) -> bool:
+        asked.append(patient)
+        return not patient
+
+    rests, frame = Rests(crowded), Frame()
+    with rests.pinning(Frame(pinned=True)):
+        await rests.safe_point(frame)
+        await rests.safe_point(Frame(pinned=True))
+        assert not rests.due
+    stopped = asyncio.create_task(rests.safe_point(frame))
+    await asyncio.sleep(0)
+    assert (rests.reached, stopped.done(), asked) == (True, False, [True, False])
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    assert not rests.reached
+
+
+async def test_what_an_execution_was_started_with_holds_for_every_run(
+    temporal: Client, memory: Memory, queue: str
+) -> None:
+    execution_id = str(uuid7())
+    document = {"document": HEADER, "do": [adding("a"), adding("b"), {"nap": {"wait": "PT20S"}}]}
+    memory.openings[execution_id] = executions.Opened(
+        "d", 1, document, {}, "account", rests_every=1
+    )
+    handle = await temporal.start_workflow(
+        executions.EXECUTION,
+        executions.ExecutionStart(execution_id, "account"),
+        id=executions.execution_workflow_id(execution_id),
+        task_queue=queue,
+        execution_timeout=timedelta(seconds=3),
+        task_timeout=engine_temporal.TASK_TIMEOUT,
+        priority=Priority(fairness_key="account"),
+        search_attributes=TypedSearchAttributes(
+            [SearchAttributePair(engine_temporal.ACCOUNT, "account")]
+        ),
+    )
+    with pytest.raises(Exception, match="failed") as failed:
+        await handle.result()
+    assert "timed out" in str(failed.value.__cause__)
+    histories = await runs(temporal, handle)
+    first, last = (
+        events[0].workflow_execution_started_event_attributes
+        for events in (histories[0], histories[-1])
+    )
+    assert len(histories) == 4
+    assert last.search_attributes == first.search_attributes
+    assert last.priority == first.priority
+    assert last.workflow_task_timeout == first.workflow_task_timeout
+    assert last.workflow_execution_expiration_time == first.workflow_execution_expiration_time
+
+
+async def test_a_worker_leaves_executions_of_a_newer_interpreter_alone(
+    temporal: Client, memory: Memory, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution_id = str(uuid7())
+    document = {"document": HEADER, "do": [adding("a"), adding("b")]}
+    memory.openings[execution_id] = executions.Opened(
+        "d", 1, document, {}, "account", interpreter=99
+    )
+    handle = await temporal.start_workflow(
+        executions.EXECUTION,
+        executions.ExecutionStart(execution_id, "account"),
+        id=executions.execution_workflow_id(execution_id),
+        task_queue=queue,
+        execution_timeout=timedelta(seconds=60),
+    )
+    async for event in handle.fetch_history_events(wait_new_event=True):
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            break
+    assert execution_id not in memory.settlements
+    monkeypatch.setattr(checkpoint, "INTERPRETER", 99)
+    await handle.result()
+    assert memory.settlements[execution_id].result == {"path": ["a", "b"]}

@@ -1,0 +1,84 @@
+"""A schedule whose execution the relay has started meanwhile: it waits for its end all the same."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from uuid_utils.compat import uuid7
+
+from engine.contracts import executions, schedules
+from engine.temporal_workflows.schedule import ScheduleWorkflow
+from tests.engine.interpreter.conftest import HEADER
+
+DOCUMENT = {
+    "document": HEADER,
+    "schedule": {"after": {"seconds": 1}},
+    "do": [{"one": {"set": {"n": 1}}}],
+}
+
+
+@workflow.defn(name=executions.EXECUTION)
+class Elsewhere:
+    """An execution that somebody else has started; it never ends."""
+
+    @workflow.run
+    async def run(self, _start: executions.ExecutionStart) -> None:
+        """Wait for ever."""
+        await workflow.wait_condition(lambda: False)
+
+
+class Relay:
+    """Opens a schedule, and starts the first execution itself before its workflow can; then there is none."""
+
+    def __init__(self, temporal: Client, queue: str) -> None:
+        self._temporal, self._queue = temporal, queue
+        self.made: list[str] = []
+        self.looks: list[str] = []
+
+    @activity.defn(name=executions.OPEN_SCHEDULE)
+    async def open(self, _start: executions.ScheduleStart) -> executions.Scheduled | None:
+        return executions.Scheduled(DOCUMENT, "2026-01-31T12:00:00+00:00")
+
+    @activity.defn(name=executions.FIRE_SCHEDULE)
+    async def fire(self, firing: schedules.Firing) -> schedules.Fired | None:
+        if self.made:
+            return None
+        self.made.append(firing.execution_id)
+        await self._temporal.start_workflow(
+            executions.EXECUTION,
+            executions.ExecutionStart(firing.execution_id, firing.account_id),
+            id=executions.execution_workflow_id(firing.execution_id),
+            task_queue=self._queue,
+            execution_timeout=timedelta(seconds=60),
+        )
+        return schedules.Fired(60)
+
+    @activity.defn(name=executions.EXECUTION_ENDED)
+    async def ended(self, execution_id: str) -> bool:
+        self.looks.append(execution_id)
+        return len(self.looks) > 1
+
+
+async def test_what_the_relay_has_started_is_waited_for_before_the_next(temporal: Client) -> None:
+    queue, account_id = f"scheduling-{uuid7()}", str(uuid7())
+    relay = Relay(temporal, queue)
+    async with Worker(
+        temporal,
+        task_queue=queue,
+        workflows=[ScheduleWorkflow, Elsewhere],
+        activities=[relay.open, relay.fire, relay.ended],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        await temporal.execute_workflow(
+            executions.SCHEDULE,
+            executions.ScheduleStart(str(uuid7()), account_id, "after"),
+            id=f"schedule:{uuid7()}",
+            task_queue=queue,
+            execution_timeout=timedelta(seconds=60),
+        )
+        assert relay.looks == relay.made * 2
+        handle = temporal.get_workflow_handle(executions.execution_workflow_id(relay.made[0]))
+        await handle.terminate()

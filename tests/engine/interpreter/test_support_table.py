@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bin.devtools.docs import language
+from bin.devtools.docs.support_table import table
+from bin.devtools.docs.support_table.construct import Construct
+from engine.errors import InvalidError
+from engine.interpreter import documents
+from engine.interpreter.constructs import call_task, registry, reusable_components, run_task
+from engine.language import reader
+from tests.engine.interpreter.conftest import Execute
+
+# A checkout of the specification's examples, where there is one: the project does not need it.
+EXAMPLES = Path(os.environ.get("OWS_EXAMPLES", "no-examples"))
+SUPPORTED = {(row.group, row.name): row.supported for row in table.rows()}
+
+
+def names(group: str) -> set[str]:
+    return {row.name for row in table.rows() if row.group == group}
+
+
+def identity(construct: Construct) -> str:
+    return f"{construct.group}: {construct.name}"
+
+
+def test_the_page_is_what_the_command_writes() -> None:
+    assert language.PAGE.read_text() == language.page(), "run python -m bin.devtools.docs.language"
+
+
+@pytest.mark.parametrize("construct", table.CONSTRUCTS, ids=identity)
+def test_the_grammar_says_of_a_construct_what_the_table_says(construct: Construct) -> None:
+    refused = [fault for fault in documents.check(construct.document) if fault.detail]
+    assert SUPPORTED[construct.group, construct.name] is not bool(refused), refused
+    if refused:
+        assert all(fault.pointer for fault in refused)
+        with pytest.raises(InvalidError):
+            documents.parse(construct.document)
+
+
+@pytest.mark.parametrize(
+    "construct",
+    [construct for construct in table.CONSTRUCTS if not SUPPORTED[construct.group, construct.name]],
+    ids=identity,
+)
+async def test_what_is_refused_ends_an_execution_where_it_stands(
+    execute: Execute, construct: Construct
+) -> None:
+    rest = {
+        name: member
+        for name, member in construct.document.items()
+        if name not in {"document", "do"}
+    }
+    ran = await execute(construct.document["do"], {}, checked=False, **rest)
+    first = documents.check(construct.document)[0]
+    assert ran.error["type"].endswith("/configuration")
+    assert (ran.error["instance"], ran.trail) == (first.pointer, [])
+    assert first.detail in ran.error["detail"]
+
+
+def test_no_construct_is_there_twice() -> None:
+    rows = [(row.group, row.name) for row in table.rows()]
+    assert len(rows) == len(set(rows)) > 60
+
+
+def test_every_refusal_has_a_reason_and_every_reason_a_refusal() -> None:
+    assert all(bool(row.reason) is not row.supported for row in table.rows())
+
+
+def test_the_table_names_all_that_the_code_has() -> None:
+    assert set(registry.KINDS) | set(registry.NOT_YET) <= names("Steps") | {"call", "run"}
+    assert set(run_task.KINDS) == names("Runs")
+    assert set(call_task.CALLS) <= {name.partition(" ")[0].strip(",") for name in names("Calls")}
+    assert {"basic", "bearer", "digest", "oauth2", "oidc"} <= names("Authentications")
+    assert set(reusable_components.GROUPS) == names("Reusable")
+    assert {f"${name}" for name in reader.ARGUMENTS} <= names("Variables")
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="OWS_EXAMPLES names no checkout of the examples")
+def test_every_example_runs_or_is_refused_for_a_reason_of_the_table() -> None:
+    reasons = " ".join(row.reason or "" for row in table.rows())
+    examples = sorted(EXAMPLES.glob("*.yaml"))
+    for example in examples:
+        for fault in documents.check(documents.read(example.read_text(), "application/yaml")):
+            assert fault.detail in reasons, f"{example.name} {fault.pointer}: {fault.detail}"
+    assert len(examples) >= 68

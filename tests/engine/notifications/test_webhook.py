@@ -1,0 +1,36 @@
+"""Signatures, by the published example and as another implementation verifies them."""
+
+import base64
+from datetime import UTC, datetime
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from engine.notifications import webhook
+
+# The reference of Standard Webhooks' own libraries.
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+ID = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+SENT = datetime.fromtimestamp(1614265330, UTC)
+BODY = b'{"test": 2432232314}'
+SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_the_reference_comes_out_as_published() -> None:
+    key = base64.b64decode(SECRET.removeprefix(webhook.PREFIX))
+    assert webhook.headers(ID, BODY, keys=[key], now=SENT) == {
+        "webhook-id": ID,
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": SIGNATURE,
+    }
+
+
+def test_a_body_signed_with_two_keys_is_taken_by_the_holder_of_either_and_no_other() -> None:
+    old, new, other = webhook.draw(), webhook.draw(), webhook.draw()
+    headers = webhook.headers("msg_1", BODY, keys=[new, old], now=datetime.now(UTC))
+    for key in (old, new):
+        assert Webhook(webhook.shown(key)).verify(BODY, headers) == {"test": 2432232314}
+    with pytest.raises(WebhookVerificationError):
+        Webhook(webhook.shown(other)).verify(BODY, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(webhook.shown(new)).verify(BODY + b" ", headers)

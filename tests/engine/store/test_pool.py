@@ -1,0 +1,79 @@
+"""A connection that is gone is noticed before it is used, and one that is there is not asked each time."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+
+from engine.config.settings import Settings
+from engine.store import pool
+from engine.store.sessions import make_engine
+
+PID = text("SELECT pg_backend_pid()")
+LAST_ASKED = "SELECT query_start FROM pg_stat_activity WHERE pid = %s"
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = make_engine(settings, pool_size=1)
+    yield made
+    made.dispose()
+
+
+def used(engine: Engine) -> int:
+    """Use a connection; return which."""
+    with engine.connect() as connection:
+        return int(connection.scalar(PID) or 0)
+
+
+def elsewhere(settings: Settings) -> psycopg.Connection:
+    return psycopg.connect(settings.database_url.replace("+psycopg", ""), autocommit=True)
+
+
+def end(settings: Settings, pid: int) -> None:
+    with elsewhere(settings) as other:  # which waits until the other is gone
+        assert other.execute("SELECT pg_terminate_backend(%s, 10000)", [pid]).fetchone() == (True,)
+
+
+def test_statements_are_planned_once(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.rollback()
+        assert connection.scalar(text("SHOW plan_cache_mode")) == "force_generic_plan"
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced(
+    settings: Settings, engine: Engine
+) -> None:
+    first = used(engine)
+    end(settings, first)
+    assert used(engine) not in {0, first}
+
+
+def test_with_one_that_is_gone_all_that_rested_are_replaced(settings: Settings) -> None:
+    engine = make_engine(settings, pool_size=2)
+    with engine.connect() as one, engine.connect() as other:
+        pids = {int(one.scalar(PID) or 0), int(other.scalar(PID) or 0)}
+    for pid in pids:
+        end(settings, pid)
+    with engine.connect() as one, engine.connect() as other:
+        assert not pids & {one.scalar(PID), other.scalar(PID)}
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("rested", "asked"), [(pool.RESTED_SECONDS_MAX, False), (-1.0, True)])
+def test_one_that_is_there_is_asked_only_after_a_long_rest(
+    engine: Engine,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    rested: float,
+    asked: bool,
+) -> None:
+    monkeypatch.setattr(pool, "RESTED_SECONDS_MAX", rested)
+    pid = used(engine)
+    with elsewhere(settings) as other:
+        before = other.execute(LAST_ASKED, [pid]).fetchone()
+        with engine.connect():
+            assert (other.execute(LAST_ASKED, [pid]).fetchone() != before) is asked
+    assert used(engine) == pid

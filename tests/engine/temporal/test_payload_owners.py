@@ -1,0 +1,46 @@
+"""Whose a workflow is, and how long a process goes on with the key of an account that was deleted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.accounts import deletion
+from engine.crypto.keyring import Keyring
+from engine.errors import NotFoundError
+from engine.temporal.payload_owners import KEPT_SECONDS, Owners
+
+UNKNOWN = UUID(int=7)
+RING = Keyring({"k": b"k" * 32})
+
+
+@pytest.mark.parametrize(
+    "workflow_id", ["", "read:x", "execution:x", f"read:{UNKNOWN}", f"execution:{UNKNOWN}"]
+)
+async def test_what_is_nobodys_has_no_owner(
+    sessions: sessionmaker[Session], workflow_id: str
+) -> None:
+    assert await Owners(sessions, RING).owner(workflow_id) is None
+
+
+async def test_the_key_of_an_account_that_is_gone_is_forgotten(
+    sessions: sessionmaker[Session], account_id: UUID
+) -> None:
+    now = [0.0]
+    owners = Owners(sessions, RING, clock=lambda: now[0])
+    key = await owners.key(account_id)
+    owners.remember("execution:1", account_id)
+    with sessions.begin() as session:
+        deletion.erase(session, account_id=account_id, now=datetime.now(UTC))
+    now[0] = KEPT_SECONDS - 1
+    assert await owners.key(account_id) == key
+    assert await owners.owner("execution:1") == account_id
+    now[0] = KEPT_SECONDS
+    with pytest.raises(NotFoundError):
+        await owners.key(account_id)
+    assert await owners.owner("execution:1") is None
+    with pytest.raises(NotFoundError):
+        await Owners(sessions, RING).key(account_id)

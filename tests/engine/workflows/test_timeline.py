@@ -1,0 +1,207 @@
+"""Journals as they are kept: each entry once, whoever tells it, and all of them when an execution ends."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+
+from engine.activities.timeline import Journal
+from engine.config.settings import Settings
+from engine.contracts.executions import StepsTold
+from engine.contracts.timeline import COMPLETED, COUNTED, STARTED, Entry
+from engine.errors import NotFoundError
+from engine.workflows import definitions
+from engine.workflows.definitions import Draft
+from engine.workflows.executions import executions, timeline
+from engine.workflows.executions.executions import Order
+from tests.journeys.conftest import until
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def execution_id(sessions: sessionmaker[Session], account_id: UUID) -> UUID:
+    """An execution that runs."""
+    with sessions.begin() as session:
+        definition = definitions.save(
+            session, account_id=account_id, draft=Draft("name", "-", "-"), now=NOON
+        )
+        order = Order("-", seal_result=False)
+        return executions.start(
+            session, account_id=account_id, definition=definition, order=order, now=NOON
+        ).id
+
+
+def told(account_id: UUID, execution_id: UUID, count: int) -> list[Entry]:
+    """Make the entries of steps that run one after the other."""
+    found = []
+    for seq in range(1, count + 1):
+        begins, step = seq % 2 == 1, (seq - 1) // 2
+        counts = [0 for _ in COUNTED]
+        counts[:2] = [step + 1, step + (not begins)]
+        found.append(
+            Entry(
+                account_id=str(account_id),
+                execution_id=str(execution_id),
+                seq=seq,
+                place=f"/do/{step}",
+                kind="set",
+                phase=STARTED if begins else COMPLETED,
+                attempt=1,
+                at=NOON,
+                error=None,
+                running=(f"/do/{step}",) if begins else (),
+                counts=tuple(counts),
+            )
+        )
+    return found
+
+
+def read(
+    sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
+) -> list[tuple[int, str, str]]:
+    with sessions() as session:
+        found = timeline.since(
+            session, account_id=account_id, execution_id=execution_id, seq=0, limit=1000
+        )
+        return [(step.seq, step.place, step.phase) for step in found.steps]
+
+
+def of(entries: Sequence[Entry]) -> list[tuple[int, str, str]]:
+    return [(entry.seq, entry.place, entry.phase) for entry in entries]
+
+
+def test_what_is_told_again_is_kept_once(
+    sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
+) -> None:
+    entries = told(account_id, execution_id, 5)
+    for part in (entries[:3], entries[:2], entries):
+        with sessions.begin() as session:
+            timeline.keep(session, part, part[-1:])
+    assert read(sessions, account_id, execution_id) == of(entries)
+    with sessions() as session:
+        standing = timeline.standing(session, execution_id)
+        assert (standing["current"], standing["attempts"]) == (["/do/2"], 0)
+        assert (standing["steps"]["started"], standing["steps"]["completed"]) == (3, 2)
+
+
+def test_what_a_killed_worker_told_of_an_unfinished_task_is_corrected_by_the_next(
+    sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
+) -> None:
+    entries = told(account_id, execution_id, 4)
+    other = replace(entries[2], place="/do/7")
+    for last in (other, entries[2], entries[3]):
+        with sessions.begin() as session:
+            timeline.keep(session, [*entries[:2], last], [last])
+    assert read(sessions, account_id, execution_id) == of(entries)
+
+
+def test_a_word_from_before_does_not_set_back_how_far_an_execution_is(
+    sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
+) -> None:
+    entries = told(account_id, execution_id, 4)
+    for last in (entries[3], entries[0]):
+        with sessions.begin() as session:
+            timeline.keep(session, [last], [last])
+    with sessions() as session:
+        assert timeline.standing(session, execution_id)["steps"]["completed"] == 2
+
+
+def test_a_journal_is_its_accounts_alone_and_goes_with_its_execution(
+    sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
+) -> None:
+    entries = told(account_id, execution_id, 2)
+    with sessions.begin() as session:
+        timeline.keep(session, entries, entries[-1:])
+    with sessions() as session, pytest.raises(NotFoundError):
+        timeline.since(session, account_id=uuid7(), execution_id=execution_id, seq=0, limit=1)
+    with sessions.begin() as session:
+        session.execute(text("DELETE FROM executions WHERE id = :id"), {"id": execution_id})
+        left = "SELECT count(*) FROM execution_{} WHERE execution_id = :id"
+        for table in ("steps", "progress"):
+            assert session.scalar(text(left.format(table)), {"id": execution_id}) == 0
+
+
+def test_entries_are_written_soon_and_a_deleted_execution_holds_up_nobody(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
+) -> None:
+    mine, gone = Journal(sessions, settings), told(account_id, UUID(str(uuid7())), 2)
+    entries = told(account_id, execution_id, 600)
+    with mine.open():
+        for entry in [*gone, *entries]:
+            mine.put(entry)
+        assert until(lambda: len(read(sessions, account_id, execution_id)) == len(entries))
+    assert read(sessions, account_id, execution_id) == of(entries)
+
+
+def test_what_is_left_is_written_when_the_worker_stops(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
+) -> None:
+    mine, entries = Journal(sessions, settings), told(account_id, execution_id, 3)
+    with mine.open():
+        for entry in entries:
+            mine.put(entry)
+    assert read(sessions, account_id, execution_id) == of(entries)
+
+
+def test_past_the_limit_only_how_far_the_execution_is_is_kept(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
+) -> None:
+    mine = Journal(sessions, replace(settings, execution_steps_kept=3))
+    entries = told(account_id, execution_id, 9)
+    with mine.open():
+        for entry in entries:
+            mine.put(entry)
+    assert read(sessions, account_id, execution_id) == of(entries[:3])
+    with sessions() as session:
+        assert timeline.standing(session, execution_id)["current"] == ["/do/4"]
+
+
+def test_entries_are_there_with_what_is_written_beside_them_or_wait_again(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
+) -> None:
+    mine, entries = Journal(sessions, settings), told(account_id, execution_id, 4)
+    for entry in entries:
+        mine.put(entry)
+    ids = (str(account_id), str(execution_id))
+    with pytest.raises(ZeroDivisionError), sessions() as session, mine.taken(session, *ids):
+        raise ZeroDivisionError
+    assert read(sessions, account_id, execution_id) == []
+    with sessions() as session, mine.taken(session, *ids):
+        pass
+    assert read(sessions, account_id, execution_id) == of(entries)
+
+
+def test_keeping_the_journal_of_an_execution_that_is_no_more_keeps_nothing(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID
+) -> None:
+    mine, nobody = Journal(sessions, settings), UUID(str(uuid7()))
+    entries = told(account_id, nobody, 2)
+    for entry in entries:
+        mine.put(entry)
+    mine.keep(StepsTold(str(account_id), str(nobody)))
+    with sessions.begin() as session, pytest.raises(IntegrityError):
+        timeline.keep(session, entries, entries[-1:])
+
+
+@pytest.mark.parametrize(
+    ("running", "current"),
+    [
+        ([], []),
+        (["/do/1"], ["/do/1"]),
+        (["/do/1", "/do/1/do/0", "/do/10"], ["/do/1/do/0", "/do/10"]),
+        (
+            ["/do/0", "/do/0/fork/branches/0", "/do/0/fork/branches/1"],
+            ["/do/0/fork/branches/0", "/do/0/fork/branches/1"],
+        ),
+        (["/do/0", "/do/0"], ["/do/0"]),
+    ],
+)
+def test_the_current_steps_are_the_innermost(running: list[str], current: list[str]) -> None:
+    assert timeline.innermost(running) == current

@@ -1,0 +1,124 @@
+"""Passwords: which are taken, how guessing is slowed down, and a full house."""
+
+from threading import BoundedSemaphore
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+
+from bin.devtools.stack.server import free_port
+from engine.store.accounts import Account
+from tests.web.conftest import Make, Person
+
+WRONG = "wrong pass phrase"
+
+
+@pytest.mark.parametrize("password", ["password", "PASSWORD", "12345678", "qwertyuiop"])
+def test_a_common_password_is_refused_in_any_case(client: FlaskClient, password: str) -> None:
+    body = {"email": f"{uuid7()}@example.org", "password": password, "publicKey": ""}
+    answer = client.post("/api/auth/register", json=body)
+    assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/password")
+
+
+def attempt(client: FlaskClient, email: str, password: str = WRONG, agent: str = "") -> Any:
+    headers = {"X-Agent-ID": agent} if agent else {}
+    return client.post(
+        "/api/auth/login", json={"email": email, "password": password}, headers=headers
+    )
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_wrong_passwords_slow_the_next_one_down_whether_the_account_exists_or_not(
+    client: FlaskClient, person: Person, known: bool
+) -> None:
+    email = person.email if known else f"{uuid7()}@example.org"
+    assert [attempt(client, email).status_code for _ in range(6)] == [401] * 5 + [429]
+    refused = attempt(client, email.upper(), person.password)
+    assert refused.get_json()["code"] == "too_many_tries"
+    assert int(refused.headers["Retry-After"]) == 1
+
+
+def test_a_strangers_tries_do_not_keep_a_known_agent_out(
+    client: FlaskClient, person: Person
+) -> None:
+    for _ in range(8):
+        attempt(client, person.email, agent="attacker")
+    assert attempt(client, person.email, person.password, agent="phone").status_code == 429
+    assert attempt(client, person.email, person.password, agent="laptop").status_code == 200
+
+
+def test_the_right_password_wipes_the_slate(client: FlaskClient, person: Person) -> None:
+    for _ in range(3):
+        statuses = [attempt(client, person.email).status_code for _ in range(4)]
+        assert [*statuses, attempt(client, person.email, person.password).status_code] == [
+            401
+        ] * 4 + [200]
+
+
+def test_while_too_many_passwords_are_checked_login_says_so_and_counts_no_try(
+    app: Flask, client: FlaskClient, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passwords = app.extensions["desk"].passwords
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            passwords, "need_room", lambda: None
+        )  # the last place is taken after the first look
+        patch.setattr(passwords, "_free", BoundedSemaphore(1))
+        assert passwords._free.acquire()  # noqa: SLF001 - as a hash under way does
+        for _ in range(7):
+            full = attempt(client, person.email, person.password)
+            assert (full.status_code, full.get_json()["code"]) == (503, "busy")
+            assert full.headers["Retry-After"] == "1"
+    assert attempt(client, person.email).status_code == 401, "no try was counted"
+
+
+def test_a_full_house_is_seen_before_anything_is_asked(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passwords = app.extensions["desk"].passwords
+    monkeypatch.setattr(passwords, "_free", BoundedSemaphore(1))
+    assert passwords._free.acquire()  # noqa: SLF001 - as a hash under way does
+    body = {"email": f"{uuid7()}@example.org", "password": "a long pass phrase", "publicKey": ""}
+    assert client.post("/api/auth/register", json=body).status_code == 503
+    assert attempt(client, body["email"]).status_code == 503
+
+
+def test_a_password_is_hashed_anew_when_the_parameters_change(
+    make: Make, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    stronger = make(PASSWORD_HASH_PASSES="3").test_client()
+    assert attempt(stronger, person.email, person.password).status_code == 200
+    with sessions() as session:
+        known = session.scalar(select(Account.password_hash).where(Account.id == person.id))
+    assert "t=3" in str(known)
+    assert attempt(stronger, person.email, person.password).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "password", ["cloudapi", "CloudAPI-2026", "my cloud api", "{local}", "{local}123"]
+)
+def test_a_password_made_of_the_email_or_our_name_is_refused(
+    client: FlaskClient, password: str
+) -> None:
+    local = f"somebody-{uuid7()}"
+    body = {
+        "email": f"{local}@example.org",
+        "password": password.format(local=local),
+        "publicKey": "",
+    }
+    answer = client.post("/api/auth/register", json=body)
+    assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/password")
+    body["password"] += " and a long tail"
+    assert client.post("/api/auth/register", json=body).status_code == 201
+
+
+def test_without_redis_the_right_password_still_enters_and_the_wrong_one_does_not(
+    make: Make, person: Person
+) -> None:
+    client = make(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0").test_client()
+    assert attempt(client, person.email).status_code == 401
+    assert attempt(client, person.email, person.password).status_code == 200

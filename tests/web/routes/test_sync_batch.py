@@ -1,0 +1,94 @@
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.web.conftest import Make, Person
+from tests.web.routes.test_sync import PUSH, pull, push
+
+
+def batch(client: FlaskClient, person: Person, *changes: dict[str, Any], **options: Any) -> Any:
+    body = {"changes": [PUSH | change for change in changes]} | options
+    return client.post("/api/sync/batch", json=body, headers=person.headers)
+
+
+def test_each_change_is_answered_as_a_push_of_its_own(client: FlaskClient, person: Person) -> None:
+    push(client, person, encryptedData="current")
+    beside = {"encryptedData": "beside", "vectorClock": {"phone": 1}, "version": "2"}
+    answer = batch(
+        client, person, {"entityId": "new"}, beside, {"entityId": "big", "deleted": True} | beside
+    )
+    assert (answer.status_code, answer.get_json()["errors"]) == (
+        422,
+        [{"pointer": "/changes/2/encryptedData", "detail": "A tombstone has no data."}],
+    )
+    answer = batch(client, person, {"entityId": "new"}, beside)
+    assert answer.status_code == 200
+    first, second = answer.get_json()["results"]
+    assert first == {"success": True, "version": "1"}
+    assert (second["success"], second["version"], second["status"], second["code"]) == (
+        False,
+        "1",
+        409,
+        "conflict",
+    )
+    assert second["current"]["encryptedData"] == "current"
+    assert [one["encryptedData"] for one in second["siblings"]] == ["beside"]
+    assert [state["entityId"] for state in pull(client, person).get_json()["states"]] == [
+        "theme",
+        "new",
+    ]
+
+
+def test_an_atomic_batch_is_written_whole_or_not_at_all(
+    client: FlaskClient, person: Person
+) -> None:
+    push(client, person, encryptedData="current")
+    beside = {"encryptedData": "beside", "vectorClock": {"phone": 1}}
+    refused = batch(client, person, {"entityId": "new"}, beside, atomic=True)
+    problem = refused.get_json()
+    assert (refused.status_code, problem["code"]) == (409, "batch_refused")
+    assert [result["success"] for result in problem["results"]] == [True, False]
+    (state,) = pull(client, person).get_json()["states"]
+    assert (state["entityId"], state["siblings"]) == ("theme", [])
+    accepted = batch(
+        client, person, {"entityId": "new"}, {"vectorClock": {"laptop": 2}}, atomic=True
+    )
+    assert accepted.status_code == 200
+    assert len(pull(client, person).get_json()["states"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"changes": []}, "/changes"),
+        ({"changes": 101 * [PUSH]}, "/changes"),
+        ({"changes": [PUSH | {"extra": 1}]}, "/changes/0/extra"),
+        ({"changes": [PUSH, PUSH | {"vectorClock": {"a": -1}}]}, "/changes/1/vectorClock/a"),
+        ({"changes": [PUSH], "atomic": 1}, "/atomic"),
+        ({}, "/changes"),
+    ],
+)
+def test_a_bad_batch_is_refused_whole_by_its_pointer(
+    client: FlaskClient, person: Person, body: dict[str, Any], pointer: str
+) -> None:
+    answer = client.post("/api/sync/batch", json=body, headers=person.headers)
+    assert answer.status_code == 422
+    assert pointer in [error["pointer"] for error in answer.get_json()["errors"]]
+    assert pull(client, person).get_json()["states"] == []
+
+
+def test_a_full_account_takes_what_does_not_grow_it(make: Make, person: Person) -> None:
+    small = make(SYNC_QUOTA_BYTES="10").test_client()
+    assert push(small, person, encryptedData=10 * "x").status_code == 200
+    refused = push(small, person, entityId="more", encryptedData="x")
+    problem = refused.get_json()
+    assert (refused.status_code, problem["code"], problem["bytes"], problem["quota"]) == (
+        403,
+        "quota_exceeded",
+        10,
+        10,
+    )
+    (result,) = batch(small, person, {"entityId": "more"}).get_json()["results"]
+    assert (result["success"], result["status"], result["code"]) == (False, 403, "quota_exceeded")
+    assert push(small, person, encryptedData="", vectorClock={"laptop": 2}).status_code == 200

@@ -1,0 +1,188 @@
+"""Temporal's schedules follow ours, whatever becomes of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio.client import Client as TemporalClient
+from temporalio.service import RPCError, RPCStatusCode
+
+from bin.devtools.stack.client import Client
+from engine.contracts import executions
+from engine.store import outbox
+from engine.store.outbox import OutboxMessage
+from engine.store.schedules import Schedule
+from engine.store.workflows import Definition
+from engine.workflows.schedules import schedules, temporal_sync
+from tests.conftest import Platform
+from tests.journeys.conftest import until
+from tests.web.clocks import HEAD, _stopped, fired, made, path, refused
+
+__all__ = ["_stopped"]
+
+
+async def test_a_deleted_schedule_is_no_more_in_temporal_either(
+    laptop: Client, platform: Platform
+) -> None:
+    schedule = made(laptop)
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    handle = temporal.get_schedule_handle(f"schedule:{schedule['id']}")
+    assert (await handle.describe()).schedule.action is not None
+    laptop.delete_schedule(schedule)
+    with pytest.raises(RPCError, match="not found"):
+        await handle.describe()
+    assert refused(laptop, "GET", path(schedule))["code"] == "schedule_unknown"
+
+
+async def test_nothing_that_a_user_wrote_stands_in_temporals_schedule(
+    laptop: Client, platform: Platform
+) -> None:
+    schedule = made(laptop, note="canary-note", input={"canary": "canary-input"})
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    described = await temporal.get_schedule_handle(f"schedule:{schedule['id']}").describe()
+    assert schedule["id"] in str(described.raw_description)
+    assert "canary" not in str(described.raw_description)
+
+
+async def test_a_schedule_that_temporal_has_lost_is_made_again_when_it_is_looked_at(
+    laptop: Client, platform: Platform
+) -> None:
+    schedule = made(laptop)
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    handle = temporal.get_schedule_handle(f"schedule:{schedule['id']}")
+    await handle.delete()
+    assert len(laptop.request("GET", path(schedule))["nextTimes"]) == 10
+    assert (await handle.describe()).schedule.action is not None
+
+
+async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_look(
+    laptop: Client, platform: Platform, sessions: sessionmaker[Session]
+) -> None:
+    schedule, other = made(laptop), made(laptop)
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    handle = temporal.get_schedule_handle(f"schedule:{schedule['id']}")
+    await handle.delete()
+    with sessions.begin() as session:
+        later = datetime.now(UTC) + timedelta(hours=1)
+        known = {row.id for row in session.scalars(select(Schedule))} - {UUID(schedule["id"])}
+        assert UUID(other["id"]) in known
+        assert temporal_sync.make_good(session, known, now=later) == 1
+        session.execute(update(OutboxMessage).values(due_at=datetime.now(UTC)))
+
+    async def there() -> bool:
+        try:
+            await handle.describe()
+        except RPCError:
+            return False
+        return True
+
+    while not await there():
+        pass
+
+
+async def test_a_schedule_that_waits_in_a_workflow_of_its_own_is_handed_over_when_it_is_due(
+    laptop: Client, platform: Platform, sessions: sessionmaker[Session]
+) -> None:
+    text = HEAD + "schedule: {every: PT2S}\ndo: [{a: {set: '${ {input: .} }'}}]\n"
+    workflow = laptop.create_workflow("as it was before", text)
+    with sessions.begin() as session:
+        row = session.scalars(
+            select(Schedule).where(Schedule.definition_id == UUID(workflow["id"]))
+        ).one()
+        account_id = str(row.account_id)
+        session.delete(row)
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    handle = await temporal.start_workflow(
+        executions.SCHEDULE,
+        executions.ScheduleStart(workflow["id"], account_id, "every"),
+        id=executions.schedule_workflow_id(workflow["id"], "every"),
+        task_queue=executions.TASK_QUEUE,
+    )
+    await handle.result()
+    (schedule,) = laptop.request("GET", "/api/schedules")["schedules"]
+    assert (schedule["origin"], schedule["every"]) == ("workflow", 2)
+    fired(laptop, schedule)
+    listed = laptop.request("GET", f"/api/workflows/{workflow['id']}/executions")["executions"]
+    assert len(listed) >= 2  # the last of the old ones, and one of the new
+
+
+def test_the_schedules_of_a_workflow_go_with_it(
+    laptop: Client, sessions: sessionmaker[Session]
+) -> None:
+    schedule = made(laptop)
+    with sessions.begin() as session:
+        definition = session.get_one(Definition, UUID(schedule["workflowId"]))
+        schedules.drop(session, definition_id=definition.id, now=datetime.now(UTC))
+        session.delete(definition)
+    assert laptop.request("GET", "/api/schedules")["schedules"] == []
+    with sessions() as session:
+        message = select(OutboxMessage).where(
+            OutboxMessage.kind == outbox.FOLLOW, OutboxMessage.subject == schedule["id"]
+        )
+        until(lambda: not session.scalars(message.execution_options(populate_existing=True)).all())
+
+
+def own(laptop: Client, workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = laptop.request(
+        "GET", "/api/schedules", params={"workflowId": workflow["id"]}
+    )["schedules"]
+    return found
+
+
+def saved(laptop: Client, workflow: dict[str, Any], document: str) -> None:
+    where = f"/api/workflows/{workflow['id']}"
+    sealed = {"name": "changed"} | laptop.seal_workflow(document)
+    laptop.request("PUT", where, json=sealed, headers={"If-Match": "*"})
+    until(lambda: _checked(laptop, where))
+
+
+def _checked(laptop: Client, where: str) -> bool:
+    version = laptop.request("GET", where)["workflow"]["version"]
+    with_marks: dict[str, Any] = laptop.request("GET", f"{where}/versions/{version}")["version"]
+    return with_marks["checkedAt"] is not None
+
+
+async def test_a_new_version_changes_the_times_of_its_workflow_and_a_faulty_one_ends_them(
+    laptop: Client, platform: Platform
+) -> None:
+    steps = "do: [{a: {set: {n: 1}}}]\n"
+    workflow = laptop.create_workflow(
+        "mine", f"{HEAD}schedule: {{every: PT1H, cron: '0 0 1 1 *'}}\n{steps}"
+    )
+    before = {one["every"]: one["id"] for one in own(laptop, workflow)}
+    assert len(before) == 2
+    laptop.request("POST", f"/api/schedules/{before[3600]}/pause")
+    saved(laptop, workflow, f"{HEAD}schedule: {{every: PT2H}}\n{steps}")
+    (after,) = own(laptop, workflow)
+    assert (after["id"], after["every"], after["paused"]) == (before[3600], 7200, True)
+    saved(laptop, workflow, f"{HEAD}schedule: {{every: PT2H}}\ndo: [{{a: {{nonsense: 1}}}}]\n")
+    assert own(laptop, workflow) == []
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    for schedule_id in before.values():
+        await forgotten(temporal, schedule_id)
+
+
+async def test_a_deleted_workflow_is_due_no_more(laptop: Client, platform: Platform) -> None:
+    schedule = made(laptop)
+    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    laptop.http.delete(
+        f"/api/workflows/{schedule['workflowId']}", headers={"If-Match": "*"}
+    ).raise_for_status()
+    assert laptop.request("GET", "/api/schedules")["schedules"] == []
+    await forgotten(temporal, schedule["id"])
+
+
+async def forgotten(temporal: TemporalClient, schedule_id: str) -> None:
+    """Return once Temporal has no such schedule."""
+    handle = temporal.get_schedule_handle(f"schedule:{schedule_id}")
+    there = True
+    while there:
+        try:
+            await handle.describe()
+        except RPCError as fault:
+            there = fault.status != RPCStatusCode.NOT_FOUND

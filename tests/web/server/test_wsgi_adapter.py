@@ -1,0 +1,226 @@
+"""Flask under an ASGI server: bodies, answers, streams, and clients that leave, on a real uvicorn."""
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import uvicorn
+from flask import Flask, Response, request
+
+from bin.devtools.stack.server import free_port
+from web.server.wsgi_adapter import EARLY_BYTES_MAX, FlaskUnderAsgi
+
+BODY_MAX = 1_000_000
+CHUNK = b"x" * 100_000
+SECONDS_MAX = 20
+
+
+class Origin:
+    """A Flask app whose routes tell what they saw, and the address of its server."""
+
+    def __init__(self) -> None:
+        self.app = Flask(__name__)
+        self.app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
+        self.port = free_port()
+        self.bodies: list[bytes] = []
+        self.made = 0
+        self.go_on, self.closed = threading.Event(), threading.Event()
+        for rule in ("echo", "unread", "seen", "stream", "endless", "breaks", "nothing"):
+            self.app.add_url_rule(f"/{rule}", rule, getattr(self, rule), methods=["GET", "POST"])
+
+    def echo(self) -> Response:
+        self.bodies.append(request.get_data())
+        return Response(self.bodies[-1])
+
+    def unread(self) -> tuple[str, int]:
+        return "no", 403
+
+    def seen(self) -> dict[str, Any]:
+        kept = {name: str(value) for name, value in request.environ.items() if name.isupper()}
+        return kept | {"args": request.args.to_dict()}
+
+    def stream(self) -> Response:
+        def parts() -> Iterator[bytes]:
+            yield b"first"
+            assert self.go_on.wait(SECONDS_MAX)
+            yield b"second"
+
+        return Response(parts())
+
+    def endless(self) -> Response:
+        def parts() -> Iterator[bytes]:
+            try:
+                while True:
+                    self.made += 1
+                    yield CHUNK
+            finally:
+                self.closed.set()
+
+        return Response(parts())
+
+    def breaks(self) -> Response:
+        def parts() -> Iterator[bytes]:
+            yield b"first"
+            raise RuntimeError("in the middle")
+
+        return Response(parts())
+
+    def nothing(self) -> tuple[str, int]:
+        return "", 204
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    made = Origin()
+
+    class Server(uvicorn.Server):
+        """Leaves the signals to pytest."""
+
+        def capture_signals(self) -> Any:
+            return closing(socket.socket())
+
+    asgi: Any = FlaskUnderAsgi(made.app, threads=2)
+    config = uvicorn.Config(
+        asgi, port=made.port, log_level="critical", lifespan="off", proxy_headers=False
+    )
+    server = Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+    yield made
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def client(origin: Origin) -> Iterator[http.client.HTTPConnection]:
+    with closing(
+        http.client.HTTPConnection("127.0.0.1", origin.port, timeout=SECONDS_MAX)
+    ) as opened:
+        yield opened
+
+
+def dial(origin: Origin, text: bytes) -> socket.socket:
+    opened = socket.create_connection(("127.0.0.1", origin.port), SECONDS_MAX)
+    opened.sendall(text)
+    return opened
+
+
+def post(path: str, *headers: str, body: bytes = b"") -> bytes:
+    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: here", *headers, "", ""]).encode() + body
+
+
+def answered(opened: socket.socket) -> bytes:
+    answer = http.client.HTTPResponse(opened)
+    answer.begin()
+    assert answer.status == 200
+    return answer.read()
+
+
+@pytest.mark.parametrize("size", [0, 1, EARLY_BYTES_MAX, EARLY_BYTES_MAX + 1, BODY_MAX])
+def test_a_body_arrives_whole_and_the_connection_is_kept(
+    client: http.client.HTTPConnection, size: int
+) -> None:
+    for chunked in (False, True):
+        body = bytes(range(256)) * (size // 256) + b"e" * (size % 256)
+        client.request("POST", "/echo", iter([body]) if chunked else body, encode_chunked=chunked)
+        answer = client.getresponse()
+        assert (answer.status, answer.read() == body) == (200, True)
+        assert answer.getheader("Content-Length") == str(size)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_is_too_large_is_refused(
+    client: http.client.HTTPConnection, chunked: bool
+) -> None:
+    body = b"x" * (BODY_MAX + 1)
+    client.request("POST", "/echo", iter([body]) if chunked else body, encode_chunked=chunked)
+    assert client.getresponse().status == 413
+
+
+def test_what_is_too_large_by_its_length_is_refused_before_it_is_sent(origin: Origin) -> None:
+    asked = post("/echo", f"Content-Length: {BODY_MAX + 1}", "Expect: 100-continue")
+    with dial(origin, asked) as opened:
+        assert opened.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_is_asked_for_once_a_route_reads_it_and_not_before(origin: Origin) -> None:
+    with dial(origin, post("/unread", "Content-Length: 5", "Expect: 100-continue")) as opened:
+        assert opened.recv(1000).startswith(b"HTTP/1.1 403 ")
+    with dial(origin, post("/echo", "Content-Length: 5", "Expect: 100-continue")) as opened:
+        assert opened.recv(1000).startswith(b"HTTP/1.1 100 ")
+        opened.sendall(b"12345")
+        assert answered(opened) == b"12345"
+
+
+@pytest.mark.parametrize("size", [100, EARLY_BYTES_MAX + 100])
+def test_a_client_that_leaves_amid_its_body_is_not_taken_for_done(
+    origin: Origin, size: int
+) -> None:
+    with dial(origin, post("/echo", f"Content-Length: {size}", body=b"[]")):
+        pass
+    with dial(origin, post("/echo", "Content-Length: 2", body=b"[]")) as opened:
+        assert opened.recv(1000).startswith(b"HTTP/1.1 200 ")
+    assert origin.bodies == [b"[]"]
+
+
+def test_a_stream_is_sent_as_it_is_made(origin: Origin, client: http.client.HTTPConnection) -> None:
+    client.request("GET", "/stream")
+    answer = client.getresponse()
+    assert answer.getheader("Transfer-Encoding") == "chunked"
+    assert answer.read1() == b"first"
+    origin.go_on.set()
+    assert answer.read() == b"second"
+
+
+def test_a_stream_waits_for_its_reader_and_ends_with_it(
+    origin: Origin, client: http.client.HTTPConnection
+) -> None:
+    with dial(origin, b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n") as opened:
+        assert opened.recv(1000).startswith(b"HTTP/1.1 200 ")
+        for _ in range(500):  # time in which it would make some hundred megabytes
+            client.request("POST", "/echo", b"1")
+            assert client.getresponse().read() == b"1"
+        assert origin.made * len(CHUNK) < 30_000_000  # what the buffers on the way hold
+        assert not origin.closed.is_set()
+    assert origin.closed.wait(SECONDS_MAX)
+
+
+def test_a_stream_that_breaks_is_not_taken_for_complete(client: http.client.HTTPConnection) -> None:
+    client.request("GET", "/breaks")
+    with pytest.raises(http.client.IncompleteRead):
+        client.getresponse().read()
+
+
+def test_answers_without_a_body_have_none(client: http.client.HTTPConnection) -> None:
+    for method, path, status, length in (
+        ("HEAD", "/echo", 200, "0"),
+        ("GET", "/nothing", 204, None),
+    ):
+        client.request(method, path)
+        answer = client.getresponse()
+        assert (answer.status, answer.read(), answer.getheader("Content-Length")) == (
+            status,
+            b"",
+            length,
+        )
+
+
+def test_the_request_is_told_as_it_came(origin: Origin) -> None:
+    text = (
+        "GET /s%65en?a=%C3%A9&b=1 HTTP/1.1\r\nHost: here:1\r\nX-Twice: 1\r\nX-Twice: 2\r\n"
+        "X_Forwarded_For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8\r\nX-Latin: \u00e9\r\n\r\n"
+    )
+    with dial(origin, text.encode("latin1")) as opened:
+        seen = json.loads(answered(opened))
+    assert seen["args"] == {"a": "é", "b": "1"}
+    assert (seen["PATH_INFO"], seen["RAW_URI"]) == ("/seen", "/s%65en")
+    assert (seen["HTTP_X_TWICE"], seen["HTTP_X_LATIN"]) == ("1,2", "é")
+    assert (seen["REMOTE_ADDR"], seen["HTTP_HOST"]) == ("127.0.0.1", "here:1")
+    assert seen["HTTP_X_FORWARDED_FOR"] == "5.6.7.8"

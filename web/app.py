@@ -1,0 +1,120 @@
+"""HTTP in, JSON out; holds no rule."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from engine.config.settings import Settings
+from engine.observability import metrics
+from engine.store import pool
+from engine.store.sessions import JSON
+from web.extensions import api, db
+from web.http import (
+    access_tokens,
+    cors,
+    openapi,
+    path_segments,
+    problems,
+    rate_limits,
+    redis_notify,
+    request_log,
+)
+from web.http.account_services import Desk
+from web.routes import (
+    account,
+    account_deletion,
+    agents,
+    auth,
+    bulk,
+    channels,
+    events,
+    execution_timeline,
+    executions,
+    health,
+    mfa,
+    mfa_verification,
+    public_key,
+    schedules,
+    secrets,
+    sessions,
+    sync,
+    sync_events,
+    sync_state,
+    workflow_preview,
+    workflow_versions,
+    workflows,
+)
+from web.routes import metrics as scrape
+from web.temporal_client import Temporal
+
+BLUEPRINTS = (
+    auth.blueprint,
+    account.blueprint,
+    sessions.blueprint,
+    agents.blueprint,
+    channels.blueprint,
+    mfa.blueprint,
+    mfa_verification.blueprint,
+    public_key.blueprint,
+    account_deletion.blueprint,
+    sync.blueprint,
+    sync_state.blueprint,
+    sync_events.blueprint,
+    workflows.blueprint,
+    workflow_versions.blueprint,
+    workflow_preview.blueprint,
+    secrets.blueprint,
+    executions.blueprint,
+    execution_timeline.blueprint,
+    schedules.blueprint,
+    bulk.blueprint,
+    events.blueprint,
+    health.blueprint,
+    scrape.blueprint,
+)
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the Flask app for these settings.
+
+    :raises SettingsError: when key material is missing.
+    """
+    app = Flask(__name__)
+    app.config |= {
+        "SQLALCHEMY_DATABASE_URI": settings.need("database_url"),
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": settings.web_threads,
+            "max_overflow": 0,
+            "pool_events": pool.EVENTS,
+            "hide_parameters": True,
+            **JSON,
+        },
+        "MAX_CONTENT_LENGTH": settings.body_bytes_max,
+    } | openapi.CONFIG
+    path_segments.configure(app)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions |= {
+        "settings": settings,
+        "desk": Desk.from_settings(settings),
+        "published_keys": health.publish(settings),
+        "temporal": Temporal(settings),
+    }
+    request_log.trace(app)
+    if settings.proxy_hops:  # outermost, where `web.realtime.flask_bridge` looks for it
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    db.init_app(app)
+    with app.app_context():
+        metrics.POOLS.watch(db.engine)
+    access_tokens.configure(app, settings)
+    rate_limits.configure(app, settings)
+    cors.configure(app, settings)
+    redis_notify.configure(app, settings)
+    channels.configure(app, settings)
+    problems.register(app)
+    api.init_app(app)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    openapi.complete(app)
+    return app

@@ -1,0 +1,91 @@
+"""CloudEvents in a request, by the HTTP protocol binding (1.0.2): structured, in batches, or binary."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+from flask import Request
+from werkzeug.datastructures import Headers
+
+from engine.crypto.jwe import looks_sealed
+from engine.errors import Fault, InvalidError
+from engine.language import cloud_events
+from web.http import json_bodies
+from web.http.problems import MediaTypeError
+from web.schemas.events import BATCH_MAX
+
+ONE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
+
+
+def read(request: Request) -> list[Any]:
+    """Return the events of a request: objects, or JWE strings whose content only the engine can judge.
+
+    :raises MediaTypeError: when the body is of no type that events come in.
+    :raises MalformedError: when it is no JSON though it must be.
+    :raises InvalidError: `event_invalid`, with the place; `events_too_many`.
+    """
+    if request.mimetype not in {ONE, BATCH} and "ce-specversion" in request.headers:
+        found: Any = _binary(request)
+    elif request.mimetype in {ONE, BATCH, "application/json"}:
+        found = json_bodies.load(request.get_data(cache=True))
+    else:
+        detail = f"The body must be {ONE}, {BATCH} or application/json."
+        raise MediaTypeError("unsupported_media_type", detail)
+    several = isinstance(found, list) and request.mimetype != ONE
+    if request.mimetype == BATCH and not several:
+        raise _invalid("", "must be an array")
+    events = found if several else [found]
+    if len(events) > BATCH_MAX:
+        faults = [Fault("", f"may have {BATCH_MAX} items")]
+        raise InvalidError("events_too_many", "A request brings too many events.", faults=faults)
+    for place, event in enumerate(events):
+        _check(event, f"/{place}" if several else "")
+    return events
+
+
+def _check(event: Any, pointer: str) -> None:
+    if looks_sealed(event):
+        return
+    wrong = cloud_events.wrong(event)
+    if wrong is not None:
+        raise _invalid(f"{pointer}/{wrong[0]}" if wrong[0] else pointer, wrong[1])
+    try:
+        orjson.dumps(event)
+    except TypeError:
+        raise _invalid(pointer, "must not contain a lone surrogate") from None
+
+
+def _binary(request: Request) -> dict[str, Any]:
+    """Return the event that headers and body make together (HTTP protocol binding, section 3.1)."""
+    event: dict[str, Any] = _attributes(request.headers)
+    data, media = request.get_data(cache=True), request.mimetype
+    if request.content_type:
+        event["datacontenttype"] = request.content_type
+    if not data:
+        return event
+    if media == "application/json" or media.endswith("+json"):
+        return event | {"data": json_bodies.load(data)}
+    if media.startswith("text/"):
+        try:
+            return event | {"data": data.decode()}
+        except UnicodeDecodeError:
+            pass
+    return event | {"data_base64": base64.b64encode(data).decode()}
+
+
+def _attributes(headers: Headers) -> dict[str, str]:
+    named = {name.lower(): value for name, value in headers.items()}
+    return {
+        name.removeprefix("ce-"): unquote(value.strip('"'))
+        for name, value in named.items()
+        if name.startswith("ce-")
+    }
+
+
+def _invalid(pointer: str, detail: str) -> InvalidError:
+    return InvalidError(
+        "event_invalid", "The body is no CloudEvent.", faults=[Fault(pointer, detail)]
+    )

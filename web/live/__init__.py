@@ -1,1 +1,0 @@
-"""Live streams: server-sent events beside Flask, on the event loop, without a thread each."""

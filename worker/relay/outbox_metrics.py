@@ -1,0 +1,23 @@
+"""What nobody counts as it happens: how the outbox and the queues stand, measured by the relay."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.observability import metrics
+from engine.store import outbox
+from worker.fanout import notifications, sync
+from worker.fanout.broker import broker
+
+
+def look(sessions: sessionmaker[Session]) -> None:
+    """Measure once."""
+    for queue in (sync.QUEUE, notifications.QUEUE):
+        metrics.QUEUE_MESSAGES.labels(queue).set(broker.do_qsize(queue))
+    with sessions.begin() as session:
+        found = outbox.standing(session, now=datetime.now(UTC))
+    for kind, standing in found.items():
+        metrics.OUTBOX_MESSAGES.labels(kind).set(standing.messages)
+        metrics.OUTBOX_OLDEST_SECONDS.labels(kind).set(standing.oldest_seconds)

@@ -1,0 +1,193 @@
+"""The Temporal worker: the one process that holds the engine's private keys."""
+
+from __future__ import annotations
+
+from worker.temporal import grpc_environment  # noqa: F401 - before anything loads gRPC
+
+# isort: split
+import asyncio
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio.client import Client
+from temporalio.converter import ExternalStorage
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from engine.activities.asyncapi import MessageActivities
+from engine.activities.definitions import DefinitionActivities
+from engine.activities.events import EventActivities
+from engine.activities.executions import ExecutionActivities
+from engine.activities.grpc import GrpcActivities
+from engine.activities.http import HttpActivities
+from engine.activities.mcp_and_a2a import AgentActivities
+from engine.activities.openapi import OpenApiActivities
+from engine.activities.preview import LookActivities
+from engine.activities.schedules import ScheduleActivities
+from engine.activities.step_quota import Turns
+from engine.activities.timeline import Journal
+from engine.calls.http import HttpCaller
+from engine.config.settings import Settings
+from engine.contracts import executions as contracts
+from engine.crypto.jwe import EngineKeys
+from engine.crypto.keyring import Keyring
+from engine.egress.guard import Egress
+from engine.expressions.sandbox import pool
+from engine.observability import logging, metrics, tracing
+from engine.observability.metrics_publisher import Publisher
+from engine.store.sessions import make_sessions
+from engine.temporal import client as temporal
+from engine.temporal.heartbeat_interceptor import Heartbeats
+from engine.temporal.payload_offload import claim_check
+from engine.temporal.payload_owners import Owners
+from engine.temporal_workflows.execution import (
+    DefinitionCheckWorkflow,
+    ExecutionWorkflow,
+    OutcomeReadingWorkflow,
+)
+from engine.temporal_workflows.firing import FiringWorkflow
+from engine.temporal_workflows.preview import DrawingWorkflow, ValidationWorkflow
+from engine.temporal_workflows.schedule import ScheduleWorkflow, UpgradedScheduleWorkflow
+from engine.workflows.events.dispatch import Switchboard
+from engine.workflows.executions.outcomes import Outcomes
+from engine.workflows.secrets import Opener
+from worker.temporal import builds
+from worker.temporal.core_metrics import Core
+from worker.temporal.event_router import Doorbell, Router
+
+THREADS = 8
+# Each is a thread that wants the interpreter, and children. A hundred at once, of one account's flood, keep
+# each other from either for seconds, and every one of them misses Temporal's two (ADR 0006).
+WORKFLOW_TASKS_AT_ONCE = 8
+GRACE = timedelta(seconds=20)  # hosts kill after 30
+BEAT = timedelta(seconds=2)  # how soon an activity that nobody wants any more learns of it
+RECONNECT_SECONDS = 1.0
+
+
+def make_worker(
+    client: Client,
+    settings: Settings,
+    sessions: sessionmaker[Session],
+    threads: ThreadPoolExecutor,
+    journal: Journal,
+) -> tuple[Worker, Router]:
+    """Return the worker and the router, not yet running.
+
+    :raises SettingsError: when key material is missing.
+    """
+    outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
+    opener = Opener(EngineKeys.parse(settings.need("engine_private_keys")), outcomes.ring)
+    doorbell = Doorbell()
+    switchboard = Switchboard(opener.keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
+    worker = Worker(
+        client,
+        task_queue=contracts.TASK_QUEUE,
+        workflows=[
+            *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow),
+            *(FiringWorkflow, ValidationWorkflow, DrawingWorkflow),
+            UpgradedScheduleWorkflow if settings.worker_build_id else ScheduleWorkflow,
+        ],
+        activities=[
+            *_inward(settings, sessions, opener, outcomes, switchboard, journal),
+            *_outward(settings),
+        ],
+        activity_executor=threads,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
+        interceptors=[Heartbeats()],
+        workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
+        graceful_shutdown_timeout=GRACE,
+        max_heartbeat_throttle_interval=BEAT,
+        deployment_config=builds.config(settings),
+    )
+    router = Router(client, sessions, switchboard, doorbell, settings.redis_url)
+    return worker, router
+
+
+def _inward(
+    settings: Settings,
+    sessions: sessionmaker[Session],
+    opener: Opener,
+    outcomes: Outcomes,
+    switchboard: Switchboard,
+    journal: Journal,
+) -> list[Callable[..., Any]]:
+    """Return the activities that read and write what the platform keeps."""
+    definitions = DefinitionActivities(sessions, opener, settings)
+    looks = LookActivities(sessions, opener, outcomes, definitions)
+    turns = Turns(settings.need("redis_url"))
+    executions = ExecutionActivities(
+        sessions, opener, outcomes, switchboard, settings, turns, journal
+    )
+    events = EventActivities(sessions, switchboard, settings)
+    return [
+        *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
+        *(looks.validate, looks.draw, events.publish, events.open, events.fire, events.ended),
+        *(turns.take, journal.keep, ScheduleActivities(sessions, settings).fire),
+    ]
+
+
+def _outward(settings: Settings) -> list[Callable[..., Any]]:
+    """Return the activities that ask other services, all of them through the egress guard."""
+    http = HttpCaller(Egress(allow=settings.egress_allow))
+    agents, messages = AgentActivities(http), MessageActivities(http)
+    return [
+        *(
+            HttpActivities(http).call,
+            OpenApiActivities(http).compose,
+            agents.mcp,
+            agents.a2a,
+            GrpcActivities(http).call,
+        ),
+        *(messages.publish, messages.consume),
+    ]
+
+
+async def main() -> None:
+    """Run until SIGTERM or SIGINT, then finish what is in flight or hand it back."""
+    settings, stopped = Settings.from_env(), asyncio.Event()
+    logging.configure(settings)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+    tracing.configure(settings, "temporal")
+    for kind in ("jq", "schema", "redaction", "yaml"):
+        pool.shared(kind).tell = metrics.evaluated
+    core = Core()
+    publisher = Publisher(settings, "temporal", look=core.look)
+    sessions = make_sessions(settings, pool_size=THREADS)
+    storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
+    owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+    client = await _connected(settings, storage, owners, core)
+    publisher.start()
+    journal = Journal(sessions, settings)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads, journal.open():
+        worker, router = make_worker(client, settings, sessions, threads, journal)
+        async with worker:
+            structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
+            routing = asyncio.create_task(router.run())
+            promotion = asyncio.create_task(builds.promote(client, settings))
+            stopping = asyncio.create_task(stopped.wait())
+            ended, _ = await asyncio.wait([stopping, routing], return_when=asyncio.FIRST_COMPLETED)
+            for work in (promotion, routing):
+                work.cancel()
+            for one in ended:
+                one.result()  # a worker without its router had better be started anew
+    await asyncio.to_thread(publisher.stop)
+    tracing.close()
+
+
+async def _connected(
+    settings: Settings, storage: ExternalStorage, owners: Owners, core: Core
+) -> Client:
+    """Wait for the server: a worker that starts before it is not to blame."""
+    while True:
+        try:
+            return await temporal.connect(
+                settings, keyed=True, storage=storage, owners=owners, runtime=core.runtime
+            )
+        except RuntimeError as fault:
+            structlog.get_logger().warning("temporal_unreachable", error=str(fault)[:200])
+            await asyncio.sleep(RECONNECT_SECONDS)
