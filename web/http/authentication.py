@@ -14,6 +14,7 @@ from flask_smorest import Blueprint
 
 from engine.accounts import sessions
 from engine.errors import EngineError, ForbiddenError, UnauthenticatedError
+from engine.store.account_scope import AgentScope
 from web.extensions import db
 from web.http import access_tokens, rate_limits
 from web.http.problems import MalformedError
@@ -75,6 +76,12 @@ def identity() -> Identity:
     """Return who is asking; only within a protected blueprint."""
     found: Identity = g.identity
     return found
+
+
+def agent_scope() -> AgentScope:
+    """Return the scope of this request's use case; only within a protected blueprint."""
+    who = identity()
+    return AgentScope(db.session(), who.account_id, datetime.now(UTC), who.agent_id)
 
 
 def authenticate(authorization: str | None, agent_id: str | None, *, now: datetime) -> Identity:
