@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cronsim import CronSim, CronSimError
 
-TRIGGERS = ("every", "cron", "after", "on")
+AWAITED = ("after", "on")  # a workflow of ours waits for them; the others are times
+TRIGGERS = ("every", "cron", *AWAITED)
 SECONDS_MIN = 1.0
 SECONDS_MAX = 366 * 86_400
 CRON_LENGTH_MAX = 256
@@ -31,23 +32,6 @@ class Schedule:
     def triggers(self) -> Iterator[str]:
         """Yield the names of the triggers that are set."""
         yield from (name for name in TRIGGERS if getattr(self, name) is not None)
-
-    def next(self, trigger: str, *, saved: datetime, now: datetime) -> datetime:
-        """Return the first time after `now` at which `every` or `cron` fires.
-
-        `every` counts from when the definition was saved. Times that passed while nothing could run are
-        not made up for: one run stands for all of them.
-
-        :raises ValueError: when there will be none.
-        """
-        if trigger == "every":
-            seconds = self.every or SECONDS_MIN
-            rounds = max(0, int((now - saved).total_seconds() // seconds)) + 1
-            return saved + timedelta(seconds=rounds * seconds)
-        try:
-            return next(CronSim(self.cron or "", now))
-        except (CronSimError, StopIteration) as error:
-            raise ValueError(str(error) or "never comes") from None
 
 
 def cron_fault(text: str) -> str | None:

@@ -69,7 +69,6 @@ class Walk(Evaluation):
     account_id: str = ""
     run_depth: int = 0
     secrets: dict[str, Any] = field(default_factory=dict)
-    interpreter: int = 1
     context: Any = None
     calls: int = 0
     trail: list[str] = field(default_factory=list)

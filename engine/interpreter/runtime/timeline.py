@@ -108,10 +108,12 @@ class Scribe:
         return {"seq": self.seq, "running": self.running, "counts": self.counts}
 
     def resume(self, written: dict[str, Any]) -> Self:
-        """Go on where it was written; with nothing written, from the beginning."""
-        self.seq = written.get("seq", 0)
-        self.running = tuple(written.get("running", ()))
-        self.counts |= written.get("counts", {})
+        """Go on from the state that `written` returned."""
+        self.seq, self.running, self.counts = (
+            written["seq"],
+            tuple(written["running"]),
+            written["counts"],
+        )
         return self
 
     def _leave(self, step: Step) -> None:
