@@ -20,7 +20,7 @@ class Schedule:
     """What triggers executions; several triggers work side by side, each for itself.
 
     `every` and `after` are in seconds. `cron` is read in UTC: five fields as Debian's cron has them, or six,
-    the first of which are seconds.
+    the first of which are seconds. It names no last day of a month.
     """
 
     every: float | None = None
@@ -35,13 +35,21 @@ class Schedule:
 
 
 def cron_fault(text: str) -> str | None:
-    """Return what is wrong with a cron expression, if anything is."""
+    """Return what is wrong with a cron expression, or None."""
     if len(text) > CRON_LENGTH_MAX:
         return f"must be at most {CRON_LENGTH_MAX} characters"
     try:
-        next(CronSim(text, datetime(2026, 1, 1)))  # noqa: DTZ001 - any moment will do, and it is not shown
+        expression = CronSim(text, datetime(2026, 1, 1))  # noqa: DTZ001 - any time will do: none is shown
+        next(expression)
     except CronSimError as error:
         return f"is no cron expression: {str(error)[0].lower()}{str(error)[1:]}"
     except StopIteration:
         return "never comes"
+    if any(_counts_from_end(day) for day in (*expression.days, *expression.weekdays)):
+        return "must name days by number: L, the last day of a month, is not supported"
     return None
+
+
+def _counts_from_end(day: int | tuple[int, int]) -> bool:
+    """Tell whether a day is L, LW or 5L, which no calendar of a Temporal schedule can express."""
+    return (day if isinstance(day, int) else day[1]) in (CronSim.LAST, CronSim.LAST_WEEKDAY)

@@ -25,8 +25,6 @@ _providers = ExitStack()
 def configure(settings: Settings, process: str) -> None:
     """Export spans from now on, if the settings name a collector; not to be called before a fork."""
     if settings.otel_exporter_otlp_endpoint:
-        from engine.observability import otel  # noqa: PLC0415 - costs 0.1 s and 8 MB
-
         provider = spans.make_provider(settings, process)
         trace.set_tracer_provider(provider)
         _providers.callback(provider.shutdown)
@@ -41,7 +39,6 @@ def interceptors() -> list[Any]:
     """Return the interceptors by which a Temporal client makes spans; none without a collector."""
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return []
-    from engine.observability import otel  # noqa: PLC0415 - as above
 
     return [spans.make_interceptor(_tracer)]
 

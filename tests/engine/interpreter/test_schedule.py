@@ -13,6 +13,20 @@ REFUSED = [
     ({"after": "${ .delay }"}, "/schedule/after", "must be a duration"),
     ({"cron": "* * *"}, "/schedule/cron", "is no cron expression: wrong number of fields"),
     ({"cron": "61 * * * *"}, "/schedule/cron", "is no cron expression: bad minute"),
+    *(
+        (
+            {"cron": cron},
+            "/schedule/cron",
+            "must name days by number: L, the last day of a month, is not",
+        )
+        for cron in (
+            "0 0 L * *",
+            "0 9 LW * *",
+            "15 10 * * 5L",
+            "0 0 10,L * *",
+            "5 4 * * SUN,WED#3,4L",
+        )
+    ),
     ({"every": "PT1M", "read": "data"}, "/schedule/read", "needs on"),
     ({"on": {"one": TICK}, "read": "all"}, "/schedule/read", "must be one of data, envelope, raw"),
     (
