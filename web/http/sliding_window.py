@@ -146,7 +146,7 @@ class SharedWindows(AreaWindows):
     def __init__(self, storage: RedisStorage, *, general: int) -> None:
         super().__init__(storage, general=general)
         self._prefixed = storage.prefixed_key
-        self._script = storage.get_connection().register_script(SCRIPT)
+        self._script = storage.get_connection().register_script(SCRIPT.encode())
 
     def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
         """Run the script.

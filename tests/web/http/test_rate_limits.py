@@ -152,12 +152,12 @@ def test_the_strategy_looks_without_counting_and_clears_as_flask_limiter_asks(
     seen = limits_seen(tight)
     client = tight.test_client()
     assert [pull(client, person) for _ in range(2)] == [200, 200]
-    strategy, window = limiter.limiter, (seen[-1].limit, *seen[-1].request_args)
-    assert [strategy.test(*window) for _ in range(3)] == [True] * 3
-    assert [strategy.test(*window, cost=cost) for cost in (1, 2)] == [True, False]
-    assert strategy.get_window_stats(*window).remaining == 1
-    strategy.clear(*window)
-    assert strategy.get_window_stats(*window).remaining == 3
+    strategy, item, names = limiter.limiter, seen[-1].limit, seen[-1].request_args
+    assert [strategy.test(item, *names) for _ in range(3)] == [True] * 3
+    assert [strategy.test(item, *names, cost=cost) for cost in (1, 2)] == [True, False]
+    assert strategy.get_window_stats(item, *names).remaining == 1
+    strategy.clear(item, *names)
+    assert strategy.get_window_stats(item, *names).remaining == 3
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["an account", "an address"])
