@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from flask import Flask, Response
@@ -215,3 +216,19 @@ def test_without_redis_each_process_keeps_its_share(make: Make, person: Person) 
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     client = make(REDIS_URL=nowhere, LIMIT_SYNC_PER_MINUTE="6", WEB_CONCURRENCY="2").test_client()
     assert [pull(client, person) for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_once_redis_is_back_all_processes_share_the_windows_again(
+    make: Make, person: Person, tmp_path: Path
+) -> None:
+    port = free_port()
+    client = make(REDIS_URL=f"redis://127.0.0.1:{port}/0").test_client()
+    assert pull(client, person) == 200
+    server, url = start_valkey(tmp_path, port)
+    try:
+        with Redis.from_url(url) as redis:
+            until(
+                lambda: pull(client, person) == 200 and list(redis.scan_iter(f"*{{{person.id}}}*"))
+            )
+    finally:
+        server.stop()
