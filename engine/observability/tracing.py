@@ -25,7 +25,9 @@ _providers = ExitStack()
 def configure(settings: Settings, process: str) -> None:
     """Export spans from now on, if the settings name a collector; not to be called before a fork."""
     if settings.otel_exporter_otlp_endpoint:
-        provider = spans.make_provider(settings, process)
+        from engine.observability import otel  # noqa: PLC0415 - loaded only where spans are sent
+
+        provider = otel.make_provider(settings, process)
         trace.set_tracer_provider(provider)
         _providers.callback(provider.shutdown)
 
@@ -39,8 +41,9 @@ def interceptors() -> list[Any]:
     """Return the interceptors by which a Temporal client makes spans; none without a collector."""
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return []
+    from engine.observability import otel  # noqa: PLC0415 - loaded only where spans are sent
 
-    return [spans.make_interceptor(_tracer)]
+    return [otel.make_interceptor(_tracer)]
 
 
 def traceparent() -> str | None:
