@@ -29,13 +29,13 @@ from temporalio.runtime import Runtime
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from engine.config.settings import Settings
-from engine.config.temporal_tls import tls
+from engine.config.temporal_tls import make_tls_config
 from engine.contracts import executions, summaries
 from engine.contracts.executions import DefinitionCheck, ExecutionStart, OutcomeReading
 from engine.contracts.pause import HOLD, Word
 from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.contracts.preview import Drawing, Validation
-from engine.crypto.temporal_codec import Owners, SealingCodec
+from engine.crypto.temporal_codec import EncryptionCodec, OwnerDirectory
 from engine.observability import tracing
 from engine.observability.temporal_trace_header import Passing
 
@@ -53,7 +53,7 @@ async def connect(
     *,
     keyed: bool,
     storage: ExternalStorage | None = None,
-    owners: Owners | None = None,
+    owners: OwnerDirectory | None = None,
     runtime: Runtime | None = None,
     retry: RetryConfig | None = None,
 ) -> Client:
@@ -67,7 +67,7 @@ async def connect(
         settings.need("temporal_address"),
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key or None,
-        tls=tls(settings),
+        tls=make_tls_config(settings),
         data_converter=_converter(settings, storage, owners) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
@@ -110,12 +110,12 @@ def _bound(converter: _Sealing, workflow_id: str) -> DataConverter:
 
 
 def _converter(
-    settings: Settings, storage: ExternalStorage | None, owners: Owners | None
+    settings: Settings, storage: ExternalStorage | None, owners: OwnerDirectory | None
 ) -> DataConverter:
     return _Sealing(
         payload_converter_class=_PLAIN.payload_converter_class,
         external_storage=storage,
-        payload_codec=SealingCodec(settings.secrets("codec_keys"), owners),
+        payload_codec=EncryptionCodec(settings.secrets("codec_keys"), owners),
         # Messages and stack traces of failures can quote what was worked on.
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )

@@ -23,7 +23,7 @@ from bin.devtools.stack.client import Client
 from engine.config.settings import Settings
 from engine.contracts.executions import execution_workflow_id
 from engine.crypto.keyring import Keyring
-from engine.crypto.temporal_codec import ENCODING, SealingCodec, UnreadablePayloadError
+from engine.crypto.temporal_codec import ENCODING, EncryptionCodec, UnreadablePayloadError
 from engine.store.sessions import make_engine
 from engine.temporal.payload_offload import referenced
 from engine.temporal.payload_owners import Owners
@@ -97,7 +97,7 @@ async def opened(fragile: Fragile, payloads: list[Payload]) -> list[bytes]:
     settings, found = Settings.from_env(fragile.platform.environ), []
     with database(fragile) as sessions:
         owners = Owners(sessions, Keyring(settings.secrets("keyring")))
-        codec = SealingCodec(settings.secrets("codec_keys"), owners)
+        codec = EncryptionCodec(settings.secrets("codec_keys"), owners)
         for payload in payloads:
             if payload.metadata["encoding"] == ENCODING:
                 with suppress(UnreadablePayloadError):

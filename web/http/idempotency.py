@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import g, request
 
 from engine.accounts import idempotency
-from engine.accounts.idempotency import Request
+from engine.accounts.idempotency import IdempotentRequest
 from web.extensions import db
 from web.http import authentication
 from web.http.problems import MalformedError
@@ -39,7 +39,7 @@ def once(make: Callable[[], UUID]) -> UUID:
         made = make()
     else:
         asked = (request.method.encode(), request.path.encode(), request.get_data(cache=True))
-        bearing = Request.of(authentication.identity().account_id, key, *asked)
+        bearing = IdempotentRequest.of(authentication.identity().account_id, key, *asked)
         known = idempotency.claim(db.session(), bearing, now=now)
         g.repeated = known is not None
         made = known or make()

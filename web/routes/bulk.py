@@ -31,7 +31,7 @@ rate_limits.limit(blueprint, "workflows")
 def start(body: dict[str, Any]) -> tuple[BulkJob, int, dict[str, str]]:
     """Have a verb done to all executions that a query finds."""
     job_id = idempotency.once(lambda: _start(body))
-    redis_notify.relay()
+    redis_notify.wake_relay()
     headers = {"Location": url_for("bulk.read", job_id=job_id)} | idempotency.header()
     return _find(job_id), 202, headers
 

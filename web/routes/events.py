@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from engine.config.settings import Settings
 from engine.crypto import jwe
-from engine.crypto.jwe import keys_of
+from engine.crypto.jwe import parse_keys
 from engine.errors import ConflictError, TooLargeError
 from engine.workflows.events import queue
 from engine.workflows.events.queue import Sealed
@@ -75,4 +75,4 @@ def _sealed(event: Any, settings: Settings) -> Sealed:
         raise TooLargeError("event_too_large", f"An event may have {most} bytes.")
     if isinstance(event, str):
         return Sealed(uuid7(), event)
-    return Sealed(uuid7(), jwe.seal(keys_of(settings.need("engine_public_keys"))[0], plaintext))
+    return Sealed(uuid7(), jwe.seal(parse_keys(settings.need("engine_public_keys"))[0], plaintext))

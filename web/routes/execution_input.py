@@ -9,8 +9,8 @@ from flask import current_app
 
 from engine.config.settings import Settings
 from engine.crypto import jwe
-from engine.crypto.jwe import keys_of, looks_sealed
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.jwe import is_compact_jwe, parse_keys
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import TooLargeError
 from engine.store.accounts import Account
 from engine.workflows.executions.executions import Order
@@ -24,10 +24,10 @@ def order(account: Account, body: dict[str, Any]) -> Order:
     """
     settings: Settings = current_app.extensions["settings"]
     value = body["input"]
-    sealed = looks_sealed(value)
+    sealed = is_compact_jwe(value)
     seal_result = body.get("seal_result", sealed)
     if seal_result:
-        need_sealable(account.public_key)
+        require_encryption_key(account.public_key)
     plaintext = value.encode() if sealed else orjson.dumps(value)
     if len(plaintext) > (2 if sealed else 1) * settings.value_bytes_max:
         raise TooLargeError(
@@ -35,5 +35,5 @@ def order(account: Account, body: dict[str, Any]) -> Order:
         )
     if sealed:
         return Order(value, seal_result)
-    engine_key = keys_of(settings.need("engine_public_keys"))[0]
+    engine_key = parse_keys(settings.need("engine_public_keys"))[0]
     return Order(jwe.seal(engine_key, plaintext), seal_result)

@@ -22,7 +22,7 @@ blueprint = Blueprint(
 )
 _SEQ = re.compile(r"\d{1,9}", re.ASCII)
 
-authentication.protect(blueprint, ticketed={"events"})
+authentication.protect(blueprint, ticket={"events"})
 rate_limits.limit(blueprint, "workflows")
 
 

@@ -21,7 +21,7 @@ from engine.workflows.executions.commands import Place, Wanted
 from web.extensions import db
 from web.http import authentication, idempotency, rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
-from web.http.prefer import wait_preferred
+from web.http.prefer import parse_wait
 from web.routes import start_execution, temporal_ui_links
 from web.schemas import executions as schemas
 from web.schemas.execution_timeline import Held, Standing
@@ -52,9 +52,7 @@ def read(execution_id: UUID) -> start_execution.Answer:
     """
     applied, wait = None, 0.0
     if "Prefer" in request.headers:
-        wait, applied = wait_preferred(
-            request.headers["Prefer"], current_app.extensions["settings"]
-        )
+        wait, applied = parse_wait(request.headers["Prefer"], current_app.extensions["settings"])
     answer = _joined(execution_id, wait if applied else 0.0)
     ended, standing = answer["endedAt"] is not None, timeline.standing(db.session(), execution_id)
     standing["current"] = [] if ended else standing["current"]
@@ -69,9 +67,7 @@ def result(execution_id: UUID) -> start_execution.Answer:
 
     202 when it has not ended in time: then ask again.
     """
-    wait, applied = wait_preferred(
-        request.headers.get("Prefer"), current_app.extensions["settings"]
-    )
+    wait, applied = parse_wait(request.headers.get("Prefer"), current_app.extensions["settings"])
     answer = _joined(execution_id, wait)
     return answer, 202 if answer["endedAt"] is None else 200, _preference(applied)
 
@@ -139,7 +135,7 @@ def delete(execution_id: UUID) -> None:
         db.session(), account_id=account_id, execution_id=execution_id, now=datetime.now(UTC)
     )
     db.session.commit()
-    redis_notify.relay()
+    redis_notify.wake_relay()
 
 
 def listed(query: dict[str, Any], definition_id: UUID | None = None) -> dict[str, Any]:

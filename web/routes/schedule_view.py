@@ -94,7 +94,7 @@ def version(schedule: Schedule) -> tuple[str, int]:
 
 def tagged(schedule: Schedule) -> dict[str, str]:
     """Return the ETag header."""
-    return etags.tagged(*version(schedule))
+    return etags.make_header(*version(schedule))
 
 
 def _temporal() -> Temporal:

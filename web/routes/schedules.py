@@ -58,7 +58,7 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(schemas.ScheduleRequest)
-@blueprint.response(201, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(201, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 @blueprint.doc(parameters=[idempotency.ASKED])
 def create(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Have a workflow executed every so often, or by a cron expression."""
@@ -72,7 +72,7 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 @blueprint.route("/<uuid:schedule_id>", methods=["GET"])
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 def read(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a schedule, when it is due next, and what came of it lately."""
     schedule = _find(schedule_id)
@@ -81,8 +81,8 @@ def read(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 @blueprint.route("/<uuid:schedule_id>", methods=["PATCH"])
 @blueprint.arguments(schemas.ScheduleChange)
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def change(body: dict[str, Any], schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Change what is mentioned; one that a workflow's own document asks for changes with that alone."""
     schedule, session = _find(schedule_id, lock=True), db.session()
@@ -100,7 +100,7 @@ def change(body: dict[str, Any], schedule_id: UUID) -> tuple[dict[str, Any], int
 
 @blueprint.route("/<uuid:schedule_id>", methods=["DELETE"])
 @blueprint.response(204)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def delete(schedule_id: UUID) -> None:
     """Delete a schedule; executions that it has started go on."""
     schedule = _find(schedule_id, lock=True)
@@ -112,14 +112,14 @@ def delete(schedule_id: UUID) -> None:
 
 
 @blueprint.route("/<uuid:schedule_id>/pause", methods=["POST"])
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 def pause(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Have a schedule be due no more."""
     return _pause(schedule_id, paused=True)
 
 
 @blueprint.route("/<uuid:schedule_id>/resume", methods=["POST"])
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 def resume(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Have a schedule be due again; what it was due for meanwhile stays undone."""
     return _pause(schedule_id, paused=False)
@@ -161,7 +161,7 @@ def backfill(body: dict[str, Any], schedule_id: UUID) -> dict[str, Any]:
             delay_seconds=0,
         )
         db.session.commit()
-        redis_notify.relay()
+        redis_notify.wake_relay()
     return {"since": since, "until": until, "times": times}
 
 

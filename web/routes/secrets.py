@@ -11,7 +11,7 @@ from flask import current_app
 
 from engine.config.settings import Settings
 from engine.crypto import jwe
-from engine.crypto.jwe import keys_of, looks_sealed
+from engine.crypto.jwe import is_compact_jwe, parse_keys
 from engine.errors import NotFoundError, TooLargeError
 from engine.store.accounts import Secret
 from engine.workflows import secrets
@@ -27,7 +27,7 @@ authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 
 # Only a secret that is there already can be overwritten unseen.
-REPLACING = etags.ASKED | {"required": False, "description": "Needed where the name is taken"}
+REPLACING = etags.IF_MATCH | {"required": False, "description": "Needed where the name is taken"}
 # The same for all that names one: what no secret can be called is not found, or cannot be made.
 NAMED = {
     "in": "path",
@@ -47,7 +47,7 @@ def browse() -> dict[str, Sequence[Secret]]:
 
 
 @blueprint.route("/<segment:name>", parameters=[NAMED], methods=["GET"])
-@blueprint.response(200, schemas.SecretShown, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.SecretShown, headers=etags.RESPONSE_HEADERS)
 def read(name: str) -> tuple[Secret, int, dict[str, str]]:
     """Return one secret's name and times."""
     found = secrets.find(db.session(), account_id=authentication.identity().account_id, name=name)
@@ -56,7 +56,7 @@ def read(name: str) -> tuple[Secret, int, dict[str, str]]:
 
 @blueprint.route("/<segment:name>", parameters=[NAMED], methods=["PUT"])
 @blueprint.arguments(schemas.SecretChange)
-@blueprint.response(200, schemas.SecretShown, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.SecretShown, headers=etags.RESPONSE_HEADERS)
 @blueprint.alt_response(201, schema=schemas.SecretShown, success=True)
 @blueprint.doc(parameters=[REPLACING])
 def put(body: dict[str, Any], name: str) -> tuple[Secret, int, dict[str, str]]:
@@ -66,7 +66,7 @@ def put(body: dict[str, Any], name: str) -> tuple[Secret, int, dict[str, str]]:
     try:
         found, status = secrets.find(session, account_id=account_id, name=name, lock=True), 200
     except NotFoundError:
-        if etags.asked():  # what its sender has seen is no more
+        if etags.has_precondition():  # what its sender has seen is no more
             raise
         found = secrets.keep(session, account_id=account_id, name=name, sealed=sealed, now=now)
         status = 201
@@ -93,7 +93,7 @@ def _sealed(value: Any) -> str:
 
     :raises TooLargeError: when it is larger than a secret may be.
     """
-    if looks_sealed(value):
+    if is_compact_jwe(value):
         return str(value)
     plaintext = orjson.dumps(value)
     if len(plaintext) > secrets.VALUE_BYTES_MAX:
@@ -104,7 +104,7 @@ def _sealed(value: Any) -> str:
         detail = f"Secrets may hold {secrets.TEXTS_MAX} texts, nested {secrets.DEPTH_MAX} deep."
         raise TooLargeError("secret_too_large", detail)
     settings: Settings = current_app.extensions["settings"]
-    return jwe.seal(keys_of(settings.need("engine_public_keys"))[0], plaintext)
+    return jwe.seal(parse_keys(settings.need("engine_public_keys"))[0], plaintext)
 
 
 def _version(secret: Secret) -> tuple[str, str]:
@@ -112,4 +112,4 @@ def _version(secret: Secret) -> tuple[str, str]:
 
 
 def _tagged(secret: Secret) -> dict[str, str]:
-    return etags.tagged(*_version(secret))
+    return etags.make_header(*_version(secret))

@@ -11,7 +11,7 @@ from flask import current_app, request, url_for
 
 from engine.errors import UnavailableError
 from web.http import authentication, idempotency
-from web.http.prefer import wait_preferred
+from web.http.prefer import parse_wait
 from web.routes import temporal_ui_links
 from web.temporal_client import Temporal
 
@@ -25,9 +25,7 @@ def started(start: Callable[[], UUID], definition_id: UUID, **about: UUID) -> An
     """
     door: Temporal = current_app.extensions["temporal"]
     account_id = authentication.identity().account_id
-    wait, applied = wait_preferred(
-        request.headers.get("Prefer"), current_app.extensions["settings"]
-    )
+    wait, applied = parse_wait(request.headers.get("Prefer"), current_app.extensions["settings"])
     execution_id = idempotency.once(start)
     answer: dict[str, Any] = {"executionId": execution_id, "workflowId": definition_id, **about}
     answer |= temporal_ui_links.links(execution_id)

@@ -17,7 +17,7 @@ from web.schemas import sync_events as schemas
 blueprint = Blueprint(
     "streams", __name__, url_prefix="/api/sync/events", description="Live notices"
 )
-authentication.protect(blueprint, ticketed={"events"})
+authentication.protect(blueprint, ticket={"events"})
 rate_limits.limit(blueprint, "sync")
 
 

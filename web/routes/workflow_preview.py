@@ -11,8 +11,8 @@ from flask import current_app
 from engine.config.settings import Settings
 from engine.contracts.preview import DRAWING, VALIDATION, Drawing, Validation
 from engine.crypto import jwe
-from engine.crypto.jwe import keys_of
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.jwe import parse_keys
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import ConflictError
 from engine.store.accounts import Account
 from engine.workflows import definitions, versions
@@ -41,7 +41,7 @@ def validate(body: dict[str, Any]) -> dict[str, Any]:
     sent = orjson.dumps(
         {"encryptedData": draft.encrypted_data, "encryptionKey": draft.encryption_key}
     )
-    sealed = jwe.seal(keys_of(settings.need("engine_public_keys"))[0], sent)
+    sealed = jwe.seal(parse_keys(settings.need("engine_public_keys"))[0], sent)
     account_id = str(authentication.identity().account_id)
     return _look(VALIDATION, lambda key: Validation(account_id, sealed, key))
 
@@ -56,7 +56,7 @@ def draw(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
     version, form, sealed = query.get("version", newest), query["format"], query["sealed"]
     versions.find(session, account_id=account_id, definition_id=definition_id, version=version)
     if sealed:
-        need_sealable(session.get_one(Account, account_id).public_key)
+        require_encryption_key(session.get_one(Account, account_id).public_key)
     told = _look(
         DRAWING,
         lambda key: Drawing(str(account_id), str(definition_id), version, form, sealed, key),

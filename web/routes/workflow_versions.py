@@ -29,24 +29,24 @@ rate_limits.limit(blueprint, "workflows")
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["GET"])
-@blueprint.response(200, Created, headers=etags.ANSWERED)
+@blueprint.response(200, Created, headers=etags.RESPONSE_HEADERS)
 @blueprint.alt_response(304, description="It is what If-None-Match names", success=True)
-@blueprint.doc(parameters=[etags.KNOWN])
+@blueprint.doc(parameters=[etags.IF_NONE_MATCH])
 def read(definition_id: UUID) -> Response | tuple[dict[str, Definition], int, dict[str, str]]:
     """Return one workflow with what was sealed."""
     found = definitions.find(
         db.session(), account_id=authentication.identity().account_id, definition_id=definition_id
     )
     tag = tagged(found)
-    if etags.unchanged_since(tag):
+    if etags.is_current_header(tag):
         return Response(status=304, headers=tag)
     return {"workflow": found}, 200, tag
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["PUT"])
 @blueprint.arguments(CreateRequest)
-@blueprint.response(200, Created, headers=etags.ANSWERED)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.response(200, Created, headers=etags.RESPONSE_HEADERS)
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def replace(
     body: dict[str, Any], definition_id: UUID
 ) -> tuple[dict[str, Definition], int, dict[str, str]]:
@@ -56,7 +56,7 @@ def replace(
     changes.change(session, found, Draft(**body), now=now, definition_bytes_max=most)
     account_id, version = found.account_id, found.version
     session.commit()
-    redis_notify.relay()
+    redis_notify.wake_relay()
     check(definition_id, account_id, version)
     found = definitions.find(session, account_id=account_id, definition_id=definition_id)
     return {"workflow": found}, 200, tagged(found)
@@ -64,12 +64,12 @@ def replace(
 
 @blueprint.route("/<uuid:definition_id>", methods=["DELETE"])
 @blueprint.response(204)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def delete(definition_id: UUID) -> None:
     """Delete a workflow with its versions, schedule and executions; refused while one of these runs."""
     changes.delete(db.session(), _locked(definition_id), now=datetime.now(UTC))
     db.session.commit()
-    redis_notify.relay()
+    redis_notify.wake_relay()
 
 
 @blueprint.route("/<uuid:definition_id>/versions", methods=["GET"])
@@ -113,7 +113,7 @@ def check(definition_id: UUID, account_id: UUID, version: int = 1) -> None:
 def tagged(definition: Definition) -> dict[str, str]:
     """Return a workflow's ETag: all that is shown of it changes it, and its version alone must be matched."""
     shown = (definition.status, str(definition.last_execution_id), str(definition.checked_at))
-    return etags.tagged_version(definition.version, str(definition.id), *shown)
+    return etags.make_version_header(definition.version, str(definition.id), *shown)
 
 
 def _locked(definition_id: UUID) -> Definition:

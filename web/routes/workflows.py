@@ -46,7 +46,7 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(schemas.CreateRequest)
-@blueprint.response(201, schemas.Created, headers=etags.ANSWERED)
+@blueprint.response(201, schemas.Created, headers=etags.RESPONSE_HEADERS)
 @blueprint.doc(parameters=[idempotency.ASKED])
 def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, str]]:
     """Store a sealed workflow and have it checked; what is wrong with it stands in `diagnostics`."""

@@ -9,8 +9,8 @@ import structlog
 from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.accounts.idempotency import LASTS as KEY_LASTS
-from engine.accounts.sessions import Periods
+from engine.accounts.idempotency import LIFETIME as KEY_LIFETIME
+from engine.accounts.sessions import SessionLifetime
 from engine.config.settings import Settings
 from engine.notifications import deliveries
 from engine.store.accounts import Challenge, IdempotencyKey, RefreshSession
@@ -27,16 +27,18 @@ LOCK = 0x7377656570  # "sweep"; any constant of our own will do
 ENDED = timedelta(days=30)
 
 
-def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int] | None:
+def sweep(
+    session: Session, *, session_lifetime: SessionLifetime, now: datetime
+) -> dict[str, int] | None:
     """Delete what has had its time, and find channels that were left behind.
 
     Returns how many there were of each, or nothing while another relay does it.
     """
     if not session.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
         return None
-    over = now - periods.absolute - ENDED
+    over = now - session_lifetime.absolute - ENDED
     spent = {
-        "keys": delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEY_LASTS),
+        "keys": delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEY_LIFETIME),
         "challenges": delete(Challenge).where(Challenge.expires_at < now),
         "claims": payload_claims.spent(now),
         "sessions": delete(RefreshSession).where(RefreshSession.created_at < over),
@@ -45,7 +47,7 @@ def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int
     }
     counts = {name: _done(session, statement) for name, statement in spent.items()}
     counts["tombstones"] = tombstones.bury(session, now=now)
-    return counts | {"channels_behind": deliveries.recover(session, now=now)}
+    return counts | {"channels_behind": deliveries.schedule_overdue(session, now=now)}
 
 
 def _done(session: Session, statement: Delete) -> int:
@@ -55,11 +57,11 @@ def _done(session: Session, statement: Delete) -> int:
 
 async def run(settings: Settings, sessions: sessionmaker[Session]) -> None:
     """Sweep every EVERY_SECONDS until cancelled, whatever is down in between."""
-    periods = Periods.from_settings(settings)
+    session_lifetime = SessionLifetime.from_settings(settings)
 
     def once() -> dict[str, int] | None:
         with sessions.begin() as session:
-            return sweep(session, periods=periods, now=datetime.now(UTC))
+            return sweep(session, session_lifetime=session_lifetime, now=datetime.now(UTC))
 
     async def all_once() -> None:
         swept = await asyncio.to_thread(once)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from engine.accounts import encryption_keys
 from engine.crypto import jwe, keyring
 from engine.crypto.keyring import Keyring
-from engine.crypto.public_keys import sealable
+from engine.crypto.public_keys import find_encryption_key
 from engine.language.errors import STANDARD, TYPES, standard_kind
 from engine.store.accounts import Account, AccountKey
 from engine.store.executions import Execution
@@ -140,7 +140,7 @@ def from_outside(session: Session, execution: Execution) -> dict[str, Any] | Non
 
 def _shown(execution: Execution, account: Account, outcome: dict[str, Any]) -> dict[str, Any]:
     """Seal what the client asked to be sealed: its own public key alone opens it then."""
-    key = sealable(account.public_key) if execution.seal_result else None
+    key = find_encryption_key(account.public_key) if execution.seal_result else None
     if key is None:
         return outcome
     if "result" in outcome:

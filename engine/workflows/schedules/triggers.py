@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine.contracts.executions import schedule_workflow_id, versioned
-from engine.crypto.public_keys import sealable
+from engine.crypto.public_keys import find_encryption_key
 from engine.errors import NotFoundError
 from engine.language.schedule import AWAITED
 from engine.store import outbox
@@ -44,7 +44,7 @@ def write_down(
     )
     there = {schedule.trigger: schedule for schedule in session.scalars(known)}
     account = session.get_one(Account, definition.account_id)
-    order = Order(input_sealed, sealable(account.public_key) is not None)
+    order = Order(input_sealed, find_encryption_key(account.public_key) is not None)
     for trigger, planned in plans.items():
         schedule = there.pop(trigger, None)
         if schedule is None:
@@ -89,7 +89,7 @@ def fire(
             session,
             account_id=account_id,
             definition=definition,
-            order=Order(input_sealed, sealable(account.public_key) is not None),
+            order=Order(input_sealed, find_encryption_key(account.public_key) is not None),
             now=now,
             started_as=StartedAs(execution_id),
         )

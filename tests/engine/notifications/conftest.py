@@ -9,7 +9,8 @@ from uuid_utils.compat import uuid7
 from engine.accounts import agents
 from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
-from engine.notifications.retry_policy import Patience
+from engine.notifications.retry_policy import ChannelRetryPolicy
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Channel
 from engine.sync import batch, pull
 from engine.sync.change import Change
@@ -17,7 +18,7 @@ from engine.sync.change import Change
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 URL = "https://hooks.example.org/"
 SECOND = timedelta(seconds=1)
-PATIENCE = Patience(3, 5 * SECOND)
+RETRY_POLICY = ChannelRetryPolicy(3, 5 * SECOND)
 
 Push = Callable[..., int]
 Add = Callable[..., Channel]
@@ -47,7 +48,7 @@ def add(session: Session, account_id: UUID, ring: Keyring) -> Add:
     def added(
         agent_id: str = "phone", endpoint: str = "https://hooks.example.org/", **values: object
     ) -> Channel:
-        agents.meet(session, account_id=account_id, agent_id=agent_id, now=NOW)
+        agents.record_sighting(AgentScope(session, account_id, NOW, agent_id))
         channel = Channel(
             id=uuid7(),
             account_id=account_id,

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.notifications.web_push import encoded
+from engine.notifications.web_push import encode_base64url
 from engine.store.accounts import Channel
 from tests.receivers import Box, Receiver
 from tests.web.conftest import Make, Person
@@ -52,7 +52,7 @@ def keys() -> dict[str, str]:
     """Return a browser's keys, public half and secret."""
     point = ec.generate_private_key(ec.SECP256R1()).public_key()
     raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return {"p256dh": encoded(raw), "auth": encoded(b"0123456789abcdef")}
+    return {"p256dh": encode_base64url(raw), "auth": encode_base64url(b"0123456789abcdef")}
 
 
 def subscribed(**changes: Any) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def test_the_right_password_wipes_the_slate(client: FlaskClient, person: Person)
 def test_while_too_many_passwords_are_checked_login_says_so_and_counts_no_try(
     app: Flask, client: FlaskClient, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passwords = app.extensions["desk"].passwords
+    passwords = app.extensions["account_services"].passwords
     with monkeypatch.context() as patch:
         patch.setattr(
             passwords, "need_room", lambda: None
@@ -79,7 +79,7 @@ def test_while_too_many_passwords_are_checked_login_says_so_and_counts_no_try(
 def test_a_full_house_is_seen_before_anything_is_asked(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passwords = app.extensions["desk"].passwords
+    passwords = app.extensions["account_services"].passwords
     monkeypatch.setattr(passwords, "_free", BoundedSemaphore(1))
     assert passwords._free.acquire()  # noqa: SLF001 - as a hash under way does
     body = {"email": f"{uuid7()}@example.org", "password": "a long pass phrase", "publicKey": ""}
