@@ -64,11 +64,10 @@ def test_while_too_many_passwords_are_checked_login_says_so_and_counts_no_try(
 ) -> None:
     passwords = app.extensions["account_services"].passwords
     with monkeypatch.context() as patch:
-        patch.setattr(
-            passwords, "need_room", lambda: None
-        )  # the last place is taken after the first look
-        patch.setattr(passwords, "_free", BoundedSemaphore(1))
-        assert passwords._free.acquire()  # noqa: SLF001 - as a hash under way does
+        # The last slot is taken after the first check.
+        patch.setattr(passwords, "check_capacity", lambda: None)
+        patch.setattr(passwords, "_slots", BoundedSemaphore(1))
+        assert passwords._slots.acquire()  # noqa: SLF001 - as a running hash does
         for _ in range(7):
             full = attempt(client, person.email, person.password)
             assert (full.status_code, full.get_json()["code"]) == (503, "busy")
@@ -80,8 +79,8 @@ def test_a_full_house_is_seen_before_anything_is_asked(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passwords = app.extensions["account_services"].passwords
-    monkeypatch.setattr(passwords, "_free", BoundedSemaphore(1))
-    assert passwords._free.acquire()  # noqa: SLF001 - as a hash under way does
+    monkeypatch.setattr(passwords, "_slots", BoundedSemaphore(1))
+    assert passwords._slots.acquire()  # noqa: SLF001 - as a running hash does
     body = {"email": f"{uuid7()}@example.org", "password": "a long pass phrase", "publicKey": ""}
     assert client.post("/api/auth/register", json=body).status_code == 503
     assert attempt(client, body["email"]).status_code == 503
