@@ -99,7 +99,7 @@ def test_a_file_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
 
 
 def test_setup_checks_the_hashes() -> None:
-    assert "--require-hashes -r requirements.lock" in (ROOT / "bin" / "setup").read_text()
+    assert "--hashed requirements.lock" in (ROOT / "bin" / "setup").read_text()
 
 
 def test_the_sbom_is_valid_and_names_what_is_locked(tmp_path: Path) -> None:
