@@ -36,16 +36,15 @@ class Recipe:
 
     root: Path
     link: str
-    hashed: Sequence[str]  # requirement files in which every package has its hashes
-    pinned: Sequence[str]  # requirement files that have versions alone
+    locks: Sequence[str]  # requirement files in which every package has its hashes
     editable: bool  # whether the checkout itself is installed too
 
     def digest(self) -> str:
         """Return a hash of the recipe, the interpreter and the place; a copied checkout has another."""
         place = f"{self.root}\n{sys.base_prefix}\n{sys.version}\n{self.editable}\n"
         digest = hashlib.sha256(place.encode())
-        for name in (*self.hashed, "", *self.pinned):
-            digest.update((self.root / name).read_bytes() if name else b"\0")
+        for name in self.locks:
+            digest.update((self.root / name).read_bytes())
         if self.editable:
             digest.update(_build_settings(self.root).encode())
         return digest.hexdigest()[:DIGEST_LENGTH]
@@ -127,10 +126,7 @@ def _install(recipe: Recipe, build: Path, lock: int) -> None:
         "--quiet",
         "--disable-pip-version-check",
     )
-    if recipe.hashed:
-        run(*pip, "--require-hashes", *(word for name in recipe.hashed for word in ("-r", name)))
-    if recipe.pinned:
-        run(*pip, *(word for name in recipe.pinned for word in ("-r", name)))
+    run(*pip, "--require-hashes", *(word for name in recipe.locks for word in ("-r", name)))
     if recipe.editable:  # by the setuptools whose hash was checked
         run(*pip, "--no-deps", "--no-build-isolation", "--editable", ".")
 
@@ -163,13 +159,10 @@ def main(arguments: Sequence[str]) -> int:
         description="Builds a virtual environment from locked packages."
     )
     parser.add_argument("link", help="the name that leads to the environment, such as .venv")
-    parser.add_argument("--hashed", action="append", default=[], metavar="FILE")
-    parser.add_argument("--pinned", action="append", default=[], metavar="FILE")
+    parser.add_argument("locks", nargs="+", metavar="FILE", help="requirement files with hashes")
     parser.add_argument("--editable", action="store_true", help="install the checkout itself too")
     options = parser.parse_args(arguments)
-    recipe = Recipe(
-        Path.cwd().resolve(), options.link, options.hashed, options.pinned, options.editable
-    )
+    recipe = Recipe(Path.cwd().resolve(), options.link, options.locks, options.editable)
     try:
         ensure(recipe)
     except KeyboardInterrupt:

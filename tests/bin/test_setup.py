@@ -93,7 +93,7 @@ def first_line(process: "subprocess.Popen[str]") -> str:
 
 
 def recipe(checkout: Path) -> Recipe:
-    return Recipe(checkout, ".venv", ["requirements.lock"], ["bin/requirements.txt"], editable=True)
+    return Recipe(checkout, ".venv", ["requirements.lock", "bin/requirements.txt"], editable=True)
 
 
 def is_complete(checkout: Path) -> bool:
