@@ -88,9 +88,14 @@ def ensure(recipe: Recipe) -> None:
 
 
 def _build_settings(root: Path) -> str:
-    """Return the parts of the project's settings that installing it reads, without those of linters."""
+    """Return the settings of the project that installing it reads, without those of linters.
+
+    The packages it requires act through the locks.
+    """
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(root / "setup.cfg")
+    settings.remove_section("options.extras_require")
+    settings.remove_option("options", "install_requires")
     sections = {
         name: dict(settings[name]) for name in settings if name.startswith(("metadata", "options"))
     }

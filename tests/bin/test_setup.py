@@ -31,6 +31,9 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     return "cloud_api-0.1.0-py3-none-any.whl"
 """
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+SETTINGS = (
+    "[metadata]\nname = cloud-api\nversion = 0.1.0\n[options]\ninstall_requires =\n    production\n"
+)
 INSTALLING = "installing the pinned packages"
 WAITING = "waiting for another process"
 
@@ -62,7 +65,7 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, folder / name)
     (folder / "backend.py").write_text(BACKEND)
     (folder / "pyproject.toml").write_text(PROJECT)
-    (folder / "setup.cfg").write_text("[metadata]\nname = cloud-api\n")
+    (folder / "setup.cfg").write_text(SETTINGS)
     (folder / "requirements.lock").write_text(add_package(folder, "production"))
     (folder / "bin/requirements.txt").write_text(add_package(folder, "tools"))
     return folder
@@ -157,11 +160,12 @@ def test_a_failed_installation_leaves_the_environment_from_before(
 def test_what_determines_an_environment_names_it(checkout: Path) -> None:
     digests = {recipe(checkout).digest()}
     (checkout / "pyproject.toml").write_text(f"{PROJECT}[tool.ruff]\nline-length = 100\n")
+    (checkout / "setup.cfg").write_text(f"{SETTINGS}    tools\n")  # which acts through the locks
     assert {recipe(checkout).digest()} == digests
     with (checkout / "requirements.lock").open("a") as lock:
         lock.write(add_package(checkout, "another"))
     digests.add(recipe(checkout).digest())
-    (checkout / "setup.cfg").write_text("[metadata]\nname = cloud-api\nversion = 2\n")
+    (checkout / "setup.cfg").write_text(SETTINGS.replace("0.1.0", "0.2.0"))
     digests.add(recipe(checkout).digest())
     shutil.copytree(checkout, checkout.with_name("a copy"))
     digests.add(recipe(checkout.with_name("a copy")).digest())

