@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import httpcore
-import httpx
+import certifi
+import httpcore2
+import httpx2
 
 from engine.egress.addresses import is_public
 from engine.egress.redirects import OURS, moved, moves, origin
@@ -55,13 +56,23 @@ class Outgoing:
     headers: dict[str, str]
     query: dict[str, Any]
     body: bytes | None = None
-    auth: httpx.Auth | None = None
+    auth: httpx2.Auth | None = None
     redirect: bool = False
     seconds: float = 30.0
     bytes_max: int = BODY_BYTES_MAX
     enough: Callable[[bytearray], bool] | None = (
         None  # ends the reading of a body that need not end
     )
+
+
+def public_trust() -> ssl.SSLContext:
+    """Return a TLS context that trusts the authorities of certifi, and none of the system's.
+
+    So every host trusts the same authorities, at the version that the lock pins, also where an
+    image has no store of its own; and the private authorities of an operator's system vouch for no
+    server that a workflow names. httpx2 itself would trust the system's store.
+    """
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
@@ -89,7 +100,7 @@ class Egress:
         self._ports = ports
         self._resolver = resolver
         self._heads_only = heads_only
-        self.ssl_context = ssl_context or httpx.create_ssl_context(trust_env=False)
+        self.ssl_context = ssl_context or public_trust()
 
     async def send(self, outgoing: Outgoing) -> Answer:
         """Send a request, follow its redirects if it asks for that, and return the answer.
@@ -102,23 +113,23 @@ class Egress:
         except TimeoutError:
             raise EgressError("the server did not answer in time", code="timeout") from None
         except (
-            httpx.InvalidURL,
-            httpcore.UnsupportedProtocol,
+            httpx2.InvalidURL,
+            httpcore2.UnsupportedProtocol,
             UnicodeError,
             ValueError,
             TypeError,
         ):
             raise EgressError("the request cannot be written as HTTP") from None
         except (
-            httpcore.NetworkError,
-            httpcore.ProtocolError,
-            httpcore.TimeoutException,
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+            httpcore2.TimeoutException,
             OSError,
         ) as error:
             text = f"the server cannot be reached ({type(error).__name__})"
             raise EgressError(text, code="unreachable") from None
 
-    def admit(self, url: httpx.URL) -> None:
+    def admit(self, url: httpx2.URL) -> None:
         """Check an address before anything is resolved.
 
         :raises EgressError: when it breaks a rule.
@@ -150,8 +161,8 @@ class Egress:
     def opens(self, uri: str) -> bool:
         """Tell whether an address is on a host that is open beyond the public internet."""
         try:
-            url = httpx.URL(uri)
-        except httpx.InvalidURL:
+            url = httpx2.URL(uri)
+        except httpx2.InvalidURL:
             return False
         return (
             url.scheme in ("http", "https")
@@ -164,9 +175,9 @@ class Egress:
         return name in self._allowed or f"{name}:{port}" in self._allowed
 
     async def _followed(self, outgoing: Outgoing) -> Answer:
-        request = httpx.Request(
+        request = httpx2.Request(
             outgoing.method,
-            _queried(httpx.URL(outgoing.uri), outgoing.query),
+            _queried(httpx2.URL(outgoing.uri), outgoing.query),
             headers={
                 name: text for name, text in outgoing.headers.items() if name.lower() not in OURS
             },
@@ -184,8 +195,8 @@ class Egress:
         raise EgressError(f"more than {REDIRECTS_MAX} redirects")
 
     async def _authenticated(
-        self, request: httpx.Request, auth: httpx.Auth | None, outgoing: Outgoing
-    ) -> httpx.Response:
+        self, request: httpx2.Request, auth: httpx2.Auth | None, outgoing: Outgoing
+    ) -> httpx2.Response:
         if auth is None:
             return await self._sent(request, outgoing)
         flow = auth.sync_auth_flow(request)
@@ -197,15 +208,15 @@ class Egress:
             except StopIteration:
                 return response
 
-    async def _sent(self, request: httpx.Request, outgoing: Outgoing) -> httpx.Response:
+    async def _sent(self, request: httpx2.Request, outgoing: Outgoing) -> httpx2.Response:
         self.admit(request.url)
         request.headers["accept-encoding"] = "identity"  # what is not compressed cannot blow up
-        async with httpcore.AsyncConnectionPool(
+        async with httpcore2.AsyncConnectionPool(
             ssl_context=self.ssl_context, max_connections=1, network_backend=_Guarded(self)
         ) as pool:
-            written = httpcore.Request(
+            written = httpcore2.Request(
                 request.method,
-                httpcore.URL(
+                httpcore2.URL(
                     scheme=request.url.raw_scheme,
                     host=request.url.raw_host,
                     port=request.url.port,
@@ -224,26 +235,26 @@ class Egress:
                     if outgoing.enough is not None and outgoing.enough(body):
                         break
             await answer.aclose()
-        return httpx.Response(
+        return httpx2.Response(
             answer.status, headers=_unencoded(answer.headers), content=bytes(body), request=request
         )
 
 
-class _Guarded(httpcore.AsyncNetworkBackend):
+class _Guarded(httpcore2.AsyncNetworkBackend):
     """Connects to the address that was checked, never to a name: there is no second resolution to rebind."""
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
-        self._backend = httpcore.AnyIOBackend()
+        self._backend = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of httpcore
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature of httpcore2
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    ) -> httpcore2.AsyncNetworkStream:
         """Connect to the first of the host's addresses that accepts."""
         addresses = await self._egress.addresses(host, port)
         for address, at in addresses[:-1]:
@@ -251,13 +262,13 @@ class _Guarded(httpcore.AsyncNetworkBackend):
                 return await self._backend.connect_tcp(
                     address, at, CONNECT_SECONDS_MAX, local_address, socket_options
                 )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
         address, at = addresses[-1]
         return await self._backend.connect_tcp(address, at, timeout, local_address, socket_options)
 
 
-def _queried(url: httpx.URL, query: dict[str, Any]) -> httpx.URL:
+def _queried(url: httpx2.URL, query: dict[str, Any]) -> httpx2.URL:
     """Add to the query; a URL without additions stays as it was written."""
     return url.copy_merge_params(query) if query else url
 
