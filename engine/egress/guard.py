@@ -1,29 +1,31 @@
-"""The only way out to other people's servers: resolved once, to public addresses alone."""
+"""The egress guard, through which all requests to other people's servers go.
+
+It decides which addresses may be asked: those of the public internet, and hosts that the operator opens.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import certifi
-import httpcore2
 import httpx2
 
 from engine.egress.addresses import is_public
 from engine.egress.redirects import OURS, moved, moves, origin
 from engine.egress.redirects import port as port_of
+from engine.egress.transport import Address, GuardedTransport, Resolve, TooLargeError
 
 BODY_BYTES_MAX = 1_048_576
 REDIRECTS_MAX = 3
-CONNECT_SECONDS_MAX = 5.0  # then the host's next address is tried
 PORTS = (80, 443)
 
-Address = tuple[str, int]  # IP address and port
-Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
+Enough = Callable[[bytearray], bool]
 
 
 class EgressError(Exception):
@@ -60,9 +62,7 @@ class Outgoing:
     redirect: bool = False
     seconds: float = 30.0
     bytes_max: int = BODY_BYTES_MAX
-    enough: Callable[[bytearray], bool] | None = (
-        None  # ends the reading of a body that need not end
-    )
+    enough: Enough | None = None  # ends the reading of a body that need not end
 
 
 def public_trust() -> ssl.SSLContext:
@@ -108,24 +108,42 @@ class Egress:
         :raises EgressError: when it may not be made, breaks off, takes too long or is too large.
         """
         try:
-            async with asyncio.timeout(outgoing.seconds):
-                return await self._followed(outgoing)
+            async with self.client(
+                seconds=outgoing.seconds, bytes_max=outgoing.bytes_max
+            ) as client:
+                return await self._followed(client, outgoing)
+        except (UnicodeError, ValueError, TypeError):
+            raise EgressError("the request cannot be written as HTTP") from None
+
+    @asynccontextmanager
+    async def client(
+        self, *, seconds: float, bytes_max: int = BODY_BYTES_MAX
+    ) -> AsyncIterator[httpx2.AsyncClient]:
+        """Yield a client for the block, every request of which passes the guard.
+
+        :param seconds: how long the block may take as a whole.
+        :param bytes_max: how large the body of each answer may be.
+        :raises EgressError: when a request may not be made, breaks off, takes too long or is too large.
+        """
+        transport = GuardedTransport(
+            admit=self.admit,
+            addresses=self.addresses,
+            ssl_context=self.ssl_context,
+            bytes_max=bytes_max,
+        )
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                httpx2.AsyncClient(transport=transport, timeout=None, trust_env=False) as client,
+            ):
+                yield client
         except TimeoutError:
             raise EgressError("the server did not answer in time", code="timeout") from None
-        except (
-            httpx2.InvalidURL,
-            httpcore2.UnsupportedProtocol,
-            UnicodeError,
-            ValueError,
-            TypeError,
-        ):
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise EgressError("the request cannot be written as HTTP") from None
-        except (
-            httpcore2.NetworkError,
-            httpcore2.ProtocolError,
-            httpcore2.TimeoutException,
-            OSError,
-        ) as error:
+        except TooLargeError as error:
+            raise EgressError(str(error)) from None
+        except (httpx2.TransportError, OSError) as error:
             text = f"the server cannot be reached ({type(error).__name__})"
             raise EgressError(text, code="unreachable") from None
 
@@ -174,7 +192,7 @@ class Egress:
         name = host.rstrip(".").lower()
         return name in self._allowed or f"{name}:{port}" in self._allowed
 
-    async def _followed(self, outgoing: Outgoing) -> Answer:
+    async def _followed(self, client: httpx2.AsyncClient, outgoing: Outgoing) -> Answer:
         request = httpx2.Request(
             outgoing.method,
             _queried(httpx2.URL(outgoing.uri), outgoing.query),
@@ -185,94 +203,27 @@ class Egress:
         )
         auth = outgoing.auth
         for _ in range(REDIRECTS_MAX + 1):
-            response = await self._authenticated(request, auth, outgoing)
+            response = await client.send(request, stream=True, auth=auth)
+            body = await self._read(response, outgoing.enough)
             if not (outgoing.redirect and moves(response)):
-                return Answer(
-                    response.status_code, dict(response.headers), response.content, str(request.url)
-                )
+                return Answer(response.status_code, dict(response.headers), body, str(request.url))
             before, request = request, moved(request, response)
             auth = auth if origin(before.url) == origin(request.url) else None
         raise EgressError(f"more than {REDIRECTS_MAX} redirects")
 
-    async def _authenticated(
-        self, request: httpx2.Request, auth: httpx2.Auth | None, outgoing: Outgoing
-    ) -> httpx2.Response:
-        if auth is None:
-            return await self._sent(request, outgoing)
-        flow = auth.sync_auth_flow(request)
-        asked = next(flow)
-        while True:
-            response = await self._sent(asked, outgoing)
-            try:
-                asked = flow.send(response)
-            except StopIteration:
-                return response
-
-    async def _sent(self, request: httpx2.Request, outgoing: Outgoing) -> httpx2.Response:
-        self.admit(request.url)
-        request.headers["accept-encoding"] = "identity"  # what is not compressed cannot blow up
-        async with httpcore2.AsyncConnectionPool(
-            ssl_context=self.ssl_context, max_connections=1, network_backend=_Guarded(self)
-        ) as pool:
-            written = httpcore2.Request(
-                request.method,
-                httpcore2.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.content,
-            )
-            answer = await pool.handle_async_request(written)
-            body = bytearray()
+    async def _read(self, response: httpx2.Response, enough: Enough | None) -> bytes:
+        body = bytearray()
+        try:
             if not self._heads_only:
-                async for part in answer.aiter_stream():
+                async for part in response.aiter_raw():
                     body += part
-                    if len(body) > outgoing.bytes_max:
-                        raise EgressError(f"the answer is larger than {outgoing.bytes_max} bytes")
-                    if outgoing.enough is not None and outgoing.enough(body):
+                    if enough is not None and enough(body):
                         break
-            await answer.aclose()
-        return httpx2.Response(
-            answer.status, headers=_unencoded(answer.headers), content=bytes(body), request=request
-        )
-
-
-class _Guarded(httpcore2.AsyncNetworkBackend):
-    """Connects to the address that was checked, never to a name: there is no second resolution to rebind."""
-
-    def __init__(self, egress: Egress) -> None:
-        self._egress = egress
-        self._backend = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of httpcore2
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """Connect to the first of the host's addresses that accepts."""
-        addresses = await self._egress.addresses(host, port)
-        for address, at in addresses[:-1]:
-            try:
-                return await self._backend.connect_tcp(
-                    address, at, CONNECT_SECONDS_MAX, local_address, socket_options
-                )
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                continue
-        address, at = addresses[-1]
-        return await self._backend.connect_tcp(address, at, timeout, local_address, socket_options)
+        finally:
+            await response.aclose()
+        return bytes(body)
 
 
 def _queried(url: httpx2.URL, query: dict[str, Any]) -> httpx2.URL:
     """Add to the query; a URL without additions stays as it was written."""
     return url.copy_merge_params(query) if query else url
-
-
-def _unencoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Leave out what would make the response decode its body: compression was not asked for."""
-    return [(name, value) for name, value in headers if name.lower() != b"content-encoding"]
