@@ -60,13 +60,19 @@ def test_the_story_holds_and_a_second_start_finds_the_same_account(home: Path) -
     assert left_behind(home) == []
 
 
-def test_ctrl_c_stops_every_process(home: Path) -> None:
+def ignore_interrupts() -> None:
+    """Ignore SIGINT in the process that is about to start, as a shell does for the background jobs of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def test_an_interrupt_stops_every_process_of_a_background_job_too(home: Path) -> None:
     dev = subprocess.Popen(
         [ROOT / "bin" / "dev"],
         env=environ(home),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=ignore_interrupts,  # noqa: PLW1509 - it starts no thread
     )
     assert dev.stdout is not None
     lines = iter(dev.stdout.readline, "")

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import json
 import os
 import signal
+import termios
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +45,13 @@ def idle(one: pool.Pool) -> Any:
     (child,) = one._places._free  # noqa: SLF001 - children are not for callers
     assert child is not None
     return child
+
+
+def unread_bytes(child: Any) -> int:
+    """Return how many bytes wait in the pipe to a child."""
+    count = array.array("i", [0])
+    fcntl.ioctl(child._in.fileno(), termios.FIONREAD, count)  # noqa: SLF001 - children are not for callers
+    return count[0]
 
 
 def until_the_machine_has_time(work: Callable[[], Any]) -> Any:
@@ -159,7 +169,9 @@ def test_a_child_that_the_system_stops_is_no_fault_of_its_program(
     os.kill(child._process.pid, signal.SIGSTOP)  # noqa: SLF001 - the machine has no time for it
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(one.evaluate, "2", None)
-        while one._places._free:  # noqa: SLF001 - until the program is with the child
+        while not unread_bytes(
+            child
+        ):  # the pool may replace a child up to the moment it writes to it
             time.sleep(0)
         os.kill(child._process.pid, signum)  # noqa: SLF001 - no caller can kill a child
         with pytest.raises(BusyError):
