@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
@@ -19,12 +16,14 @@ from bin.devtools.stack.client import Client, Keys
 from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.platform import LIFTED, processes
 from bin.devtools.stack.server import Server, free_port
-from bin.devtools.stack.servers import Stack, running
+from bin.devtools.stack.servers import Stack
 from engine.config.settings import Settings
 from engine.store.sessions import make_engine
 from tests.receivers import Receiver, receiving
+from tests.support.servers import own_part
 
 ROOT = Path(__file__).parent.parent
+AT_THE_END = pytest.StashKey[ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,11 +45,21 @@ def home(worker_id: str) -> Path:
     return ROOT / ".cloudapi" / ("test" if worker_id == "master" else f"test-{worker_id}")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[AT_THE_END] = ExitStack()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave the shared servers; who started them waits here, where no test's time runs."""
+    session.config.stash[AT_THE_END].close()
+
+
 @pytest.fixture(scope="session")
-def stack(home: Path) -> Iterator[Stack]:
-    """PostgreSQL, Valkey and Temporal, running."""
-    with running(home, database="cloudapi_test") as servers:
-        yield servers
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """A migrated database, a Redis index and a Temporal namespace of this worker's own, on shared servers."""
+    return request.config.stash[AT_THE_END].enter_context(
+        own_part(ROOT / ".cloudapi" / "test-servers")
+    )
 
 
 @pytest.fixture(scope="session")
@@ -65,16 +74,9 @@ def settings(environ: dict[str, str]) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def sessions(settings: Settings, environ: dict[str, str]) -> Iterator[sessionmaker[Session]]:
-    """A session factory on an empty, migrated database."""
+def sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
+    """A session factory on this worker's database."""
     engine = make_engine(settings)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environ.items():
-            patch.setenv(name, value)
-        command.upgrade(Config(ROOT / "migrations" / "alembic.ini"), "head")
     yield sessionmaker(engine, expire_on_commit=False)
     engine.dispose()
 
@@ -98,14 +100,9 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def platform(
-    home: Path,
-    stack: Stack,
-    environ: dict[str, str],
-    sessions: sessionmaker[Session],
-    receiver: Receiver,
+    home: Path, stack: Stack, environ: dict[str, str], receiver: Receiver
 ) -> Iterator[Platform]:
     """All processes of the Procfile on the test stack, with the rate limits lifted."""
-    assert sessions is not None, "the database is migrated first"
     logs = home / "logs"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
     settings = environ | LIFTED | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}

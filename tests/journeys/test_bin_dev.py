@@ -61,7 +61,7 @@ def test_the_story_holds_and_a_second_start_finds_the_same_account(home: Path) -
 
 
 def ignore_interrupts() -> None:
-    """Ignore SIGINT in the process that is about to start, as a shell does for the background jobs of a script."""
+    """Ignore SIGINT in a new process, as a shell does for the background jobs of a script."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

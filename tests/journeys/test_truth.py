@@ -62,13 +62,17 @@ def sleeping(client: Client) -> tuple[str, str]:
 
 
 async def handle_of(platform: Platform, execution_id: str) -> WorkflowHandle[Any, Any]:
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     return temporal.get_workflow_handle(f"execution:{execution_id}")
 
 
 async def erased(platform: Platform, execution_id: str) -> None:
     """Have Temporal forget an execution, as it does by itself after the namespace's retention."""
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     named = WorkflowExecution(workflow_id=f"execution:{execution_id}")
     request = DeleteWorkflowExecutionRequest(namespace=temporal.namespace, workflow_execution=named)
     await temporal.workflow_service.delete_workflow_execution(request)

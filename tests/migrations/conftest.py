@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-import psycopg
 import pytest
 from alembic.script import ScriptDirectory
 
-from bin.devtools.stack.postgres import make_database
 from bin.devtools.stack.servers import Stack
 from tests.conftest import ROOT
+from tests.support.servers import empty_database
 
 
 class Release(Protocol):
@@ -27,11 +26,8 @@ class Release(Protocol):
 @pytest.fixture
 def database(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS cloudapi_migrations")
-    yield make_database(stack.database_url, "cloudapi_migrations")
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE cloudapi_migrations WITH (FORCE)")
+    with empty_database(stack, "migrations") as url:
+        yield url
 
 
 def started(database: str, *command: str, environ: Mapping[str, str] = {}) -> subprocess.Popen[str]:

@@ -99,4 +99,6 @@ def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(
         assert ready.status_code == 503
         assert ready.json()["database"] == {"ok": False, "detail": "BehindError"}
         finished(release(next_version))
-        assert httpx2.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {"ok": True}
+        assert httpx2.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {
+            "ok": True
+        }

@@ -54,7 +54,9 @@ async def ui(
 
 async def body_of(settings: Settings, execution_id: str) -> dict[str, Any]:
     """Return all payloads of the markers of an execution, as the UI sends them."""
-    temporal = await TemporalClient.connect(settings.temporal_address)
+    temporal = await TemporalClient.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace
+    )
     handle = temporal.get_workflow_handle(execution_workflow_id(execution_id))
     found = Payloads()
     async for event in handle.fetch_history_events():

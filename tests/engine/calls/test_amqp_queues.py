@@ -155,7 +155,9 @@ async def test_a_message_is_acknowledged_only_when_its_workflow_has_it(
     stack: Stack, server: StandIn, arrives: bool
 ) -> None:
     losing = Losing(arrives=arrives)
-    client = await Client.connect(stack.temporal_address, interceptors=[losing])
+    client = await Client.connect(
+        stack.temporal_address, namespace=stack.temporal_namespace, interceptors=[losing]
+    )
     activities, queue = MessageActivities(HttpCaller(guard(server))), f"queues-{uuid4()}"
     await put(server, to("copies"), b'"1"', b'"2"')
     async with Worker(

@@ -55,7 +55,9 @@ class Ran:
 @pytest.fixture(scope="session")
 async def temporal(stack: Stack) -> Client:
     converter = replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter)
-    return await Client.connect(stack.temporal_address, data_converter=converter)
+    return await Client.connect(
+        stack.temporal_address, namespace=stack.temporal_namespace, data_converter=converter
+    )
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ async def run(stack: Stack, sessions: sessionmaker[Session]) -> AsyncIterator[Ru
             )
             with suppress(WorkflowFailureError):
                 await handle.result()
-            plain = await Client.connect(stack.temporal_address)
+            plain = await Client.connect(stack.temporal_address, namespace=stack.temporal_namespace)
             return memory.settlements[execution_id], await plain.get_workflow_handle(
                 handle.id
             ).fetch_history()

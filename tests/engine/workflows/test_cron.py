@@ -36,7 +36,7 @@ SPECIAL = [
 
 @pytest.fixture(scope="module")
 async def temporal(stack: Stack) -> Client:
-    return await Client.connect(stack.temporal_address)
+    return await Client.connect(stack.temporal_address, namespace=stack.temporal_namespace)
 
 
 async def told(temporal: Client, spec: ScheduleSpec) -> list[datetime]:

@@ -77,7 +77,9 @@ async def test_ended_executions_are_deleted_with_what_temporal_keeps(
 ) -> None:
     workflow = laptop.create_workflow("done", DONE)
     ids = [laptop.execute(workflow["id"])["executionId"] for _ in range(3)]
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     handle = temporal.get_workflow_handle(f"execution:{ids[0]}")
     assert (await handle.describe()).close_time is not None
     assert counts(over(laptop, laptop.bulk("delete", status="completed"))) == (3, 3, 0)

@@ -84,6 +84,7 @@ def test_executions_are_found_by_status_workflow_and_time(
     assert set(ids(everything)) == {a, b, c, d}
     assert (everything["hasMore"], everything["cursor"]) == (False, None)
     (newest,) = listed(client, person, limit="1")["executions"]
+    pages = f"{stack.temporal_ui_url}/namespaces/{stack.temporal_namespace}"
     assert newest == {
         "executionId": c,
         "workflowId": first,
@@ -92,7 +93,7 @@ def test_executions_are_found_by_status_workflow_and_time(
         "retryOf": None,
         "createdAt": "2026-01-31T12:02:00.000000Z",
         "endedAt": None,
-        "temporalUrl": f"{stack.temporal_ui_url}/namespaces/default/workflows/execution:{c}",
+        "temporalUrl": f"{pages}/workflows/execution:{c}",
     }
     assert ids(listed(client, person, status="failed")) == [b]
     assert ids(listed(client, person, workflowId=second)) == [d]
@@ -143,7 +144,9 @@ def test_what_is_no_query_is_refused(
 async def test_workflows_of_others_that_are_called_like_ours_keep_nobody_from_being_settled(
     platform: Platform, laptop: Client
 ) -> None:
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     for foreign in (f"execution:{uuid7()}x", "execution", str(uuid7()), f"other:{uuid7()}"):
         handle = await temporal.start_workflow("execution", id=foreign, task_queue="nowhere")
         await handle.terminate()

@@ -22,7 +22,9 @@ def stands(platform: Platform, workflow_id: str) -> WorkflowExecutionStatus | No
     """Return how a Temporal workflow stands; nothing when there is none."""
 
     async def described() -> WorkflowExecutionStatus | None:
-        temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+        temporal = await TemporalClient.connect(
+            platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+        )
         try:
             return (await temporal.get_workflow_handle(workflow_id).describe()).status
         except RPCError:

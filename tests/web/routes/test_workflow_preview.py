@@ -91,7 +91,9 @@ def test_the_largest_definition_that_may_be_created_may_be_validated(laptop: Cli
 
 async def histories(platform: Platform, account_id: str) -> list[bytes]:
     """Return all that Temporal keeps of an account's workflows."""
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     found = [run async for run in temporal.list_workflows(f"account = '{account_id}'")]
     handles = [temporal.get_workflow_handle(run.id, run_id=run.run_id) for run in found]
     kept = [[event async for event in handle.fetch_history_events()] for handle in handles]

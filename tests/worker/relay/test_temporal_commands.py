@@ -59,7 +59,7 @@ def left(sessions: sessionmaker[Session], messages: Sequence[OutboxMessage]) -> 
 
 
 async def workflow(settings: Settings, execution_id: str) -> WorkflowHandle[None, None]:
-    client = await Client.connect(settings.temporal_address)
+    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
     return client.get_workflow_handle(f"execution:{execution_id}")
 
 

@@ -34,7 +34,9 @@ async def test_slots_waits_and_the_cache_of_a_worker_are_counted(settings: Setti
     core, queue = Core(), f"counted-{uuid7()}"
     hits = counted(metrics.TEMPORAL_CACHE, "_total", result="hit")
     waits = counted(metrics.TEMPORAL_WAIT_SECONDS, "_count", kind="workflow")
-    client = await Client.connect(settings.temporal_address, runtime=core.runtime)
+    client = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, runtime=core.runtime
+    )
     async with Worker(
         client,
         task_queue=queue,
