@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
@@ -22,6 +24,11 @@ from engine.store.sessions import make_engine
 from tests.receivers import Receiver, receiving
 from tests.support.servers import own_part
 
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 ROOT = Path(__file__).parent.parent
 AT_THE_END = pytest.StashKey[ExitStack]()
 

@@ -55,7 +55,7 @@ async def test_what_an_execution_was_started_with_holds_for_every_run(
         executions.ExecutionStart(execution_id, "account"),
         id=executions.execution_workflow_id(execution_id),
         task_queue=queue,
-        execution_timeout=timedelta(seconds=3),
+        execution_timeout=timedelta(seconds=8),
         task_timeout=engine_temporal.TASK_TIMEOUT,
         priority=Priority(fairness_key="account"),
         search_attributes=TypedSearchAttributes(
