@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck
+from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.client import Client
 from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.platform import LIFTED, processes
-from bin.devtools.stack.server import Server, free_port
 from bin.devtools.stack.servers import Stack
 from engine.config.settings import Settings
+from engine.store.accounts import Account
 from engine.store.sessions import make_engine
-from tests.receivers import Receiver, receiving
+from tests.support.platform import ROOT, Platform, channel_settings, joined
+from tests.support.receivers import Receiver, receiving
 from tests.support.servers import own_part
 
 # How long an example takes says how busy the machine is.
@@ -29,7 +32,9 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
-ROOT = Path(__file__).parent.parent
+pytest_plugins = ["tests.support.web.fixtures"]
+NEEDS = ("unit", "stack", "platform", "journey")  # markers; each includes what those before it need
+FIXTURES = {"stack": {"stack"}, "platform": {"platform"}, "journey": {"fragile", "traced"}}
 AT_THE_END = pytest.StashKey[ExitStack]()
 
 
@@ -54,6 +59,23 @@ def home(worker_id: str) -> Path:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[AT_THE_END] = ExitStack()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse tests that do not say what they need, or use more than they say.
+
+    :raises pytest.UsageError: naming the first such test.
+    """
+    for item in items:
+        markers = [name for name in NEEDS if item.get_closest_marker(name)]
+        if len(markers) != 1:
+            raise pytest.UsageError(
+                f"{item.nodeid} carries {len(markers)} of the markers {', '.join(NEEDS)}"
+            )
+        fixtures: set[str] = set(getattr(item, "fixturenames", ()))
+        for name in NEEDS[NEEDS.index(markers[0]) + 1 :]:
+            if fixtures & FIXTURES[name]:
+                raise pytest.UsageError(f"{item.nodeid} is marked {markers[0]} and needs {name}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -88,16 +110,6 @@ def sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
     engine.dispose()
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """All processes of the Procfile, running."""
-
-    api_url: str
-    environ: dict[str, str]
-    logs: Path
-    servers: dict[str, Server]
-
-
 @pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
     """A server on this machine that channels may lead to."""
@@ -116,25 +128,6 @@ def platform(
     settings |= {"CORS_ORIGINS": "https://app.example.org"} | channel_settings(receiver)
     with processes(settings, logs) as servers:
         yield Platform(f"http://127.0.0.1:{stack.web_port}", settings, logs, servers)
-
-
-def channel_settings(receiver: Receiver) -> dict[str, str]:
-    """Open the receiver to channels, and let them lose patience while a test looks on."""
-    impatient = {"CHANNEL_BACKOFF_SECONDS": "0.2", "CHANNEL_TRIES_MAX": "3"}
-    return impatient | {
-        "EGRESS_ALLOW": receiver.host,
-        "VAPID_SUBJECT": "mailto:operator@example.org",
-    }
-
-
-@contextmanager
-def beside(platform: Platform, **changes: str) -> Iterator[Platform]:
-    """Run one more web process of the platform, with some settings changed."""
-    port = free_port()
-    environ = platform.environ | {"PORT": str(port)} | changes
-    logs = platform.logs / f"beside-{port}"
-    with processes(environ, logs, ("web",)) as servers:
-        yield Platform(f"http://127.0.0.1:{port}", environ, logs, servers)
 
 
 @pytest.fixture
@@ -160,9 +153,18 @@ def laptop(platform: Platform) -> Iterator[Client]:
         yield client
 
 
-@contextmanager
-def joined(platform: Platform, keys: Keys | None = None) -> Iterator[Client]:
-    """Register an account on the running platform and be its first agent."""
-    with Client(platform.api_url, "laptop", keys or Keys.fresh()) as client:
-        client.register(f"{uuid7()}@example.org", "a long pass phrase")
-        yield client
+@pytest.fixture
+def account_id(sessions: sessionmaker[Session]) -> Iterator[UUID]:
+    """An account whose rows are really committed, and gone after the test."""
+    with sessions.begin() as session:
+        account = Account(
+            id=uuid7(),
+            email=f"{uuid7()}@example.org",
+            password_hash="-",
+            public_key="-",
+            created_at=datetime.now(UTC),
+        )
+        session.add(account)
+    yield account.id
+    with sessions.begin() as session:
+        session.execute(delete(Account).where(Account.id == account.id))

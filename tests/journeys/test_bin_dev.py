@@ -11,6 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.journey
+
+
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS_MAX = 120
 

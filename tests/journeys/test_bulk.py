@@ -9,9 +9,13 @@ import psycopg
 import pytest
 
 from engine.workflows.executions.bulk_jobs import BATCH
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_outages import HEAD
+from tests.support.journeys.executions import HEAD
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 COUNT = 5 * BATCH
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"

@@ -12,8 +12,10 @@ from bin.devtools.stack.platform import migrate, processes
 from bin.devtools.stack.postgres import install_dir
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.servers import Stack
-from tests.conftest import Platform
+from tests.support.platform import Platform
 from tests.support.servers import empty_database
+
+pytestmark = pytest.mark.journey
 
 
 @pytest.fixture

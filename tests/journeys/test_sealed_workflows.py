@@ -14,9 +14,13 @@ from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
 from engine.interpreter.constructs import registry
-from tests.conftest import Platform, joined
-from tests.journeys import canaries
-from tests.journeys.conftest import Fragile, until
+from tests.support.journeys import canaries
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import Platform, joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: sealed, version: '1.0.0'}\n"
 

@@ -23,8 +23,11 @@ from engine.contracts.executions import execution_workflow_id
 from engine.store.accounts import AuditEvent
 from engine.store.executions import Execution
 from engine.store.payload_claims import Claim
-from tests.conftest import Platform
+from tests.support.platform import Platform
 from worker.codec_server import CodecServer
+
+pytestmark = pytest.mark.platform
+
 
 SECRET = base64.urlsafe_b64encode(b"o" * 32).decode()
 DOCUMENT = """

@@ -26,7 +26,9 @@ from engine.calls.http import HttpCaller
 from engine.contracts.calls import CONSUME_MESSAGES, AsyncApiCall, Consumed
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
 from engine.temporal.heartbeat_interceptor import Heartbeats
-from tests.engine.taking import CALL, consumer, fresh, guard, put, to
+from tests.support.queues import CALL, consumer, fresh, guard, put, to
+
+pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")

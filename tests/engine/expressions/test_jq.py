@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import array
-import contextlib
 import fcntl
 import json
 import os
 import signal
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,10 @@ from engine.expressions import jq as programs
 from engine.expressions.fast_path import NotPlainError, plain
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.fair_queue import BusyError, Taker
+from tests.support.interpreter.children import until_the_machine_has_time
+
+pytestmark = pytest.mark.unit
+
 
 NOW = 1_700_000_000.5
 
@@ -52,12 +55,6 @@ def unread_bytes(child: Any) -> int:
     count = array.array("i", [0])
     fcntl.ioctl(child._in.fileno(), termios.FIONREAD, count)  # noqa: SLF001 - children are not for callers
     return count[0]
-
-
-def until_the_machine_has_time(work: Callable[[], Any]) -> Any:
-    while True:
-        with contextlib.suppress(BusyError):
-            return work()
 
 
 def evaluate(text: str, data: Any = None, **variables: Any) -> Any:

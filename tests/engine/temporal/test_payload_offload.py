@@ -31,8 +31,11 @@ from engine.temporal.payload_offload import claim_check
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from engine.workflows import definitions
 from engine.workflows.executions import executions
-from tests.engine.interpreter.conftest import HEADER
-from tests.engine.interpreter.echo import echo
+from tests.support.interpreter.echo import echo
+from tests.support.interpreter.executions import HEADER
+
+pytestmark = pytest.mark.stack
+
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BYTES_MIN = 32_768

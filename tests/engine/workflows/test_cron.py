@@ -19,6 +19,9 @@ from uuid_utils.compat import uuid7
 from bin.devtools.stack.servers import Stack
 from engine.workflows.schedules import cron
 
+pytestmark = pytest.mark.stack
+
+
 SPECIAL = [
     "*/7 3-5 * * *",
     "0 12 * * 5#2",

@@ -14,6 +14,9 @@ from web.realtime import redis_pubsub
 from web.realtime.delivered import Heard
 from web.realtime.hub import Hub, Stream
 
+pytestmark = pytest.mark.stack
+
+
 SECONDS_MAX = 60
 BREAKS = 3  # each is followed by a pause of a second
 

@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx2
+import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.platform
+
 
 DOOR = "/api/sync/events"
 

@@ -18,11 +18,11 @@ from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Schedule
 from engine.store.workflows import Definition
 from engine.workflows.schedules import schedules, temporal_sync
-from tests.conftest import Platform
-from tests.journeys.conftest import until
-from tests.web.clocks import HEAD, _stopped, made, path, refused
+from tests.support.platform import Platform
+from tests.support.waiting import until
+from tests.support.web.schedules import HEAD, made, path, refused
 
-__all__ = ["_stopped"]
+pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 
 
 async def test_a_deleted_schedule_is_no_more_in_temporal_either(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.query.v1 import WorkflowQuery
 from temporalio.api.workflowservice.v1 import QueryWorkflowRequest, QueryWorkflowResponse
@@ -12,7 +13,10 @@ from temporalio.client import Client as TemporalClient
 from bin.devtools.stack.client import Client
 from engine.contracts.executions import execution_workflow_id
 from engine.crypto.temporal_codec import ENCODING
-from tests.conftest import Platform, beside
+from tests.support.platform import Platform, beside
+
+pytestmark = pytest.mark.platform
+
 
 NAP = "document: {{dsl: '1.0.3', namespace: tests, name: {0}, version: '1.0.0'}}\n"
 NAP += "do: [{{{0}: {{wait: {{minutes: 5}}}}}}]\n"

@@ -2,14 +2,17 @@
 
 import asyncio
 
+import pytest
 from temporalio.client import Client as TemporalClient
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform
-from tests.journeys.conftest import until
-from tests.web.routes.test_workflow_versions import put, saying
+from tests.support.platform import Platform
+from tests.support.waiting import until
+from tests.support.web.workflows import put, saying
+
+pytestmark = pytest.mark.platform
 
 
 def beats(client: Client, workflow_id: str) -> list[tuple[int, str]]:

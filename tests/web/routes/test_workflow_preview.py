@@ -14,9 +14,12 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client, Keys
 from engine.store.workflows import Definition, DefinitionVersion
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
-from tests.web.routes.test_workflows import sealed_to
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+from tests.support.web.workflows import sealed_to
+
+pytestmark = pytest.mark.platform
+
 
 DOCUMENT = """
 document: {dsl: '1.0.3', namespace: tests, name: look, version: '1.0.0'}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client, WorkflowHandle
@@ -22,6 +23,9 @@ from engine.workflows.executions import executions
 from engine.workflows.executions.executions import Order
 from worker.relay.temporal_client import Door
 from worker.relay.temporal_commands import Errands
+
+pytestmark = pytest.mark.stack
+
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 GONE = str(uuid7())

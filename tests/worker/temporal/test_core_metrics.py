@@ -1,5 +1,6 @@
 """What Temporal's core counts, counted here, of a real worker on a real server."""
 
+import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from temporalio import workflow
 from temporalio.client import Client
@@ -9,6 +10,8 @@ from uuid_utils.compat import uuid7
 from engine.config.settings import Settings
 from engine.observability import metrics
 from worker.temporal.core_metrics import Core
+
+pytestmark = pytest.mark.stack
 
 
 @workflow.defn

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 import httpx2
 import psycopg
 
-from bin.devtools.stack.client import Client
-from tests.journeys.conftest import Fragile, until
+from bin.devtools.stack.client import CERTIFICATES, Client
+from tests.support.journeys.fragile import Fragile
+from tests.support.waiting import until
 
 AT_ONCE = 12
 LATE = 10  # requests of a round that are sent between halt and kill, and so are hit for certain
@@ -103,7 +104,7 @@ class Asking:
             if event == SENT:
                 self.tally.sent.add(key)
 
-        with httpx2.Client(timeout=30) as http:
+        with httpx2.Client(timeout=30, verify=CERTIFICATES) as http:
             while True:
                 self.tally.begun += 1
                 try:

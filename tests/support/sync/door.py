@@ -16,7 +16,7 @@ from engine.sync import batch, tombstones
 from engine.sync import pull as feed
 from engine.sync.pull import Page
 from engine.sync.push import Push
-from tests.engine.sync.histories import Write
+from tests.support.sync.histories import Write
 
 PAGE_MAX = 500
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from engine.store.sync import SyncHead, SyncSibling
 from engine.sync import change_log, conflict_rules, locked_state, push, siblings, tombstones
 from engine.sync import pull as feed
-from tests.engine.sync.machine import ENTITIES, Machine
+from tests.support.sync.machine import ENTITIES, Machine
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
