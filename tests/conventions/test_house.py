@@ -105,3 +105,15 @@ def test_what_the_security_page_names_as_proof_exists() -> None:
     assert not [proof for proof in proofs if not (ROOT / proof).exists()]
     bare = re.findall(r"(?<![\w/])test_\w+\.py", page)
     assert not bare, "a proof is named by its path"
+
+
+def test_no_test_module_imports_from_another() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        imported = re.findall(
+            r"^\s*from (tests[\w.]*) import (.*)$", path.read_text(), re.MULTILINE
+        )
+        assert not [
+            (name(path), module)
+            for module, names in imported
+            if not module.startswith("tests.support") or re.search(r"\b(?:test_|conftest)", names)
+        ]

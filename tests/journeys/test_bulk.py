@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 import pytest
@@ -20,6 +21,10 @@ pytestmark = pytest.mark.journey
 COUNT = 5 * BATCH
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
 PROGRESS = "SELECT status, matched, done, failed FROM bulk_jobs WHERE id = %s"
+
+
+def has_done(fragile: Fragile, job_id: str, count: int) -> bool:
+    return bool(progress(fragile, job_id)[2] == count)
 
 
 def progress(fragile: Fragile, job_id: str) -> tuple[str, int, int, int]:
@@ -56,7 +61,7 @@ def test_a_killed_relay_goes_on_where_it_was(
             done = batches * BATCH
             with locked(fragile, newest_first[done + BATCH // 2]):
                 fragile.revive("relay")
-                until(lambda done=done: progress(fragile, job["id"])[2] == done)
+                until(partial(has_done, fragile, job["id"], done))
                 fragile.kill("relay")  # in the middle of the next batch
         fragile.revive("relay")
         until(lambda: progress(fragile, job["id"])[0] == "done")

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import array
-import fcntl
 import json
 import os
 import signal
-import termios
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +18,7 @@ from engine.expressions import jq as programs
 from engine.expressions.fast_path import NotPlainError, plain
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.fair_queue import BusyError, Taker
-from tests.support.interpreter.children import until_the_machine_has_time
+from tests.support.interpreter.children import unread_bytes, until_the_machine_has_time
 
 pytestmark = pytest.mark.unit
 
@@ -48,13 +45,6 @@ def idle(one: pool.Pool) -> Any:
     (child,) = one._places._free  # noqa: SLF001 - children are not for callers
     assert child is not None
     return child
-
-
-def unread_bytes(child: Any) -> int:
-    """Return how many bytes wait in the pipe to a child."""
-    count = array.array("i", [0])
-    fcntl.ioctl(child._in.fileno(), termios.FIONREAD, count)  # noqa: SLF001 - children are not for callers
-    return count[0]
 
 
 def evaluate(text: str, data: Any = None, **variables: Any) -> Any:

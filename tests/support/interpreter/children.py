@@ -1,8 +1,11 @@
-"""Repeats work that children of the interpreter had no time for."""
+"""Children of the interpreter: what waits for them, and work that they had no time for."""
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -13,3 +16,10 @@ def until_the_machine_has_time(work: Callable[[], Any]) -> Any:
     while True:
         with contextlib.suppress(BusyError):
             return work()
+
+
+def unread_bytes(child: Any) -> int:
+    """Return how many bytes wait in the pipe to a child."""
+    count = array.array("i", [0])
+    fcntl.ioctl(child._in.fileno(), termios.FIONREAD, count)  # noqa: SLF001 - children are not for callers
+    return count[0]
