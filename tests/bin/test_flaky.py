@@ -54,7 +54,7 @@ def flaky(suite: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [
         sys.executable,
         "-m",
-        "bin.devtools.flaky",
+        "bin.devtools.ops.flaky",
         *log,
         *words,
         "-p",
