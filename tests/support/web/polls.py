@@ -21,5 +21,7 @@ class Counts:
 
     def of(self, client: Client) -> int:
         account_id = client.request("GET", "/api/auth/me")["id"]
-        counts: Any = self.redis.hmget(f"limit:sync:{account_id}", "count", "before")
+        counts: list[Any] = []
+        for key in self.redis.scan_iter(f"*{{{account_id}}}/sync/*"):
+            counts += self.redis.hmget(key, "count", "before")
         return sum(int(count or 0) for count in counts)
