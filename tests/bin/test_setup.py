@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from bin.local.environment import Recipe
 
+from bin.devtools.ops.environment import Recipe
 from bin.devtools.stack.platform import ROOT
 
 # Builds the checkout's own package. Where HOLD names a pipe it reads that first, and so keeps the
