@@ -18,7 +18,7 @@ from web.http.json_bodies import Blueprint
 from web.schemas import bulk as schemas
 
 blueprint = Blueprint(
-    "bulk", __name__, url_prefix="/api/bulk", description="One verb for many executions"
+    "bulk", __name__, url_prefix="/api/bulk", description="Bulk operations on executions"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")

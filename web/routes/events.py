@@ -22,7 +22,7 @@ from web.http import authentication, cloud_events, rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
 from web.schemas import events as schemas
 
-blueprint = Blueprint("events", __name__, url_prefix="/api", description="Events for workflows")
+blueprint = Blueprint("events", __name__, url_prefix="/api", description="Events")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 

@@ -29,7 +29,7 @@ from web.schemas.workflows import Executed
 from web.temporal_client import Temporal
 
 blueprint = Blueprint(
-    "executions", __name__, url_prefix="/api/executions", description="Runs of workflows"
+    "executions", __name__, url_prefix="/api/executions", description="Executions"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")

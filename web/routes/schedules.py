@@ -30,9 +30,7 @@ from web.schemas.workflows import Executed
 TIMES = ("start_at", "end_at", "since", "until")
 NOT_PLANNED = {"workflow_id", "paused", "input", "seal_result"}
 
-blueprint = Blueprint(
-    "schedules", __name__, url_prefix="/api/schedules", description="Runs by the clock"
-)
+blueprint = Blueprint("schedules", __name__, url_prefix="/api/schedules", description="Schedules")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 

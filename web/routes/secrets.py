@@ -20,9 +20,7 @@ from web.http import authentication, etags, rate_limits, security_events
 from web.http.json_bodies import Blueprint
 from web.schemas import secrets as schemas
 
-blueprint = Blueprint(
-    "secrets", __name__, url_prefix="/api/secrets", description="Secrets of workflows"
-)
+blueprint = Blueprint("secrets", __name__, url_prefix="/api/secrets", description="Secrets")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 

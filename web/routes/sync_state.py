@@ -23,7 +23,7 @@ from web.http import authentication, etags, rate_limits, sync_head
 from web.http.json_bodies import Blueprint
 from web.schemas import sync_state as schemas
 
-blueprint = Blueprint("states", __name__, url_prefix="/api/sync", description=sync_head.TOLD)
+blueprint = Blueprint("sync_state", __name__, url_prefix="/api/sync", description=sync_head.TOLD)
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "sync")
 sync_head.protect(blueprint)

@@ -24,7 +24,7 @@ from web.schemas import workflow_preview as schemas
 from web.schemas.workflows import CreateRequest
 
 blueprint = Blueprint(
-    "looks", __name__, url_prefix="/api/workflows", description="Looks at workflows"
+    "workflow_preview", __name__, url_prefix="/api/workflows", description="Workflow preview"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")

@@ -22,7 +22,7 @@ from web.schemas.workflows import Created, CreateRequest
 CHECK_WAIT_SECONDS = 1.0  # the diagnostics are in the answer when a worker is about
 
 blueprint = Blueprint(
-    "versions", __name__, url_prefix="/api/workflows", description="Workflows and their versions"
+    "workflow_versions", __name__, url_prefix="/api/workflows", description="Workflow versions"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")

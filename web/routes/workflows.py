@@ -26,9 +26,7 @@ from web.schemas import executions as run_schemas
 from web.schemas import workflows as schemas
 from web.temporal_client import Temporal
 
-blueprint = Blueprint(
-    "workflows", __name__, url_prefix="/api/workflows", description="Sealed workflows"
-)
+blueprint = Blueprint("workflows", __name__, url_prefix="/api/workflows", description="Workflows")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 
@@ -56,7 +54,7 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, 
         workflow_versions.check(definition_id, account_id)
     definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
     told = {
-        "Location": url_for("versions.read", definition_id=definition_id)
+        "Location": url_for("workflow_versions.read", definition_id=definition_id)
     } | workflow_versions.tagged(definition)
     return {"workflow": definition}, 201, told | idempotency.header()
 

@@ -16,8 +16,11 @@ from engine.notifications.retry_policy import DeliveryOutcome
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Channel
 from engine.sync.notifications import Notice
-from tests.engine.notifications.conftest import NOW, RETRY_POLICY, SECOND, Add, Push
-from tests.journeys.conftest import until
+from tests.support.channels import NOW, RETRY_POLICY, SECOND, Add, Push
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.stack
+
 
 FAILURE = DeliveryOutcome("timeout")
 

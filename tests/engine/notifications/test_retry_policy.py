@@ -13,6 +13,9 @@ from engine.notifications.retry_policy import (
     classify_answer,
 )
 
+pytestmark = pytest.mark.unit
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 RETRY_POLICY = ChannelRetryPolicy(12, timedelta(seconds=5))
 

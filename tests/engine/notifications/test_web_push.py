@@ -14,6 +14,9 @@ from engine.notifications.web_push import (
     parse_keys,
 )
 
+pytestmark = pytest.mark.unit
+
+
 # RFC 8291, section 5 and appendix A.
 TEXT = b"When I grow up, I want to be a watermelon"
 AUTH = decode_base64url("BTBZMqHH6r4Tts7J_aSIgg")

@@ -14,6 +14,9 @@ from engine.errors import NotFoundError
 from engine.store.account_scope import AccountScope
 from engine.temporal.payload_owners import KEPT_SECONDS, Owners
 
+pytestmark = pytest.mark.stack
+
+
 UNKNOWN = UUID(int=7)
 RING = Keyring({"k": b"k" * 32})
 
