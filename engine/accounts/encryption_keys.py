@@ -26,16 +26,18 @@ def obtain(session: Session, ring: Keyring, *, account_id: UUID) -> bytes:
         wrapped_key = ring.wrap(os.urandom(KEY_BYTES), account_id)
         session.execute(
             insert(AccountKey)
-            .values(account_id=account_id, wrapped=wrapped_key)
+            .values(account_id=account_id, wrapped_key=wrapped_key)
             .on_conflict_do_nothing()
         )
         row = session.get_one(AccountKey, account_id)
-    return ring.unwrap(row.wrapped, account_id)
+    return ring.unwrap(row.wrapped_key, account_id)
 
 
 def rewrap(session: Session, ring: Keyring) -> int:
     """Wrap the accounts' keys with the keyring's current key; return how many had another one."""
-    rows = [row for row in session.scalars(select(AccountKey)) if not ring.is_current(row.wrapped)]
+    rows = [
+        row for row in session.scalars(select(AccountKey)) if not ring.is_current(row.wrapped_key)
+    ]
     for row in rows:
-        row.wrapped = ring.wrap(ring.unwrap(row.wrapped, row.account_id), row.account_id)
+        row.wrapped_key = ring.wrap(ring.unwrap(row.wrapped_key, row.account_id), row.account_id)
     return len(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Self
 
 from engine.config.settings import Settings
@@ -15,8 +16,6 @@ BACKOFF_STEPS_MAX = 20  # beyond every step that DELAY_MAX does not limit
 DELAY_MAX = timedelta(hours=12)
 RETRY_AFTER_MAX = timedelta(days=1)  # of what an endpoint may request
 JITTER = 0.2  # in both directions, so that deliveries that failed together do not retry together
-TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE = 429, 503
-NOT_FOUND, GONE = 404, 410
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +51,14 @@ def classify_answer(kind: str, answer: Answer, *, now: datetime) -> DeliveryOutc
 
     RFC 8030 section 7.3; Standard Webhooks, delivery success and failure.
     """
-    if 200 <= answer.status < 300:  # noqa: PLR2004 - the class of successes
+    if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return DeliveryOutcome()
-    if answer.status == GONE or (kind == "webPush" and answer.status == NOT_FOUND):
+    if answer.status == HTTPStatus.GONE or (
+        kind == "webPush" and answer.status == HTTPStatus.NOT_FOUND
+    ):
         return DeliveryOutcome("gone", permanent=True)
     wait = timedelta()
-    if answer.status in {TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE}:
+    if answer.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         retry_after = answer.headers.get("retry-after", "")
         wait = min(RETRY_AFTER_MAX, _parse_retry_after(retry_after, now))
     return DeliveryOutcome(f"http_{answer.status}", wait=wait)

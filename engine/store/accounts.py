@@ -34,7 +34,7 @@ class AccountKey(Base):
     account_id: Mapped[UUID] = mapped_column(
         ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True
     )
-    wrapped: Mapped[str] = mapped_column(Text)
+    wrapped_key: Mapped[str] = mapped_column("wrapped", Text)
 
 
 class Agent(Base):

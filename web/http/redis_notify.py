@@ -19,8 +19,8 @@ from redis.retry import Retry
 
 from engine.config.settings import Settings
 from engine.store import outbox
+from engine.store.account_scope import AgentScope
 from engine.sync import hints
-from web.http import authentication
 
 REDIS_SECONDS_MAX = 0.25
 PAUSE_SECONDS = 5.0  # without publishing, after Redis failed
@@ -64,12 +64,11 @@ def wake_relay() -> None:
     publish(outbox.WAKE, "")
 
 
-def publish_changes(newest: Mapping[str, int]) -> None:
-    """Notify the relay and the live streams of this agent's changes: newest stamps by type."""
-    identity = authentication.identity()
-    channel = hints.channel(identity.account_id)
+def publish_changes(scope: AgentScope, newest: Mapping[str, int]) -> None:
+    """Notify the relay and the live streams of an agent's changes: newest stamps by type."""
+    channel = hints.channel(scope.account_id)
     messages = [
-        (channel, hints.told(agent_id=identity.agent_id, head=head, types=[kind]))
+        (channel, hints.told(agent_id=scope.agent_id, head=head, types=[kind]))
         for kind, head in newest.items()
     ]
     publisher().publish(*messages, (outbox.WAKE, ""))
