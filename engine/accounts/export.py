@@ -60,7 +60,7 @@ def iterate_items(scope: AccountScope) -> Iterator[dict[str, Any]]:
 
     Rows are read as a stream. An execution's outcome is encrypted with the account's key, which
     only workers can decrypt: clients read it at `/api/executions/:id`. A secret appears by its
-    name alone, because nobody can read its value back.
+    name alone, because its value can never be read back.
     """
     session, account_id = scope.session, scope.account_id
     account = session.get_one(Account, account_id)

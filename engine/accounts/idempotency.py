@@ -39,10 +39,10 @@ class IdempotentRequest:
 def claim(session: Session, request: IdempotentRequest, *, now: datetime) -> UUID | None:
     """Return the id of the object that the same request created before, if there is one.
 
-    The first request gets None and holds a lock on the key until its transaction ends. In the
+    The first request gets None and locks the key until its transaction ends. In the
     same transaction the caller stores what it created (`remember`).
 
-    :raises ConflictError: `idempotency_in_flight`, while another request holds the lock.
+    :raises ConflictError: `idempotency_in_flight`, while another request has the lock.
     :raises InvalidError: `idempotency_key_reused`, when another request used the key.
     """
     name = func.hashtextextended(f"{request.account_id}:{request.key}", 0)
@@ -66,7 +66,7 @@ def claim(session: Session, request: IdempotentRequest, *, now: datetime) -> UUI
 
 
 def remember(session: Session, request: IdempotentRequest, subject: UUID, *, now: datetime) -> None:
-    """Store the id of the object that a request created while it held the lock on its key."""
+    """Store the id of the object that a request created while it had the lock on its key."""
     session.add(
         IdempotencyKey(
             account_id=request.account_id,

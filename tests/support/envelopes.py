@@ -1,4 +1,4 @@
-"""A workflow document that is sealed as clients seal it."""
+"""A workflow document that is encrypted as clients encrypt it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The codec server beside a real execution: what it shows, to whom, and what stands in the trail."""
+"""The codec server beside a real execution: payloads, operators and the audit log."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from web.extensions import api
-from web.schemas.strict import Problem
+from web.schemas.strict import ProblemDocument
 
 CONFIG = {
     "API_TITLE": "Cloud API",
@@ -31,7 +31,7 @@ def complete(app: Flask) -> None:
         "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     )
     if "Problem" not in spec.components.schemas:
-        spec.components.schema("Problem", schema=Problem)
+        spec.components.schema("Problem", schema=ProblemDocument)
     for key, name in api.ma_plugin.converter.refs.items():
         _merge(spec.components.schemas[name], getattr(key[0], "document", {}))
     protected_paths = {

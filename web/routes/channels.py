@@ -106,7 +106,7 @@ def remove(channel_id: UUID) -> None:
 @blueprint.route("/<uuid:channel_id>/test", methods=["POST"])
 @blueprint.response(202, schemas.ChannelResponse)
 def test(channel_id: UUID) -> Channel:
-    """Send a test notice; the channel's state then tells its outcome."""
+    """Send a test notice; its outcome appears in the channel."""
     channel = _get_channel_for_change(channel_id)
     management.request_test(channel, now=datetime.now(UTC))
     db.session.commit()

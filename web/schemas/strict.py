@@ -92,7 +92,7 @@ class Email(fields.Email):
         super().__init__(validate=validate.Length(max=320), **options)
 
 
-class Problem(Schema):
+class ProblemDocument(Schema):
     """Error answer (RFC 9457); some codes have further members."""
 
     class Meta:

@@ -19,7 +19,7 @@ SPELLINGS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 
 def replace(session: Session, *, account_id: UUID) -> list[str]:
-    """Return ten new codes and delete the old ones; the database holds digests only."""
+    """Return ten new codes and delete the old ones; the database stores digests only."""
     delete_all(session, account_id=account_id)
     codes = ["-".join(_generate_group() for _ in range(GROUPS_PER_CODE)) for _ in range(CODE_COUNT)]
     session.add_all(RecoveryCode(account_id=account_id, digest=_digest(code)) for code in codes)

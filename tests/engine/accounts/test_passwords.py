@@ -1,4 +1,4 @@
-"""Argon2id: what fits, what is refused, what is due for a new hash."""
+"""Argon2id: verification, refused passwords, outdated hashes."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

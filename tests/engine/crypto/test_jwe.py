@@ -1,4 +1,4 @@
-"""What opens, and everything that must not."""
+"""JWEs that can be decrypted, and those that must be refused."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""A connection that is gone is noticed before it is used, and one that is there is not asked each time."""
+"""The pool detects a lost connection before its use, and tests a good one only in doubt."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What is no access token of ours is challenged, whatever it is made of."""
+"""Access tokens that this platform did not issue are refused with a challenge."""
 
 import base64
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What is no channel, or cannot be one here."""
+"""Channels that the API refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords: which are taken, how guessing is slowed down, and a full house."""
+"""Passwords: rules, backoff of wrong attempts, and the limit on concurrent hashes."""
 
 from threading import BoundedSemaphore
 
