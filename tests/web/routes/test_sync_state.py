@@ -205,7 +205,8 @@ def _roll_back(sessions: sessionmaker[Session], person: Person, head: str) -> No
         values = {"id": person.id, "moment": moment, "link": bytes.fromhex(link)}
         stamp = "(extract(epoch FROM CAST(:moment AS timestamptz)) * 1000000)"
         session.execute(
-            text(f"DELETE FROM sync_changes WHERE account_id = :id AND stamp > {stamp}"), values
+            text(f"DELETE FROM sync_changes WHERE account_id = :id AND stamp > {stamp}"),  # noqa: S608
+            values,
         )
         session.execute(
             text(f"UPDATE sync_heads SET stamp = {stamp}, link = :link WHERE account_id = :id"),  # noqa: S608
