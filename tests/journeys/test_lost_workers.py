@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.workflows.executions.forced_ends import LATE
+from engine.workflows.executions.forced_ends import TIMED_OUT
 from tests.conftest import joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_outages import ended, started_to_wait
@@ -37,4 +37,4 @@ async def test_an_execution_whose_worker_is_lost_for_good_ends_with_its_time(
             assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
             error = ended(laptop, execution_id)["error"]
         assert error["type"].endswith("/timeout")
-        assert laptop.open(error["sealed"])["detail"] == LATE.detail
+        assert laptop.open(error["sealed"])["detail"] == TIMED_OUT.detail

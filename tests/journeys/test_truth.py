@@ -18,20 +18,25 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bin.devtools.stack.client import Client
 from engine.config.settings import Settings
-from engine.store import outbox
+from engine.contracts.outbox_messages import (
+    ExecutionCancellation,
+    ExecutionLaunch,
+    ExecutionTermination,
+)
+from engine.store.account_scope import AccountScope
 from engine.store.outbox import OutboxMessage
 from engine.store.sessions import make_engine
 from engine.store.workflows import Definition
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order
-from engine.workflows.executions.forced_ends import LOST, STOPPED, Ending
+from engine.workflows.executions.executions import SealedInput
+from engine.workflows.executions.forced_ends import LOST, STOPPED, ForcedEnd
 from tests.conftest import Platform, beside, joined
 from tests.journeys.conftest import Fragile, until
 from tests.journeys.test_outages import HEAD, ended, started_to_wait
 from worker.relay.stragglers import Stragglers
-from worker.relay.temporal_client import Door
+from worker.relay.temporal_client import TemporalConnection
 
-STOPS = (outbox.CANCEL, outbox.TERMINATE)
+STOPS = (ExecutionCancellation.kind, ExecutionTermination.kind)
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
 
 
@@ -92,7 +97,7 @@ def pending(sessions: sessionmaker[Session], kind: str, execution_id: str) -> in
 
 def carried(sessions: sessionmaker[Session], execution_id: str) -> None:
     """Return once Temporal alone has an execution: what waits in the outbox would be started again."""
-    assert until(lambda: not pending(sessions, outbox.EXECUTE, execution_id))
+    assert until(lambda: not pending(sessions, ExecutionLaunch.kind, execution_id))
 
 
 @pytest.mark.parametrize("how", ["terminate", "cancel", "erase"])
@@ -134,11 +139,9 @@ def test_an_execution_that_was_never_started_does_not_run_for_ever(
     with sessions.begin() as session:
         definition = session.get_one(Definition, UUID(workflow_id))
         execution = executions.start(
-            session,
-            account_id=definition.account_id,
-            definition=definition,
-            order=Order("-", seal_result=False),
-            now=definition.created_at,
+            AccountScope(session, definition.account_id, definition.created_at),
+            definition,
+            SealedInput("-", seal_result=False),
         )
         session.execute(delete(OutboxMessage).where(OutboxMessage.subject == str(execution.id)))
     assert until(lambda: stands(laptop, workflow_id, str(execution.id)) == {"failed"})
@@ -154,9 +157,9 @@ def without_worker(fragile: Fragile) -> Iterator[None]:
         fragile.revive("temporal")
 
 
-def door_of(fragile: Fragile) -> Door:
+def door_of(fragile: Fragile) -> TemporalConnection:
     """Return a door to Temporal as the relay has."""
-    return Door(Settings.from_env(fragile.platform.environ))
+    return TemporalConnection(Settings.from_env(fragile.platform.environ))
 
 
 @pytest.fixture
@@ -196,7 +199,7 @@ async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_b
             carried(stray, execution_id)
             fragile.kill("relay")
             await (await handle_of(fragile.platform, execution_id)).terminate()
-            found: dict[UUID, Ending] = {}
+            found: dict[UUID, ForcedEnd] = {}
             while UUID(execution_id) not in found:  # what has just closed is given a moment
                 found = await Stragglers(stray, door_of(fragile)).look()
             assert found[UUID(execution_id)] == STOPPED

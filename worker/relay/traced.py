@@ -1,21 +1,22 @@
-"""Carrying a message as a part of the trace that it was sent for."""
+"""Spans of deliveries: each is a child of the span that wrote the message."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from engine.contracts.outbox_messages import ExecutionMessage
 from engine.observability import tracing
-from engine.store import outbox
 from engine.store.outbox import OutboxMessage
-
-OF_EXECUTIONS = (outbox.EXECUTE, outbox.CANCEL, outbox.TERMINATE)
 
 
 @contextmanager
-def carrying(message: OutboxMessage) -> Iterator[None]:
-    """Run the body below the span of the message's sender; it starts a new trace for one without."""
-    with tracing.span(f"carry {message.kind}", parent=message.traceparent, kind="consumer") as span:
-        about = {"execution": message.subject} if message.kind in OF_EXECUTIONS else {}
-        span.note(account=str(message.account_id), kind=message.kind, **about)
+def message_span(row: OutboxMessage) -> Iterator[None]:
+    """Run the body in a span below the writer's; a message without one starts a new trace."""
+    with tracing.span(f"carry {row.kind}", parent=row.traceparent, kind="consumer") as span:
+        message = row.message
+        about = {}
+        if isinstance(message, ExecutionMessage):
+            about["execution"] = str(message.execution_id)
+        span.note(account=str(row.account_id), kind=row.kind, **about)
         yield
