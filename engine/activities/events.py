@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
-from engine.activities.schedules import write_down
 from engine.config.settings import Settings
 from engine.contracts import executions as contracts
 from engine.contracts import schedules
@@ -19,13 +18,13 @@ from engine.errors import NotFoundError
 from engine.interpreter import documents
 from engine.interpreter.constructs import event_types
 from engine.store.account_scope import AccountScope
-from engine.store.workflows import Definition, DefinitionVersion
+from engine.store.workflows import DefinitionVersion
 from engine.workflows import definitions, versions
 from engine.workflows.events import queue
 from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.events.queue import SealedEvent
 from engine.workflows.executions import executions, queries
-from engine.workflows.schedules import recurrence, triggers
+from engine.workflows.schedules import triggers
 
 
 class EventActivities:
@@ -80,19 +79,13 @@ class EventActivities:
                     workflow_id=str(TriggerWorkflowId(version, start.trigger)),
                     event_types=event_types.in_strategy(document["schedule"]["on"]),
                 )
-            return contracts.Scheduled(
-                document, saved_at=found.created_at.astimezone(UTC).isoformat()
-            )
+            return contracts.Scheduled(document)
 
     @activity.defn(name=contracts.FIRE_SCHEDULE)
     def fire(self, firing: schedules.Firing) -> schedules.Fired | None:
         """Store the execution that a schedule starts; nothing when its definition is gone, or changed."""
         version = VersionReference(UUID(firing.definition_id), firing.version)
-        definition_id = version.definition_id
-        timed = firing.trigger in recurrence.TRIGGERS
         with self._sessions.begin() as session:
-            if timed and triggers.find_schedule(session, definition_id, firing.trigger) is not None:
-                return None
             scope = AccountScope(session, UUID(firing.account_id), datetime.now(UTC))
             there = triggers.fire(
                 scope,
@@ -100,10 +93,7 @@ class EventActivities:
                 execution_id=UUID(firing.execution_id),
                 input_jwe=self._dispatcher.seal(firing.input),
             )
-            if there and timed:
-                definition = session.get_one(Definition, definition_id)
-                write_down(scope, self._dispatcher.keys, definition, self._document(definition))
-        return schedules.Fired(self._settings.execution_seconds_max, last=timed) if there else None
+        return schedules.Fired(self._settings.execution_seconds_max) if there else None
 
     @activity.defn(name=contracts.EXECUTION_ENDED)
     def ended(self, execution_id: str) -> bool:
@@ -111,7 +101,7 @@ class EventActivities:
         with self._sessions() as session:
             return not queries.find_running(session, [UUID(execution_id)])
 
-    def _document(self, sealed: Definition | DefinitionVersion) -> dict[str, Any]:
+    def _document(self, sealed: DefinitionVersion) -> dict[str, Any]:
         text, content_type = jwe.open_definition(
             self._dispatcher.keys,
             encrypted_data=sealed.encrypted_data,

@@ -8,7 +8,7 @@ from engine.contracts.executions import INTERPRETER, ExecutionStart, Opened
 from engine.interpreter import checkpoint_json
 from engine.interpreter.definition_cache import LATELY
 from engine.interpreter.runtime import frames
-from engine.interpreter.runtime.budget import WEIGHED_SINCE, Pace
+from engine.interpreter.runtime.budget import Pace
 from engine.interpreter.runtime.environment import World
 from engine.interpreter.runtime.event_inbox import Inbox
 from engine.interpreter.runtime.interpreter import Walk
@@ -38,11 +38,10 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
         raw_input=opened.input,
         world=world,
         rests=Rests(world.crowded, every=opened.rests_every),
-        pace=Pace(world, opened.counted, weighed=opened.interpreter >= WEIGHED_SINCE),
+        pace=Pace(world),
         account_id=opened.account_id,
         run_depth=opened.run_depth,
         secrets=opened.secrets,
-        interpreter=opened.interpreter,
         heard=frozenset(opened.heard),
     )
 
@@ -99,9 +98,7 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     walk.context = state["values"][state["context"]]
     walk.frame = frames.read(state["frames"], state["values"])
     walk.pace.steps, walk.calls = state["stepsWalked"], state["calls"]
-    walk.fetched = state.get("fetched", {})  # older ones had none
-    walk.trail, walk.started_at = state["trail"], state["startedAt"]
-    walk.inbox = Inbox.read(state.get("inbox", Inbox().written()))
-    walk.scribe.resume(state.get("journal", {}))
-    walk.hold = Hold(**state.get("hold", {}))
+    walk.fetched, walk.trail, walk.started_at = state["fetched"], state["trail"], state["startedAt"]
+    walk.inbox, walk.hold = Inbox.read(state["inbox"]), Hold(**state["hold"])
+    walk.scribe.resume(state["journal"])
     return walk, opened

@@ -151,7 +151,7 @@ class ExecutionWorkflow:
                 await workflow.wait_condition(
                     lambda: self._shown(walk, walking) or walk.rests.reached
                 )
-                if not walking.done() and await self._left_behind_nothing(walk, world, opened):
+                if not walking.done() and await self._left_behind_nothing(walk, world):
                     break
         except asyncio.CancelledError:
             walking.cancel()
@@ -163,13 +163,9 @@ class ExecutionWorkflow:
             )
         return walking.result()
 
-    async def _left_behind_nothing(
-        self, walk: Walk, world: TemporalWorld, opened: executions.Opened
-    ) -> bool:
+    async def _left_behind_nothing(self, walk: Walk, world: TemporalWorld) -> bool:
         """Hand over what only this run can; tell whether that is all, and the walk still rests."""
         await walk.post.flush()
-        if not opened.journaled:
-            return True
         seq = walk.scribe.seq
         await world.keep_steps()
         return walk.rests.reached and walk.scribe.seq == seq

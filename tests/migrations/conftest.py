@@ -2,56 +2,64 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 
-from bin.devtools.stack.postgres import make_database
 from bin.devtools.stack.servers import Stack
-from tests.conftest import ROOT
-
-Release = Callable[[], subprocess.Popen[str]]
+from tests.support.migrations import Release, started
+from tests.support.platform import ROOT
+from tests.support.servers import empty_database
 
 
 @pytest.fixture
 def database(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS cloudapi_migrations")
-    yield make_database(stack.database_url, "cloudapi_migrations")
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE cloudapi_migrations WITH (FORCE)")
-
-
-def started(database: str, *command: str | Path, temporal: str = "") -> subprocess.Popen[str]:
-    """Start a command of the installation on a database, and a Temporal server where it needs one."""
-    return subprocess.Popen(
-        [sys.executable, *command],
-        env={"DATABASE_URL": database, "TEMPORAL_ADDRESS": temporal},
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finished(process: subprocess.Popen[str]) -> str:
-    """Return what a command said, once it has ended well."""
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, told
-    return told
-
-
-def alembic(database: str, *words: str) -> str:
-    """Run Alembic to its end and return what it said."""
-    return finished(started(database, "-m", "alembic", "-c", "migrations/alembic.ini", *words))
+    with empty_database(stack, "migrations") as url:
+        yield url
 
 
 @pytest.fixture
 def release(database: str, stack: Stack) -> Release:
     """Return what starts the release step."""
-    return lambda: started(database, "-m", "worker.release", temporal=stack.temporal_address)
+
+    def start(environ: Mapping[str, str] = {}) -> subprocess.Popen[str]:
+        temporal = {"TEMPORAL_ADDRESS": stack.temporal_address}
+        return started(database, "-m", "worker.release", environ=temporal | dict(environ))
+
+    return start
+
+
+NEXT_REVISION = '''"""Add a column and a table, as a next version would."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "next"
+down_revision = "{head}"
+
+
+def upgrade() -> None:
+    op.add_column("sync_states", sa.Column("next", sa.Text(), nullable=True))
+    op.create_table("next_things", sa.Column("id", sa.Uuid(), primary_key=True))
+
+
+def downgrade() -> None:
+    op.drop_table("next_things")
+    op.drop_column("sync_states", "next")
+'''
+
+
+@pytest.fixture
+def next_version(tmp_path: Path) -> dict[str, str]:
+    """The environment that gives a process of this version the migrations of the next one."""
+    migrations = tmp_path / "next" / "migrations"
+    shutil.copytree(ROOT / "migrations", migrations)
+    head = ScriptDirectory(str(migrations)).get_current_head()
+    (migrations / "versions" / "next.py").write_text(NEXT_REVISION.format(head=head))
+    # Without the safe path, Python would look into the working directory before PYTHONPATH.
+    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": f"{migrations.parent}:{ROOT}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, jsonify, request, url_for
+from flask import current_app, request, url_for
 
 from engine.config.settings import Settings
 from engine.contracts import timestamps
@@ -16,6 +16,8 @@ from engine.workflows.executions.queries import ExecutionCursor, ExecutionFilter
 from web.http import authentication
 from web.http.idempotency import KeyClaim
 from web.http.prefer import wait_preferred
+
+Answer = tuple[dict[str, Any], int, dict[str, str]]  # body, status, headers
 
 
 def page(query: dict[str, Any], definition_id: UUID | None = None) -> dict[str, Any]:
@@ -71,23 +73,19 @@ def requested_wait() -> tuple[float, str | None]:
     return wait_preferred(request.headers.get("Prefer"), current_app.extensions["settings"])
 
 
-def prefer_applied(response: Response, applied: str | None) -> Response:
-    """Return the response with `Preference-Applied`, when a preference was applied (RFC 7240)."""
-    if applied:
-        response.headers["Preference-Applied"] = applied
-    return response
+def preference(applied: str | None) -> dict[str, str]:
+    """Return the header that says which preference was applied, if one was (RFC 7240)."""
+    return {"Preference-Applied": applied} if applied else {}
 
 
 def started(
     execution_id: UUID, outcome: dict[str, Any] | None, key_claim: KeyClaim, **members: UUID
-) -> Response:
+) -> Answer:
     """Return the answer to a request that started an execution: 200 with its outcome, else 202.
 
     `members` name the execution's workflow, and the schedule or the execution that it was started for.
     """
     answer = {"executionId": execution_id, "temporalUrl": temporal_url(execution_id), **members}
-    response = jsonify(answer | (outcome or {"status": "running"}))
-    response.headers.update(key_claim.headers())
-    response.headers["Location"] = url_for("executions.read", execution_id=execution_id)
-    response.status_code = 200 if outcome else 202
-    return prefer_applied(response, requested_wait()[1])
+    location = {"Location": url_for("executions.read", execution_id=execution_id)}
+    headers = location | key_claim.headers() | preference(requested_wait()[1])
+    return answer | (outcome or {"status": "running"}), 200 if outcome else 202, headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, jsonify
+from flask import current_app
 
 from engine.config.settings import Settings
 from engine.contracts.outbox_messages import (
@@ -41,8 +41,8 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/<uuid:execution_id>", methods=["GET"])
-@blueprint.alt_response(200, schema=Standing, success=True)
-def read(execution_id: UUID) -> Response:
+@blueprint.response(200, Standing)
+def read(execution_id: UUID) -> execution_view.Answer:
     """Return an execution and its progress, and once it has ended its result or error.
 
     `Prefer: wait=N` waits up to N seconds for its end (RFC 7240).
@@ -52,30 +52,29 @@ def read(execution_id: UUID) -> Response:
     progress = timeline.progress(scope.session, execution_id)
     if answer["endedAt"] is not None:
         progress["current"] = []
-    return execution_view.prefer_applied(jsonify(answer | progress), applied)
+    return answer | progress, 200, execution_view.preference(applied)
 
 
 @blueprint.route("/<uuid:execution_id>/result", methods=["GET"])
-@blueprint.alt_response(200, schema=Executed, success=True)
+@blueprint.response(200, Executed)
 @blueprint.alt_response(202, schema=Executed, success=True)
-def result(execution_id: UUID) -> Response:
+def result(execution_id: UUID) -> execution_view.Answer:
     """Wait for the end of an execution, as `Prefer: wait=N` says, and return its result or error.
 
     202 when it has not ended in time: then ask again.
     """
     scope, (wait, applied) = authentication.agent_scope(), execution_view.requested_wait()
     answer = _view_with_outcome(scope, execution_id, wait)
-    response = execution_view.prefer_applied(jsonify(answer), applied)
-    response.status_code = 202 if answer["endedAt"] is None else 200
-    return response
+    status = 202 if answer["endedAt"] is None else 200
+    return answer, status, execution_view.preference(applied)
 
 
 @blueprint.route("/<uuid:execution_id>/retry", methods=["POST"])
 @blueprint.arguments(schemas.RetryRequest, required=False)
-@blueprint.alt_response(200, schema=Executed, success=True)
+@blueprint.response(200, Executed)
 @blueprint.alt_response(202, schema=Executed, success=True)
 @blueprint.doc(parameters=[idempotency.PARAMETER])
-def retry(body: dict[str, Any], execution_id: UUID) -> Response:
+def retry(body: dict[str, Any], execution_id: UUID) -> execution_view.Answer:
     """Start an execution that continues from the step at which this one failed.
 
     Completed steps are not repeated. One that left no checkpoint, as it was terminated, is continued

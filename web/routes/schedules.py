@@ -6,7 +6,7 @@ import math
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, url_for
+from flask import current_app, url_for
 
 from engine.config.settings import Settings
 from engine.contracts import timestamps
@@ -133,10 +133,10 @@ def resume(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 @blueprint.route("/<uuid:schedule_id>/run", methods=["POST"])
-@blueprint.alt_response(200, schema=Executed, success=True)
+@blueprint.response(200, Executed)
 @blueprint.alt_response(202, schema=Executed, success=True)
 @blueprint.doc(parameters=[idempotency.PARAMETER])
-def run(schedule_id: UUID) -> Response:
+def run(schedule_id: UUID) -> execution_view.Answer:
     """Execute a schedule's workflow now, paused or not, whatever else of it runs.
 
     `Prefer: wait=N` waits up to N seconds for its end (RFC 7240).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, url_for
+from flask import current_app, url_for
 
 from engine.config.settings import Settings
 from engine.contracts.outbox_messages import ExecutionLaunch, VersionCheck
@@ -102,10 +102,10 @@ def browse_executions(query: dict[str, Any], definition_id: UUID) -> dict[str, A
 
 @blueprint.route("/<uuid:definition_id>/execute", methods=["POST"])
 @blueprint.arguments(schemas.ExecuteRequest, required=False)
-@blueprint.alt_response(200, schema=schemas.Executed, success=True)
+@blueprint.response(200, schemas.Executed)
 @blueprint.alt_response(202, schema=schemas.Executed, success=True)
 @blueprint.doc(parameters=[idempotency.PARAMETER])
-def execute(body: dict[str, Any], definition_id: UUID) -> Response:
+def execute(body: dict[str, Any], definition_id: UUID) -> execution_view.Answer:
     """Execute a workflow; `Prefer: wait=N` waits up to N seconds for its end (RFC 7240)."""
     scope, (wait, _) = authentication.agent_scope(), execution_view.requested_wait()
     key_claim = idempotency.claim(scope)

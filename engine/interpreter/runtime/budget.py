@@ -18,7 +18,6 @@ CPU_SECONDS_PER_TASK = 0.75
 WEIGHT_PER_TASK = 2_000_000
 WEIGHT_PER_PROGRAM = 20_000
 WEIGHT_PER_VALUE = 10
-WEIGHED_SINCE = 2  # of the interpreters
 ASKED_PER_TASK = 50  # expressions of event filters: however many events come at once
 
 
@@ -27,8 +26,6 @@ class Pace:
     """Counts steps, and the CPU time of expressions."""
 
     world: World
-    counted: bool = False  # whether steps count among the account's
-    weighed: bool = False  # whether it takes a turn when much has been done
     steps: int = 0
     weight: int = 0
     asked: int = 0
@@ -47,17 +44,14 @@ class Pace:
         self.steps += 1
         if self.steps > STEPS_WALKED_MAX:
             raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked (stepsWalked)")
-        full, heavy = (
-            self.steps % STEPS_PER_TASK == 0,
-            self.weighed and self.weight >= WEIGHT_PER_TASK,
-        )
+        full, heavy = self.steps % STEPS_PER_TASK == 0, self.weight >= WEIGHT_PER_TASK
         if full or heavy:
             await self._turn(STEPS_PER_TASK if full else 0)
         return full or heavy
 
     def uncounted(self) -> int:
         """Return how many steps were walked since the account's were counted."""
-        return self.steps % STEPS_PER_TASK if self.counted else 0
+        return self.steps % STEPS_PER_TASK
 
     async def look(self) -> None:
         """Let Temporal have its turn when looking at events has taken many expressions."""
@@ -86,9 +80,6 @@ class Pace:
 
     async def _turn(self, steps: int) -> None:
         self.weight = 0
-        if not self.counted:  # it began before steps were counted
-            await self.world.sleep(0.001, summary="turn")
-            return
         self._turning = True
         try:
             seconds = await self.world.take_steps(steps) if steps else 0.0

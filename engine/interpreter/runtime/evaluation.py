@@ -64,8 +64,6 @@ class Evaluation:
 
         :raises ExhaustedError: when it is more.
         """
-        if not self.pace.weighed:
-            return
         before = self.measure.looked_at
         try:
             self.measure.together(values)

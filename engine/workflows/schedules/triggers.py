@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from engine.contracts.outbox_messages import TriggersEnd
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.crypto.public_keys import sealable
 from engine.errors import NotFoundError
-from engine.language.schedule import TRIGGERS
+from engine.language.schedule import AWAITED
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
@@ -56,14 +55,6 @@ def store_schedules(
         session.delete(schedule)
 
 
-def find_schedule(session: Session, definition_id: UUID, trigger: str) -> Schedule | None:
-    """Return the schedule of a definition's own trigger, if its times are a schedule."""
-    query = select(Schedule).where(
-        Schedule.definition_id == definition_id, Schedule.trigger == trigger
-    )
-    return session.scalars(query).one_or_none()
-
-
 def fire(
     scope: AccountScope, version: VersionReference, *, execution_id: UUID, input_jwe: str
 ) -> bool:
@@ -98,7 +89,7 @@ def end_triggers(scope: AccountScope, definition: Definition) -> None:
 
 def workflow_ids(version: VersionReference) -> list[str]:
     """Return the ids of all workflows that the triggers of a version may have."""
-    return [str(TriggerWorkflowId(version, trigger)) for trigger in TRIGGERS]
+    return [str(TriggerWorkflowId(version, trigger)) for trigger in AWAITED]
 
 
 def _seals_result(scope: AccountScope) -> bool:

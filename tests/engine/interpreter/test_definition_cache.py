@@ -11,7 +11,9 @@ from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import BusyError
 from engine.interpreter import definition_cache, documents
 from engine.interpreter.definition_cache import KEPT, Readings
-from tests.engine.interpreter.conftest import HEADER
+from tests.support.interpreter.executions import HEADER
+
+pytestmark = pytest.mark.unit
 
 
 def document(value: Any = 1) -> dict[str, Any]:
@@ -50,10 +52,6 @@ def test_what_cannot_be_read_is_refused_each_time() -> None:
         with pytest.raises(InvalidError):
             lately.parse({"document": HEADER, "do": []})
     assert lately.parse(document()).steps
-
-
-def test_whole_numbers_past_64_bits_are_read_as_before() -> None:
-    assert Readings().parse(document(2**70)).source == document(2**70)
 
 
 def test_who_waits_too_long_for_others_is_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:

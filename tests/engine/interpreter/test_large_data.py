@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from engine.contracts import executions
 from engine.expressions.sandbox import pool
 from engine.expressions.templates import compact, fill, prepare
-from tests.engine.expressions.test_jq import until_the_machine_has_time
-from tests.engine.interpreter.conftest import Execute, Ran
-from tests.engine.interpreter.test_quiescence import of
-from tests.engine.interpreter.test_replay import replay
+from tests.support.interpreter.children import until_the_machine_has_time
+from tests.support.interpreter.executions import Execute, Ran
+from tests.support.interpreter.replays import replay
+from tests.support.interpreter.rests import of
 
 NUMBERS = [1] * 250_000
 RECORDS = [{"id": number} for number in range(10_000)]
@@ -52,10 +51,11 @@ CASES: dict[str, tuple[Steps, Any]] = {
 }
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("case", CASES)
 async def test_it_ends(execute: Execute, case: str) -> None:
     steps, data = CASES[case]
-    ran = await execute(steps, data, counted=True, output={"as": "${ . | length > 0 }"})
+    ran = await execute(steps, data, output={"as": "${ . | length > 0 }"})
     assert ran.output is True
 
 
@@ -65,25 +65,25 @@ async def turns(ran: Ran) -> int:
     return len(of(list(history.events), EventType.EVENT_TYPE_TIMER_STARTED))
 
 
-async def test_an_execution_that_began_before_keeps_to_its_turns(
-    execute: Execute, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.stack
+async def test_a_hundred_programs_take_a_turn(execute: Execute) -> None:
     steps = many(150, {"set": {"n": "${ .n | . + 1 }"}})
-    assert await turns(await execute(steps, {"n": 1})) == 1, "a hundred programs are a turn's worth"
-    monkeypatch.setattr(executions, "INTERPRETER", 1)
-    assert await turns(await execute(steps, {"n": 1})) == 0
+    assert await turns(await execute(steps, {"n": 1})) == 1
 
 
+@pytest.mark.stack
 async def test_plain_steps_take_no_turn(execute: Execute) -> None:
     assert await turns(await execute(many(150, {"set": {"n": "${ .n }"}}), {"n": 1})) == 0
 
 
+@pytest.mark.stack
 async def test_an_event_of_many_attributes_is_emitted(execute: Execute) -> None:
     attributes = {"type": "t"} | {f"a{number}": number for number in range(80)}
     ran = await execute([{"e": {"emit": {"event": {"with": attributes}}}}], {})
     assert {name: ran.output[name] for name in attributes} == attributes
 
 
+@pytest.mark.unit
 def test_who_looks_into_a_template_finds_its_lists_and_objects() -> None:
     wanted = {"data": {f"m{number}": [number] * 70 for number in range(70)}}
     assert prepare(wanted) == wanted
@@ -91,15 +91,17 @@ def test_who_looks_into_a_template_finds_its_lists_and_objects() -> None:
     assert given == wanted | {"p": 1}
 
 
+@pytest.mark.stack
 async def test_strands_together_hold_no_more_than_an_execution_may(execute: Execute) -> None:
     hold = {"do": [{"s": {"set": {"a": '${ "x" * 900000 }'}}}, {"w": {"wait": "PT20S"}}]}
     inner = {"fork": {"branches": [{f"b{number}": hold} for number in range(8)]}}
     steps: Steps = [{"f": {"fork": {"branches": [{f"f{number}": inner} for number in range(8)]}}}]
-    ran = await execute(steps, {}, counted=True)
+    ran = await execute(steps, {})
     limit = "33554432 bytes (executionDataBytes)"
     assert ran.error["detail"] == f"all data of the execution together is more than {limit}"
 
 
+@pytest.mark.stack
 async def test_the_same_data_in_many_strands_is_held_once(execute: Execute) -> None:
     hold = {"do": [{"s": {"set": "${ . }"}}, {"w": {"wait": "PT0.1S"}}, {"g": {"set": "${ 1 }"}}]}
     inner = {"fork": {"branches": [{f"b{number}": hold} for number in range(20)]}}
@@ -107,7 +109,7 @@ async def test_the_same_data_in_many_strands_is_held_once(execute: Execute) -> N
         {"s": {"set": {"a": '${ "x" * 900000 }'}}},
         {"f": {"fork": {"branches": [{f"f{number}": inner} for number in range(10)]}}},
     ]
-    assert (await execute(steps, {}, counted=True)).output == [[1] * 20] * 10
+    assert (await execute(steps, {})).output == [[1] * 20] * 10
 
 
 SHAPES: dict[str, Any] = {
@@ -118,6 +120,7 @@ SHAPES: dict[str, Any] = {
 }
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_a_step_may_hold_can_be_evaluated_again_and_again(shape: str) -> None:
     one, data = pool.Pool(1), SHAPES[shape]

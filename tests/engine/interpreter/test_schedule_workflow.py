@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -11,7 +12,10 @@ from uuid_utils.compat import uuid7
 
 from engine.contracts import executions, schedules
 from engine.temporal_workflows.schedule import ScheduleWorkflow
-from tests.engine.interpreter.conftest import HEADER
+from tests.support.interpreter.executions import HEADER
+
+pytestmark = pytest.mark.stack
+
 
 DOCUMENT = {
     "document": HEADER,
@@ -40,7 +44,7 @@ class Relay:
 
     @activity.defn(name=executions.OPEN_SCHEDULE)
     async def open(self, _start: executions.ScheduleStart) -> executions.Scheduled | None:
-        return executions.Scheduled(DOCUMENT, "2026-01-31T12:00:00+00:00")
+        return executions.Scheduled(DOCUMENT)
 
     @activity.defn(name=executions.FIRE_SCHEDULE)
     async def fire(self, firing: schedules.Firing) -> schedules.Fired | None:

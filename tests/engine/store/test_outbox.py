@@ -11,6 +11,9 @@ from engine.store import outbox
 from engine.store.accounts import Account
 from engine.store.outbox import OutboxMessage
 
+pytestmark = pytest.mark.stack
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 IDS = [uuid7() for _ in range(3)]
 

@@ -13,6 +13,8 @@ from engine.contracts.executions import DefinitionCheck, ExecutionStart, Outcome
 from engine.temporal.commands import start_check, start_execution, start_reading
 from engine.temporal.connection import connect
 
+pytestmark = pytest.mark.stack
+
 
 @pytest.mark.parametrize("kind", ["execution", "check", "reading"])
 async def test_a_workflow_is_queued_under_its_account(settings: Settings, kind: str) -> None:

@@ -19,6 +19,8 @@ from bin.devtools.stack.servers import Stack
 from engine.config.settings import Settings
 from engine.temporal.connection import connect
 
+pytestmark = pytest.mark.stack
+
 
 class Pair:
     """A key, and a certificate that it signed for itself."""

@@ -16,6 +16,9 @@ from engine.store.account_scope import AccountScope
 from engine.workflows import secrets
 from engine.workflows.secrets import SecretOpener
 
+pytestmark = pytest.mark.stack
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 

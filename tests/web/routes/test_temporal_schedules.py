@@ -13,25 +13,26 @@ from temporalio.client import Client as TemporalClient
 from temporalio.service import RPCError, RPCStatusCode
 
 from bin.devtools.stack.client import Client
-from engine.contracts import executions
 from engine.contracts.outbox_messages import ScheduleSync
 from engine.store.account_scope import AccountScope
 from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Schedule
 from engine.store.workflows import Definition
 from engine.workflows.schedules import schedules
-from tests.conftest import Platform
-from tests.journeys.conftest import until
-from tests.web.clocks import HEAD, _stopped, fired, made, path, refused
+from tests.support.platform import Platform
+from tests.support.waiting import until
+from tests.support.web.schedules import HEAD, made, path, refused
 
-__all__ = ["_stopped"]
+pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 
 
 async def test_a_deleted_schedule_is_no_more_in_temporal_either(
     laptop: Client, platform: Platform
 ) -> None:
     schedule = made(laptop)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     handle = temporal.get_schedule_handle(f"schedule:{schedule['id']}")
     assert (await handle.describe()).schedule.action is not None
     laptop.delete_schedule(schedule)
@@ -44,7 +45,9 @@ async def test_nothing_that_a_user_wrote_stands_in_temporals_schedule(
     laptop: Client, platform: Platform
 ) -> None:
     schedule = made(laptop, note="canary-note", input={"canary": "canary-input"})
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     described = await temporal.get_schedule_handle(f"schedule:{schedule['id']}").describe()
     assert schedule["id"] in str(described.raw_description)
     assert "canary" not in str(described.raw_description)
@@ -54,7 +57,9 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_when_it_is_looked
     laptop: Client, platform: Platform
 ) -> None:
     schedule = made(laptop)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     handle = temporal.get_schedule_handle(f"schedule:{schedule['id']}")
     await handle.delete()
     assert len(laptop.request("GET", path(schedule))["nextTimes"]) == 10
@@ -65,7 +70,9 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_loo
     laptop: Client, platform: Platform, sessions: sessionmaker[Session]
 ) -> None:
     schedule, other = made(laptop), made(laptop)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     handle = temporal.get_schedule_handle(f"schedule:{schedule['id']}")
     await handle.delete()
     with sessions.begin() as session:
@@ -84,32 +91,6 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_loo
 
     while not await there():
         pass
-
-
-async def test_a_schedule_that_waits_in_a_workflow_of_its_own_is_handed_over_when_it_is_due(
-    laptop: Client, platform: Platform, sessions: sessionmaker[Session]
-) -> None:
-    text = HEAD + "schedule: {every: PT2S}\ndo: [{a: {set: '${ {input: .} }'}}]\n"
-    workflow = laptop.create_workflow("as it was before", text)
-    with sessions.begin() as session:
-        row = session.scalars(
-            select(Schedule).where(Schedule.definition_id == UUID(workflow["id"]))
-        ).one()
-        account_id = str(row.account_id)
-        session.delete(row)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
-    handle = await temporal.start_workflow(
-        executions.SCHEDULE,
-        executions.ScheduleStart(workflow["id"], account_id, "every"),
-        id=f"schedule:{workflow['id']}:every",
-        task_queue=executions.TASK_QUEUE,
-    )
-    await handle.result()
-    (schedule,) = laptop.request("GET", "/api/schedules")["schedules"]
-    assert (schedule["origin"], schedule["every"]) == ("workflow", 2)
-    fired(laptop, schedule)
-    listed = laptop.request("GET", f"/api/workflows/{workflow['id']}/executions")["executions"]
-    assert len(listed) >= 2  # the last of the old ones, and one of the new
 
 
 def test_the_schedules_of_a_workflow_go_with_it(
@@ -165,14 +146,18 @@ async def test_a_new_version_changes_the_times_of_its_workflow_and_a_faulty_one_
     assert (after["id"], after["every"], after["paused"]) == (before[3600], 7200, True)
     saved(laptop, workflow, f"{HEAD}schedule: {{every: PT2H}}\ndo: [{{a: {{nonsense: 1}}}}]\n")
     assert own(laptop, workflow) == []
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     for schedule_id in before.values():
         await forgotten(temporal, schedule_id)
 
 
 async def test_a_deleted_workflow_is_due_no_more(laptop: Client, platform: Platform) -> None:
     schedule = made(laptop)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     laptop.http.delete(
         f"/api/workflows/{schedule['workflowId']}", headers={"If-Match": "*"}
     ).raise_for_status()
