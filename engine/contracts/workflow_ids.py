@@ -19,6 +19,14 @@ class VersionReference:
     definition_id: UUID
     version: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse what is no version.
+
+        :raises ValueError: for a version below 1.
+        """
+        if self.version < 1:
+            raise ValueError("Versions are counted from 1.")
+
     def __str__(self) -> str:
         """Return the text form."""
         number = "" if self.version == 1 else f":{self.version}"
