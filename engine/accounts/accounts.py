@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine.accounts.passwords import Passwords
+from engine.contracts.outbox_messages import AccountErasure
 from engine.errors import ConflictError, ForbiddenError, UnauthenticatedError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
@@ -123,14 +124,7 @@ def erase(scope: AccountScope) -> None:
     session, account_id = scope.session, scope.account_id
     session.execute(delete(OutboxMessage).where(OutboxMessage.account_id == account_id))
     session.execute(delete(Account).where(Account.id == account_id))
-    outbox.append(
-        session,
-        account_id=account_id,
-        kind=outbox.ERASE,
-        subject=str(account_id),
-        now=scope.now,
-        delay_seconds=0,
-    )
+    outbox.append(session, AccountErasure(account_id), now=scope.now, delay_seconds=0)
 
 
 def normalize_email(email: str) -> str:

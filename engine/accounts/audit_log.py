@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from engine.contracts.outbox_messages import SecurityNotice
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import AuditEvent
@@ -43,14 +44,8 @@ def record(
         at=scope.now,
     )
     scope.session.add(event)
-    outbox.append(
-        scope.session,
-        account_id=scope.account_id,
-        kind=outbox.SECURITY,
-        subject=str(event.id),
-        now=scope.now,
-        delay_seconds=0,
-    )
+    message = SecurityNotice(scope.account_id, event.id)
+    outbox.append(scope.session, message, now=scope.now, delay_seconds=0)
 
 
 def list_events(scope: AccountScope, *, limit: int, before: UUID | None = None) -> AuditPage:
@@ -69,10 +64,11 @@ def channel(account_id: UUID | str) -> str:
 
 def deliver(session: Session, publish: Callable[[str, str], object], *, account_id: UUID) -> None:
     """Publish the account's events that are in the outbox to its live streams, oldest first."""
-    subjects = outbox.take_all(session, account_id=account_id, kind=outbox.SECURITY)
+    subjects = outbox.take_all(session, account_id=account_id, kind=SecurityNotice.kind)
     if not subjects:
         return
-    query = select(AuditEvent).where(AuditEvent.id.in_([UUID(subject) for subject in subjects]))
+    ids = [SecurityNotice.parse(account_id, subject).event_id for subject in subjects]
+    query = select(AuditEvent).where(AuditEvent.id.in_(ids))
     for event in session.scalars(query.order_by(AuditEvent.id)):
         notice = {
             "id": str(event.id),

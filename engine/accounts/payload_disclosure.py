@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
@@ -11,16 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine.accounts import audit_log
+from engine.contracts.workflow_ids import CheckWorkflowId, ExecutionWorkflowId, parse
 from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.workflows import Definition
 
 EVENT_KIND = "payloads_disclosed"
 TABLES: dict[str, type[Execution | Definition]] = {"execution": Execution, "definition": Definition}
-# The check of a definition's later version has the version's number too.
-_WORKFLOW_ID = re.compile(
-    r"(?:(execution)|(definition)):([0-9a-f-]{36})(?(2)(?::[1-9]\d*)?)", re.ASCII
-)
 
 
 def disclose(session: Session, workflow_ids: Collection[str], *, now: datetime) -> set[str]:
@@ -46,8 +42,10 @@ def disclose(session: Session, workflow_ids: Collection[str], *, now: datetime) 
 
 def _parse_subject(workflow_id: str) -> tuple[str, UUID] | None:
     """Return the kind and the id of the row that a Temporal workflow belongs to."""
-    match = _WORKFLOW_ID.fullmatch(workflow_id)
-    try:
-        return None if match is None else (match[1] or match[2], UUID(match[3]))
-    except ValueError:
-        return None
+    match parse(workflow_id):
+        case ExecutionWorkflowId(execution_id):
+            return "execution", execution_id
+        case CheckWorkflowId(version):
+            return "definition", version.definition_id
+        case _:
+            return None
