@@ -25,7 +25,7 @@ from bin.devtools.stack.platform import migrate
 from bin.devtools.stack.servers import running
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
+from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
 from engine.contracts.timeline import COUNTED, Entry
 from engine.crypto.keyring import Keyring
 from engine.interpreter.runtime.timeline import Door
@@ -80,13 +80,13 @@ async def walk(bench: Bench, rows: Rows, journal: Journal | None) -> None:
     execution_id, account_id = str(rows.execution()), str(rows.account_id)
     steps = [{f"s{number}": {"set": {"n": "${ .n }"}}} for number in range(STEPS)]
     document = {"document": HEADER, "do": steps}
-    bench.memory.openings[execution_id] = contracts.Opened("d", 1, document, {"n": 1}, account_id)
+    bench.memory.openings[execution_id] = OpenedExecution("d", 1, document, {"n": 1}, account_id)
     Door.sink = journal
     name, start = (
         f"execution:{execution_id}",
-        contracts.ExecutionStart(execution_id, account_id),
+        ExecutionStart(execution_id, account_id),
     )
-    await bench.client.execute_workflow(contracts.EXECUTION, start, id=name, task_queue=QUEUE)
+    await bench.client.execute_workflow(EXECUTION, start, id=name, task_queue=QUEUE)
 
 
 def ended(rows: Rows, outcomes: Outcomes, journal: Journal, *, told: int) -> float:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from engine.config.settings import Settings
-from engine.contracts import executions
+from engine.contracts.executions import FLUSH_TIMELINE, TimelineFlush
 from engine.contracts.timeline import Entry
 from engine.interpreter.runtime.timeline import Door
 from engine.workflows.executions import timeline
@@ -96,8 +96,8 @@ class Journal:
             self._hints[execution_id] = account_id
         self._rung.set()
 
-    @activity.defn(name=executions.KEEP_STEPS)
-    def keep(self, steps: executions.StepsTold) -> None:
+    @activity.defn(name=FLUSH_TIMELINE)
+    def keep(self, steps: TimelineFlush) -> None:
         """Write what waits of an execution before anything else is done."""
         with (
             suppress(IntegrityError),  # the execution is no more

@@ -22,7 +22,7 @@ from temporalio.converter import (
     StorageDriverWorkflowInfo,
 )
 
-from engine.contracts.executions import SEALED_ENCODING
+from engine.contracts.payload_converter import SEALED_ENCODING
 from engine.temporal.payload_claims import fetch, store
 
 # An activity's result would be lost with its call, so that a restart of the database is waited for.

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from engine.contracts.executions import EVENT
+from engine.contracts.events import EVENT
 from engine.contracts.workflow_ids import ExecutionWorkflowId, parse_execution
 from engine.errors import EngineError
 from engine.language.cloud_events import ANY_TYPE

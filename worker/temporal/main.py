@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.contracts.task_queue import TASK_QUEUE
 from worker.temporal import grpc_environment  # noqa: F401 - before anything loads gRPC
 
 # isort: split
@@ -32,7 +33,6 @@ from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
-from engine.contracts.executions import TASK_QUEUE
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress

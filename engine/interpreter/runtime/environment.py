@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from engine.contracts.child_executions import Told
+from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.executions import ExecutionStart
 from engine.contracts.timeline import Entry
 from engine.language.model import Step
@@ -54,7 +54,7 @@ class World(Protocol):
         """
         ...
 
-    async def run(self, start: ExecutionStart, *, waits: bool) -> Told | None:
+    async def run(self, start: ExecutionStart, *, waits: bool) -> ChildOutcome | None:
         """Start an execution of its own, and when it is waited for, tell its end.
 
         Nothing when it is not waited for, or was ended from outside.

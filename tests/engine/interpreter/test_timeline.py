@@ -15,7 +15,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.in_memory_events import Broker, Memory
-from engine.contracts import executions
+from engine.contracts.executions import (
+    EXECUTION,
+    FLUSH_TIMELINE,
+    ExecutionStart,
+    OpenedExecution,
+    TimelineFlush,
+)
 from engine.contracts.pause import HOLD, PauseSignal
 from engine.contracts.timeline import COUNTED, Entry
 from engine.interpreter.runtime.timeline import Door
@@ -143,8 +149,8 @@ async def start(
     document = {"document": HEADER, "do": steps}
     broker.open(execution_id, execution_id, document, {}, rests_every=rests_every)
     return await temporal.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, execution_id),
         id=f"execution:{execution_id}",
         task_queue=queue,
     )
@@ -184,8 +190,8 @@ async def test_a_pause_before_the_first_step_is_kept_to(
     execution_id = str(uuid7())
     broker.open(execution_id, execution_id, {"document": HEADER, "do": [{"s": SET}]}, {})
     handle = await temporal.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, execution_id),
         id=f"execution:{execution_id}",
         task_queue=queue,
         start_signal=HOLD,
@@ -210,12 +216,12 @@ async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
 ) -> None:
     execution_id, kept = str(uuid7()), []
 
-    @activity.defn(name=executions.KEEP_STEPS)
-    async def keep(told: executions.StepsTold) -> None:
+    @activity.defn(name=FLUSH_TIMELINE)
+    async def keep(told: TimelineFlush) -> None:
         kept.append(len(record.of(told.execution_id)))
 
     document = {"document": HEADER, "do": CASES["branches"]}
-    opened = executions.Opened("kit", 1, document, {}, execution_id, rests_every=1)
+    opened = OpenedExecution("kit", 1, document, {}, execution_id, rests_every=1)
     memory.openings[execution_id] = opened
     async with Worker(
         temporal,
@@ -225,8 +231,8 @@ async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         handle = await temporal.start_workflow(
-            executions.EXECUTION,
-            executions.ExecutionStart(execution_id, execution_id),
+            EXECUTION,
+            ExecutionStart(execution_id, execution_id),
             id=f"execution:{execution_id}",
             task_queue=execution_id,
         )

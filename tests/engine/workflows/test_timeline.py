@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
-from engine.contracts.executions import StepsTold
+from engine.contracts.executions import TimelineFlush
 from engine.contracts.timeline import COMPLETED, COUNTED, STARTED, Entry
 from engine.errors import NotFoundError
 from engine.store.account_scope import AccountScope
@@ -193,7 +193,7 @@ def test_keeping_the_journal_of_an_execution_that_is_no_more_keeps_nothing(
     entries = told(account_id, nobody, 2)
     for entry in entries:
         mine.put(entry)
-    mine.keep(StepsTold(str(account_id), str(nobody)))
+    mine.keep(TimelineFlush(str(account_id), str(nobody)))
     with sessions.begin() as session, pytest.raises(IntegrityError):
         timeline.store(session, entries, entries[-1:])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from engine.contracts import executions
+from engine.contracts.executions import Settlement
 
 HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
 
@@ -17,7 +17,7 @@ HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.
 class Ran:
     """One execution that ended."""
 
-    settlement: executions.Settlement
+    settlement: Settlement
     handle: WorkflowHandle[Any, Any]
     failure: BaseException | None
     trail: list[str]
