@@ -45,7 +45,7 @@ REPLY_BYTES_MAX = 4 * 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """Result of a call: whether Temporal has done it, and the reply of the workflow that it started."""
+    """Result of a call: whether Temporal has done it, and the started workflow's reply."""
 
     done: bool
     reply: dict[str, Any] | None = None

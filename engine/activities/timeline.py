@@ -70,7 +70,7 @@ class Journal:
     def put(self, entry: Entry) -> None:
         """Take an entry; past `execution_steps_kept` it only says how far the execution is."""
         with self._free:
-            self._lines.put(entry, kept=entry.seq <= self._kept_max)
+            self._lines.put(entry, stores=entry.seq <= self._kept_max)
         if not self._rung.is_set():
             self._rung.set()
 

@@ -1,4 +1,4 @@
-"""Calls of HTTP, OpenAPI, gRPC, MCP, A2A and AsyncAPI services: activities, arguments and answers."""
+"""Calls of HTTP, OpenAPI, gRPC, MCP, A2A and AsyncAPI services: activities and arguments."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class RpcAnswer:
 
 @dataclass(frozen=True, slots=True)
 class McpCall:
-    """One method of an MCP server over streamable HTTP; `http` has address, identity and timeout."""
+    """One method of an MCP server over streamable HTTP; `http` has address and credentials."""
 
     http: HttpCall
     method: str

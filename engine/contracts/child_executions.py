@@ -1,4 +1,4 @@
-"""Executions that another execution runs (`run: workflow`); these values are in encrypted history."""
+"""Executions that another execution runs (`run: workflow`); only encrypted history has these."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class DueExecution:
 
 @dataclass(frozen=True, slots=True)
 class TriggerStart:
-    """Argument of a trigger's workflow: ids, the trigger, and the state of the run before this one."""
+    """Argument of a trigger's workflow: ids, the trigger, and the state of the run before."""
 
     definition_id: str
     account_id: str

@@ -1,4 +1,4 @@
-"""Summaries and details of workflows in the Temporal UI: ids alone, as they are not always encrypted."""
+"""Summaries and details of workflows in the Temporal UI; not always encrypted, so ids alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owners of workflows: the account of each, and that account's key, which also seals its payloads."""
+"""Owners of workflows: the account of each, and that account's key, which seals payloads too."""
 
 from __future__ import annotations
 

@@ -88,8 +88,8 @@ def prepare(
 def confirm(session: Session, call: TemporalCall, *, now: datetime) -> None:
     """Delete the message of a call that Temporal has done.
 
-    When a schedule's row has changed since `prepare`, an older change may have reached Temporal last.
-    Then the relay makes Temporal follow once more.
+    When a schedule's row has changed since `prepare`, an older change may have reached Temporal
+    last. Then the relay makes Temporal follow once more.
     """
     session.execute(outbox.deletion(call.message))
     if isinstance(call.message, ScheduleSync):

@@ -69,7 +69,7 @@ class Fleet:
             await asyncio.sleep(0.1)
             with suppress(RPCError):  # until there is a first worker
                 info = (await builds.describe(self.client, self.settings)).worker_deployment_info
-                line = next((one for one in builds.told(info) if one.startswith(f"{build} ")), None)
+                line = next((one for one in builds.status_lines(info) if one.startswith(f"{build} ")), None)
 
     async def build_of(self, execution_id: str) -> str:
         """Return the build that an execution is walked by."""

@@ -77,8 +77,8 @@ def result(execution_id: UUID) -> execution_view.Answer:
 def retry(body: dict[str, Any], execution_id: UUID) -> execution_view.Answer:
     """Start an execution that continues from the step at which this one failed.
 
-    Completed steps are not repeated. One that left no checkpoint, as it was terminated, is continued
-    from the beginning.
+    Completed steps are not repeated. An execution without a checkpoint, such as a terminated one,
+    is continued from the beginning.
     """
     scope, (wait, _) = authentication.agent_scope(), execution_view.requested_wait()
     definition_id = executions.find(scope, execution_id).definition_id

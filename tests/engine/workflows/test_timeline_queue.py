@@ -21,7 +21,7 @@ def entry(account_id: str, execution_id: str, seq: int) -> Entry:
 
 def fill(lines: Lines, account_id: str, execution_id: str, count: int) -> None:
     for seq in range(1, count + 1):
-        lines.put(entry(account_id, execution_id, seq), kept=True)
+        lines.put(entry(account_id, execution_id, seq), stores=True)
 
 
 def seqs(lines: Lines) -> list[tuple[str, int]]:
@@ -67,7 +67,7 @@ def test_what_is_given_back_goes_before_what_came_since() -> None:
     fill(lines, "account", "a", 2)
     taken = lines.take("account", "a")
     assert taken is not None
-    lines.put(entry("account", "a", 3), kept=True)
+    lines.put(entry("account", "a", 3), stores=True)
     lines.give_back(taken)
     assert seqs(lines) == [("a", 1), ("a", 2), ("a", 3)]
     assert lines.take("account", "a") is None
@@ -79,7 +79,7 @@ def test_an_entry_that_is_not_kept_or_one_too_many_only_says_how_far_the_executi
     found = lines.take("account", "a")
     assert found is not None
     assert (len(found.entries), found.last.seq) == (LINE_MAX, LINE_MAX + 5)
-    lines.put(entry("account", "a", 7), kept=False)
+    lines.put(entry("account", "a", 7), stores=False)
     again = lines.take("account", "a")
     assert again is not None
     assert (again.entries, again.last.seq) == ([], 7)
