@@ -27,16 +27,16 @@ def page(query: dict[str, Any], definition_id: UUID | None = None) -> dict[str, 
         for name in ("since", "until")
         if name in query
     }
-    executions = queries.list_executions(
+    listing = queries.list_executions(
         authentication.agent_scope(),
         ExecutionFilter(query.get("status"), definition_id or query.get("workflow_id"), **times),
         limit=query["limit"],
         after=ExecutionCursor.parse(query["cursor"]) if "cursor" in query else None,
     )
     return {
-        "executions": [view(execution) for execution in executions.executions],
-        "cursor": executions.next and str(executions.next),
-        "hasMore": executions.next is not None,
+        "executions": [view(execution) for execution in listing.executions],
+        "cursor": listing.next and str(listing.next),
+        "hasMore": listing.next is not None,
     }
 
 
