@@ -26,7 +26,7 @@ from bin.devtools.stack.servers import running
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
 from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
-from engine.contracts.timeline import COUNTED, Entry
+from engine.contracts.timeline import COUNTED, TimelineEntry
 from engine.crypto.keyring import Keyring
 from engine.interpreter.runtime.timeline import Door
 from engine.store.account_scope import AccountScope
@@ -95,7 +95,7 @@ def ended(rows: Rows, outcomes: Outcomes, journal: Journal, *, told: int) -> flo
     names = (str(rows.account_id), str(execution_id))
     for seq in range(1, told + 1):
         counts = tuple(0 for _ in COUNTED)
-        journal.put(Entry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
+        journal.put(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
     began = time.perf_counter()
     with rows.sessions() as session, journal.taken(session, *names):
         scope = AccountScope(session, rows.account_id, NOW)

@@ -14,7 +14,7 @@ RAISED = "raised"  # kind of an error of the user's own, which the standard does
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TimelineEntry:
     """Phase that a step has reached, and the progress of the walk after it."""
 
     account_id: str

@@ -32,7 +32,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Owners:
+class WorkflowOwners:
     """Owners of workflows and their keys, read from the database and cached."""
 
     def __init__(

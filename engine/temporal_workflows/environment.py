@@ -30,7 +30,7 @@ from engine.contracts.executions import (
     StepCount,
     TimelineFlush,
 )
-from engine.contracts.timeline import Entry
+from engine.contracts.timeline import TimelineEntry
 from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.interpreter.runtime.timeline import Door
 from engine.language.errors import STANDARD, fault
@@ -97,7 +97,7 @@ class TemporalWorld:
         publication = Publication(self.account_id, self.execution_id, list(batch))
         await locally(PUBLISH_EVENTS, publication, None)
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: TimelineEntry) -> None:
         """Put an entry into the process' sink, on replay too: who told it first may have been killed."""
         if Door.sink is not None:
             workflow.random()  # refused where the worker forgets the execution, and cancels all its steps

@@ -22,7 +22,7 @@ from web.http import authentication, idempotency, rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
 from web.routes import execution_view
 from web.schemas import executions as schemas
-from web.schemas.execution_timeline import Held, Standing
+from web.schemas.execution_timeline import Held, StandingSchema
 from web.schemas.workflows import Executed
 
 blueprint = Blueprint(
@@ -41,7 +41,7 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/<uuid:execution_id>", methods=["GET"])
-@blueprint.response(200, Standing)
+@blueprint.response(200, StandingSchema)
 def read(execution_id: UUID) -> execution_view.Answer:
     """Return an execution and its progress, and once it has ended its result or error.
 

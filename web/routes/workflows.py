@@ -75,7 +75,7 @@ def language() -> dict[str, Any]:
 
 
 @blueprint.route("/limits", methods=["GET"])
-@blueprint.response(200, schemas.Limits)
+@blueprint.response(200, schemas.LimitsSchema)
 def show_limits() -> dict[str, dict[str, float]]:
     """Return the limits of workflows and executions, each by the name that its error has."""
     settings = _settings()

@@ -27,7 +27,7 @@ class SecretShown(Schema):
     updated_at = Moment(required=True, data_key="updatedAt")
 
 
-class Secrets(Schema):
+class SecretsSchema(Schema):
     """Secrets of an account, by name."""
 
     secrets = fields.List(fields.Nested(SecretShown), required=True)

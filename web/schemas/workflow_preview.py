@@ -7,14 +7,14 @@ from marshmallow import Schema, fields, validate
 from engine.contracts.preview import JSON, MERMAID
 from engine.workflows.versions import VERSION_MAX
 from web.schemas.strict import Strict
-from web.schemas.workflows import Fault
+from web.schemas.workflows import FaultSchema
 
 
 class Verdict(Schema):
     """Diagnostics of a workflow that is not saved."""
 
     valid = fields.Boolean(required=True)
-    diagnostics = fields.List(fields.Nested(Fault), required=True)
+    diagnostics = fields.List(fields.Nested(FaultSchema), required=True)
     diagnosticsSealed = fields.String(  # noqa: N815 - the API's own spelling
         required=True,
         allow_none=True,

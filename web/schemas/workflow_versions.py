@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from engine.workflows.versions import VERSION_MAX
 from web.schemas.strict import Moment, Strict
-from web.schemas.workflows import Fault
+from web.schemas.workflows import FaultSchema
 
 
 class VersionsQuery(Strict):
@@ -24,7 +24,7 @@ class VersionShown(Schema):
     version = fields.Integer(required=True)
     name = fields.String(required=True)
     description = fields.String(required=True, allow_none=True)
-    diagnostics = fields.List(fields.Nested(Fault), required=True)
+    diagnostics = fields.List(fields.Nested(FaultSchema), required=True)
     diagnostics_sealed = fields.String(required=True, allow_none=True, data_key="diagnosticsSealed")
     checked_at = Moment(
         required=True,

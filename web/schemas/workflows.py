@@ -29,7 +29,7 @@ class ListQuery(Strict):
     offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
 
 
-class Limits(Schema):
+class LimitsSchema(Schema):
     """Limits of workflows and executions."""
 
     limits = fields.Dict(keys=fields.String(), values=fields.Float(), required=True)
@@ -50,7 +50,7 @@ class ExecuteRequest(Strict):
     )
 
 
-class Fault(Schema):
+class FaultSchema(Schema):
     """Fault of a definition, and its place."""
 
     pointer = fields.String(required=True)
@@ -66,7 +66,7 @@ class Summary(Schema):
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     version = fields.Integer(required=True)
     diagnostics = fields.List(
-        fields.Nested(Fault),
+        fields.Nested(FaultSchema),
         required=True,
         metadata={"description": "`*` in a pointer stands for a name of the document's own"},
     )

@@ -43,7 +43,7 @@ from engine.store.sessions import make_sessions
 from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal.payload_offload import claim_check
-from engine.temporal.payload_owners import Owners
+from engine.temporal.payload_owners import WorkflowOwners
 from engine.temporal_workflows.execution import (
     DefinitionCheckWorkflow,
     ExecutionWorkflow,
@@ -160,7 +160,7 @@ async def main() -> None:
     publisher = Publisher(settings, "temporal", look=core.look)
     sessions = make_sessions(settings, pool_size=THREADS)
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
-    owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+    owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
     client = await _connected(settings, storage, owners, core)
     publisher.start()
     journal = Journal(sessions, settings)
@@ -181,7 +181,7 @@ async def main() -> None:
 
 
 async def _connected(
-    settings: Settings, storage: ExternalStorage, owners: Owners, core: Core
+    settings: Settings, storage: ExternalStorage, owners: WorkflowOwners, core: Core
 ) -> Client:
     """Connect, waiting for a server that is not up yet."""
     while True:

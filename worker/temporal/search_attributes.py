@@ -30,7 +30,7 @@ WAIT_SECONDS_MAX = 60.0  # until new attributes can be queried: servers cache th
 LOOK_SECONDS = 0.2
 
 
-class RefusedError(Exception):
+class RegistrationRefusedError(Exception):
     """The attributes have to be registered by hand; the message says where and how."""
 
 
@@ -75,7 +75,7 @@ async def _add(client: Client, names: list[str]) -> None:
             raise
         attributes = ", ".join(f"{name} (Keyword)" for name in names)
         where = f"the namespace {client.namespace}, in its settings or with the host's own tool"
-        raise RefusedError(
+        raise RegistrationRefusedError(
             f"Register the search attributes {attributes} for {where}: this may not."
         ) from None
 
@@ -85,7 +85,7 @@ async def main() -> int:
     try:
         client = await connect(Settings.from_env(), keyed=False)
         added = await register(client)
-    except (RefusedError, RPCError, RuntimeError, TimeoutError) as fault:
+    except (RegistrationRefusedError, RPCError, RuntimeError, TimeoutError) as fault:
         print(f"search attributes: {fault}", file=sys.stderr)  # noqa: T201
         return 1
     print(f"search attributes: {', '.join(added) or 'none'} registered anew")  # noqa: T201

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.executions import ExecutionStart
-from engine.contracts.timeline import Entry
+from engine.contracts.timeline import TimelineEntry
 from engine.language.model import Step
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
@@ -69,7 +69,7 @@ class World(Protocol):
         """Count steps among the account's of this minute; return the seconds to wait before the next."""
         ...
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: TimelineEntry) -> None:
         """Hand an entry of the journal over, for as long as the walk goes on here."""
         ...
 

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from engine.contracts.timeline import COUNTED, Entry
+from engine.contracts.timeline import COUNTED, TimelineEntry
 from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.timeline import ExecutionProgress, ExecutionStep
@@ -54,7 +54,9 @@ class TimelinePage:
     has_more: bool
 
 
-def store(session: Session, entries: Sequence[Entry], last: Sequence[Entry]) -> None:
+def store(
+    session: Session, entries: Sequence[TimelineEntry], last: Sequence[TimelineEntry]
+) -> None:
     """Store entries, and for each execution its progress after the `last` of its entries.
 
     :raises IntegrityError: when the row of an execution is gone.

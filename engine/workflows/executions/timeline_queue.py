@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine.contracts.timeline import Entry
+from engine.contracts.timeline import TimelineEntry
 
 TURN = 250  # entries of one account in a batch
 TURNS = 8  # accounts in a batch
@@ -13,54 +13,54 @@ LINE_MAX = 20_000  # pending entries of one account; only without the database t
 
 
 @dataclass(slots=True)
-class Waiting:
+class PendingEntries:
     """Entries of one execution that are not stored yet, and its last entry of all."""
 
-    last: Entry
-    entries: list[Entry] = field(default_factory=list)
+    last: TimelineEntry
+    entries: list[TimelineEntry] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Line:
+class AccountLine:
     """Pending entries of one account, by execution."""
 
-    waiting: dict[str, Waiting] = field(default_factory=dict)
+    waiting: dict[str, PendingEntries] = field(default_factory=dict)
     length: int = 0
 
-    def turn(self) -> Iterator[Waiting]:
+    def turn(self) -> Iterator[PendingEntries]:
         """Remove and yield up to TURN entries, of the longest waiting executions first."""
         room = TURN
         while self.waiting and room > 0:
             execution_id, turn = next(iter(self.waiting.items()))
             del self.waiting[execution_id]
             if len(turn.entries) > room:
-                self.waiting[execution_id] = Waiting(turn.last, turn.entries[room:])
-                turn = Waiting(turn.entries[room - 1], turn.entries[:room])
+                self.waiting[execution_id] = PendingEntries(turn.last, turn.entries[room:])
+                turn = PendingEntries(turn.entries[room - 1], turn.entries[:room])
             room -= max(1, len(turn.entries))
             self.length -= len(turn.entries)
             yield turn
 
 
-class Lines:
+class TimelineQueue:
     """Lines of all accounts; callers must lock them."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, Line] = {}  # the first one has waited longest
+        self._lines: dict[str, AccountLine] = {}  # the first one has waited longest
 
-    def put(self, entry: Entry, *, stores: bool) -> None:
+    def put(self, entry: TimelineEntry, *, stores: bool) -> None:
         """Add an entry. Without `stores`, or past LINE_MAX, only its progress is stored."""
         line = self._lines.get(entry.account_id)
         if line is None:
-            line = self._lines[entry.account_id] = Line()
+            line = self._lines[entry.account_id] = AccountLine()
         waiting = line.waiting.get(entry.execution_id)
         if waiting is None:
-            waiting = line.waiting[entry.execution_id] = Waiting(entry)
+            waiting = line.waiting[entry.execution_id] = PendingEntries(entry)
         waiting.last = entry
         if stores and line.length < LINE_MAX:
             waiting.entries.append(entry)
             line.length += 1
 
-    def take(self, account_id: str, execution_id: str) -> Waiting | None:
+    def take(self, account_id: str, execution_id: str) -> PendingEntries | None:
         """Remove and return all pending entries of an execution."""
         line = self._lines.get(account_id)
         waiting = line.waiting.pop(execution_id, None) if line is not None else None
@@ -70,18 +70,18 @@ class Lines:
                 del self._lines[account_id]
         return waiting
 
-    def give_back(self, waiting: Waiting) -> None:
+    def give_back(self, waiting: PendingEntries) -> None:
         """Put removed entries back, before those that were added since."""
-        line = self._lines.setdefault(waiting.last.account_id, Line())
+        line = self._lines.setdefault(waiting.last.account_id, AccountLine())
         since = line.waiting.pop(waiting.last.execution_id, None)
         line.length += len(waiting.entries)
         if since is not None:
-            waiting = Waiting(since.last, [*waiting.entries, *since.entries])
+            waiting = PendingEntries(since.last, [*waiting.entries, *since.entries])
         line.waiting[waiting.last.execution_id] = waiting
 
-    def batch(self) -> list[Waiting]:
+    def batch(self) -> list[PendingEntries]:
         """Remove and return a turn of each longest waiting account, which then go to the end."""
-        batch: list[Waiting] = []
+        batch: list[PendingEntries] = []
         for account_id in list(self._lines)[:TURNS]:
             line = self._lines.pop(account_id)
             batch.extend(line.turn())

@@ -23,7 +23,7 @@ from engine.contracts.executions import (
     TimelineFlush,
 )
 from engine.contracts.pause import HOLD, PauseSignal
-from engine.contracts.timeline import COUNTED, Entry
+from engine.contracts.timeline import COUNTED, TimelineEntry
 from engine.interpreter.runtime.timeline import Door
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER, Execute, Ran
@@ -43,14 +43,14 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 class Record:
     """All that was told, by execution and number."""
 
-    told: dict[str, dict[int, list[Entry]]] = field(
+    told: dict[str, dict[int, list[TimelineEntry]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: TimelineEntry) -> None:
         self.told[entry.execution_id][entry.seq].append(entry)
 
-    def of(self, ran: Ran | str) -> list[Entry]:
+    def of(self, ran: Ran | str) -> list[TimelineEntry]:
         """Return an execution's entries, of which no two have the same number and say different things."""
         name = ran if isinstance(ran, str) else ran.settlement.execution_id
         told = self.told[name]
@@ -68,7 +68,7 @@ def record() -> Iterator[Record]:
     Door.sink = None
 
 
-def happened(entries: list[Entry]) -> list[tuple[str, str, int]]:
+def happened(entries: list[TimelineEntry]) -> list[tuple[str, str, int]]:
     return [(entry.place, entry.phase, entry.attempt) for entry in entries]
 
 
