@@ -29,7 +29,7 @@ from engine.observability import logging
 from engine.observability.metrics_publisher import Publisher
 from engine.store.sessions import make_sessions
 from engine.temporal.payload_offload import referenced
-from engine.temporal.payload_owners import Owners
+from engine.temporal.payload_owners import WorkflowOwners
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -55,7 +55,7 @@ class CodecServer:
 
     def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
         self._operators = settings.secrets("codec_operators")
-        owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+        owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
         self._codec = EncryptionCodec(settings.secrets("codec_keys"), owners)
         self._namespace = settings.temporal_namespace
         self._sessions = sessions

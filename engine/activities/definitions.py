@@ -16,8 +16,8 @@ from temporalio.exceptions import ApplicationError
 from engine.accounts import encryption_keys
 from engine.activities.schedules import too_many, write_down
 from engine.config.settings import Settings
-from engine.contracts import executions
-from engine.contracts.child_executions import Wanted
+from engine.contracts.child_executions import FIND_DEFINITION, DefinitionName
+from engine.contracts.definitions import CHECK_DEFINITION, DefinitionCheck
 from engine.contracts.workflow_ids import VersionReference
 from engine.crypto import jwe, keyring
 from engine.crypto.public_keys import find_encryption_key
@@ -43,8 +43,8 @@ class DefinitionActivities:
         self.definition_bytes_max = settings.definition_bytes_max
         self._schedules_max = settings.schedules_per_account_max
 
-    @activity.defn(name=executions.CHECK_DEFINITION)
-    def check(self, check: executions.DefinitionCheck) -> list[str]:
+    @activity.defn(name=CHECK_DEFINITION)
+    def check(self, check: DefinitionCheck) -> list[str]:
         """Open a definition's version, check it against the grammar, and store what is wrong with it.
 
         Unless a newer version is there, its times become schedules of the account; what else triggers it
@@ -71,15 +71,15 @@ class DefinitionActivities:
                 triggers = write_down(scope, self._keys, newest, {} if faults else document)
         return triggers
 
-    @activity.defn(name=executions.FIND_DEFINITION)
-    async def find(self, wanted: Wanted) -> str:
+    @activity.defn(name=FIND_DEFINITION)
+    async def find(self, wanted: DefinitionName) -> str:
         """Return the id of the definition that `run: workflow` means.
 
         :raises ApplicationError: of type configuration, when the account has no such definition that can run.
         """
         return await asyncio.to_thread(self._find, wanted)
 
-    def _find(self, wanted: Wanted) -> str:
+    def _find(self, wanted: DefinitionName) -> str:
         account_id = UUID(wanted.account_id)
         with self._sessions.begin() as session:
             key = encryption_keys.obtain(session, self._ring, account_id=account_id)

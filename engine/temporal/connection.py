@@ -65,7 +65,7 @@ _PLAIN = dataclasses.replace(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _SealingConverter(DataConverter):
-    """Converter that binds its codec to each workflow once; the SDK asks several times a payload."""
+    """Converter that binds its codec to each workflow once; the SDK asks several times."""
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__  # a hash of the fields could not hash the keys

@@ -25,7 +25,7 @@ from engine.crypto.keyring import Keyring
 from engine.crypto.temporal_codec import ENCODING, EncryptionCodec, UnreadablePayloadError
 from engine.store.sessions import make_engine
 from engine.temporal.payload_offload import referenced
-from engine.temporal.payload_owners import Owners
+from engine.temporal.payload_owners import WorkflowOwners
 from tests.support.journeys.fragile import Fragile
 from tests.support.platform import joined
 from tests.support.waiting import until
@@ -99,7 +99,7 @@ async def opened(fragile: Fragile, payloads: list[Payload]) -> list[bytes]:
     """Open sealed payloads with all that the platform has now; what does not open is left out."""
     settings, found = Settings.from_env(fragile.platform.environ), []
     with database(fragile) as sessions:
-        owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+        owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
         codec = EncryptionCodec(settings.secrets("codec_keys"), owners)
         for payload in payloads:
             if payload.metadata["encoding"] == ENCODING:

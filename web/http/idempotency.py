@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a request that is sent again makes nothing new and answers as it did before."""
+"""`Idempotency-Key`: a repeated request makes nothing new and answers as it did before."""
 
 from __future__ import annotations
 

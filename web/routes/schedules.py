@@ -91,7 +91,7 @@ def read(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 @blueprint.doc(parameters=[etags.IF_MATCH])
 def change(body: dict[str, Any], schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Change the members that are sent; a schedule in a workflow's document changes only with that."""
+    """Change the members that are sent; a schedule of a workflow's document changes with that."""
     scope = authentication.agent_scope()
     schedule = schedules.find(scope, schedule_id, lock=True)
     etags.check(*etag_members(schedule))

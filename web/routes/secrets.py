@@ -32,7 +32,7 @@ NAME_PARAMETER = {
 
 
 @blueprint.route("", methods=["GET"])
-@blueprint.response(200, schemas.Secrets)
+@blueprint.response(200, schemas.SecretsSchema)
 def browse() -> dict[str, Sequence[Secret]]:
     """List the account's secrets: names and times."""
     return {"secrets": secrets.browse(authentication.agent_scope())}

@@ -75,7 +75,7 @@ def delete(definition_id: UUID) -> None:
 @blueprint.arguments(schemas.VersionsQuery, location="query")
 @blueprint.response(200, schemas.VersionList)
 def browse(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
-    """List a workflow's versions, newest first, without documents; `cursor` leads to the next page."""
+    """List a workflow's versions, newest first; `cursor` leads to the next page."""
     page = versions.browse(
         authentication.agent_scope(),
         definition_id,
@@ -93,7 +93,7 @@ def read_version(definition_id: UUID, version: int) -> dict[str, DefinitionVersi
 
 
 def etag(definition: Definition) -> dict[str, str]:
-    """Return a workflow's ETag: every member changes it, its version alone must match in If-Match."""
+    """Return a workflow's ETag: every member changes it, If-Match compares its version alone."""
     members = (definition.status, str(definition.last_execution_id), str(definition.checked_at))
     return etags.make_version_header(definition.version, str(definition.id), *members)
 

@@ -64,7 +64,7 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, 
 @blueprint.route("/language", methods=["GET"])
 @blueprint.response(200, schemas.Language)
 def language() -> dict[str, Any]:
-    """Return what of the workflow language is supported, what is refused and why, and the limits."""
+    """Return which constructs of the language are supported or refused, and the limits."""
     return {
         "specification": support_table.SPECIFICATION,
         "constructs": support_table.CONSTRUCTS,
@@ -73,7 +73,7 @@ def language() -> dict[str, Any]:
 
 
 @blueprint.route("/limits", methods=["GET"])
-@blueprint.response(200, schemas.Limits)
+@blueprint.response(200, schemas.LimitsSchema)
 def show_limits() -> dict[str, dict[str, float]]:
     """Return the limits of workflows and executions, each by the name that its error has."""
     settings = _settings()

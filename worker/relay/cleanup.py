@@ -73,7 +73,7 @@ async def run(settings: Settings, sessions: sessionmaker[Session]) -> None:
 
 
 async def _delete_executions(settings: Settings, sessions: sessionmaker[Session]) -> None:
-    """Delete old executions, some in each transaction: there may be many, and a relay has to end."""
+    """Delete old executions in batches: there may be many, and a stopping relay has to end."""
 
     def delete_batch() -> int:
         with sessions.begin() as session:

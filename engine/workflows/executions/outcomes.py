@@ -26,7 +26,7 @@ from engine.workflows.executions import completion, executions, forced_ends
 
 @dataclass(frozen=True, slots=True)
 class SettledOutcome:
-    """Outcome of an execution, its definition, and the routing keys that other definitions listen for."""
+    """Outcome of an execution, its definition, and the keys of other definitions' listeners."""
 
     outcome: dict[str, Any]
     definition_id: UUID

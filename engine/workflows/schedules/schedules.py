@@ -44,7 +44,7 @@ def create(
     """Store a schedule that a client asks for.
 
     :raises NotFoundError: when the account has no such definition.
-    :raises ConflictError: `schedules_too_many`; when results cannot be sealed to the account's key.
+    :raises ConflictError: `schedules_too_many`; when the account's key cannot seal results.
     """
     definition = definitions.find(scope, definition_id)
     # The lock makes the count true until the commit.
@@ -90,7 +90,7 @@ def store(
 
 
 def count(scope: AccountScope, *, besides: UUID | None = None) -> int:
-    """Return how many schedules an account has, without those of the definition `besides` itself."""
+    """Return how many schedules an account has, without the own ones of definition `besides`."""
     query = (
         select(func.count()).select_from(Schedule).where(Schedule.account_id == scope.account_id)
     )
@@ -140,7 +140,7 @@ def change(
 ) -> None:
     """Give a schedule another plan, and another input if there is one.
 
-    :raises ConflictError: `schedule_of_workflow`; when results cannot be sealed to the account's key.
+    :raises ConflictError: `schedule_of_workflow`; when the account's key cannot seal results.
     """
     _refuse_trigger(schedule)
     if plan.every != schedule.every or plan.start_at != schedule.start_at:

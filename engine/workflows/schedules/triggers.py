@@ -1,4 +1,4 @@
-"""Triggers in a definition's document: its times are schedules, workflows of their own await the rest."""
+"""Triggers in a definition's document: times are schedules, workflows await the others."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def fire(
 ) -> bool:
     """Store the execution that a trigger starts, once; tell whether the version is the newest one.
 
-    Its result is sealed to the account's public key where there is one: nobody has decided otherwise.
+    Its result is sealed to the account's public key where there is one.
     """
     try:
         definition = definitions.find(scope, version.definition_id, lock=True)
