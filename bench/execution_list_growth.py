@@ -22,7 +22,7 @@ from bench.pull_growth import seconds
 from bench.quick_mode import full_or_quick
 from bench.results import record
 from bin.devtools.stack.client import Client, Keys
-from engine.workflows.executions.commands import Place
+from engine.workflows.executions.queries import ExecutionCursor
 
 SIZES = full_or_quick((1_000, 100_000), (1_000, 2_000))
 LIMIT = 50
@@ -81,7 +81,7 @@ def pages(platform: PlatformUnderTest, size: int) -> Iterator[tuple[str, HttpCon
     for name, query in {
         "one in a hundred": "status=failed",
         "of a workflow": f"workflowId={workflow_id}",
-        "behind the middle": f"cursor={Place(created_at, UUID(int=0))}",
+        "behind the middle": f"cursor={ExecutionCursor(created_at, UUID(int=0))}",
     }.items():
         yield (
             name,
