@@ -127,7 +127,7 @@ class Run:
             status = process.wait()
         with self._lock:
             self._processes.discard(process)
-            if self._stopped:
+            if self._is_stopped():
                 return False
         seconds = time.monotonic() - began
         if status:
@@ -135,6 +135,10 @@ class Run:
         self.seconds[part] = seconds
         print(f"ok    {part.name} in {seconds:.0f} s", flush=True)
         return True
+
+    def _is_stopped(self) -> bool:
+        """Tell whether another thread has stopped the run meanwhile."""
+        return self._stopped
 
     def _stop(self) -> None:
         """Stop the parts that are at work, and start no other."""
