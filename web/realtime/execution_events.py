@@ -20,7 +20,7 @@ from engine.workflows.executions.timeline import TimelinePage
 from web.realtime.flask_bridge import Asked, Scope, Send
 from web.realtime.hub import Stream
 from web.realtime.sse import Streaming, say
-from web.routes.execution_timeline import told
+from web.routes.execution_timeline import view
 
 PATH = re.compile(r"/api/executions/[0-9A-Fa-f-]{36}/events")
 PAGE = 200
@@ -53,7 +53,7 @@ class Progress(Streaming):
             page = await asyncio.to_thread(asked.looked, _since(asked, seq))
             for step in page.steps:
                 seq = step.seq
-                await say(send, f"id: {seq}\nevent: step\ndata: {json.dumps(told(step))}\n\n")
+                await say(send, f"id: {seq}\nevent: step\ndata: {json.dumps(view(step))}\n\n")
             if page.has_more:
                 continue
             if page.status != "running":

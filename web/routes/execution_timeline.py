@@ -35,7 +35,7 @@ def steps(query: dict[str, Any], execution_id: UUID) -> dict[str, Any]:
         authentication.agent_scope(), execution_id, after=after, limit=query["limit"]
     )
     return {
-        "steps": [told(step) for step in page.steps],
+        "steps": [view(step) for step in page.steps],
         "cursor": page.steps[-1].seq if page.steps else after,
         "hasMore": page.has_more,
     }
@@ -51,16 +51,16 @@ def events(query: dict[str, Any], execution_id: UUID) -> Response:
     The web process answers natively, with what this route has noted in `g`; Flask alone has no event
     loop to keep a stream on and ends it at once.
     """
-    named = request.headers.get("Last-Event-ID")
-    if named and not _SEQ.fullmatch(named):
+    last_event_id = request.headers.get("Last-Event-ID")
+    if last_event_id and not _SEQ.fullmatch(last_event_id):
         fault = Fault("/Last-Event-ID", "is the id of no event of this stream")
         raise InvalidError("event_id_invalid", "The last event's id is not valid.", faults=[fault])
     executions.find(authentication.agent_scope(), execution_id)
-    g.execution_id, g.seq = execution_id, int(named) if named else query["after"]
+    g.execution_id, g.seq = execution_id, int(last_event_id) if last_event_id else query["after"]
     return Response(content_type="text/event-stream; charset=utf-8")
 
 
-def told(step: ExecutionStep) -> dict[str, Any]:
+def view(step: ExecutionStep) -> dict[str, Any]:
     """Return an entry as it is shown."""
     return {
         "seq": step.seq,

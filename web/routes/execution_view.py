@@ -73,9 +73,9 @@ def requested_wait() -> tuple[float, str | None]:
     return parse_wait(request.headers.get("Prefer"), current_app.extensions["settings"])
 
 
-def preference(applied: str | None) -> dict[str, str]:
+def preference(value: str | None) -> dict[str, str]:
     """Return the header that says which preference was applied, if one was (RFC 7240)."""
-    return {"Preference-Applied": applied} if applied else {}
+    return {"Preference-Applied": value} if value else {}
 
 
 def started(

@@ -35,7 +35,7 @@ class FollowQuery(Strict):
     ticket = Text(longest=128, metadata={"description": "in place of Authorization and X-Agent-ID"})
 
 
-class Happened(Schema):
+class HappenedSchema(Schema):
     """One thing that happened to a step."""
 
     seq = fields.Integer(required=True)
@@ -58,7 +58,7 @@ class Happened(Schema):
 class Steps(Schema):
     """Some entries of an execution's journal, oldest first."""
 
-    steps = fields.List(fields.Nested(Happened), required=True)
+    steps = fields.List(fields.Nested(HappenedSchema), required=True)
     cursor = fields.Integer(
         required=True, metadata={"description": "of the next page, now or later"}
     )
@@ -75,7 +75,7 @@ class Counts(Schema):
     skipped = fields.Integer(required=True)
 
 
-class Held(Run):
+class HeldSchema(Run):
     """An execution that was asked to pause, or to go on."""
 
     paused = fields.Boolean(required=True)
