@@ -19,7 +19,7 @@ from engine.notifications.retry_policy import Outcome, Patience
 from engine.store.accounts import Agent, Channel
 from engine.store.sync import SyncHead
 from engine.sync import notifications, pull
-from engine.sync.notifications import Notice
+from engine.sync.notifications import ChangeNotification
 
 LIVE = ("active", "failing")
 QUEUED = timedelta(seconds=15)
@@ -33,7 +33,7 @@ class Delivery:
 
     channel: Channel
     leased_until: datetime
-    notice: Notice | None
+    notice: ChangeNotification | None
     test_id: UUID | None
 
 
@@ -177,10 +177,12 @@ def _owe(session: Session, channel: Channel, now: datetime) -> bool:
     return True
 
 
-def _news(session: Session, channel: Channel) -> Notice | None:
+def _news(session: Session, channel: Channel) -> ChangeNotification | None:
     """Return what is news to the channel; when nothing is, there is none up to the account's head."""
-    head = pull.head(session, channel.account_id)  # before the news: none up to it can be missed
-    news = notifications.news(
+    head = pull.read_head(
+        session, channel.account_id
+    )  # before the news: none up to it can be missed
+    news = notifications.find_changes(
         session, account_id=channel.account_id, agent_id=channel.agent_id, since=channel.told_stamp
     )
     if news is None:

@@ -142,7 +142,7 @@ def _begin(
     mine = Channel.account_id == account_id, Channel.agent_id == agent_id
     if (session.scalar(select(func.count()).where(*mine)) or 0) >= terms.most:
         raise ConflictError("channels_full", f"An agent may have {terms.most} channels.")
-    told_stamp = pull.head(session, account_id)
+    told_stamp = pull.read_head(session, account_id)
     return Channel(
         id=uuid7(),
         account_id=account_id,

@@ -65,7 +65,9 @@ class Courier:
 
     def _push(self, delivery: Delivery, now: datetime) -> tuple[dict[str, str], bytes]:
         channel, notice = delivery.channel, delivery.notice
-        said: dict[str, Any] = {"test": str(delivery.test_id)} if notice is None else notice.told()
+        said: dict[str, Any] = (
+            {"test": str(delivery.test_id)} if notice is None else notice.to_json()
+        )
         body = web_push.encrypt(
             json.dumps(said).encode(),
             public_key=web_push.decoded(channel.public_key or ""),
@@ -100,7 +102,7 @@ def _message(delivery: Delivery) -> tuple[str, dict[str, Any]]:
         asked = timestamps.text(timestamps.of(channel.tested_at or channel.created_at))
         message_id = f"msg_{delivery.test_id and delivery.test_id.hex}"
         return message_id, {"type": "channel.test", "timestamp": asked, "data": data}
-    told = notice.told()
+    told = notice.to_json()
     message_id = f"msg_{channel.id.hex}_{notice.head}"
     return message_id, {"type": "sync.changed", "timestamp": told["head"], "data": data | told}
 

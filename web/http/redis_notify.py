@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from engine.config.settings import Settings
 from engine.store import outbox
-from engine.sync import hints
+from engine.sync import notifications
 from web.http import authentication
 
 REDIS_SECONDS_MAX = 0.25
@@ -66,9 +66,10 @@ def relay() -> None:
 def changed(newest: Mapping[str, int]) -> None:
     """Tell the relay, and ahead of it the streams, what the asking agent has written: stamps by type."""
     who = authentication.identity()
-    channel = hints.channel(who.account_id)
+    channel = notifications.hint_channel(who.account_id)
     told = [
-        hints.told(agent_id=who.agent_id, head=head, types=[kind]) for kind, head in newest.items()
+        notifications.write_hint(agent_id=who.agent_id, head=head, types=[kind])
+        for kind, head in newest.items()
     ]
     bell().publish(*((channel, hint) for hint in told), (outbox.WAKE, ""))
 

@@ -97,13 +97,13 @@ class Asked:
         """Return what others have changed after `since`, from the database."""
         who = self.identity
         with self.app.app_context():
-            found = notifications.news(
+            found = notifications.find_changes(
                 db.session(),
                 account_id=who.account_id,
                 agent_id=who.agent_id,
                 since=timestamps.parse(since, "/since"),
             )
-            return found.told() if found else None
+            return found.to_json() if found else None
 
     def looked(self, look: Callable[[Session], T]) -> T:
         """Look at the database."""

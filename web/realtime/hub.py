@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.accounts import audit_log
 from engine.observability import metrics
-from engine.sync import hints, notifications
+from engine.sync import notifications
 from engine.workflows.executions import timeline
 from web.realtime.delivered import Heard
 from web.realtime.redis_pubsub import Wire
@@ -76,7 +76,7 @@ class Stream:
 
 
 TELL = {
-    hints.channel(""): Stream.hint,
+    notifications.hint_channel(""): Stream.hint,
     notifications.channel(""): Stream.notice,
     timeline.channel(""): Stream.progress,
     audit_log.channel(""): Stream.event,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import orjson
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
-from engine.sync.clock import integral
+from engine.sync.clock import as_integer
 
 EXACTLY_ONE = {"minProperties": 1, "maxProperties": 1}
 
@@ -60,7 +60,7 @@ class Whole(fields.Integer):
     """An integer by its value."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        whole = integral(value)
+        whole = as_integer(value)
         if isinstance(whole, bool) or not isinstance(whole, int):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(whole, attr, data, **kwargs)

@@ -20,12 +20,13 @@ from worker.fanout.broker import settings
 from worker.fanout.notifications import deliver
 
 QUEUE = "fanout"
-THREADS = 8  # as the Procfile says: each needs a connection at times, and making one takes longer than its use
+# As in the Procfile. Each thread needs a connection at times; making one takes longer than its use.
+THREADS = 8
 
 
 @cache
 def _sessions() -> sessionmaker[Session]:
-    """Make the pool at the first message: Dramatiq forks its workers after this module is loaded."""
+    """Make the pool at the first message: Dramatiq forks its workers after it loads this module."""
     return make_sessions(settings, pool_size=THREADS)
 
 
@@ -36,15 +37,16 @@ def _redis() -> Redis:
 
 @dramatiq.actor(queue_name=QUEUE)
 def fan_out(account_id: str) -> None:
-    """Tell the account's agents what is new to them, live streams first; ids only in the message."""
+    """Notify the account's agents of changes, live streams first; the message has ids only."""
     now = datetime.now(UTC)
     with _sessions().begin() as session:
         audit_log.deliver(session, _redis().publish, account_id=UUID(account_id))
-        head = notifications.deliver(session, _redis().publish, account_id=UUID(account_id))
+        broadcast = notifications.take_broadcast(session, UUID(account_id))
+        if broadcast is not None and broadcast.by_agent:
+            _redis().publish(notifications.channel(account_id), broadcast.message)
         due = deliveries.mark(session, account_id=UUID(account_id), now=now)
-    if head is not None:
-        metrics.FANOUT_LAG_SECONDS.observe(
-            max(0.0, (now - timestamps.moment(head)).total_seconds())
-        )
+    if broadcast is not None:
+        lag = now - timestamps.moment(broadcast.head)
+        metrics.FANOUT_LAG_SECONDS.observe(max(0.0, lag.total_seconds()))
     for channel_id in due:
         deliver.send(str(channel_id))

@@ -44,7 +44,7 @@ def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int
         "firings": firings.spent(now=now),
     }
     counts = {name: _done(session, statement) for name, statement in spent.items()}
-    counts["tombstones"] = tombstones.bury(session, now=now)
+    counts["tombstones"] = tombstones.delete_expired(session, now=now)
     return counts | {"channels_behind": deliveries.recover(session, now=now)}
 
 

@@ -10,9 +10,11 @@ from engine.accounts import agents
 from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
 from engine.notifications.retry_policy import Patience
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Channel
-from engine.sync import batch, pull
-from engine.sync.change import Change
+from engine.sync import pull
+from engine.sync.change import Change, SyncLimits
+from engine.sync.push import push_changes
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 URL = "https://hooks.example.org/"
@@ -29,8 +31,8 @@ def push(session: Session, account_id: UUID) -> Push:
 
     def pushed(agent_id: str = "laptop", kind: str = "settings") -> int:
         change = Change(kind, str(uuid7()), "-", "1", {})
-        batch.push(session, account_id=account_id, agent_id=agent_id, change=change, now=NOW)
-        return pull.head(session, account_id)
+        push_changes(AgentScope(session, account_id, NOW, agent_id), [change], SyncLimits())
+        return pull.read_head(session, account_id)
 
     return pushed
 

@@ -19,13 +19,13 @@ from engine.notifications.retry_policy import Outcome
 from engine.notifications.sender import Courier
 from engine.notifications.vapid import Signers
 from engine.store.accounts import Channel
-from engine.sync.notifications import Notice
+from engine.sync.notifications import ChangeNotification
 from tests.engine.notifications.conftest import Add
 from tests.receivers import Browser, Received, Receiver, verified
 
 HEAD = timestamps.of(datetime(2026, 1, 2, tzinfo=UTC))
-NOTICE = Notice(HEAD, ["agent", "settings"])
-TOLD = NOTICE.told()
+NOTICE = ChangeNotification(HEAD, ["agent", "settings"])
+TOLD = NOTICE.to_json()
 
 
 def courier(settings: Settings, ring: Keyring, **options: Any) -> Courier:
@@ -39,7 +39,7 @@ def to_receiver(settings: Settings, ring: Keyring, receiver: Receiver) -> Courie
 
 
 def delivery(
-    channel: Channel, notice: Notice | None = NOTICE, test_id: UUID | None = None
+    channel: Channel, notice: ChangeNotification | None = NOTICE, test_id: UUID | None = None
 ) -> Delivery:
     return Delivery(channel, datetime.now(UTC), notice, test_id)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.sync.pull import Page
+from engine.sync.pull import StatePage
 from tests.engine.sync.door import Answer
 from tests.engine.sync.histories import Entity, Histories, Write
 
@@ -103,14 +103,14 @@ class Client:
         if answer.verdict == "clock_reused":
             self._begin_anew()
 
-    def read(self, page: Page, asked: Filter) -> None:
+    def read(self, page: StatePage, asked: Filter) -> None:
         """Take a page."""
         self.cursors[asked] = page.cursor
         alone = [self._read(state, state["siblings"]) for state in page.states]
         if not all(alone):
             self._begin_anew()
 
-    def start_over(self, page: Page) -> None:
+    def start_over(self, page: StatePage) -> None:
         """Believe the server: what it does not tell from the start is no more, unless it was edited here."""
         self.cursors = {}
         self.read(page, (None, False))

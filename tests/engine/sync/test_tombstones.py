@@ -9,28 +9,34 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from engine.contracts import timestamps
 from engine.errors import GoneError
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Agent
 from engine.store.sync import SyncSibling, SyncState
-from engine.sync import batch, pull, tombstones
-from engine.sync.change import Change
-from engine.sync.push import Push
-from tests.engine.sync.test_push import refusal, write
+from engine.sync import pull, tombstones
+from engine.sync.change import Change, SyncLimits
+from engine.sync.push import PushResult, push_changes
+from tests.engine.sync.test_push import read_page, refusal, write
 
 SESSIONS = sessionmaker[Session]
 LONG_AFTER = datetime.now(UTC) + timedelta(days=91)
 
 
-def remove(sessions: SESSIONS, account_id: UUID, agent_id: str, clock: dict[str, int]) -> Push:
+def scope(session: Session, account_id: UUID, agent_id: str) -> AgentScope:
+    return AgentScope(session, account_id, datetime.now(UTC), agent_id)
+
+
+def remove(
+    sessions: SESSIONS, account_id: UUID, agent_id: str, clock: dict[str, int]
+) -> PushResult:
     change = Change("settings", "theme", "", "v", clock, deleted=True)
     with sessions.begin() as session:
-        return batch.push(
-            session, account_id=account_id, agent_id=agent_id, change=change, now=datetime.now(UTC)
-        )
+        (result,) = push_changes(scope(session, account_id, agent_id), [change], SyncLimits())
+    return result
 
 
 def states(sessions: SESSIONS, account_id: UUID, since: int = 0) -> list[tuple[str, bool]]:
     with sessions() as session:
-        page = pull.pull(session, account_id=account_id, since=since)
+        page = read_page(session, account_id, since=since)
     return [(state["encryptedData"], state["deleted"]) for state in page.states]
 
 
@@ -51,7 +57,7 @@ def meet(
 
 def bury(sessions: SESSIONS, now: datetime) -> None:
     with sessions.begin() as session:
-        tombstones.bury(session, now=now)
+        tombstones.delete_expired(session, now=now)
 
 
 def deleted_at(sessions: SESSIONS, account_id: UUID) -> int:
@@ -63,11 +69,11 @@ def deleted_at(sessions: SESSIONS, account_id: UUID) -> int:
 
 def test_a_deletion_is_a_version_like_any_other(sessions: SESSIONS, account_id: UUID) -> None:
     write(sessions, account_id, "a", {"a": 1})
-    assert remove(sessions, account_id, "a", {"a": 2}).accepted
-    assert remove(sessions, account_id, "a", {"a": 2}).accepted, "a repeat"
+    assert remove(sessions, account_id, "a", {"a": 2}).is_accepted
+    assert remove(sessions, account_id, "a", {"a": 2}).is_accepted, "a repeat"
     assert states(sessions, account_id) == [("", True)]
     assert refusal(write(sessions, account_id, "b", {"a": 1})).extra["current"]["deleted"] is True
-    assert write(sessions, account_id, "b", {"a": 2, "b": 1}, data="back").accepted
+    assert write(sessions, account_id, "b", {"a": 2, "b": 1}, data="back").is_accepted
     assert states(sessions, account_id) == [("back", False)]
 
 
@@ -90,7 +96,7 @@ def test_a_tombstone_stays_ninety_days_and_until_every_live_agent_has_pulled_pas
         bury(sessions, now)
         assert states(sessions, account_id) == [("", True)]
     with sessions.begin() as session:
-        assert tombstones.note_pulled(session, account_id=account_id, agent_id="slow", since=at)
+        assert tombstones.store_cursor(scope(session, account_id, "slow"), at)
     bury(sessions, LONG_AFTER)
     assert states(sessions, account_id) == []
 
@@ -118,11 +124,10 @@ def test_who_starts_over_reads_on_page_by_page(sessions: SESSIONS, account_id: U
     remove(sessions, account_id, "a", {"a": 5})
     bury(sessions, LONG_AFTER)
 
-    def page(since: int, agent_id: str = "a", kind: str | None = None) -> pull.Page:
+    def page(since: int, agent_id: str = "a", kind: str | None = None) -> pull.StatePage:
         with sessions.begin() as session:
-            return pull.pull(
-                session, account_id=account_id, limit=1, since=since, agent_id=agent_id, kind=kind
-            )
+            puller = scope(session, account_id, agent_id)
+            return pull.read_page(puller, limit=1, since=since, kind=kind)
 
     first = page(0)
     second = page(first.cursor)
@@ -146,12 +151,12 @@ def test_a_walk_that_set_out_before_a_deletion_is_over_with_its_burial(
     remove(sessions, account_id, "a", {"a": 4})
     bury(sessions, LONG_AFTER)
     with sessions.begin() as session:
-        cursor = pull.pull(session, account_id=account_id, limit=1, agent_id="a").cursor
+        cursor = pull.read_page(scope(session, account_id, "a"), limit=1).cursor
     write(sessions, account_id, "a", {"a": 5})
     remove(sessions, account_id, "a", {"a": 6})
     bury(sessions, LONG_AFTER)
     with sessions.begin() as session, pytest.raises(GoneError):
-        pull.pull(session, account_id=account_id, since=cursor, agent_id="a")
+        pull.read_page(scope(session, account_id, "a"), since=cursor)
 
 
 def test_what_is_not_deleted_is_never_buried_and_old_siblings_are(
@@ -174,7 +179,7 @@ def test_progress_is_noted_once_an_hour_at_most(sessions: SESSIONS, account_id: 
     meet(sessions, account_id, "a", pulled=0)
     with sessions.begin() as session:
         noted = [
-            tombstones.note_pulled(session, account_id=account_id, agent_id="a", since=since)
+            tombstones.store_cursor(scope(session, account_id, "a"), since)
             for since in (hour, hour + 1, 2 * hour, hour)
         ]
     assert noted == [True, False, True, False]

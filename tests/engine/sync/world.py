@@ -11,7 +11,7 @@ from threading import Barrier
 
 from engine.contracts import timestamps
 from engine.errors import GoneError
-from engine.sync.pull import Page
+from engine.sync.pull import StatePage
 from tests.engine.sync.door import Answer, Door
 from tests.engine.sync.histories import Entity, Histories, Write
 from tests.engine.sync.oracle import Oracle
@@ -117,7 +117,7 @@ class World:
             client.settle(write, self.send(client.agent_id, write))
         raise AssertionError(f"{client.agent_id} is never through with {entity}")
 
-    def page(self, client: Client, asked: Filter, limit: int) -> Page:
+    def page(self, client: Client, asked: Filter, limit: int) -> StatePage:
         """Let a client pull a page, or, at its first pull or where it must, everything from the start."""
         since, (kind, without_own) = client.cursors.get(asked, 0), asked
         if asked == EVERYTHING and not since:
@@ -136,7 +136,7 @@ class World:
         client.read(page, asked)
         return page
 
-    def _start_over(self, client: Client, limit: int) -> Page:
+    def _start_over(self, client: Client, limit: int) -> StatePage:
         page = self.door.pull(limit=limit, agent_id=client.agent_id)
         states = list(page.states)
         while page.has_more:

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from engine.config.settings import Settings
-from engine.sync import hints
+from engine.sync import notifications
 from web.realtime import redis_pubsub
 from web.realtime.delivered import Heard
 from web.realtime.hub import Hub, Stream
@@ -67,7 +67,7 @@ async def test_what_comes_back_at_once_is_confirmed_anew(settings: Settings) -> 
             async with hub.joined(stream):
                 assert hub.hears("a guest")
                 assert stream.missed >= 2
-        while (await redis.pubsub_numsub(hints.channel("a guest")))[0][1]:
+        while (await redis.pubsub_numsub(notifications.hint_channel("a guest")))[0][1]:
             pass
     await hub.stop()
 
@@ -97,7 +97,7 @@ async def test_streams_that_come_and_go_while_the_connection_breaks_hear_in_the_
                 await confirmed(stream, 1)
                 hint = {"by": "phone", "head": "2026-01-01T00:00:00Z", "types": ["settings"]}
                 stream.changed.clear()
-                await redis.publish(hints.channel("an account"), json.dumps(hint))
+                await redis.publish(notifications.hint_channel("an account"), json.dumps(hint))
                 await stream.changed.wait()
         await hub.stop()
     assert stream.heard.head == hint["head"]
