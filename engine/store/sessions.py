@@ -35,7 +35,7 @@ def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
         hide_parameters=True,  # errors are logged, and values are the users'
         **JSON,
     )
-    metrics.POOLS.watch(engine)
+    metrics.POOLS.add(engine)
     return engine
 
 

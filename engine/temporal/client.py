@@ -37,7 +37,7 @@ from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.contracts.preview import Drawing, Validation
 from engine.crypto.temporal_codec import Owners, SealingCodec
 from engine.observability import tracing
-from engine.observability.temporal_trace_header import Passing
+from engine.observability.temporal_trace_header import TraceparentInterceptor
 
 TASK_TIMEOUT = timedelta(seconds=5)  # a worker killed in the middle of a task costs this much
 CHECK_TIMEOUT = timedelta(hours=1)
@@ -71,7 +71,7 @@ async def connect(
         data_converter=_converter(settings, storage, owners) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
-        interceptors=tracing.interceptors() or [Passing()],
+        interceptors=tracing.interceptors() or [TraceparentInterceptor()],
     )
 
 

@@ -35,13 +35,13 @@ def scrape() -> Response:
     known = hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode())
     if scheme.lower() != "bearer" or not known:
         raise UnauthenticatedError("metrics_token_invalid", "Only the operator's token opens this.")
-    text = metrics_publisher.exposition(Snapshot.taken(PROCESS), _told())
+    text = metrics_publisher.render(Snapshot.take(PROCESS), _told())
     return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _told() -> list[Snapshot]:
     try:
-        return metrics_publisher.told(redis_notify.bell().redis)
+        return metrics_publisher.read_snapshots(redis_notify.bell().redis)
     except RedisError as fault:
         structlog.get_logger().warning("metrics_alone", error=type(fault).__name__)
         return []

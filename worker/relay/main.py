@@ -64,7 +64,7 @@ async def carry(sessions: sessionmaker[Session], table: Mapping[str, Deliver]) -
                 log.warning(
                     "not_carried", kind=kind, messages=len(messages), error=type(fault).__name__
                 )
-            metrics.CARRIED.labels(kind, result).inc(len(messages))
+            metrics.RELAY_DELIVERIES.labels(kind, result).inc(len(messages))
     return len(due)
 
 
@@ -105,7 +105,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         outbox.FORGET: bulk.forget,
         outbox.ERASE: Erasure(sessions, door).erase,
     }
-    publisher = Publisher(settings, "relay", look=lambda: outbox_metrics.look(sessions))
+    publisher = Publisher(settings, "relay", measure=lambda: outbox_metrics.look(sessions))
     publisher.start()
     async with (
         asyncio.TaskGroup() as tasks

@@ -72,7 +72,7 @@ class Reconciler:
 
     async def _end(self, endings: Mapping[UUID, Ending]) -> None:
         settled = await asyncio.to_thread(self._settle, endings) if endings else []
-        metrics.RECONCILED.inc(len(settled))
+        metrics.RECONCILIATIONS.inc(len(settled))
         for execution_id in settled:
             log.info("reconciled", execution=str(execution_id))
 

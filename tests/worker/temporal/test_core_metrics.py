@@ -32,7 +32,7 @@ def counted(instrument: MetricWrapperBase, name: str, **labels: str) -> float:
 
 async def test_slots_waits_and_the_cache_of_a_worker_are_counted(settings: Settings) -> None:
     core, queue = Core(), f"counted-{uuid7()}"
-    hits = counted(metrics.TEMPORAL_CACHE, "_total", result="hit")
+    hits = counted(metrics.TEMPORAL_CACHE_LOOKUPS, "_total", result="hit")
     waits = counted(metrics.TEMPORAL_WAIT_SECONDS, "_count", kind="workflow")
     client = await Client.connect(settings.temporal_address, runtime=core.runtime)
     async with Worker(
@@ -50,5 +50,5 @@ async def test_slots_waits_and_the_cache_of_a_worker_are_counted(settings: Setti
         for state in ("used", "available")
     ]
     assert sum(slots) == 7
-    assert counted(metrics.TEMPORAL_CACHE, "_total", result="hit") == hits + 3
+    assert counted(metrics.TEMPORAL_CACHE_LOOKUPS, "_total", result="hit") == hits + 3
     assert counted(metrics.TEMPORAL_WAIT_SECONDS, "_count", kind="workflow") == waits + 6
