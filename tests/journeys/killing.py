@@ -15,7 +15,7 @@ from threading import Event, Lock
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import psycopg
 
 from bin.devtools.stack.client import Client
@@ -94,14 +94,16 @@ class Asking:
     def until_answered(self, key: str, wait: int = 1) -> None:
         """Repeat the request until it is accepted; each attempt that breaks off was hit by a kill of web."""
         body, headers = self.request(key, wait)
-        with httpx.Client(timeout=30) as http:
+        with httpx2.Client(timeout=30) as http:
             while True:
                 self.tally.begun += 1
                 try:
                     answer = http.post(self.url, content=body, headers=headers)
-                except (httpx.RemoteProtocolError, httpx.ReadError):
+                except (httpx2.RemoteProtocolError, httpx2.ReadError):
                     self.tally.hit("requests under way in a web process that was killed")
-                except httpx.TransportError:  # web is not back yet: nothing of the request was sent
+                except (
+                    httpx2.TransportError
+                ):  # web is not back yet: nothing of the request was sent
                     Event().wait(PATIENCE_SECONDS)
                 else:
                     if answer.is_success:

@@ -9,8 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-import httpx
-import httpx_sse
+import httpx2
 
 from bin.devtools.stack.client import Client, RefusedError
 from tests.conftest import Platform, joined
@@ -50,7 +49,7 @@ class Pusher:
     def _accepted(self, body: dict[str, Any]) -> bool:
         try:
             answer = self.client.http.post("/api/sync/push", json=body)
-        except httpx.TransportError:
+        except httpx2.TransportError:
             self.interrupted += 1
             return False
         if answer.is_error:
@@ -74,7 +73,7 @@ class Follower:
             last_look = self.done.is_set()
             try:
                 page = pull(self.client, query)
-            except (httpx.TransportError, RefusedError):
+            except (httpx2.TransportError, RefusedError):
                 self.failed += 1
                 self.done.wait(PAUSE_SECONDS)
                 continue
@@ -104,7 +103,7 @@ class Listener:
                     self.opened += event.event == "open"
                     if event.event == "message" and event.id and event.data:
                         self.heard.append(event.id)
-            except (httpx.TransportError, httpx_sse.SSEError, RefusedError, RuntimeError):
+            except (httpx2.TransportError, RefusedError, RuntimeError):
                 self.broken += 1
             self.done.wait(PAUSE_SECONDS)
 

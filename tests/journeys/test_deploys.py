@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -43,7 +43,7 @@ class Executing:
             try:
                 path = f"/api/workflows/{self.workflow_id}/execute"
                 answer = self.client.http.post(path, json=body, headers={"Prefer": "wait=2"})
-            except httpx.TransportError as fault:
+            except httpx2.TransportError as fault:
                 self.failures.append(type(fault).__name__)
                 continue
             if answer.is_success:

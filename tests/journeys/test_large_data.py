@@ -2,7 +2,7 @@
 
 import json
 
-import httpx
+import httpx2
 
 from bin.devtools.stack.client import Client
 from tests.conftest import joined
@@ -35,7 +35,7 @@ do:
         assert fragile.service.asked.get_nowait() == "/large"
 
 
-def failed(client: Client, answer: httpx.Response) -> str:
+def failed(client: Client, answer: httpx2.Response) -> str:
     told = answer.json()
     assert told["status"] == "failed", told["status"]
     return str(json.dumps(client.open(told["error"]["sealed"])))

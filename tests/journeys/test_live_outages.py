@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from bin.devtools.stack.client import Client
@@ -44,9 +44,9 @@ def without(fragile: Fragile, *names: str) -> Iterator[None]:
 
 
 @contextmanager
-def poll(fragile: Fragile, client: Client) -> Iterator[list[httpx.Response]]:
+def poll(fragile: Fragile, client: Client) -> Iterator[list[httpx2.Response]]:
     """Hold a long poll open while the body runs; its answer is there afterwards."""
-    counts, answers = Counts(fragile.platform), list[httpx.Response]()
+    counts, answers = Counts(fragile.platform), list[httpx2.Response]()
     before = counts.of(client)
     with ThreadPoolExecutor(1) as threads:
         polled = threads.submit(client.http.get, PULL, params={"wait": "25"})

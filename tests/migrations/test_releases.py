@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import psycopg
 
 from bin.devtools.stack.client import Client, Keys
@@ -68,7 +68,7 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
         laptop.register("somebody@example.org", "a long pass phrase")
         laptop.push("one", 1, version="1", clock={"laptop": 1})
         finished(release(next_version))
-        assert httpx.get(f"{urls[0]}/health/ready").json()["database"] == {"ok": True}
+        assert httpx2.get(f"{urls[0]}/health/ready").json()["database"] == {"ok": True}
         laptop.push("one", 2, version="2", clock={"laptop": 2})
         with (
             processes(after, tmp_path / "after", ("web",)),
@@ -95,8 +95,8 @@ def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(
     port = free_port()
     environ = platform.environ | next_version | {"DATABASE_URL": database, "PORT": str(port)}
     with processes(environ, tmp_path, ("web",)):
-        ready = httpx.get(f"http://127.0.0.1:{port}/health/ready")
+        ready = httpx2.get(f"http://127.0.0.1:{port}/health/ready")
         assert ready.status_code == 503
         assert ready.json()["database"] == {"ok": False, "detail": "BehindError"}
         finished(release(next_version))
-        assert httpx.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {"ok": True}
+        assert httpx2.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {"ok": True}

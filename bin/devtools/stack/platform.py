@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from bin.devtools.stack.server import Server, StartError, start, stop_all
 
@@ -73,6 +73,6 @@ def migrate(environ: Mapping[str, str], logs: Path) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1).is_success
-    except httpx.TransportError:
+        return httpx2.get(url, timeout=1).is_success
+    except httpx2.TransportError:
         return False

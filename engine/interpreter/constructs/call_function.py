@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from engine.interpreter.constructs import catalogs
 from engine.interpreter.constructs.catalogs import Source
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import fault
 from engine.language.model import Outcome, Step
 from engine.language.reader import Node

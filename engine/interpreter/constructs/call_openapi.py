@@ -9,7 +9,8 @@ from engine.contracts import executions
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language.model import Outcome
 from engine.language.reader import Node
 

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import call_http, event_types, external_resources
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language import parser
 from engine.language.errors import fault
 from engine.language.model import Step

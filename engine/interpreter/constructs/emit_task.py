@@ -10,7 +10,8 @@ import orjson
 from engine.expressions.jq import unwrapped
 from engine.interpreter.constructs.event_filters import URIS
 from engine.interpreter.runtime.environment import moment
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
 from engine.language.model import Outcome

@@ -9,7 +9,8 @@ from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program, program
 from engine.interpreter.constructs import event_filters
 from engine.interpreter.constructs.event_filters import Attempt, Filter
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language.reader import Node
 
 MODES = ("one", "any", "all")

@@ -10,7 +10,8 @@ from typing import Any
 from engine.expressions.jq import Program, program
 from engine.expressions.templates import fill
 from engine.interpreter.constructs.event_types import _PATTERN
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import FaultError
 from engine.language.reader import Node

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Kind, Scope, Walk
+from engine.interpreter.runtime.interpreter import Kind, Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language.model import Outcome, Step
 from engine.language.reader import Node
 

@@ -7,7 +7,8 @@ from typing import Any
 from engine.contracts import executions
 from engine.errors import EngineError, TooLargeError
 from engine.interpreter.constructs import call_http
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language import parser
 from engine.language.errors import FaultError, fault
 

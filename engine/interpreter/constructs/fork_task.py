@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from temporalio import workflow
 
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import FaultError, Problem
 from engine.language.model import Outcome, Step
 from engine.language.reader import Node

@@ -12,7 +12,8 @@ from engine.interpreter.constructs import event_consumption
 from engine.interpreter.constructs.event_consumption import Standing, Strategy
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX, read_variable
 from engine.interpreter.constructs.transforms import read_shaping
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
 from engine.language.model import Outcome, Shaping, Step

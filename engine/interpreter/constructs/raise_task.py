@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import FaultError, Problem, fault
 from engine.language.model import Outcome
 from engine.language.reader import Node

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from engine.contracts import executions
 from engine.contracts.child_executions import Ordered, Wanted
-from engine.interpreter.runtime.interpreter import Kind, Scope, Walk
+from engine.interpreter.runtime.interpreter import Kind, Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
 from engine.language.errors import FaultError, Problem, fault
 from engine.language.model import Outcome

@@ -12,7 +12,8 @@ from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX
 from engine.interpreter.constructs.listen_task import Iteration, read_iteration
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import fault
 from engine.language.model import Outcome
 from engine.language.reader import Node

@@ -8,7 +8,8 @@ from typing import Any
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
 from engine.interpreter.constructs.transforms import read_shaping
-from engine.interpreter.runtime.interpreter import Kind, Scope, Walk
+from engine.interpreter.runtime.interpreter import Kind, Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language.model import CONTINUE, END, EXIT, Outcome, Step
 from engine.language.reader import STEPS_MAX, EnoughError, Node
 from engine.language.size_limits import NESTED_MAX

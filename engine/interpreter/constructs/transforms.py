@@ -8,7 +8,8 @@ from typing import Any
 from engine.expressions.jq import Program
 from engine.expressions.templates import compact
 from engine.interpreter.constructs import call_http, external_resources
-from engine.interpreter.runtime.interpreter import SchemaElsewhere, Scope, Walk
+from engine.interpreter.runtime.interpreter import SchemaElsewhere, Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Shaping

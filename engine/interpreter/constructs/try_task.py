@@ -10,7 +10,8 @@ from engine.expressions.jq import Program
 from engine.interpreter.constructs import retry_policy
 from engine.interpreter.constructs.for_task import read_variable
 from engine.interpreter.constructs.retry_policy import Retry
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import FaultError, Problem, same_type
 from engine.language.model import Outcome, Step
 from engine.language.reader import Node

@@ -1,4 +1,8 @@
-"""What a walk needs from where it runs: time, chance, waiting and calls, the same on every replay."""
+"""What a walk needs from where it runs: time, chance, waiting and calls, the same on every replay.
+
+A Protocol although Temporal alone provides it: Temporal's workflows import the interpreter, which therefore
+cannot import them, and the interpreter is to know nothing of Temporal.
+"""
 
 from __future__ import annotations
 

@@ -29,8 +29,6 @@ from engine.language.lifecycle_events import Subject
 from engine.language.model import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Step
 from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
 
-__all__ = ["Scope", "Walk"]
-
 TRAIL_MAX = 1_000
 
 T = TypeVar("T")

@@ -7,7 +7,6 @@ their numbers are the same on replay, whoever takes up a walk tells them again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Protocol, Self
 
 from engine.contracts.timeline import (
@@ -23,6 +22,7 @@ from engine.contracts.timeline import (
     STARTED,
     Entry,
 )
+from engine.interpreter.runtime.environment import World
 from engine.language.errors import Problem, standard_kind
 from engine.language.model import Step
 
@@ -32,18 +32,6 @@ class Sink(Protocol):
 
     def put(self, entry: Entry) -> None:
         """Take an entry."""
-        ...
-
-
-class _Notes(Protocol):
-    """What the journal needs of the walk's world."""
-
-    def now(self) -> datetime:
-        """Return the time of the run, the same on replay."""
-        ...
-
-    def note(self, entry: Entry) -> None:
-        """Hand an entry over."""
         ...
 
 
@@ -59,7 +47,7 @@ class Scribe:
 
     account_id: str
     execution_id: str
-    world: _Notes
+    world: World
     seq: int = 0
     running: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import httpx
+import httpx2
 
 from engine.egress.addresses import is_public
 from engine.egress.guard import Egress, Outgoing, resolve
@@ -71,7 +71,7 @@ async def within(host: str, port: int) -> Sequence[tuple[str, int]]:
 
 
 def get(
-    uri: str, *, redirect: bool = True, seconds: float = 5.0, auth: httpx.Auth | None = None
+    uri: str, *, redirect: bool = True, seconds: float = 5.0, auth: httpx2.Auth | None = None
 ) -> Outgoing:
     return Outgoing(
         "GET", uri, dict(CREDENTIALS), {}, redirect=redirect, seconds=seconds, auth=auth

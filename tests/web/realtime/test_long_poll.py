@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 from flask.testing import FlaskClient
 from redis import Redis
@@ -23,7 +23,7 @@ from tests.web.realtime.test_sync_events import push
 
 PULL = "/api/sync/pull"
 SOON_SECONDS = 20  # less than the 25 a poll waits for: at their end it would find everything anyway
-Wait = Callable[..., Future[httpx.Response]]
+Wait = Callable[..., Future[httpx2.Response]]
 
 
 class Counts:
@@ -48,7 +48,7 @@ def wait(counts: Counts) -> Iterator[Wait]:
     """Begin a long poll of an agent's, and return once the server has let it in."""
     with ThreadPoolExecutor(4) as threads:
 
-        def begin(client: Client, *, seconds: float = 25, **query: str) -> Future[httpx.Response]:
+        def begin(client: Client, *, seconds: float = 25, **query: str) -> Future[httpx2.Response]:
             before = counts.of(client)
             poll = threads.submit(client.http.get, PULL, params={"wait": str(seconds)} | query)
             until(lambda: counts.of(client) > before)
@@ -64,7 +64,7 @@ def phone(platform: Platform, laptop: Client) -> Iterator[Client]:
         yield client
 
 
-def entities(answer: httpx.Response) -> list[str]:
+def entities(answer: httpx2.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
     return [state["entityId"] for state in answer.json()["states"]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import httpx
+import httpx2
 
 from bin.devtools.stack.client import Client
 from tests.conftest import Platform, beside
@@ -13,10 +13,10 @@ DOOR = "/api/sync/events"
 
 
 @contextmanager
-def streams(client: Client, api_url: str, number: int) -> Iterator[list[httpx.Response]]:
+def streams(client: Client, api_url: str, number: int) -> Iterator[list[httpx2.Response]]:
     """Hold streams open at a web process."""
     with (
-        httpx.Client(base_url=api_url, headers=client.http.headers, timeout=20) as http,
+        httpx2.Client(base_url=api_url, headers=client.http.headers, timeout=20) as http,
         ExitStack() as exits,
     ):
         yield [exits.enter_context(http.stream("GET", DOOR)) for _ in range(number)]

@@ -5,7 +5,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import httpx
+import httpx2
 import pytest
 from flask.testing import FlaskClient
 from redis import Redis
@@ -133,7 +133,7 @@ def test_a_ticket_of_one_process_opens_a_stream_of_another_and_is_in_no_log(
     with (
         beside(platform) as other,
         Client(platform.api_url, "phone", laptop.keys) as phone,
-        httpx.Client(base_url=other.api_url, headers=page, timeout=SECONDS_MAX) as browser,
+        httpx2.Client(base_url=other.api_url, headers=page, timeout=SECONDS_MAX) as browser,
     ):
         phone.login(laptop.email, laptop.password)
         answer = phone.http.post(OFFICE, headers=page)

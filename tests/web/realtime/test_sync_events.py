@@ -5,9 +5,9 @@ import threading
 from collections.abc import Iterator
 from queue import Empty, Queue
 
-import httpx
+import httpx2
 import pytest
-from httpx_sse import ServerSentEvent
+from httpx2 import ServerSentEvent
 
 from bin.devtools.stack.client import Client
 from tests.conftest import Platform, joined
@@ -29,7 +29,7 @@ def follow(
                     opened.set()
                 elif event.data and event.event == kind:
                     heard.put(event)
-        except (httpx.TransportError, RuntimeError):
+        except (httpx2.TransportError, RuntimeError):
             return  # the test is over
 
     threading.Thread(target=listen, daemon=True).start()

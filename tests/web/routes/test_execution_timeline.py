@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
-from httpx_sse import ServerSentEvent, connect_sse
+from httpx2 import ServerSentEvent
 from ruamel.yaml import YAML
 
 from bin.devtools.conformance.places import pointer_of
@@ -174,9 +174,9 @@ def test_a_ticket_opens_a_stream_and_nothing_else_of_an_execution(
     def ticket() -> dict[str, str]:
         return {"ticket": person.request("POST", "/api/sync/events/ticket")["ticket"]}
 
-    with httpx.Client(base_url=platform.api_url) as http:
-        with connect_sse(http, "GET", f"{ended}/events", params=ticket()) as source:
-            assert [event.event for event in source.iter_sse()][-1] == "ended"
+    with httpx2.Client(base_url=platform.api_url) as http:
+        with http.sse(f"{ended}/events", params=ticket()) as source:
+            assert [event.event for event in source][-1] == "ended"
         assert http.get(f"{ended}/steps", params=ticket()).status_code == 401
 
 

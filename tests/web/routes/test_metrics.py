@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
-import httpx
+import httpx2
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -116,7 +116,7 @@ def test_one_web_process_tells_of_all_processes(
         next(events)
 
         def complete() -> Samples | None:
-            answer = httpx.get(f"{scraped.api_url}/metrics", headers=BEARING)
+            answer = httpx2.get(f"{scraped.api_url}/metrics", headers=BEARING)
             samples = parsed(answer.text)
             heard = {labels["process"] for labels, _ in samples["process_start_time_seconds"]}
             counted = (
@@ -169,8 +169,8 @@ def test_another_process_serves_its_own_on_a_port_when_it_is_given_one(platform:
 
         def served() -> str | None:
             try:
-                return httpx.get(f"http://127.0.0.1:{port}/metrics").text
-            except httpx.TransportError:
+                return httpx2.get(f"http://127.0.0.1:{port}/metrics").text
+            except httpx2.TransportError:
                 return None
 
         assert "cloudapi_outbox_messages" in until(served)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-import httpx
+import httpx2
 from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
@@ -172,7 +172,7 @@ def test_an_account_has_so_many_schedules(laptop: Client, platform: Platform) ->
     with beside(platform, SCHEDULES_PER_ACCOUNT_MAX="1") as strict:
         body = {"workflowId": workflow["id"], "cron": YEARLY}
         headers = dict(laptop.http.headers)
-        with httpx.Client(base_url=strict.api_url, headers=headers, timeout=40) as http:
+        with httpx2.Client(base_url=strict.api_url, headers=headers, timeout=40) as http:
             assert http.post("/api/schedules", json=body).status_code == 201
             refusal = http.post("/api/schedules", json=body)
             assert (refusal.status_code, refusal.json()["code"]) == (409, "schedules_too_many")

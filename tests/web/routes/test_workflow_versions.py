@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -20,7 +20,7 @@ def saying(word: str, *, name: str = "said", top: str = "") -> str:
 
 def put(
     client: Client, workflow_id: str, document: str, tag: str = "*", **body: str
-) -> httpx.Response:
+) -> httpx2.Response:
     sealed = {"name": "changed"} | client.seal_workflow(document) | body
     return client.http.put(f"/api/workflows/{workflow_id}", json=sealed, headers={"If-Match": tag})
 
