@@ -1,4 +1,4 @@
-"""Waiting for ends of workflows, until the process itself is to end."""
+"""Interruptible wait: waits for the ends of workflows, until the process has to stop."""
 
 from __future__ import annotations
 
@@ -9,37 +9,40 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
 
-class Patience:
-    """All that waits on one loop; once it is lost, nothing waits any more."""
+class InterruptibleWaits:
+    """All waits of one event loop; once interrupted, no new wait begins."""
 
     def __init__(self) -> None:
-        self._waits: set[asyncio.Task[Any]] = set()
-        self._lost = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._interruption = asyncio.Event()
 
-    def lose(self) -> None:
-        """Let go of whoever waits; belongs on the loop."""
-        self._lost.set()
-        for waiting in self._waits:
-            waiting.cancel()
+    def interrupt(self) -> None:
+        """End all waits; call it on the event loop."""
+        self._interruption.set()
+        for task in self._tasks:
+            task.cancel()
 
     async def result(self, handle: WorkflowHandle[Any, Any], wait: float) -> Any:
-        """Return what a workflow answers within `wait` seconds, if there is patience for so long."""
-        if self._lost.is_set():
+        """Return a workflow's result, or nothing after `wait` seconds or an interruption."""
+        if self._interruption.is_set():
             return None
-        waiting = asyncio.create_task(result(handle, wait))
-        self._waits.add(waiting)
+        task = asyncio.create_task(result(handle, wait))
+        self._tasks.add(task)
         try:
-            return await waiting
+            return await task
         except asyncio.CancelledError:
-            if not self._lost.is_set():
+            if not self._interruption.is_set():
                 raise
             return None
         finally:
-            self._waits.discard(waiting)
+            self._tasks.discard(task)
 
 
 async def result(handle: WorkflowHandle[Any, Any], wait: float) -> Any:
-    """Return what a workflow answers within `wait` seconds; a failed one carries its answer as its detail."""
+    """Return a workflow's result, or nothing after `wait` seconds.
+
+    The result of a failed workflow is the first detail of its error.
+    """
     if wait <= 0:
         return None
     try:

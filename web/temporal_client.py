@@ -26,7 +26,7 @@ from engine.contracts.pause import Word
 from engine.crypto import jwe
 from engine.errors import UnavailableError
 from engine.temporal import client as temporal
-from web.interruptible_wait import Patience, result
+from web.interruptible_wait import InterruptibleWaits, result
 
 T = TypeVar("T")
 CONNECT_SECONDS_MAX = 1.0
@@ -52,12 +52,12 @@ class Temporal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
         self._silent_until = 0.0
-        self._patience = Patience()
+        self._waits = InterruptibleWaits()
 
     def close(self) -> None:
         """Answer at once whoever waits for an end: the process is to go, and what was begun goes on."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._patience.lose)
+            self._loop.call_soon_threadsafe(self._waits.interrupt)
 
     def check(self) -> None:
         """Return when the server answers.
@@ -169,7 +169,7 @@ class Temporal:
     async def _check(self, check: DefinitionCheck, wait: float) -> None:
         async with asyncio.timeout(START_SECONDS_MAX):
             handle = await temporal.start_check(await self._connected(), check)
-        await self._patience.result(handle, wait)
+        await self._waits.result(handle, wait)
 
     async def _execute(
         self, start: ExecutionStart, definition_id: UUID, wait: float
@@ -181,13 +181,13 @@ class Temporal:
                 definition_id=definition_id,
                 seconds_max=self._settings.execution_seconds_max,
             )
-        return self._opened(await self._patience.result(handle, wait))
+        return self._opened(await self._waits.result(handle, wait))
 
     async def _join(self, reading: OutcomeReading, wait: float) -> dict[str, Any] | None:
         # Its answer is sealed to whoever started it: we wait for the end, and then ask for ourselves.
         client = await self._connected()
         ended = client.get_workflow_handle(executions.execution_workflow_id(reading.execution_id))
-        await self._patience.result(ended, wait)
+        await self._waits.result(ended, wait)
         return await self._read(reading)
 
     async def _read(

@@ -51,7 +51,7 @@ STORE_WALK = text("""
     INSERT INTO sync_walks (account_id, agent_id, type, begun, since, reached)
     VALUES (:account_id, :agent_id, :type, :begun, :since, :reached)
     ON CONFLICT (account_id, agent_id, type)
-    DO UPDATE SET begun = excluded.begun, since = excluded.since, reached = excluded.reached
+    DO UPDATE SET start = excluded.begun, since = excluded.since, reached = excluded.reached
 """)
 
 
@@ -101,7 +101,7 @@ def read_page(
     rows = scope.session.execute(query, values | {"agent_id": scope.agent_id}).all()
     newest, horizon, scan_end = rows[0].newest or 0, rows[0].horizon or 0, rows[0].scan_end
     walk = {"account_id": scope.account_id, "agent_id": scope.agent_id, "type": kind or ""}
-    begun = _check_since(scope.session, walk, since=since, newest=newest, horizon=horizon)
+    start = _check_since(scope.session, walk, since=since, newest=newest, horizon=horizon)
     available = [row for row in rows if row.stamp is not None]
     page = available[:limit]
     has_more = len(page) < (available[0].available if available else 0)
@@ -109,7 +109,7 @@ def read_page(
     if not has_more and scan_end is not None:
         has_more, end = True, scan_end
     if has_more and end < horizon:
-        walk |= {"begun": begun, "since": since, "reached": end}
+        walk |= {"begun": start, "since": since, "reached": end}
         scope.session.execute(STORE_WALK, walk)
     conflicts = [(row.type, row.entity_id) for row in page if row.kept]
     by_entity = siblings.find_siblings(scope, conflicts)
@@ -138,11 +138,11 @@ def _check_since(
         raise ConflictError("resync_required", detail, extra={"head": timestamps.text(newest)})
     if not 0 < since < horizon:
         return newest
-    begun = session.scalar(FIND_WALK, walk | {"since": since, "horizon": horizon})
-    if begun is None:
+    start = session.scalar(FIND_WALK, walk | {"since": since, "horizon": horizon})
+    if start is None:
         detail = "Deletions after this cursor are no longer stored: pull from the start."
         raise GoneError("resync_required", detail, extra={"head": timestamps.text(newest)})
-    return int(begun)
+    return int(start)
 
 
 @cache
@@ -185,12 +185,12 @@ def _cut(newer: Select[Any]) -> Subquery:
     """
     rows = newer.limit(bindparam("limit")).subquery()
     size = func.octet_length(rows.c.encrypted_data)
-    measured = select(
+    sized_rows = select(
         rows,
         func.sum(size).over(order_by=rows.c.stamp).label("bytes_so_far"),
         func.row_number().over(order_by=rows.c.stamp).label("place"),
         func.count().over().label("available"),
     ).subquery()
-    columns = [column for column in measured.c if column.name not in {"bytes_so_far", "place"}]
-    fits = (measured.c.bytes_so_far <= PULL_BYTES_MAX) | (measured.c.place == 1)
+    columns = [column for column in sized_rows.c if column.name not in {"bytes_so_far", "place"}]
+    fits = (sized_rows.c.bytes_so_far <= PULL_BYTES_MAX) | (sized_rows.c.place == 1)
     return select(*columns).where(fits).subquery()

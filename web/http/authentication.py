@@ -86,7 +86,7 @@ def _authenticate_request() -> None:
         db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
     try:
         if endpoint in protection.ticketed:
-            stream_tickets.exchange()
+            stream_tickets.redeem()
         authorization, agent_id = (
             request.headers.get("Authorization"),
             request.headers.get("X-Agent-ID"),

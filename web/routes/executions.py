@@ -24,7 +24,7 @@ from web.http.json_bodies import Blueprint
 from web.http.prefer import wait_preferred
 from web.routes import start_execution, temporal_ui_links
 from web.schemas import executions as schemas
-from web.schemas.execution_timeline import Held, Standing
+from web.schemas.execution_timeline import ExecutionDetails, ExecutionPause
 from web.schemas.workflows import Executed
 from web.temporal_client import Temporal
 
@@ -44,7 +44,7 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/<uuid:execution_id>", methods=["GET"])
-@blueprint.response(200, Standing)
+@blueprint.response(200, ExecutionDetails)
 def read(execution_id: UUID) -> start_execution.Answer:
     """Return an execution and how far it is; once it has ended with its result or error, as was asked.
 
@@ -103,14 +103,14 @@ def retry(body: dict[str, Any], execution_id: UUID) -> start_execution.Answer:
 
 
 @blueprint.route("/<uuid:execution_id>/pause", methods=["POST"])
-@blueprint.response(202, Held)
+@blueprint.response(202, ExecutionPause)
 def pause(execution_id: UUID) -> dict[str, Any]:
     """Have a running execution hold before its next step; what is in flight ends first."""
     return _hold(execution_id, paused=True)
 
 
 @blueprint.route("/<uuid:execution_id>/resume", methods=["POST"])
-@blueprint.response(202, Held)
+@blueprint.response(202, ExecutionPause)
 def resume(execution_id: UUID) -> dict[str, Any]:
     """Have a paused execution go on."""
     return _hold(execution_id, paused=False)

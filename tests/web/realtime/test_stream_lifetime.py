@@ -11,7 +11,7 @@ from engine.store.sync import SyncHead
 from tests.conftest import Platform, beside, joined
 from tests.web.conftest import Make
 from tests.web.realtime.test_sync_events import DOOR, phone, push
-from web.realtime.flask_bridge import Asked
+from web.realtime.flask_bridge import BridgedRequest
 
 __all__ = ["phone"]
 
@@ -90,10 +90,12 @@ def test_strangers_at_the_door_count_by_the_address_that_the_proxy_names(
     scope = {"path": DOOR, "method": "GET", "query_string": b"", "client": ("192.0.2.1", 1)}
 
     def status(address: str) -> int:
-        asked = Asked.of(app, scope | {"headers": [(b"x-forwarded-for", address.encode())]})
-        refusal = asked.enter()
-        assert refusal is not None
-        return refusal.status_code
+        request = BridgedRequest.from_scope(
+            app, scope | {"headers": [(b"x-forwarded-for", address.encode())]}
+        )
+        problem = request.run_hooks()
+        assert problem is not None
+        return problem.status_code
 
     one, other = (f"2001:db8:{uuid4().hex[:4]}:{number}::1" for number in (1, 2))
     assert [status(one), status(one), status(one), status(other)] == [401, 401, 429, 401]

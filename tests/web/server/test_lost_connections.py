@@ -8,7 +8,8 @@ from tests.web.conftest import Make
 from web.extensions import db
 
 BACKENDS = text(
-    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'to be lost'"
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE application_name = 'to be lost'"
 )
 
 
