@@ -23,7 +23,7 @@ from bench.platform import measured
 from bench.results import record
 from bin.devtools.stack.client import Client, Keys
 from engine.notifications.deliveries import SPACING
-from tests.receivers import Box, Received, Receiver, Reply, receiving
+from tests.support.receivers import Box, Received, Receiver, Reply, receiving
 
 ROUNDS = paced(25, 2)
 SLOW = paced(40, 2)

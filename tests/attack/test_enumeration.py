@@ -4,9 +4,13 @@ import random
 import time
 
 import httpx2
+import pytest
 from uuid_utils.compat import uuid7
 
-from tests.attack.conftest import register
+from tests.support.attack import register
+
+pytestmark = pytest.mark.platform
+
 
 TRIES = 200
 ACCOUNTS = 50  # four tries each, which no backoff slows down

@@ -7,9 +7,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.attack.conftest import Account, protect, register
-from tests.conftest import Platform
-from tests.receivers import Receiver
+from tests.support.attack import Account, protect, register
+from tests.support.platform import Platform
+from tests.support.receivers import Receiver
+
+pytestmark = pytest.mark.platform
+
 
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/workflows/{definition_id}/execute"): {},

@@ -6,12 +6,16 @@ from threading import Barrier
 from typing import Any
 
 import httpx2
+import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.store.accounts import RefreshSession
-from tests.attack.conftest import Account, login, register
-from tests.conftest import Platform
+from tests.support.attack import Account, login, register
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.platform
+
 
 RACERS = 16
 ROUNDS = 5

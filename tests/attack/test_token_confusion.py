@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
 
-from tests.attack.conftest import login, protect, register
-from tests.conftest import Platform
+from tests.support.attack import login, protect, register
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.platform
 
 
 def bearing(token: str) -> dict[str, str]:

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from bin.devtools.ops.environment import Recipe
 from bin.devtools.stack.platform import ROOT
-from bin.local.environment import Recipe
+
+pytestmark = pytest.mark.unit
+
 
 # Builds the checkout's own package. Where HOLD names a pipe it reads that first, and so keeps the
 # installation half done until the test closes the pipe.
@@ -60,7 +63,7 @@ def add_package(checkout: Path, name: str) -> str:
 def checkout(tmp_path: Path) -> Path:
     """A fresh clone as `bin/setup` sees one, with two small packages to install."""
     folder = tmp_path / "a clone"
-    for name in ("bin/setup", "bin/local/environment.py"):
+    for name in ("bin/setup", "bin/devtools/ops/environment.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     (folder / "backend.py").write_text(BACKEND)

@@ -24,6 +24,8 @@ from bin.devtools.ops.supply import (
     write_sbom,
 )
 
+pytestmark = pytest.mark.unit
+
 
 def test_the_locked_files_are_what_setup_cfg_declares() -> None:
     assert pins(LOCK.read_text())

@@ -13,10 +13,14 @@ import pytest
 from bin.devtools.stack.client import Client
 from bin.devtools.stack.platform import process
 from bin.devtools.stack.server import Server, free_port, stop_all
-from tests.journeys.balancer import Balancer, balancing
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.load import Load, check, under_load
-from tests.journeys.test_outages import HEAD
+from tests.support.journeys.balancer import Balancer, balancing
+from tests.support.journeys.executions import HEAD
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.load import Load, check, under_load
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 EXIT_SECONDS_MAX = 25  # hosts kill after 30
 PAUSE_SECONDS = 0.2  # of each client: the load is steady, and leaves the machine some breath

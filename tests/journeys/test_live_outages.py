@@ -11,10 +11,14 @@ import httpx2
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_two_agents import HEARD_SECONDS_MAX, listen
-from tests.web.realtime.test_long_poll import PULL, SOON_SECONDS, Counts
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.streams import HEARD_SECONDS_MAX, listen
+from tests.support.platform import joined
+from tests.support.waiting import until
+from tests.support.web.polls import PULL, SOON_SECONDS, Counts
+
+pytestmark = pytest.mark.journey
+
 
 DOOR = "/api/sync/events"
 HEARTBEAT_SECONDS_MAX = 60

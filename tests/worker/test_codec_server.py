@@ -23,8 +23,11 @@ from engine.contracts.executions import execution_workflow_id
 from engine.store.accounts import AuditEvent
 from engine.store.executions import Execution
 from engine.store.payload_claims import Claim
-from tests.conftest import Platform
+from tests.support.platform import Platform
 from worker.codec_server import CodecServer
+
+pytestmark = pytest.mark.platform
+
 
 SECRET = base64.urlsafe_b64encode(b"o" * 32).decode()
 DOCUMENT = """
@@ -54,7 +57,9 @@ async def ui(
 
 async def body_of(settings: Settings, execution_id: str) -> dict[str, Any]:
     """Return all payloads of the markers of an execution, as the UI sends them."""
-    temporal = await TemporalClient.connect(settings.temporal_address)
+    temporal = await TemporalClient.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace
+    )
     handle = temporal.get_workflow_handle(execution_workflow_id(execution_id))
     found = Payloads()
     async for event in handle.fetch_history_events():

@@ -18,6 +18,9 @@ from bin.devtools.stack import sealed_states
 
 SEALED = ["ECDH-ES+A256KW", "A256GCM"]
 DIRECT = ["dir", "A256GCM"]
+CERTIFICATES = (
+    httpx2.create_ssl_context()
+)  # to read them takes 30 ms, which each httpx2.Client would spend
 
 
 class RefusedError(Exception):
@@ -53,7 +56,9 @@ class Client:
     def __init__(self, api_url: str, agent_id: str, keys: Keys) -> None:
         self.agent_id = agent_id
         self.keys = keys
-        self.http = httpx2.Client(base_url=api_url, headers={"X-Agent-ID": agent_id}, timeout=40)
+        self.http = httpx2.Client(
+            base_url=api_url, headers={"X-Agent-ID": agent_id}, timeout=40, verify=CERTIFICATES
+        )
         self.email = self.password = self.refresh_token = ""
         self._engine_key: OKPKey | ECKey | None = None
 

@@ -7,7 +7,9 @@ import httpx2
 import pytest
 
 from engine.egress.guard import BODY_BYTES_MAX, Egress, EgressError, Outgoing
-from tests.engine.egress.origin import Origin, get, listening, reply, to_origin, within
+from tests.support.egress.origin import Origin, get, listening, reply, to_origin, within
+
+pytestmark = pytest.mark.unit
 
 
 @pytest.fixture

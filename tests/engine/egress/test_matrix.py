@@ -11,9 +11,12 @@ import httpx2
 import pytest
 
 from engine.egress.guard import PORTS, Egress, EgressError, public_trust
-from tests.engine.egress.gauge import measured
-from tests.engine.egress.matrix import HOSTILE, PASSING, PUBLIC, Zone
-from tests.engine.egress.origin import Origin, get, listening, reply
+from tests.support.egress.gauge import measured
+from tests.support.egress.matrix import HOSTILE, PASSING, PUBLIC, Zone
+from tests.support.egress.origin import Origin, get, listening, reply
+
+pytestmark = pytest.mark.unit
+
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 TLS = public_trust()

@@ -10,9 +10,11 @@ import httpx2
 import pytest
 
 from engine.egress.guard import PORTS, Egress, EgressError
-from tests.engine.egress.gauge import measured
-from tests.engine.egress.matrix import HOSTILE, PUBLIC, Zone
-from tests.engine.egress.origin import CREDENTIALS, Origin, listening, reply, to_origin
+from tests.support.egress.gauge import measured
+from tests.support.egress.matrix import HOSTILE, PUBLIC, Zone
+from tests.support.egress.origin import CREDENTIALS, Origin, listening, reply, to_origin
+
+pytestmark = pytest.mark.unit
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -27,35 +26,16 @@ from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal_workflows.execution import DefinitionCheckWorkflow, ExecutionWorkflow
 from engine.temporal_workflows.firing import FiringWorkflow
 from engine.temporal_workflows.schedule import ScheduleWorkflow
-from tests.engine.interpreter.echo import echo
-
-HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """One execution that ended."""
-
-    settlement: executions.Settlement
-    handle: WorkflowHandle[Any, Any]
-    failure: BaseException | None
-    trail: list[str]
-
-    @property
-    def output(self) -> Any:
-        assert self.settlement.error is None, self.settlement.error
-        return self.settlement.result
-
-    @property
-    def error(self) -> dict[str, Any]:
-        assert self.settlement.error is not None, self.settlement.result
-        return self.settlement.error
+from tests.support.interpreter.echo import echo
+from tests.support.interpreter.executions import EXECUTION_TIMEOUT, HEADER, Execute, Ran, trail_of
 
 
 @pytest.fixture(scope="session")
 async def temporal(stack: Stack) -> Client:
     converter = replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter)
-    return await Client.connect(stack.temporal_address, data_converter=converter)
+    return await Client.connect(
+        stack.temporal_address, namespace=stack.temporal_namespace, data_converter=converter
+    )
 
 
 @pytest.fixture(scope="session")
@@ -104,9 +84,6 @@ async def queue(
     threads.shutdown()
 
 
-Execute = Callable[..., Awaitable[Ran]]
-
-
 @pytest.fixture
 def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Execute:
     """Return a function that runs steps on an input until it ends, each time in an account of its own."""
@@ -143,7 +120,7 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
             executions.ExecutionStart(execution_id, execution_id, reply_key),
             id=executions.execution_workflow_id(execution_id),
             task_queue=queue,
-            execution_timeout=timedelta(seconds=60),
+            execution_timeout=EXECUTION_TIMEOUT,
         )
         failure: BaseException | None = None
         try:
@@ -151,7 +128,6 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         except WorkflowFailureError as error:
             failure = error.cause
             assert isinstance(failure, ApplicationError), failure
-        trail = await handle.query("trail", rpc_timeout=timedelta(seconds=60))
-        return Ran(memory.settlements[execution_id], handle, failure, trail)
+        return Ran(memory.settlements[execution_id], handle, failure, await trail_of(handle))
 
     return run

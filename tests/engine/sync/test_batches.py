@@ -5,12 +5,16 @@ from datetime import UTC, datetime
 from itertools import permutations
 from uuid import UUID
 
+import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.store.account_scope import AgentScope
 from engine.sync.change import Change, SyncLimits
 from engine.sync.push import PushResult, push_changes
-from tests.engine.sync.test_push import read_page, refusal, write
+from tests.support.sync.records import read_page, refusal, write
+
+pytestmark = pytest.mark.stack
+
 
 SESSIONS = sessionmaker[Session]
 

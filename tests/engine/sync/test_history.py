@@ -13,8 +13,11 @@ from engine.sync import entities
 from engine.sync.change import Change, SyncLimits
 from engine.sync.push import PushResult, push_changes
 from engine.sync.usage import measure_usage
-from tests.engine.sync.test_push import refusal, write
-from tests.engine.sync.test_tombstones import LONG_AFTER, bury, remove
+from tests.support.sync.records import refusal, write
+from tests.support.sync.tombstones import LONG_AFTER, bury, remove
+
+pytestmark = pytest.mark.stack
+
 
 SESSIONS = sessionmaker[Session]
 

@@ -20,6 +20,9 @@ from engine.sync.change import Change, SyncLimits
 from engine.sync.notifications import ChangeNotification
 from engine.sync.push import push_changes
 
+pytestmark = pytest.mark.stack
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MANY = 2_000
 

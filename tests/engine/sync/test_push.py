@@ -1,49 +1,17 @@
 """The clock's cases, and the two races, on the real database."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from threading import Event
 from uuid import UUID
 
+import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.errors import EngineError, TooLargeError
-from engine.store.account_scope import AgentScope
-from engine.sync import pull
-from engine.sync.change import Change, SyncLimits
-from engine.sync.push import PushResult, push_changes
+from engine.errors import TooLargeError
+from engine.sync.push import PushResult
+from tests.support.sync.records import head, read_page, refusal, write
 
-
-def write(
-    sessions: sessionmaker[Session],
-    account_id: UUID,
-    agent_id: str,
-    clock: dict[str, int],
-    *,
-    data: str = "data",
-    entity: str = "theme",
-) -> PushResult:
-    change = Change("settings", entity, data, "v", clock)
-    with sessions() as session:
-        scope = AgentScope(session, account_id, datetime.now(UTC), agent_id)
-        (result,) = push_changes(scope, [change], SyncLimits())
-        session.commit()
-    return result
-
-
-def refusal(result: PushResult) -> EngineError:
-    assert result.refusal is not None
-    return result.refusal
-
-
-def read_page(session: Session, account_id: UUID, **query: int) -> pull.StatePage:
-    scope = AgentScope(session, account_id, datetime.now(UTC), "reader")
-    return pull.read_page(scope, since=query.get("since", 0), limit=query.get("limit", 100))
-
-
-def head(sessions: sessionmaker[Session], account_id: UUID) -> int:
-    with sessions() as session:
-        return pull.read_head(session, account_id)
+pytestmark = pytest.mark.stack
 
 
 def test_a_dominating_clock_is_accepted(sessions: sessionmaker[Session], account_id: UUID) -> None:

@@ -5,33 +5,16 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session, sessionmaker
 
 from engine.contracts import timestamps
 from engine.errors import GoneError
-from engine.store.account_scope import AgentScope
 from engine.store.accounts import Agent
 from engine.store.sync import SyncSibling, SyncState
 from engine.sync import pull, tombstones
-from engine.sync.change import Change, SyncLimits
-from engine.sync.push import PushResult, push_changes
-from tests.engine.sync.test_push import read_page, refusal, write
+from tests.support.sync.records import agent_scope, read_page, refusal, write
+from tests.support.sync.tombstones import LONG_AFTER, SESSIONS, bury, remove
 
-SESSIONS = sessionmaker[Session]
-LONG_AFTER = datetime.now(UTC) + timedelta(days=91)
-
-
-def scope(session: Session, account_id: UUID, agent_id: str) -> AgentScope:
-    return AgentScope(session, account_id, datetime.now(UTC), agent_id)
-
-
-def remove(
-    sessions: SESSIONS, account_id: UUID, agent_id: str, clock: dict[str, int]
-) -> PushResult:
-    change = Change("settings", "theme", "", "v", clock, deleted=True)
-    with sessions.begin() as session:
-        (result,) = push_changes(scope(session, account_id, agent_id), [change], SyncLimits())
-    return result
+pytestmark = pytest.mark.stack
 
 
 def states(sessions: SESSIONS, account_id: UUID, since: int = 0) -> list[tuple[str, bool]]:
@@ -53,11 +36,6 @@ def meet(
                 pulled_stamp=pulled,
             )
         )
-
-
-def bury(sessions: SESSIONS, now: datetime) -> None:
-    with sessions.begin() as session:
-        tombstones.delete_expired(session, now=now)
 
 
 def deleted_at(sessions: SESSIONS, account_id: UUID) -> int:
@@ -96,7 +74,7 @@ def test_a_tombstone_stays_ninety_days_and_until_every_live_agent_has_pulled_pas
         bury(sessions, now)
         assert states(sessions, account_id) == [("", True)]
     with sessions.begin() as session:
-        assert tombstones.store_cursor(scope(session, account_id, "slow"), at)
+        assert tombstones.store_cursor(agent_scope(session, account_id, "slow"), at)
     bury(sessions, LONG_AFTER)
     assert states(sessions, account_id) == []
 
@@ -126,7 +104,7 @@ def test_who_starts_over_reads_on_page_by_page(sessions: SESSIONS, account_id: U
 
     def page(since: int, agent_id: str = "a", kind: str | None = None) -> pull.StatePage:
         with sessions.begin() as session:
-            puller = scope(session, account_id, agent_id)
+            puller = agent_scope(session, account_id, agent_id)
             return pull.read_page(puller, limit=1, since=since, kind=kind)
 
     first = page(0)
@@ -151,12 +129,12 @@ def test_a_walk_that_set_out_before_a_deletion_is_over_with_its_burial(
     remove(sessions, account_id, "a", {"a": 4})
     bury(sessions, LONG_AFTER)
     with sessions.begin() as session:
-        cursor = pull.read_page(scope(session, account_id, "a"), limit=1).cursor
+        cursor = pull.read_page(agent_scope(session, account_id, "a"), limit=1).cursor
     write(sessions, account_id, "a", {"a": 5})
     remove(sessions, account_id, "a", {"a": 6})
     bury(sessions, LONG_AFTER)
     with sessions.begin() as session, pytest.raises(GoneError):
-        pull.read_page(scope(session, account_id, "a"), since=cursor)
+        pull.read_page(agent_scope(session, account_id, "a"), since=cursor)
 
 
 def test_what_is_not_deleted_is_never_buried_and_old_siblings_are(
@@ -179,7 +157,7 @@ def test_progress_is_noted_once_an_hour_at_most(sessions: SESSIONS, account_id: 
     meet(sessions, account_id, "a", pulled=0)
     with sessions.begin() as session:
         noted = [
-            tombstones.store_cursor(scope(session, account_id, "a"), since)
+            tombstones.store_cursor(agent_scope(session, account_id, "a"), since)
             for since in (hour, hour + 1, 2 * hour, hour)
         ]
     assert noted == [True, False, True, False]

@@ -1,6 +1,11 @@
 """A client receives each change once, in whatever order hints and notifications arrive."""
 
+import pytest
+
 from web.realtime.change_tracker import ChangeTracker
+
+pytestmark = pytest.mark.unit
+
 
 ONE, TWO, THREE, FOUR = (f"2026-01-01T00:00:0{second}.000000Z" for second in range(1, 5))
 

@@ -11,8 +11,11 @@ from ruamel.yaml import YAML
 
 from bin.devtools.conformance.places import pointer_of
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, joined
-from tests.journeys.conftest import until
+from tests.support.platform import Platform, joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.platform
+
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 RETRIED = (

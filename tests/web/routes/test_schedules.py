@@ -6,17 +6,18 @@ from datetime import datetime
 from uuid import UUID
 
 import httpx2
+import pytest
 from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client
 from engine.store.schedules import Schedule
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
-from tests.web.clocks import ECHO, HEAD, YEARLY, _stopped, ended, fired, made, path, refused
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+from tests.support.web.schedules import ECHO, HEAD, YEARLY, ended, fired, made, path, refused
 
-__all__ = ["_stopped"]
+pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 
 
 def test_a_workflow_is_executed_every_so_often_with_the_input_it_was_given(laptop: Client) -> None:

@@ -7,8 +7,11 @@ import httpx2
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.platform
+
 
 EXIT_SECONDS_MAX = 25
 LONG = """

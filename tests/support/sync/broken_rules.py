@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from engine.store.sync import SyncHead, SyncSibling
 from engine.sync import change_log, conflict_rules, locked_state, pull, push, siblings, tombstones
-from tests.engine.sync.machine import ENTITIES, Machine
+from tests.support.sync.machine import ENTITIES, Machine
 
 Break = Callable[[pytest.MonkeyPatch], None]
 

@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 
 from bin.devtools.stack.client import Client, RefusedError
-from tests.conftest import Platform, joined
-from tests.journeys.conftest import until
+from tests.support.platform import Platform, joined
+from tests.support.waiting import until
 
 PAUSE_SECONDS = 0.05  # before a client asks again where it was refused, or found nothing
 

@@ -1,8 +1,6 @@
 """Documents that emit and listen, and who waits for what they hear."""
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -11,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client
 from engine.store.events import Listener
+from tests.support.waiting import until
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 ONE = "application/cloudevents+json"
@@ -58,16 +57,6 @@ def begun(client: Client, document: str) -> str:
         "executionId"
     ]
     return execution_id
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("the condition never held")
 
 
 def listening(sessions: sessionmaker[Session], execution_id: str) -> bool:

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.sync.pull import StatePage
-from tests.engine.sync.door import Answer
-from tests.engine.sync.histories import Entity, Histories, Write
+from tests.support.sync.door import Answer
+from tests.support.sync.histories import Entity, Histories, Write
 
 Filter = tuple[str | None, bool]  # one type only; without one's own
 Clock = Mapping[str, int]

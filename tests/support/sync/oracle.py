@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.engine.sync.histories import Entity, Histories, Write
-from tests.engine.sync.replica import joined
+from tests.support.sync.histories import Entity, Histories, Write
+from tests.support.sync.replica import joined
 
 SIBLINGS_MAX = 8
 Clock = Mapping[str, int]

@@ -18,15 +18,19 @@ from urllib.parse import urlsplit
 import httpx2
 import psycopg
 
-from bin.devtools.stack.client import Client
-from tests.journeys.conftest import Fragile, until
+from bin.devtools.stack.client import CERTIFICATES, Client
+from tests.support.journeys.fragile import Fragile
+from tests.support.waiting import until
 
 AT_ONCE = 12
+LATE = 10  # requests of a round that are sent between halt and kill, and so are hit for certain
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: what a killed client's machine does
 PATIENCE_SECONDS = 0.05
 PLAN = (("web",), ("temporal",), ("web", "relay"), ("web", "temporal", "relay"))
 SOAK = 40  # rounds of kills
-EACH = 3 * AT_ONCE  # requests of a round
+EACH = 3 * AT_ONCE  # requests of a round that are sent before
+HITS_MIN = 50  # four rounds hit 4 * LATE, and EACH / 3 clients that are gone
+SENT = "http11.receive_response_headers.started"  # of httpcore's trace: the whole request is on its way
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class Tally:
     hits: Counter[str] = field(default_factory=Counter)
     answers: dict[str, set[str]] = field(default_factory=dict)  # ids of what was made, by key
     begun: int = 0  # requests, each attempt counted
+    sent: set[str] = field(default_factory=set)  # keys whose request has been sent as a whole
     lock: Lock = field(default_factory=Lock)
 
     def hit(self, what: str, count: int = 1) -> None:
@@ -54,7 +59,7 @@ class Tally:
             f"{len(self.answers)} requests, each sent until it was answered, and once more; hit\n"
         )
         sys.stdout.writelines(f"{count:>5} {what}\n" for what, count in sorted(self.hits.items()))
-        assert sum(self.hits.values()) >= 50
+        assert sum(self.hits.values()) >= HITS_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +99,18 @@ class Asking:
     def until_answered(self, key: str, wait: int = 1) -> None:
         """Repeat the request until it is accepted; each attempt that breaks off was hit by a kill of web."""
         body, headers = self.request(key, wait)
-        with httpx2.Client(timeout=30) as http:
+
+        def trace(event: str, _info: Any) -> None:
+            if event == SENT:
+                self.tally.sent.add(key)
+
+        with httpx2.Client(timeout=30, verify=CERTIFICATES) as http:
             while True:
                 self.tally.begun += 1
                 try:
-                    answer = http.post(self.url, content=body, headers=headers)
+                    answer = http.post(
+                        self.url, content=body, headers=headers, extensions={"trace": trace}
+                    )
                 except (httpx2.RemoteProtocolError, httpx2.ReadError):
                     self.tally.hit("requests under way in a web process that was killed")
                 except (
@@ -135,15 +147,34 @@ def counted(fragile: Fragile, query: str, *values: object) -> int:
     return int(count)
 
 
-def kill(fragile: Fragile, tally: Tally, victims: Sequence[str], held: Mapping[str, str]) -> None:
-    """Kill parts and start them again, and count what each of them `held`, by a query."""
+def kill(
+    fragile: Fragile,
+    asking: Asking,
+    victims: Sequence[str],
+    held: Mapping[str, str],
+    late: Sequence[str],
+    threads: ThreadPoolExecutor,
+) -> list[Future[None]]:
+    """Kill parts and start them again; count what each of them `held`, by a query.
+
+    The parts are halted first, and killed once requests under the `late` keys have met them: what is under
+    way in a part stays there until it is killed. Returns these requests.
+    """
+    for victim in victims:
+        fragile.all.halt(victim)
+    asked = [threads.submit(asking.until_answered, key) for key in late]
+    if "web" in victims:
+        assert until(lambda: asking.tally.sent.issuperset(late))
+    else:
+        assert until(lambda: all(counted(fragile, held[victim]) >= len(late) for victim in victims))
     for victim in victims:
         if victim in held:
-            tally.hit(f"under way when {victim} was killed", counted(fragile, held[victim]))
+            asking.tally.hit(f"under way when {victim} was killed", counted(fragile, held[victim]))
     for victim in victims:
         fragile.kill(victim)
     for victim in victims:
         fragile.revive(victim)
+    return asked
 
 
 def one_round(
@@ -157,17 +188,18 @@ def one_round(
 ) -> None:
     """Let clients ask at once, kill some of them at once and the parts at a moment that is drawn."""
     begun = asking.tally.begun
-    gone = keys[: len(keys) // 3] if "web" not in victims else []
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    early, late = keys[:EACH], keys[EACH:]
+    gone = early[: EACH // 3] if "web" not in victims else []
+    with ThreadPoolExecutor(AT_ONCE) as threads, ThreadPoolExecutor(len(late)) as more_threads:
         asked: list[Future[None]] = [
             threads.submit(asking.killed_after, key, draw.uniform(0, 0.3))
             if key in gone
             else threads.submit(asking.until_answered, key)
-            for key in keys
+            for key in early
         ]
         assert until(lambda: asking.tally.begun >= begun + AT_ONCE)
         Event().wait(draw.uniform(0, seconds_max))
-        kill(fragile, asking.tally, victims, held)
+        asked += kill(fragile, asking, victims, held, late, more_threads)
         for one in asked:
             one.result()
         for one in [threads.submit(asking.until_answered, key, wait=0) for key in keys]:
@@ -184,7 +216,7 @@ def killing(
     draw = random.Random(20261125)  # noqa: S311 - moments of kills, the same in each run
     keys: list[str] = []
     for number in range(rounds):
-        fresh = [f"{number}-{each}" for each in range(EACH)]
+        fresh = [f"{number}-{each}" for each in range(EACH + LATE)]
         one_round(fragile, asking, PLAN[number % len(PLAN)], held, fresh, draw, seconds_max)
         keys += fresh
     assert {key: len(told) for key, told in asking.tally.answers.items()} == dict.fromkeys(keys, 1)

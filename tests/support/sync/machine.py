@@ -7,10 +7,10 @@ import sys
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.engine.sync.door import PAGE_MAX, Door
-from tests.engine.sync.histories import Entity, Write
-from tests.engine.sync.replica import Client, Filter
-from tests.engine.sync.world import EVERYTHING, ROUNDS_MAX, World
+from tests.support.sync.door import PAGE_MAX, Door
+from tests.support.sync.histories import Entity, Write
+from tests.support.sync.replica import Client, Filter
+from tests.support.sync.world import EVERYTHING, ROUNDS_MAX, World
 
 ENTITIES: list[Entity] = [("settings", "theme"), ("settings", "note"), ("agent", "theme")]
 CLIENTS_MAX = 5

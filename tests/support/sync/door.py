@@ -17,7 +17,7 @@ from engine.sync import pull, push, tombstones
 from engine.sync.change import SyncLimits
 from engine.sync.pull import StatePage
 from engine.sync.push import PushResult
-from tests.engine.sync.histories import Write
+from tests.support.sync.histories import Write
 
 PAGE_MAX = 500
 

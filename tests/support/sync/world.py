@@ -12,10 +12,10 @@ from threading import Barrier
 from engine.contracts import timestamps
 from engine.errors import GoneError
 from engine.sync.pull import StatePage
-from tests.engine.sync.door import Answer, Door
-from tests.engine.sync.histories import Entity, Histories, Write
-from tests.engine.sync.oracle import Oracle
-from tests.engine.sync.replica import Client, Filter
+from tests.support.sync.door import Answer, Door
+from tests.support.sync.histories import Entity, Histories, Write
+from tests.support.sync.oracle import Oracle
+from tests.support.sync.replica import Client, Filter
 
 EVERYTHING: Filter = (None, False)
 ROUNDS_MAX = 20

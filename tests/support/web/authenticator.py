@@ -8,7 +8,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from pyotp import TOTP
 
-from tests.web.conftest import Person
+from tests.support.web.people import Person
 
 
 @dataclass(slots=True)
@@ -51,3 +51,7 @@ def protect(client: FlaskClient, person: Person, now: float) -> Protected:
 def bearing(answer: Any, agent_id: str = "phone") -> dict[str, str]:
     """Return the headers of who got this answer."""
     return {"Authorization": f"Bearer {answer.get_json()['accessToken']}", "X-Agent-ID": agent_id}
+
+
+def verify(client: FlaskClient, headers: dict[str, str], code: str) -> Any:
+    return client.post("/api/auth/mfa/verify", json={"code": code}, headers=headers)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from bin.devtools.stack.client import Client, RefusedError
-from tests.journeys.conftest import until
+from tests.support.waiting import until
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 ECHO = HEAD + "do: [{told: {set: '${ {input: .} }'}}]\n"
@@ -60,14 +59,3 @@ def refused(laptop: Client, method: str, where: str, **options: Any) -> dict[str
     return found.value.problem | {
         "at": [fault["pointer"] for fault in found.value.problem.get("errors", [])]
     }
-
-
-@pytest.fixture(autouse=True)
-def _stopped(laptop: Client) -> Iterator[None]:
-    """Have nothing go on by the clock when a test is over: others want the machine."""
-    yield
-    for schedule in laptop.request("GET", "/api/schedules", params={"limit": 100})["schedules"]:
-        if schedule["origin"] == "client":
-            laptop.delete_schedule(schedule)
-        else:
-            laptop.request("POST", f"{path(schedule)}/pause")
