@@ -53,7 +53,7 @@ def pages(platform: Measured, size: int) -> Iterator[tuple[str, Kept]]:
     places = {"start": size, "middle": size // 2, "end": 3 * LIMIT}
     for place, left in places.items():
         for name, asked in FILTERS.items():
-            path = f"/api/sync/pull?limit={LIMIT}&since={timestamps.text(newest - left)}{asked}"
+            path = f"/api/sync/pull?limit={LIMIT}&since={timestamps.to_text(newest - left)}{asked}"
             yield f"{name}, {place}", Kept(platform.api_url, asking(path, headers))
 
 

@@ -69,7 +69,7 @@ def cases(platform: Measured, connection: psycopg.Connection) -> Iterator[Case]:
     nothing = head("GET", "/health/live", {}) + b"\r\n"
     yield NOTHING, REQUESTS, asked([Kept(url, repeating(nothing)) for _ in agents])
     queries = {
-        "a pull of nothing new": f"?since={timestamps.text(newest)}",
+        "a pull of nothing new": f"?since={timestamps.to_text(newest)}",
         "a pull of 100": "?limit=100",
     }
     for what, query in queries.items():

@@ -15,12 +15,12 @@ SQL = """to_char(timestamp '1970-01-01' + ({stamp} / 1000000) * interval '1 seco
 FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+ -]\d\d:\d\d)")
 
 
-def of(time: datetime) -> int:
+def from_datetime(time: datetime) -> int:
     """Return the stamp of an aware datetime."""
     return (time - EPOCH) // timedelta(microseconds=1)
 
 
-def moment(stamp: int) -> datetime:
+def to_datetime(stamp: int) -> datetime:
     """Return the datetime of a stamp, in UTC.
 
     :raises OverflowError: when the stamp is outside the range of a datetime.
@@ -28,9 +28,9 @@ def moment(stamp: int) -> datetime:
     return EPOCH + timedelta(microseconds=stamp)
 
 
-def text(stamp: int) -> str:
+def to_text(stamp: int) -> str:
     """Return the RFC 3339 text of a stamp, in UTC with microseconds."""
-    return moment(stamp).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    return to_datetime(stamp).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse(value: str, pointer: str) -> int:
@@ -44,7 +44,7 @@ def parse(value: str, pointer: str) -> int:
         offset = "+00:00" if zone in "Zz" else zone.replace(" ", "+")
         digits = (fraction or ".")[1:7].ljust(6, "0")
         try:
-            return of(datetime.fromisoformat(f"{date}T{time}.{digits}{offset}"))
+            return from_datetime(datetime.fromisoformat(f"{date}T{time}.{digits}{offset}"))
         except (ValueError, OverflowError):
             pass
     detail = "must be an RFC 3339 time, such as 2026-01-31T12:00:00.000000Z"

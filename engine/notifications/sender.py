@@ -99,7 +99,9 @@ def _message(delivery: Delivery) -> tuple[str, dict[str, Any]]:
     channel, notice = delivery.channel, delivery.notice
     data = {"accountId": str(channel.account_id), "agentId": channel.agent_id}
     if notice is None:
-        asked = timestamps.text(timestamps.of(channel.tested_at or channel.created_at))
+        asked = timestamps.to_text(
+            timestamps.from_datetime(channel.tested_at or channel.created_at)
+        )
         message_id = f"msg_{delivery.test_id and delivery.test_id.hex}"
         return message_id, {"type": "channel.test", "timestamp": asked, "data": data}
     told = notice.to_json()

@@ -122,7 +122,7 @@ def append_changes(
         "counter": counter,
         "versions": history_versions,
         "now": scope.now,
-        "tick": timestamps.of(scope.now),
+        "tick": timestamps.from_datetime(scope.now),
         "traceparent": tracing.traceparent(),
     }
     result = None
@@ -167,7 +167,7 @@ def _values(scope: AgentScope, entry: LogEntry) -> dict[str, Any]:
         "deleted": change.deleted,
         "data_hash": change.data_hash,
         "digest": digest,
-        "first_link": hash_chain.extend(genesis, digest, timestamps.of(scope.now)),
+        "first_link": hash_chain.extend(genesis, digest, timestamps.from_datetime(scope.now)),
         "siblings": entry.siblings,
         "states_difference": entry.states_difference,
         "bytes_difference": entry.bytes_difference,

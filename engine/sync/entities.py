@@ -73,7 +73,7 @@ def version_json(row: Row[Any]) -> dict[str, Any]:
         "entityId": row.entity_id,
         "encryptedData": row.encrypted_data,
         "version": row.version,
-        "updatedAt": timestamps.text(row.stamp),
+        "updatedAt": timestamps.to_text(row.stamp),
         "vectorClock": row.clock,
         "agentId": row.agent_id,
         "deleted": row.deleted,

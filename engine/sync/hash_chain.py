@@ -38,7 +38,7 @@ class ChainPoint:
 
     def __str__(self) -> str:
         """Return the form that clients use: `updatedAt`, a slash and the link in hexadecimal."""
-        return f"{timestamps.text(self.stamp)}/{self.link.hex()}"
+        return f"{timestamps.to_text(self.stamp)}/{self.link.hex()}"
 
 
 def parse_point(text: str, pointer: str) -> ChainPoint:
@@ -84,7 +84,7 @@ def hash_change(
 
 def extend(link: bytes, digest: bytes, stamp: int) -> bytes:
     """Return the link that follows `link` for a change with this digest and stamp."""
-    return hashlib.sha256(link + digest + timestamps.text(stamp).encode()).digest()
+    return hashlib.sha256(link + digest + timestamps.to_text(stamp).encode()).digest()
 
 
 def check_ancestor(scope: AccountScope, point: ChainPoint) -> None:
@@ -118,7 +118,7 @@ def list_links(scope: AccountScope, *, since: int, limit: int) -> tuple[list[dic
     rows = scope.session.execute(query).all()
     links = [
         {
-            "updatedAt": timestamps.text(row.stamp),
+            "updatedAt": timestamps.to_text(row.stamp),
             "type": row.type,
             "entityId": row.entity_id,
             "version": row.version,

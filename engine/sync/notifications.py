@@ -92,7 +92,7 @@ class ChangeNotification:
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON object that clients receive."""
-        return {"head": timestamps.text(self.head), "types": self.types}
+        return {"head": timestamps.to_text(self.head), "types": self.types}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def hint_channel(account_id: UUID | str) -> str:
 
 def write_hint(*, agent_id: str, head: int, types: Sequence[str]) -> str:
     """Return the JSON text of a hint: the agent changed states of these types, up to a stamp."""
-    return json.dumps({"by": agent_id, "head": timestamps.text(head), "types": list(types)})
+    return json.dumps({"by": agent_id, "head": timestamps.to_text(head), "types": list(types)})
 
 
 def find_changes(

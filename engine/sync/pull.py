@@ -135,13 +135,13 @@ def _check_since(
     """Return the stamp at which the cursor's pull began: the newest, or that of its stored walk."""
     if since > newest:
         detail = "The cursor is newer than this server's head: pull from the start."
-        raise ConflictError("resync_required", detail, extra={"head": timestamps.text(newest)})
+        raise ConflictError("resync_required", detail, extra={"head": timestamps.to_text(newest)})
     if not 0 < since < horizon:
         return newest
     start = session.scalar(FIND_WALK, walk | {"since": since, "horizon": horizon})
     if start is None:
         detail = "Deletions after this cursor are no longer stored: pull from the start."
-        raise GoneError("resync_required", detail, extra={"head": timestamps.text(newest)})
+        raise GoneError("resync_required", detail, extra={"head": timestamps.to_text(newest)})
     return int(start)
 
 

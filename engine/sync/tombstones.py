@@ -60,7 +60,7 @@ def delete_expired(session: Session, *, now: datetime) -> int:
         )
         .scalar_subquery()
     )
-    oldest = timestamps.of(now - RETENTION)
+    oldest = timestamps.from_datetime(now - RETENTION)
     rows = session.execute(
         delete(SyncState)
         .where(

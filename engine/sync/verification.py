@@ -48,7 +48,7 @@ def find_contradictions(session: Session, account_id: UUID) -> Iterator[str]:
         digest = _digest(row)
         link = hash_chain.extend(point.link, digest, row.stamp)
         if link != row.link:
-            yield f"the link at {timestamps.text(row.stamp)} does not follow from its change"
+            yield f"the link at {timestamps.to_text(row.stamp)} does not follow from its change"
         point = hash_chain.ChainPoint(row.stamp, row.link)
         last[row.type, row.entity_id] = LastChange(row.stamp, digest, row.deleted)
     if head is None or (head.stamp, head.link) != (point.stamp, point.link):
@@ -89,7 +89,9 @@ def _check_past_versions(session: Session, account_id: UUID) -> Iterator[str]:
     )
     for row in session.execute(query.execution_options(yield_per=FETCH_ROWS)):
         if hashlib.sha256(row.encrypted_data.encode()).digest() != row.data_hash:
-            version = f"the version of {row.type}/{row.entity_id} at {timestamps.text(row.stamp)}"
+            version = (
+                f"the version of {row.type}/{row.entity_id} at {timestamps.to_text(row.stamp)}"
+            )
             yield f"{version} has other data"
 
 

@@ -60,7 +60,7 @@ def read(job_id: UUID) -> BulkJob:
 def _start(body: dict[str, Any]) -> UUID:
     asked, settings = body["query"], current_app.extensions["settings"]
     times = {
-        name: timestamps.moment(timestamps.parse(asked[name], f"/query/{name}"))
+        name: timestamps.to_datetime(timestamps.parse(asked[name], f"/query/{name}"))
         for name in ("since", "until")
         if name in asked
     }

@@ -77,6 +77,6 @@ def entry_json(step: ExecutionStep) -> dict[str, Any]:
         "kind": step.kind,
         "phase": step.phase,
         "attempt": step.attempt,
-        "at": timestamps.text(timestamps.of(step.at)),
+        "at": timestamps.to_text(timestamps.from_datetime(step.at)),
         "error": step.error,
     }

@@ -145,7 +145,7 @@ def delete(execution_id: UUID) -> None:
 def listed(query: dict[str, Any], definition_id: UUID | None = None) -> dict[str, Any]:
     """Return a page of the account's executions, of all its definitions or of one."""
     times = {
-        name: timestamps.moment(timestamps.parse(query[name], f"/{name}"))
+        name: timestamps.to_datetime(timestamps.parse(query[name], f"/{name}"))
         for name in ("since", "until")
         if name in query
     }
@@ -246,7 +246,8 @@ def _told(execution: Execution) -> dict[str, Any]:
         "workflowVersion": execution.definition_version,
         "status": execution.status,
         "retryOf": execution.retry_of,
-        "createdAt": timestamps.text(timestamps.of(execution.created_at)),
-        "endedAt": execution.ended_at and timestamps.text(timestamps.of(execution.ended_at)),
+        "createdAt": timestamps.to_text(timestamps.from_datetime(execution.created_at)),
+        "endedAt": execution.ended_at
+        and timestamps.to_text(timestamps.from_datetime(execution.ended_at)),
         **temporal_ui_links.links(execution.id),
     }

@@ -208,7 +208,7 @@ def _asked(body: dict[str, Any]) -> dict[str, Any]:
     """Return what is asked of a plan, its times read."""
     pointers = {"start_at": "/startAt", "end_at": "/endAt"}
     return {
-        name: timestamps.moment(timestamps.parse(value, pointers.get(name, f"/{name}")))
+        name: timestamps.to_datetime(timestamps.parse(value, pointers.get(name, f"/{name}")))
         if name in TIMES and value is not None
         else value
         for name, value in body.items()

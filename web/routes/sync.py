@@ -95,8 +95,8 @@ def pull_states(query: dict[str, Any]) -> Response:
     answer = {
         "states": page.states,
         "hasMore": page.has_more,
-        "cursor": timestamps.text(page.cursor),
-        "head": timestamps.text(page.newest),
+        "cursor": timestamps.to_text(page.cursor),
+        "head": timestamps.to_text(page.newest),
         "syncHead": None if page.head is None else str(page.head),
     }
     return _json(answer, sync_head.make_headers(page.head))

@@ -35,7 +35,7 @@ def stream_events(query: dict[str, Any]) -> Response:
     since = timestamps.parse(last_event_id, "/since") if last_event_id else head
     if since != head:
         pull.check_cursor(scope, since)
-    g.since, g.behind = timestamps.text(since), since != head
+    g.since, g.behind = timestamps.to_text(since), since != head
     return Response(content_type="text/event-stream; charset=utf-8")
 
 

@@ -21,7 +21,7 @@ class StampText(fields.String):
     """A stamp as clients see it."""
 
     def _serialize(self, value: Any, *_context: Any, **_options: Any) -> str | None:
-        return None if value is None else timestamps.text(value)
+        return None if value is None else timestamps.to_text(value)
 
 
 class SubscriptionKeys(Strict):

@@ -46,7 +46,7 @@ def fan_out(account_id: str) -> None:
             _redis().publish(notifications.channel(account_id), broadcast.message)
         due = deliveries.mark(session, account_id=UUID(account_id), now=now)
     if broadcast is not None:
-        lag = now - timestamps.moment(broadcast.head)
+        lag = now - timestamps.to_datetime(broadcast.head)
         metrics.FANOUT_LAG_SECONDS.observe(max(0.0, lag.total_seconds()))
     for channel_id in due:
         deliver.send(str(channel_id))

@@ -31,7 +31,7 @@ class Place:
 
     def __str__(self) -> str:
         """Return it as clients carry it: what it is made of is nobody's business."""
-        return f"{timestamps.of(self.created_at):x}.{self.execution_id.hex}"
+        return f"{timestamps.from_datetime(self.created_at):x}.{self.execution_id.hex}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -41,7 +41,7 @@ class Place:
         """
         made, _, execution_id = text.partition(".")
         try:
-            return cls(timestamps.moment(int(made, 16)), UUID(execution_id))
+            return cls(timestamps.to_datetime(int(made, 16)), UUID(execution_id))
         except (ValueError, OverflowError):
             fault = Fault("/cursor", "is no cursor that a list has given")
             raise InvalidError(

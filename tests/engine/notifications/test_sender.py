@@ -26,7 +26,7 @@ from tests.support.receivers import Browser, Received, Receiver, verified
 pytestmark = pytest.mark.stack
 
 
-HEAD = timestamps.of(datetime(2026, 1, 2, tzinfo=UTC))
+HEAD = timestamps.from_datetime(datetime(2026, 1, 2, tzinfo=UTC))
 NOTICE = ChangeNotification(HEAD, ["agent", "settings"])
 TOLD = NOTICE.to_json()
 

@@ -119,7 +119,9 @@ def test_a_time_that_never_was_is_in_nobodys_past() -> None:
 
 @pytest.mark.unit
 def test_a_head_is_read_as_it_is_told() -> None:
-    point = ChainPoint(timestamps.of(datetime(2026, 1, 31, 12, tzinfo=UTC)) + 7, sha256(b""))
+    point = ChainPoint(
+        timestamps.from_datetime(datetime(2026, 1, 31, 12, tzinfo=UTC)) + 7, sha256(b"")
+    )
     assert hash_chain.parse_point(str(point), "") == point
 
 

@@ -68,8 +68,8 @@ def test_every_live_agent_is_told_once_what_others_did(session: Session, account
     second = change(session, account_id, "phone")
     agents.revoke(session, account_id=account_id, agent_id="tablet", now=NOW)
     assert delivered(session, account_id) == {
-        "laptop": {"head": timestamps.text(second), "types": ["settings"]},
-        "phone": {"head": timestamps.text(first), "types": ["workflow"]},
+        "laptop": {"head": timestamps.to_text(second), "types": ["settings"]},
+        "phone": {"head": timestamps.to_text(first), "types": ["workflow"]},
     }
     assert outbox.take_all(session, account_id=account_id, kind=outbox.CHANGED) == []
     assert delivered(session, account_id) == {}

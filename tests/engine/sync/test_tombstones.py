@@ -1,4 +1,4 @@
-"""Deletions: told like any change, kept as long as somebody may not have heard, and then gone for good."""
+"""Tombstones: pulled like any change, and deleted after 90 days once every agent has them."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -90,7 +90,10 @@ def test_who_missed_what_was_buried_is_sent_back_to_the_start(
     bury(sessions, LONG_AFTER)
     with pytest.raises(GoneError) as told:
         states(sessions, account_id, since=before)
-    assert (told.value.code, told.value.extra["head"]) == ("resync_required", timestamps.text(at))
+    assert (told.value.code, told.value.extra["head"]) == (
+        "resync_required",
+        timestamps.to_text(at),
+    )
     assert states(sessions, account_id, since=at) == []
     assert states(sessions, account_id) == []
 

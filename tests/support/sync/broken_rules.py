@@ -1,4 +1,4 @@
-"""The rules of sync, each broken in one way: what a state machine that is worth running must notice."""
+"""Broken rules of sync, each of which the state machine must notice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine as clients meet it: one account on the real database, one transaction a request."""
+"""Requests of one account to the engine, each in a transaction of the real database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a push was told: "accepted" or the code of the refusal, with the versions that are kept."""
+    """Answer to a push: "accepted" or the code of the refusal, with the stored versions."""
 
     verdict: str
     current: dict[str, Any] | None = None
