@@ -71,8 +71,8 @@ class SyncState(Base):
     agent_id: Mapped[str] = mapped_column(String(128))
     stamp: Mapped[int] = mapped_column(BigInteger)
     deleted: Mapped[bool] = mapped_column(default=False)  # a tombstone: it has no data
-    # Number of siblings. Most states have none, and then nothing reads their table.
-    kept: Mapped[int] = mapped_column(SmallInteger, default=0)
+    # Most states have no sibling, and then nothing reads the siblings' table.
+    sibling_count: Mapped[int] = mapped_column("kept", SmallInteger, default=0)
 
 
 class SyncSibling(Base):
@@ -136,6 +136,8 @@ class SyncWalk(Base):
     )
     agent_id: Mapped[str] = mapped_column(String(128), primary_key=True)
     type: Mapped[str] = mapped_column(String(16), primary_key=True)  # empty for all types
-    begun: Mapped[int] = mapped_column(BigInteger)  # the account's newest stamp at the start
+    start: Mapped[int] = mapped_column(
+        "begun", BigInteger
+    )  # the account's newest stamp at the start
     since: Mapped[int] = mapped_column(BigInteger)  # of the last page, for a repeated request
-    reached: Mapped[int] = mapped_column(BigInteger)  # end of that page
+    end: Mapped[int] = mapped_column("reached", BigInteger)  # end of that page

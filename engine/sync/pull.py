@@ -51,7 +51,7 @@ STORE_WALK = text("""
     INSERT INTO sync_walks (account_id, agent_id, type, begun, since, reached)
     VALUES (:account_id, :agent_id, :type, :begun, :since, :reached)
     ON CONFLICT (account_id, agent_id, type)
-    DO UPDATE SET start = excluded.begun, since = excluded.since, reached = excluded.reached
+    DO UPDATE SET begun = excluded.begun, since = excluded.since, reached = excluded.reached
 """)
 
 
@@ -162,7 +162,7 @@ def _page_query(*, has_type: bool, exclude_self: bool) -> Select[Any]:
         scan = newer.limit(SCAN_ROWS_MAX).subquery()
         by_others = select(scan).where(scan.c.agent_id != bindparam("agent_id"))
         newer = by_others.order_by(scan.c.stamp)
-    page = _cut(newer)
+    page = _limit_rows(newer)
     one_row = select(literal(1)).subquery()
     with_head = one_row.outerjoin(SyncHead.__table__, HEADS.account_id == account_id)
     return (
@@ -178,7 +178,7 @@ def _page_query(*, has_type: bool, exclude_self: bool) -> Select[Any]:
     )
 
 
-def _cut(newer: Select[Any]) -> Subquery:
+def _limit_rows(newer: Select[Any]) -> Subquery:
     """Limit rows to `limit` and PULL_BYTES_MAX bytes, but not to less than one row.
 
     `limit` is one more than the page has, so that `available` tells whether more rows follow.

@@ -160,7 +160,7 @@ def _add_to_count(session: Session, account_id: UUID, entity: Entity, difference
             SyncState.type == entity[0],
             SyncState.entity_id == entity[1],
         )
-        .values(kept=func.greatest(0, SyncState.kept + difference))
+        .values(sibling_count=func.greatest(0, SyncState.sibling_count + difference))
         .execution_options(synchronize_session=False)
     )
 

@@ -65,7 +65,7 @@ def delete_expired(session: Session, *, now: datetime) -> int:
         delete(SyncState)
         .where(
             SyncState.deleted,
-            SyncState.kept == 0,
+            SyncState.sibling_count == 0,
             SyncState.stamp < oldest,
             SyncState.stamp <= func.coalesce(pulled_by_all, oldest),
         )
