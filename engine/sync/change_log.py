@@ -16,8 +16,8 @@ from sqlalchemy import CursorResult, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from engine.contracts import timestamps
+from engine.contracts.outbox_messages import StateChange
 from engine.observability import tracing
-from engine.store import outbox
 from engine.store.account_scope import AgentScope
 from engine.sync import hash_chain
 from engine.sync.change import Change
@@ -118,7 +118,7 @@ def append_changes(
     common = {
         "account_id": scope.account_id,
         "agent_id": scope.agent_id,
-        "kind": outbox.CHANGED,
+        "kind": StateChange.kind,
         "counter": counter,
         "versions": history_versions,
         "now": scope.now,

@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from engine.contracts import timestamps
+from engine.contracts.outbox_messages import StateChange
 from engine.store import outbox
 from engine.store.accounts import Agent
 from engine.store.sync import SyncHead, SyncState
@@ -139,7 +140,7 @@ def take_broadcast(session: Session, account_id: UUID) -> Broadcast | None:
     The caller publishes the broadcast before it commits. Several changes make one broadcast. There
     is none when another call has covered the same changes.
     """
-    if not outbox.take_all(session, account_id=account_id, kind=outbox.CHANGED):
+    if not outbox.take_all(session, account_id=account_id, kind=StateChange.kind):
         return None
     rows = session.execute(AGENTS_BEHIND, {"account_id": account_id}).all()
     if not rows:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -22,6 +23,7 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 from engine.contracts import executions
 from engine.contracts.child_executions import Told
 from engine.contracts.timeline import Entry
+from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.interpreter.runtime.timeline import Door
 from engine.language.errors import STANDARD, fault
 from engine.language.model import Step
@@ -139,7 +141,7 @@ class TemporalWorld:
         handle = await start_below(
             executions.EXECUTION,
             start,
-            workflow_id=executions.execution_workflow_id(start.execution_id),
+            workflow_id=str(ExecutionWorkflowId(UUID(start.execution_id))),
             account_id=self.account_id,
             definition_id=ordered.definition_id if ordered is not None else "",
             lasts=workflow.info().execution_timeout,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import asdict, replace
 from typing import Any
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -13,7 +14,8 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.contracts import executions, payload_converter
 from engine.contracts.child_executions import Told
-from engine.contracts.pause import HOLD, Word
+from engine.contracts.pause import HOLD, PauseSignal
+from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import ACCOUNT, PATIENCE, BusyError, Patience
 from engine.interpreter import checkpoint, retry_from_failure
@@ -87,7 +89,7 @@ class ExecutionWorkflow:
         self._inbox.put(events)
 
     @workflow.signal(name=HOLD)
-    def hold(self, word: Word) -> None:
+    def hold(self, word: PauseSignal) -> None:
         """Have the walk hold before its next step, or go on."""
         self._hold.hear(word.number, paused=word.paused)
 
@@ -187,6 +189,7 @@ class DefinitionCheckWorkflow:
     @workflow.run
     async def run(self, check: executions.DefinitionCheck) -> None:
         """Have the definition opened, checked, its diagnostics stored and its schedule begun."""
+        version = VersionReference(UUID(check.definition_id), check.version)
         triggers: list[str] = await locally(executions.CHECK_DEFINITION, check, list[str])
         for trigger in triggers or ():
             with contextlib.suppress(WorkflowAlreadyStartedError):
@@ -195,9 +198,7 @@ class DefinitionCheckWorkflow:
                     executions.ScheduleStart(
                         check.definition_id, check.account_id, trigger, version=check.version
                     ),
-                    workflow_id=executions.schedule_workflow_id(
-                        check.definition_id, trigger, check.version
-                    ),
+                    workflow_id=str(TriggerWorkflowId(version, trigger)),
                     account_id=check.account_id,
                     definition_id=check.definition_id,
                     lasts=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, timedelta
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -11,6 +12,7 @@ from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from engine.contracts import executions, schedules
+from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.temporal_workflows.child_workflows import start_below
 from engine.temporal_workflows.local_activities import locally
 
@@ -50,7 +52,7 @@ async def _execution(
     return await start_below(
         executions.EXECUTION,
         executions.ExecutionStart(made.execution_id, start.account_id),
-        workflow_id=executions.execution_workflow_id(made.execution_id),
+        workflow_id=str(ExecutionWorkflowId(UUID(made.execution_id))),
         account_id=start.account_id,
         definition_id=made.definition_id,
         lasts=timedelta(seconds=made.seconds_max),

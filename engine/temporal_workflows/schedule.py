@@ -15,6 +15,7 @@ from temporalio.common import VersioningBehavior
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from engine.contracts import executions, schedules
+from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.errors import EngineError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
@@ -148,7 +149,7 @@ class ScheduleWorkflow:
             return await start_below(
                 executions.EXECUTION,
                 executions.ExecutionStart(execution_id, account_id),
-                workflow_id=executions.execution_workflow_id(execution_id),
+                workflow_id=str(ExecutionWorkflowId(UUID(execution_id))),
                 account_id=account_id,
                 definition_id=definition_id,
                 lasts=timedelta(seconds=fired.seconds_max),

@@ -10,11 +10,13 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from engine.store.account_scope import AccountScope
 from engine.workflows.executions import timeline
-from engine.workflows.executions.timeline import Told
+from engine.workflows.executions.timeline import TimelinePage
 from web.realtime.flask_bridge import BridgedRequest, Scope, Send
 from web.realtime.hub import RealtimeListener
 from web.realtime.sse import HEARTBEAT, EventStream, send_text
@@ -58,7 +60,7 @@ class ExecutionEventStream(EventStream):
                 seq = step.seq
                 data = json.dumps(entry_json(step))
                 await send_text(send, f"id: {seq}\nevent: step\ndata: {data}\n\n")
-            if page.more:
+            if page.has_more:
                 continue
             if page.status != "running":
                 data = json.dumps({"status": page.status})
@@ -68,8 +70,11 @@ class ExecutionEventStream(EventStream):
                 await send_text(send, HEARTBEAT)
 
 
-def _page_query(request: BridgedRequest, seq: int) -> Callable[[Session], Told]:
+def _page_query(request: BridgedRequest, seq: int) -> Callable[[Session], TimelinePage]:
     account_id, execution_id = request.identity.account_id, request.context["execution_id"]
-    return lambda session: timeline.since(
-        session, account_id=account_id, execution_id=execution_id, seq=seq, limit=PAGE_ENTRIES
+    return lambda session: timeline.read(
+        AccountScope(session, account_id, datetime.now(UTC)),
+        execution_id,
+        after=seq,
+        limit=PAGE_ENTRIES,
     )

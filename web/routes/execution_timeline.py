@@ -12,7 +12,6 @@ from engine.contracts import timestamps
 from engine.errors import Fault, InvalidError
 from engine.store.timeline import ExecutionStep
 from engine.workflows.executions import executions, timeline
-from web.extensions import db
 from web.http import authentication, rate_limits
 from web.http.json_bodies import Blueprint
 from web.schemas import execution_timeline as schemas
@@ -31,17 +30,14 @@ rate_limits.limit(blueprint, "workflows")
 @blueprint.response(200, schemas.Steps)
 def list_entries(query: dict[str, Any], execution_id: UUID) -> dict[str, Any]:
     """Return the entries of an execution's timeline in order; `cursor` leads to newer ones."""
-    page = timeline.since(
-        db.session(),
-        account_id=authentication.identity().account_id,
-        execution_id=execution_id,
-        seq=query["cursor"],
-        limit=query["limit"],
+    after = query["cursor"]
+    page = timeline.read(
+        authentication.agent_scope(), execution_id, after=after, limit=query["limit"]
     )
     return {
         "steps": [entry_json(step) for step in page.steps],
-        "cursor": page.steps[-1].seq if page.steps else query["cursor"],
-        "hasMore": page.more,
+        "cursor": page.steps[-1].seq if page.steps else after,
+        "hasMore": page.has_more,
     }
 
 
@@ -61,9 +57,7 @@ def stream_entries(query: dict[str, Any], execution_id: UUID) -> Response:
         raise InvalidError(
             "event_id_invalid", "The header Last-Event-ID is not valid.", faults=[fault]
         )
-    executions.find(
-        db.session(), account_id=authentication.identity().account_id, execution_id=execution_id
-    )
+    executions.find(authentication.agent_scope(), execution_id)
     g.execution_id = execution_id
     g.seq = int(last_event_id) if last_event_id else query["after"]
     return Response(content_type="text/event-stream; charset=utf-8")

@@ -118,7 +118,7 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         handle = await temporal.start_workflow(
             executions.EXECUTION,
             executions.ExecutionStart(execution_id, execution_id, reply_key),
-            id=executions.execution_workflow_id(execution_id),
+            id=f"execution:{execution_id}",
             task_queue=queue,
             execution_timeout=EXECUTION_TIMEOUT,
         )
