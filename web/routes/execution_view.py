@@ -49,7 +49,8 @@ def view(execution: Execution) -> dict[str, Any]:
         "status": execution.status,
         "retryOf": execution.retry_of,
         "createdAt": timestamps.to_text(timestamps.from_datetime(execution.created_at)),
-        "endedAt": execution.ended_at and timestamps.to_text(timestamps.from_datetime(execution.ended_at)),
+        "endedAt": execution.ended_at
+        and timestamps.to_text(timestamps.from_datetime(execution.ended_at)),
         "temporalUrl": temporal_url(execution.id),
     }
 
