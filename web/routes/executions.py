@@ -22,7 +22,10 @@ from web.http import authentication, idempotency, rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
 from web.routes import execution_view
 from web.schemas import executions as schemas
-from web.schemas.execution_timeline import HeldSchema, StandingSchema
+from web.schemas.execution_timeline import (
+    ExecutionDetails,
+    ExecutionPause,
+)
 from web.schemas.workflows import Executed
 
 blueprint = Blueprint(
@@ -41,7 +44,7 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/<uuid:execution_id>", methods=["GET"])
-@blueprint.response(200, StandingSchema)
+@blueprint.response(200, ExecutionDetails)
 def read(execution_id: UUID) -> execution_view.Answer:
     """Return an execution and its progress, and once it has ended its result or error.
 
@@ -99,14 +102,14 @@ def retry(body: dict[str, Any], execution_id: UUID) -> execution_view.Answer:
 
 
 @blueprint.route("/<uuid:execution_id>/pause", methods=["POST"])
-@blueprint.response(202, HeldSchema)
+@blueprint.response(202, ExecutionPause)
 def pause(execution_id: UUID) -> dict[str, Any]:
     """Pause a running execution before its next step; steps that run end first."""
     return _set_paused(execution_id, paused=True)
 
 
 @blueprint.route("/<uuid:execution_id>/resume", methods=["POST"])
-@blueprint.response(202, HeldSchema)
+@blueprint.response(202, ExecutionPause)
 def resume(execution_id: UUID) -> dict[str, Any]:
     """Resume a paused execution."""
     return _set_paused(execution_id, paused=False)

@@ -71,7 +71,7 @@ async def deliver_due(sessions: sessionmaker[Session], table: Mapping[str, Deliv
                 log.warning(
                     "not_carried", kind=kind, messages=len(rows), error=type(error).__name__
                 )
-            metrics.CARRIED.labels(kind, result).inc(len(rows))
+            metrics.RELAY_DELIVERIES.labels(kind, result).inc(len(rows))
     return len(due)
 
 
@@ -104,7 +104,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         AccountErasure.kind: AccountEraser(sessions, connection).erase,
     }
     comparison = ScheduleComparison(sessions, connection)
-    publisher = Publisher(settings, "relay", look=lambda: outbox_metrics.look(sessions))
+    publisher = Publisher(settings, "relay", measure=lambda: outbox_metrics.look(sessions))
     publisher.start()
     # One that ends ends all: the process that replaces this one starts all of them.
     async with asyncio.TaskGroup() as tasks:

@@ -83,7 +83,7 @@ class Reconciler:
 
     async def _end(self, ends: Mapping[UUID, ForcedEnd]) -> None:
         ids = await asyncio.to_thread(self._settle, ends) if ends else []
-        metrics.RECONCILED.inc(len(ids))
+        metrics.RECONCILIATIONS.inc(len(ids))
         for execution_id in ids:
             log.info("reconciled", execution=str(execution_id))
 

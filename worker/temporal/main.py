@@ -155,9 +155,9 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     tracing.configure(settings, "temporal")
     for kind in ("jq", "schema", "redaction", "yaml"):
-        pool.shared(kind).tell = metrics.evaluated
+        pool.shared(kind).tell = metrics.record_evaluation
     core = Core()
-    publisher = Publisher(settings, "temporal", look=core.look)
+    publisher = Publisher(settings, "temporal", measure=core.look)
     sessions = make_sessions(settings, pool_size=THREADS)
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
     owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
