@@ -20,7 +20,7 @@ from engine.contracts.child_executions import FIND_DEFINITION, DefinitionName
 from engine.contracts.definitions import CHECK_DEFINITION, DefinitionCheck
 from engine.contracts.workflow_ids import VersionReference
 from engine.crypto import jwe, keyring
-from engine.crypto.public_keys import sealable
+from engine.crypto.public_keys import find_encryption_key
 from engine.errors import EngineError, Fault
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
@@ -121,13 +121,15 @@ class DefinitionActivities:
 def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
     """Return by what a document with this header is found: all its three words but the version, and all."""
     family = (str(header["namespace"]), str(header["name"]))
-    return keyring.mark(key, *family), keyring.mark(key, *family, str(header["version"]))
+    return keyring.fingerprint(key, *family), keyring.fingerprint(
+        key, *family, str(header["version"])
+    )
 
 
 def diagnosis_of(account: Account, faults: list[Fault]) -> Diagnosis:
     """Return what may be told of faults, and all of it sealed to the account's key, if it has one."""
-    key = sealable(account.public_key)
+    key = find_encryption_key(account.public_key)
     if key is None or not faults:
-        return Diagnosis([fault.unquoted() for fault in faults])
+        return Diagnosis([fault.redact() for fault in faults])
     told = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
-    return Diagnosis([fault.unquoted() for fault in faults], jwe.seal(key, orjson.dumps(told)))
+    return Diagnosis([fault.redact() for fault in faults], jwe.seal(key, orjson.dumps(told)))

@@ -10,7 +10,7 @@ import orjson
 from flask import Request
 from werkzeug.datastructures import Headers
 
-from engine.crypto.jwe import looks_sealed
+from engine.crypto.jwe import is_compact_jwe
 from engine.errors import Fault, InvalidError
 from engine.language import cloud_events
 from web.http import json_bodies
@@ -47,7 +47,7 @@ def read(request: Request) -> list[Any]:
 
 
 def _check(event: Any, pointer: str) -> None:
-    if looks_sealed(event):
+    if is_compact_jwe(event):
         return
     fault = cloud_events.wrong(event)
     if fault is not None:

@@ -15,7 +15,7 @@ from engine.workflows.executions import queries
 from engine.workflows.executions.queries import ExecutionCursor, ExecutionFilter
 from web.http import authentication
 from web.http.idempotency import KeyClaim
-from web.http.prefer import wait_preferred
+from web.http.prefer import parse_wait
 
 Answer = tuple[dict[str, Any], int, dict[str, str]]  # body, status, headers
 
@@ -70,7 +70,7 @@ def temporal_url(execution_id: UUID) -> str | None:
 
 def requested_wait() -> tuple[float, str | None]:
     """Return the seconds of `Prefer: wait=N`, and the value of `Preference-Applied`."""
-    return wait_preferred(request.headers.get("Prefer"), current_app.extensions["settings"])
+    return parse_wait(request.headers.get("Prefer"), current_app.extensions["settings"])
 
 
 def preference(value: str | None) -> dict[str, str]:

@@ -26,7 +26,7 @@ from web.schemas.execution_timeline import HeldSchema, StandingSchema
 from web.schemas.workflows import Executed
 
 blueprint = Blueprint(
-    "executions", __name__, url_prefix="/api/executions", description="Executions of workflows"
+    "executions", __name__, url_prefix="/api/executions", description="Executions"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
@@ -139,7 +139,7 @@ def delete(execution_id: UUID) -> None:
     scope = authentication.agent_scope()
     deletion.delete(scope, execution_id)
     scope.session.commit()
-    redis_notify.relay()
+    redis_notify.wake_relay()
 
 
 def _set_paused(execution_id: UUID, *, paused: bool) -> dict[str, Any]:

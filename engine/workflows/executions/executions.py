@@ -10,7 +10,7 @@ from sqlalchemy import CTE, func, select
 from uuid_utils.compat import uuid7
 
 from engine.contracts.outbox_messages import ExecutionLaunch
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import ConflictError, NotFoundError
 from engine.observability import metrics
 from engine.store import outbox
@@ -72,7 +72,7 @@ def execute(
         versions.find(scope, definition_id, version)
     account = admit(scope, running_max=running_max)
     if sealed_input.seal_result:
-        need_sealable(account.public_key)
+        require_encryption_key(account.public_key)
     return start(scope, definition, sealed_input, version=version)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine.contracts.outbox_messages import ScheduleSync
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import ConflictError, NotFoundError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
@@ -55,7 +55,7 @@ def create(
         )
         raise ConflictError("schedules_too_many", detail, extra={"limit": "schedules"})
     if sealed_input.seal_result:
-        need_sealable(account.public_key)
+        require_encryption_key(account.public_key)
     return store(scope, plan, definition=definition, sealed_input=sealed_input, paused=paused)
 
 
@@ -148,7 +148,7 @@ def change(
     write_plan(schedule, plan)
     if sealed_input is not None:
         if sealed_input.seal_result:
-            need_sealable(scope.session.get_one(Account, scope.account_id).public_key)
+            require_encryption_key(scope.session.get_one(Account, scope.account_id).public_key)
         schedule.input_sealed, schedule.seal_result = sealed_input.jwe, sealed_input.seal_result
     record_change(scope, schedule)
 

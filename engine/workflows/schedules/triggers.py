@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from engine.contracts.outbox_messages import TriggersEnd
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
-from engine.crypto.public_keys import sealable
+from engine.crypto.public_keys import find_encryption_key
 from engine.errors import NotFoundError
 from engine.language.schedule import AWAITED
 from engine.store import outbox
@@ -94,4 +94,4 @@ def workflow_ids(version: VersionReference) -> list[str]:
 
 def _seals_result(scope: AccountScope) -> bool:
     account = scope.session.get_one(Account, scope.account_id)
-    return sealable(account.public_key) is not None
+    return find_encryption_key(account.public_key) is not None

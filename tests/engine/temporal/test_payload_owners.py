@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.accounts import deletion
+from engine.accounts import accounts
 from engine.crypto.keyring import Keyring
 from engine.errors import NotFoundError
+from engine.store.account_scope import AccountScope
 from engine.temporal.payload_owners import CACHE_SECONDS, WorkflowOwners
 
 pytestmark = pytest.mark.stack
@@ -37,7 +38,7 @@ async def test_the_key_of_an_account_that_is_gone_is_forgotten(
     key = await owners.key(account_id)
     owners.remember("execution:1", account_id)
     with sessions.begin() as session:
-        deletion.erase(session, account_id=account_id, now=datetime.now(UTC))
+        accounts.erase(AccountScope(session, account_id, datetime.now(UTC)))
     now[0] = CACHE_SECONDS - 1
     assert await owners.key(account_id) == key
     assert await owners.owner("execution:1") == account_id
