@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client
 from bin.devtools.stack.fresh_keys import fresh_keys
-from bin.devtools.stack.platform import LIFTED, processes
+from bin.devtools.stack.platform import NO_RATE_LIMITS, processes
 from bin.devtools.stack.servers import Stack
 from engine.config.settings import Settings
 from engine.store.accounts import Account
@@ -137,7 +137,7 @@ def platform(
     """All processes of the Procfile on the test stack, with the rate limits lifted."""
     logs = home / "logs"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
-    settings = environ | LIFTED | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
+    settings = environ | NO_RATE_LIMITS | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
     settings |= {"CORS_ORIGINS": "https://app.example.org"} | channel_settings(receiver)
     with processes(settings, logs) as servers:
         yield Platform(f"http://127.0.0.1:{stack.web_port}", settings, logs, servers)

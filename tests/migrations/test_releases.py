@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client, Keys
-from bin.devtools.stack.platform import LIFTED, processes
+from bin.devtools.stack.platform import NO_RATE_LIMITS, processes
 from bin.devtools.stack.server import free_port
 from tests.support.migrations import Release, finished
 from tests.support.platform import Platform
@@ -62,7 +62,7 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
 ) -> None:
     finished(release())
     ports = [free_port(), free_port()]
-    common = platform.environ | LIFTED | {"DATABASE_URL": database}
+    common = platform.environ | NO_RATE_LIMITS | {"DATABASE_URL": database}
     before, after = (common | {"PORT": str(port)} for port in ports)
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     with (

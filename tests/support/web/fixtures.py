@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bin.devtools.stack.platform import LIFTED
+from bin.devtools.stack.platform import NO_RATE_LIMITS
 from engine.config.settings import Settings
 from tests.support.web.authenticator import Protected, protect
 from tests.support.web.people import Make, Person
@@ -19,7 +19,7 @@ from web.extensions import db
 
 @pytest.fixture(scope="session")
 def app(environ: dict[str, str]) -> Iterator[Flask]:
-    made = create_app(Settings.from_env(environ | LIFTED))
+    made = create_app(Settings.from_env(environ | NO_RATE_LIMITS))
     yield made
     with made.app_context():
         db.engine.dispose()
@@ -31,7 +31,7 @@ def make(environ: dict[str, str]) -> Iterator[Make]:
     made: list[Flask] = []
 
     def app(**changes: str) -> Flask:
-        made.append(create_app(Settings.from_env(environ | LIFTED | changes)))
+        made.append(create_app(Settings.from_env(environ | NO_RATE_LIMITS | changes)))
         return made[-1]
 
     yield app
