@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from engine.contracts import executions
+from engine.contracts.calls import CALL_HTTP, HttpAnswer, HttpCall
 
 
 @workflow.defn(name="by-hand")
@@ -19,10 +19,10 @@ class ByHandWorkflow:
         """Return the last answer's content."""
         content: Any = None
         for _ in range(times):
-            answer: executions.HttpAnswer = await workflow.execute_activity(
-                executions.CALL_HTTP,
-                executions.HttpCall("GET", url),
-                result_type=executions.HttpAnswer,
+            answer: HttpAnswer = await workflow.execute_activity(
+                CALL_HTTP,
+                HttpCall("GET", url),
+                result_type=HttpAnswer,
                 start_to_close_timeout=timedelta(seconds=35),
                 heartbeat_timeout=timedelta(seconds=10),
             )

@@ -32,7 +32,7 @@ from bin.devtools.stack.servers import running
 from engine.activities.http import HttpActivities
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
-from engine.contracts import executions
+from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
 from engine.egress.guard import Egress
 from engine.expressions import jq
 from engine.temporal.connection import connect
@@ -81,10 +81,10 @@ class Bench:
         """Execute steps and return the workflow's id."""
         execution_id = str(uuid4())
         document = {"document": HEADER, "do": list(steps)}
-        self.memory.openings[execution_id] = executions.Opened("d", 1, document, data, "a")
+        self.memory.openings[execution_id] = OpenedExecution("d", 1, document, data, "a")
         name = f"execution:{execution_id}"
-        start = executions.ExecutionStart(execution_id, "a")
-        await self.client.execute_workflow(executions.EXECUTION, start, id=name, task_queue=QUEUE)
+        start = ExecutionStart(execution_id, "a")
+        await self.client.execute_workflow(EXECUTION, start, id=name, task_queue=QUEUE)
         if self.memory.settlements.pop(execution_id).error is not None:
             raise AssertionError("the execution failed")
         return name

@@ -23,7 +23,7 @@ from bench.results import record
 from bin.devtools.conformance.in_memory_events import Memory
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.temporal import start_temporal
-from engine.contracts import executions
+from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
 from engine.temporal_workflows.execution import ExecutionWorkflow
 
 STEPS = 2_000
@@ -43,11 +43,11 @@ def document(rounds: int) -> dict[str, Any]:
 async def once(client: Client, memory: Memory, rounds: int) -> tuple[float, int]:
     """Execute once; return the seconds it took and the length of its history."""
     execution_id = str(uuid4())
-    memory.openings[execution_id] = executions.Opened("d", 1, document(rounds), {}, "a")
+    memory.openings[execution_id] = OpenedExecution("d", 1, document(rounds), {}, "a")
     began = time.perf_counter()
     handle = await client.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, "a"),
+        EXECUTION,
+        ExecutionStart(execution_id, "a"),
         id=execution_id,
         task_queue=QUEUE,
         execution_timeout=timedelta(seconds=60),

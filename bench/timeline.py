@@ -25,8 +25,8 @@ from bin.devtools.stack.platform import migrate
 from bin.devtools.stack.servers import running
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
-from engine.contracts.timeline import COUNTED, Entry
+from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
+from engine.contracts.timeline import COUNTED, TimelineEntry
 from engine.crypto.keyring import Keyring
 from engine.interpreter.runtime.timeline import Door
 from engine.store.account_scope import AccountScope
@@ -80,13 +80,13 @@ async def walk(bench: Bench, rows: Rows, journal: Journal | None) -> None:
     execution_id, account_id = str(rows.execution()), str(rows.account_id)
     steps = [{f"s{number}": {"set": {"n": "${ .n }"}}} for number in range(STEPS)]
     document = {"document": HEADER, "do": steps}
-    bench.memory.openings[execution_id] = contracts.Opened("d", 1, document, {"n": 1}, account_id)
+    bench.memory.openings[execution_id] = OpenedExecution("d", 1, document, {"n": 1}, account_id)
     Door.sink = journal
     name, start = (
         f"execution:{execution_id}",
-        contracts.ExecutionStart(execution_id, account_id),
+        ExecutionStart(execution_id, account_id),
     )
-    await bench.client.execute_workflow(contracts.EXECUTION, start, id=name, task_queue=QUEUE)
+    await bench.client.execute_workflow(EXECUTION, start, id=name, task_queue=QUEUE)
 
 
 def end_execution(rows: Rows, outcomes: Outcomes, journal: Journal, *, entries: int) -> float:
@@ -95,7 +95,7 @@ def end_execution(rows: Rows, outcomes: Outcomes, journal: Journal, *, entries: 
     names = (str(rows.account_id), str(execution_id))
     for seq in range(1, entries + 1):
         counts = tuple(0 for _ in COUNTED)
-        journal.put(Entry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
+        journal.put(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
     began = time.perf_counter()
     with rows.sessions() as session, journal.taken(session, *names):
         scope = AccountScope(session, rows.account_id, NOW)
