@@ -182,13 +182,8 @@ async def record(
         await _timer_started(handle)
         await handle.cancel()
     if case == "listen":
-<<<<<<< HEAD
         events = [complete({"id": str(n), "type": "t", "data": {"n": n}}) for n in range(2)]
-        await handle.signal(executions.EVENT, events)
-=======
-        told = [complete({"id": str(n), "type": "t", "data": {"n": n}}) for n in range(2)]
-        await handle.signal(EVENT, told)
->>>>>>> main
+        await handle.signal(EVENT, events)
     try:
         await handle.result()
     except WorkflowFailureError:
@@ -247,13 +242,8 @@ async def record_all(cases: list[str], address: str, server: StandIn, folder: Pa
 
 
 def main() -> None:
-<<<<<<< HEAD
     """Record the cases that the command line names."""
-    folder = FOLDER / str(executions.INTERPRETER)
-=======
-    """Record what the command line names."""
     folder = FOLDER / str(INTERPRETER)
->>>>>>> main
     folder.mkdir(parents=True, exist_ok=True)
     missing = [case for case in (*CASES, CANCELLATION) if not (folder / file_of(case)).exists()]
     cases = sys.argv[1:] or missing

@@ -59,31 +59,15 @@ SECONDS_MAX = 30
 class Memory:
     """Executions without a database: their definitions, inputs and outcomes, by id."""
 
-<<<<<<< HEAD
-    openings: dict[str, executions.Opened] = field(default_factory=dict)
-    settlements: dict[str, executions.Settlement] = field(default_factory=dict)
-    saved: dict[str, dict[str, Any]] = field(default_factory=dict)  # for `run: workflow`, by id
-    rests_every: int = 0  # see `Opened`; for executions that other executions run
-
-    @activity.defn(name=executions.FIND_DEFINITION)
-    async def find(self, query: Wanted) -> str:
-        """Return the id of the matching workflow that was saved last."""
-        words = [query.namespace, query.name] + ([] if query.version == LATEST else [query.version])
-=======
     openings: dict[str, OpenedExecution] = field(default_factory=dict)
     settlements: dict[str, Settlement] = field(default_factory=dict)
-    saved: dict[str, dict[str, Any]] = field(
-        default_factory=dict
-    )  # documents that others run, by id
-    rests_every: int = 0  # see `OpenedExecution`; of those that others run
+    saved: dict[str, dict[str, Any]] = field(default_factory=dict)  # for `run: workflow`, by id
+    rests_every: int = 0  # see `OpenedExecution`; for executions that other executions run
 
     @activity.defn(name=FIND_DEFINITION)
-    async def find(self, wanted: DefinitionName) -> str:
-        """Return the id of the workflow that was saved last of those that are meant."""
-        words = [wanted.namespace, wanted.name] + (
-            [] if wanted.version == LATEST else [wanted.version]
-        )
->>>>>>> main
+    async def find(self, query: DefinitionName) -> str:
+        """Return the id of the matching workflow that was saved last."""
+        words = [query.namespace, query.name] + ([] if query.version == LATEST else [query.version])
         for definition_id, document in reversed(self.saved.items()):
             header = document["document"]
             if [header["namespace"], header["name"], header["version"]][: len(words)] == words:
@@ -107,37 +91,20 @@ class Memory:
             rests_every=self.rests_every,
         )
 
-<<<<<<< HEAD
-    @activity.defn(name=executions.SETTLE_EXECUTION)
-    async def settle(self, settlement: executions.Settlement) -> str | None:
+    @activity.defn(name=SETTLE_EXECUTION)
+    async def settle(self, settlement: Settlement) -> str | None:
         """Store the outcome, and answer a waiting request with a placeholder."""
         self.settlements[settlement.execution_id] = settlement
         return "a.sealed.reply" if settlement.reply_key else None
 
-    @activity.defn(name=executions.TAKE_STEPS)
-    async def take_steps(self, _steps: executions.StepsTaken) -> float:
+    @activity.defn(name=COUNT_STEPS)
+    async def take_steps(self, _steps: StepCount) -> float:
         """Allow the steps without a delay."""
         return 0.0
 
-    @activity.defn(name=executions.KEEP_STEPS)
-    async def keep_steps(self, _steps: executions.StepsTold) -> None:
-        """Store nothing, because there is no timeline."""
-=======
-    @activity.defn(name=SETTLE_EXECUTION)
-    async def settle(self, settlement: Settlement) -> str | None:
-        """Keep the outcome; answer whoever waits with something that is not it."""
-        self.settlements[settlement.execution_id] = settlement
-        return "a.sealed.reply" if settlement.reply_key else None
-
-    @activity.defn(name=COUNT_STEPS)
-    async def take_steps(self, _taken: StepCount) -> float:
-        """Let the steps pass without a wait."""
-        return 0.0
-
     @activity.defn(name=FLUSH_TIMELINE)
-    async def keep_steps(self, _told: TimelineFlush) -> None:
-        """Keep nothing: there is no journal."""
->>>>>>> main
+    async def keep_steps(self, _steps: TimelineFlush) -> None:
+        """Store nothing, because there is no timeline."""
 
     def activities(self) -> list[Callable[..., Any]]:
         """Return the activities that a worker needs to open, count and settle executions."""
@@ -149,13 +116,8 @@ class Broker:
     """The running workflows of accounts, their event types, and the executions of schedules."""
 
     client: Client
-<<<<<<< HEAD
-    openings: dict[str, executions.Opened]  # definitions and inputs of executions, by id
-    rests_every: int = 0  # see `Opened`
-=======
-    openings: dict[str, OpenedExecution]  # where executions are opened from, by id
+    openings: dict[str, OpenedExecution]  # definitions and inputs of executions, by id
     rests_every: int = 0  # see `OpenedExecution`
->>>>>>> main
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     heard: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     documents: dict[str, dict[str, Any]] = field(
@@ -183,13 +145,8 @@ class Broker:
         """Register an execution with its document and the secrets that the document lists."""
         heard = [kind for kind in lifecycle_events.TYPES if kind in self.heard[account_id]]
         rests = self.rests_every if rests_every is None else rests_every
-<<<<<<< HEAD
         secret_values = secrets or {}
-        self.openings[execution_id] = executions.Opened(
-=======
-        known = secrets or {}
         self.openings[execution_id] = OpenedExecution(
->>>>>>> main
             *("kit", 1, document, data, account_id),
             secrets={
                 name: secret_values[name]
@@ -297,13 +254,8 @@ class Broker:
             document = self.documents[firing.definition_id]
             self.open(firing.account_id, firing.execution_id, document, firing.input)
             self.fired[firing.account_id].append(firing.execution_id)
-<<<<<<< HEAD
             self._has_firing.set()
-        return schedules.Fired(SECONDS_MAX)
-=======
-            self._begun.set()
         return TriggerExecution(SECONDS_MAX)
->>>>>>> main
 
     @activity.defn(name=FIRE_DUE)
     async def fire_due(self, due: DueFiring) -> DueExecution | None:

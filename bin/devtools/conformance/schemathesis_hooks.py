@@ -13,13 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from uuid_utils.compat import uuid7
 
-<<<<<<< HEAD
 from bin.devtools.conformance.api_fuzzer import register_headers
-from engine.notifications.web_push import encoded
-=======
-from bin.devtools.conformance.api_fuzzer import entered
 from engine.notifications.web_push import encode_base64url
->>>>>>> main
 from engine.sync.conflict_rules import JUMP_MAX
 
 KEY = "Idempotency-Key"

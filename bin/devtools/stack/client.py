@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
 
 from bin.devtools.stack import sealed_states
 
-TO_KEY = ["ECDH-ES+A256KW", "A256GCM"]
+KEY_AGREEMENT = ["ECDH-ES+A256KW", "A256GCM"]
 DIRECT = ["dir", "A256GCM"]
 # Created once: to read the certificates takes each httpx2.Client 30 ms.
 CERTIFICATES = httpx2.create_ssl_context()
@@ -183,7 +183,7 @@ class Client:
         """Seal bytes to the engine (JWE compact, ECDH-ES+A256KW, A256GCM)."""
         key = self.engine_key()
         header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": key.kid}
-        return jwe.encrypt_compact(header, plaintext, key, algorithms=TO_KEY)
+        return jwe.encrypt_compact(header, plaintext, key, algorithms=KEY_AGREEMENT)
 
     def create_workflow(self, name: str, document: str) -> dict[str, Any]:
         """Seal a document and create the workflow."""
@@ -248,7 +248,7 @@ class Client:
 
     def open(self, token: str) -> Any:
         """Open a JWE that is sealed to this account: a result, an error or diagnostics."""
-        return json.loads(_plaintext(token, self.keys.identity, TO_KEY))
+        return json.loads(_plaintext(token, self.keys.identity, KEY_AGREEMENT))
 
 
 def _plaintext(token: str, key: OctKey | OKPKey, algorithms: list[str]) -> bytes:
