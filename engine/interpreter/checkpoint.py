@@ -11,7 +11,7 @@ from engine.interpreter.runtime import frames
 from engine.interpreter.runtime.budget import WEIGHED_SINCE, Pace
 from engine.interpreter.runtime.environment import World
 from engine.interpreter.runtime.event_inbox import Inbox
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.pause import Hold
 from engine.interpreter.runtime.quiescence import Rests
 from engine.language.errors import ExhaustedError
@@ -24,7 +24,7 @@ class NewerError(Exception):
     """The execution keeps to rules of a newer interpreter: this worker has to leave it to others."""
 
 
-def begin(opened: Opened, execution_id: str, world: World) -> Walk:
+def begin(opened: Opened, execution_id: str, world: World) -> Interpreter:
     """Return a walk at its beginning.
 
     :raises InvalidError: when the document cannot run.
@@ -32,7 +32,7 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
     """
     if opened.interpreter > INTERPRETER:
         raise NewerError(str(opened.interpreter))
-    return Walk(
+    return Interpreter(
         definition=LATELY.parse(opened.document),
         execution_id=execution_id,
         raw_input=opened.input,
@@ -42,21 +42,20 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
         account_id=opened.account_id,
         run_depth=opened.run_depth,
         secrets=opened.secrets,
-        interpreter=opened.interpreter,
         heard=frozenset(opened.heard),
     )
 
 
-def left(start: ExecutionStart, walk: Walk, opened: Opened) -> ExecutionStart:
+def left(start: ExecutionStart, interpreter: Interpreter, opened: Opened) -> ExecutionStart:
     """Return what a new run goes on with from where a walk rests.
 
     :raises ExhaustedError: when the bookmark is larger than BOOKMARK_CHARACTERS_MAX.
     """
     ordered = start.ordered and replace(start.ordered, input=None)  # which is in the bookmark
-    return replace(start, ordered=ordered, bookmark=write(walk, opened))
+    return replace(start, ordered=ordered, bookmark=write(interpreter, opened))
 
 
-def write(walk: Walk, opened: Opened) -> str:
+def write(interpreter: Interpreter, opened: Opened) -> str:
     """Return the bookmark of a walk that rests.
 
     :raises ExhaustedError: when it is larger than BOOKMARK_CHARACTERS_MAX.
@@ -65,17 +64,17 @@ def write(walk: Walk, opened: Opened) -> str:
     state = {
         "form": FORM,
         "opened": {each.name: getattr(opened, each.name) for each in fields(opened)},
-        "context": values.place(walk.context),
-        "frames": walk.frame.written(values),
+        "context": values.place(interpreter.context),
+        "frames": interpreter.frame.written(values),
         "values": values.found,
-        "stepsWalked": walk.pace.steps,
-        "calls": walk.calls,
-        "trail": walk.trail,
-        "fetched": walk.fetched,
-        "startedAt": walk.started_at,
-        "inbox": walk.inbox.written(),
-        "journal": walk.scribe.written(),
-        "hold": walk.hold.written(),
+        "stepsWalked": interpreter.pace.steps,
+        "calls": interpreter.calls,
+        "trail": interpreter.trail,
+        "fetched": interpreter.fetched,
+        "startedAt": interpreter.started_at,
+        "inbox": interpreter.inbox.written(),
+        "journal": interpreter.scribe.written(),
+        "hold": interpreter.hold.written(),
     }
     text = checkpoint_json.written(state)
     if len(text) > BOOKMARK_CHARACTERS_MAX:
@@ -86,7 +85,7 @@ def write(walk: Walk, opened: Opened) -> str:
     return text
 
 
-def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened]:
+def resume(bookmark: str, execution_id: str, world: World) -> tuple[Interpreter, Opened]:
     """Return the walk where it stood, and what was opened for it.
 
     :raises NewerError: when this interpreter is too old for it.
@@ -95,13 +94,13 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     if state["form"] > FORM:
         raise NewerError(str(state["form"]))
     opened = Opened(**state["opened"])
-    walk = begin(opened, execution_id, world)
-    walk.context = state["values"][state["context"]]
-    walk.frame = frames.read(state["frames"], state["values"])
-    walk.pace.steps, walk.calls = state["stepsWalked"], state["calls"]
-    walk.fetched = state.get("fetched", {})  # older ones had none
-    walk.trail, walk.started_at = state["trail"], state["startedAt"]
-    walk.inbox = Inbox.read(state.get("inbox", Inbox().written()))
-    walk.scribe.resume(state.get("journal", {}))
-    walk.hold = Hold(**state.get("hold", {}))
-    return walk, opened
+    interpreter = begin(opened, execution_id, world)
+    interpreter.context = state["values"][state["context"]]
+    interpreter.frame = frames.read(state["frames"], state["values"])
+    interpreter.pace.steps, interpreter.calls = state["stepsWalked"], state["calls"]
+    interpreter.fetched = state.get("fetched", {})  # older ones had none
+    interpreter.trail, interpreter.started_at = state["trail"], state["startedAt"]
+    interpreter.inbox = Inbox.read(state.get("inbox", Inbox().written()))
+    interpreter.scribe.resume(state.get("journal", {}))
+    interpreter.hold = Hold(**state.get("hold", {}))
+    return interpreter, opened

@@ -18,22 +18,22 @@ from engine.interpreter.checkpoint import BOOKMARK_CHARACTERS_MAX, FORM
 from engine.interpreter.runtime import frames
 from engine.interpreter.runtime.event_inbox import Inbox
 from engine.interpreter.runtime.frames import Frame
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 
 Json = Any
 
 
-def left(walk: Walk) -> str | None:
+def left(interpreter: Interpreter) -> str | None:
     """Return what a failed walk leaves, as one text; nothing when it is larger than a bookmark may be."""
     values = frames.Values()
     state = {
         "form": FORM,
-        "document": walk.definition.source,
-        "context": values.place(walk.context),
-        "frames": walk.frame.written(values),
+        "document": interpreter.definition.source,
+        "context": values.place(interpreter.context),
+        "frames": interpreter.frame.written(values),
         "values": values.found,
-        "fetched": walk.fetched,
-        "inbox": walk.inbox.written(),
+        "fetched": interpreter.fetched,
+        "inbox": interpreter.inbox.written(),
     }
     text = checkpoint_json.written(state)
     return text if len(text) <= BOOKMARK_CHARACTERS_MAX else None
@@ -58,14 +58,14 @@ def matched(text: str, document: dict[str, Json]) -> str:
     return checkpoint_json.written(state)
 
 
-def retake(walk: Walk, opened: Opened) -> None:
+def retake(interpreter: Interpreter, opened: Opened) -> None:
     """Have a walk that is about to begin go on from what `opened` says was left, if it says so."""
     if opened.left is None:
         return
     state = checkpoint_json.read(opened.left)
-    walk.context = state["values"][state["context"]]
-    walk.frame = frames.read(state["frames"], state["values"])
-    walk.fetched, walk.inbox = state["fetched"], Inbox.read(state["inbox"])
+    interpreter.context = state["values"][state["context"]]
+    interpreter.frame = frames.read(state["frames"], state["values"])
+    interpreter.fetched, interpreter.inbox = state["fetched"], Inbox.read(state["inbox"])
 
 
 def _refresh(frame: Frame) -> None:

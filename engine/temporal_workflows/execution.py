@@ -18,7 +18,7 @@ from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import ACCOUNT, PATIENCE, BusyError, Patience
 from engine.interpreter import checkpoint, retry_from_failure
 from engine.interpreter.runtime.event_inbox import Inbox
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.pause import Hold
 from engine.language.errors import (
     STANDARD,
@@ -45,7 +45,7 @@ class ExecutionWorkflow:
     """One run of a definition, or of the rest of it."""
 
     def __init__(self) -> None:
-        self._walk: Walk | None = None
+        self._interpreter: Interpreter | None = None
         self._inbox = Inbox()
         self._hold = Hold()
         self._carrying: asyncio.Task[None] | None = None
@@ -59,14 +59,14 @@ class ExecutionWorkflow:
             detail the sealed reply, its message nothing of the user's.
         """
         settlement = await self._settled(start)
-        if self._walk is not None:
-            await self._walk.post.flush()
-            subject = asdict(self._walk.herald.subject)
-            steps = self._walk.pace.uncounted()
+        if self._interpreter is not None:
+            await self._interpreter.post.flush()
+            subject = asdict(self._interpreter.herald.subject)
+            steps = self._interpreter.pace.uncounted()
             settlement = replace(
                 settlement, subject=subject, cancelled=self._cancelled, steps=steps
             )
-            workflow.set_current_details(ui_details.ended(self._walk, settlement))
+            workflow.set_current_details(ui_details.ended(self._interpreter, settlement))
         answer: str | None = await locally(executions.SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
@@ -94,14 +94,14 @@ class ExecutionWorkflow:
     @workflow.query
     def trail(self) -> list[str]:
         """Return the names of the steps that ran, in order."""
-        return [] if self._walk is None else list(self._walk.trail)
+        return [] if self._interpreter is None else list(self._interpreter.trail)
 
     async def _settled(self, start: executions.ExecutionStart) -> executions.Settlement:
         ended = executions.Settlement(
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
-            return replace(ended, result=await self._walked(start))
+            return replace(ended, result=await self._interpreted(start))
         except FaultError as error:
             problem = error.problem
         except ExhaustedError as error:
@@ -122,10 +122,10 @@ class ExecutionWorkflow:
         except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
-        left = None if self._walk is None else retry_from_failure.left(self._walk)
+        left = None if self._interpreter is None else retry_from_failure.left(self._interpreter)
         return replace(ended, status="failed", error=problem.shown(), left=left)
 
-    async def _walked(self, start: executions.ExecutionStart) -> Any:
+    async def _interpreted(self, start: executions.ExecutionStart) -> Any:
         """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
         ACCOUNT.set(start.account_id)
         world = TemporalWorld(start.account_id, start.execution_id)
@@ -134,54 +134,64 @@ class ExecutionWorkflow:
             opened: executions.Opened = await locally(
                 executions.OPEN_EXECUTION, start, executions.Opened
             )
-            walk = checkpoint.begin(opened, start.execution_id, world)
-            retry_from_failure.retake(walk, opened)
+            interpreter = checkpoint.begin(opened, start.execution_id, world)
+            retry_from_failure.retake(interpreter, opened)
             opened = replace(opened, left=None)
         else:
-            walk, opened = checkpoint.resume(start.bookmark, start.execution_id, world)
-        walk.inbox.put(event for _, event in self._inbox.waiting)
-        walk.hold.hear(self._hold.number, paused=self._hold.paused)
-        self._walk, self._inbox, self._hold = walk, walk.inbox, walk.hold
-        self._carrying = asyncio.create_task(walk.post.carry())
-        walking = asyncio.create_task(self._paced(walk, opened, resumed=start.bookmark is not None))
+            interpreter, opened = checkpoint.resume(start.bookmark, start.execution_id, world)
+        interpreter.inbox.put(event for _, event in self._inbox.waiting)
+        interpreter.hold.hear(self._hold.number, paused=self._hold.paused)
+        self._interpreter, self._inbox, self._hold = (
+            interpreter,
+            interpreter.inbox,
+            interpreter.hold,
+        )
+        self._carrying = asyncio.create_task(interpreter.post.carry())
+        interpretation = asyncio.create_task(
+            self._paced(interpreter, opened, resumed=start.bookmark is not None)
+        )
         try:
-            while not walking.done():
+            while not interpretation.done():
                 await workflow.wait_condition(
-                    lambda: self._shown(walk, walking) or walk.rests.reached
+                    lambda: self._shown(interpreter, interpretation) or interpreter.rests.reached
                 )
-                if not walking.done() and await self._left_behind_nothing(walk, world, opened):
+                if not interpretation.done() and await self._left_behind_nothing(
+                    interpreter, world, opened
+                ):
                     break
         except asyncio.CancelledError:
-            walking.cancel()
-            await asyncio.gather(walking, return_exceptions=True)
+            interpretation.cancel()
+            await asyncio.gather(interpretation, return_exceptions=True)
             raise
-        if not walking.done():
+        if not interpretation.done():
             workflow.continue_as_new(
-                checkpoint.left(start, walk, opened), initial_versioning_behavior=NEWEST
+                checkpoint.left(start, interpreter, opened), initial_versioning_behavior=NEWEST
             )
-        return walking.result()
+        return interpretation.result()
 
     async def _left_behind_nothing(
-        self, walk: Walk, world: TemporalWorld, opened: executions.Opened
+        self, interpreter: Interpreter, world: TemporalWorld, opened: executions.Opened
     ) -> bool:
         """Hand over what only this run can; tell whether that is all, and the walk still rests."""
-        await walk.post.flush()
+        await interpreter.post.flush()
         if not opened.journaled:
             return True
-        seq = walk.scribe.seq
+        seq = interpreter.scribe.seq
         await world.keep_steps()
-        return walk.rests.reached and walk.scribe.seq == seq
+        return interpreter.rests.reached and interpreter.scribe.seq == seq
 
-    def _shown(self, walk: Walk, walking: asyncio.Task[Any]) -> bool:
+    def _shown(self, interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> bool:
         """Tell whether the walk is over; while it waits, note where it stands: once for many steps."""
-        if not walking.done():
-            workflow.set_current_details(ui_details.standing(walk))
-        return walking.done()
+        if not interpretation.done():
+            workflow.set_current_details(ui_details.standing(interpreter))
+        return interpretation.done()
 
-    async def _paced(self, walk: Walk, opened: executions.Opened, *, resumed: bool) -> Any:
+    async def _paced(
+        self, interpreter: Interpreter, opened: executions.Opened, *, resumed: bool
+    ) -> Any:
         if opened.slowed_seconds and not resumed:
-            await walk.world.sleep(opened.slowed_seconds, summary="turn")
-        return await walk.through(opened.input)
+            await interpreter.world.sleep(opened.slowed_seconds, summary="turn")
+        return await interpreter.run(opened.input)
 
 
 @workflow.defn(name=executions.DEFINITION_CHECK, failure_exception_types=[Exception])

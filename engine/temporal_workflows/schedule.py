@@ -22,7 +22,7 @@ from engine.interpreter.constructs.event_consumption import Standing, Strategy
 from engine.interpreter.runtime.budget import Pace
 from engine.interpreter.runtime.environment import RUNTIME
 from engine.interpreter.runtime.event_inbox import Inbox
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.interpreter.runtime.quiescence import Rests
 from engine.language import cloud_events
 from engine.language.errors import ExhaustedError, FaultError
@@ -118,7 +118,7 @@ class ScheduleWorkflow:
         """Fire on the events that together are what is listened for (DSL, "Event-driven scheduling")."""
         definition = documents.parse(found.document)
         world = TemporalWorld(self._start.account_id, "")
-        walk = Walk(
+        interpreter = Interpreter(
             definition=definition,
             execution_id="",
             raw_input=None,
@@ -133,10 +133,10 @@ class ScheduleWorkflow:
             raise OverError
         strategy = cast("Strategy", schedule.on)
         while not standing.over:
-            event = await strategy.sift(walk, None, scope, standing)
+            event = await strategy.sift(interpreter, None, scope, standing)
             if event is not None:
                 standing.outputs.append(cloud_events.read(event, schedule.reads))
-                strategy.conclude(walk, scope, standing)
+                strategy.conclude(interpreter, scope, standing)
             elif not standing.over:
                 self._inbox.forget(standing.looked)
                 if workflow.info().is_continue_as_new_suggested():

@@ -9,33 +9,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.contracts.executions import Settlement
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 
 TRAIL_SHOWN = 12
 
 
-def standing(walk: Walk) -> str:
+def standing(interpreter: Interpreter) -> str:
     """Return where a walk stands: the steps it is at, innermost only, and how far it has come."""
-    at = [pointer for pointer, count in walk.under_way.items() if count]
+    at = [pointer for pointer, count in interpreter.under_way.items() if count]
     inner = [one for one in at if not any(other.startswith(f"{one}/") for other in at)]
-    return _told(walk, [f"- at {_code(pointer)}" for pointer in inner])
+    return _told(interpreter, [f"- at {_code(pointer)}" for pointer in inner])
 
 
-def ended(walk: Walk, settlement: Settlement) -> str:
+def ended(interpreter: Interpreter, settlement: Settlement) -> str:
     """Return how a walk ended, without what with."""
     said = f"- {settlement.status}"
     if settlement.error is not None:
         said += f" at {_code(settlement.error.get('instance') or '/')}: {_code(settlement.error['type'])}"
-    return _told(walk, [said])
+    return _told(interpreter, [said])
 
 
-def _told(walk: Walk, lines: Sequence[str]) -> str:
-    counts = [f"steps walked: {walk.pace.steps}", f"calls made: {walk.calls}"]
-    lately = " → ".join(map(_code, walk.trail[-TRAIL_SHOWN:]))
-    more = "… → " if len(walk.trail) > TRAIL_SHOWN else ""
+def _told(interpreter: Interpreter, lines: Sequence[str]) -> str:
+    counts = [f"steps walked: {interpreter.pace.steps}", f"calls made: {interpreter.calls}"]
+    lately = " → ".join(map(_code, interpreter.trail[-TRAIL_SHOWN:]))
+    more = "… → " if len(interpreter.trail) > TRAIL_SHOWN else ""
     trail = ["", f"{more}{lately}"] if lately else []
     return "\n".join(
-        [f"**{_code(walk.definition.name)}**", "", *lines, *(f"- {c}" for c in counts), *trail]
+        [
+            f"**{_code(interpreter.definition.name)}**",
+            "",
+            *lines,
+            *(f"- {c}" for c in counts),
+            *trail,
+        ]
     )
 
 

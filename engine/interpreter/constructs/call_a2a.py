@@ -8,7 +8,7 @@ from typing import Any
 from engine.contracts import calls, executions
 from engine.interpreter.constructs import call_http
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import Outcome
 from engine.language.reader import Node
 
@@ -30,18 +30,20 @@ class CallA2a:
     method: str
     parameters: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the method's result; of one that streams, all of them in order.
 
         :raises FaultError: of kind runtime when the agent refuses, communication when there is none.
         """
         call = calls.A2aCall(
-            http=self.at.addressed(walk, data, scope, seconds=SECONDS_MAX),
+            http=self.at.addressed(interpreter, data, scope, seconds=SECONDS_MAX),
             carded=self.carded,
             method=self.method,
-            parameters=self._completed(walk, filled(walk, self.parameters, data, scope)),
+            parameters=self._completed(
+                interpreter, filled(interpreter, self.parameters, data, scope)
+            ),
         )
-        answer: executions.RpcAnswer = await walk.call(
+        answer: executions.RpcAnswer = await interpreter.call(
             calls.CALL_A2A,
             call,
             answer=executions.RpcAnswer,
@@ -51,14 +53,14 @@ class CallA2a:
         )
         return Outcome(answer.result)
 
-    def _completed(self, walk: Walk, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _completed(self, interpreter: Interpreter, parameters: dict[str, Any]) -> dict[str, Any]:
         """Give a message the id and the role it lacks (DSL reference, "A2A Call")."""
         message = parameters.get("message")
         if not self.method.startswith("message/") or not isinstance(message, dict):
             return parameters
         return {
             **parameters,
-            "message": {"messageId": walk.world.uuid(), "role": "user", **message},
+            "message": {"messageId": interpreter.world.uuid(), "role": "user", **message},
         }
 
 

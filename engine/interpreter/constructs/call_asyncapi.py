@@ -8,7 +8,7 @@ from typing import Any
 from engine.contracts import calls
 from engine.interpreter.constructs import authentication_policies, call_http, subscribe_asyncapi
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Kind, Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Kind, Scope
 from engine.language import unsupported
 from engine.language.errors import fault
 from engine.language.model import Outcome
@@ -34,20 +34,20 @@ class Operation:
     protocol: str | None
     authentication: Any
 
-    def addressed(self, walk: Walk, data: Any, scope: Scope) -> calls.AsyncApiCall:
+    def addressed(self, interpreter: Interpreter, data: Any, scope: Scope) -> calls.AsyncApiCall:
         """Return the operation to call, as whom and for how long at most.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
-        document = self.document.addressed(walk, data, scope, seconds=SECONDS_MAX)
+        document = self.document.addressed(interpreter, data, scope, seconds=SECONDS_MAX)
         return calls.AsyncApiCall(
             document=replace(document, redirect=True),
             operation=self.operation,
             channel=self.channel,
             server=self.server,
             protocol=self.protocol,
-            variables=filled(walk, self.variables, data, scope),
-            authentication=walk.fill(self.authentication, data, scope),
+            variables=filled(interpreter, self.variables, data, scope),
+            authentication=interpreter.fill(self.authentication, data, scope),
             timeout_seconds=SECONDS_MAX,
         )
 
@@ -59,18 +59,18 @@ class Publish:
     at: Operation
     message: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the message that was published.
 
         :raises FaultError: of kind configuration when the document has no such operation, validation when
             the message is not what it describes, and otherwise by what failed.
         """
-        message = walk.fill(self.message, data, scope)
+        message = interpreter.fill(self.message, data, scope)
         if not isinstance(message.get("headers", {}), dict):
             raise fault("expression", "the headers of a message must be an object")
-        call = replace(self.at.addressed(walk, data, scope), message=message)
+        call = replace(self.at.addressed(interpreter, data, scope), message=message)
         seconds = 2 * SECONDS_MAX + 5
-        await walk.call(
+        await interpreter.call(
             calls.PUBLISH_MESSAGE, call, answer=type(None), seconds=seconds, scope=scope
         )
         return Outcome(message)

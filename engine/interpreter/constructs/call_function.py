@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from engine.interpreter.constructs import catalogs
 from engine.interpreter.constructs.catalogs import Source
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import fault
 from engine.language.model import Outcome, Step
 from engine.language.reader import Node
@@ -30,9 +30,11 @@ class CallFunction:
     functions: dict[str, Step]
     arguments: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what the function gives."""
-        return await _called(self.functions[self.function], self.arguments, walk, data, scope)
+        return await _called(
+            self.functions[self.function], self.arguments, interpreter, data, scope
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,18 @@ class CallCataloged:
     source: Source
     arguments: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what the function gives.
 
         :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
         """
-        function = await catalogs.fetched(self.source, walk, data, scope)
+        function = await catalogs.fetched(self.source, interpreter, data, scope)
         # What others wrote may be called with secrets, but does not see them by itself.
-        return await _called(function, self.arguments, walk, data, scope, secrets={})
+        return await _called(function, self.arguments, interpreter, data, scope, secrets={})
 
 
 async def _called(
-    function: Step, arguments: Any, walk: Walk, data: Any, scope: Scope, **hidden: Any
+    function: Step, arguments: Any, interpreter: Interpreter, data: Any, scope: Scope, **hidden: Any
 ) -> Outcome:
     if scope.depth >= DEPTH_MAX:
         raise fault(
@@ -62,10 +64,10 @@ async def _called(
         )
     kept = scope.frame.kept
     if "arguments" not in kept:
-        kept["arguments"] = {} if arguments is None else walk.fill(arguments, data, scope)
+        kept["arguments"] = {} if arguments is None else interpreter.fill(arguments, data, scope)
     with scope.frame.part("function") as frame:
         within = replace(scope.knowing(**hidden), frame=frame, depth=scope.depth + 1, extended=None)
-        return Outcome((await walk.perform(function, kept["arguments"], within)).output)
+        return Outcome((await interpreter.perform(function, kept["arguments"], within)).output)
 
 
 def read(node: Node, calls: Sequence[str]) -> CallFunction | CallCataloged:

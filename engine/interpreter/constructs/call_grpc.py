@@ -9,7 +9,7 @@ from typing import Any
 from engine.contracts import calls, executions
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import Outcome
 from engine.language.reader import Node
 
@@ -32,7 +32,7 @@ class CallGrpc:
     arguments: Any
     authentication: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the method's message; of one that answers with a stream, all of them in order.
 
         :raises FaultError: of kind configuration when the proto has no such method, validation when the
@@ -40,17 +40,17 @@ class CallGrpc:
         """
         call = calls.GrpcCall(
             proto=replace(
-                self.proto.addressed(walk, data, scope, seconds=SECONDS_MAX), redirect=True
+                self.proto.addressed(interpreter, data, scope, seconds=SECONDS_MAX), redirect=True
             ),
             service=self.service,
             host=self.host,
             port=self.port,
             method=self.method,
-            arguments=filled(walk, self.arguments, data, scope),
-            authentication=walk.fill(self.authentication, data, scope),
+            arguments=filled(interpreter, self.arguments, data, scope),
+            authentication=interpreter.fill(self.authentication, data, scope),
             timeout_seconds=SECONDS_MAX,
         )
-        answer: executions.RpcAnswer = await walk.call(
+        answer: executions.RpcAnswer = await interpreter.call(
             calls.CALL_GRPC, call, answer=executions.RpcAnswer, seconds=SECONDS_MAX + 5, scope=scope
         )
         return Outcome(answer.result)

@@ -9,7 +9,7 @@ from typing import Any
 from engine.contracts import executions
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import authorization
 from engine.language.errors import fault
 from engine.language.model import Outcome
@@ -38,47 +38,47 @@ class CallHttp:
     output: str = "content"
     redirect: bool = False
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the answer's content, the whole answer, or its bytes.
 
         :raises FaultError: of kind communication, when there is no answer or it says that it failed.
         """
-        call = self.addressed(walk, data, scope, seconds=SECONDS_MAX)
+        call = self.addressed(interpreter, data, scope, seconds=SECONDS_MAX)
         scope = scope.knowing(authorization=authorization.authorization(call.authentication))
         call = replace(
             call,
-            query=queried(walk.fill(self.query, data, scope)),
-            body=walk.fill(self.body, data, scope),
+            query=queried(interpreter.fill(self.query, data, scope)),
+            body=interpreter.fill(self.body, data, scope),
             redirect=self.redirect,
             raw=self.output == "raw",
         )
-        answer = await request(walk, call, scope)
+        answer = await request(interpreter, call, scope)
         return Outcome(shown(call, answer, self.output), authorization=answer.authorization)
 
     def addressed(
-        self, walk: Walk, data: Any, scope: Scope, *, seconds: float
+        self, interpreter: Interpreter, data: Any, scope: Scope, *, seconds: float
     ) -> executions.HttpCall:
         """Return where to call, as whom, and for how long at most.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
-        policy = walk.fill(self.authentication, data, scope)
+        policy = interpreter.fill(self.authentication, data, scope)
         scope = scope.knowing(authorization=authorization.authorization(policy))
         return executions.HttpCall(
             method=self.method,
-            uri=self.located(walk, data, scope),
-            headers=_texts(walk.fill(self.headers, data, scope), "headers"),
+            uri=self.located(interpreter, data, scope),
+            headers=_texts(interpreter.fill(self.headers, data, scope), "headers"),
             authentication=policy,
             timeout_seconds=seconds,
         )
 
-    def located(self, walk: Walk, data: Any, scope: Scope) -> str:
+    def located(self, interpreter: Interpreter, data: Any, scope: Scope) -> str:
         """Return the address to call.
 
         :raises FaultError: of kind expression, when it is no text.
         """
         if isinstance(self.uri, Program):
-            found = walk.evaluate(self.uri, data, scope)
+            found = interpreter.evaluate(self.uri, data, scope)
             if not isinstance(found, str):
                 raise fault("expression", "the endpoint must be text")
             return found
@@ -88,12 +88,14 @@ class CallHttp:
 NOWHERE = CallHttp("GET", "")
 
 
-async def request(walk: Walk, call: executions.HttpCall, scope: Scope) -> executions.HttpAnswer:
+async def request(
+    interpreter: Interpreter, call: executions.HttpCall, scope: Scope
+) -> executions.HttpAnswer:
     """Send one request and return an answer that is no failure.
 
     :raises FaultError: of kind communication; its status is the answer's.
     """
-    answer: executions.HttpAnswer = await walk.call(
+    answer: executions.HttpAnswer = await interpreter.call(
         executions.CALL_HTTP,
         call,
         answer=executions.HttpAnswer,

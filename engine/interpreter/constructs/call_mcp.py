@@ -8,7 +8,7 @@ from typing import Any
 from engine.contracts import calls, executions
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import call_http
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import unsupported
 from engine.language.errors import fault
 from engine.language.model import Outcome
@@ -37,21 +37,21 @@ class CallMcp:
     client: Any
     timeout: float | Program
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the method's result; a tool that says it failed has a result too (`isError`).
 
         :raises FaultError: of kind runtime when the server refuses, communication when there is none.
         """
-        asked = walk.seconds(self.timeout, data, scope)
+        asked = interpreter.seconds(self.timeout, data, scope)
         seconds = min(asked, SECONDS_MAX)
         call = calls.McpCall(
-            http=self.at.addressed(walk, data, scope, seconds=seconds),
+            http=self.at.addressed(interpreter, data, scope, seconds=seconds),
             method=self.method,
-            parameters=filled(walk, self.parameters, data, scope),
+            parameters=filled(interpreter, self.parameters, data, scope),
             protocol_version=self.version,
-            client=walk.fill(self.client, data, scope),
+            client=interpreter.fill(self.client, data, scope),
         )
-        answer: executions.RpcAnswer = await walk.call(
+        answer: executions.RpcAnswer = await interpreter.call(
             calls.CALL_MCP,
             call,
             answer=executions.RpcAnswer,
@@ -62,12 +62,12 @@ class CallMcp:
         return Outcome(answer.result)
 
 
-def filled(walk: Walk, parameters: Any, data: Any, scope: Scope) -> dict[str, Any]:
+def filled(interpreter: Interpreter, parameters: Any, data: Any, scope: Scope) -> dict[str, Any]:
     """Return the parameters of a remote procedure.
 
     :raises FaultError: of kind expression, when they are no object.
     """
-    found = walk.fill(parameters, data, scope)
+    found = interpreter.fill(parameters, data, scope)
     if found is not None and not isinstance(found, dict):
         raise fault("expression", "the parameters must be an object")
     return found or {}

@@ -9,7 +9,7 @@ from engine.contracts import executions
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import Outcome
 from engine.language.reader import Node
 
@@ -26,7 +26,7 @@ class CallOpenApi:
     output: str
     redirect: bool
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the operation's answer.
 
         :raises FaultError: of kind communication, or configuration when there is no such operation.
@@ -34,12 +34,13 @@ class CallOpenApi:
         described = call_http.CallHttp("GET", self.document, self.document_authentication)
         asked = executions.OpenApiCall(
             document=replace(
-                described.addressed(walk, data, scope, seconds=call_http.SECONDS_MAX), redirect=True
+                described.addressed(interpreter, data, scope, seconds=call_http.SECONDS_MAX),
+                redirect=True,
             ),
             operation=self.operation,
-            arguments=filled(walk, self.parameters, data, scope),
+            arguments=filled(interpreter, self.parameters, data, scope),
         )
-        call: executions.HttpCall = await walk.call(
+        call: executions.HttpCall = await interpreter.call(
             executions.COMPOSE_OPENAPI,
             asked,
             answer=executions.HttpCall,
@@ -50,10 +51,10 @@ class CallOpenApi:
         call = replace(
             call,
             redirect=self.redirect,
-            authentication=walk.fill(self.authentication, data, scope),
+            authentication=interpreter.fill(self.authentication, data, scope),
             raw=self.output == "raw",
         )
-        answer = await call_http.request(walk, call, scope)
+        answer = await call_http.request(interpreter, call, scope)
         shown = call_http.shown(call, answer, self.output)
         return Outcome(shown, authorization=answer.authorization)
 

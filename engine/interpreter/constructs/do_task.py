@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import Outcome, Step
 from engine.language.reader import Node
 
@@ -20,9 +20,9 @@ class Do:
     resumes: ClassVar = True
     steps: Sequence[Step]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what the last step gives."""
-        return Outcome(await walk.list(self.steps, data, scope))
+        return Outcome(await interpreter.list(self.steps, data, scope))
 
 
 def read(node: Node) -> Do:

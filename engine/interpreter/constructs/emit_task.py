@@ -10,7 +10,7 @@ import orjson
 from engine.expressions.jq import unwrapped
 from engine.interpreter.constructs.event_filters import URIS
 from engine.interpreter.runtime.environment import moment
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
 from engine.language.model import Outcome
@@ -27,22 +27,22 @@ class Emit:
 
     attributes: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the event; what it does not say itself is filled in (DSL reference, "Event Properties").
 
         :raises FaultError: of kind validation, when what the expressions gave makes no CloudEvent; of kind
             runtime, when it is larger than an event may be.
         """
-        given = walk.redaction.of(walk.fill(self.attributes, data, scope))
+        given = interpreter.redaction.of(interpreter.fill(self.attributes, data, scope))
         for name in URIS:
             literal = self.attributes.get(name)
             if isinstance(literal, str):
                 given[name] = expanded(literal, data)
         event = {
             "specversion": "1.0",
-            "id": walk.world.uuid(),
-            "time": moment(walk.world.now())["iso8601"],
-            "source": walk.herald.subject.source,
+            "id": interpreter.world.uuid(),
+            "time": moment(interpreter.world.now())["iso8601"],
+            "source": interpreter.herald.subject.source,
             **given,
         }
         wrong = cloud_events.wrong(event)
@@ -50,7 +50,7 @@ class Emit:
             raise fault("validation", f"the event's {wrong[0]} {wrong[1]}")
         if len(orjson.dumps(event)) > EVENT_BYTES_MAX:
             raise fault("runtime", f"an event may have {EVENT_BYTES_MAX} bytes")
-        walk.post.put(event)
+        interpreter.post.put(event)
         return Outcome(event)
 
 

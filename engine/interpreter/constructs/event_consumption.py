@@ -9,7 +9,7 @@ from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program, program
 from engine.interpreter.constructs import event_filters
 from engine.interpreter.constructs.event_filters import Attempt, Filter
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.reader import Node
 
 MODES = ("one", "any", "all")
@@ -60,30 +60,30 @@ class Strategy:
         return isinstance(self.until, Program) and self.until.native == Literal(value=False)
 
     async def sift(
-        self, walk: Walk, data: Any, scope: Scope, standing: Standing
+        self, interpreter: Interpreter, data: Any, scope: Scope, standing: Standing
     ) -> dict[str, Any] | None:
         """Look at what has come, in its order; return the first event that is consumed, if any."""
         if self.mode == "all" and len(standing.fulfilled) == len(self.filters):
             standing.over = True
-        while not standing.over and (found := walk.inbox.next(standing.looked)) is not None:
+        while not standing.over and (found := interpreter.inbox.next(standing.looked)) is not None:
             standing.looked, event = found
-            await walk.pace.look()
-            attempt = Attempt(walk, data, scope, standing.correlated)
+            await interpreter.pace.look()
+            attempt = Attempt(interpreter, data, scope, standing.correlated)
             if isinstance(self.until, Strategy) and self.until.take(
                 event, attempt, standing, standing.ending
             ):
-                walk.inbox.consume(standing.looked)
+                interpreter.inbox.consume(standing.looked)
                 standing.over = self.until.done(standing.ending)
             elif self.take(event, attempt, standing, standing.fulfilled):
-                walk.inbox.consume(standing.looked)
+                interpreter.inbox.consume(standing.looked)
                 standing.over = self.until is None and self.done(standing.fulfilled)
                 return event
         return None
 
-    def conclude(self, walk: Walk, scope: Scope, standing: Standing) -> None:
+    def conclude(self, interpreter: Interpreter, scope: Scope, standing: Standing) -> None:
         """Note whether what has been consumed is enough by the condition of `until`."""
         if isinstance(self.until, Program):
-            standing.over = walk.holds(self.until, standing.outputs, scope)
+            standing.over = interpreter.holds(self.until, standing.outputs, scope)
 
     def take(
         self, event: dict[str, Any], attempt: Attempt, standing: Standing, fulfilled: list[int]

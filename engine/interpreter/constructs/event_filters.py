@@ -10,7 +10,7 @@ from typing import Any
 from engine.expressions.jq import Program, program
 from engine.expressions.templates import fill
 from engine.interpreter.constructs.event_types import _PATTERN
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import FaultError
 from engine.language.reader import Node
@@ -31,7 +31,7 @@ class Correlation:
 class Attempt:
     """One look at an event: who looks, on which input, and the values that events are held to so far."""
 
-    walk: Walk
+    interpreter: Interpreter
     data: Any
     scope: Scope
     correlated: Mapping[str, Any]
@@ -41,9 +41,9 @@ class Attempt:
 
         Events have all sorts of forms, and one that a filter was not written for is no fault of the listener.
         """
-        self.walk.pace.asked += 1
+        self.interpreter.pace.asked += 1
         try:
-            return self.walk.evaluate(asked, about, self.scope)
+            return self.interpreter.evaluate(asked, about, self.scope)
         except FaultError:
             return None
 

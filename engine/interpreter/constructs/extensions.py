@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Kind, Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Kind, Scope
 from engine.language.model import Outcome, Step
 from engine.language.reader import Node
 
@@ -59,7 +59,7 @@ class Extended:
     kind: Kind
     extensions: Sequence[Extension]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what the step gives, or what an extension gives in its place."""
         kept, frame = scope.frame.kept, scope.frame
         task = scope.variables["task"]
@@ -69,29 +69,31 @@ class Extended:
             kept["applying"] = [
                 at
                 for at, one in enumerate(self.extensions)
-                if one.when is None or walk.holds(one.when, data, within)
+                if one.when is None or interpreter.holds(one.when, data, within)
             ]
             kept |= {"before": 0, "after": 0}
         applying = [self.extensions[at] for at in kept["applying"]]
         for extension in applying[kept["before"] :]:
-            given = await self._list(extension.before, walk, data, within)
+            given = await self._list(extension.before, interpreter, data, within)
             if kept.pop("exited", None) is not None:
                 return Outcome(given)
             kept["before"] += 1
         if "output" not in kept:
             resumes = getattr(self.kind, "resumes", False)
-            with frame.part("task", pinned=not resumes) as own, walk.rests.pinning(own):
-                done = await self.kind.run(walk, data, replace(scope, frame=own))
+            with frame.part("task", pinned=not resumes) as own, interpreter.rests.pinning(own):
+                done = await self.kind.run(interpreter, data, replace(scope, frame=own))
             kept |= {"output": done.output, "then": done.then, "authorization": done.authorization}
         after = within.knowing(output=kept["output"], authorization=kept["authorization"])
         for extension in applying[kept["after"] :]:
-            await self._list(extension.after, walk, kept["output"], after)
+            await self._list(extension.after, interpreter, kept["output"], after)
             kept.pop("exited", None)
             kept["after"] += 1
         return Outcome(kept["output"], kept["then"], kept["authorization"])
 
-    async def _list(self, steps: Sequence[Step], walk: Walk, data: Any, scope: Scope) -> Any:
-        return await walk.list(steps, data, scope, part="extension") if steps else None
+    async def _list(
+        self, steps: Sequence[Step], interpreter: Interpreter, data: Any, scope: Scope
+    ) -> Any:
+        return await interpreter.list(steps, data, scope, part="extension") if steps else None
 
 
 def read(use: Node) -> list[Extension]:

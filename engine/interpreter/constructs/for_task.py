@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Outcome, Step
 from engine.language.reader import ARGUMENTS, SECRETS, Node
@@ -31,11 +31,11 @@ class Loop:
     condition: Program | None
     steps: Sequence[Step]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what the last round gives; the data as it came when there is none."""
         kept = scope.frame.kept
         if "items" not in kept:
-            kept |= {"items": self._items(walk, data, scope), "round": 0, "data": data}
+            kept |= {"items": self._items(interpreter, data, scope), "round": 0, "data": data}
         items = kept["items"]
         while kept["round"] < len(items):
             index, data = kept["round"], kept["data"]
@@ -44,15 +44,15 @@ class Loop:
             if (
                 fresh
                 and self.condition is not None
-                and not walk.holds(self.condition, data, within)
+                and not interpreter.holds(self.condition, data, within)
             ):
                 break
-            kept |= {"data": await walk.list(self.steps, data, within), "round": index + 1}
-            await walk.rests.safe_point(scope.frame)
+            kept |= {"data": await interpreter.list(self.steps, data, within), "round": index + 1}
+            await interpreter.rests.safe_point(scope.frame)
         return Outcome(kept["data"])
 
-    def _items(self, walk: Walk, data: Any, scope: Scope) -> list[Any]:
-        items = walk.fill(self.items, data, scope)
+    def _items(self, interpreter: Interpreter, data: Any, scope: Scope) -> list[Any]:
+        items = interpreter.fill(self.items, data, scope)
         if not isinstance(items, list):
             raise fault("expression", "for.in must give an array")
         if len(items) > ITERATIONS_MAX:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from temporalio import workflow
 
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem
 from engine.language.model import Outcome, Step
 from engine.language.reader import Node
@@ -26,14 +26,14 @@ class Fork:
     branches: Sequence[Step]
     compete: bool
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give every branch's output in declared order, or with `compete` the first success alone."""
         running = [
-            asyncio.create_task(self._branch(walk, index, data, scope))
+            asyncio.create_task(self._branch(interpreter, index, data, scope))
             for index in range(len(self.branches))
         ]
         try:
-            with walk.rests.idle(scope.frame):
+            with interpreter.rests.idle(scope.frame):
                 output = await (_first_success(running) if self.compete else _all(running))
         except (
             Exception,
@@ -44,15 +44,15 @@ class Fork:
         await _given_up(running)
         return Outcome(output)
 
-    async def _branch(self, walk: Walk, index: int, data: Any, scope: Scope) -> Any:
+    async def _branch(self, interpreter: Interpreter, index: int, data: Any, scope: Scope) -> Any:
         """Run one branch, unless it ended in an earlier run; the frame keeps what it ended with."""
         ended = scope.frame.kept.setdefault(str(index), {})
         if "problem" in ended:
             raise FaultError(Problem(**ended["problem"]))
-        with walk.rests.strand(scope.frame), scope.frame.part(str(index)) as frame:
+        with interpreter.rests.strand(scope.frame), scope.frame.part(str(index)) as frame:
             if "output" not in ended:
                 try:
-                    outcome = await walk.perform(
+                    outcome = await interpreter.perform(
                         self.branches[index], data, replace(scope, frame=frame)
                     )
                     ended["output"] = outcome.output

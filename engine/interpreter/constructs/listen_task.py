@@ -12,7 +12,7 @@ from engine.interpreter.constructs import event_consumption
 from engine.interpreter.constructs.event_consumption import Standing, Strategy
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX, read_variable
 from engine.interpreter.constructs.transforms import read_shaping
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
 from engine.language.model import Outcome, Shaping, Step
@@ -37,14 +37,20 @@ class Iteration:
     output: Shaping = NOTHING
     export: Shaping = NOTHING
 
-    async def run(self, walk: Walk, event: Any, index: int, scope: Scope) -> Any:
+    async def run(self, interpreter: Interpreter, event: Any, index: int, scope: Scope) -> Any:
         """Return the item's output."""
-        within = scope.knowing(**{self.item: event, self.at: index}, context=walk.context)
-        data = await walk.list(self.steps, event, within, part="foreach") if self.steps else event
-        within = within.knowing(context=walk.context)
-        output = await walk.give(self.output, data, within)
+        within = scope.knowing(**{self.item: event, self.at: index}, context=interpreter.context)
+        data = (
+            await interpreter.list(self.steps, event, within, part="foreach")
+            if self.steps
+            else event
+        )
+        within = within.knowing(context=interpreter.context)
+        output = await interpreter.give(self.output, data, within)
         if self.export.template is not None:
-            walk.context = await walk.give(self.export, output, within.knowing(output=output))
+            interpreter.context = await interpreter.give(
+                self.export, output, within.knowing(output=output)
+            )
         return output
 
 
@@ -60,30 +66,32 @@ class Listen:
     reads: str
     iteration: Iteration
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what has been consumed, in its order; what an `until` consumes is not in it."""
         kept = scope.frame.kept
         if "standing" not in kept and self.strategy.correlates:
-            walk.herald.correlating()
+            interpreter.herald.correlating()
         standing = Standing(**kept.setdefault("standing", {}))
-        with walk.inbox.listening():
-            while "event" in kept or await self._consumes(walk, data, scope, standing):
+        with interpreter.inbox.listening():
+            while "event" in kept or await self._consumes(interpreter, data, scope, standing):
                 event = cloud_events.read(kept["event"], self.reads)
-                output = await self.iteration.run(walk, event, standing.count - 1, scope)
-                self._note(output, walk, scope, standing)
+                output = await self.iteration.run(interpreter, event, standing.count - 1, scope)
+                self._note(output, interpreter, scope, standing)
                 kept["standing"] = standing.written()
                 del kept["event"]
-                await walk.rests.safe_point(scope.frame)
+                await interpreter.rests.safe_point(scope.frame)
         if self.strategy.correlates:
-            walk.herald.correlated(standing.correlated)
+            interpreter.herald.correlated(standing.correlated)
         return Outcome(standing.outputs)
 
-    async def _consumes(self, walk: Walk, data: Any, scope: Scope, standing: Standing) -> bool:
+    async def _consumes(
+        self, interpreter: Interpreter, data: Any, scope: Scope, standing: Standing
+    ) -> bool:
         """Wait for the next event that is consumed and keep it; tell whether there is one."""
         kept = scope.frame.kept
         while True:
             event = await self.strategy.sift(
-                walk, data, scope.knowing(context=walk.context), standing
+                interpreter, data, scope.knowing(context=interpreter.context), standing
             )
             standing.count += event is not None
             kept["standing"] = standing.written()
@@ -91,11 +99,15 @@ class Listen:
                 kept["event"] = event
             if event is not None or standing.over:
                 return event is not None
-            await walk.rests.safe_point(scope.frame)
-            with walk.rests.idle(scope.frame):
-                await walk.world.until(lambda: walk.inbox.next(standing.looked) is not None)
+            await interpreter.rests.safe_point(scope.frame)
+            with interpreter.rests.idle(scope.frame):
+                await interpreter.world.until(
+                    lambda: interpreter.inbox.next(standing.looked) is not None
+                )
 
-    def _note(self, output: Any, walk: Walk, scope: Scope, standing: Standing) -> None:
+    def _note(
+        self, output: Any, interpreter: Interpreter, scope: Scope, standing: Standing
+    ) -> None:
         """Keep an item's output, and judge whether that is enough."""
         if self.strategy.forever:
             return
@@ -105,7 +117,7 @@ class Listen:
                 "runtime", f"a listen may consume {ITERATIONS_MAX} events, {DATA_BYTES_MAX} bytes"
             )
         standing.outputs.append(output)
-        self.strategy.conclude(walk, scope.knowing(context=walk.context), standing)
+        self.strategy.conclude(interpreter, scope.knowing(context=interpreter.context), standing)
 
 
 def read(node: Node) -> Listen:

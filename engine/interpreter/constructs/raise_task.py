@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem, fault
 from engine.language.model import Outcome
 from engine.language.reader import Node
@@ -20,12 +20,14 @@ class Raise:
 
     members: dict[str, Any]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Raise it.
 
         :raises FaultError: always.
         """
-        found = {name: walk.fill(member, data, scope) for name, member in self.members.items()}
+        found = {
+            name: interpreter.fill(member, data, scope) for name, member in self.members.items()
+        }
         status = found["status"]
         if (
             isinstance(status, bool)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.expressions.templates import compact
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import Outcome
 from engine.language.reader import Node
 
@@ -19,9 +19,9 @@ class Set:
 
     template: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the template, evaluated."""
-        return Outcome(walk.fill(self.template, data, scope))
+        return Outcome(interpreter.fill(self.template, data, scope))
 
 
 def read(node: Node) -> Set:

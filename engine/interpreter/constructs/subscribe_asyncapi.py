@@ -12,7 +12,7 @@ from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX
 from engine.interpreter.constructs.listen_task import Iteration, read_iteration
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import fault
 from engine.language.model import Outcome
 from engine.language.reader import Node
@@ -26,7 +26,7 @@ AMOUNT_MAX = 10_000
 class Addressed(Protocol):
     """What knows where to subscribe."""
 
-    def addressed(self, walk: Walk, data: Any, scope: Scope) -> calls.AsyncApiCall:
+    def addressed(self, interpreter: Interpreter, data: Any, scope: Scope) -> calls.AsyncApiCall:
         """Return the operation to call."""
         ...
 
@@ -60,7 +60,7 @@ class Subscribe:
     lifetime: Lifetime
     iteration: Iteration
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what has been consumed, in its order.
 
         :raises FaultError: of kind configuration when the document has no such operation, and otherwise by
@@ -69,10 +69,12 @@ class Subscribe:
         kept = scope.frame.kept
         if "outputs" not in kept:
             asked = self.lifetime.seconds
-            seconds = walk.seconds(asked, data, scope) if asked else None
-            kept |= {"due": None if seconds is None else walk.world.now().timestamp() + seconds}
+            seconds = interpreter.seconds(asked, data, scope) if asked else None
             kept |= {
-                "name": walk.world.uuid(),
+                "due": None if seconds is None else interpreter.world.now().timestamp() + seconds
+            }
+            kept |= {
+                "name": interpreter.world.uuid(),
                 "waiting": [],
                 "ended": False,
                 "over": False,
@@ -81,46 +83,46 @@ class Subscribe:
             kept |= {"count": 0, "size": 0, "outputs": []}
         while True:
             if not kept["taken"] and (
-                self._enough(walk, scope) or not await self._come(walk, data, scope)
+                self._enough(interpreter, scope) or not await self._come(interpreter, data, scope)
             ):
                 return Outcome(kept["outputs"])
-            await self._consume(walk, scope)
+            await self._consume(interpreter, scope)
             kept["waiting"], kept["taken"] = kept["waiting"][1:], False
-            await walk.rests.safe_point(scope.frame)
+            await interpreter.rests.safe_point(scope.frame)
 
-    def _enough(self, walk: Walk, scope: Scope) -> bool:
+    def _enough(self, interpreter: Interpreter, scope: Scope) -> bool:
         """Tell whether no more is to be consumed, whatever comes."""
-        kept, within = scope.frame.kept, scope.knowing(context=walk.context)
+        kept, within = scope.frame.kept, scope.knowing(context=interpreter.context)
         if kept["over"] or (
             self.lifetime.amount is not None and kept["count"] >= self.lifetime.amount
         ):
             return True
-        return self.lifetime.until is not None and walk.holds(
+        return self.lifetime.until is not None and interpreter.holds(
             self.lifetime.until, kept["outputs"], within
         )
 
-    async def _come(self, walk: Walk, data: Any, scope: Scope) -> bool:
+    async def _come(self, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
         """Wait until a message is there; tell whether there is one before the time is over."""
         kept = scope.frame.kept
         while not kept["waiting"]:
             rest = (
                 WAIT_SECONDS_MAX
                 if kept["due"] is None
-                else kept["due"] - walk.world.now().timestamp()
+                else kept["due"] - interpreter.world.now().timestamp()
             )
             if rest <= 0 or kept["ended"]:
                 return False
             amount = self.lifetime.amount if self.filter is None else None
             every = amount is not None and not self.iteration.steps
             call = replace(
-                self.at.addressed(walk, data, scope),
+                self.at.addressed(interpreter, data, scope),
                 timeout_seconds=min(rest, WAIT_SECONDS_MAX),
                 subscription=kept["name"],
                 count_max=BATCH_MAX if amount is None else min(BATCH_MAX, amount - kept["count"]),
                 linger=every and amount is not None and amount - kept["count"] <= BATCH_MAX,
                 every=every,
             )
-            found: calls.Consumed = await walk.call(
+            found: calls.Consumed = await interpreter.call(
                 calls.CONSUME_MESSAGES,
                 call,
                 answer=calls.Consumed,
@@ -130,19 +132,19 @@ class Subscribe:
             )
             kept["waiting"], kept["ended"] = found.messages, found.ended
             if not found.messages and not found.ended:
-                await walk.rests.safe_point(scope.frame)
+                await interpreter.rests.safe_point(scope.frame)
         return True
 
-    async def _consume(self, walk: Walk, scope: Scope) -> None:
+    async def _consume(self, interpreter: Interpreter, scope: Scope) -> None:
         """Work on the first of the messages that wait, if it is one of those wanted."""
         kept, message = scope.frame.kept, scope.frame.kept["waiting"][0]
-        within = scope.knowing(context=walk.context)
+        within = scope.knowing(context=interpreter.context)
         if not kept["taken"]:
-            await walk.pace.look()
-            if self.filter is not None and not walk.holds(self.filter, message, within):
+            await interpreter.pace.look()
+            if self.filter is not None and not interpreter.holds(self.filter, message, within):
                 return
             kept["taken"] = True
-        output = await self.iteration.run(walk, message, kept["count"], scope)
+        output = await self.iteration.run(interpreter, message, kept["count"], scope)
         kept["count"] += 1
         if not self.lifetime.forever:
             kept["size"] += len(orjson.dumps(output))
@@ -150,8 +152,10 @@ class Subscribe:
                 limit = f"{ITERATIONS_MAX} messages, {DATA_BYTES_MAX} bytes"
                 raise fault("runtime", f"a subscription may consume {limit}")
             kept["outputs"] = [*kept["outputs"], output]
-            going, within = self.lifetime.going, scope.knowing(context=walk.context)
-            kept["over"] = going is not None and not walk.holds(going, kept["outputs"], within)
+            going, within = self.lifetime.going, scope.knowing(context=interpreter.context)
+            kept["over"] = going is not None and not interpreter.holds(
+                going, kept["outputs"], within
+            )
 
 
 def read(node: Node, at: Addressed) -> Subscribe:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import Outcome
 from engine.language.reader import Node
 
@@ -28,10 +28,10 @@ class Switch:
 
     cases: Sequence[Case]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the data as it came; when no case holds, the step's own `then` decides."""
         for case in self.cases:
-            if case.when is None or walk.holds(case.when, data, scope):
+            if case.when is None or interpreter.holds(case.when, data, scope):
                 return Outcome(data, case.then)
         return Outcome(data)
 

@@ -8,7 +8,7 @@ from typing import Any
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
 from engine.interpreter.constructs.transforms import read_shaping
-from engine.interpreter.runtime.interpreter import Kind, Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Kind, Scope
 from engine.language.model import CONTINUE, END, EXIT, Outcome, Step
 from engine.language.reader import STEPS_MAX, EnoughError, Node
 from engine.language.size_limits import NESTED_MAX
@@ -19,7 +19,7 @@ COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
 class Nothing:
     """Stands in for a step that could not be read."""
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:  # noqa: ARG002 - a kind's signature
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:  # noqa: ARG002 - a kind's signature
         """Give what came."""
         return Outcome(data)
 

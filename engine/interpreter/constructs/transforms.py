@@ -8,7 +8,7 @@ from typing import Any
 from engine.expressions.jq import Program
 from engine.expressions.templates import compact
 from engine.interpreter.constructs import call_http, external_resources
-from engine.interpreter.runtime.interpreter import SchemaElsewhere, Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, SchemaElsewhere, Scope
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Shaping
@@ -24,19 +24,19 @@ class Elsewhere:
     endpoint: str | Program
     authentication: Any
 
-    async def fetched(self, walk: Walk, data: Any, scope: Scope) -> dict[str, Any]:
+    async def fetched(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
         """Return it.
 
         :raises FaultError: of kind communication when it cannot be fetched, configuration when it is none.
         :raises ExhaustedError: when it takes too long to read.
         """
-        where = call_http.CallHttp("GET", self.endpoint).located(walk, data, scope)
-        known = where in walk.fetched
+        where = call_http.CallHttp("GET", self.endpoint).located(interpreter, data, scope)
+        known = where in interpreter.fetched
         schema = await external_resources.fetched(
-            walk, where, self.authentication, data, scope, what="schema"
+            interpreter, where, self.authentication, data, scope, what="schema"
         )
         if not known and json_schema.complaint(schema) is not None:
-            del walk.fetched[where]
+            del interpreter.fetched[where]
             raise fault("configuration", "the schema that was fetched is no JSON Schema")
         return schema
 

@@ -10,7 +10,7 @@ from engine.expressions.jq import Program
 from engine.interpreter.constructs import retry_policy
 from engine.interpreter.constructs.for_task import read_variable
 from engine.interpreter.constructs.retry_policy import Retry
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem, same_type
 from engine.language.model import Outcome, Step
 from engine.language.reader import Node
@@ -33,85 +33,95 @@ class Try:
     handler: Sequence[Step] | None
     then: str | None
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what the steps give, or the handler; without a handler a caught error leaves the data."""
         kept = scope.frame.kept
-        kept.setdefault("begun", walk.world.now().timestamp())
+        kept.setdefault("begun", interpreter.world.now().timestamp())
         while True:
             if "caught" not in kept:
                 try:
-                    return Outcome(await self._tried(walk, data, scope))
+                    return Outcome(await self._tried(interpreter, data, scope))
                 except FaultError as error:
-                    self._judge(error, walk, data, scope)
+                    self._judge(error, interpreter, data, scope)
                 if "until" in kept or self.handler is not None or self.retry is None:
                     scope.frame.below.pop("try", None)
-                await walk.rests.safe_point(scope.frame)
+                await interpreter.rests.safe_point(scope.frame)
             within = scope.knowing(**{self.variable: kept["caught"]})
             if "until" not in kept:
-                return await self._handled(walk, data, within)
-            await walk.sleep_until(kept["until"], scope)
-            walk.herald.retried(scope.step)
+                return await self._handled(interpreter, data, within)
+            await interpreter.sleep_until(kept["until"], scope)
+            interpreter.herald.retried(scope.step)
             del kept["caught"], kept["until"]
 
-    async def _tried(self, walk: Walk, data: Any, scope: Scope) -> Any:
+    async def _tried(self, interpreter: Interpreter, data: Any, scope: Scope) -> Any:
         with scope.frame.part("try") as frame:
             within = replace(scope, frame=frame, attempt=scope.frame.kept.get("retries", 0) + 1)
             limit = self.retry.try_duration if self.retry else None
-            return await walk.in_time(limit, walk.list(self.steps, data, within), data, within)
+            return await interpreter.in_time(
+                limit, interpreter.list(self.steps, data, within), data, within
+            )
 
-    def _judge(self, error: FaultError, walk: Walk, data: Any, scope: Scope) -> None:
+    def _judge(self, error: FaultError, interpreter: Interpreter, data: Any, scope: Scope) -> None:
         """Keep what was caught, and until when to wait when it is to be tried again.
 
         :raises FaultError: the same, when it is not caught.
         """
         kept, caught = scope.frame.kept, error.problem.shown()
         within = scope.knowing(**{self.variable: caught})
-        if not self._catches(error.problem, walk, data, within):
+        if not self._catches(error.problem, interpreter, data, within):
             raise error
         retry = kept.get("retries", 0) + 1
-        if self.retry is not None and self._again(self.retry, retry, walk, data, within):
-            now = walk.world.now().timestamp()
+        if self.retry is not None and self._again(self.retry, retry, interpreter, data, within):
+            now = interpreter.world.now().timestamp()
             kept |= {
                 "retries": retry,
-                "until": now + self._pause(self.retry, retry, walk, data, within),
+                "until": now + self._pause(self.retry, retry, interpreter, data, within),
             }
-            walk.scribe.retries(scope.step, retry + 1, error.problem)
+            interpreter.scribe.retries(scope.step, retry + 1, error.problem)
         kept["caught"] = caught
 
-    def _catches(self, problem: Problem, walk: Walk, data: Any, scope: Scope) -> bool:
+    def _catches(self, problem: Problem, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
         shown = problem.shown()
         for name, wanted in self.filter.items():
-            value = walk.fill(wanted, data, scope)
+            value = interpreter.fill(wanted, data, scope)
             same = (
                 same_type(str(value), problem.type) if name == "type" else value == shown.get(name)
             )
             if not same:
                 return False
-        return _admits(self.when, self.except_when, walk, data, scope)
+        return _admits(self.when, self.except_when, interpreter, data, scope)
 
-    def _again(self, policy: Retry, retry: int, walk: Walk, data: Any, scope: Scope) -> bool:
+    def _again(
+        self, policy: Retry, retry: int, interpreter: Interpreter, data: Any, scope: Scope
+    ) -> bool:
         if retry > (retry_policy.COUNT_MAX if policy.count is None else policy.count):
             return False
         if policy.duration is not None:
-            limit = walk.seconds(policy.duration, data, scope)
-            if walk.world.now().timestamp() - scope.frame.kept["begun"] >= limit:
+            limit = interpreter.seconds(policy.duration, data, scope)
+            if interpreter.world.now().timestamp() - scope.frame.kept["begun"] >= limit:
                 return False
-        return _admits(policy.when, policy.except_when, walk, data, scope)
+        return _admits(policy.when, policy.except_when, interpreter, data, scope)
 
-    def _pause(self, policy: Retry, retry: int, walk: Walk, data: Any, scope: Scope) -> float:
+    def _pause(
+        self, policy: Retry, retry: int, interpreter: Interpreter, data: Any, scope: Scope
+    ) -> float:
         """Return how long to wait before the retry, in seconds."""
 
         def length(duration: float | Program) -> float:
-            return walk.seconds(duration, data, scope)
+            return interpreter.seconds(duration, data, scope)
 
         seconds = length(policy.delay) * policy.factor(retry)
         if policy.jitter is not None:
-            seconds += walk.world.random_between(length(policy.jitter[0]), length(policy.jitter[1]))
+            seconds += interpreter.world.random_between(
+                length(policy.jitter[0]), length(policy.jitter[1])
+            )
         return seconds
 
-    async def _handled(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def _handled(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         if self.handler is not None:
-            return Outcome(await walk.list(self.handler, data, scope, part="catch"), self.then)
+            return Outcome(
+                await interpreter.list(self.handler, data, scope, part="catch"), self.then
+            )
         if self.retry is not None:
             raise FaultError(Problem(**scope.frame.kept["caught"]))
         return Outcome(data, self.then)
@@ -148,8 +158,12 @@ def _read_filter(catch: Node) -> dict[str, Any]:
 
 
 def _admits(
-    when: Program | None, except_when: Program | None, walk: Walk, data: Any, scope: Scope
+    when: Program | None,
+    except_when: Program | None,
+    interpreter: Interpreter,
+    data: Any,
+    scope: Scope,
 ) -> bool:
-    if when is not None and not walk.holds(when, data, scope):
+    if when is not None and not interpreter.holds(when, data, scope):
         return False
-    return except_when is None or not walk.holds(except_when, data, scope)
+    return except_when is None or not interpreter.holds(except_when, data, scope)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import ExhaustedError
 from engine.language.model import Outcome
 from engine.language.reader import Node
@@ -22,16 +22,16 @@ class Wait:
     resumes: ClassVar = True
     duration: float | Program
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give the data as it came, later."""
         kept = scope.frame.kept
         if "until" not in kept:
-            seconds = walk.seconds(self.duration, data, scope)
+            seconds = interpreter.seconds(self.duration, data, scope)
             if seconds > SECONDS_MAX:
                 raise ExhaustedError("a wait of more than a year (waitSeconds)")
-            kept["until"] = walk.world.now().timestamp() + seconds
-            await walk.rests.safe_point(scope.frame)
-        await walk.sleep_until(kept["until"], scope)
+            kept["until"] = interpreter.world.now().timestamp() + seconds
+            await interpreter.rests.safe_point(scope.frame)
+        await interpreter.sleep_until(kept["until"], scope)
         return Outcome(data)
 
 

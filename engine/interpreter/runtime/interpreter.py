@@ -29,7 +29,7 @@ from engine.language.lifecycle_events import Subject
 from engine.language.model import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Step
 from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
 
-__all__ = ["Scope", "Walk"]
+__all__ = ["Scope", "Interpreter"]
 
 TRAIL_MAX = 1_000
 
@@ -39,7 +39,7 @@ T = TypeVar("T")
 class Kind(Protocol):
     """What a step does: one implementation per discriminating key."""
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Do it on the step's transformed input.
 
         :raises FaultError: when it fails.
@@ -50,7 +50,7 @@ class Kind(Protocol):
 class SchemaElsewhere(Protocol):
     """A JSON Schema that an execution fetches when it first needs it."""
 
-    async def fetched(self, walk: Walk, data: Any, scope: Scope) -> dict[str, Any]:
+    async def fetched(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
         """Return it.
 
         :raises FaultError: when there is none.
@@ -59,7 +59,7 @@ class SchemaElsewhere(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Walk(Evaluation):
+class Interpreter(Evaluation):
     """All state of a run."""
 
     definition: Definition
@@ -69,7 +69,6 @@ class Walk(Evaluation):
     account_id: str = ""
     run_depth: int = 0
     secrets: dict[str, Any] = field(default_factory=dict)
-    interpreter: int = 1
     context: Any = None
     calls: int = 0
     trail: list[str] = field(default_factory=list)
@@ -94,18 +93,18 @@ class Walk(Evaluation):
         self.herald = Herald(subject, self.heard, self.post, self.world)
         self.scribe = Scribe(self.account_id, self.execution_id, self.world)
 
-    async def through(self, data: Any) -> Any:
+    async def run(self, data: Any) -> Any:
         """Walk the whole definition on the raw input, from where its frames stand, and return its output.
 
         :raises FaultError: when a step fails and nothing catches it.
         :raises ExhaustedError: when a limit is broken.
         """
         try:
-            return await self._through(data)
+            return await self._run(data)
         except FaultError as error:
             raise self.redaction.hidden(error) from None
 
-    async def _through(self, data: Any) -> Any:
+    async def _run(self, data: Any) -> Any:
         kept = self.frame.kept
         self.started_at = self.started_at or moment(self.world.now())
         known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}

@@ -18,7 +18,7 @@ from engine.contracts import executions
 from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.interpreter.constructs import registry, wait_task
 from engine.interpreter.constructs.call_task import CALLS
-from engine.interpreter.runtime.interpreter import Scope, Walk
+from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import Outcome
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.engine.interpreter.conftest import Execute
@@ -71,7 +71,7 @@ def test_every_kind_of_call_has_a_recorded_history(called: str) -> None:
 
 
 async def test_a_step_that_takes_another_way_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def at_once(_: wait_task.Wait, __: Walk, data: object, ___: Scope) -> Outcome:
+    async def at_once(_: wait_task.Wait, __: Interpreter, data: object, ___: Scope) -> Outcome:
         return Outcome(data)
 
     monkeypatch.setattr(wait_task.Wait, "run", at_once)
