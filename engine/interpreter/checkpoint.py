@@ -67,7 +67,7 @@ def write(interpreter: Interpreter, opened: Opened) -> str:
         "context": values.place(interpreter.context),
         "frames": interpreter.frame.written(values),
         "values": values.found,
-        "stepsWalked": interpreter.pace.steps,
+        "stepsWalked": interpreter.pace.tasks,
         "calls": interpreter.calls,
         "trail": interpreter.trail,
         "fetched": interpreter.fetched,
@@ -97,7 +97,7 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Interpreter,
     interpreter = begin(opened, execution_id, world)
     interpreter.context = state["values"][state["context"]]
     interpreter.frame = frames.read(state["frames"], state["values"])
-    interpreter.pace.steps, interpreter.calls = state["stepsWalked"], state["calls"]
+    interpreter.pace.tasks, interpreter.calls = state["stepsWalked"], state["calls"]
     interpreter.fetched = state.get("fetched", {})  # older ones had none
     interpreter.trail, interpreter.started_at = state["trail"], state["startedAt"]
     interpreter.inbox = Inbox.read(state.get("inbox", Inbox().written()))

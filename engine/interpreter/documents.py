@@ -53,13 +53,13 @@ def parse(document: Any) -> Definition:
 
 
 def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
-    reading = Reading(compiles=compiles, read_step=task_list.read_step)
+    reading = Reading(compiles=compiles, read_task=task_list.read_task)
     depth_fault = parser.too_deep(document)
     if depth_fault is not None:
         return Definition("", (), {}), [depth_fault]
     use = document.get("use") if isinstance(document, dict) else None
     node = Node(
-        document, "", reading, task_list.read_steps, use=use if isinstance(use, dict) else {}
+        document, "", reading, task_list.read_tasks, use=use if isinstance(use, dict) else {}
     )
     try:
         return _whole(replace(node, variables=node.globals())), reading.faults
@@ -74,7 +74,7 @@ def _whole(node: Node) -> Definition:
     timeout, schedule = node.get("timeout"), node.get("schedule")
     return Definition(
         name=str(node.need("document").value.get("name", "")) if _has_header(node.value) else "",
-        steps=task_list.read_steps(node.need("do")),
+        tasks=task_list.read_tasks(node.need("do")),
         source=node.value if isinstance(node.value, dict) else {},
         input=read_shaping(node, "input", "from"),
         output=read_shaping(node, "output", "as"),

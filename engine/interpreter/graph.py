@@ -24,7 +24,7 @@ from engine.interpreter.constructs.raise_task import Raise
 from engine.interpreter.constructs.subscribe_asyncapi import Subscribe
 from engine.interpreter.constructs.switch_task import Switch
 from engine.interpreter.constructs.try_task import Try
-from engine.language.model import CONTINUE, END, EXIT, Definition, Step
+from engine.language.model import CONTINUE, END, EXIT, Definition, Task
 
 BEGINNING, ENDING = "", "/do/-"
 EDGES_MAX = 10_000
@@ -90,8 +90,8 @@ def draw(definition: Definition) -> Graph:
     """
     drawing = _Drawing()
     drawing.nodes[BEGINNING] = Spot(BEGINNING, "workflow", definition.name, None)
-    drawing.edge(BEGINNING, Way(definition.steps[0].pointer))
-    drawing.list(definition.steps, BEGINNING, Way(ENDING), Way(ENDING))
+    drawing.add_edge(BEGINNING, Way(definition.tasks[0].pointer))
+    drawing.add_list(definition.tasks, BEGINNING, Way(ENDING), Way(ENDING))
     return Graph([*drawing.nodes.values()], [*drawing.edges])
 
 
@@ -102,7 +102,7 @@ class _Drawing:
     nodes: dict[str, Spot] = field(default_factory=dict)
     edges: dict[Edge, None] = field(default_factory=dict)
 
-    def edge(
+    def add_edge(
         self, source: str, way: Way, kind: str | None = None, label: str | None = None
     ) -> None:
         """Lead somewhere, unless that is back."""
@@ -114,10 +114,10 @@ class _Drawing:
         if len(self.edges) > EDGES_MAX:
             raise TooLargeError("graph_too_large", f"A graph may have {EDGES_MAX} edges.")
 
-    def list(self, steps: Sequence[Step], parent: str, onward: Way, caught: Way) -> None:
+    def add_list(self, tasks: Sequence[Task], parent: str, onward: Way, caught: Way) -> None:
         """Draw a list of steps; `onward` leads out of it, `caught` is where its errors go."""
         places = {
-            step.name: step.pointer for step in reversed(steps)
+            task.name: task.pointer for task in reversed(tasks)
         }  # of several, a then means the first
 
         def leading(following: Way) -> Leads:
@@ -126,95 +126,95 @@ class _Drawing:
                 {**ways, END: Way(ENDING, "end")}.get(then) or Way(places[str(then)], "then")
             )
 
-        for step, after in zip(steps, [*steps[1:], None], strict=True):
-            self.step(
-                step, parent, leading(onward if after is None else Way(after.pointer)), caught
+        for task, after in zip(tasks, [*tasks[1:], None], strict=True):
+            self.add_task(
+                task, parent, leading(onward if after is None else Way(after.pointer)), caught
             )
 
-    def step(self, step: Step, parent: str, leads: Leads, caught: Way) -> None:
+    def add_task(self, task: Task, parent: str, leads: Leads, caught: Way) -> None:
         """Draw one step, and all below it."""
-        self.nodes[step.pointer] = Spot(step.pointer, _kind(step), step.name, parent)
-        kind = step.kind
+        self.nodes[task.pointer] = Spot(task.pointer, _kind(task), task.name, parent)
+        kind = task.kind
         if isinstance(kind, Extended):
-            self._extensions(step, kind)
+            self._extensions(task, kind)
             kind = kind.kind
-        self._ways(step, kind, leads, caught)
-        if step.condition is not None:
-            self.edge(step.pointer, leads(None), "skip")
+        self._ways(task, kind, leads, caught)
+        if task.condition is not None:
+            self.add_edge(task.pointer, leads(None), "skip")
 
-    def _ways(self, step: Step, kind: object, leads: Leads, caught: Way) -> None:
+    def _ways(self, task: Task, kind: object, leads: Leads, caught: Way) -> None:
         match kind:
             case Switch():
-                self._switch(step, kind, leads)
-            case Do(steps=steps):
-                self._below(step, steps, "do", leads(step.then), caught)
+                self._switch(task, kind, leads)
+            case Do(tasks=tasks):
+                self._below(task, tasks, "do", leads(task.then), caught)
             case Fork(branches=branches):
-                self._fork(step, branches, leads(step.then), caught)
+                self._fork(task, branches, leads(task.then), caught)
             case Try():
-                self._try(step, kind, leads, caught)
+                self._try(task, kind, leads, caught)
             case Raise():
-                self.edge(step.pointer, caught, "fault")
-            case Loop(steps=steps):
-                self._rounds(step, steps, leads, caught)
+                self.add_edge(task.pointer, caught, "fault")
+            case Loop(tasks=tasks):
+                self._rounds(task, tasks, leads, caught)
             case Listen(iteration=iteration) | Subscribe(iteration=iteration):
-                self._rounds(step, iteration.steps, leads, caught)
+                self._rounds(task, iteration.tasks, leads, caught)
             case CallFunction(function=name, functions=functions):
-                self._function(step, functions[name], leads(step.then))
+                self._function(task, functions[name], leads(task.then))
             case _:
-                self.edge(step.pointer, leads(step.then))
+                self.add_edge(task.pointer, leads(task.then))
 
-    def _fork(self, step: Step, branches: Sequence[Step], onward: Way, caught: Way) -> None:
+    def _fork(self, task: Task, branches: Sequence[Task], onward: Way, caught: Way) -> None:
         """Draw branches, whose own `then` leads nowhere: each is the only step of its list."""
         for branch in branches:
-            self.edge(step.pointer, Way(branch.pointer, "branch"), label=branch.name)
-            self.step(branch, step.pointer, lambda _: onward, caught)
+            self.add_edge(task.pointer, Way(branch.pointer, "branch"), label=branch.name)
+            self.add_task(branch, task.pointer, lambda _: onward, caught)
 
     def _below(
-        self, step: Step, steps: Sequence[Step], kind: str, onward: Way, caught: Way
+        self, task: Task, tasks: Sequence[Task], kind: str, onward: Way, caught: Way
     ) -> None:
-        self.edge(step.pointer, Way(steps[0].pointer, kind))
-        self.list(steps, step.pointer, onward, caught)
+        self.add_edge(task.pointer, Way(tasks[0].pointer, kind))
+        self.add_list(tasks, task.pointer, onward, caught)
 
-    def _rounds(self, step: Step, steps: Sequence[Step], leads: Leads, caught: Way) -> None:
-        if steps:
-            self._below(step, steps, "loop", Way(step.pointer, "next"), caught)
-        self.edge(step.pointer, leads(step.then))
+    def _rounds(self, task: Task, tasks: Sequence[Task], leads: Leads, caught: Way) -> None:
+        if tasks:
+            self._below(task, tasks, "loop", Way(task.pointer, "next"), caught)
+        self.add_edge(task.pointer, leads(task.then))
 
-    def _switch(self, step: Step, switch: Switch, leads: Leads) -> None:
-        for item in step.source["switch"]:
+    def _switch(self, task: Task, switch: Switch, leads: Leads) -> None:
+        for item in task.source["switch"]:
             for name, case in item.items():
-                self.edge(step.pointer, leads(case["then"]), "case", str(name))
+                self.add_edge(task.pointer, leads(case["then"]), "case", str(name))
         if all(case.when is not None for case in switch.cases):
-            self.edge(step.pointer, leads(step.then))
+            self.add_edge(task.pointer, leads(task.then))
 
-    def _try(self, step: Step, tried: Try, leads: Leads, caught: Way) -> None:
-        onward = leads(tried.then or step.then)
+    def _try(self, task: Task, tried: Try, leads: Leads, caught: Way) -> None:
+        onward = leads(tried.then or task.then)
         if tried.handler is not None:
             rescue = Way(tried.handler[0].pointer, "catch")
         else:  # what is not tried again leaves the data as it was
             rescue = caught if tried.retry is not None else onward
-        self._below(step, tried.steps, "try", leads(step.then), rescue)
+        self._below(task, tried.tasks, "try", leads(task.then), rescue)
         if tried.retry is not None:
-            self.edge(step.pointer, Way(step.pointer, "retry"))
+            self.add_edge(task.pointer, Way(task.pointer, "retry"))
         if tried.handler is not None:
-            self._below(step, tried.handler, "catch", onward, caught)
+            self._below(task, tried.handler, "catch", onward, caught)
         elif tried.retry is None:
-            self.edge(step.pointer, onward, "catch")
+            self.add_edge(task.pointer, onward, "catch")
 
-    def _function(self, step: Step, function: Step, onward: Way) -> None:
-        self.edge(step.pointer, onward)
-        self.edge(step.pointer, Way(function.pointer, "call"))
+    def _function(self, task: Task, function: Task, onward: Way) -> None:
+        self.add_edge(task.pointer, onward)
+        self.add_edge(task.pointer, Way(function.pointer, "call"))
         if function.pointer not in self.nodes:
-            self.step(function, BEGINNING, lambda _: BACK, BACK)
+            self.add_task(function, BEGINNING, lambda _: BACK, BACK)
 
-    def _extensions(self, step: Step, extended: Extended) -> None:
+    def _extensions(self, task: Task, extended: Extended) -> None:
         for extension in extended.extensions:
-            for when, steps in (("before", extension.before), ("after", extension.after)):
-                if steps:
-                    self.edge(step.pointer, Way(steps[0].pointer, when))
-                if steps and steps[0].pointer not in self.nodes:
-                    self.list(steps, BEGINNING, BACK, BACK)
+            for when, tasks in (("before", extension.before), ("after", extension.after)):
+                if tasks:
+                    self.add_edge(task.pointer, Way(tasks[0].pointer, when))
+                if tasks and tasks[0].pointer not in self.nodes:
+                    self.add_list(tasks, BEGINNING, BACK, BACK)
 
 
-def _kind(step: Step) -> str:
-    return next(kind for kind in registry.KINDS if kind in step.source)
+def _kind(task: Task) -> str:
+    return next(kind for kind in registry.KINDS if kind in task.source)

@@ -99,8 +99,8 @@ def _forget_functions(frame: Frame) -> None:
 
 def _works(frame: Frame) -> Iterator[Frame]:
     """Yield the frames of a step's own work: the extended one's too, where extensions surround it."""
-    step = frame.below.get("step", Frame())
-    work = step.below.get("work", Frame())
+    task = frame.below.get("step", Frame())
+    work = task.below.get("work", Frame())
     yield work
     yield work.below.get("task", Frame())
 
@@ -118,10 +118,10 @@ def _match_list(
     if at is None:
         raise _unmatched(f"{pointer}/{inner.kept['at']}/{name}")
     inner.kept["at"] = at
-    _match_step(inner, body, new[at][name], f"{pointer}/{at}/{name}")
+    _match_task(inner, body, new[at][name], f"{pointer}/{at}/{name}")
 
 
-def _match_step(frame: Frame, old: Json, new: Json, pointer: str) -> None:
+def _match_task(frame: Frame, old: Json, new: Json, pointer: str) -> None:
     if old == new or "step" not in frame.below:
         return
     if _own(old) != _own(new):
@@ -148,7 +148,7 @@ def _match_branches(work: Frame, old: list[Json], new: list[Json], pointer: str)
     for place, (before, after) in enumerate(zip(old, new, strict=True)):
         ((name, body),) = before.items()
         branch = work.below.get(str(place), Frame())
-        _match_step(branch, body, after[name], f"{pointer}/fork/branches/{place}/{name}")
+        _match_task(branch, body, after[name], f"{pointer}/fork/branches/{place}/{name}")
 
 
 def _own(body: Json) -> Json:

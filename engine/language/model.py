@@ -34,7 +34,7 @@ class Shaping:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Task:
     """One named node of a definition and what surrounds its work."""
 
     name: str
@@ -56,7 +56,7 @@ class Definition:
     """A whole workflow."""
 
     name: str
-    steps: Sequence[Step]
+    tasks: Sequence[Task]
     source: dict[str, Any]
     input: Shaping = Shaping()
     output: Shaping = Shaping()

@@ -13,9 +13,9 @@ from engine.errors import Fault
 from engine.expressions.jq import Program, program, refusal, unwrapped
 from engine.expressions.templates import prepare
 from engine.language import durations
-from engine.language.model import Step
+from engine.language.model import Task
 
-STEPS_MAX = 2_000
+TASKS_MAX = 2_000
 FAULTS_MAX = 50
 COMPARED_MAX = 3_000  # words with one another, in one reading, to say which was meant
 WORD_CHARACTERS_MAX = 64  # of such a word: comparing takes the square of it
@@ -36,12 +36,12 @@ class Reading:
     """What is shared while one document is read."""
 
     compiles: bool  # whether programs are compiled as well: needed once, when a definition is saved
-    read_step: Callable[[str, Node], Step]
+    read_task: Callable[[str, Node], Task]
     faults: list[Fault] = field(default_factory=list)
-    steps: int = 0
+    tasks: int = 0
     nested: int = 0  # steps that are being read, each in the one before
     compared: int = 0
-    functions: dict[str, Step] = field(default_factory=dict)  # of `use`, once they are read
+    functions: dict[str, Task] = field(default_factory=dict)  # of `use`, once they are read
     within: list[str] = field(default_factory=list)  # the functions being read at the moment
     extensions: list[Any] | None = None  # of `use`, once they are read
 
@@ -64,7 +64,7 @@ class Node:
     value: Any
     pointer: str
     reading: Reading
-    read_steps: Callable[[Node], Sequence[Step]]
+    read_tasks: Callable[[Node], Sequence[Task]]
     variables: frozenset[str] = ARGUMENTS
     use: dict[str, Any] = field(default_factory=dict)  # the document's reusable components
     place: str = ""  # the pointer without the names of steps

@@ -24,7 +24,7 @@ from engine.contracts.child_executions import Told
 from engine.contracts.timeline import Entry
 from engine.interpreter.runtime.timeline import Door
 from engine.language.errors import STANDARD, fault
-from engine.language.model import Step
+from engine.language.model import Task
 from engine.temporal_workflows.child_workflows import start_below
 from engine.temporal_workflows.local_activities import locally
 
@@ -77,9 +77,9 @@ class TemporalWorld:
         """Wait for something that signals bring about."""
         await workflow.wait_condition(condition)
 
-    async def take_steps(self, steps: int) -> float:
+    async def take_steps(self, tasks: int) -> float:
         """Have steps counted, by a local activity; return the seconds to wait before the next."""
-        taken = executions.StepsTaken(self.account_id, steps)
+        taken = executions.StepsTaken(self.account_id, tasks)
         return float(await locally(executions.TAKE_STEPS, taken, float))
 
     async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
@@ -109,7 +109,7 @@ class TemporalWorld:
         argument: Any,
         *,
         answer: type,
-        step: Step | None,
+        task: Task | None,
         number: int,
         seconds: float,
         repeatable: bool,
@@ -118,14 +118,14 @@ class TemporalWorld:
 
         :raises FaultError: when it failed.
         """
-        place = "" if step is None else step.place
+        place = "" if task is None else task.place
         try:
             return await workflow.execute_activity(
                 name,
                 argument,
                 result_type=answer,
                 activity_id=f"{place}#{number}",
-                summary=None if step is None else step.name,
+                summary=None if task is None else task.name,
                 start_to_close_timeout=timedelta(seconds=seconds),
                 heartbeat_timeout=HEARTBEAT,
                 retry_policy=_AGAIN if repeatable else _ONCE,

@@ -10,7 +10,7 @@ from engine.interpreter.constructs import catalogs
 from engine.interpreter.constructs.catalogs import Source
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import fault
-from engine.language.model import Outcome, Step
+from engine.language.model import Outcome, Task
 from engine.language.reader import Node
 
 # A catalog's function may call others; one of the definition's own cannot call itself.
@@ -27,7 +27,7 @@ class CallFunction:
 
     resumes: ClassVar = True
     function: str
-    functions: dict[str, Step]
+    functions: dict[str, Task]
     arguments: Any
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
@@ -56,7 +56,7 @@ class CallCataloged:
 
 
 async def _called(
-    function: Step, arguments: Any, interpreter: Interpreter, data: Any, scope: Scope, **hidden: Any
+    function: Task, arguments: Any, interpreter: Interpreter, data: Any, scope: Scope, **hidden: Any
 ) -> Outcome:
     if scope.depth >= DEPTH_MAX:
         raise fault(
@@ -67,7 +67,7 @@ async def _called(
         kept["arguments"] = {} if arguments is None else interpreter.fill(arguments, data, scope)
     with scope.frame.part("function") as frame:
         within = replace(scope.knowing(**hidden), frame=frame, depth=scope.depth + 1, extended=None)
-        return Outcome((await interpreter.perform(function, kept["arguments"], within)).output)
+        return Outcome((await interpreter.run_task(function, kept["arguments"], within)).output)
 
 
 def read(node: Node, calls: Sequence[str]) -> CallFunction | CallCataloged:
@@ -109,5 +109,5 @@ def check_one(node: Node, name: str) -> None:
         place=place,
         variables=node.globals(),
     )
-    reading.functions[name] = reading.read_step(name, top.under_name(name, functions[name]))
+    reading.functions[name] = reading.read_task(name, top.under_name(name, functions[name]))
     reading.within.remove(name)

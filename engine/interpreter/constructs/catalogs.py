@@ -13,7 +13,7 @@ from engine.interpreter.constructs import call_http, event_types, external_resou
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import parser
 from engine.language.errors import fault
-from engine.language.model import Step
+from engine.language.model import Task
 from engine.language.reader import EnoughError, Node, Reading
 
 # The catalog everybody can use without naming it is the specification's own.
@@ -62,7 +62,7 @@ def read(called: Node, calls: Iterable[str]) -> Source:
     endpoint = catalog.get("endpoint") if isinstance(catalog, dict) else None
     there = called.at("", None)
     where = Node(
-        endpoint, "/use/catalogs", there.reading, there.read_steps, called.variables, called.use
+        endpoint, "/use/catalogs", there.reading, there.read_tasks, called.variables, called.use
     )
     root, authentication = call_http.read_endpoint(where)
     path = f"/functions/{quote(match['name'])}/{quote(match['version'])}/{_FILE}"
@@ -86,7 +86,7 @@ def located(root: str, path: str) -> str:
     return f"{match['root']}/-/raw/{match['rest']}{path}" if match else root.rstrip("/") + path
 
 
-async def fetched(source: Source, interpreter: Interpreter, data: Any, scope: Scope) -> Step:
+async def fetched(source: Source, interpreter: Interpreter, data: Any, scope: Scope) -> Task:
     """Return the function, which the first call in an execution fetches for all.
 
     :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
@@ -101,9 +101,9 @@ async def fetched(source: Source, interpreter: Interpreter, data: Any, scope: Sc
     return interpreter.understood[where]
 
 
-def _understood(document: dict[str, Any], source: Source) -> Step:
-    reading = Reading(compiles=False, read_step=source.called.reading.read_step)
-    top = Node(document, "", reading, source.called.read_steps, use=source.use, place="/function")
+def _understood(document: dict[str, Any], source: Source) -> Task:
+    reading = Reading(compiles=False, read_task=source.called.reading.read_task)
+    top = Node(document, "", reading, source.called.read_tasks, use=source.use, place="/function")
     if parser.too_deep(document) is not None:
         raise fault("configuration", "the function that was fetched is nested too deeply")
     if event_types.in_steps({"do": document}):
@@ -112,12 +112,12 @@ def _understood(document: dict[str, Any], source: Source) -> Step:
             "the function that was fetched listens: what is heard is known beforehand",
         )
     try:
-        step = reading.read_step("function", top)
+        task = reading.read_task("function", top)
     except EnoughError:
-        step = None
-    if step is None or reading.faults:
+        task = None
+    if task is None or reading.faults:
         first = reading.faults[0]
         raise fault(
             "configuration", f"the function that was fetched: {first.pointer} {first.detail}"
         )
-    return step
+    return task

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.language.model import Outcome, Step
+from engine.language.model import Outcome, Task
 from engine.language.reader import Node
 
 KEYS = ("do",)
@@ -18,14 +18,14 @@ class Do:
     """A list of steps in a scope of their own."""
 
     resumes: ClassVar = True
-    steps: Sequence[Step]
+    tasks: Sequence[Task]
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what the last step gives."""
-        return Outcome(await interpreter.list(self.steps, data, scope))
+        return Outcome(await interpreter.run_tasks(self.tasks, data, scope))
 
 
 def read(node: Node) -> Do:
     """Read the step's own keys."""
     below = node.need("do")
-    return Do(below.read_steps(below))
+    return Do(below.read_tasks(below))

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Interpreter, Kind, Scope
-from engine.language.model import Outcome, Step
+from engine.language.model import Outcome, Task
 from engine.language.reader import Node
 
 TARGETS = (
@@ -43,8 +43,8 @@ class Extension:
 
     target: str
     when: Program | None
-    before: Sequence[Step]
-    after: Sequence[Step]
+    before: Sequence[Task]
+    after: Sequence[Task]
 
     def extends(self, kind: str) -> bool:
         """Tell whether it is for steps of a kind."""
@@ -62,8 +62,8 @@ class Extended:
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what the step gives, or what an extension gives in its place."""
         kept, frame = scope.frame.kept, scope.frame
-        task = scope.variables["task"]
-        extended = {**task["definition"], **task}
+        descriptor = scope.variables["task"]
+        extended = {**descriptor["definition"], **descriptor}
         within = replace(scope.knowing(task=extended), extended=extended)
         if "applying" not in kept:
             kept["applying"] = [
@@ -91,9 +91,9 @@ class Extended:
         return Outcome(kept["output"], kept["then"], kept["authorization"])
 
     async def _list(
-        self, steps: Sequence[Step], interpreter: Interpreter, data: Any, scope: Scope
+        self, tasks: Sequence[Task], interpreter: Interpreter, data: Any, scope: Scope
     ) -> Any:
-        return await interpreter.list(steps, data, scope, part="extension") if steps else None
+        return await interpreter.run_tasks(tasks, data, scope, part="extension") if tasks else None
 
 
 def read(use: Node) -> list[Extension]:
@@ -138,6 +138,6 @@ def _read_item(item: Node) -> list[Extension]:
     ]
 
 
-def _steps(node: Node, key: str) -> Sequence[Step]:
+def _steps(node: Node, key: str) -> Sequence[Task]:
     found = node.get(key)
-    return found.read_steps(found) if found else ()
+    return found.read_tasks(found) if found else ()

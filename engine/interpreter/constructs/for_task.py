@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import ExhaustedError, fault
-from engine.language.model import Outcome, Step
+from engine.language.model import Outcome, Task
 from engine.language.reader import ARGUMENTS, SECRETS, Node
 
 KEYS = ("for", "while", "do")
@@ -29,7 +29,7 @@ class Loop:
     at: str
     items: Any  # a program, or an array with programs in it
     condition: Program | None
-    steps: Sequence[Step]
+    tasks: Sequence[Task]
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         """Give what the last round gives; the data as it came when there is none."""
@@ -47,7 +47,10 @@ class Loop:
                 and not interpreter.holds(self.condition, data, within)
             ):
                 break
-            kept |= {"data": await interpreter.list(self.steps, data, within), "round": index + 1}
+            kept |= {
+                "data": await interpreter.run_tasks(self.tasks, data, within),
+                "round": index + 1,
+            }
             await interpreter.rests.safe_point(scope.frame)
         return Outcome(kept["data"])
 
@@ -74,7 +77,7 @@ def read(node: Node) -> Loop:
         at=at,
         items=over.need("in").template_or_program(),
         condition=condition.program() if condition else None,
-        steps=below.read_steps(below),
+        tasks=below.read_tasks(below),
     )
 
 

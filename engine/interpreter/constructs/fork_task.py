@@ -11,7 +11,7 @@ from temporalio import workflow
 
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem
-from engine.language.model import Outcome, Step
+from engine.language.model import Outcome, Task
 from engine.language.reader import Node
 
 KEYS = ("fork",)
@@ -23,7 +23,7 @@ class Fork:
     """One step a branch."""
 
     resumes: ClassVar = True
-    branches: Sequence[Step]
+    branches: Sequence[Task]
     compete: bool
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
@@ -52,7 +52,7 @@ class Fork:
         with interpreter.rests.strand(scope.frame), scope.frame.part(str(index)) as frame:
             if "output" not in ended:
                 try:
-                    outcome = await interpreter.perform(
+                    outcome = await interpreter.run_task(
                         self.branches[index], data, replace(scope, frame=frame)
                     )
                     ended["output"] = outcome.output
@@ -98,7 +98,7 @@ def read(node: Node) -> Fork:
     if compete is not None and not isinstance(compete.value, bool):
         compete.fault("must be true or false")
     below = fork.need("branches")
-    branches = below.read_steps(below)
+    branches = below.read_tasks(below)
     if len(branches) > BRANCHES_MAX:
         below.fault(f"a fork may have at most {BRANCHES_MAX} branches (forkBranches)")
     return Fork(branches, compete is not None and compete.value is True)

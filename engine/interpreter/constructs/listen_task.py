@@ -15,7 +15,7 @@ from engine.interpreter.constructs.transforms import read_shaping
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
-from engine.language.model import Outcome, Shaping, Step
+from engine.language.model import Outcome, Shaping, Task
 from engine.language.reader import Node
 from engine.language.size_limits import DATA_BYTES_MAX
 
@@ -33,7 +33,7 @@ class Iteration:
 
     item: str = "item"
     at: str = "index"
-    steps: Sequence[Step] = ()
+    tasks: Sequence[Task] = ()
     output: Shaping = NOTHING
     export: Shaping = NOTHING
 
@@ -41,8 +41,8 @@ class Iteration:
         """Return the item's output."""
         within = scope.knowing(**{self.item: event, self.at: index}, context=interpreter.context)
         data = (
-            await interpreter.list(self.steps, event, within, part="foreach")
-            if self.steps
+            await interpreter.run_tasks(self.tasks, event, within, part="foreach")
+            if self.tasks
             else event
         )
         within = within.knowing(context=interpreter.context)
@@ -140,7 +140,7 @@ def read_iteration(node: Node) -> Iteration:
     return Iteration(
         item=item,
         at=at,
-        steps=below.read_steps(below) if below else (),
+        tasks=below.read_tasks(below) if below else (),
         output=read_shaping(within, "output", "as"),
         export=read_shaping(within, "export", "as"),
     )

@@ -113,7 +113,7 @@ class Subscribe:
             if rest <= 0 or kept["ended"]:
                 return False
             amount = self.lifetime.amount if self.filter is None else None
-            every = amount is not None and not self.iteration.steps
+            every = amount is not None and not self.iteration.tasks
             call = replace(
                 self.at.addressed(interpreter, data, scope),
                 timeout_seconds=min(rest, WAIT_SECONDS_MAX),

@@ -9,8 +9,8 @@ from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
 from engine.interpreter.constructs.transforms import read_shaping
 from engine.interpreter.runtime.interpreter import Interpreter, Kind, Scope
-from engine.language.model import CONTINUE, END, EXIT, Outcome, Step
-from engine.language.reader import STEPS_MAX, EnoughError, Node
+from engine.language.model import CONTINUE, END, EXIT, Outcome, Task
+from engine.language.reader import TASKS_MAX, EnoughError, Node
 from engine.language.size_limits import NESTED_MAX
 
 COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
@@ -24,59 +24,59 @@ class Nothing:
         return Outcome(data)
 
 
-def read_steps(node: Node) -> Sequence[Step]:
+def read_tasks(node: Node) -> Sequence[Task]:
     """Read a list of named steps and check that every `then` leads somewhere in it."""
-    steps = [step for step in (_read_item(item) for item in node.items()) if step is not None]
+    tasks = [task for task in (_read_item(item) for item in node.items()) if task is not None]
     if isinstance(node.value, list) and not node.value:
         node.fault("must have at least one step")
-    names = [step.name for step in steps]
+    names = [task.name for task in tasks]
     leads_to = {CONTINUE: None, EXIT: None, END: None, **dict.fromkeys(names)}
-    for step in steps:
-        if names.count(step.name) > 1 and _is_target(step.name, steps):
+    for task in tasks:
+        if names.count(task.name) > 1 and _is_target(task.name, tasks):
             what = "several steps are named {}, which a then leads to"
-            node.fault(what.format(step.name), gist=what.format("alike"))
+            node.fault(what.format(task.name), gist=what.format("alike"))
             break
-    for item, step in zip(node.items(), steps, strict=False):
-        for target in _targets(item.under_name(step.name, item.value.get(step.name))):
+    for item, task in zip(node.items(), tasks, strict=False):
+        for target in _targets(item.under_name(task.name, item.value.get(task.name))):
             if target.value not in leads_to:
                 said = "leads to no step of the same list"
                 target.fault(said + node.reading.nearest(target.value, leads_to), gist=said)
-    return steps
+    return tasks
 
 
-def _read_item(item: Node) -> Step | None:
+def _read_item(item: Node) -> Task | None:
     members = item.members()
     if len(members) != 1:
         item.fault("must have exactly one member: the step under its name")
         return None
     name, value = next(iter(members.items()))
-    return read_step(str(name), item.under_name(name, value))
+    return read_task(str(name), item.under_name(name, value))
 
 
-def read_step(name: str, node: Node) -> Step:
+def read_task(name: str, node: Node) -> Task:
     """Read one step that stands under its name.
 
     :raises EnoughError: when there are too many, or too many in one another.
     """
     reading = node.reading
-    reading.steps += 1
-    if reading.steps > STEPS_MAX:
-        node.fault(f"a definition may have at most {STEPS_MAX} steps (definitionSteps)")
+    reading.tasks += 1
+    if reading.tasks > TASKS_MAX:
+        node.fault(f"a definition may have at most {TASKS_MAX} steps (definitionSteps)")
         raise EnoughError
     if reading.nested == NESTED_MAX:
         node.fault(f"steps may stand at most {NESTED_MAX} deep in one another (stepsNested)")
         raise EnoughError
     reading.nested += 1
-    step = _read(name, node)
+    task = _read(name, node)
     reading.nested -= 1
-    return step
+    return task
 
 
-def _read(name: str, node: Node) -> Step:
+def _read(name: str, node: Node) -> Task:
     within = node.members()
     timeout = node.get("timeout")
     condition = node.get("if")
-    return Step(
+    return Task(
         name=name,
         pointer=node.pointer,
         place=node.place,
@@ -149,5 +149,5 @@ def _targets(node: Node) -> list[Node]:
     return [target for target in found if target is not None]
 
 
-def _is_target(name: str, steps: Sequence[Step]) -> bool:
-    return any(step.then == name for step in steps)
+def _is_target(name: str, tasks: Sequence[Task]) -> bool:
+    return any(task.then == name for task in tasks)

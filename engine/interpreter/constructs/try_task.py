@@ -12,7 +12,7 @@ from engine.interpreter.constructs.for_task import read_variable
 from engine.interpreter.constructs.retry_policy import Retry
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem, same_type
-from engine.language.model import Outcome, Step
+from engine.language.model import Outcome, Task
 from engine.language.reader import Node
 
 KEYS = ("try", "catch")
@@ -24,13 +24,13 @@ class Try:
     """What to try, which errors to catch, and what to do then."""
 
     resumes: ClassVar = True
-    steps: Sequence[Step]
+    tasks: Sequence[Task]
     filter: dict[str, Any]
     variable: str
     when: Program | None
     except_when: Program | None
     retry: Retry | None
-    handler: Sequence[Step] | None
+    handler: Sequence[Task] | None
     then: str | None
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
@@ -50,7 +50,7 @@ class Try:
             if "until" not in kept:
                 return await self._handled(interpreter, data, within)
             await interpreter.sleep_until(kept["until"], scope)
-            interpreter.herald.retried(scope.step)
+            interpreter.herald.retried(scope.task)
             del kept["caught"], kept["until"]
 
     async def _tried(self, interpreter: Interpreter, data: Any, scope: Scope) -> Any:
@@ -58,7 +58,7 @@ class Try:
             within = replace(scope, frame=frame, attempt=scope.frame.kept.get("retries", 0) + 1)
             limit = self.retry.try_duration if self.retry else None
             return await interpreter.in_time(
-                limit, interpreter.list(self.steps, data, within), data, within
+                limit, interpreter.run_tasks(self.tasks, data, within), data, within
             )
 
     def _judge(self, error: FaultError, interpreter: Interpreter, data: Any, scope: Scope) -> None:
@@ -77,7 +77,7 @@ class Try:
                 "retries": retry,
                 "until": now + self._pause(self.retry, retry, interpreter, data, within),
             }
-            interpreter.scribe.retries(scope.step, retry + 1, error.problem)
+            interpreter.scribe.retries(scope.task, retry + 1, error.problem)
         kept["caught"] = caught
 
     def _catches(self, problem: Problem, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
@@ -120,7 +120,7 @@ class Try:
     async def _handled(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
         if self.handler is not None:
             return Outcome(
-                await interpreter.list(self.handler, data, scope, part="catch"), self.then
+                await interpreter.run_tasks(self.handler, data, scope, part="catch"), self.then
             )
         if self.retry is not None:
             raise FaultError(Problem(**scope.frame.kept["caught"]))
@@ -135,13 +135,13 @@ def read(node: Node) -> Try:
     when, except_when, retry = within.get("when"), within.get("exceptWhen"), within.get("retry")
     handler, then, below = within.get("do"), catch.get("then"), node.need("try")
     return Try(
-        steps=below.read_steps(below),
+        tasks=below.read_tasks(below),
         filter=_read_filter(within),
         variable=variable,
         when=when.program() if when else None,
         except_when=except_when.program() if except_when else None,
         retry=retry_policy.read(retry) if retry else None,
-        handler=handler.read_steps(handler) if handler else None,
+        handler=handler.read_tasks(handler) if handler else None,
         then=then.text() if then else None,
     )
 

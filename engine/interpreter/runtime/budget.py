@@ -8,9 +8,11 @@ from engine.expressions.sandbox.pool import Answer
 from engine.interpreter.runtime.environment import World
 from engine.language.errors import ExhaustedError
 
-STEPS_WALKED_MAX = 10_000
-STEPS_PER_MINUTE = 10_000  # of all executions of an account together; past that they wait
-STEPS_PER_TASK = 200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
+TASKS_RUN_MAX = 10_000
+TASKS_PER_MINUTE = 10_000  # of all executions of an account together; past that they wait
+TASKS_PER_WORKFLOW_TASK = (
+    200  # then the workflow lets Temporal have its turn: a task may not take 2 seconds
+)
 CPU_SECONDS_PER_TASK = 0.75
 # What a walk does between two turns is weighed as well, in bytes that children are told and answer, each a
 # quarter of a microsecond at the most: the same in each replay, which no clock is. What the worker does
@@ -29,14 +31,14 @@ class Pace:
     world: World
     counted: bool = False  # whether steps count among the account's
     weighed: bool = False  # whether it takes a turn when much has been done
-    steps: int = 0
+    tasks: int = 0
     weight: int = 0
     asked: int = 0
     _turning: bool = False
     _mark: int = -1
     _cpu_seconds: float = 0.0
 
-    async def step(self) -> bool:
+    async def count_task(self) -> bool:
         """Count one more step; now and then wait: for Temporal, and for the account's minute.
 
         :return: whether it waited.
@@ -44,20 +46,20 @@ class Pace:
         """
         while self._turning:  # no other strand goes on meanwhile
             await self.world.until(lambda: not self._turning)
-        self.steps += 1
-        if self.steps > STEPS_WALKED_MAX:
-            raise ExhaustedError(f"more than {STEPS_WALKED_MAX} steps were walked (stepsWalked)")
+        self.tasks += 1
+        if self.tasks > TASKS_RUN_MAX:
+            raise ExhaustedError(f"more than {TASKS_RUN_MAX} steps were walked (stepsWalked)")
         full, heavy = (
-            self.steps % STEPS_PER_TASK == 0,
+            self.tasks % TASKS_PER_WORKFLOW_TASK == 0,
             self.weighed and self.weight >= WEIGHT_PER_TASK,
         )
         if full or heavy:
-            await self._turn(STEPS_PER_TASK if full else 0)
+            await self._turn(TASKS_PER_WORKFLOW_TASK if full else 0)
         return full or heavy
 
     def uncounted(self) -> int:
         """Return how many steps were walked since the account's were counted."""
-        return self.steps % STEPS_PER_TASK if self.counted else 0
+        return self.tasks % TASKS_PER_WORKFLOW_TASK if self.counted else 0
 
     async def look(self) -> None:
         """Let Temporal have its turn when looking at events has taken many expressions."""
@@ -84,14 +86,14 @@ class Pace:
         if self._cpu_seconds > CPU_SECONDS_PER_TASK:
             raise ExhaustedError("the expressions used more time than they may without a pause")
 
-    async def _turn(self, steps: int) -> None:
+    async def _turn(self, tasks: int) -> None:
         self.weight = 0
         if not self.counted:  # it began before steps were counted
             await self.world.sleep(0.001, summary="turn")
             return
         self._turning = True
         try:
-            seconds = await self.world.take_steps(steps) if steps else 0.0
+            seconds = await self.world.take_steps(tasks) if tasks else 0.0
             await self.world.sleep(max(0.001, seconds), summary="turn")
         finally:
             self._turning = False

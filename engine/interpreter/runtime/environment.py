@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from engine.contracts.child_executions import Told
 from engine.contracts.executions import ExecutionStart
 from engine.contracts.timeline import Entry
-from engine.language.model import Step
+from engine.language.model import Task
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
 
@@ -39,7 +39,7 @@ class World(Protocol):
         argument: Any,
         *,
         answer: type,
-        step: Step | None,
+        task: Task | None,
         number: int,
         seconds: float,
         repeatable: bool,
@@ -61,7 +61,7 @@ class World(Protocol):
         """Wait for something that signals bring about."""
         ...
 
-    async def take_steps(self, steps: int) -> float:
+    async def take_steps(self, tasks: int) -> float:
         """Count steps among the account's of this minute; return the seconds to wait before the next."""
         ...
 

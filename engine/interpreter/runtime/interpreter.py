@@ -26,7 +26,7 @@ from engine.interpreter.runtime.timeline import Scribe, kind_of
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, FaultError, fault
 from engine.language.lifecycle_events import Subject
-from engine.language.model import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Step
+from engine.language.model import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Task
 from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
 
 __all__ = ["Scope", "Interpreter"]
@@ -74,7 +74,7 @@ class Interpreter(Evaluation):
     trail: list[str] = field(default_factory=list)
     under_way: Counter[str] = field(default_factory=Counter)  # steps, by pointer
     fetched: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
-    understood: dict[str, Step] = field(default_factory=dict)  # the same, read in this run
+    understood: dict[str, Task] = field(default_factory=dict)  # the same, read in this run
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
     heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
@@ -115,8 +115,8 @@ class Interpreter(Evaluation):
         output = await self.in_time(self.definition.timeout, work, kept["data"], scope)
         return await self.give(self.definition.output, output, scope.knowing(context=self.context))
 
-    async def list(
-        self, steps: Sequence[Step], data: Any, scope: Scope, *, part: str = "do"
+    async def run_tasks(
+        self, tasks: Sequence[Task], data: Any, scope: Scope, *, part: str = "do"
     ) -> Any:
         """Walk the steps of one list in declared order, or as their `then` says; return the last's output.
 
@@ -124,9 +124,9 @@ class Interpreter(Evaluation):
         """
         with scope.frame.part(part) as frame:
             at, data = frame.kept.get("at", 0), frame.kept.get("data", data)
-            while at < len(steps):
+            while at < len(tasks):
                 frame.kept |= {"at": at, "data": data}
-                outcome = await self.perform(steps[at], data, replace(scope, frame=frame))
+                outcome = await self.run_task(tasks[at], data, replace(scope, frame=frame))
                 data = outcome.output
                 if outcome.then == END:
                     raise EndedError(data)
@@ -134,40 +134,40 @@ class Interpreter(Evaluation):
                     scope.frame.kept["exited"] = part
                     return data
                 on = outcome.then in (None, CONTINUE)
-                at = at + 1 if on else [step.name for step in steps].index(str(outcome.then))
-                if at < len(steps):
+                at = at + 1 if on else [task.name for task in tasks].index(str(outcome.then))
+                if at < len(tasks):
                     frame.kept |= {"at": at, "data": data}
                     await self.rests.safe_point(frame)
             return data
 
-    async def perform(self, step: Step, raw: Any, outer: Scope) -> Outcome:
+    async def run_task(self, task: Task, raw: Any, outer: Scope) -> Outcome:
         """Run one step: condition, input, work, output, export, in the specification's order."""
         with outer.frame.part("step") as frame:
             if not frame.kept:
                 await self.hold.passed(outer.frame, self.rests, self.world, self.scribe)
-                if await self.pace.step():
+                if await self.pace.count_task():
                     self.bound_held((self.context, *self.frame.values()))
-            self.under_way[step.pointer] += 1
+            self.under_way[task.pointer] += 1
             try:
-                return await self._performed(step, raw, outer, frame)
+                return await self._run_task(task, raw, outer, frame)
             except FaultError as error:
-                placed = self.redaction.hidden(error.placed(step.pointer))
-                self.herald.faulted(step, placed.problem)
-                self.scribe.failed(step, outer.attempt, kind_of(placed.problem))
+                placed = self.redaction.hidden(error.placed(task.pointer))
+                self.herald.faulted(task, placed.problem)
+                self.scribe.failed(task, outer.attempt, kind_of(placed.problem))
                 raise placed from None
             except ExhaustedError:
-                self.scribe.failed(step, outer.attempt, "runtime")
+                self.scribe.failed(task, outer.attempt, "runtime")
                 raise
             except EndedError:
-                self.herald.completed(step)
-                self.scribe.completed(step, outer.attempt)
+                self.herald.completed(task)
+                self.scribe.completed(task, outer.attempt)
                 raise
             except asyncio.CancelledError:
-                self.herald.cancelled(step)
-                self.scribe.cancelled(step, outer.attempt)
+                self.herald.cancelled(task)
+                self.scribe.cancelled(task, outer.attempt)
                 raise
             finally:
-                self.under_way[step.pointer] -= 1
+                self.under_way[task.pointer] -= 1
 
     async def call(
         self,
@@ -190,7 +190,7 @@ class Interpreter(Evaluation):
             name,
             argument,
             answer=answer,
-            step=scope.step,
+            task=scope.task,
             number=self.calls,
             seconds=seconds,
             repeatable=repeatable,
@@ -201,7 +201,7 @@ class Interpreter(Evaluation):
         seconds = until - self.world.now().timestamp()
         if seconds > 0:
             with self.rests.idle(scope.frame):
-                await self.world.sleep(seconds, summary=scope.step.name if scope.step else "")
+                await self.world.sleep(seconds, summary=scope.task.name if scope.task else "")
 
     async def in_time(
         self, limited: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
@@ -244,49 +244,49 @@ class Interpreter(Evaluation):
             schema = await cast("SchemaElsewhere", schema).fetched(self, raw, scope)
         self.pace.spend(json_schema.validate(value, schema))
 
-    async def _performed(self, step: Step, raw: Any, outer: Scope, frame: Frame) -> Outcome:
+    async def _run_task(self, task: Task, raw: Any, outer: Scope, frame: Frame) -> Outcome:
         kept = frame.kept
         started_at = kept.setdefault("startedAt", moment(self.world.now()))
-        task = {
-            "name": step.name,
-            "reference": step.pointer,
-            "definition": step.source,
+        descriptor = {
+            "name": task.name,
+            "reference": task.pointer,
+            "definition": task.source,
             "input": raw,
             "startedAt": started_at,
         }
-        task = {**outer.extended} if outer.extended is not None else task
-        scope = outer.entered(step, frame, context=self.context, task=task)
+        descriptor = {**outer.extended} if outer.extended is not None else descriptor
+        scope = outer.entered(task, frame, context=self.context, task=descriptor)
         if "data" not in kept:
-            if step.condition is not None and not self.holds(step.condition, raw, scope):
-                self.scribe.skipped(step, outer.attempt)
+            if task.condition is not None and not self.holds(task.condition, raw, scope):
+                self.scribe.skipped(task, outer.attempt)
                 return Outcome(raw)
-            self.trail = [*self.trail[1 - TRAIL_MAX :], step.name]
-            self.herald.began(step)
-            self.scribe.began(step, outer.attempt)
-            kept["data"] = await self.take(step.input, raw, scope)
+            self.trail = [*self.trail[1 - TRAIL_MAX :], task.name]
+            self.herald.began(task)
+            self.scribe.began(task, outer.attempt)
+            kept["data"] = await self.take(task.input, raw, scope)
         else:
-            self.scribe.goes_on(step, outer.attempt)
+            self.scribe.goes_on(task, outer.attempt)
         data = kept["data"]
         scope = scope.knowing(input=data)
-        pinned = not getattr(step.kind, "resumes", False)
+        pinned = not getattr(task.kind, "resumes", False)
         with frame.part("work", pinned=pinned) as own, self.rests.pinning(own):
-            work = cast("Kind", step.kind).run(self, data, replace(scope, frame=own))
-            done = await self.in_time(step.timeout, work, data, scope)
+            work = cast("Kind", task.kind).run(self, data, replace(scope, frame=own))
+            done = await self.in_time(task.timeout, work, data, scope)
         self.bound(done.output)
         if done.authorization is not None:
             scope = scope.knowing(authorization=done.authorization)
-        scope = scope.knowing(context=self.context, task={**task, "output": done.output})
-        output = await self.give(step.output, done.output, scope)
-        if step.export.template is not None:
+        scope = scope.knowing(context=self.context, task={**descriptor, "output": done.output})
+        output = await self.give(task.output, done.output, scope)
+        if task.export.template is not None:
             seen = scope.knowing(output=output)
-            self.context = await self.give(step.export, output, seen, most=CONTEXT_BYTES_MAX)
-        self.herald.completed(step)
-        self.scribe.completed(step, outer.attempt)
-        return Outcome(output, done.then or step.then)
+            self.context = await self.give(task.export, output, seen, most=CONTEXT_BYTES_MAX)
+        self.herald.completed(task)
+        self.scribe.completed(task, outer.attempt)
+        return Outcome(output, done.then or task.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:
         try:
-            return await self.list(self.definition.steps, data, scope)
+            return await self.run_tasks(self.definition.tasks, data, scope)
         except EndedError as ended:
             return ended.output
 

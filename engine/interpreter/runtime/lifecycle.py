@@ -15,7 +15,7 @@ from engine.interpreter.runtime.environment import World, moment
 from engine.interpreter.runtime.event_outbox import Post
 from engine.language.errors import Problem
 from engine.language.lifecycle_events import Subject, events
-from engine.language.model import Step
+from engine.language.model import Task
 
 
 @dataclass(slots=True)
@@ -27,27 +27,27 @@ class Herald:
     post: Post
     world: World
 
-    def began(self, step: Step) -> None:
+    def began(self, task: Task) -> None:
         """Tell that a step whose condition holds is there, and runs."""
-        self._tell("task", "created", task=step.pointer)
-        self._tell("task", "started", task=step.pointer)
+        self._tell("task", "created", task=task.pointer)
+        self._tell("task", "started", task=task.pointer)
 
-    def retried(self, step: Step | None) -> None:
+    def retried(self, task: Task | None) -> None:
         """Tell that what a step tries is tried again."""
-        if step is not None:
-            self._tell("task", "retried", task=step.pointer)
+        if task is not None:
+            self._tell("task", "retried", task=task.pointer)
 
-    def completed(self, step: Step) -> None:
+    def completed(self, task: Task) -> None:
         """Tell that a step ran to its end."""
-        self._tell("task", "completed", task=step.pointer)
+        self._tell("task", "completed", task=task.pointer)
 
-    def cancelled(self, step: Step) -> None:
+    def cancelled(self, task: Task) -> None:
         """Tell that a step was stopped by what surrounds it."""
-        self._tell("task", "cancelled", task=step.pointer)
+        self._tell("task", "cancelled", task=task.pointer)
 
-    def faulted(self, step: Step, problem: Problem) -> None:
+    def faulted(self, task: Task, problem: Problem) -> None:
         """Tell that a step failed, and with what."""
-        self._tell("task", "faulted", task=step.pointer, error=problem.shown())
+        self._tell("task", "faulted", task=task.pointer, error=problem.shown())
 
     def correlating(self) -> None:
         """Tell that events are being held to each other."""

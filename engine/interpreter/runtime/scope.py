@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.interpreter.runtime.frames import Frame
 from engine.language.errors import ExhaustedError
-from engine.language.model import Step
+from engine.language.model import Task
 from engine.language.size_limits import NESTED_MAX
 
 
@@ -17,7 +17,7 @@ class Scope:
     """What expressions see beside their input, the step's own view, and the frame it may keep things in."""
 
     variables: Mapping[str, Any] = field(default_factory=dict)
-    step: Step | None = None
+    task: Task | None = None
     depth: int = 0  # how many functions called one another on the way here
     nested: int = 0  # how many steps stand around this place, those that called functions too
     extended: Mapping[str, Any] | None = None  # the task an extension is for, while one is at work
@@ -28,7 +28,7 @@ class Scope:
         """Return the scope with more variables."""
         return replace(self, variables={**self.variables, **more})
 
-    def entered(self, step: Step, frame: Frame, **more: Any) -> Scope:
+    def entered(self, task: Task, frame: Frame, **more: Any) -> Scope:
         """Return the scope of a step that stands in this one, with more variables.
 
         :raises ExhaustedError: when too many stand in one another.
@@ -37,7 +37,7 @@ class Scope:
             raise ExhaustedError(
                 f"steps stand more than {NESTED_MAX} deep in one another (stepsNested)"
             )
-        return replace(self.knowing(**more), step=step, frame=frame, nested=self.nested + 1)
+        return replace(self.knowing(**more), task=task, frame=frame, nested=self.nested + 1)
 
 
 class EndedError(Exception):

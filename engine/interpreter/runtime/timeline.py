@@ -24,7 +24,7 @@ from engine.contracts.timeline import (
     Entry,
 )
 from engine.language.errors import Problem, standard_kind
-from engine.language.model import Step
+from engine.language.model import Task
 
 
 class Sink(Protocol):
@@ -64,40 +64,40 @@ class Scribe:
     running: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
-    def began(self, step: Step, attempt: int) -> None:
+    def began(self, task: Task, attempt: int) -> None:
         """Tell that a step runs."""
-        self.running = (*self.running, step.place)
-        self._tell(step.place, step.does, STARTED, attempt)
+        self.running = (*self.running, task.place)
+        self._tell(task.place, task.does, STARTED, attempt)
 
-    def goes_on(self, step: Step, attempt: int) -> None:
+    def goes_on(self, task: Task, attempt: int) -> None:
         """Tell that a step runs which another execution, that this one goes on for, had begun."""
-        if step.place not in self.running:
-            self.began(step, attempt)
+        if task.place not in self.running:
+            self.began(task, attempt)
 
-    def skipped(self, step: Step, attempt: int) -> None:
+    def skipped(self, task: Task, attempt: int) -> None:
         """Tell that a step's condition does not hold."""
-        self._tell(step.place, step.does, SKIPPED, attempt)
+        self._tell(task.place, task.does, SKIPPED, attempt)
 
-    def completed(self, step: Step, attempt: int) -> None:
+    def completed(self, task: Task, attempt: int) -> None:
         """Tell that a step ran to its end."""
-        self._leave(step)
-        self._tell(step.place, step.does, COMPLETED, attempt)
+        self._leave(task)
+        self._tell(task.place, task.does, COMPLETED, attempt)
 
-    def failed(self, step: Step, attempt: int, error: str) -> None:
+    def failed(self, task: Task, attempt: int, error: str) -> None:
         """Tell that a step failed."""
-        self._leave(step)
-        self._tell(step.place, step.does, FAILED, attempt, error)
+        self._leave(task)
+        self._tell(task.place, task.does, FAILED, attempt, error)
 
-    def cancelled(self, step: Step, attempt: int) -> None:
+    def cancelled(self, task: Task, attempt: int) -> None:
         """Tell that a step was stopped by what surrounds it, if it had begun."""
-        if step.place in self.running:
-            self._leave(step)
-            self._tell(step.place, step.does, CANCELLED, attempt)
+        if task.place in self.running:
+            self._leave(task)
+            self._tell(task.place, task.does, CANCELLED, attempt)
 
-    def retries(self, step: Step | None, attempt: int, problem: Problem) -> None:
+    def retries(self, task: Task | None, attempt: int, problem: Problem) -> None:
         """Tell that what a step tries has failed, and will be tried again."""
-        if step is not None:
-            self._tell(step.place, step.does, RETRYING, attempt, kind_of(problem))
+        if task is not None:
+            self._tell(task.place, task.does, RETRYING, attempt, kind_of(problem))
 
     def held(self, *, paused: bool) -> None:
         """Tell that the walk stands still before its next step, or goes on."""
@@ -114,10 +114,10 @@ class Scribe:
         self.counts |= written.get("counts", {})
         return self
 
-    def _leave(self, step: Step) -> None:
+    def _leave(self, task: Task) -> None:
         """Take out the step that began last of those in its place."""
         for at in range(len(self.running) - 1, -1, -1):
-            if self.running[at] == step.place:
+            if self.running[at] == task.place:
                 self.running = (*self.running[:at], *self.running[at + 1 :])
                 return
 

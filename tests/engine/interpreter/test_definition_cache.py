@@ -49,7 +49,7 @@ def test_what_cannot_be_read_is_refused_each_time() -> None:
     for _ in range(2):
         with pytest.raises(InvalidError):
             lately.parse({"document": HEADER, "do": []})
-    assert lately.parse(document()).steps
+    assert lately.parse(document()).tasks
 
 
 def test_whole_numbers_past_64_bits_are_read_as_before() -> None:
