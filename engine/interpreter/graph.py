@@ -134,24 +134,24 @@ class _Drawing:
     def add_task(self, task: Task, parent: str, leads: Leads, caught: Way) -> None:
         """Draw one step, and all below it."""
         self.nodes[task.pointer] = Spot(task.pointer, _kind(task), task.name, parent)
-        kind = task.kind
-        if isinstance(kind, Extended):
-            self._extensions(task, kind)
-            kind = kind.kind
-        self._ways(task, kind, leads, caught)
+        construct = task.construct
+        if isinstance(construct, Extended):
+            self._extensions(task, construct)
+            construct = construct.construct
+        self._ways(task, construct, leads, caught)
         if task.condition is not None:
             self.add_edge(task.pointer, leads(None), "skip")
 
-    def _ways(self, task: Task, kind: object, leads: Leads, caught: Way) -> None:
-        match kind:
+    def _ways(self, task: Task, construct: object, leads: Leads, caught: Way) -> None:
+        match construct:
             case Switch():
-                self._switch(task, kind, leads)
+                self._switch(task, construct, leads)
             case Do(tasks=tasks):
                 self._below(task, tasks, "do", leads(task.then), caught)
             case Fork(branches=branches):
                 self._fork(task, branches, leads(task.then), caught)
             case Try():
-                self._try(task, kind, leads, caught)
+                self._try(task, construct, leads, caught)
             case Raise():
                 self.add_edge(task.pointer, caught, "fault")
             case Loop(tasks=tasks):
@@ -217,4 +217,4 @@ class _Drawing:
 
 
 def _kind(task: Task) -> str:
-    return next(kind for kind in registry.KINDS if kind in task.source)
+    return next(kind for kind in registry.CONSTRUCTS if kind in task.source)

@@ -41,8 +41,8 @@ class Task:
     pointer: str
     place: str  # the pointer without the steps' names, which are the user's own: ids are never encrypted
     source: dict[str, Any]
-    kind: object  # what the reader of its construct made; the runtime runs it
-    does: str = ""  # the member that says what it does
+    construct: object  # what the reader of its construct made; the runtime runs it
+    kind: str = ""  # the member that says what it does
     condition: Program | None = None
     input: Shaping = Shaping()
     output: Shaping = Shaping()

@@ -8,7 +8,7 @@ from typing import Any
 from engine.contracts import calls
 from engine.interpreter.constructs import authentication_policies, call_http, subscribe_asyncapi
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Interpreter, Kind, Scope
+from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language import unsupported
 from engine.language.errors import fault
 from engine.language.model import Outcome
@@ -76,7 +76,7 @@ class Publish:
         return Outcome(message)
 
 
-def read(node: Node) -> Kind:
+def read(node: Node) -> Construct:
     """Read the members of `with`."""
     rest = ("document", "server", "protocol", "authentication")
     node.only("operation", "channel", "message", "subscription", *rest)

@@ -13,11 +13,11 @@ from engine.interpreter.constructs import (
     call_mcp,
     call_openapi,
 )
-from engine.interpreter.runtime.interpreter import Kind
+from engine.interpreter.runtime.interpreter import Construct
 from engine.language.reader import Node
 
 KEYS = ("call", "with")
-CALLS: dict[str, Callable[[Node], Kind]] = {
+CALLS: dict[str, Callable[[Node], Construct]] = {
     "http": call_http.read,
     "openapi": call_openapi.read,
     "mcp": call_mcp.read,
@@ -27,7 +27,7 @@ CALLS: dict[str, Callable[[Node], Kind]] = {
 }
 
 
-def read(node: Node) -> Kind:
+def read(node: Node) -> Construct:
     """Read the step's own keys."""
     called = node.need("call")
     name = called.text()

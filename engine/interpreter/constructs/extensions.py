@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Interpreter, Kind, Scope
+from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language.model import Outcome, Task
 from engine.language.reader import Node
 
@@ -56,7 +56,7 @@ class Extended:
     """A kind with what is done before and after it."""
 
     resumes: ClassVar = True
-    kind: Kind
+    construct: Construct
     extensions: Sequence[Extension]
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
@@ -79,9 +79,9 @@ class Extended:
                 return Outcome(given)
             kept["before"] += 1
         if "output" not in kept:
-            resumes = getattr(self.kind, "resumes", False)
+            resumes = getattr(self.construct, "resumes", False)
             with frame.part("task", pinned=not resumes) as own, interpreter.rests.pinning(own):
-                done = await self.kind.run(interpreter, data, replace(scope, frame=own))
+                done = await self.construct.run(interpreter, data, replace(scope, frame=own))
             kept |= {"output": done.output, "then": done.then, "authorization": done.authorization}
         after = within.knowing(output=kept["output"], authorization=kept["authorization"])
         for extension in applying[kept["after"] :]:
@@ -106,15 +106,15 @@ def read(use: Node) -> list[Extension]:
     return use.reading.extensions
 
 
-def extended(node: Node, key: str, kind: Kind) -> Kind:
+def extended(node: Node, key: str, construct: Construct) -> Construct:
     """Return a step's kind with the definition's extensions that are for it."""
     if "extensions" not in node.use:
-        return kind
+        return construct
     top = replace(
         node, value=node.use, pointer="/use", outline="/use", place="/use", variables=node.globals()
     )
     found = [one for one in read(top) if one.extends(key)]
-    return Extended(kind, found) if found else kind
+    return Extended(construct, found) if found else construct
 
 
 def _read_item(item: Node) -> list[Extension]:

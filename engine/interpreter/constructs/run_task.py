@@ -9,7 +9,7 @@ from uuid import UUID
 
 from engine.contracts import executions
 from engine.contracts.child_executions import Ordered, Wanted
-from engine.interpreter.runtime.interpreter import Interpreter, Kind, Scope
+from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language import unsupported
 from engine.language.errors import FaultError, Problem, fault
 from engine.language.model import Outcome
@@ -84,7 +84,7 @@ class Refused:
         return Outcome(data)
 
 
-def read(node: Node) -> Kind:
+def read(node: Node) -> Construct:
     """Read the step's own keys."""
     run = node.need("run")
     found = run.one_member(*KINDS, beside=_BESIDE)

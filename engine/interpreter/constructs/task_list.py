@@ -8,7 +8,7 @@ from typing import Any
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
 from engine.interpreter.constructs.transforms import read_shaping
-from engine.interpreter.runtime.interpreter import Interpreter, Kind, Scope
+from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language.model import CONTINUE, END, EXIT, Outcome, Task
 from engine.language.reader import TASKS_MAX, EnoughError, Node
 from engine.language.size_limits import NESTED_MAX
@@ -81,8 +81,8 @@ def _read(name: str, node: Node) -> Task:
         pointer=node.pointer,
         place=node.place,
         source=within,
-        kind=_read_kind(node),
-        does=next((kind for kind in registry.KINDS if kind in within), ""),
+        construct=_read_construct(node),
+        kind=next((kind for kind in registry.CONSTRUCTS if kind in within), ""),
         condition=condition.program() if condition else None,
         input=read_shaping(node, "input", "from"),
         output=read_shaping(node, "output", "as"),
@@ -101,31 +101,31 @@ def read_timeout(node: Node) -> float | Program | None:
     return after.duration()
 
 
-def _read_kind(node: Node) -> Kind:
+def _read_construct(node: Node) -> Construct:
     members = node.members()
     if not isinstance(node.value, dict):
         return Nothing()
-    for kind in registry.KINDS:
+    for kind in registry.CONSTRUCTS:
         if kind in members:
-            _refuse_second_kind(node, kind)
+            _refuse_second_construct(node, kind)
             return extensions.extended(node, kind, registry.reader_of(kind)(node))
     for kind in registry.NOT_YET:
         if kind in members:
             node.at(kind, None).fault(f"{kind} is not supported yet")
             return Nothing()
-    node.only(*registry.KINDS, *COMMON)
-    if not any(node.reading.nearest(key, registry.KINDS) for key in members):
-        node.fault(f"needs one of {', '.join(registry.KINDS)}, which says what the step does")
+    node.only(*registry.CONSTRUCTS, *COMMON)
+    if not any(node.reading.nearest(key, registry.CONSTRUCTS) for key in members):
+        node.fault(f"needs one of {', '.join(registry.CONSTRUCTS)}, which says what the step does")
     return Nothing()
 
 
-def _refuse_second_kind(node: Node, kind: str) -> None:
+def _refuse_second_construct(node: Node, kind: str) -> None:
     """Refuse what is no member of the step's kind, naming another kind as such."""
     known = (*registry.keys_of(kind), *COMMON)
-    for other in registry.KINDS:
+    for other in registry.CONSTRUCTS:
         if other in node.members() and other not in known:
             node.at(other, None).fault(f"a step does one thing, and this one already has {kind}")
-    node.only(*known, *registry.KINDS)
+    node.only(*known, *registry.CONSTRUCTS)
 
 
 def _then(node: Node) -> str | None:

@@ -36,7 +36,7 @@ TRAIL_MAX = 1_000
 T = TypeVar("T")
 
 
-class Kind(Protocol):
+class Construct(Protocol):
     """What a step does: one implementation per discriminating key."""
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
@@ -268,9 +268,9 @@ class Interpreter(Evaluation):
             self.scribe.goes_on(task, outer.attempt)
         data = kept["data"]
         scope = scope.knowing(input=data)
-        pinned = not getattr(task.kind, "resumes", False)
+        pinned = not getattr(task.construct, "resumes", False)
         with frame.part("work", pinned=pinned) as own, self.rests.pinning(own):
-            work = cast("Kind", task.kind).run(self, data, replace(scope, frame=own))
+            work = cast("Construct", task.construct).run(self, data, replace(scope, frame=own))
             done = await self.in_time(task.timeout, work, data, scope)
         self.bound(done.output)
         if done.authorization is not None:

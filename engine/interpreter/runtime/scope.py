@@ -28,7 +28,7 @@ class Scope:
         """Return the scope with more variables."""
         return replace(self, variables={**self.variables, **more})
 
-    def entered(self, task: Task, frame: Frame, **more: Any) -> Scope:
+    def entered(self, task: Task, frame: Frame, /, **more: Any) -> Scope:
         """Return the scope of a step that stands in this one, with more variables.
 
         :raises ExhaustedError: when too many stand in one another.

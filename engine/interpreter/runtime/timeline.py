@@ -67,7 +67,7 @@ class Scribe:
     def began(self, task: Task, attempt: int) -> None:
         """Tell that a step runs."""
         self.running = (*self.running, task.place)
-        self._tell(task.place, task.does, STARTED, attempt)
+        self._tell(task.place, task.kind, STARTED, attempt)
 
     def goes_on(self, task: Task, attempt: int) -> None:
         """Tell that a step runs which another execution, that this one goes on for, had begun."""
@@ -76,28 +76,28 @@ class Scribe:
 
     def skipped(self, task: Task, attempt: int) -> None:
         """Tell that a step's condition does not hold."""
-        self._tell(task.place, task.does, SKIPPED, attempt)
+        self._tell(task.place, task.kind, SKIPPED, attempt)
 
     def completed(self, task: Task, attempt: int) -> None:
         """Tell that a step ran to its end."""
         self._leave(task)
-        self._tell(task.place, task.does, COMPLETED, attempt)
+        self._tell(task.place, task.kind, COMPLETED, attempt)
 
     def failed(self, task: Task, attempt: int, error: str) -> None:
         """Tell that a step failed."""
         self._leave(task)
-        self._tell(task.place, task.does, FAILED, attempt, error)
+        self._tell(task.place, task.kind, FAILED, attempt, error)
 
     def cancelled(self, task: Task, attempt: int) -> None:
         """Tell that a step was stopped by what surrounds it, if it had begun."""
         if task.place in self.running:
             self._leave(task)
-            self._tell(task.place, task.does, CANCELLED, attempt)
+            self._tell(task.place, task.kind, CANCELLED, attempt)
 
     def retries(self, task: Task | None, attempt: int, problem: Problem) -> None:
         """Tell that what a step tries has failed, and will be tried again."""
         if task is not None:
-            self._tell(task.place, task.does, RETRYING, attempt, kind_of(problem))
+            self._tell(task.place, task.kind, RETRYING, attempt, kind_of(problem))
 
     def held(self, *, paused: bool) -> None:
         """Tell that the walk stands still before its next step, or goes on."""

@@ -54,7 +54,7 @@ async def test_a_recorded_history_replays_the_same_way(path: Path) -> None:
     await replay(read(path))
 
 
-@pytest.mark.parametrize("kind", registry.KINDS)
+@pytest.mark.parametrize("kind", registry.CONSTRUCTS)
 def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
     cases = [case for case in CASES if case.split()[0] == kind]
     assert cases
