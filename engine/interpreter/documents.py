@@ -9,7 +9,7 @@ from typing import Any
 from engine.errors import Fault, InvalidError
 from engine.interpreter.constructs import reusable_components, task_list
 from engine.interpreter.constructs import schedule as schedules
-from engine.interpreter.constructs.transforms import read_shaping
+from engine.interpreter.constructs.transforms import read_transform
 from engine.language import parser
 from engine.language.model import Definition
 from engine.language.reader import EnoughError, Node, Reading
@@ -76,8 +76,8 @@ def _whole(node: Node) -> Definition:
         name=str(node.need("document").value.get("name", "")) if _has_header(node.value) else "",
         tasks=task_list.read_tasks(node.need("do")),
         source=node.value if isinstance(node.value, dict) else {},
-        input=read_shaping(node, "input", "from"),
-        output=read_shaping(node, "output", "as"),
+        input=read_transform(node, "input", "from"),
+        output=read_transform(node, "output", "as"),
         timeout=task_list.read_timeout(timeout) if timeout else None,
         schedule=schedules.read(schedule) if schedule else None,
     )

@@ -24,7 +24,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Shaping:
+class Transform:
     """A transformation and the JSON Schema its value must match; for input, the schema sees the raw value."""
 
     template: Any = None  # a program, or a value with programs in it; None is identity
@@ -44,9 +44,9 @@ class Task:
     construct: object  # what the reader of its construct made; the runtime runs it
     kind: str = ""  # the member that says what it does
     condition: Program | None = None
-    input: Shaping = Shaping()
-    output: Shaping = Shaping()
-    export: Shaping = Shaping()
+    input: Transform = Transform()
+    output: Transform = Transform()
+    export: Transform = Transform()
     then: str | None = None
     timeout: Any = None  # seconds, or a program
 
@@ -58,7 +58,7 @@ class Definition:
     name: str
     tasks: Sequence[Task]
     source: dict[str, Any]
-    input: Shaping = Shaping()
-    output: Shaping = Shaping()
+    input: Transform = Transform()
+    output: Transform = Transform()
     timeout: Any = None
     schedule: Schedule | None = None

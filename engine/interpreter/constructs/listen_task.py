@@ -11,16 +11,16 @@ import orjson
 from engine.interpreter.constructs import event_consumption
 from engine.interpreter.constructs.event_consumption import Standing, Strategy
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX, read_variable
-from engine.interpreter.constructs.transforms import read_shaping
+from engine.interpreter.constructs.transforms import read_transform
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
-from engine.language.model import Outcome, Shaping, Task
+from engine.language.model import Outcome, Task, Transform
 from engine.language.reader import Node
 from engine.language.size_limits import DATA_BYTES_MAX
 
 KEYS = ("listen", "foreach")
-NOTHING = Shaping()
+NOTHING = Transform()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Iteration:
     item: str = "item"
     at: str = "index"
     tasks: Sequence[Task] = ()
-    output: Shaping = NOTHING
-    export: Shaping = NOTHING
+    output: Transform = NOTHING
+    export: Transform = NOTHING
 
     async def run(self, interpreter: Interpreter, event: Any, index: int, scope: Scope) -> Any:
         """Return the item's output."""
@@ -46,9 +46,9 @@ class Iteration:
             else event
         )
         within = within.knowing(context=interpreter.context)
-        output = await interpreter.give(self.output, data, within)
+        output = await interpreter.transform_output(self.output, data, within)
         if self.export.template is not None:
-            interpreter.context = await interpreter.give(
+            interpreter.context = await interpreter.transform_output(
                 self.export, output, within.knowing(output=output)
             )
         return output
@@ -141,6 +141,6 @@ def read_iteration(node: Node) -> Iteration:
         item=item,
         at=at,
         tasks=below.read_tasks(below) if below else (),
-        output=read_shaping(within, "output", "as"),
-        export=read_shaping(within, "export", "as"),
+        output=read_transform(within, "output", "as"),
+        export=read_transform(within, "export", "as"),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
-from engine.interpreter.constructs.transforms import read_shaping
+from engine.interpreter.constructs.transforms import read_transform
 from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language.model import CONTINUE, END, EXIT, Outcome, Task
 from engine.language.reader import TASKS_MAX, EnoughError, Node
@@ -84,9 +84,9 @@ def _read(name: str, node: Node) -> Task:
         construct=_read_construct(node),
         kind=next((kind for kind in registry.CONSTRUCTS if kind in within), ""),
         condition=condition.program() if condition else None,
-        input=read_shaping(node, "input", "from"),
-        output=read_shaping(node, "output", "as"),
-        export=read_shaping(node, "export", "as"),
+        input=read_transform(node, "input", "from"),
+        output=read_transform(node, "output", "as"),
+        export=read_transform(node, "export", "as"),
         then=_then(node),
         timeout=read_timeout(timeout) if timeout else None,
     )

@@ -11,7 +11,7 @@ from engine.interpreter.constructs import call_http, external_resources
 from engine.interpreter.runtime.interpreter import Interpreter, SchemaElsewhere, Scope
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, fault
-from engine.language.model import Shaping
+from engine.language.model import Transform
 from engine.language.reader import Node
 
 FORMATS = ("json", "json:2020-12")
@@ -41,14 +41,14 @@ class Elsewhere:
         return schema
 
 
-def read_shaping(node: Node, key: str, how: str) -> Shaping:
+def read_transform(node: Node, key: str, how: str) -> Transform:
     """Read an `input`, `output` or `export` member: a transformation and a schema."""
     found = node.get(key)
     if found is None:
-        return Shaping()
+        return Transform()
     found.only("schema", how)
     template, schema = found.get(how), found.get("schema")
-    return Shaping(
+    return Transform(
         template=compact(template.template_or_program()) if template else None,
         schema=_read_schema(schema) if schema else None,
     )

@@ -26,7 +26,7 @@ from engine.interpreter.runtime.timeline import Scribe, kind_of
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, FaultError, fault
 from engine.language.lifecycle_events import Subject
-from engine.language.model import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Task
+from engine.language.model import CONTINUE, END, EXIT, Definition, Outcome, Task, Transform
 from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
 
 __all__ = ["Scope", "Interpreter"]
@@ -110,10 +110,14 @@ class Interpreter(Evaluation):
         known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
         scope = Scope(known | {"authorization": None}, frame=self.frame)
         if "data" not in kept:
-            kept["data"] = self.context = await self.take(self.definition.input, data, scope)
+            kept["data"] = self.context = await self.transform_input(
+                self.definition.input, data, scope
+            )
         work = self._until_end(kept["data"], scope)
         output = await self.in_time(self.definition.timeout, work, kept["data"], scope)
-        return await self.give(self.definition.output, output, scope.knowing(context=self.context))
+        return await self.transform_output(
+            self.definition.output, output, scope.knowing(context=self.context)
+        )
 
     async def run_tasks(
         self, tasks: Sequence[Task], data: Any, scope: Scope, *, part: str = "do"
@@ -223,23 +227,25 @@ class Interpreter(Evaluation):
         finally:
             work.close()
 
-    async def take(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
+    async def transform_input(self, transform: Transform, raw: Any, scope: Scope) -> Any:
         """Validate the raw value, then transform it (DSL, "Data Flow")."""
-        await self._validate(shaping, raw, raw, scope)
-        return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
+        await self._validate(transform, raw, raw, scope)
+        return raw if transform.template is None else self.fill(transform.template, raw, scope)
 
-    async def give(
-        self, shaping: Shaping, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX
+    async def transform_output(
+        self, transform: Transform, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX
     ) -> Any:
         """Transform the raw value, then validate what it became (DSL, "Data Flow")."""
         shaped = (
-            raw if shaping.template is None else self.fill(shaping.template, raw, scope, most=most)
+            raw
+            if transform.template is None
+            else self.fill(transform.template, raw, scope, most=most)
         )
-        await self._validate(shaping, shaped, raw, scope)
+        await self._validate(transform, shaped, raw, scope)
         return shaped
 
-    async def _validate(self, shaping: Shaping, value: Any, raw: Any, scope: Scope) -> None:
-        schema = shaping.schema
+    async def _validate(self, transform: Transform, value: Any, raw: Any, scope: Scope) -> None:
+        schema = transform.schema
         if schema is not None and not isinstance(schema, dict):
             schema = await cast("SchemaElsewhere", schema).fetched(self, raw, scope)
         self.pace.spend(json_schema.validate(value, schema))
@@ -263,7 +269,7 @@ class Interpreter(Evaluation):
             self.trail = [*self.trail[1 - TRAIL_MAX :], task.name]
             self.herald.began(task)
             self.scribe.began(task, outer.attempt)
-            kept["data"] = await self.take(task.input, raw, scope)
+            kept["data"] = await self.transform_input(task.input, raw, scope)
         else:
             self.scribe.goes_on(task, outer.attempt)
         data = kept["data"]
@@ -276,10 +282,12 @@ class Interpreter(Evaluation):
         if done.authorization is not None:
             scope = scope.knowing(authorization=done.authorization)
         scope = scope.knowing(context=self.context, task={**descriptor, "output": done.output})
-        output = await self.give(task.output, done.output, scope)
+        output = await self.transform_output(task.output, done.output, scope)
         if task.export.template is not None:
             seen = scope.knowing(output=output)
-            self.context = await self.give(task.export, output, seen, most=CONTEXT_BYTES_MAX)
+            self.context = await self.transform_output(
+                task.export, output, seen, most=CONTEXT_BYTES_MAX
+            )
         self.herald.completed(task)
         self.scribe.completed(task, outer.attempt)
         return Outcome(output, done.then or task.then)
