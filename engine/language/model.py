@@ -13,7 +13,7 @@ CONTINUE, EXIT, END = "continue", "exit", "end"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TaskResult:
     """What a step gives, and where it says the flow goes next."""
 
     output: Any

@@ -9,7 +9,7 @@ from engine.contracts import calls, executions
 from engine.interpreter.constructs import call_http
 from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 SECONDS_MAX = 300.0
@@ -30,7 +30,7 @@ class CallA2a:
     method: str
     parameters: Any
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the method's result; of one that streams, all of them in order.
 
         :raises FaultError: of kind runtime when the agent refuses, communication when there is none.
@@ -51,7 +51,7 @@ class CallA2a:
             scope=scope,
             repeatable=self.method in READING,
         )
-        return Outcome(answer.result)
+        return TaskResult(answer.result)
 
     def _completed(self, interpreter: Interpreter, parameters: dict[str, Any]) -> dict[str, Any]:
         """Give a message the id and the role it lacks (DSL reference, "A2A Call")."""

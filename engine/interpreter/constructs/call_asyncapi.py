@@ -11,7 +11,7 @@ from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language import unsupported
 from engine.language.errors import fault
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 SECONDS_MAX = 30.0
@@ -59,7 +59,7 @@ class Publish:
     at: Operation
     message: Any
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the message that was published.
 
         :raises FaultError: of kind configuration when the document has no such operation, validation when
@@ -73,7 +73,7 @@ class Publish:
         await interpreter.call(
             calls.PUBLISH_MESSAGE, call, answer=type(None), seconds=seconds, scope=scope
         )
-        return Outcome(message)
+        return TaskResult(message)
 
 
 def read(node: Node) -> Construct:

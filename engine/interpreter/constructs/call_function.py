@@ -10,7 +10,7 @@ from engine.interpreter.constructs import catalogs
 from engine.interpreter.constructs.catalogs import Source
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import fault
-from engine.language.model import Outcome, Task
+from engine.language.model import Task, TaskResult
 from engine.language.reader import Node
 
 # A catalog's function may call others; one of the definition's own cannot call itself.
@@ -30,7 +30,7 @@ class CallFunction:
     functions: dict[str, Task]
     arguments: Any
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the function gives."""
         return await _called(
             self.functions[self.function], self.arguments, interpreter, data, scope
@@ -45,7 +45,7 @@ class CallCataloged:
     source: Source
     arguments: Any
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the function gives.
 
         :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
@@ -57,7 +57,7 @@ class CallCataloged:
 
 async def _called(
     function: Task, arguments: Any, interpreter: Interpreter, data: Any, scope: Scope, **hidden: Any
-) -> Outcome:
+) -> TaskResult:
     if scope.depth >= DEPTH_MAX:
         raise fault(
             "runtime", f"functions call functions more than {DEPTH_MAX} deep (functionDepth)"
@@ -67,7 +67,7 @@ async def _called(
         kept["arguments"] = {} if arguments is None else interpreter.fill(arguments, data, scope)
     with scope.frame.part("function") as frame:
         within = replace(scope.knowing(**hidden), frame=frame, depth=scope.depth + 1, extended=None)
-        return Outcome((await interpreter.run_task(function, kept["arguments"], within)).output)
+        return TaskResult((await interpreter.run_task(function, kept["arguments"], within)).output)
 
 
 def read(node: Node, calls: Sequence[str]) -> CallFunction | CallCataloged:

@@ -10,7 +10,7 @@ from engine.contracts import calls, executions
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 SECONDS_MAX = 30.0
@@ -32,7 +32,7 @@ class CallGrpc:
     arguments: Any
     authentication: Any
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the method's message; of one that answers with a stream, all of them in order.
 
         :raises FaultError: of kind configuration when the proto has no such method, validation when the
@@ -53,7 +53,7 @@ class CallGrpc:
         answer: executions.RpcAnswer = await interpreter.call(
             calls.CALL_GRPC, call, answer=executions.RpcAnswer, seconds=SECONDS_MAX + 5, scope=scope
         )
-        return Outcome(answer.result)
+        return TaskResult(answer.result)
 
 
 def read(node: Node) -> CallGrpc:

@@ -12,7 +12,7 @@ from engine.interpreter.constructs import authentication_policies
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import authorization
 from engine.language.errors import fault
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 from engine.language.uri_templates import as_text, expanded
 
@@ -38,7 +38,7 @@ class CallHttp:
     output: str = "content"
     redirect: bool = False
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the answer's content, the whole answer, or its bytes.
 
         :raises FaultError: of kind communication, when there is no answer or it says that it failed.
@@ -53,7 +53,7 @@ class CallHttp:
             raw=self.output == "raw",
         )
         answer = await request(interpreter, call, scope)
-        return Outcome(shown(call, answer, self.output), authorization=answer.authorization)
+        return TaskResult(shown(call, answer, self.output), authorization=answer.authorization)
 
     def addressed(
         self, interpreter: Interpreter, data: Any, scope: Scope, *, seconds: float

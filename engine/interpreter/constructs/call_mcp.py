@@ -11,7 +11,7 @@ from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import unsupported
 from engine.language.errors import fault
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 SECONDS_MAX = 300.0
@@ -37,7 +37,7 @@ class CallMcp:
     client: Any
     timeout: float | Program
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the method's result; a tool that says it failed has a result too (`isError`).
 
         :raises FaultError: of kind runtime when the server refuses, communication when there is none.
@@ -59,7 +59,7 @@ class CallMcp:
             scope=scope,
             repeatable=self.method != "tools/call",
         )
-        return Outcome(answer.result)
+        return TaskResult(answer.result)
 
 
 def filled(interpreter: Interpreter, parameters: Any, data: Any, scope: Scope) -> dict[str, Any]:

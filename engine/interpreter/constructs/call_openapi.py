@@ -10,7 +10,7 @@ from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 
@@ -26,7 +26,7 @@ class CallOpenApi:
     output: str
     redirect: bool
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the operation's answer.
 
         :raises FaultError: of kind communication, or configuration when there is no such operation.
@@ -56,7 +56,7 @@ class CallOpenApi:
         )
         answer = await call_http.request(interpreter, call, scope)
         shown = call_http.shown(call, answer, self.output)
-        return Outcome(shown, authorization=answer.authorization)
+        return TaskResult(shown, authorization=answer.authorization)
 
 
 def read(node: Node) -> CallOpenApi:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.language.model import Outcome, Task
+from engine.language.model import Task, TaskResult
 from engine.language.reader import Node
 
 KEYS = ("do",)
@@ -20,9 +20,9 @@ class Do:
     resumes: ClassVar = True
     tasks: Sequence[Task]
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the last step gives."""
-        return Outcome(await interpreter.run_tasks(self.tasks, data, scope))
+        return TaskResult(await interpreter.run_tasks(self.tasks, data, scope))
 
 
 def read(node: Node) -> Do:

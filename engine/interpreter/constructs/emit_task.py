@@ -13,7 +13,7 @@ from engine.interpreter.runtime.environment import moment
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 from engine.language.uri_templates import expanded
 
@@ -27,7 +27,7 @@ class Emit:
 
     attributes: Any
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the event; what it does not say itself is filled in (DSL reference, "Event Properties").
 
         :raises FaultError: of kind validation, when what the expressions gave makes no CloudEvent; of kind
@@ -51,7 +51,7 @@ class Emit:
         if len(orjson.dumps(event)) > EVENT_BYTES_MAX:
             raise fault("runtime", f"an event may have {EVENT_BYTES_MAX} bytes")
         interpreter.post.put(event)
-        return Outcome(event)
+        return TaskResult(event)
 
 
 def read(node: Node) -> Emit:

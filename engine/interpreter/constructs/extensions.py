@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
-from engine.language.model import Outcome, Task
+from engine.language.model import Task, TaskResult
 from engine.language.reader import Node
 
 TARGETS = (
@@ -59,7 +59,7 @@ class Extended:
     construct: Construct
     extensions: Sequence[Extension]
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the step gives, or what an extension gives in its place."""
         kept, frame = scope.frame.kept, scope.frame
         descriptor = scope.variables["task"]
@@ -76,7 +76,7 @@ class Extended:
         for extension in applying[kept["before"] :]:
             given = await self._list(extension.before, interpreter, data, within)
             if kept.pop("exited", None) is not None:
-                return Outcome(given)
+                return TaskResult(given)
             kept["before"] += 1
         if "output" not in kept:
             resumes = getattr(self.construct, "resumes", False)
@@ -88,7 +88,7 @@ class Extended:
             await self._list(extension.after, interpreter, kept["output"], after)
             kept.pop("exited", None)
             kept["after"] += 1
-        return Outcome(kept["output"], kept["then"], kept["authorization"])
+        return TaskResult(kept["output"], kept["then"], kept["authorization"])
 
     async def _list(
         self, tasks: Sequence[Task], interpreter: Interpreter, data: Any, scope: Scope

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import ExhaustedError, fault
-from engine.language.model import Outcome, Task
+from engine.language.model import Task, TaskResult
 from engine.language.reader import ARGUMENTS, SECRETS, Node
 
 KEYS = ("for", "while", "do")
@@ -31,7 +31,7 @@ class Loop:
     condition: Program | None
     tasks: Sequence[Task]
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the last round gives; the data as it came when there is none."""
         kept = scope.frame.kept
         if "items" not in kept:
@@ -52,7 +52,7 @@ class Loop:
                 "round": index + 1,
             }
             await interpreter.rests.safe_point(scope.frame)
-        return Outcome(kept["data"])
+        return TaskResult(kept["data"])
 
     def _items(self, interpreter: Interpreter, data: Any, scope: Scope) -> list[Any]:
         items = interpreter.fill(self.items, data, scope)

@@ -11,7 +11,7 @@ from temporalio import workflow
 
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem
-from engine.language.model import Outcome, Task
+from engine.language.model import Task, TaskResult
 from engine.language.reader import Node
 
 KEYS = ("fork",)
@@ -26,7 +26,7 @@ class Fork:
     branches: Sequence[Task]
     compete: bool
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give every branch's output in declared order, or with `compete` the first success alone."""
         running = [
             asyncio.create_task(self._branch(interpreter, index, data, scope))
@@ -42,7 +42,7 @@ class Fork:
             await _given_up(running)
             raise
         await _given_up(running)
-        return Outcome(output)
+        return TaskResult(output)
 
     async def _branch(self, interpreter: Interpreter, index: int, data: Any, scope: Scope) -> Any:
         """Run one branch, unless it ended in an earlier run; the frame keeps what it ended with."""
@@ -52,10 +52,10 @@ class Fork:
         with interpreter.rests.strand(scope.frame), scope.frame.part(str(index)) as frame:
             if "output" not in ended:
                 try:
-                    outcome = await interpreter.run_task(
+                    result = await interpreter.run_task(
                         self.branches[index], data, replace(scope, frame=frame)
                     )
-                    ended["output"] = outcome.output
+                    ended["output"] = result.output
                 except FaultError as error:
                     ended["problem"] = error.problem.shown()
                     raise

@@ -15,7 +15,7 @@ from engine.interpreter.constructs.transforms import read_transform
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
-from engine.language.model import Outcome, Task, Transform
+from engine.language.model import Task, TaskResult, Transform
 from engine.language.reader import Node
 from engine.language.size_limits import DATA_BYTES_MAX
 
@@ -66,7 +66,7 @@ class Listen:
     reads: str
     iteration: Iteration
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what has been consumed, in its order; what an `until` consumes is not in it."""
         kept = scope.frame.kept
         if "standing" not in kept and self.strategy.correlates:
@@ -82,7 +82,7 @@ class Listen:
                 await interpreter.rests.safe_point(scope.frame)
         if self.strategy.correlates:
             interpreter.herald.correlated(standing.correlated)
-        return Outcome(standing.outputs)
+        return TaskResult(standing.outputs)
 
     async def _consumes(
         self, interpreter: Interpreter, data: Any, scope: Scope, standing: Standing

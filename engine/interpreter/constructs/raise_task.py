@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem, fault
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 KEYS = ("raise",)
@@ -20,7 +20,7 @@ class Raise:
 
     members: dict[str, Any]
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Raise it.
 
         :raises FaultError: always.

@@ -12,7 +12,7 @@ from engine.contracts.child_executions import Ordered, Wanted
 from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language import unsupported
 from engine.language.errors import FaultError, Problem, fault
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 KEYS = ("run",)
@@ -38,7 +38,7 @@ class RunWorkflow:
     input: Any
     waits: bool
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the workflow gives; the step's input, when it is not waited for.
 
         :raises FaultError: the workflow's own, of kind configuration when there is no such workflow, and of
@@ -67,21 +67,21 @@ class RunWorkflow:
         )
         told = await interpreter.world.run(child, waits=self.waits)
         if not self.waits:
-            return Outcome(data)
+            return TaskResult(data)
         if told is None:
             raise fault("runtime", "the workflow that was run did not end by itself")
         if told.error is not None:
             raise FaultError(_problem(told.error))
-        return Outcome(interpreter.bound(told.result))
+        return TaskResult(interpreter.bound(told.result))
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Stands in for a process that is not run: a definition with one is never walked."""
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:  # noqa: ARG002 - a kind's signature
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:  # noqa: ARG002 - a kind's signature
         """Give what came."""
-        return Outcome(data)
+        return TaskResult(data)
 
 
 def read(node: Node) -> Construct:

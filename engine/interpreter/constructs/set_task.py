@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.expressions.templates import compact
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 KEYS = ("set",)
@@ -19,9 +19,9 @@ class Set:
 
     template: Any
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the template, evaluated."""
-        return Outcome(interpreter.fill(self.template, data, scope))
+        return TaskResult(interpreter.fill(self.template, data, scope))
 
 
 def read(node: Node) -> Set:

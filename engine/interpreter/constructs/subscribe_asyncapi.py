@@ -14,7 +14,7 @@ from engine.interpreter.constructs.for_task import ITERATIONS_MAX
 from engine.interpreter.constructs.listen_task import Iteration, read_iteration
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import fault
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 from engine.language.size_limits import DATA_BYTES_MAX
 
@@ -60,7 +60,7 @@ class Subscribe:
     lifetime: Lifetime
     iteration: Iteration
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what has been consumed, in its order.
 
         :raises FaultError: of kind configuration when the document has no such operation, and otherwise by
@@ -85,7 +85,7 @@ class Subscribe:
             if not kept["taken"] and (
                 self._enough(interpreter, scope) or not await self._come(interpreter, data, scope)
             ):
-                return Outcome(kept["outputs"])
+                return TaskResult(kept["outputs"])
             await self._consume(interpreter, scope)
             kept["waiting"], kept["taken"] = kept["waiting"][1:], False
             await interpreter.rests.safe_point(scope.frame)

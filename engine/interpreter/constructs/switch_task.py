@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 KEYS = ("switch",)
@@ -28,12 +28,12 @@ class Switch:
 
     cases: Sequence[Case]
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the data as it came; when no case holds, the step's own `then` decides."""
         for case in self.cases:
             if case.when is None or interpreter.holds(case.when, data, scope):
-                return Outcome(data, case.then)
-        return Outcome(data)
+                return TaskResult(data, case.then)
+        return TaskResult(data)
 
 
 def read(node: Node) -> Switch:

@@ -9,7 +9,7 @@ from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
 from engine.interpreter.constructs.transforms import read_transform
 from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
-from engine.language.model import CONTINUE, END, EXIT, Outcome, Task
+from engine.language.model import CONTINUE, END, EXIT, Task, TaskResult
 from engine.language.reader import TASKS_MAX, EnoughError, Node
 from engine.language.size_limits import NESTED_MAX
 
@@ -19,9 +19,9 @@ COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
 class Nothing:
     """Stands in for a step that could not be read."""
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:  # noqa: ARG002 - a kind's signature
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:  # noqa: ARG002 - a kind's signature
         """Give what came."""
-        return Outcome(data)
+        return TaskResult(data)
 
 
 def read_tasks(node: Node) -> Sequence[Task]:

@@ -12,7 +12,7 @@ from engine.interpreter.constructs.for_task import read_variable
 from engine.interpreter.constructs.retry_policy import Retry
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem, same_type
-from engine.language.model import Outcome, Task
+from engine.language.model import Task, TaskResult
 from engine.language.reader import Node
 
 KEYS = ("try", "catch")
@@ -33,14 +33,14 @@ class Try:
     handler: Sequence[Task] | None
     then: str | None
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the steps give, or the handler; without a handler a caught error leaves the data."""
         kept = scope.frame.kept
         kept.setdefault("begun", interpreter.world.now().timestamp())
         while True:
             if "caught" not in kept:
                 try:
-                    return Outcome(await self._tried(interpreter, data, scope))
+                    return TaskResult(await self._tried(interpreter, data, scope))
                 except FaultError as error:
                     self._judge(error, interpreter, data, scope)
                 if "until" in kept or self.handler is not None or self.retry is None:
@@ -117,14 +117,14 @@ class Try:
             )
         return seconds
 
-    async def _handled(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def _handled(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         if self.handler is not None:
-            return Outcome(
+            return TaskResult(
                 await interpreter.run_tasks(self.handler, data, scope, part="catch"), self.then
             )
         if self.retry is not None:
             raise FaultError(Problem(**scope.frame.kept["caught"]))
-        return Outcome(data, self.then)
+        return TaskResult(data, self.then)
 
 
 def read(node: Node) -> Try:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import ExhaustedError
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.language.reader import Node
 
 KEYS = ("wait",)
@@ -22,7 +22,7 @@ class Wait:
     resumes: ClassVar = True
     duration: float | Program
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the data as it came, later."""
         kept = scope.frame.kept
         if "until" not in kept:
@@ -32,7 +32,7 @@ class Wait:
             kept["until"] = interpreter.world.now().timestamp() + seconds
             await interpreter.rests.safe_point(scope.frame)
         await interpreter.sleep_until(kept["until"], scope)
-        return Outcome(data)
+        return TaskResult(data)
 
 
 def read(node: Node) -> Wait:

@@ -26,7 +26,7 @@ from engine.interpreter.runtime.timeline import Scribe, kind_of
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, FaultError, fault
 from engine.language.lifecycle_events import Subject
-from engine.language.model import CONTINUE, END, EXIT, Definition, Outcome, Task, Transform
+from engine.language.model import CONTINUE, END, EXIT, Definition, Task, TaskResult, Transform
 from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
 
 __all__ = ["Scope", "Interpreter"]
@@ -39,7 +39,7 @@ T = TypeVar("T")
 class Construct(Protocol):
     """What a step does: one implementation per discriminating key."""
 
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Do it on the step's transformed input.
 
         :raises FaultError: when it fails.
@@ -130,21 +130,21 @@ class Interpreter(Evaluation):
             at, data = frame.kept.get("at", 0), frame.kept.get("data", data)
             while at < len(tasks):
                 frame.kept |= {"at": at, "data": data}
-                outcome = await self.run_task(tasks[at], data, replace(scope, frame=frame))
-                data = outcome.output
-                if outcome.then == END:
+                result = await self.run_task(tasks[at], data, replace(scope, frame=frame))
+                data = result.output
+                if result.then == END:
                     raise EndedError(data)
-                if outcome.then == EXIT:
+                if result.then == EXIT:
                     scope.frame.kept["exited"] = part
                     return data
-                on = outcome.then in (None, CONTINUE)
-                at = at + 1 if on else [task.name for task in tasks].index(str(outcome.then))
+                on = result.then in (None, CONTINUE)
+                at = at + 1 if on else [task.name for task in tasks].index(str(result.then))
                 if at < len(tasks):
                     frame.kept |= {"at": at, "data": data}
                     await self.rests.safe_point(frame)
             return data
 
-    async def run_task(self, task: Task, raw: Any, outer: Scope) -> Outcome:
+    async def run_task(self, task: Task, raw: Any, outer: Scope) -> TaskResult:
         """Run one step: condition, input, work, output, export, in the specification's order."""
         with outer.frame.part("step") as frame:
             if not frame.kept:
@@ -250,7 +250,7 @@ class Interpreter(Evaluation):
             schema = await cast("SchemaElsewhere", schema).fetched(self, raw, scope)
         self.pace.spend(json_schema.validate(value, schema))
 
-    async def _run_task(self, task: Task, raw: Any, outer: Scope, frame: Frame) -> Outcome:
+    async def _run_task(self, task: Task, raw: Any, outer: Scope, frame: Frame) -> TaskResult:
         kept = frame.kept
         started_at = kept.setdefault("startedAt", moment(self.world.now()))
         descriptor = {
@@ -265,7 +265,7 @@ class Interpreter(Evaluation):
         if "data" not in kept:
             if task.condition is not None and not self.holds(task.condition, raw, scope):
                 self.scribe.skipped(task, outer.attempt)
-                return Outcome(raw)
+                return TaskResult(raw)
             self.trail = [*self.trail[1 - TRAIL_MAX :], task.name]
             self.herald.began(task)
             self.scribe.began(task, outer.attempt)
@@ -290,7 +290,7 @@ class Interpreter(Evaluation):
             )
         self.herald.completed(task)
         self.scribe.completed(task, outer.attempt)
-        return Outcome(output, done.then or task.then)
+        return TaskResult(output, done.then or task.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:
         try:

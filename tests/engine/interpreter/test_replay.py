@@ -19,7 +19,7 @@ from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.interpreter.constructs import registry, wait_task
 from engine.interpreter.constructs.call_task import CALLS
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.engine.interpreter.conftest import Execute
 
@@ -71,8 +71,8 @@ def test_every_kind_of_call_has_a_recorded_history(called: str) -> None:
 
 
 async def test_a_step_that_takes_another_way_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def at_once(_: wait_task.Wait, __: Interpreter, data: object, ___: Scope) -> Outcome:
-        return Outcome(data)
+    async def at_once(_: wait_task.Wait, __: Interpreter, data: object, ___: Scope) -> TaskResult:
+        return TaskResult(data)
 
     monkeypatch.setattr(wait_task.Wait, "run", at_once)
     with pytest.raises(NondeterminismError):
