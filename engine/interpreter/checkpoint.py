@@ -9,7 +9,7 @@ from engine.interpreter import checkpoint_json
 from engine.interpreter.definition_cache import LATELY
 from engine.interpreter.runtime import frames
 from engine.interpreter.runtime.budget import WEIGHED_SINCE, Pace
-from engine.interpreter.runtime.environment import World
+from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.event_inbox import Inbox
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.pause import Hold
@@ -24,7 +24,7 @@ class NewerError(Exception):
     """The execution keeps to rules of a newer interpreter: this worker has to leave it to others."""
 
 
-def begin(opened: Opened, execution_id: str, world: World) -> Interpreter:
+def begin(opened: Opened, execution_id: str, environment: Environment) -> Interpreter:
     """Return a walk at its beginning.
 
     :raises InvalidError: when the document cannot run.
@@ -36,9 +36,9 @@ def begin(opened: Opened, execution_id: str, world: World) -> Interpreter:
         definition=LATELY.parse(opened.document),
         execution_id=execution_id,
         raw_input=opened.input,
-        world=world,
-        rests=Rests(world.crowded, every=opened.rests_every),
-        pace=Pace(world, opened.counted, weighed=opened.interpreter >= WEIGHED_SINCE),
+        environment=environment,
+        rests=Rests(environment.crowded, every=opened.rests_every),
+        pace=Pace(environment, opened.counted, weighed=opened.interpreter >= WEIGHED_SINCE),
         account_id=opened.account_id,
         run_depth=opened.run_depth,
         secrets=opened.secrets,
@@ -85,7 +85,9 @@ def write(interpreter: Interpreter, opened: Opened) -> str:
     return text
 
 
-def resume(bookmark: str, execution_id: str, world: World) -> tuple[Interpreter, Opened]:
+def resume(
+    bookmark: str, execution_id: str, environment: Environment
+) -> tuple[Interpreter, Opened]:
     """Return the walk where it stood, and what was opened for it.
 
     :raises NewerError: when this interpreter is too old for it.
@@ -94,7 +96,7 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Interpreter,
     if state["form"] > FORM:
         raise NewerError(str(state["form"]))
     opened = Opened(**state["opened"])
-    interpreter = begin(opened, execution_id, world)
+    interpreter = begin(opened, execution_id, environment)
     interpreter.context = state["values"][state["context"]]
     interpreter.frame = frames.read(state["frames"], state["values"])
     interpreter.pace.tasks, interpreter.calls = state["stepsWalked"], state["calls"]

@@ -43,7 +43,7 @@ _AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=T
 
 
 @dataclass(frozen=True, slots=True)
-class TemporalWorld:
+class TemporalEnvironment:
     """Time, chance, waiting and calls from the workflow that runs at the moment."""
 
     account_id: str

@@ -30,7 +30,7 @@ from engine.language.errors import (
 )
 from engine.temporal_workflows import ui_details
 from engine.temporal_workflows.child_workflows import start_below
-from engine.temporal_workflows.environment import TemporalWorld
+from engine.temporal_workflows.environment import TemporalEnvironment
 from engine.temporal_workflows.local_activities import locally
 
 # A new run goes on with the build that is current, a run itself stays with the one it began on.
@@ -128,17 +128,17 @@ class ExecutionWorkflow:
     async def _interpreted(self, start: executions.ExecutionStart) -> Any:
         """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
         ACCOUNT.set(start.account_id)
-        world = TemporalWorld(start.account_id, start.execution_id)
-        PATIENCE.set(Patience(lambda: (world.task_mark(), world.now())))
+        environment = TemporalEnvironment(start.account_id, start.execution_id)
+        PATIENCE.set(Patience(lambda: (environment.task_mark(), environment.now())))
         if start.bookmark is None:
             opened: executions.Opened = await locally(
                 executions.OPEN_EXECUTION, start, executions.Opened
             )
-            interpreter = checkpoint.begin(opened, start.execution_id, world)
+            interpreter = checkpoint.begin(opened, start.execution_id, environment)
             retry_from_failure.retake(interpreter, opened)
             opened = replace(opened, left=None)
         else:
-            interpreter, opened = checkpoint.resume(start.bookmark, start.execution_id, world)
+            interpreter, opened = checkpoint.resume(start.bookmark, start.execution_id, environment)
         interpreter.inbox.put(event for _, event in self._inbox.waiting)
         interpreter.hold.hear(self._hold.number, paused=self._hold.paused)
         self._interpreter, self._inbox, self._hold = (
@@ -156,7 +156,7 @@ class ExecutionWorkflow:
                     lambda: self._shown(interpreter, interpretation) or interpreter.rests.reached
                 )
                 if not interpretation.done() and await self._left_behind_nothing(
-                    interpreter, world, opened
+                    interpreter, environment, opened
                 ):
                     break
         except asyncio.CancelledError:
@@ -170,14 +170,14 @@ class ExecutionWorkflow:
         return interpretation.result()
 
     async def _left_behind_nothing(
-        self, interpreter: Interpreter, world: TemporalWorld, opened: executions.Opened
+        self, interpreter: Interpreter, environment: TemporalEnvironment, opened: executions.Opened
     ) -> bool:
         """Hand over what only this run can; tell whether that is all, and the walk still rests."""
         await interpreter.post.flush()
         if not opened.journaled:
             return True
         seq = interpreter.scribe.seq
-        await world.keep_steps()
+        await environment.keep_steps()
         return interpreter.rests.reached and interpreter.scribe.seq == seq
 
     def _shown(self, interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> bool:
@@ -190,7 +190,7 @@ class ExecutionWorkflow:
         self, interpreter: Interpreter, opened: executions.Opened, *, resumed: bool
     ) -> Any:
         if opened.slowed_seconds and not resumed:
-            await interpreter.world.sleep(opened.slowed_seconds, summary="turn")
+            await interpreter.environment.sleep(opened.slowed_seconds, summary="turn")
         return await interpreter.run(opened.input)
 
 

@@ -28,7 +28,7 @@ from engine.language import cloud_events
 from engine.language.errors import ExhaustedError, FaultError
 from engine.language.schedule import Schedule
 from engine.temporal_workflows.child_workflows import start_below
-from engine.temporal_workflows.environment import TemporalWorld
+from engine.temporal_workflows.environment import TemporalEnvironment
 from engine.temporal_workflows.local_activities import locally
 
 
@@ -117,14 +117,14 @@ class ScheduleWorkflow:
     async def _listen(self, schedule: Schedule, found: executions.Scheduled) -> None:
         """Fire on the events that together are what is listened for (DSL, "Event-driven scheduling")."""
         definition = documents.parse(found.document)
-        world = TemporalWorld(self._start.account_id, "")
+        environment = TemporalEnvironment(self._start.account_id, "")
         interpreter = Interpreter(
             definition=definition,
             execution_id="",
             raw_input=None,
-            world=world,
-            rests=Rests(world.crowded),
-            pace=Pace(world),
+            environment=environment,
+            rests=Rests(environment.crowded),
+            pace=Pace(environment),
             inbox=self._inbox,
         )
         scope = Scope({"runtime": RUNTIME, "workflow": {"definition": definition.source}})

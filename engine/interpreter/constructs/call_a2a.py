@@ -60,7 +60,7 @@ class CallA2a:
             return parameters
         return {
             **parameters,
-            "message": {"messageId": interpreter.world.uuid(), "role": "user", **message},
+            "message": {"messageId": interpreter.environment.uuid(), "role": "user", **message},
         }
 
 

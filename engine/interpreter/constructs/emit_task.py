@@ -40,8 +40,8 @@ class Emit:
                 given[name] = expanded(literal, data)
         event = {
             "specversion": "1.0",
-            "id": interpreter.world.uuid(),
-            "time": moment(interpreter.world.now())["iso8601"],
+            "id": interpreter.environment.uuid(),
+            "time": moment(interpreter.environment.now())["iso8601"],
             "source": interpreter.herald.subject.source,
             **given,
         }

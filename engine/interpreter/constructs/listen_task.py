@@ -101,7 +101,7 @@ class Listen:
                 return event is not None
             await interpreter.rests.safe_point(scope.frame)
             with interpreter.rests.idle(scope.frame):
-                await interpreter.world.until(
+                await interpreter.environment.until(
                     lambda: interpreter.inbox.next(standing.looked) is not None
                 )
 

@@ -65,7 +65,7 @@ class RunWorkflow:
         child = executions.ExecutionStart(
             _id_of(interpreter, number), interpreter.account_id, ordered=ordered
         )
-        told = await interpreter.world.run(child, waits=self.waits)
+        told = await interpreter.environment.run(child, waits=self.waits)
         if not self.waits:
             return TaskResult(data)
         if told is None:
@@ -119,7 +119,7 @@ def _id_of(interpreter: Interpreter, number: int) -> str:
 
     A UUIDv7 (RFC 9562 section 5.7) whose random bits are those of what it is the id of.
     """
-    milliseconds = int(interpreter.world.now().timestamp() * 1000)
+    milliseconds = int(interpreter.environment.now().timestamp() * 1000)
     drawn = hashlib.sha256(f"{interpreter.execution_id}#{number}".encode()).digest()[:10]
     made = bytearray(milliseconds.to_bytes(6) + drawn)
     made[6] = 0x70 | made[6] & 0x0F

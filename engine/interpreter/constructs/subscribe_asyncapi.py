@@ -71,10 +71,12 @@ class Subscribe:
             asked = self.lifetime.seconds
             seconds = interpreter.seconds(asked, data, scope) if asked else None
             kept |= {
-                "due": None if seconds is None else interpreter.world.now().timestamp() + seconds
+                "due": None
+                if seconds is None
+                else interpreter.environment.now().timestamp() + seconds
             }
             kept |= {
-                "name": interpreter.world.uuid(),
+                "name": interpreter.environment.uuid(),
                 "waiting": [],
                 "ended": False,
                 "over": False,
@@ -108,7 +110,7 @@ class Subscribe:
             rest = (
                 WAIT_SECONDS_MAX
                 if kept["due"] is None
-                else kept["due"] - interpreter.world.now().timestamp()
+                else kept["due"] - interpreter.environment.now().timestamp()
             )
             if rest <= 0 or kept["ended"]:
                 return False

@@ -36,7 +36,7 @@ class Try:
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the steps give, or the handler; without a handler a caught error leaves the data."""
         kept = scope.frame.kept
-        kept.setdefault("begun", interpreter.world.now().timestamp())
+        kept.setdefault("begun", interpreter.environment.now().timestamp())
         while True:
             if "caught" not in kept:
                 try:
@@ -72,7 +72,7 @@ class Try:
             raise error
         retry = kept.get("retries", 0) + 1
         if self.retry is not None and self._again(self.retry, retry, interpreter, data, within):
-            now = interpreter.world.now().timestamp()
+            now = interpreter.environment.now().timestamp()
             kept |= {
                 "retries": retry,
                 "until": now + self._pause(self.retry, retry, interpreter, data, within),
@@ -98,7 +98,7 @@ class Try:
             return False
         if policy.duration is not None:
             limit = interpreter.seconds(policy.duration, data, scope)
-            if interpreter.world.now().timestamp() - scope.frame.kept["begun"] >= limit:
+            if interpreter.environment.now().timestamp() - scope.frame.kept["begun"] >= limit:
                 return False
         return _admits(policy.when, policy.except_when, interpreter, data, scope)
 
@@ -112,7 +112,7 @@ class Try:
 
         seconds = length(policy.delay) * policy.factor(retry)
         if policy.jitter is not None:
-            seconds += interpreter.world.random_between(
+            seconds += interpreter.environment.random_between(
                 length(policy.jitter[0]), length(policy.jitter[1])
             )
         return seconds

@@ -29,7 +29,7 @@ class Wait:
             seconds = interpreter.seconds(self.duration, data, scope)
             if seconds > SECONDS_MAX:
                 raise ExhaustedError("a wait of more than a year (waitSeconds)")
-            kept["until"] = interpreter.world.now().timestamp() + seconds
+            kept["until"] = interpreter.environment.now().timestamp() + seconds
             await interpreter.rests.safe_point(scope.frame)
         await interpreter.sleep_until(kept["until"], scope)
         return TaskResult(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.expressions.sandbox.pool import Answer
-from engine.interpreter.runtime.environment import World
+from engine.interpreter.runtime.environment import Environment
 from engine.language.errors import ExhaustedError
 
 TASKS_RUN_MAX = 10_000
@@ -28,7 +28,7 @@ ASKED_PER_TASK = 50  # expressions of event filters: however many events come at
 class Pace:
     """Counts steps, and the CPU time of expressions."""
 
-    world: World
+    environment: Environment
     counted: bool = False  # whether steps count among the account's
     weighed: bool = False  # whether it takes a turn when much has been done
     tasks: int = 0
@@ -45,7 +45,7 @@ class Pace:
         :raises ExhaustedError: when there were too many.
         """
         while self._turning:  # no other strand goes on meanwhile
-            await self.world.until(lambda: not self._turning)
+            await self.environment.until(lambda: not self._turning)
         self.tasks += 1
         if self.tasks > TASKS_RUN_MAX:
             raise ExhaustedError(f"more than {TASKS_RUN_MAX} steps were walked (stepsWalked)")
@@ -65,7 +65,7 @@ class Pace:
         """Let Temporal have its turn when looking at events has taken many expressions."""
         if self.asked >= ASKED_PER_TASK:
             self.asked = 0
-            await self.world.sleep(0.001, summary="turn")
+            await self.environment.sleep(0.001, summary="turn")
 
     def weigh(self, weight: int) -> None:
         """Count what was done."""
@@ -79,7 +79,7 @@ class Pace:
         if not answer.told:
             return
         self.weigh(answer.told + WEIGHT_PER_PROGRAM)
-        mark = self.world.task_mark()
+        mark = self.environment.task_mark()
         if mark != self._mark:
             self._mark, self._cpu_seconds = mark, 0.0
         self._cpu_seconds += answer.cpu_seconds
@@ -89,11 +89,11 @@ class Pace:
     async def _turn(self, tasks: int) -> None:
         self.weight = 0
         if not self.counted:  # it began before steps were counted
-            await self.world.sleep(0.001, summary="turn")
+            await self.environment.sleep(0.001, summary="turn")
             return
         self._turning = True
         try:
-            seconds = await self.world.take_steps(tasks) if tasks else 0.0
-            await self.world.sleep(max(0.001, seconds), summary="turn")
+            seconds = await self.environment.take_steps(tasks) if tasks else 0.0
+            await self.environment.sleep(max(0.001, seconds), summary="turn")
         finally:
             self._turning = False

@@ -14,7 +14,7 @@ from engine.language.model import Task
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
 
 
-class World(Protocol):
+class Environment(Protocol):
     """What a walk needs from where it runs; the workflow provides it from Temporal."""
 
     def now(self) -> datetime:

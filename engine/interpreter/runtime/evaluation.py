@@ -11,7 +11,7 @@ from engine.expressions.jq import Program
 from engine.expressions.sandbox import pool
 from engine.expressions.templates import fill
 from engine.interpreter.runtime.budget import WEIGHT_PER_VALUE, Pace
-from engine.interpreter.runtime.environment import World
+from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.scope import Scope
 from engine.language import durations
 from engine.language.errors import ExhaustedError, FaultError, fault
@@ -22,7 +22,7 @@ from engine.language.size_limits import DATA_BYTES_MAX, HELD_BYTES_MAX, Measure
 class Evaluation:
     """What evaluates, by the world's clock and at the walk's pace."""
 
-    world: World
+    environment: Environment
     pace: Pace
     measure: Measure = field(default_factory=Measure)
 
@@ -34,7 +34,7 @@ class Evaluation:
         """
         try:
             found = jq.evaluate(
-                asked, data, variables=scope.variables, now=self.world.now().timestamp()
+                asked, data, variables=scope.variables, now=self.environment.now().timestamp()
             )
         except pool.ProgramError as error:
             raise fault("expression", str(error)) from None

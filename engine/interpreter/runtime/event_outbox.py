@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from engine.interpreter.runtime.environment import World
+from engine.interpreter.runtime.environment import Environment
 
 BATCH_MAX = 200
 
@@ -20,23 +20,25 @@ class Post:
     calls are one local activity. An execution neither ends nor is continued before `flush` has returned.
     """
 
-    world: World
+    environment: Environment
     outgoing: list[dict[str, Any]] = field(default_factory=list)
     _carrying: bool = False
     _failure: ApplicationError | None = None
 
     def put(self, event: dict[str, Any], *, lifecycle: bool = False) -> None:
         """Have an event carried, under a key that a second carriage of it has as well."""
-        self.outgoing.append({"key": self.world.uuid(), "event": event, "lifecycle": lifecycle})
+        self.outgoing.append(
+            {"key": self.environment.uuid(), "event": event, "lifecycle": lifecycle}
+        )
 
     async def carry(self) -> None:
         """Hand over what is put in, for as long as the walk goes on."""
         while self._failure is None:
-            await self.world.until(lambda: bool(self.outgoing))
+            await self.environment.until(lambda: bool(self.outgoing))
             batch, self.outgoing = self.outgoing[:BATCH_MAX], self.outgoing[BATCH_MAX:]
             self._carrying = True
             try:
-                await self.world.publish(batch)
+                await self.environment.publish(batch)
             except ApplicationError as failure:
                 self._failure = failure
             self._carrying = False
@@ -46,7 +48,7 @@ class Post:
 
         :raises ApplicationError: when it could not be carried: the account is no more.
         """
-        await self.world.until(
+        await self.environment.until(
             lambda: self._failure is not None or not (self.outgoing or self._carrying)
         )
         if self._failure is not None:

@@ -88,10 +88,10 @@ class Interpreter(Evaluation):
     def __post_init__(self) -> None:
         """Make what leaves the walk, and what watches over it."""
         subject = Subject.of(self.definition.source, self.execution_id)
-        self.post = Post(self.world)
+        self.post = Post(self.environment)
         self.redaction = Redaction(self.secrets, self.pace)
-        self.herald = Herald(subject, self.heard, self.post, self.world)
-        self.scribe = Scribe(self.account_id, self.execution_id, self.world)
+        self.herald = Herald(subject, self.heard, self.post, self.environment)
+        self.scribe = Scribe(self.account_id, self.execution_id, self.environment)
 
     async def run(self, data: Any) -> Any:
         """Walk the whole definition on the raw input, from where its frames stand, and return its output.
@@ -106,7 +106,7 @@ class Interpreter(Evaluation):
 
     async def _run(self, data: Any) -> Any:
         kept = self.frame.kept
-        self.started_at = self.started_at or moment(self.world.now())
+        self.started_at = self.started_at or moment(self.environment.now())
         known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
         scope = Scope(known | {"authorization": None}, frame=self.frame)
         if "data" not in kept:
@@ -148,7 +148,7 @@ class Interpreter(Evaluation):
         """Run one step: condition, input, work, output, export, in the specification's order."""
         with outer.frame.part("step") as frame:
             if not frame.kept:
-                await self.hold.passed(outer.frame, self.rests, self.world, self.scribe)
+                await self.hold.passed(outer.frame, self.rests, self.environment, self.scribe)
                 if await self.pace.count_task():
                     self.bound_held((self.context, *self.frame.values()))
             self.under_way[task.pointer] += 1
@@ -190,7 +190,7 @@ class Interpreter(Evaluation):
         :raises FaultError: when it failed.
         """
         self.calls += 1
-        return await self.world.call(
+        return await self.environment.call(
             name,
             argument,
             answer=answer,
@@ -202,10 +202,10 @@ class Interpreter(Evaluation):
 
     async def sleep_until(self, until: float, scope: Scope) -> None:
         """Wait until a time in seconds since the epoch; the walk rests meanwhile."""
-        seconds = until - self.world.now().timestamp()
+        seconds = until - self.environment.now().timestamp()
         if seconds > 0:
             with self.rests.idle(scope.frame):
-                await self.world.sleep(seconds, summary=scope.task.name if scope.task else "")
+                await self.environment.sleep(seconds, summary=scope.task.name if scope.task else "")
 
     async def in_time(
         self, limited: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
@@ -220,8 +220,8 @@ class Interpreter(Evaluation):
         try:
             if "due" not in kept:
                 kept["limit"] = self.seconds(limited, data, scope)
-                kept["due"] = self.world.now().timestamp() + kept["limit"]
-            return await asyncio.wait_for(work, kept["due"] - self.world.now().timestamp())
+                kept["due"] = self.environment.now().timestamp() + kept["limit"]
+            return await asyncio.wait_for(work, kept["due"] - self.environment.now().timestamp())
         except TimeoutError:
             raise fault("timeout", f"it took longer than {kept['limit']:g} s") from None
         finally:
@@ -252,7 +252,7 @@ class Interpreter(Evaluation):
 
     async def _run_task(self, task: Task, raw: Any, outer: Scope, frame: Frame) -> TaskResult:
         kept = frame.kept
-        started_at = kept.setdefault("startedAt", moment(self.world.now()))
+        started_at = kept.setdefault("startedAt", moment(self.environment.now()))
         descriptor = {
             "name": task.name,
             "reference": task.pointer,

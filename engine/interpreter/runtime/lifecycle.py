@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.interpreter.runtime.environment import World, moment
+from engine.interpreter.runtime.environment import Environment, moment
 from engine.interpreter.runtime.event_outbox import Post
 from engine.language.errors import Problem
 from engine.language.lifecycle_events import Subject, events
@@ -25,7 +25,7 @@ class Herald:
     subject: Subject
     heard: frozenset[str]
     post: Post
-    world: World
+    environment: Environment
 
     def began(self, task: Task) -> None:
         """Tell that a step whose condition holds is there, and runs."""
@@ -60,6 +60,6 @@ class Herald:
     def _tell(self, scope: str, phase: str, **data: Any) -> None:
         if not self.heard:
             return
-        at = moment(self.world.now())["iso8601"]
+        at = moment(self.environment.now())["iso8601"]
         for event in events(self.subject, scope, phase, at, self.heard, **data):
-            self.post.put({"id": self.world.uuid(), **event}, lifecycle=True)
+            self.post.put({"id": self.environment.uuid(), **event}, lifecycle=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.interpreter.runtime.environment import World
+from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.frames import Frame
 from engine.interpreter.runtime.quiescence import Rests
 from engine.interpreter.runtime.timeline import Scribe
@@ -31,14 +31,16 @@ class Hold:
         """Return it as an object of JSON values."""
         return asdict(self)
 
-    async def passed(self, frame: Frame, rests: Rests, world: World, scribe: Scribe) -> None:
+    async def passed(
+        self, frame: Frame, rests: Rests, environment: Environment, scribe: Scribe
+    ) -> None:
         """Return at once, or when a walk that is paused goes on; meanwhile it may go over to a new run."""
         while self.paused:
             if not self.told:
                 self.told = True
                 scribe.held(paused=True)
             with rests.idle(frame):
-                await world.until(lambda: not self.paused)
+                await environment.until(lambda: not self.paused)
         if self.told:
             self.told = False
             scribe.held(paused=False)

@@ -59,7 +59,7 @@ class Scribe:
 
     account_id: str
     execution_id: str
-    world: _Notes
+    environment: _Notes
     seq: int = 0
     running: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
@@ -128,8 +128,8 @@ class Scribe:
         if phase in self.counts:
             self.counts[phase] += 1
         ids, counts = (self.account_id, self.execution_id), tuple(self.counts.values())
-        at, running = self.world.now(), self.running
-        self.world.note(
+        at, running = self.environment.now(), self.running
+        self.environment.note(
             Entry(*ids, self.seq, place, kind, phase, attempt, at, error, running, counts)
         )
 
