@@ -8,7 +8,7 @@ from engine.contracts.executions import INTERPRETER, ExecutionStart, Opened
 from engine.interpreter import checkpoint_json
 from engine.interpreter.definition_cache import LATELY
 from engine.interpreter.runtime import frames
-from engine.interpreter.runtime.budget import WEIGHED_SINCE, Pace
+from engine.interpreter.runtime.budget import WEIGHED_SINCE, Budget
 from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.event_inbox import Inbox
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -38,7 +38,7 @@ def begin(opened: Opened, execution_id: str, environment: Environment) -> Interp
         raw_input=opened.input,
         environment=environment,
         rests=Rests(environment.crowded, every=opened.rests_every),
-        pace=Pace(environment, opened.counted, weighed=opened.interpreter >= WEIGHED_SINCE),
+        budget=Budget(environment, opened.counted, weighed=opened.interpreter >= WEIGHED_SINCE),
         account_id=opened.account_id,
         run_depth=opened.run_depth,
         secrets=opened.secrets,
@@ -67,7 +67,7 @@ def write(interpreter: Interpreter, opened: Opened) -> str:
         "context": values.place(interpreter.context),
         "frames": interpreter.frame.written(values),
         "values": values.found,
-        "stepsWalked": interpreter.pace.tasks,
+        "stepsWalked": interpreter.budget.tasks,
         "calls": interpreter.calls,
         "trail": interpreter.trail,
         "fetched": interpreter.fetched,
@@ -99,7 +99,7 @@ def resume(
     interpreter = begin(opened, execution_id, environment)
     interpreter.context = state["values"][state["context"]]
     interpreter.frame = frames.read(state["frames"], state["values"])
-    interpreter.pace.tasks, interpreter.calls = state["stepsWalked"], state["calls"]
+    interpreter.budget.tasks, interpreter.calls = state["stepsWalked"], state["calls"]
     interpreter.fetched = state.get("fetched", {})  # older ones had none
     interpreter.trail, interpreter.started_at = state["trail"], state["startedAt"]
     interpreter.inbox = Inbox.read(state.get("inbox", Inbox().written()))

@@ -62,7 +62,7 @@ class ExecutionWorkflow:
         if self._interpreter is not None:
             await self._interpreter.post.flush()
             subject = asdict(self._interpreter.herald.subject)
-            steps = self._interpreter.pace.uncounted()
+            steps = self._interpreter.budget.uncounted()
             settlement = replace(
                 settlement, subject=subject, cancelled=self._cancelled, steps=steps
             )

@@ -19,7 +19,7 @@ from engine.errors import EngineError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
 from engine.interpreter.constructs.event_consumption import Standing, Strategy
-from engine.interpreter.runtime.budget import Pace
+from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.environment import RUNTIME
 from engine.interpreter.runtime.event_inbox import Inbox
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
@@ -124,7 +124,7 @@ class ScheduleWorkflow:
             raw_input=None,
             environment=environment,
             rests=Rests(environment.crowded),
-            pace=Pace(environment),
+            budget=Budget(environment),
             inbox=self._inbox,
         )
         scope = Scope({"runtime": RUNTIME, "workflow": {"definition": definition.source}})

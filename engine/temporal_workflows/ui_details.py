@@ -30,7 +30,7 @@ def ended(interpreter: Interpreter, settlement: Settlement) -> str:
 
 
 def _told(interpreter: Interpreter, lines: Sequence[str]) -> str:
-    counts = [f"steps walked: {interpreter.pace.tasks}", f"calls made: {interpreter.calls}"]
+    counts = [f"steps walked: {interpreter.budget.tasks}", f"calls made: {interpreter.calls}"]
     lately = " → ".join(map(_code, interpreter.trail[-TRAIL_SHOWN:]))
     more = "… → " if len(interpreter.trail) > TRAIL_SHOWN else ""
     trail = ["", f"{more}{lately}"] if lately else []

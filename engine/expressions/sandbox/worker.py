@@ -37,7 +37,7 @@ ANSWER = struct.Struct(">cQQ")
 VALUE, ERROR = b"=", b"!"
 
 
-class Budget(NamedTuple):
+class ResourceLimits(NamedTuple):
     """What one program may use, beside what it is given for its input, and how large its answer may be."""
 
     cpu_seconds: float
@@ -45,9 +45,9 @@ class Budget(NamedTuple):
     result_bytes: int
 
 
-PROGRAM = Budget(CPU_SECONDS_MAX, MEMORY_BYTES_MAX, RESULT_BYTES_MAX)
+PROGRAM = ResourceLimits(CPU_SECONDS_MAX, MEMORY_BYTES_MAX, RESULT_BYTES_MAX)
 # Whole documents may take longer: they are read once, and no workflow task waits for a large one.
-DOCUMENT = Budget(8.0, 512 * 1024 * 1024, 16 * 1024 * 1024)
+DOCUMENT = ResourceLimits(8.0, 512 * 1024 * 1024, 16 * 1024 * 1024)
 
 
 class Compiled(Protocol):
@@ -63,9 +63,9 @@ def serve() -> None:
     kind, *paths = sys.argv[1:]
     sys.path += paths
     compiler = _jq() if kind == "jq" else _ours(kind)
-    budget = PROGRAM
+    limits = PROGRAM
     if kind == "yaml":
-        budget = DOCUMENT
+        limits = DOCUMENT
         os.nice(10)  # programs go first
     dumps, memory = _dumps(), Memory()
     _confine()
@@ -73,14 +73,14 @@ def serve() -> None:
     while True:
         source, text = _read().decode(), _read().decode()
         size = min(len(text), TEXT_BYTES_MAX)
-        memory.allow(budget.memory_bytes + size * MEMORY_BYTES_PER_BYTE)
+        memory.allow(limits.memory_bytes + size * MEMORY_BYTES_PER_BYTE)
         begun = resource.getrusage(resource.RUSAGE_SELF)
         # SIGPROF ends the process by default: neither libjq nor a regular expression can be interrupted.
-        signal.setitimer(signal.ITIMER_PROF, budget.cpu_seconds + size * CPU_SECONDS_PER_BYTE)
+        signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds + size * CPU_SECONDS_PER_BYTE)
         status, payload = _answer(programs, source, text, compiler=compiler, dumps=dumps)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        if len(payload) > budget.result_bytes:
-            status, payload = ERROR, b"the result is larger than %d bytes" % budget.result_bytes
+        if len(payload) > limits.result_bytes:
+            status, payload = ERROR, b"the result is larger than %d bytes" % limits.result_bytes
         nanoseconds = _nanoseconds_since(begun)
         if memory.grown() > TRIMMED_BYTES_MIN:
             programs.clear()  # each keeps the last input that it was asked on

@@ -67,7 +67,7 @@ class Strategy:
             standing.over = True
         while not standing.over and (found := interpreter.inbox.next(standing.looked)) is not None:
             standing.looked, event = found
-            await interpreter.pace.look()
+            await interpreter.budget.look()
             attempt = Attempt(interpreter, data, scope, standing.correlated)
             if isinstance(self.until, Strategy) and self.until.take(
                 event, attempt, standing, standing.ending

@@ -41,7 +41,7 @@ class Attempt:
 
         Events have all sorts of forms, and one that a filter was not written for is no fault of the listener.
         """
-        self.interpreter.pace.asked += 1
+        self.interpreter.budget.asked += 1
         try:
             return self.interpreter.evaluate(asked, about, self.scope)
         except FaultError:

@@ -142,7 +142,7 @@ class Subscribe:
         kept, message = scope.frame.kept, scope.frame.kept["waiting"][0]
         within = scope.knowing(context=interpreter.context)
         if not kept["taken"]:
-            await interpreter.pace.look()
+            await interpreter.budget.look()
             if self.filter is not None and not interpreter.holds(self.filter, message, within):
                 return
             kept["taken"] = True

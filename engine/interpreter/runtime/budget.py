@@ -25,7 +25,7 @@ ASKED_PER_TASK = 50  # expressions of event filters: however many events come at
 
 
 @dataclass(slots=True)
-class Pace:
+class Budget:
     """Counts steps, and the CPU time of expressions."""
 
     environment: Environment

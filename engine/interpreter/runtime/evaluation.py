@@ -10,7 +10,7 @@ from engine.expressions import jq
 from engine.expressions.jq import Program
 from engine.expressions.sandbox import pool
 from engine.expressions.templates import fill
-from engine.interpreter.runtime.budget import WEIGHT_PER_VALUE, Pace
+from engine.interpreter.runtime.budget import WEIGHT_PER_VALUE, Budget
 from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.scope import Scope
 from engine.language import durations
@@ -23,7 +23,7 @@ class Evaluation:
     """What evaluates, by the world's clock and at the walk's pace."""
 
     environment: Environment
-    pace: Pace
+    budget: Budget
     measure: Measure = field(default_factory=Measure)
 
     def evaluate(self, asked: Program, data: Any, scope: Scope) -> Any:
@@ -40,7 +40,7 @@ class Evaluation:
             raise fault("expression", str(error)) from None
         except pool.BrokenError as error:
             raise ExhaustedError(str(error)) from None
-        self.pace.spend(found)
+        self.budget.spend(found)
         return found.value
 
     def fill(self, template: Any, data: Any, scope: Scope, *, most: int = DATA_BYTES_MAX) -> Any:
@@ -56,7 +56,7 @@ class Evaluation:
         try:
             self.measure.size(value, most)
         finally:
-            self.pace.weigh((self.measure.looked_at - before) * WEIGHT_PER_VALUE)
+            self.budget.weigh((self.measure.looked_at - before) * WEIGHT_PER_VALUE)
         return value
 
     def bound_held(self, values: Iterable[Any]) -> None:
@@ -64,7 +64,7 @@ class Evaluation:
 
         :raises ExhaustedError: when it is more.
         """
-        if not self.pace.weighed:
+        if not self.budget.weighed:
             return
         before = self.measure.looked_at
         try:
@@ -74,7 +74,7 @@ class Evaluation:
             raise ExhaustedError(
                 f"all data of the execution together is more than {limit}"
             ) from None
-        self.pace.weigh((self.measure.looked_at - before) * WEIGHT_PER_VALUE)
+        self.budget.weigh((self.measure.looked_at - before) * WEIGHT_PER_VALUE)
 
     def holds(self, condition: Program, data: Any, scope: Scope) -> bool:
         """Tell whether a condition is true, as jq has it: anything but false and null."""

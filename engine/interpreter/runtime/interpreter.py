@@ -89,7 +89,7 @@ class Interpreter(Evaluation):
         """Make what leaves the walk, and what watches over it."""
         subject = Subject.of(self.definition.source, self.execution_id)
         self.post = Post(self.environment)
-        self.redaction = Redaction(self.secrets, self.pace)
+        self.redaction = Redaction(self.secrets, self.budget)
         self.herald = Herald(subject, self.heard, self.post, self.environment)
         self.scribe = Scribe(self.account_id, self.execution_id, self.environment)
 
@@ -149,7 +149,7 @@ class Interpreter(Evaluation):
         with outer.frame.part("step") as frame:
             if not frame.kept:
                 await self.hold.passed(outer.frame, self.rests, self.environment, self.scribe)
-                if await self.pace.count_task():
+                if await self.budget.count_task():
                     self.bound_held((self.context, *self.frame.values()))
             self.under_way[task.pointer] += 1
             try:
@@ -248,7 +248,7 @@ class Interpreter(Evaluation):
         schema = transform.schema
         if schema is not None and not isinstance(schema, dict):
             schema = await cast("SchemaElsewhere", schema).fetched(self, raw, scope)
-        self.pace.spend(json_schema.validate(value, schema))
+        self.budget.spend(json_schema.validate(value, schema))
 
     async def _run_task(self, task: Task, raw: Any, outer: Scope, frame: Frame) -> TaskResult:
         kept = frame.kept

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.expressions.sandbox import pool
-from engine.interpreter.runtime.budget import Pace
+from engine.interpreter.runtime.budget import Budget
 from engine.language.errors import ExhaustedError, FaultError
 
 _TOLD = ("type", "title", "detail", "instance")  # of an error
@@ -23,7 +23,7 @@ class Redaction:
     """What is not to be told of a walk."""
 
     secrets: Mapping[str, Any]
-    pace: Pace
+    budget: Budget
     _source: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,7 +44,7 @@ class Redaction:
             raise ExhaustedError(
                 "looking for secrets in what is told takes more than it may"
             ) from None
-        self.pace.spend(told)
+        self.budget.spend(told)
         return value if told.value is None else told.value[0]
 
     def hidden(self, error: FaultError) -> FaultError:

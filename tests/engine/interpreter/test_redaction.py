@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from engine.interpreter.runtime.budget import Pace
+from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.redaction import Redaction
 from engine.language.errors import ExhaustedError, FaultError, Problem
 from tests.engine.expressions.test_jq import until_the_machine_has_time
@@ -27,7 +27,7 @@ class Still:
 
 def told(value: Any, **secrets: Any) -> Any:
     """Return what is told of a value."""
-    hiding = Redaction(secrets, Pace(Still()))  # type: ignore[arg-type]  # no more is asked of it
+    hiding = Redaction(secrets, Budget(Still()))  # type: ignore[arg-type]  # no more is asked of it
     return until_the_machine_has_time(lambda: hiding.of(value))
 
 
@@ -60,7 +60,7 @@ def test_of_two_secrets_the_longer_one_is_hidden_whole() -> None:
 
 def test_every_member_of_an_error_is_looked_at() -> None:
     problem = Problem("https://horse.example.org", 400, "a horse", "horses", "/do/0/horse")
-    hiding = Redaction({"key": "horse"}, Pace(Still()))  # type: ignore[arg-type]  # as above
+    hiding = Redaction({"key": "horse"}, Budget(Still()))  # type: ignore[arg-type]  # as above
     shown = until_the_machine_has_time(lambda: hiding.hidden(FaultError(problem))).problem
     assert "horse" not in str(shown)
     assert shown.status == 400
