@@ -13,7 +13,7 @@ from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.event_inbox import Inbox
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.pause import Hold
-from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.quiescence import Quiescence
 from engine.language.errors import ExhaustedError
 
 BOOKMARK_CHARACTERS_MAX = 32 * 1_048_576
@@ -37,7 +37,7 @@ def begin(opened: Opened, execution_id: str, environment: Environment) -> Interp
         execution_id=execution_id,
         raw_input=opened.input,
         environment=environment,
-        rests=Rests(environment.crowded, every=opened.rests_every),
+        quiescence=Quiescence(environment.crowded, every=opened.rests_every),
         budget=Budget(environment, opened.counted, weighed=opened.interpreter >= WEIGHED_SINCE),
         account_id=opened.account_id,
         run_depth=opened.run_depth,

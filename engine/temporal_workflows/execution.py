@@ -153,7 +153,9 @@ class ExecutionWorkflow:
         try:
             while not interpretation.done():
                 await workflow.wait_condition(
-                    lambda: self._shown(interpreter, interpretation) or interpreter.rests.reached
+                    lambda: (
+                        self._shown(interpreter, interpretation) or interpreter.quiescence.reached
+                    )
                 )
                 if not interpretation.done() and await self._left_behind_nothing(
                     interpreter, environment, opened
@@ -178,7 +180,7 @@ class ExecutionWorkflow:
             return True
         seq = interpreter.scribe.seq
         await environment.keep_steps()
-        return interpreter.rests.reached and interpreter.scribe.seq == seq
+        return interpreter.quiescence.reached and interpreter.scribe.seq == seq
 
     def _shown(self, interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> bool:
         """Tell whether the walk is over; while it waits, note where it stands: once for many steps."""

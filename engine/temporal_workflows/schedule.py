@@ -23,7 +23,7 @@ from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.environment import RUNTIME
 from engine.interpreter.runtime.event_inbox import Inbox
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.quiescence import Quiescence
 from engine.language import cloud_events
 from engine.language.errors import ExhaustedError, FaultError
 from engine.language.schedule import Schedule
@@ -123,7 +123,7 @@ class ScheduleWorkflow:
             execution_id="",
             raw_input=None,
             environment=environment,
-            rests=Rests(environment.crowded),
+            quiescence=Quiescence(environment.crowded),
             budget=Budget(environment),
             inbox=self._inbox,
         )

@@ -80,7 +80,7 @@ class Extended:
             kept["before"] += 1
         if "output" not in kept:
             resumes = getattr(self.construct, "resumes", False)
-            with frame.part("task", pinned=not resumes) as own, interpreter.rests.pinning(own):
+            with frame.part("task", pinned=not resumes) as own, interpreter.quiescence.pinning(own):
                 done = await self.construct.run(interpreter, data, replace(scope, frame=own))
             kept |= {"output": done.output, "then": done.then, "authorization": done.authorization}
         after = within.knowing(output=kept["output"], authorization=kept["authorization"])

@@ -51,7 +51,7 @@ class Loop:
                 "data": await interpreter.run_tasks(self.tasks, data, within),
                 "round": index + 1,
             }
-            await interpreter.rests.safe_point(scope.frame)
+            await interpreter.quiescence.safe_point(scope.frame)
         return TaskResult(kept["data"])
 
     def _items(self, interpreter: Interpreter, data: Any, scope: Scope) -> list[Any]:

@@ -33,7 +33,7 @@ class Fork:
             for index in range(len(self.branches))
         ]
         try:
-            with interpreter.rests.idle(scope.frame):
+            with interpreter.quiescence.idle(scope.frame):
                 output = await (_first_success(running) if self.compete else _all(running))
         except (
             Exception,
@@ -49,7 +49,7 @@ class Fork:
         ended = scope.frame.kept.setdefault(str(index), {})
         if "problem" in ended:
             raise FaultError(Problem(**ended["problem"]))
-        with interpreter.rests.strand(scope.frame), scope.frame.part(str(index)) as frame:
+        with interpreter.quiescence.strand(scope.frame), scope.frame.part(str(index)) as frame:
             if "output" not in ended:
                 try:
                     result = await interpreter.run_task(

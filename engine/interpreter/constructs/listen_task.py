@@ -79,7 +79,7 @@ class Listen:
                 self._note(output, interpreter, scope, standing)
                 kept["standing"] = standing.written()
                 del kept["event"]
-                await interpreter.rests.safe_point(scope.frame)
+                await interpreter.quiescence.safe_point(scope.frame)
         if self.strategy.correlates:
             interpreter.herald.correlated(standing.correlated)
         return TaskResult(standing.outputs)
@@ -99,8 +99,8 @@ class Listen:
                 kept["event"] = event
             if event is not None or standing.over:
                 return event is not None
-            await interpreter.rests.safe_point(scope.frame)
-            with interpreter.rests.idle(scope.frame):
+            await interpreter.quiescence.safe_point(scope.frame)
+            with interpreter.quiescence.idle(scope.frame):
                 await interpreter.environment.until(
                     lambda: interpreter.inbox.next(standing.looked) is not None
                 )

@@ -90,7 +90,7 @@ class Subscribe:
                 return TaskResult(kept["outputs"])
             await self._consume(interpreter, scope)
             kept["waiting"], kept["taken"] = kept["waiting"][1:], False
-            await interpreter.rests.safe_point(scope.frame)
+            await interpreter.quiescence.safe_point(scope.frame)
 
     def _enough(self, interpreter: Interpreter, scope: Scope) -> bool:
         """Tell whether no more is to be consumed, whatever comes."""
@@ -134,7 +134,7 @@ class Subscribe:
             )
             kept["waiting"], kept["ended"] = found.messages, found.ended
             if not found.messages and not found.ended:
-                await interpreter.rests.safe_point(scope.frame)
+                await interpreter.quiescence.safe_point(scope.frame)
         return True
 
     async def _consume(self, interpreter: Interpreter, scope: Scope) -> None:

@@ -45,7 +45,7 @@ class Try:
                     self._judge(error, interpreter, data, scope)
                 if "until" in kept or self.handler is not None or self.retry is None:
                     scope.frame.below.pop("try", None)
-                await interpreter.rests.safe_point(scope.frame)
+                await interpreter.quiescence.safe_point(scope.frame)
             within = scope.knowing(**{self.variable: kept["caught"]})
             if "until" not in kept:
                 return await self._handled(interpreter, data, within)

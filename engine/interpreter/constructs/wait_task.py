@@ -30,7 +30,7 @@ class Wait:
             if seconds > SECONDS_MAX:
                 raise ExhaustedError("a wait of more than a year (waitSeconds)")
             kept["until"] = interpreter.environment.now().timestamp() + seconds
-            await interpreter.rests.safe_point(scope.frame)
+            await interpreter.quiescence.safe_point(scope.frame)
         await interpreter.sleep_until(kept["until"], scope)
         return TaskResult(data)
 

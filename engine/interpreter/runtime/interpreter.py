@@ -19,7 +19,7 @@ from engine.interpreter.runtime.event_outbox import Post
 from engine.interpreter.runtime.frames import Frame
 from engine.interpreter.runtime.lifecycle import Herald
 from engine.interpreter.runtime.pause import Hold
-from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.quiescence import Quiescence
 from engine.interpreter.runtime.redaction import Redaction
 from engine.interpreter.runtime.scope import EndedError, Scope
 from engine.interpreter.runtime.timeline import Scribe, kind_of
@@ -65,7 +65,7 @@ class Interpreter(Evaluation):
     definition: Definition
     execution_id: str
     raw_input: Any
-    rests: Rests
+    quiescence: Quiescence
     account_id: str = ""
     run_depth: int = 0
     secrets: dict[str, Any] = field(default_factory=dict)
@@ -141,14 +141,14 @@ class Interpreter(Evaluation):
                 at = at + 1 if on else [task.name for task in tasks].index(str(result.then))
                 if at < len(tasks):
                     frame.kept |= {"at": at, "data": data}
-                    await self.rests.safe_point(frame)
+                    await self.quiescence.safe_point(frame)
             return data
 
     async def run_task(self, task: Task, raw: Any, outer: Scope) -> TaskResult:
         """Run one step: condition, input, work, output, export, in the specification's order."""
         with outer.frame.part("step") as frame:
             if not frame.kept:
-                await self.hold.passed(outer.frame, self.rests, self.environment, self.scribe)
+                await self.hold.passed(outer.frame, self.quiescence, self.environment, self.scribe)
                 if await self.budget.count_task():
                     self.bound_held((self.context, *self.frame.values()))
             self.under_way[task.pointer] += 1
@@ -204,7 +204,7 @@ class Interpreter(Evaluation):
         """Wait until a time in seconds since the epoch; the walk rests meanwhile."""
         seconds = until - self.environment.now().timestamp()
         if seconds > 0:
-            with self.rests.idle(scope.frame):
+            with self.quiescence.idle(scope.frame):
                 await self.environment.sleep(seconds, summary=scope.task.name if scope.task else "")
 
     async def in_time(
@@ -275,7 +275,7 @@ class Interpreter(Evaluation):
         data = kept["data"]
         scope = scope.knowing(input=data)
         pinned = not getattr(task.construct, "resumes", False)
-        with frame.part("work", pinned=pinned) as own, self.rests.pinning(own):
+        with frame.part("work", pinned=pinned) as own, self.quiescence.pinning(own):
             work = cast("Construct", task.construct).run(self, data, replace(scope, frame=own))
             done = await self.in_time(task.timeout, work, data, scope)
         self.bound(done.output)

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.frames import Frame
-from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.quiescence import Quiescence
 from engine.interpreter.runtime.timeline import Scribe
 
 
@@ -32,14 +32,14 @@ class Hold:
         return asdict(self)
 
     async def passed(
-        self, frame: Frame, rests: Rests, environment: Environment, scribe: Scribe
+        self, frame: Frame, quiescence: Quiescence, environment: Environment, scribe: Scribe
     ) -> None:
         """Return at once, or when a walk that is paused goes on; meanwhile it may go over to a new run."""
         while self.paused:
             if not self.told:
                 self.told = True
                 scribe.held(paused=True)
-            with rests.idle(frame):
+            with quiescence.idle(frame):
                 await environment.until(lambda: not self.paused)
         if self.told:
             self.told = False

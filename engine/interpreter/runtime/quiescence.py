@@ -11,7 +11,7 @@ from engine.interpreter.runtime.frames import Frame
 
 
 @dataclass(slots=True)
-class Rests:
+class Quiescence:
     """Counts the strands at work; once a rest is due, each stops at its next safe point."""
 
     crowded: Callable[

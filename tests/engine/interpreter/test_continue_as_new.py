@@ -15,7 +15,7 @@ from bin.devtools.conformance.in_memory_events import Memory
 from engine.contracts import executions
 from engine.interpreter import checkpoint
 from engine.interpreter.runtime.frames import Frame
-from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.quiescence import Quiescence
 from engine.temporal import client as engine_temporal
 from tests.engine.interpreter.conftest import HEADER
 from tests.engine.interpreter.test_quiescence import adding, runs
@@ -28,18 +28,18 @@ async def test_while_something_is_in_flight_a_rest_waits_until_it_is_urgent() ->
         asked.append(patient)
         return not patient
 
-    rests, frame = Rests(crowded), Frame()
-    with rests.pinning(Frame(pinned=True)):
-        await rests.safe_point(frame)
-        await rests.safe_point(Frame(pinned=True))
-        assert not rests.due
-    stopped = asyncio.create_task(rests.safe_point(frame))
+    quiescence, frame = Quiescence(crowded), Frame()
+    with quiescence.pinning(Frame(pinned=True)):
+        await quiescence.safe_point(frame)
+        await quiescence.safe_point(Frame(pinned=True))
+        assert not quiescence.due
+    stopped = asyncio.create_task(quiescence.safe_point(frame))
     await asyncio.sleep(0)
-    assert (rests.reached, stopped.done(), asked) == (True, False, [True, False])
+    assert (quiescence.reached, stopped.done(), asked) == (True, False, [True, False])
     stopped.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopped
-    assert not rests.reached
+    assert not quiescence.reached
 
 
 async def test_what_an_execution_was_started_with_holds_for_every_run(
