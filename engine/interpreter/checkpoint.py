@@ -10,9 +10,9 @@ from engine.interpreter.definition_cache import LATELY
 from engine.interpreter.runtime import frames
 from engine.interpreter.runtime.budget import WEIGHED_SINCE, Budget
 from engine.interpreter.runtime.environment import Environment
-from engine.interpreter.runtime.event_inbox import Inbox
+from engine.interpreter.runtime.event_inbox import EventInbox
 from engine.interpreter.runtime.interpreter import Interpreter
-from engine.interpreter.runtime.pause import Hold
+from engine.interpreter.runtime.pause import Pause
 from engine.interpreter.runtime.quiescence import Quiescence
 from engine.language.errors import ExhaustedError
 
@@ -37,12 +37,12 @@ def begin(opened: Opened, execution_id: str, environment: Environment) -> Interp
         execution_id=execution_id,
         raw_input=opened.input,
         environment=environment,
-        quiescence=Quiescence(environment.crowded, every=opened.rests_every),
+        quiescence=Quiescence(environment.is_history_long, every=opened.rests_every),
         budget=Budget(environment, opened.counted, weighed=opened.interpreter >= WEIGHED_SINCE),
         account_id=opened.account_id,
         run_depth=opened.run_depth,
         secrets=opened.secrets,
-        heard=frozenset(opened.heard),
+        event_types=frozenset(opened.heard),
     )
 
 
@@ -72,9 +72,9 @@ def write(interpreter: Interpreter, opened: Opened) -> str:
         "trail": interpreter.trail,
         "fetched": interpreter.fetched,
         "startedAt": interpreter.started_at,
-        "inbox": interpreter.inbox.written(),
-        "journal": interpreter.scribe.written(),
-        "hold": interpreter.hold.written(),
+        "inbox": interpreter.event_inbox.to_json(),
+        "journal": interpreter.timeline.to_json(),
+        "hold": interpreter.pause.to_json(),
     }
     text = checkpoint_json.written(state)
     if len(text) > BOOKMARK_CHARACTERS_MAX:
@@ -102,7 +102,7 @@ def resume(
     interpreter.budget.tasks, interpreter.calls = state["stepsWalked"], state["calls"]
     interpreter.fetched = state.get("fetched", {})  # older ones had none
     interpreter.trail, interpreter.started_at = state["trail"], state["startedAt"]
-    interpreter.inbox = Inbox.read(state.get("inbox", Inbox().written()))
-    interpreter.scribe.resume(state.get("journal", {}))
-    interpreter.hold = Hold(**state.get("hold", {}))
+    interpreter.event_inbox = EventInbox.from_json(state.get("inbox", EventInbox().to_json()))
+    interpreter.timeline.restore(state.get("journal", {}))
+    interpreter.pause = Pause.from_json(state.get("hold", Pause().to_json()))
     return interpreter, opened

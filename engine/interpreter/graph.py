@@ -57,7 +57,7 @@ class Graph:
     nodes: Sequence[Spot]
     edges: Sequence[Edge]
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {
             "nodes": [

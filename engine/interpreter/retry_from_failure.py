@@ -16,7 +16,7 @@ from engine.errors import Fault, InvalidError
 from engine.interpreter import checkpoint_json
 from engine.interpreter.checkpoint import BOOKMARK_CHARACTERS_MAX, FORM
 from engine.interpreter.runtime import frames
-from engine.interpreter.runtime.event_inbox import Inbox
+from engine.interpreter.runtime.event_inbox import EventInbox
 from engine.interpreter.runtime.frames import Frame
 from engine.interpreter.runtime.interpreter import Interpreter
 
@@ -33,7 +33,7 @@ def left(interpreter: Interpreter) -> str | None:
         "frames": interpreter.frame.written(values),
         "values": values.found,
         "fetched": interpreter.fetched,
-        "inbox": interpreter.inbox.written(),
+        "inbox": interpreter.event_inbox.to_json(),
     }
     text = checkpoint_json.written(state)
     return text if len(text) <= BOOKMARK_CHARACTERS_MAX else None
@@ -65,7 +65,10 @@ def retake(interpreter: Interpreter, opened: Opened) -> None:
     state = checkpoint_json.read(opened.left)
     interpreter.context = state["values"][state["context"]]
     interpreter.frame = frames.read(state["frames"], state["values"])
-    interpreter.fetched, interpreter.inbox = state["fetched"], Inbox.read(state["inbox"])
+    interpreter.fetched, interpreter.event_inbox = (
+        state["fetched"],
+        EventInbox.from_json(state["inbox"]),
+    )
 
 
 def _refresh(frame: Frame) -> None:

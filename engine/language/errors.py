@@ -37,7 +37,7 @@ class Problem:
     detail: str | None = None
     instance: str | None = None
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the members that are set, as a program sees them."""
         members = ("type", "status", "title", "detail", "instance")
         return {name: getattr(self, name) for name in members if getattr(self, name) is not None}

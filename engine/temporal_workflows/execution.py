@@ -13,13 +13,13 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.contracts import executions, payload_converter
 from engine.contracts.child_executions import Told
-from engine.contracts.pause import HOLD, Word
+from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
 from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import ACCOUNT, PATIENCE, BusyError, Patience
 from engine.interpreter import checkpoint, retry_from_failure
-from engine.interpreter.runtime.event_inbox import Inbox
+from engine.interpreter.runtime.event_inbox import EventInbox
 from engine.interpreter.runtime.interpreter import Interpreter
-from engine.interpreter.runtime.pause import Hold
+from engine.interpreter.runtime.pause import Pause
 from engine.language.errors import (
     STANDARD,
     TYPES,
@@ -31,7 +31,7 @@ from engine.language.errors import (
 from engine.temporal_workflows import ui_details
 from engine.temporal_workflows.child_workflows import start_below
 from engine.temporal_workflows.environment import TemporalEnvironment
-from engine.temporal_workflows.local_activities import locally
+from engine.temporal_workflows.local_activities import run_local_activity
 
 # A new run goes on with the build that is current, a run itself stays with the one it began on.
 NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
@@ -46,9 +46,9 @@ class ExecutionWorkflow:
 
     def __init__(self) -> None:
         self._interpreter: Interpreter | None = None
-        self._inbox = Inbox()
-        self._hold = Hold()
-        self._carrying: asyncio.Task[None] | None = None
+        self._event_inbox = EventInbox()
+        self._pause = Pause()
+        self._delivery: asyncio.Task[None] | None = None
         self._cancelled = False
 
     @workflow.run
@@ -60,14 +60,14 @@ class ExecutionWorkflow:
         """
         settlement = await self._settled(start)
         if self._interpreter is not None:
-            await self._interpreter.post.flush()
-            subject = asdict(self._interpreter.herald.subject)
+            await self._interpreter.event_outbox.flush()
+            subject = asdict(self._interpreter.lifecycle_events.subject)
             steps = self._interpreter.budget.uncounted()
             settlement = replace(
                 settlement, subject=subject, cancelled=self._cancelled, steps=steps
             )
             workflow.set_current_details(ui_details.ended(self._interpreter, settlement))
-        answer: str | None = await locally(executions.SETTLE_EXECUTION, settlement, str)
+        answer: str | None = await run_local_activity(executions.SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
         reply = payload_converter.sealed(answer) if answer is not None else None
@@ -84,12 +84,12 @@ class ExecutionWorkflow:
     @workflow.signal(name=executions.EVENT)
     def event(self, events: list[executions.Json]) -> None:
         """Take events in; the walk looks at them when it listens."""
-        self._inbox.put(events)
+        self._event_inbox.put(events)
 
-    @workflow.signal(name=HOLD)
-    def hold(self, word: Word) -> None:
+    @workflow.signal(name=PAUSE_SIGNAL)
+    def pause(self, command: PauseCommand) -> None:
         """Have the walk hold before its next step, or go on."""
-        self._hold.hear(word.number, paused=word.paused)
+        self._pause.apply(command.number, paused=command.paused)
 
     @workflow.query
     def trail(self) -> list[str]:
@@ -123,15 +123,15 @@ class ExecutionWorkflow:
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
         left = None if self._interpreter is None else retry_from_failure.left(self._interpreter)
-        return replace(ended, status="failed", error=problem.shown(), left=left)
+        return replace(ended, status="failed", error=problem.to_json(), left=left)
 
     async def _interpreted(self, start: executions.ExecutionStart) -> Any:
         """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
         ACCOUNT.set(start.account_id)
         environment = TemporalEnvironment(start.account_id, start.execution_id)
-        PATIENCE.set(Patience(lambda: (environment.task_mark(), environment.now())))
+        PATIENCE.set(Patience(lambda: (environment.workflow_task_mark(), environment.now())))
         if start.bookmark is None:
-            opened: executions.Opened = await locally(
+            opened: executions.Opened = await run_local_activity(
                 executions.OPEN_EXECUTION, start, executions.Opened
             )
             interpreter = checkpoint.begin(opened, start.execution_id, environment)
@@ -139,14 +139,14 @@ class ExecutionWorkflow:
             opened = replace(opened, left=None)
         else:
             interpreter, opened = checkpoint.resume(start.bookmark, start.execution_id, environment)
-        interpreter.inbox.put(event for _, event in self._inbox.waiting)
-        interpreter.hold.hear(self._hold.number, paused=self._hold.paused)
-        self._interpreter, self._inbox, self._hold = (
+        interpreter.event_inbox.put(event for _, event in self._event_inbox.events)
+        interpreter.pause.apply(self._pause.number, paused=self._pause.paused)
+        self._interpreter, self._event_inbox, self._pause = (
             interpreter,
-            interpreter.inbox,
-            interpreter.hold,
+            interpreter.event_inbox,
+            interpreter.pause,
         )
-        self._carrying = asyncio.create_task(interpreter.post.carry())
+        self._delivery = asyncio.create_task(interpreter.event_outbox.deliver())
         interpretation = asyncio.create_task(
             self._paced(interpreter, opened, resumed=start.bookmark is not None)
         )
@@ -175,12 +175,12 @@ class ExecutionWorkflow:
         self, interpreter: Interpreter, environment: TemporalEnvironment, opened: executions.Opened
     ) -> bool:
         """Hand over what only this run can; tell whether that is all, and the walk still rests."""
-        await interpreter.post.flush()
+        await interpreter.event_outbox.flush()
         if not opened.journaled:
             return True
-        seq = interpreter.scribe.seq
-        await environment.keep_steps()
-        return interpreter.quiescence.reached and interpreter.scribe.seq == seq
+        seq = interpreter.timeline.seq
+        await environment.store_timeline()
+        return interpreter.quiescence.reached and interpreter.timeline.seq == seq
 
     def _shown(self, interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> bool:
         """Tell whether the walk is over; while it waits, note where it stands: once for many steps."""
@@ -203,7 +203,9 @@ class DefinitionCheckWorkflow:
     @workflow.run
     async def run(self, check: executions.DefinitionCheck) -> None:
         """Have the definition opened, checked, its diagnostics stored and its schedule begun."""
-        triggers: list[str] = await locally(executions.CHECK_DEFINITION, check, list[str])
+        triggers: list[str] = await run_local_activity(
+            executions.CHECK_DEFINITION, check, list[str]
+        )
         for trigger in triggers or ():
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await start_below(
@@ -227,7 +229,7 @@ class OutcomeReadingWorkflow:
     @workflow.run
     async def run(self, reading: executions.OutcomeReading) -> RawValue | None:
         """Return the outcome, sealed to whoever asked; nothing while there is none."""
-        answer: str | None = await locally(executions.READ_OUTCOME, reading, str)
+        answer: str | None = await run_local_activity(executions.READ_OUTCOME, reading, str)
         return payload_converter.sealed(answer) if answer is not None else None
 
 

@@ -12,7 +12,7 @@ from temporalio.workflow import ParentClosePolicy
 
 from engine.contracts import executions, schedules
 from engine.temporal_workflows.child_workflows import start_below
-from engine.temporal_workflows.local_activities import locally
+from engine.temporal_workflows.local_activities import run_local_activity
 
 DUE_AT = SearchAttributeKey.for_datetime(
     "TemporalScheduledStartTime"
@@ -37,7 +37,9 @@ class FiringWorkflow:
             due_at.astimezone(UTC).isoformat(),
             (workflow.now() - began).total_seconds(),
         )
-        made: schedules.Made | None = await locally(schedules.FIRE_DUE, due, schedules.Made)
+        made: schedules.Made | None = await run_local_activity(
+            schedules.FIRE_DUE, due, schedules.Made
+        )
         if made is None:
             return
         with contextlib.suppress(FailureError, WorkflowAlreadyStartedError):

@@ -18,7 +18,7 @@ _PATIENTLY = RetryPolicy(
 )
 
 
-async def locally(name: str, argument: Any, answer: type | None) -> Any:
+async def run_local_activity(name: str, argument: Any, answer: type | None) -> Any:
     """Run a local activity: no task queue, and all of them in one workflow task when steps are pure.
 
     :raises ApplicationError: `UNOPENABLE` as it came; `UNDONE` for every other failure.

@@ -14,7 +14,7 @@ from engine.contracts.preview import (
     Drawing,
     Validation,
 )
-from engine.temporal_workflows.local_activities import locally
+from engine.temporal_workflows.local_activities import run_local_activity
 
 
 @workflow.defn(name=VALIDATION, failure_exception_types=[Exception])
@@ -24,7 +24,9 @@ class ValidationWorkflow:
     @workflow.run
     async def run(self, validation: Validation) -> RawValue:
         """Return what is wrong with it, sealed to whoever asked."""
-        return payload_converter.sealed(await locally(VALIDATE_DEFINITION, validation, str))
+        return payload_converter.sealed(
+            await run_local_activity(VALIDATE_DEFINITION, validation, str)
+        )
 
 
 @workflow.defn(name=DRAWING, failure_exception_types=[Exception])
@@ -34,4 +36,4 @@ class DrawingWorkflow:
     @workflow.run
     async def run(self, drawing: Drawing) -> RawValue:
         """Return its graph, sealed to whoever asked."""
-        return payload_converter.sealed(await locally(DRAW_DEFINITION, drawing, str))
+        return payload_converter.sealed(await run_local_activity(DRAW_DEFINITION, drawing, str))

@@ -18,10 +18,10 @@ from engine.contracts import executions, schedules
 from engine.errors import EngineError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
-from engine.interpreter.constructs.event_consumption import Standing, Strategy
+from engine.interpreter.constructs.event_consumption import ConsumptionProgress, EventConsumption
 from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.environment import RUNTIME
-from engine.interpreter.runtime.event_inbox import Inbox
+from engine.interpreter.runtime.event_inbox import EventInbox
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.interpreter.runtime.quiescence import Quiescence
 from engine.language import cloud_events
@@ -29,7 +29,7 @@ from engine.language.errors import ExhaustedError, FaultError
 from engine.language.schedule import Schedule
 from engine.temporal_workflows.child_workflows import start_below
 from engine.temporal_workflows.environment import TemporalEnvironment
-from engine.temporal_workflows.local_activities import locally
+from engine.temporal_workflows.local_activities import run_local_activity
 
 
 class OverError(Exception):
@@ -55,13 +55,15 @@ class ScheduleWorkflow:
     def __init__(self, start: executions.ScheduleStart) -> None:
         self._start = start
         self._last = False
-        self._inbox = Inbox() if start.inbox is None else Inbox.read(start.inbox)
+        self._event_inbox = (
+            EventInbox() if start.inbox is None else EventInbox.from_json(start.inbox)
+        )
 
     @workflow.run
     async def run(self, start: executions.ScheduleStart) -> None:
         """Start executions until the definition is gone or will never be due again."""
         ACCOUNT.set(start.account_id)
-        found: executions.Scheduled | None = await locally(
+        found: executions.Scheduled | None = await run_local_activity(
             executions.OPEN_SCHEDULE,
             replace(start, standing=None, inbox=None),
             executions.Scheduled,
@@ -85,7 +87,7 @@ class ScheduleWorkflow:
     @workflow.signal(name=executions.EVENT)
     def event(self, events: list[executions.Json]) -> None:
         """Take events in."""
-        self._inbox.put(events)
+        self._event_inbox.put(events)
 
     async def _tick(self, schedule: Schedule, found: executions.Scheduled) -> None:
         """Fire at the next time, whether or not the run before has ended."""
@@ -123,29 +125,31 @@ class ScheduleWorkflow:
             execution_id="",
             raw_input=None,
             environment=environment,
-            quiescence=Quiescence(environment.crowded),
+            quiescence=Quiescence(environment.is_history_long),
             budget=Budget(environment),
-            inbox=self._inbox,
+            event_inbox=self._event_inbox,
         )
         scope = Scope({"runtime": RUNTIME, "workflow": {"definition": definition.source}})
-        standing = Standing(**(self._start.standing or {}))
+        progress = ConsumptionProgress.from_json(self._start.standing or {})
         if schedule.on is None:
             raise OverError
-        strategy = cast("Strategy", schedule.on)
-        while not standing.over:
-            event = await strategy.sift(interpreter, None, scope, standing)
+        consumption = cast("EventConsumption", schedule.on)
+        while not progress.over:
+            event = await consumption.consume_next(interpreter, None, scope, progress)
             if event is not None:
-                standing.outputs.append(cloud_events.read(event, schedule.reads))
-                strategy.conclude(interpreter, scope, standing)
-            elif not standing.over:
-                self._inbox.forget(standing.looked)
+                progress.outputs.append(cloud_events.read(event, schedule.reads))
+                consumption.check_until(interpreter, scope, progress)
+            elif not progress.over:
+                self._event_inbox.drop_until(progress.last_number)
                 if workflow.info().is_continue_as_new_suggested():
-                    self._start = replace(self._start, standing=standing.written())
+                    self._start = replace(self._start, standing=progress.to_json())
                     workflow.continue_as_new(self._handed_on())
-                await workflow.wait_condition(lambda: self._inbox.next(standing.looked) is not None)
-        self._inbox.forget(standing.looked)
+                await workflow.wait_condition(
+                    lambda: self._event_inbox.next(progress.last_number) is not None
+                )
+        self._event_inbox.drop_until(progress.last_number)
         self._start = replace(self._start, standing=None)
-        await self._fire(self._drawn(), standing.outputs)
+        await self._fire(self._drawn(), progress.outputs)
 
     async def _fire(
         self, execution_id: str, events: list[Any] | None
@@ -158,7 +162,7 @@ class ScheduleWorkflow:
         account_id, definition_id = self._start.account_id, self._start.definition_id
         version, trigger = self._start.version, self._start.trigger
         firing = schedules.Firing(execution_id, definition_id, account_id, events, version, trigger)
-        fired: schedules.Fired | None = await locally(
+        fired: schedules.Fired | None = await run_local_activity(
             executions.FIRE_SCHEDULE, firing, schedules.Fired
         )
         if fired is None:
@@ -180,7 +184,7 @@ class ScheduleWorkflow:
         return _uuid7(workflow.now(), workflow.random())
 
     def _handed_on(self) -> executions.ScheduleStart:
-        return replace(self._start, inbox=self._inbox.written())
+        return replace(self._start, inbox=self._event_inbox.to_json())
 
 
 # It has no end, and would keep its first build from ever being stopped: it goes along with each new one.
@@ -206,7 +210,7 @@ class UpgradedScheduleWorkflow(ScheduleWorkflow):
 async def _end_of(execution_id: str) -> None:
     """Look whether an execution that another started has ended, less often the longer it lasts."""
     seconds = 1.0
-    while not await locally(executions.EXECUTION_ENDED, execution_id, bool):
+    while not await run_local_activity(executions.EXECUTION_ENDED, execution_id, bool):
         await workflow.sleep(seconds)
         seconds = min(2 * seconds, LOOK_SECONDS_MAX)
 

@@ -9,7 +9,7 @@ import orjson
 
 from engine.expressions.jq import unwrapped
 from engine.interpreter.constructs.event_filters import URIS
-from engine.interpreter.runtime.environment import moment
+from engine.interpreter.runtime.environment import date_time
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
@@ -41,8 +41,8 @@ class Emit:
         event = {
             "specversion": "1.0",
             "id": interpreter.environment.uuid(),
-            "time": moment(interpreter.environment.now())["iso8601"],
-            "source": interpreter.herald.subject.source,
+            "time": date_time(interpreter.environment.now())["iso8601"],
+            "source": interpreter.lifecycle_events.subject.source,
             **given,
         }
         wrong = cloud_events.wrong(event)
@@ -50,7 +50,7 @@ class Emit:
             raise fault("validation", f"the event's {wrong[0]} {wrong[1]}")
         if len(orjson.dumps(event)) > EVENT_BYTES_MAX:
             raise fault("runtime", f"an event may have {EVENT_BYTES_MAX} bytes")
-        interpreter.post.put(event)
+        interpreter.event_outbox.put(event)
         return TaskResult(event)
 
 

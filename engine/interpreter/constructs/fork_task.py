@@ -57,7 +57,7 @@ class Fork:
                     )
                     ended["output"] = result.output
                 except FaultError as error:
-                    ended["problem"] = error.problem.shown()
+                    ended["problem"] = error.problem.to_json()
                     raise
             return ended["output"]
 

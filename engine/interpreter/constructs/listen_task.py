@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import orjson
 
 from engine.interpreter.constructs import event_consumption
-from engine.interpreter.constructs.event_consumption import Standing, Strategy
+from engine.interpreter.constructs.event_consumption import ConsumptionProgress, EventConsumption
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX, read_variable
 from engine.interpreter.constructs.transforms import read_transform
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
@@ -62,62 +62,64 @@ class Listen:
     """
 
     resumes: ClassVar = True
-    strategy: Strategy
+    consumption: EventConsumption
     reads: str
     iteration: Iteration
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what has been consumed, in its order; what an `until` consumes is not in it."""
         kept = scope.frame.kept
-        if "standing" not in kept and self.strategy.correlates:
-            interpreter.herald.correlating()
-        standing = Standing(**kept.setdefault("standing", {}))
-        with interpreter.inbox.listening():
-            while "event" in kept or await self._consumes(interpreter, data, scope, standing):
+        if "standing" not in kept and self.consumption.correlates:
+            interpreter.lifecycle_events.emit_correlation_started()
+        progress = ConsumptionProgress.from_json(kept.setdefault("standing", {}))
+        with interpreter.event_inbox.listener():
+            while "event" in kept or await self._consumes(interpreter, data, scope, progress):
                 event = cloud_events.read(kept["event"], self.reads)
-                output = await self.iteration.run(interpreter, event, standing.count - 1, scope)
-                self._note(output, interpreter, scope, standing)
-                kept["standing"] = standing.written()
+                output = await self.iteration.run(interpreter, event, progress.count - 1, scope)
+                self._note(output, interpreter, scope, progress)
+                kept["standing"] = progress.to_json()
                 del kept["event"]
                 await interpreter.quiescence.safe_point(scope.frame)
-        if self.strategy.correlates:
-            interpreter.herald.correlated(standing.correlated)
-        return TaskResult(standing.outputs)
+        if self.consumption.correlates:
+            interpreter.lifecycle_events.emit_correlation_completed(progress.correlation)
+        return TaskResult(progress.outputs)
 
     async def _consumes(
-        self, interpreter: Interpreter, data: Any, scope: Scope, standing: Standing
+        self, interpreter: Interpreter, data: Any, scope: Scope, progress: ConsumptionProgress
     ) -> bool:
         """Wait for the next event that is consumed and keep it; tell whether there is one."""
         kept = scope.frame.kept
         while True:
-            event = await self.strategy.sift(
-                interpreter, data, scope.knowing(context=interpreter.context), standing
+            event = await self.consumption.consume_next(
+                interpreter, data, scope.knowing(context=interpreter.context), progress
             )
-            standing.count += event is not None
-            kept["standing"] = standing.written()
+            progress.count += event is not None
+            kept["standing"] = progress.to_json()
             if event is not None:
                 kept["event"] = event
-            if event is not None or standing.over:
+            if event is not None or progress.over:
                 return event is not None
             await interpreter.quiescence.safe_point(scope.frame)
             with interpreter.quiescence.idle(scope.frame):
-                await interpreter.environment.until(
-                    lambda: interpreter.inbox.next(standing.looked) is not None
+                await interpreter.environment.wait_until(
+                    lambda: interpreter.event_inbox.next(progress.last_number) is not None
                 )
 
     def _note(
-        self, output: Any, interpreter: Interpreter, scope: Scope, standing: Standing
+        self, output: Any, interpreter: Interpreter, scope: Scope, progress: ConsumptionProgress
     ) -> None:
         """Keep an item's output, and judge whether that is enough."""
-        if self.strategy.forever:
+        if self.consumption.forever:
             return
-        standing.size += len(orjson.dumps(output))
-        if standing.size > DATA_BYTES_MAX or standing.count > ITERATIONS_MAX:
+        progress.size += len(orjson.dumps(output))
+        if progress.size > DATA_BYTES_MAX or progress.count > ITERATIONS_MAX:
             raise fault(
                 "runtime", f"a listen may consume {ITERATIONS_MAX} events, {DATA_BYTES_MAX} bytes"
             )
-        standing.outputs.append(output)
-        self.strategy.conclude(interpreter, scope.knowing(context=interpreter.context), standing)
+        progress.outputs.append(output)
+        self.consumption.check_until(
+            interpreter, scope.knowing(context=interpreter.context), progress
+        )
 
 
 def read(node: Node) -> Listen:
@@ -125,7 +127,7 @@ def read(node: Node) -> Listen:
     listen = node.need("listen").only("to", "read")
     reads, foreach = listen.get("read"), node.get("foreach")
     return Listen(
-        strategy=event_consumption.read(listen.need("to")),
+        consumption=event_consumption.read(listen.need("to")),
         reads=reads.one_of(*cloud_events.READS) if reads else "data",
         iteration=read_iteration(foreach) if foreach else Iteration(),
     )

@@ -65,7 +65,7 @@ class RunWorkflow:
         child = executions.ExecutionStart(
             _id_of(interpreter, number), interpreter.account_id, ordered=ordered
         )
-        told = await interpreter.environment.run(child, waits=self.waits)
+        told = await interpreter.environment.run_child(child, waits=self.waits)
         if not self.waits:
             return TaskResult(data)
         if told is None:

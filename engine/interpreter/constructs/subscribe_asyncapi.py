@@ -142,7 +142,7 @@ class Subscribe:
         kept, message = scope.frame.kept, scope.frame.kept["waiting"][0]
         within = scope.knowing(context=interpreter.context)
         if not kept["taken"]:
-            await interpreter.budget.look()
+            await interpreter.budget.yield_after_filters()
             if self.filter is not None and not interpreter.holds(self.filter, message, within):
                 return
             kept["taken"] = True

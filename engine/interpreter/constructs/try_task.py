@@ -50,7 +50,7 @@ class Try:
             if "until" not in kept:
                 return await self._handled(interpreter, data, within)
             await interpreter.sleep_until(kept["until"], scope)
-            interpreter.herald.retried(scope.task)
+            interpreter.lifecycle_events.emit_retried(scope.task)
             del kept["caught"], kept["until"]
 
     async def _tried(self, interpreter: Interpreter, data: Any, scope: Scope) -> Any:
@@ -66,7 +66,7 @@ class Try:
 
         :raises FaultError: the same, when it is not caught.
         """
-        kept, caught = scope.frame.kept, error.problem.shown()
+        kept, caught = scope.frame.kept, error.problem.to_json()
         within = scope.knowing(**{self.variable: caught})
         if not self._catches(error.problem, interpreter, data, within):
             raise error
@@ -77,11 +77,11 @@ class Try:
                 "retries": retry,
                 "until": now + self._pause(self.retry, retry, interpreter, data, within),
             }
-            interpreter.scribe.retries(scope.task, retry + 1, error.problem)
+            interpreter.timeline.record_retry(scope.task, retry + 1, error.problem)
         kept["caught"] = caught
 
     def _catches(self, problem: Problem, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
-        shown = problem.shown()
+        shown = problem.to_json()
         for name, wanted in self.filter.items():
             value = interpreter.fill(wanted, data, scope)
             same = (

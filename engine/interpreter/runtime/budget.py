@@ -45,7 +45,7 @@ class Budget:
         :raises ExhaustedError: when there were too many.
         """
         while self._turning:  # no other strand goes on meanwhile
-            await self.environment.until(lambda: not self._turning)
+            await self.environment.wait_until(lambda: not self._turning)
         self.tasks += 1
         if self.tasks > TASKS_RUN_MAX:
             raise ExhaustedError(f"more than {TASKS_RUN_MAX} steps were walked (stepsWalked)")
@@ -61,7 +61,7 @@ class Budget:
         """Return how many steps were walked since the account's were counted."""
         return self.tasks % TASKS_PER_WORKFLOW_TASK if self.counted else 0
 
-    async def look(self) -> None:
+    async def yield_after_filters(self) -> None:
         """Let Temporal have its turn when looking at events has taken many expressions."""
         if self.asked >= ASKED_PER_TASK:
             self.asked = 0
@@ -79,7 +79,7 @@ class Budget:
         if not answer.told:
             return
         self.weigh(answer.told + WEIGHT_PER_PROGRAM)
-        mark = self.environment.task_mark()
+        mark = self.environment.workflow_task_mark()
         if mark != self._mark:
             self._mark, self._cpu_seconds = mark, 0.0
         self._cpu_seconds += answer.cpu_seconds
@@ -93,7 +93,7 @@ class Budget:
             return
         self._turning = True
         try:
-            seconds = await self.environment.take_steps(tasks) if tasks else 0.0
+            seconds = await self.environment.take_tasks(tasks) if tasks else 0.0
             await self.environment.sleep(max(0.001, seconds), summary="turn")
         finally:
             self._turning = False

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.environment import RUNTIME, moment
+from engine.interpreter.runtime.environment import RUNTIME, date_time
 from engine.interpreter.runtime.evaluation import Evaluation
-from engine.interpreter.runtime.event_inbox import Inbox
-from engine.interpreter.runtime.event_outbox import Post
+from engine.interpreter.runtime.event_inbox import EventInbox
+from engine.interpreter.runtime.event_outbox import EventOutbox
 from engine.interpreter.runtime.frames import Frame
-from engine.interpreter.runtime.lifecycle import Herald
-from engine.interpreter.runtime.pause import Hold
+from engine.interpreter.runtime.lifecycle_events import LifecycleEvents
+from engine.interpreter.runtime.pause import Pause
 from engine.interpreter.runtime.quiescence import Quiescence
 from engine.interpreter.runtime.redaction import Redaction
 from engine.interpreter.runtime.scope import EndedError, Scope
-from engine.interpreter.runtime.timeline import Scribe, kind_of
+from engine.interpreter.runtime.timeline import TimelineRecorder, error_kind_of
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, FaultError, fault
 from engine.language.lifecycle_events import Subject
@@ -77,21 +77,23 @@ class Interpreter(Evaluation):
     understood: dict[str, Task] = field(default_factory=dict)  # the same, read in this run
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
-    heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
-    inbox: Inbox = field(default_factory=Inbox)
-    hold: Hold = field(default_factory=Hold)
-    post: Post = field(init=False)
-    herald: Herald = field(init=False)
-    scribe: Scribe = field(init=False)
+    event_types: frozenset[str] = frozenset()  # of lifecycle events, with subscriptions
+    event_inbox: EventInbox = field(default_factory=EventInbox)
+    pause: Pause = field(default_factory=Pause)
+    event_outbox: EventOutbox = field(init=False)
+    lifecycle_events: LifecycleEvents = field(init=False)
+    timeline: TimelineRecorder = field(init=False)
     redaction: Redaction = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what leaves the walk, and what watches over it."""
         subject = Subject.of(self.definition.source, self.execution_id)
-        self.post = Post(self.environment)
+        self.event_outbox = EventOutbox(self.environment)
         self.redaction = Redaction(self.secrets, self.budget)
-        self.herald = Herald(subject, self.heard, self.post, self.environment)
-        self.scribe = Scribe(self.account_id, self.execution_id, self.environment)
+        self.lifecycle_events = LifecycleEvents(
+            subject, self.event_types, self.event_outbox, self.environment
+        )
+        self.timeline = TimelineRecorder(self.account_id, self.execution_id, self.environment)
 
     async def run(self, data: Any) -> Any:
         """Walk the whole definition on the raw input, from where its frames stand, and return its output.
@@ -106,7 +108,7 @@ class Interpreter(Evaluation):
 
     async def _run(self, data: Any) -> Any:
         kept = self.frame.kept
-        self.started_at = self.started_at or moment(self.environment.now())
+        self.started_at = self.started_at or date_time(self.environment.now())
         known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
         scope = Scope(known | {"authorization": None}, frame=self.frame)
         if "data" not in kept:
@@ -148,7 +150,7 @@ class Interpreter(Evaluation):
         """Run one step: condition, input, work, output, export, in the specification's order."""
         with outer.frame.part("step") as frame:
             if not frame.kept:
-                await self.hold.passed(outer.frame, self.quiescence, self.environment, self.scribe)
+                await self.pause.wait(outer.frame, self.quiescence, self.environment, self.timeline)
                 if await self.budget.count_task():
                     self.bound_held((self.context, *self.frame.values()))
             self.under_way[task.pointer] += 1
@@ -156,19 +158,19 @@ class Interpreter(Evaluation):
                 return await self._run_task(task, raw, outer, frame)
             except FaultError as error:
                 placed = self.redaction.hidden(error.placed(task.pointer))
-                self.herald.faulted(task, placed.problem)
-                self.scribe.failed(task, outer.attempt, kind_of(placed.problem))
+                self.lifecycle_events.emit_faulted(task, placed.problem)
+                self.timeline.record_failed(task, outer.attempt, error_kind_of(placed.problem))
                 raise placed from None
             except ExhaustedError:
-                self.scribe.failed(task, outer.attempt, "runtime")
+                self.timeline.record_failed(task, outer.attempt, "runtime")
                 raise
             except EndedError:
-                self.herald.completed(task)
-                self.scribe.completed(task, outer.attempt)
+                self.lifecycle_events.emit_completed(task)
+                self.timeline.record_completed(task, outer.attempt)
                 raise
             except asyncio.CancelledError:
-                self.herald.cancelled(task)
-                self.scribe.cancelled(task, outer.attempt)
+                self.lifecycle_events.emit_cancelled(task)
+                self.timeline.record_cancelled(task, outer.attempt)
                 raise
             finally:
                 self.under_way[task.pointer] -= 1
@@ -252,7 +254,7 @@ class Interpreter(Evaluation):
 
     async def _run_task(self, task: Task, raw: Any, outer: Scope, frame: Frame) -> TaskResult:
         kept = frame.kept
-        started_at = kept.setdefault("startedAt", moment(self.environment.now()))
+        started_at = kept.setdefault("startedAt", date_time(self.environment.now()))
         descriptor = {
             "name": task.name,
             "reference": task.pointer,
@@ -264,14 +266,14 @@ class Interpreter(Evaluation):
         scope = outer.entered(task, frame, context=self.context, task=descriptor)
         if "data" not in kept:
             if task.condition is not None and not self.holds(task.condition, raw, scope):
-                self.scribe.skipped(task, outer.attempt)
+                self.timeline.record_skipped(task, outer.attempt)
                 return TaskResult(raw)
             self.trail = [*self.trail[1 - TRAIL_MAX :], task.name]
-            self.herald.began(task)
-            self.scribe.began(task, outer.attempt)
+            self.lifecycle_events.emit_started(task)
+            self.timeline.record_started(task, outer.attempt)
             kept["data"] = await self.transform_input(task.input, raw, scope)
         else:
-            self.scribe.goes_on(task, outer.attempt)
+            self.timeline.ensure_started(task, outer.attempt)
         data = kept["data"]
         scope = scope.knowing(input=data)
         pinned = not getattr(task.construct, "resumes", False)
@@ -288,8 +290,8 @@ class Interpreter(Evaluation):
             self.context = await self.transform_output(
                 task.export, output, seen, most=CONTEXT_BYTES_MAX
             )
-        self.herald.completed(task)
-        self.scribe.completed(task, outer.attempt)
+        self.lifecycle_events.emit_completed(task)
+        self.timeline.record_completed(task, outer.attempt)
         return TaskResult(output, done.then or task.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:

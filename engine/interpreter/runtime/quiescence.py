@@ -14,7 +14,7 @@ from engine.interpreter.runtime.frames import Frame
 class Quiescence:
     """Counts the strands at work; once a rest is due, each stops at its next safe point."""
 
-    crowded: Callable[
+    is_history_long: Callable[
         [bool], bool
     ]  # whether the history is long enough; told whether to have patience
     every: int = 0  # a rest after so many safe points, whatever the history
@@ -35,7 +35,7 @@ class Quiescence:
         if not self.due:
             self._points += 1
             # What is in flight would keep all the others from work: better to let them, while there is room.
-            self.due = self._points == self.every or self.crowded(self._pinned > 0)
+            self.due = self._points == self.every or self.is_history_long(self._pinned > 0)
         if self.due:
             with self.idle(frame):
                 await asyncio.get_running_loop().create_future()

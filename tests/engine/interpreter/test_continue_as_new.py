@@ -24,11 +24,11 @@ from tests.engine.interpreter.test_quiescence import adding, runs
 async def test_while_something_is_in_flight_a_rest_waits_until_it_is_urgent() -> None:
     asked: list[bool] = []
 
-    def crowded(patient: bool) -> bool:
+    def is_history_long(patient: bool) -> bool:
         asked.append(patient)
         return not patient
 
-    quiescence, frame = Quiescence(crowded), Frame()
+    quiescence, frame = Quiescence(is_history_long), Frame()
     with quiescence.pinning(Frame(pinned=True)):
         await quiescence.safe_point(frame)
         await quiescence.safe_point(Frame(pinned=True))

@@ -71,7 +71,7 @@ def unreached(found: Graph) -> set[str]:
 
 def test_steps_follow_one_another_from_the_beginning_to_the_end() -> None:
     found = drawn({"a": SET}, {"b": {"wait": {"seconds": 1}}})
-    assert found.shown() == {
+    assert found.to_json() == {
         "nodes": [
             {"id": "", "kind": "workflow", "name": "case", "parent": None},
             {"id": "/do/0/a", "kind": "set", "name": "a", "parent": ""},

@@ -21,7 +21,7 @@ AWKWARD = 'a "quoted"\tkey/ü+1'
 class Still:
     """A world in which one workflow task never ends."""
 
-    def task_mark(self) -> int:
+    def workflow_task_mark(self) -> int:
         return 1
 
 
