@@ -12,7 +12,7 @@ from engine.interpreter.constructs import schedule as schedules
 from engine.interpreter.constructs.transforms import read_transform
 from engine.language import parser
 from engine.language.model import Definition
-from engine.language.reader import EnoughError, Node, Reading
+from engine.language.reader import DocumentNode, DocumentReading, EnoughError
 
 TOP = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
 DOCUMENT = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
@@ -53,12 +53,12 @@ def parse(document: Any) -> Definition:
 
 
 def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
-    reading = Reading(compiles=compiles, read_task=task_list.read_task)
+    reading = DocumentReading(compiles=compiles, read_task=task_list.read_task)
     depth_fault = parser.too_deep(document)
     if depth_fault is not None:
         return Definition("", (), {}), [depth_fault]
     use = document.get("use") if isinstance(document, dict) else None
-    node = Node(
+    node = DocumentNode(
         document, "", reading, task_list.read_tasks, use=use if isinstance(use, dict) else {}
     )
     try:
@@ -67,14 +67,14 @@ def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
         return Definition("", (), {}), reading.faults
 
 
-def _whole(node: Node) -> Definition:
-    node.only(*TOP)
-    _check_header(node.need("document"))
+def _whole(node: DocumentNode) -> Definition:
+    node.allow_only(*TOP)
+    _check_header(node.require("document"))
     _check_rest(node)
     timeout, schedule = node.get("timeout"), node.get("schedule")
     return Definition(
-        name=str(node.need("document").value.get("name", "")) if _has_header(node.value) else "",
-        tasks=task_list.read_tasks(node.need("do")),
+        name=str(node.require("document").value.get("name", "")) if _has_header(node.value) else "",
+        tasks=task_list.read_tasks(node.require("do")),
         source=node.value if isinstance(node.value, dict) else {},
         input=read_transform(node, "input", "from"),
         output=read_transform(node, "output", "as"),
@@ -83,35 +83,35 @@ def _whole(node: Node) -> Definition:
     )
 
 
-def _check_header(node: Node) -> None:
-    node.only(*DOCUMENT)
+def _check_header(node: DocumentNode) -> None:
+    node.allow_only(*DOCUMENT)
     for key, form in (
         ("dsl", _VERSION),
         ("namespace", _NAME),
         ("name", _NAME),
         ("version", _VERSION),
     ):
-        found = node.need(key)
+        found = node.require(key)
         text = found.text()
         if text and not form.fullmatch(text):
-            found.fault(
+            found.add_fault(
                 "must be a semantic version"
                 if form is _VERSION
                 else "must be letters, digits and hyphens"
             )
     dsl = node.value.get("dsl") if isinstance(node.value, dict) else None
     if isinstance(dsl, str) and _VERSION.fullmatch(dsl) and not dsl.startswith("1.0."):
-        node.at("dsl", dsl).fault("only versions 1.0.x are supported")
+        node.child("dsl", dsl).add_fault("only versions 1.0.x are supported")
 
 
-def _check_rest(node: Node) -> None:
+def _check_rest(node: DocumentNode) -> None:
     evaluate = node.get("evaluate")
     if evaluate is not None:
-        evaluate.only("language", "mode")
+        evaluate.allow_only("language", "mode")
         if evaluate.has("language"):
-            evaluate.need("language").one_of("jq")
+            evaluate.require("language").one_of("jq")
         if evaluate.has("mode"):
-            evaluate.need("mode").one_of("strict", "loose")
+            evaluate.require("mode").one_of("strict", "loose")
     use = node.get("use")
     if use is not None:
         reusable_components.check(use)

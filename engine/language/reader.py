@@ -32,11 +32,11 @@ class EnoughError(Exception):
 
 
 @dataclass(slots=True)
-class Reading:
+class DocumentReading:
     """What is shared while one document is read."""
 
     compiles: bool  # whether programs are compiled as well: needed once, when a definition is saved
-    read_task: Callable[[str, Node], Task]
+    read_task: Callable[[str, DocumentNode], Task]
     faults: list[Fault] = field(default_factory=list)
     tasks: int = 0
     nested: int = 0  # steps that are being read, each in the one before
@@ -58,20 +58,20 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class DocumentNode:
     """A value, where it stands, what may be called upon there, and the reading it belongs to."""
 
     value: Any
     pointer: str
-    reading: Reading
-    read_tasks: Callable[[Node], Sequence[Task]]
+    reading: DocumentReading
+    read_tasks: Callable[[DocumentNode], Sequence[Task]]
     variables: frozenset[str] = ARGUMENTS
     use: dict[str, Any] = field(default_factory=dict)  # the document's reusable components
     place: str = ""  # the pointer without the names of steps
     outline: str = ""  # the pointer with a star for every name the user gave
     absent: bool = False  # nothing stands here, and that has been said
 
-    def fault(self, detail: str, *, gist: str | None = None) -> None:
+    def add_fault(self, detail: str, *, gist: str | None = None) -> None:
         """Note what is wrong here; `gist` says it without the document's words where `detail` quotes them.
 
         :raises EnoughError: when as many faults are noted as are told.
@@ -84,7 +84,7 @@ class Node:
         if len(self.reading.faults) == FAULTS_MAX:
             raise EnoughError
 
-    def at(self, key: str | int, value: Any, *, known: bool = True) -> Node:
+    def child(self, key: str | int, value: Any, *, known: bool = True) -> DocumentNode:
         """Return a node below this one, under a member's name that the language knows or under any other."""
         segment = _escaped(key)
         return replace(
@@ -95,7 +95,7 @@ class Node:
             outline=f"{self.outline}/{segment if known else '*'}",
         )
 
-    def under_name(self, name: str, value: Any) -> Node:
+    def under_name(self, name: str, value: Any) -> DocumentNode:
         """Return the node below a name that the user gave: it is part of the pointer, not of the place."""
         return replace(
             self,
@@ -108,7 +108,7 @@ class Node:
         """Return the variables that expressions see everywhere in the document."""
         return ARGUMENTS | ({SECRETS} if self.use.get(SECRETS) else set())
 
-    def knowing(self, *names: str) -> Node:
+    def with_variables(self, *names: str) -> DocumentNode:
         """Return this node with more variables in reach of its expressions."""
         return replace(self, variables=self.variables | set(names))
 
@@ -116,57 +116,59 @@ class Node:
         """Return the object that stands here; anything else is a fault."""
         if isinstance(self.value, dict):
             return self.value
-        self.fault(f"must be an object, not {told(self.value)}")
+        self.add_fault(f"must be an object, not {type_name(self.value)}")
         return {}
 
-    def items(self) -> Iterator[Node]:
+    def items(self) -> Iterator[DocumentNode]:
         """Return the nodes of the array that stands here; anything else is a fault."""
         if not isinstance(self.value, list):
-            self.fault(f"must be an array, not {told(self.value)}")
+            self.add_fault(f"must be an array, not {type_name(self.value)}")
             return
         for index, item in enumerate(self.value):
-            yield self.at(index, item)
+            yield self.child(index, item)
 
     def has(self, key: str) -> bool:
         """Tell whether the object here has the member."""
         return key in self.value if isinstance(self.value, dict) else False
 
-    def get(self, key: str) -> Node | None:
+    def get(self, key: str) -> DocumentNode | None:
         """Return the member, or None."""
-        return self.at(key, self.value[key]) if self.has(key) else None
+        return self.child(key, self.value[key]) if self.has(key) else None
 
-    def need(self, key: str) -> Node:
+    def require(self, key: str) -> DocumentNode:
         """Return the member; a missing one is a fault, the only one there and below it, and reads as null."""
         found = self.get(key)
         if found is not None:
             return found
         if isinstance(self.value, dict):
-            self.fault(f"{key} is missing")
-        return replace(self.at(key, None), absent=self.absent or isinstance(self.value, dict))
+            self.add_fault(f"{key} is missing")
+        return replace(self.child(key, None), absent=self.absent or isinstance(self.value, dict))
 
-    def only(self, *known: str) -> Node:
+    def allow_only(self, *known: str) -> DocumentNode:
         """Refuse every member that is not known, naming the nearest that is."""
         for key in self.members():
             if key not in known:
-                self.at(key, None, known=False).fault(
+                self.child(key, None, known=False).add_fault(
                     f"unknown property{self.reading.nearest(key, known)}"
                 )
         return self
 
-    def one_member(self, *kinds: str, beside: Sequence[str] = ()) -> tuple[str, Node] | None:
+    def one_member(
+        self, *kinds: str, beside: Sequence[str] = ()
+    ) -> tuple[str, DocumentNode] | None:
         """Return the one member of an object whose key says which kind it is, and that key.
 
         :return: None, and a fault, when none or several of the kinds are there; `beside` may be there too.
         """
-        found = [key for key in self.only(*kinds, *beside).members() if key in kinds]
+        found = [key for key in self.allow_only(*kinds, *beside).members() if key in kinds]
         if len(found) == 1:
-            return found[0], self.at(found[0], self.members()[found[0]])
+            return found[0], self.child(found[0], self.members()[found[0]])
         if isinstance(self.value, dict):
             also = f"; {' and '.join(found)} are here" if found else ""
-            self.fault(f"must have exactly one of {', '.join(kinds)}{also}")
+            self.add_fault(f"must have exactly one of {', '.join(kinds)}{also}")
         return None
 
-    def named(self, group: str) -> Node | None:
+    def component(self, group: str) -> DocumentNode | None:
         """Return the reusable component whose name stands here; a name nothing has is a fault."""
         known = self.use.get(group)
         if (
@@ -174,35 +176,35 @@ class Node:
             or not isinstance(self.value, str)
             or self.value not in known
         ):
-            self.missing(group)
+            self.add_unknown_name_fault(group)
             return None
         if not isinstance(known[self.value], dict):  # a name of a name could go round in circles
-            self.fault(f"what has this name in use.{group} must be an object")
+            self.add_fault(f"what has this name in use.{group} must be an object")
             return None
         there = replace(
             self, pointer=f"/use/{group}", outline=f"/use/{group}", variables=self.globals()
         )
-        return there.at(str(self.value), known[self.value], known=False)
+        return there.child(str(self.value), known[self.value], known=False)
 
-    def missing(self, group: str) -> None:
+    def add_unknown_name_fault(self, group: str) -> None:
         """Note that `use` has nothing of the name that stands here, and which name is the nearest."""
         known, said = self.use.get(group), f"use.{group} has no such name"
         names = known if isinstance(known, (dict, list)) else ()
-        self.fault(said + self.reading.nearest(self.value, names), gist=said)
+        self.add_fault(said + self.reading.nearest(self.value, names), gist=said)
 
     def text(self) -> str:
         """Return the non-empty string that stands here."""
         if isinstance(self.value, str) and self.value:
             return self.value
         if self.value is not None:
-            what = "an empty one" if self.value == "" else told(self.value)
-            self.fault(f"must be a non-empty string, not {what}")
+            what = "an empty one" if self.value == "" else type_name(self.value)
+            self.add_fault(f"must be a non-empty string, not {what}")
         return ""
 
     def one_of(self, *allowed: str) -> str:
         """Return the string that stands here, one of those allowed."""
         if self.value not in allowed:
-            self.fault(
+            self.add_fault(
                 f"must be one of {', '.join(allowed)}{self.reading.nearest(self.value, allowed)}"
             )
             return allowed[0]
@@ -229,7 +231,7 @@ class Node:
         try:
             return durations.seconds(self.value)
         except ValueError as error:
-            self.fault(str(error))
+            self.add_fault(str(error))
             return 0.0
 
     def _check_within(self) -> None:
@@ -237,22 +239,22 @@ class Node:
             self._accepted(program(self.value))
         elif isinstance(self.value, dict):
             for key, member in self.value.items():
-                self.at(key, member, known=False)._check_within()  # noqa: SLF001 - the same class
+                self.child(key, member, known=False)._check_within()  # noqa: SLF001 - the same class
         elif isinstance(self.value, list):
             for index, item in enumerate(self.value):
                 if isinstance(item, str | dict | list):  # nothing else holds an expression
-                    self.at(index, item)._check_within()  # noqa: SLF001 - the same class
+                    self.child(index, item)._check_within()  # noqa: SLF001 - the same class
 
     def _accepted(self, found: Program) -> Program:
         if len(found.text) > PROGRAM_CHARACTERS_MAX:
-            self.fault(f"an expression may have at most {PROGRAM_CHARACTERS_MAX} characters")
+            self.add_fault(f"an expression may have at most {PROGRAM_CHARACTERS_MAX} characters")
             return found
         for name in _unlisted(found.text, self.use.get(SECRETS)):
-            replace(self, value=name).missing(SECRETS)
+            replace(self, value=name).add_unknown_name_fault(SECRETS)
         if self.reading.compiles:
             why = refusal(found, self.variables)
             if why is not None:
-                self.fault(why, gist="this expression is not accepted")
+                self.add_fault(why, gist="this expression is not accepted")
         return found
 
 
@@ -262,7 +264,7 @@ def _unlisted(text: str, listed: Any) -> list[str]:
     return [name for name in asked if not isinstance(listed, list) or name not in listed]
 
 
-def told(value: Any) -> str:
+def type_name(value: Any) -> str:
     """Return what kind of value this is, and nothing of the value."""
     names = {
         dict: "an object",

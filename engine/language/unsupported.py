@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 _SHARED = "is not run here: workers are shared between accounts, and nothing confines"
 
@@ -18,6 +18,6 @@ REASONS = {
 }
 
 
-def refuse(node: Node, what: str) -> None:
+def refuse(node: DocumentNode, what: str) -> None:
     """Note a fault where a construct stands that is not run here."""
-    node.fault(REASONS[what])
+    node.add_fault(REASONS[what])

@@ -10,7 +10,7 @@ from engine.interpreter.constructs import call_http
 from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 300.0
 STREAMING = ("message/stream", "tasks/resubscribe")
@@ -64,19 +64,22 @@ class CallA2a:
         }
 
 
-def read(node: Node) -> CallA2a:
+def read(node: DocumentNode) -> CallA2a:
     """Read the members of `with`; a card goes before a server, as the specification has it."""
-    node.only("method", "agentCard", "server", "parameters")
+    node.allow_only("method", "agentCard", "server", "parameters")
     card, server, parameters = node.get("agentCard"), node.get("server"), node.get("parameters")
     if card is None and server is None:
-        node.fault("needs one of agentCard, server")
+        node.add_fault("needs one of agentCard, server")
     at = call_http.NOWHERE
-    for found in (server, card.only("name", "endpoint").need("endpoint") if card else None):
+    for found in (
+        server,
+        card.allow_only("name", "endpoint").require("endpoint") if card else None,
+    ):
         if found is not None:
             at = call_http.CallHttp("POST", *call_http.read_endpoint(found))
     return CallA2a(
         at=at,
         carded=card is not None,
-        method=node.need("method").one_of(*METHODS),
+        method=node.require("method").one_of(*METHODS),
         parameters=parameters.template_or_program() if parameters else None,
     )

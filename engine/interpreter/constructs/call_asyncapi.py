@@ -12,7 +12,7 @@ from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language import unsupported
 from engine.language.errors import fault
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 30.0
 SPOKEN = ("amqp", "http", "mqtt", "redis")
@@ -76,10 +76,10 @@ class Publish:
         return TaskResult(message)
 
 
-def read(node: Node) -> Construct:
+def read(node: DocumentNode) -> Construct:
     """Read the members of `with`."""
     rest = ("document", "server", "protocol", "authentication")
-    node.only("operation", "channel", "message", "subscription", *rest)
+    node.allow_only("operation", "channel", "message", "subscription", *rest)
     at = _read_operation(node)
     found = node.one_member("message", "subscription", beside=("operation", "channel", *rest))
     if found is None:
@@ -87,32 +87,32 @@ def read(node: Node) -> Construct:
     what, below = found
     if what == "subscription":
         return subscribe_asyncapi.read(below, at)
-    below.only("payload", "headers")
+    below.allow_only("payload", "headers")
     return Publish(
-        at, {key: below.at(key, value).template() for key, value in below.members().items()}
+        at, {key: below.child(key, value).template() for key, value in below.members().items()}
     )
 
 
-def _read_operation(node: Node) -> Operation:
-    document = node.need("document").only("name", "endpoint").need("endpoint")
+def _read_operation(node: DocumentNode) -> Operation:
+    document = node.require("document").allow_only("name", "endpoint").require("endpoint")
     named = [key for key in ("operation", "channel") if node.has(key)]
     if len(named) != 1:
-        node.fault("must have exactly one of operation, channel")
-    name = node.need(named[0]).text() if named else ""
+        node.add_fault("must have exactly one of operation, channel")
+    name = node.require(named[0]).text() if named else ""
     server, protocol, policy = node.get("server"), node.get("protocol"), node.get("authentication")
-    variables = server.only("name", "variables").get("variables") if server else None
+    variables = server.allow_only("name", "variables").get("variables") if server else None
     return Operation(
         document=call_http.CallHttp("GET", *call_http.read_endpoint(document)),
         operation=name if "operation" in named else None,
         channel=name if "operation" not in named else None,
-        server=server.need("name").text() if server else None,
+        server=server.require("name").text() if server else None,
         variables=variables.template_or_program() if variables else None,
         protocol=_read_protocol(protocol) if protocol else None,
         authentication=authentication_policies.read(policy) if policy else None,
     )
 
 
-def _read_protocol(node: Node) -> str:
+def _read_protocol(node: DocumentNode) -> str:
     protocol = node.one_of(*SPOKEN, *NOT_SPOKEN)
     if protocol in NOT_SPOKEN:
         unsupported.refuse(node, "call.asyncapi.protocol")

@@ -11,7 +11,7 @@ from engine.interpreter.constructs.catalogs import Source
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import fault
 from engine.language.model import Task, TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 # A catalog's function may call others; one of the definition's own cannot call itself.
 DEPTH_MAX = 16
@@ -66,13 +66,15 @@ async def _called(
     if "arguments" not in kept:
         kept["arguments"] = {} if arguments is None else interpreter.fill(arguments, data, scope)
     with scope.frame.part("function") as frame:
-        within = replace(scope.knowing(**hidden), frame=frame, depth=scope.depth + 1, extended=None)
+        within = replace(
+            scope.with_variables(**hidden), frame=frame, depth=scope.depth + 1, extended=None
+        )
         return TaskResult((await interpreter.run_task(function, kept["arguments"], within)).output)
 
 
-def read(node: Node, calls: Sequence[str]) -> CallFunction | CallCataloged:
+def read(node: DocumentNode, calls: Sequence[str]) -> CallFunction | CallCataloged:
     """Read the step's own keys; `calls` is what is called by a name that the language knows."""
-    called, given = node.need("call"), node.get("with")
+    called, given = node.require("call"), node.get("with")
     arguments = given.template() if given is not None and given.members() else None
     name = called.text()
     functions = node.use.get("functions")
@@ -83,18 +85,18 @@ def read(node: Node, calls: Sequence[str]) -> CallFunction | CallCataloged:
     return CallCataloged(catalogs.read(called, known), arguments)
 
 
-def check_all(use: Node) -> None:
+def check_all(use: DocumentNode) -> None:
     """Read every function of the `use` object that stands here."""
     functions = use.get("functions")
     for name in functions.members() if functions is not None else ():
         check_one(functions or use, name)
 
 
-def check_one(node: Node, name: str) -> None:
+def check_one(node: DocumentNode, name: str) -> None:
     """Read a function once for all its calls; it sees no variables but the language's own."""
     reading, functions = node.reading, node.use["functions"]
     if name in reading.within:
-        node.fault(
+        node.add_fault(
             "a function calls itself, by way of others or not", gist="a function calls itself"
         )
     if name in reading.functions or name in reading.within:

@@ -13,7 +13,7 @@ from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import authorization
 from engine.language.errors import fault
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 from engine.language.uri_templates import as_text, expanded
 
 SECONDS_MAX = 30.0
@@ -44,7 +44,7 @@ class CallHttp:
         :raises FaultError: of kind communication, when there is no answer or it says that it failed.
         """
         call = self.addressed(interpreter, data, scope, seconds=SECONDS_MAX)
-        scope = scope.knowing(authorization=authorization.authorization(call.authentication))
+        scope = scope.with_variables(authorization=authorization.authorization(call.authentication))
         call = replace(
             call,
             query=queried(interpreter.fill(self.query, data, scope)),
@@ -63,7 +63,7 @@ class CallHttp:
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
         policy = interpreter.fill(self.authentication, data, scope)
-        scope = scope.knowing(authorization=authorization.authorization(policy))
+        scope = scope.with_variables(authorization=authorization.authorization(policy))
         return executions.HttpCall(
             method=self.method,
             uri=self.located(interpreter, data, scope),
@@ -135,13 +135,13 @@ def queried(value: Any) -> dict[str, Any]:
     }
 
 
-def read(node: Node) -> CallHttp:
+def read(node: DocumentNode) -> CallHttp:
     """Read the members of `with`."""
-    node.only("method", "endpoint", "headers", "query", "body", "output", "redirect")
-    method = node.need("method")
+    node.allow_only("method", "endpoint", "headers", "query", "body", "output", "redirect")
+    method = node.require("method")
     if isinstance(method.value, str) and method.value.upper() not in METHODS:
-        method.fault(f"must be one of {', '.join(METHODS)}")
-    uri, authentication = read_endpoint(node.need("endpoint"))
+        method.add_fault(f"must be one of {', '.join(METHODS)}")
+    uri, authentication = read_endpoint(node.require("endpoint"))
     parts = {name: _template(node, name) for name in ("headers", "query", "body")}
     return CallHttp(
         method=method.text().upper(),
@@ -153,32 +153,32 @@ def read(node: Node) -> CallHttp:
     )
 
 
-def read_endpoint(node: Node) -> tuple[str | Program, Any]:
+def read_endpoint(node: DocumentNode) -> tuple[str | Program, Any]:
     """Return an endpoint's address, a URI template or an expression, and its authentication."""
     if isinstance(node.value, str):
         found: str | Program = node.template()
         return found, None
-    uri = node.only("uri", "authentication").need("uri")
+    uri = node.allow_only("uri", "authentication").require("uri")
     uri.text()
     authentication = node.get("authentication")
     return uri.template(), authentication_policies.read(authentication) if authentication else None
 
 
-def read_output(node: Node) -> str:
+def read_output(node: DocumentNode) -> str:
     """Return what of the answer becomes data."""
     found = node.get("output")
     return found.one_of(*OUTPUTS) if found else "content"
 
 
-def read_redirect(node: Node) -> bool:
+def read_redirect(node: DocumentNode) -> bool:
     """Return whether redirects are followed; otherwise one is an error."""
     found = node.get("redirect")
     if found is not None and not isinstance(found.value, bool):
-        found.fault("must be true or false")
+        found.add_fault("must be true or false")
     return found is not None and found.value is True
 
 
-def _template(node: Node, key: str) -> Any:
+def _template(node: DocumentNode, key: str) -> Any:
     found = node.get(key)
     return found.template() if found else None
 

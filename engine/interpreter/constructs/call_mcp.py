@@ -12,7 +12,7 @@ from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import unsupported
 from engine.language.errors import fault
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 300.0
 VERSIONS = (
@@ -73,17 +73,17 @@ def filled(interpreter: Interpreter, parameters: Any, data: Any, scope: Scope) -
     return found or {}
 
 
-def read(node: Node) -> CallMcp:
+def read(node: DocumentNode) -> CallMcp:
     """Read the members of `with`."""
-    node.only("protocolVersion", "method", "parameters", "timeout", "transport", "client")
+    node.allow_only("protocolVersion", "method", "parameters", "timeout", "transport", "client")
     version, parameters, timeout = (
         node.get("protocolVersion"),
         node.get("parameters"),
         node.get("timeout"),
     )
     return CallMcp(
-        at=_read_transport(node.need("transport")),
-        method=node.need("method").one_of(*METHODS),
+        at=_read_transport(node.require("transport")),
+        method=node.require("method").one_of(*METHODS),
         parameters=parameters.template_or_program() if parameters else None,
         version=version.one_of(*VERSIONS) if version else VERSIONS[0],
         client=_read_client(node.get("client")),
@@ -91,11 +91,11 @@ def read(node: Node) -> CallMcp:
     )
 
 
-def _read_transport(node: Node) -> call_http.CallHttp:
+def _read_transport(node: DocumentNode) -> call_http.CallHttp:
     found = node.one_member("http", "stdio", beside=("options",))
     options = node.get("options")
     if options is not None and options.members():
-        options.fault("no options of a transport are known")
+        options.add_fault("no options of a transport are known")
     if found is None:
         return call_http.NOWHERE
     kind, transport = found
@@ -103,16 +103,18 @@ def _read_transport(node: Node) -> call_http.CallHttp:
         unsupported.refuse(transport, "call.mcp.stdio")
         return call_http.NOWHERE
     uri, authentication = call_http.read_endpoint(
-        transport.only("endpoint", "headers").need("endpoint")
+        transport.allow_only("endpoint", "headers").require("endpoint")
     )
     headers = transport.get("headers")
     return call_http.CallHttp("POST", uri, authentication, headers.template() if headers else None)
 
 
-def _read_client(node: Node | None) -> Any:
+def _read_client(node: DocumentNode | None) -> Any:
     if node is None:
         return _CLIENT
-    node.only("name", "version")
+    node.allow_only("name", "version")
     return {
-        name: node.need(name).template() for name in ("name", "version") if node.need(name).text()
+        name: node.require(name).template()
+        for name in ("name", "version")
+        if node.require(name).text()
     }

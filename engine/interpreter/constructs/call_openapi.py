@@ -11,7 +11,7 @@ from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,16 @@ class CallOpenApi:
         return TaskResult(shown, authorization=answer.authorization)
 
 
-def read(node: Node) -> CallOpenApi:
+def read(node: DocumentNode) -> CallOpenApi:
     """Read the members of `with`."""
-    node.only("document", "operationId", "parameters", "authentication", "output", "redirect")
-    document = node.need("document").only("name", "endpoint").need("endpoint")
+    node.allow_only("document", "operationId", "parameters", "authentication", "output", "redirect")
+    document = node.require("document").allow_only("name", "endpoint").require("endpoint")
     where, authentication = call_http.read_endpoint(document)
     parameters, own = node.get("parameters"), node.get("authentication")
     return CallOpenApi(
         document=where,
         document_authentication=authentication,
-        operation=node.need("operationId").text(),
+        operation=node.require("operationId").text(),
         parameters=parameters.template_or_program() if parameters else None,
         authentication=authentication_policies.read(own) if own else None,
         output=call_http.read_output(node),

@@ -14,7 +14,7 @@ from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import parser
 from engine.language.errors import fault
 from engine.language.model import Task
-from engine.language.reader import EnoughError, Node, Reading
+from engine.language.reader import DocumentNode, DocumentReading, EnoughError
 
 # The catalog everybody can use without naming it is the specification's own.
 DEFAULT = {"endpoint": "https://github.com/serverlessworkflow/catalog"}
@@ -36,10 +36,10 @@ class Source:
     authentication: Any
     path: str
     use: dict[str, Any]  # what a function may name of its caller's: the catalogs
-    called: Node
+    called: DocumentNode
 
 
-def read(called: Node, calls: Iterable[str]) -> Source:
+def read(called: DocumentNode, calls: Iterable[str]) -> Source:
     """Read the name or address of a function that is not the definition's own; `calls` are known."""
     name, known = called.text(), called.use.get("catalogs")
     catalogs = known if isinstance(known, dict) else {}
@@ -51,17 +51,17 @@ def read(called: Node, calls: Iterable[str]) -> Source:
         said = (
             "use.functions has no such name, and it is neither name:version@catalog nor an address"
         )
-        called.fault(said + called.reading.nearest(name, calls), gist=said)
+        called.add_fault(said + called.reading.nearest(name, calls), gist=said)
         return Source("", None, "", use, called)
     if match["catalog"] not in {"default", *catalogs}:
         said = "use.catalogs has no such name"
-        called.fault(
+        called.add_fault(
             said + called.reading.nearest(match["catalog"], ("default", *catalogs)), gist=said
         )
     catalog = catalogs.get(match["catalog"], DEFAULT)
     endpoint = catalog.get("endpoint") if isinstance(catalog, dict) else None
-    there = called.at("", None)
-    where = Node(
+    there = called.child("", None)
+    where = DocumentNode(
         endpoint, "/use/catalogs", there.reading, there.read_tasks, called.variables, called.use
     )
     root, authentication = call_http.read_endpoint(where)
@@ -102,8 +102,10 @@ async def fetched(source: Source, interpreter: Interpreter, data: Any, scope: Sc
 
 
 def _understood(document: dict[str, Any], source: Source) -> Task:
-    reading = Reading(compiles=False, read_task=source.called.reading.read_task)
-    top = Node(document, "", reading, source.called.read_tasks, use=source.use, place="/function")
+    reading = DocumentReading(compiles=False, read_task=source.called.reading.read_task)
+    top = DocumentNode(
+        document, "", reading, source.called.read_tasks, use=source.use, place="/function"
+    )
     if parser.too_deep(document) is not None:
         raise fault("configuration", "the function that was fetched is nested too deeply")
     if event_types.in_steps({"do": document}):

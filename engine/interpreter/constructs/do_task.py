@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import Task, TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 KEYS = ("do",)
 
@@ -25,7 +25,7 @@ class Do:
         return TaskResult(await interpreter.run_tasks(self.tasks, data, scope))
 
 
-def read(node: Node) -> Do:
+def read(node: DocumentNode) -> Do:
     """Read the step's own keys."""
-    below = node.need("do")
+    below = node.require("do")
     return Do(below.read_tasks(below))

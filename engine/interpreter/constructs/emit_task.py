@@ -14,7 +14,7 @@ from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 from engine.language.uri_templates import expanded
 
 KEYS = ("emit",)
@@ -54,10 +54,12 @@ class Emit:
         return TaskResult(event)
 
 
-def read(node: Node) -> Emit:
+def read(node: DocumentNode) -> Emit:
     """Read the step's own keys."""
-    attributes = node.need("emit").only("event").need("event").only("with").need("with")
-    attributes.need("type").text()
+    attributes = (
+        node.require("emit").allow_only("event").require("event").allow_only("with").require("with")
+    )
+    attributes.require("type").text()
     for name, value in attributes.members().items():
         evaluated = isinstance(value, str) and unwrapped(value) is not None
         check = (
@@ -66,5 +68,5 @@ def read(node: Node) -> Emit:
             else cloud_events.wrong_member(str(name), value)
         )
         if check is not None:
-            attributes.at(name, value).fault(check)
+            attributes.child(name, value).add_fault(check)
     return Emit(attributes.template())

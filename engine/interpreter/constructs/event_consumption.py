@@ -10,7 +10,7 @@ from engine.expressions.jq import Program, program
 from engine.interpreter.constructs import event_filters
 from engine.interpreter.constructs.event_filters import Attempt, Filter
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 MODES = ("one", "any", "all")
 FILTERS_MAX = 64
@@ -133,29 +133,29 @@ class EventConsumption:
         return self.mode != "all" or len(matches) == len(self.filters)
 
 
-def read(node: Node, *, within_until: bool = False) -> EventConsumption:
+def read(node: DocumentNode, *, within_until: bool = False) -> EventConsumption:
     """Read an event consumption; inside an `until` it has no `until` of its own."""
-    members = node.only(*MODES, *(() if within_until else ("until",))).members()
+    members = node.allow_only(*MODES, *(() if within_until else ("until",))).members()
     modes = [mode for mode in MODES if mode in members]
     if len(modes) != 1:
-        node.fault(f"must have exactly one of {', '.join(MODES)}")
+        node.add_fault(f"must have exactly one of {', '.join(MODES)}")
         return EventConsumption("any", ())
     mode = modes[0]
     until = node.get("until")
     if until is not None and mode != "any":
-        until.fault("only any can have an until")
-    below = node.need(mode)
+        until.add_fault("only any can have an until")
+    below = node.require(mode)
     filters = (
         [event_filters.read(below)]
         if mode == "one"
         else [event_filters.read(item) for item in below.items()]
     )
     if len(filters) > FILTERS_MAX:
-        below.fault(f"may have at most {FILTERS_MAX} filters")
+        below.add_fault(f"may have at most {FILTERS_MAX} filters")
     return EventConsumption(mode, tuple(filters), _read_until(until) if until else None)
 
 
-def _read_until(node: Node) -> Program | EventConsumption:
+def _read_until(node: DocumentNode) -> Program | EventConsumption:
     if isinstance(node.value, bool):
         return program("true" if node.value else "false")
     return node.program() if isinstance(node.value, str) else read(node, within_until=True)

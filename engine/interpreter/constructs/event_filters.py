@@ -13,7 +13,7 @@ from engine.interpreter.constructs.event_types import _PATTERN
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import FaultError
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 from engine.language.uri_templates import expanded
 
 URIS = ("source", "dataschema")  # URI templates, filled from the listening step's input
@@ -81,41 +81,41 @@ class Filter:
         return correlated
 
 
-def read(node: Node) -> Filter:
+def read(node: DocumentNode) -> Filter:
     """Read one filter of a consumption strategy."""
-    node.only("with", "correlate")
-    wanted = node.need("with")
+    node.allow_only("with", "correlate")
+    wanted = node.require("with")
     if isinstance(wanted.value, dict) and not wanted.value:
-        wanted.fault("must have at least one property")
+        wanted.add_fault("must have at least one property")
     attributes = [
-        (name, _read_attribute(name, wanted.at(name, value)))
+        (name, _read_attribute(name, wanted.child(name, value)))
         for name, value in wanted.members().items()
     ]
     correlate = node.get("correlate")
     return Filter(
         tuple(sorted(attributes, key=_cost)),
-        tuple((name, _read_correlation(correlate.at(name, value, known=False)))
+        tuple((name, _read_correlation(correlate.child(name, value, known=False)))
               for name, value in correlate.members().items()) if correlate else (),
     )  # fmt: skip
 
 
-def _read_attribute(name: str, node: Node) -> Any:
+def _read_attribute(name: str, node: DocumentNode) -> Any:
     if name == "data":
         return node.template()
     if not isinstance(node.value, str | bool | int):
-        node.fault("must be text, a boolean, an integer or an expression")
+        node.add_fault("must be text, a boolean, an integer or an expression")
         return None
     wanted = node.template()
     literal = name == "time" and isinstance(wanted, str) and not _PATTERN.search(wanted)
     if literal and cloud_events.instant(wanted) is None:
-        node.fault("must be an RFC 3339 time, a regular expression or an expression")
+        node.add_fault("must be an RFC 3339 time, a regular expression or an expression")
     return wanted
 
 
-def _read_correlation(node: Node) -> Correlation:
-    node.only("from", "expect")
+def _read_correlation(node: DocumentNode) -> Correlation:
+    node.allow_only("from", "expect")
     expect = node.get("expect")
-    return Correlation(node.need("from").program(), expect.template() if expect else None)
+    return Correlation(node.require("from").program(), expect.template() if expect else None)
 
 
 def _cost(attribute: tuple[str, Any]) -> int:

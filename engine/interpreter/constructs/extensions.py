@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language.model import Task, TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 TARGETS = (
     "call",
@@ -64,7 +64,7 @@ class Extended:
         kept, frame = scope.frame.kept, scope.frame
         descriptor = scope.variables["task"]
         extended = {**descriptor["definition"], **descriptor}
-        within = replace(scope.knowing(task=extended), extended=extended)
+        within = replace(scope.with_variables(task=extended), extended=extended)
         if "applying" not in kept:
             kept["applying"] = [
                 at
@@ -83,7 +83,7 @@ class Extended:
             with frame.part("task", pinned=not resumes) as own, interpreter.quiescence.pinning(own):
                 done = await self.construct.run(interpreter, data, replace(scope, frame=own))
             kept |= {"output": done.output, "then": done.then, "authorization": done.authorization}
-        after = within.knowing(output=kept["output"], authorization=kept["authorization"])
+        after = within.with_variables(output=kept["output"], authorization=kept["authorization"])
         for extension in applying[kept["after"] :]:
             await self._list(extension.after, interpreter, kept["output"], after)
             kept.pop("exited", None)
@@ -96,7 +96,7 @@ class Extended:
         return await interpreter.run_tasks(tasks, data, scope, part="extension") if tasks else None
 
 
-def read(use: Node) -> list[Extension]:
+def read(use: DocumentNode) -> list[Extension]:
     """Return the extensions of the `use` object that stands here, read once for a whole document."""
     listed = use.get("extensions")
     if listed is None:
@@ -106,7 +106,7 @@ def read(use: Node) -> list[Extension]:
     return use.reading.extensions
 
 
-def extended(node: Node, key: str, construct: Construct) -> Construct:
+def extended(node: DocumentNode, key: str, construct: Construct) -> Construct:
     """Return a step's kind with the definition's extensions that are for it."""
     if "extensions" not in node.use:
         return construct
@@ -117,20 +117,20 @@ def extended(node: Node, key: str, construct: Construct) -> Construct:
     return Extended(construct, found) if found else construct
 
 
-def _read_item(item: Node) -> list[Extension]:
+def _read_item(item: DocumentNode) -> list[Extension]:
     members = item.members()
     if len(members) != 1:
-        item.fault("must have exactly one member: the extension under its name")
+        item.add_fault("must have exactly one member: the extension under its name")
         return []
     name, value = next(iter(members.items()))
-    node = item.under_name(str(name), value).only("extend", "when", "before", "after")
+    node = item.under_name(str(name), value).allow_only("extend", "when", "before", "after")
     plain = replace(
         node, use={group: member for group, member in node.use.items() if group != "extensions"}
     )
     when = plain.get("when")
     return [
         Extension(
-            target=plain.need("extend").one_of(*TARGETS),
+            target=plain.require("extend").one_of(*TARGETS),
             when=when.program() if when else None,
             before=_steps(plain, "before"),
             after=_steps(plain, "after"),
@@ -138,6 +138,6 @@ def _read_item(item: Node) -> list[Extension]:
     ]
 
 
-def _steps(node: Node, key: str) -> Sequence[Task]:
+def _steps(node: DocumentNode, key: str) -> Sequence[Task]:
     found = node.get(key)
     return found.read_tasks(found) if found else ()

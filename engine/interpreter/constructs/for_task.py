@@ -11,7 +11,7 @@ from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Task, TaskResult
-from engine.language.reader import ARGUMENTS, SECRETS, Node
+from engine.language.reader import ARGUMENTS, SECRETS, DocumentNode
 
 KEYS = ("for", "while", "do")
 ITERATIONS_MAX = 100_000
@@ -39,7 +39,7 @@ class Loop:
         items = kept["items"]
         while kept["round"] < len(items):
             index, data = kept["round"], kept["data"]
-            within = scope.knowing(**{self.each: items[index], self.at: index})
+            within = scope.with_variables(**{self.each: items[index], self.at: index})
             fresh = not scope.frame.below  # a round that was begun has its condition behind it
             if (
                 fresh
@@ -65,31 +65,31 @@ class Loop:
         return items
 
 
-def read(node: Node) -> Loop:
+def read(node: DocumentNode) -> Loop:
     """Read the step's own keys."""
-    over = node.need("for").only("each", "in", "at")
+    over = node.require("for").allow_only("each", "in", "at")
     each, at = read_variable(over, "each", "item"), read_variable(over, "at", "index")
-    within = node.knowing(each, at)
+    within = node.with_variables(each, at)
     condition = within.get("while")
-    below = within.need("do")
+    below = within.require("do")
     return Loop(
         each=each,
         at=at,
-        items=over.need("in").template_or_program(),
+        items=over.require("in").template_or_program(),
         condition=condition.program() if condition else None,
         tasks=below.read_tasks(below),
     )
 
 
-def read_variable(node: Node, key: str, default: str) -> str:
+def read_variable(node: DocumentNode, key: str, default: str) -> str:
     """Return the name of a variable that steps below can use."""
     found = node.get(key)
     if found is None:
         return default
     name = found.text()
     if name and not _VARIABLE.fullmatch(name):
-        found.fault("must be letters, digits and underscores, and no name of jq")
+        found.add_fault("must be letters, digits and underscores, and no name of jq")
         return default
     if name in ARGUMENTS or name == SECRETS:
-        found.fault(f"${name} already means something else")
+        found.add_fault(f"${name} already means something else")
     return name or default

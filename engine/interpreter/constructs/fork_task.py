@@ -12,7 +12,7 @@ from temporalio import workflow
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem
 from engine.language.model import Task, TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 KEYS = ("fork",)
 BRANCHES_MAX = 64
@@ -91,14 +91,14 @@ async def _first_success(running: Sequence[asyncio.Task[Any]]) -> Any:
     return running[0].result()
 
 
-def read(node: Node) -> Fork:
+def read(node: DocumentNode) -> Fork:
     """Read the step's own keys."""
-    fork = node.need("fork").only("branches", "compete")
+    fork = node.require("fork").allow_only("branches", "compete")
     compete = fork.get("compete")
     if compete is not None and not isinstance(compete.value, bool):
-        compete.fault("must be true or false")
-    below = fork.need("branches")
+        compete.add_fault("must be true or false")
+    below = fork.require("branches")
     branches = below.read_tasks(below)
     if len(branches) > BRANCHES_MAX:
-        below.fault(f"a fork may have at most {BRANCHES_MAX} branches (forkBranches)")
+        below.add_fault(f"a fork may have at most {BRANCHES_MAX} branches (forkBranches)")
     return Fork(branches, compete is not None and compete.value is True)

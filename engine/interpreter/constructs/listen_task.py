@@ -16,7 +16,7 @@ from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
 from engine.language.model import Task, TaskResult, Transform
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 from engine.language.size_limits import DATA_BYTES_MAX
 
 KEYS = ("listen", "foreach")
@@ -39,17 +39,19 @@ class Iteration:
 
     async def run(self, interpreter: Interpreter, event: Any, index: int, scope: Scope) -> Any:
         """Return the item's output."""
-        within = scope.knowing(**{self.item: event, self.at: index}, context=interpreter.context)
+        within = scope.with_variables(
+            **{self.item: event, self.at: index}, context=interpreter.context
+        )
         data = (
             await interpreter.run_tasks(self.tasks, event, within, part="foreach")
             if self.tasks
             else event
         )
-        within = within.knowing(context=interpreter.context)
+        within = within.with_variables(context=interpreter.context)
         output = await interpreter.transform_output(self.output, data, within)
         if self.export.template is not None:
             interpreter.context = await interpreter.transform_output(
-                self.export, output, within.knowing(output=output)
+                self.export, output, within.with_variables(output=output)
             )
         return output
 
@@ -91,7 +93,7 @@ class Listen:
         kept = scope.frame.kept
         while True:
             event = await self.consumption.consume_next(
-                interpreter, data, scope.knowing(context=interpreter.context), progress
+                interpreter, data, scope.with_variables(context=interpreter.context), progress
             )
             progress.count += event is not None
             kept["standing"] = progress.to_json()
@@ -118,26 +120,26 @@ class Listen:
             )
         progress.outputs.append(output)
         self.consumption.check_until(
-            interpreter, scope.knowing(context=interpreter.context), progress
+            interpreter, scope.with_variables(context=interpreter.context), progress
         )
 
 
-def read(node: Node) -> Listen:
+def read(node: DocumentNode) -> Listen:
     """Read the step's own keys."""
-    listen = node.need("listen").only("to", "read")
+    listen = node.require("listen").allow_only("to", "read")
     reads, foreach = listen.get("read"), node.get("foreach")
     return Listen(
-        consumption=event_consumption.read(listen.need("to")),
+        consumption=event_consumption.read(listen.require("to")),
         reads=reads.one_of(*cloud_events.READS) if reads else "data",
         iteration=read_iteration(foreach) if foreach else Iteration(),
     )
 
 
-def read_iteration(node: Node) -> Iteration:
+def read_iteration(node: DocumentNode) -> Iteration:
     """Read what is done with each event, or with each message of a subscription."""
-    node.only("item", "at", "do", "output", "export")
+    node.allow_only("item", "at", "do", "output", "export")
     item, at = read_variable(node, "item", "item"), read_variable(node, "at", "index")
-    within = node.knowing(item, at)
+    within = node.with_variables(item, at)
     below = within.get("do")
     return Iteration(
         item=item,

@@ -20,7 +20,7 @@ from engine.interpreter.constructs import (
 )
 from engine.interpreter.constructs import set_task as set_
 from engine.interpreter.runtime.interpreter import Construct
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 # `for` before `do`: a loop has both keys.
 CONSTRUCTS: dict[str, ModuleType] = {
@@ -39,7 +39,7 @@ CONSTRUCTS: dict[str, ModuleType] = {
 }
 NOT_YET: tuple[str, ...] = ()
 
-Reader = Callable[[Node], Construct]
+Reader = Callable[[DocumentNode], Construct]
 
 
 def keys_of(kind: str) -> tuple[str, ...]:

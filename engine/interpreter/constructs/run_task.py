@@ -13,7 +13,7 @@ from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language import unsupported
 from engine.language.errors import FaultError, Problem, fault
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 KEYS = ("run",)
 LATEST = "latest"
@@ -84,9 +84,9 @@ class Refused:
         return TaskResult(data)
 
 
-def read(node: Node) -> Construct:
+def read(node: DocumentNode) -> Construct:
     """Read the step's own keys."""
-    run = node.need("run")
+    run = node.require("run")
     found = run.one_member(*KINDS, beside=_BESIDE)
     if found is None:
         return Refused()
@@ -96,18 +96,18 @@ def read(node: Node) -> Construct:
         return Refused()
     waits = run.get("await")
     if waits is not None and not isinstance(waits.value, bool):
-        waits.fault("must be true or false")
+        waits.add_fault("must be true or false")
     if run.has("return"):
-        run.at("return", None).fault("is for processes; a workflow returns its output")
+        run.child("return", None).add_fault("is for processes; a workflow returns its output")
     return _read_workflow(process, waits=waits is None or waits.value is not False)
 
 
-def _read_workflow(node: Node, *, waits: bool) -> RunWorkflow:
-    node.only("namespace", "name", "version", "input")
+def _read_workflow(node: DocumentNode, *, waits: bool) -> RunWorkflow:
+    node.allow_only("namespace", "name", "version", "input")
     version, given = node.get("version"), node.get("input")
     return RunWorkflow(
-        namespace=node.need("namespace").text(),
-        name=node.need("name").text(),
+        namespace=node.require("namespace").text(),
+        name=node.require("name").text(),
         version=version.text() if version else LATEST,
         input=given.template_or_program() if given else None,
         waits=waits,

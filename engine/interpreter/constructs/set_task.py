@@ -8,7 +8,7 @@ from typing import Any
 from engine.expressions.templates import compact
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 KEYS = ("set",)
 
@@ -24,9 +24,9 @@ class Set:
         return TaskResult(interpreter.fill(self.template, data, scope))
 
 
-def read(node: Node) -> Set:
+def read(node: DocumentNode) -> Set:
     """Read the step's own keys."""
-    value = node.need("set")
+    value = node.require("set")
     if not isinstance(value.value, (dict, str)) or not value.value:
-        value.fault("must be an object with members, or an expression")
+        value.add_fault("must be an object with members, or an expression")
     return Set(compact(value.template_or_program()))

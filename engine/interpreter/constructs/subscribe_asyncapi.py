@@ -15,7 +15,7 @@ from engine.interpreter.constructs.listen_task import Iteration, read_iteration
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import fault
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 from engine.language.size_limits import DATA_BYTES_MAX
 
 WAIT_SECONDS_MAX = 60.0  # then an activity comes back without messages, and another one goes
@@ -94,7 +94,7 @@ class Subscribe:
 
     def _enough(self, interpreter: Interpreter, scope: Scope) -> bool:
         """Tell whether no more is to be consumed, whatever comes."""
-        kept, within = scope.frame.kept, scope.knowing(context=interpreter.context)
+        kept, within = scope.frame.kept, scope.with_variables(context=interpreter.context)
         if kept["over"] or (
             self.lifetime.amount is not None and kept["count"] >= self.lifetime.amount
         ):
@@ -140,7 +140,7 @@ class Subscribe:
     async def _consume(self, interpreter: Interpreter, scope: Scope) -> None:
         """Work on the first of the messages that wait, if it is one of those wanted."""
         kept, message = scope.frame.kept, scope.frame.kept["waiting"][0]
-        within = scope.knowing(context=interpreter.context)
+        within = scope.with_variables(context=interpreter.context)
         if not kept["taken"]:
             await interpreter.budget.yield_after_filters()
             if self.filter is not None and not interpreter.holds(self.filter, message, within):
@@ -154,25 +154,25 @@ class Subscribe:
                 limit = f"{ITERATIONS_MAX} messages, {DATA_BYTES_MAX} bytes"
                 raise fault("runtime", f"a subscription may consume {limit}")
             kept["outputs"] = [*kept["outputs"], output]
-            going, within = self.lifetime.going, scope.knowing(context=interpreter.context)
+            going, within = self.lifetime.going, scope.with_variables(context=interpreter.context)
             kept["over"] = going is not None and not interpreter.holds(
                 going, kept["outputs"], within
             )
 
 
-def read(node: Node, at: Addressed) -> Subscribe:
+def read(node: DocumentNode, at: Addressed) -> Subscribe:
     """Read a subscription."""
-    node.only("filter", "consume", "foreach")
+    node.allow_only("filter", "consume", "foreach")
     wanted, foreach = node.get("filter"), node.get("foreach")
     return Subscribe(
         at=at,
         filter=wanted.program() if wanted else None,
-        lifetime=_read_lifetime(node.need("consume")),
+        lifetime=_read_lifetime(node.require("consume")),
         iteration=read_iteration(foreach) if foreach else Iteration(),
     )
 
 
-def _read_lifetime(node: Node) -> Lifetime:
+def _read_lifetime(node: DocumentNode) -> Lifetime:
     found = node.one_member("amount", "while", "until", beside=("for",))
     limit = node.get("for")
     seconds = limit.duration() if limit else None
@@ -192,5 +192,5 @@ def _read_lifetime(node: Node) -> Lifetime:
         and 0 < below.value <= AMOUNT_MAX
     ):
         return Lifetime(amount=below.value, seconds=seconds)
-    below.fault(f"must be a number from 1 to {AMOUNT_MAX}")
+    below.add_fault(f"must be a number from 1 to {AMOUNT_MAX}")
     return Lifetime(amount=1)

@@ -10,7 +10,7 @@ from engine.interpreter.constructs import extensions, registry
 from engine.interpreter.constructs.transforms import read_transform
 from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
 from engine.language.model import CONTINUE, END, EXIT, Task, TaskResult
-from engine.language.reader import TASKS_MAX, EnoughError, Node
+from engine.language.reader import TASKS_MAX, DocumentNode, EnoughError
 from engine.language.size_limits import NESTED_MAX
 
 COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
@@ -24,36 +24,36 @@ class Nothing:
         return TaskResult(data)
 
 
-def read_tasks(node: Node) -> Sequence[Task]:
+def read_tasks(node: DocumentNode) -> Sequence[Task]:
     """Read a list of named steps and check that every `then` leads somewhere in it."""
     tasks = [task for task in (_read_item(item) for item in node.items()) if task is not None]
     if isinstance(node.value, list) and not node.value:
-        node.fault("must have at least one step")
+        node.add_fault("must have at least one step")
     names = [task.name for task in tasks]
     leads_to = {CONTINUE: None, EXIT: None, END: None, **dict.fromkeys(names)}
     for task in tasks:
         if names.count(task.name) > 1 and _is_target(task.name, tasks):
             what = "several steps are named {}, which a then leads to"
-            node.fault(what.format(task.name), gist=what.format("alike"))
+            node.add_fault(what.format(task.name), gist=what.format("alike"))
             break
     for item, task in zip(node.items(), tasks, strict=False):
         for target in _targets(item.under_name(task.name, item.value.get(task.name))):
             if target.value not in leads_to:
                 said = "leads to no step of the same list"
-                target.fault(said + node.reading.nearest(target.value, leads_to), gist=said)
+                target.add_fault(said + node.reading.nearest(target.value, leads_to), gist=said)
     return tasks
 
 
-def _read_item(item: Node) -> Task | None:
+def _read_item(item: DocumentNode) -> Task | None:
     members = item.members()
     if len(members) != 1:
-        item.fault("must have exactly one member: the step under its name")
+        item.add_fault("must have exactly one member: the step under its name")
         return None
     name, value = next(iter(members.items()))
     return read_task(str(name), item.under_name(name, value))
 
 
-def read_task(name: str, node: Node) -> Task:
+def read_task(name: str, node: DocumentNode) -> Task:
     """Read one step that stands under its name.
 
     :raises EnoughError: when there are too many, or too many in one another.
@@ -61,10 +61,10 @@ def read_task(name: str, node: Node) -> Task:
     reading = node.reading
     reading.tasks += 1
     if reading.tasks > TASKS_MAX:
-        node.fault(f"a definition may have at most {TASKS_MAX} steps (definitionSteps)")
+        node.add_fault(f"a definition may have at most {TASKS_MAX} steps (definitionSteps)")
         raise EnoughError
     if reading.nested == NESTED_MAX:
-        node.fault(f"steps may stand at most {NESTED_MAX} deep in one another (stepsNested)")
+        node.add_fault(f"steps may stand at most {NESTED_MAX} deep in one another (stepsNested)")
         raise EnoughError
     reading.nested += 1
     task = _read(name, node)
@@ -72,7 +72,7 @@ def read_task(name: str, node: Node) -> Task:
     return task
 
 
-def _read(name: str, node: Node) -> Task:
+def _read(name: str, node: DocumentNode) -> Task:
     within = node.members()
     timeout = node.get("timeout")
     condition = node.get("if")
@@ -92,16 +92,16 @@ def _read(name: str, node: Node) -> Task:
     )
 
 
-def read_timeout(node: Node) -> float | Program | None:
+def read_timeout(node: DocumentNode) -> float | Program | None:
     """Read a timeout, inline or by the name it has under `use.timeouts`."""
     if isinstance(node.value, str):
-        named = node.named("timeouts")
+        named = node.component("timeouts")
         return read_timeout(named) if named else None
-    after = node.only("after").need("after")
+    after = node.allow_only("after").require("after")
     return after.duration()
 
 
-def _read_construct(node: Node) -> Construct:
+def _read_construct(node: DocumentNode) -> Construct:
     members = node.members()
     if not isinstance(node.value, dict):
         return Nothing()
@@ -111,29 +111,33 @@ def _read_construct(node: Node) -> Construct:
             return extensions.extended(node, kind, registry.reader_of(kind)(node))
     for kind in registry.NOT_YET:
         if kind in members:
-            node.at(kind, None).fault(f"{kind} is not supported yet")
+            node.child(kind, None).add_fault(f"{kind} is not supported yet")
             return Nothing()
-    node.only(*registry.CONSTRUCTS, *COMMON)
+    node.allow_only(*registry.CONSTRUCTS, *COMMON)
     if not any(node.reading.nearest(key, registry.CONSTRUCTS) for key in members):
-        node.fault(f"needs one of {', '.join(registry.CONSTRUCTS)}, which says what the step does")
+        node.add_fault(
+            f"needs one of {', '.join(registry.CONSTRUCTS)}, which says what the step does"
+        )
     return Nothing()
 
 
-def _refuse_second_construct(node: Node, kind: str) -> None:
+def _refuse_second_construct(node: DocumentNode, kind: str) -> None:
     """Refuse what is no member of the step's kind, naming another kind as such."""
     known = (*registry.keys_of(kind), *COMMON)
     for other in registry.CONSTRUCTS:
         if other in node.members() and other not in known:
-            node.at(other, None).fault(f"a step does one thing, and this one already has {kind}")
-    node.only(*known, *registry.CONSTRUCTS)
+            node.child(other, None).add_fault(
+                f"a step does one thing, and this one already has {kind}"
+            )
+    node.allow_only(*known, *registry.CONSTRUCTS)
 
 
-def _then(node: Node) -> str | None:
+def _then(node: DocumentNode) -> str | None:
     found = node.get("then")
     return found.text() if found else None
 
 
-def _targets(node: Node) -> list[Node]:
+def _targets(node: DocumentNode) -> list[DocumentNode]:
     """Return every `then` that decides where the flow goes after this step."""
     found = [node.get("then")]
     cases = node.get("switch")

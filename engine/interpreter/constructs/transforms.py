@@ -12,7 +12,7 @@ from engine.interpreter.runtime.interpreter import Interpreter, SchemaElsewhere,
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Transform
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 FORMATS = ("json", "json:2020-12")
 
@@ -41,12 +41,12 @@ class Elsewhere:
         return schema
 
 
-def read_transform(node: Node, key: str, how: str) -> Transform:
+def read_transform(node: DocumentNode, key: str, how: str) -> Transform:
     """Read an `input`, `output` or `export` member: a transformation and a schema."""
     found = node.get(key)
     if found is None:
         return Transform()
-    found.only("schema", how)
+    found.allow_only("schema", how)
     template, schema = found.get(how), found.get("schema")
     return Transform(
         template=compact(template.template_or_program()) if template else None,
@@ -54,31 +54,31 @@ def read_transform(node: Node, key: str, how: str) -> Transform:
     )
 
 
-def _read_schema(node: Node) -> dict[str, Any] | SchemaElsewhere | None:
-    node.only("format", "document", "resource")
+def _read_schema(node: DocumentNode) -> dict[str, Any] | SchemaElsewhere | None:
+    node.allow_only("format", "document", "resource")
     if node.has("format") and node.members()["format"] not in FORMATS:
-        node.at("format", None).fault("only json is supported yet")
+        node.child("format", None).add_fault("only json is supported yet")
     if not node.has("resource"):
-        return _read_document(node.need("document"))
+        return _read_document(node.require("document"))
     if node.has("document"):
-        node.at("resource", None).fault(
+        node.child("resource", None).add_fault(
             "must be alone: a schema is either a document or a resource"
         )
-    resource = node.need("resource").only("name", "endpoint")
+    resource = node.require("resource").allow_only("name", "endpoint")
     name = resource.get("name")
     if name is not None:
         name.text()
-    return Elsewhere(*call_http.read_endpoint(resource.need("endpoint")))
+    return Elsewhere(*call_http.read_endpoint(resource.require("endpoint")))
 
 
-def _read_document(node: Node) -> dict[str, Any]:
+def _read_document(node: DocumentNode) -> dict[str, Any]:
     schema = node.members()
     if node.reading.compiles:
         try:
             why = json_schema.complaint(schema)
         except ExhaustedError:
-            node.fault("the schema takes too long to read")
+            node.add_fault("the schema takes too long to read")
         else:
             if why is not None:
-                node.fault(f"is no JSON Schema: {why}", gist="is no JSON Schema")
+                node.add_fault(f"is no JSON Schema: {why}", gist="is no JSON Schema")
     return schema

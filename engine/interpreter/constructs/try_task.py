@@ -13,7 +13,7 @@ from engine.interpreter.constructs.retry_policy import Retry
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import FaultError, Problem, same_type
 from engine.language.model import Task, TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 KEYS = ("try", "catch")
 _FILTER = ("type", "status", "title", "detail", "instance")
@@ -46,7 +46,7 @@ class Try:
                 if "until" in kept or self.handler is not None or self.retry is None:
                     scope.frame.below.pop("try", None)
                 await interpreter.quiescence.safe_point(scope.frame)
-            within = scope.knowing(**{self.variable: kept["caught"]})
+            within = scope.with_variables(**{self.variable: kept["caught"]})
             if "until" not in kept:
                 return await self._handled(interpreter, data, within)
             await interpreter.sleep_until(kept["until"], scope)
@@ -67,7 +67,7 @@ class Try:
         :raises FaultError: the same, when it is not caught.
         """
         kept, caught = scope.frame.kept, error.problem.to_json()
-        within = scope.knowing(**{self.variable: caught})
+        within = scope.with_variables(**{self.variable: caught})
         if not self._catches(error.problem, interpreter, data, within):
             raise error
         retry = kept.get("retries", 0) + 1
@@ -127,13 +127,15 @@ class Try:
         return TaskResult(data, self.then)
 
 
-def read(node: Node) -> Try:
+def read(node: DocumentNode) -> Try:
     """Read the step's own keys."""
-    catch = node.need("catch").only("errors", "as", "when", "exceptWhen", "retry", "do", "then")
+    catch = node.require("catch").allow_only(
+        "errors", "as", "when", "exceptWhen", "retry", "do", "then"
+    )
     variable = read_variable(catch, "as", "error")
-    within = catch.knowing(variable)
+    within = catch.with_variables(variable)
     when, except_when, retry = within.get("when"), within.get("exceptWhen"), within.get("retry")
-    handler, then, below = within.get("do"), catch.get("then"), node.need("try")
+    handler, then, below = within.get("do"), catch.get("then"), node.require("try")
     return Try(
         tasks=below.read_tasks(below),
         filter=_read_filter(within),
@@ -146,14 +148,14 @@ def read(node: Node) -> Try:
     )
 
 
-def _read_filter(catch: Node) -> dict[str, Any]:
+def _read_filter(catch: DocumentNode) -> dict[str, Any]:
     errors = catch.get("errors")
-    wanted = errors.only("with").get("with") if errors else None
+    wanted = errors.allow_only("with").get("with") if errors else None
     if wanted is None:
         return {}
     return {
-        name: wanted.at(name, value, known=name in _FILTER).template()
-        for name, value in wanted.only(*_FILTER).members().items()
+        name: wanted.child(name, value, known=name in _FILTER).template()
+        for name, value in wanted.allow_only(*_FILTER).members().items()
     }
 
 

@@ -9,7 +9,7 @@ from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Interpreter, Scope
 from engine.language.errors import ExhaustedError
 from engine.language.model import TaskResult
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 KEYS = ("wait",)
 SECONDS_MAX = 366 * 86_400
@@ -35,6 +35,6 @@ class Wait:
         return TaskResult(data)
 
 
-def read(node: Node) -> Wait:
+def read(node: DocumentNode) -> Wait:
     """Read the step's own keys."""
-    return Wait(node.need("wait").duration())
+    return Wait(node.require("wait").duration())

@@ -118,7 +118,7 @@ class Interpreter(Evaluation):
         work = self._until_end(kept["data"], scope)
         output = await self.in_time(self.definition.timeout, work, kept["data"], scope)
         return await self.transform_output(
-            self.definition.output, output, scope.knowing(context=self.context)
+            self.definition.output, output, scope.with_variables(context=self.context)
         )
 
     async def run_tasks(
@@ -275,18 +275,20 @@ class Interpreter(Evaluation):
         else:
             self.timeline.ensure_started(task, outer.attempt)
         data = kept["data"]
-        scope = scope.knowing(input=data)
+        scope = scope.with_variables(input=data)
         pinned = not getattr(task.construct, "resumes", False)
         with frame.part("work", pinned=pinned) as own, self.quiescence.pinning(own):
             work = cast("Construct", task.construct).run(self, data, replace(scope, frame=own))
             done = await self.in_time(task.timeout, work, data, scope)
         self.bound(done.output)
         if done.authorization is not None:
-            scope = scope.knowing(authorization=done.authorization)
-        scope = scope.knowing(context=self.context, task={**descriptor, "output": done.output})
+            scope = scope.with_variables(authorization=done.authorization)
+        scope = scope.with_variables(
+            context=self.context, task={**descriptor, "output": done.output}
+        )
         output = await self.transform_output(task.output, done.output, scope)
         if task.export.template is not None:
-            seen = scope.knowing(output=output)
+            seen = scope.with_variables(output=output)
             self.context = await self.transform_output(
                 task.export, output, seen, most=CONTEXT_BYTES_MAX
             )

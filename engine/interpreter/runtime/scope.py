@@ -24,7 +24,7 @@ class Scope:
     attempt: int = 1  # of the innermost `try` around
     frame: Frame = field(default_factory=lambda: Frame(pinned=True))
 
-    def knowing(self, **more: Any) -> Scope:
+    def with_variables(self, **more: Any) -> Scope:
         """Return the scope with more variables."""
         return replace(self, variables={**self.variables, **more})
 
@@ -37,7 +37,7 @@ class Scope:
             raise ExhaustedError(
                 f"steps stand more than {NESTED_MAX} deep in one another (stepsNested)"
             )
-        return replace(self.knowing(**more), task=task, frame=frame, nested=self.nested + 1)
+        return replace(self.with_variables(**more), task=task, frame=frame, nested=self.nested + 1)
 
 
 class EndedError(Exception):
