@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.expressions.fast_path import NotPlainError, Plain, plain
 from engine.expressions.sandbox import pool
-from engine.expressions.sandbox.pool import Answer
+from engine.expressions.sandbox.pool import ProgramOutput
 
 # What reaches outside the program: files, the process, other inputs. `now` is the workflow's time.
 REFUSED = (
@@ -52,7 +52,9 @@ def unwrapped(text: str) -> str | None:
     return match["program"].strip() if match else None
 
 
-def evaluate(asked: Program, data: Any, *, variables: Mapping[str, Any], now: float) -> Answer:
+def evaluate(
+    asked: Program, data: Any, *, variables: Mapping[str, Any], now: float
+) -> ProgramOutput:
     """Run a program on `data`; only the variables it names travel to the child.
 
     :raises pool.ProgramError: when it fails.
@@ -60,7 +62,7 @@ def evaluate(asked: Program, data: Any, *, variables: Mapping[str, Any], now: fl
     """
     if asked.native is not None:
         try:
-            return Answer(asked.native.follow(data, variables))
+            return ProgramOutput(asked.native.follow(data, variables))
         except NotPlainError:
             pass  # jq says what is wrong
     given = {name: variables[name] for name in sorted(asked.names & variables.keys())}

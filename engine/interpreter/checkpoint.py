@@ -7,10 +7,10 @@ from dataclasses import fields, replace
 from engine.contracts.executions import INTERPRETER, ExecutionStart, Opened
 from engine.interpreter import checkpoint_json
 from engine.interpreter.definition_cache import LATELY
-from engine.interpreter.runtime import frames
 from engine.interpreter.runtime.budget import WEIGHED_SINCE, Budget
 from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.event_inbox import EventInbox
+from engine.interpreter.runtime.frames import Frame, ValueTable
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.pause import Pause
 from engine.interpreter.runtime.quiescence import Quiescence
@@ -60,17 +60,17 @@ def write(interpreter: Interpreter, opened: Opened) -> str:
 
     :raises ExhaustedError: when it is larger than BOOKMARK_CHARACTERS_MAX.
     """
-    values = frames.Values()
+    values = ValueTable()
     state = {
         "form": FORM,
         "opened": {each.name: getattr(opened, each.name) for each in fields(opened)},
-        "context": values.place(interpreter.context),
-        "frames": interpreter.frame.written(values),
-        "values": values.found,
+        "context": values.index_of(interpreter.context),
+        "frames": interpreter.frame.to_json(values),
+        "values": values.values,
         "stepsWalked": interpreter.budget.tasks,
         "calls": interpreter.calls,
         "trail": interpreter.trail,
-        "fetched": interpreter.fetched,
+        "fetched": interpreter.resources,
         "startedAt": interpreter.started_at,
         "inbox": interpreter.event_inbox.to_json(),
         "journal": interpreter.timeline.to_json(),
@@ -98,9 +98,9 @@ def resume(
     opened = Opened(**state["opened"])
     interpreter = begin(opened, execution_id, environment)
     interpreter.context = state["values"][state["context"]]
-    interpreter.frame = frames.read(state["frames"], state["values"])
+    interpreter.frame = Frame.from_json(state["frames"], state["values"])
     interpreter.budget.tasks, interpreter.calls = state["stepsWalked"], state["calls"]
-    interpreter.fetched = state.get("fetched", {})  # older ones had none
+    interpreter.resources = state.get("fetched", {})  # older ones had none
     interpreter.trail, interpreter.started_at = state["trail"], state["startedAt"]
     interpreter.event_inbox = EventInbox.from_json(state.get("inbox", EventInbox().to_json()))
     interpreter.timeline.restore(state.get("journal", {}))

@@ -15,9 +15,8 @@ from engine.contracts.executions import Opened
 from engine.errors import Fault, InvalidError
 from engine.interpreter import checkpoint_json
 from engine.interpreter.checkpoint import BOOKMARK_CHARACTERS_MAX, FORM
-from engine.interpreter.runtime import frames
 from engine.interpreter.runtime.event_inbox import EventInbox
-from engine.interpreter.runtime.frames import Frame
+from engine.interpreter.runtime.frames import Frame, ValueTable
 from engine.interpreter.runtime.interpreter import Interpreter
 
 Json = Any
@@ -25,14 +24,14 @@ Json = Any
 
 def left(interpreter: Interpreter) -> str | None:
     """Return what a failed walk leaves, as one text; nothing when it is larger than a bookmark may be."""
-    values = frames.Values()
+    values = ValueTable()
     state = {
         "form": FORM,
         "document": interpreter.definition.source,
-        "context": values.place(interpreter.context),
-        "frames": interpreter.frame.written(values),
-        "values": values.found,
-        "fetched": interpreter.fetched,
+        "context": values.index_of(interpreter.context),
+        "frames": interpreter.frame.to_json(values),
+        "values": values.values,
+        "fetched": interpreter.resources,
         "inbox": interpreter.event_inbox.to_json(),
     }
     text = checkpoint_json.written(state)
@@ -45,16 +44,16 @@ def matched(text: str, document: dict[str, Json]) -> str:
     :raises InvalidError: `retry_unmatched`, when a step in which it stood is no longer there.
     """
     state = checkpoint_json.read(text)
-    root, old = frames.read(state["frames"], state["values"]), state["document"]
+    root, old = Frame.from_json(state["frames"], state["values"]), state["document"]
     _refresh(root)
     if old != document:
         if old.get("use") != document.get("use"):
             _forget_functions(root)
         _match_list(root, "do", (old["do"], document["do"]), "/do")
         _refresh(root)
-    values = frames.Values()
-    state |= {"context": values.place(state["values"][state["context"]]), "document": None}
-    state |= {"frames": root.written(values), "values": values.found}
+    values = ValueTable()
+    state |= {"context": values.index_of(state["values"][state["context"]]), "document": None}
+    state |= {"frames": root.to_json(values), "values": values.values}
     return checkpoint_json.written(state)
 
 
@@ -64,8 +63,8 @@ def retake(interpreter: Interpreter, opened: Opened) -> None:
         return
     state = checkpoint_json.read(opened.left)
     interpreter.context = state["values"][state["context"]]
-    interpreter.frame = frames.read(state["frames"], state["values"])
-    interpreter.fetched, interpreter.event_inbox = (
+    interpreter.frame = Frame.from_json(state["frames"], state["values"])
+    interpreter.resources, interpreter.event_inbox = (
         state["fetched"],
         EventInbox.from_json(state["inbox"]),
     )
@@ -73,71 +72,71 @@ def retake(interpreter: Interpreter, opened: Opened) -> None:
 
 def _refresh(frame: Frame) -> None:
     """Forget limits, retries and failures; a step that was itself at work is as if it had not begun."""
-    kept = frame.kept
+    kept = frame.state
     if "limit" in kept:
         del kept["limit"], kept["due"]
     if (
-        "begun" in kept and "until" not in kept and "catch" not in frame.below
+        "begun" in kept and "until" not in kept and "catch" not in frame.children
     ):  # of a `try` that gave up
         for name in ("begun", "retries", "caught"):
             kept.pop(name, None)
     for ended in kept.values():  # of a fork's branches
         if isinstance(ended, dict) and ended.keys() == {"problem"}:
             ended.clear()
-    for name, below in list(frame.below.items()):
+    for name, below in list(frame.children.items()):
         _refresh(below)
-        if name == "step" and not below.below:
-            below.kept.clear()
-        if not below.kept and not below.below:
-            del frame.below[name]
+        if name == "step" and not below.children:
+            below.state.clear()
+        if not below.state and not below.children:
+            del frame.children[name]
 
 
 def _forget_functions(frame: Frame) -> None:
     """Have steps that were within a function begin anew."""
-    for below in frame.below.values():
+    for below in frame.children.values():
         _forget_functions(below)
-    if any("function" in work.below for work in _works(frame)):
-        frame.below["step"] = Frame()
+    if any("function" in work.children for work in _works(frame)):
+        frame.children["step"] = Frame()
 
 
 def _works(frame: Frame) -> Iterator[Frame]:
     """Yield the frames of a step's own work: the extended one's too, where extensions surround it."""
-    task = frame.below.get("step", Frame())
-    work = task.below.get("work", Frame())
+    task = frame.children.get("step", Frame())
+    work = task.children.get("work", Frame())
     yield work
-    yield work.below.get("task", Frame())
+    yield work.children.get("task", Frame())
 
 
 def _match_list(
     frame: Frame, part: str, lists: tuple[list[Json], list[Json]], pointer: str
 ) -> None:
     """Find again, by its name, the step at which a list of steps stood."""
-    inner = frame.below.get(part)
+    inner = frame.children.get(part)
     if inner is None:
         return
     old, new = lists
-    ((name, body),) = old[inner.kept["at"]].items()
+    ((name, body),) = old[inner.state["at"]].items()
     at = next((place for place, entry in enumerate(new) if name in entry), None)
     if at is None:
-        raise _unmatched(f"{pointer}/{inner.kept['at']}/{name}")
-    inner.kept["at"] = at
+        raise _unmatched(f"{pointer}/{inner.state['at']}/{name}")
+    inner.state["at"] = at
     _match_task(inner, body, new[at][name], f"{pointer}/{at}/{name}")
 
 
 def _match_task(frame: Frame, old: Json, new: Json, pointer: str) -> None:
-    if old == new or "step" not in frame.below:
+    if old == new or "step" not in frame.children:
         return
     if _own(old) != _own(new):
-        frame.below["step"] = Frame()
+        frame.children["step"] = Frame()
         return
     for work in _works(frame):
         if "fork" in old:
             _match_branches(work, old["fork"]["branches"], new["fork"]["branches"], pointer)
         elif "try" in old:
             _match_list(
-                work.below.get("try", Frame()), "do", (old["try"], new["try"]), f"{pointer}/try"
+                work.children.get("try", Frame()), "do", (old["try"], new["try"]), f"{pointer}/try"
             )
-            if "catch" in work.below:
+            if "catch" in work.children:
                 handlers = old["catch"]["do"], new["catch"]["do"]
                 _match_list(work, "catch", handlers, f"{pointer}/catch/do")
         else:
@@ -150,7 +149,7 @@ def _match_branches(work: Frame, old: list[Json], new: list[Json], pointer: str)
         raise _unmatched(f"{pointer}/fork/branches")
     for place, (before, after) in enumerate(zip(old, new, strict=True)):
         ((name, body),) = before.items()
-        branch = work.below.get(str(place), Frame())
+        branch = work.children.get(str(place), Frame())
         _match_task(branch, body, after[name], f"{pointer}/fork/branches/{place}/{name}")
 
 

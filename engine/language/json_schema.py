@@ -9,14 +9,14 @@ from engine.expressions.sandbox import pool
 from engine.language.errors import ExhaustedError, fault
 
 
-def validate(value: Any, schema: dict[str, Any] | None) -> pool.Answer:
+def validate(value: Any, schema: dict[str, Any] | None) -> pool.ProgramOutput:
     """Check a value against a schema and return what that cost.
 
     :raises FaultError: of kind validation, naming the place of a mismatch and not its data.
     :raises ExhaustedError: when it breaks its budget.
     """
     if schema is None:
-        return pool.Answer(None)
+        return pool.ProgramOutput(None)
     try:
         answer = pool.shared("json_schema").evaluate(json.dumps(schema), value)
     except pool.ProgramError:

@@ -62,7 +62,7 @@ class ExecutionWorkflow:
         if self._interpreter is not None:
             await self._interpreter.event_outbox.flush()
             subject = asdict(self._interpreter.lifecycle_events.subject)
-            steps = self._interpreter.budget.uncounted()
+            steps = self._interpreter.budget.uncounted_tasks()
             settlement = replace(
                 settlement, subject=subject, cancelled=self._cancelled, steps=steps
             )

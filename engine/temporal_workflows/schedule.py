@@ -22,8 +22,9 @@ from engine.interpreter.constructs.event_consumption import ConsumptionProgress,
 from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.environment import RUNTIME
 from engine.interpreter.runtime.event_inbox import EventInbox
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.quiescence import Quiescence
+from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import ExhaustedError, FaultError
 from engine.language.schedule import Schedule

@@ -16,7 +16,7 @@ TRAIL_SHOWN = 12
 
 def standing(interpreter: Interpreter) -> str:
     """Return where a walk stands: the steps it is at, innermost only, and how far it has come."""
-    at = [pointer for pointer, count in interpreter.under_way.items() if count]
+    at = [pointer for pointer, count in interpreter.running_tasks.items() if count]
     inner = [one for one in at if not any(other.startswith(f"{one}/") for other in at)]
     return _told(interpreter, [f"- at {_code(pointer)}" for pointer in inner])
 

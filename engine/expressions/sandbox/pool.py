@@ -24,7 +24,7 @@ from engine.expressions.sandbox.fair_queue import (
 from engine.expressions.sandbox.process import OVER, BrokenError, Child, ProgramError
 from engine.expressions.sandbox.worker import ANSWER, GROWN_BYTES_MAX, VALUE
 
-__all__ = ["Answer", "BrokenError", "BusyError", "Pool", "ProgramError", "shared"]
+__all__ = ["ProgramOutput", "BrokenError", "BusyError", "Pool", "ProgramError", "shared"]
 
 # Of waiting for a child and for its answer, under Temporal's deadlock detector. The budget is the child's CPU
 # time, so what takes longer waits for the machine: that is no program's fault.
@@ -42,12 +42,12 @@ RESULTS = {ProgramError: "error", BrokenError: "killed", BusyError: "busy"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProgramOutput:
     """The first output of a program (None when it had none) and what it cost: nothing without a child."""
 
     value: Any
     cpu_seconds: float = 0.0
-    told: int = 0  # bytes that the child was asked on, and that it answered
+    size: int = 0  # bytes that the child was asked on, and that it answered
 
 
 Tell = Callable[[str, str, float], None]  # the kind, how it ended, and the seconds of CPU it took
@@ -70,7 +70,7 @@ class Pool:
         self._answers = Answers()
         self.tell: Tell = _silent
 
-    def evaluate(self, source: str, data: Any) -> Answer:
+    def evaluate(self, source: str, data: Any) -> ProgramOutput:
         """Run a program on one input and return its first output.
 
         :raises ProgramError: when it does not compile or fails.
@@ -101,7 +101,7 @@ class Pool:
         for taker in takers:
             self._places.leave(taker, None)
 
-    def _told(self, source: str, text: bytes) -> Answer:
+    def _told(self, source: str, text: bytes) -> ProgramOutput:
         """Ask a child, and tell whoever counts how that ended."""
         result, seconds = "interrupted", 0.0
         try:
@@ -114,7 +114,7 @@ class Pool:
             self.tell(self._kind, result, seconds)
         return answer
 
-    def _ask(self, source: str, text: bytes) -> Answer:
+    def _ask(self, source: str, text: bytes) -> ProgramOutput:
         asked = (ACCOUNT.get(), source, text)
         answer = self._answers.get(asked)
         if answer is None:
@@ -167,14 +167,14 @@ def shared(kind: str = "jq") -> Pool:
         return _shared.setdefault((os.getpid(), kind), Pool(SIZES.get(kind, 4), kind=kind))
 
 
-def _understood(answer: bytes, told: int) -> Answer:
+def _understood(answer: bytes, told: int) -> ProgramOutput:
     status, nanoseconds, _ = ANSWER.unpack_from(answer)
     payload = answer[ANSWER.size :]
     if status != VALUE and _TIRED in payload:
         raise BrokenError(OVER)
     if status != VALUE:
         raise ProgramError(payload.decode(errors="replace"))
-    return Answer(orjson.loads(payload), nanoseconds / 1e9, told + len(payload))
+    return ProgramOutput(orjson.loads(payload), nanoseconds / 1e9, told + len(payload))
 
 
 def _dumps(data: Any) -> bytes:

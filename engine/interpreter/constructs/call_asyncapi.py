@@ -8,7 +8,8 @@ from typing import Any
 from engine.contracts import calls
 from engine.interpreter.constructs import authentication_policies, call_http, subscribe_asyncapi
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Construct, Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
 from engine.language.errors import fault
 from engine.language.model import TaskResult

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from engine.interpreter.constructs import catalogs
 from engine.interpreter.constructs.catalogs import Source
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import fault
 from engine.language.model import Task, TaskResult
 from engine.language.reader import DocumentNode
@@ -50,7 +51,7 @@ class CallCataloged:
 
         :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
         """
-        function = await catalogs.fetched(self.source, interpreter, data, scope)
+        function = await catalogs.fetch(self.source, interpreter, data, scope)
         # What others wrote may be called with secrets, but does not see them by itself.
         return await _called(function, self.arguments, interpreter, data, scope, secrets={})
 
@@ -62,14 +63,14 @@ async def _called(
         raise fault(
             "runtime", f"functions call functions more than {DEPTH_MAX} deep (functionDepth)"
         )
-    kept = scope.frame.kept
-    if "arguments" not in kept:
-        kept["arguments"] = {} if arguments is None else interpreter.fill(arguments, data, scope)
-    with scope.frame.part("function") as frame:
+    state = scope.frame.state
+    if "arguments" not in state:
+        state["arguments"] = {} if arguments is None else interpreter.fill(arguments, data, scope)
+    with scope.frame.child("function") as frame:
         within = replace(
-            scope.with_variables(**hidden), frame=frame, depth=scope.depth + 1, extended=None
+            scope.with_variables(**hidden), frame=frame, depth=scope.depth + 1, extended_task=None
         )
-        return TaskResult((await interpreter.run_task(function, kept["arguments"], within)).output)
+        return TaskResult((await interpreter.run_task(function, state["arguments"], within)).output)
 
 
 def read(node: DocumentNode, calls: Sequence[str]) -> CallFunction | CallCataloged:

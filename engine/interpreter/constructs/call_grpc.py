@@ -9,7 +9,8 @@ from typing import Any
 from engine.contracts import calls, executions
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 

@@ -9,7 +9,8 @@ from typing import Any
 from engine.contracts import executions
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language import authorization
 from engine.language.errors import fault
 from engine.language.model import TaskResult

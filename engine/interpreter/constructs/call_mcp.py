@@ -8,7 +8,8 @@ from typing import Any
 from engine.contracts import calls, executions
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import call_http
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
 from engine.language.errors import fault
 from engine.language.model import TaskResult

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import call_http, event_types, external_resources
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language import parser
 from engine.language.errors import fault
 from engine.language.model import Task
@@ -86,19 +87,21 @@ def located(root: str, path: str) -> str:
     return f"{match['root']}/-/raw/{match['rest']}{path}" if match else root.rstrip("/") + path
 
 
-async def fetched(source: Source, interpreter: Interpreter, data: Any, scope: Scope) -> Task:
+async def fetch(source: Source, interpreter: Interpreter, data: Any, scope: Scope) -> Task:
     """Return the function, which the first call in an execution fetches for all.
 
     :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
     """
     root = call_http.CallHttp("GET", source.root).located(interpreter, data, scope)
     where = located(root, source.path)
-    document = await external_resources.fetched(
+    document = await external_resources.fetch(
         interpreter, where, source.authentication, data, scope, what="function"
     )
-    if where not in interpreter.understood:  # reading takes time that nobody counts: once in a run
-        interpreter.understood[where] = _understood(document, source)
-    return interpreter.understood[where]
+    if (
+        where not in interpreter.catalog_functions
+    ):  # reading takes time that nobody counts: once in a run
+        interpreter.catalog_functions[where] = _understood(document, source)
+    return interpreter.catalog_functions[where]
 
 
 def _understood(document: dict[str, Any], source: Source) -> Task:

@@ -10,7 +10,8 @@ import orjson
 from engine.expressions.jq import unwrapped
 from engine.interpreter.constructs.event_filters import URIS
 from engine.interpreter.runtime.environment import date_time
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
 from engine.language.model import TaskResult

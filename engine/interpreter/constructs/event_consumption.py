@@ -9,7 +9,8 @@ from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program, program
 from engine.interpreter.constructs import event_filters
 from engine.interpreter.constructs.event_filters import Attempt, Filter
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.reader import DocumentNode
 
 MODES = ("one", "any", "all")
@@ -105,7 +106,7 @@ class EventConsumption:
     ) -> None:
         """End the consumption when the outputs meet the condition of `until`."""
         if isinstance(self.until, Program):
-            progress.over = interpreter.holds(self.until, progress.outputs, scope)
+            progress.over = interpreter.is_true(self.until, progress.outputs, scope)
 
     def match(
         self,

@@ -10,7 +10,8 @@ from typing import Any
 from engine.expressions.jq import Program, program
 from engine.expressions.templates import fill
 from engine.interpreter.constructs.event_types import _PATTERN
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import FaultError
 from engine.language.reader import DocumentNode
@@ -41,7 +42,7 @@ class Attempt:
 
         Events have all sorts of forms, and one that a filter was not written for is no fault of the listener.
         """
-        self.interpreter.budget.asked += 1
+        self.interpreter.budget.filter_expressions += 1
         try:
             return self.interpreter.evaluate(asked, about, self.scope)
         except FaultError:

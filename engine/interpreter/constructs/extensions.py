@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Construct, Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.model import Task, TaskResult
 from engine.language.reader import DocumentNode
 
@@ -61,34 +62,37 @@ class Extended:
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the step gives, or what an extension gives in its place."""
-        kept, frame = scope.frame.kept, scope.frame
+        state, frame = scope.frame.state, scope.frame
         descriptor = scope.variables["task"]
         extended = {**descriptor["definition"], **descriptor}
-        within = replace(scope.with_variables(task=extended), extended=extended)
-        if "applying" not in kept:
-            kept["applying"] = [
+        within = replace(scope.with_variables(task=extended), extended_task=extended)
+        if "applying" not in state:
+            state["applying"] = [
                 at
                 for at, one in enumerate(self.extensions)
-                if one.when is None or interpreter.holds(one.when, data, within)
+                if one.when is None or interpreter.is_true(one.when, data, within)
             ]
-            kept |= {"before": 0, "after": 0}
-        applying = [self.extensions[at] for at in kept["applying"]]
-        for extension in applying[kept["before"] :]:
+            state |= {"before": 0, "after": 0}
+        applying = [self.extensions[at] for at in state["applying"]]
+        for extension in applying[state["before"] :]:
             given = await self._list(extension.before, interpreter, data, within)
-            if kept.pop("exited", None) is not None:
+            if state.pop("exited", None) is not None:
                 return TaskResult(given)
-            kept["before"] += 1
-        if "output" not in kept:
+            state["before"] += 1
+        if "output" not in state:
             resumes = getattr(self.construct, "resumes", False)
-            with frame.part("task", pinned=not resumes) as own, interpreter.quiescence.pinning(own):
+            with (
+                frame.child("task", pinned=not resumes) as own,
+                interpreter.quiescence.pinning(own),
+            ):
                 done = await self.construct.run(interpreter, data, replace(scope, frame=own))
-            kept |= {"output": done.output, "then": done.then, "authorization": done.authorization}
-        after = within.with_variables(output=kept["output"], authorization=kept["authorization"])
-        for extension in applying[kept["after"] :]:
-            await self._list(extension.after, interpreter, kept["output"], after)
-            kept.pop("exited", None)
-            kept["after"] += 1
-        return TaskResult(kept["output"], kept["then"], kept["authorization"])
+            state |= {"output": done.output, "then": done.then, "authorization": done.authorization}
+        after = within.with_variables(output=state["output"], authorization=state["authorization"])
+        for extension in applying[state["after"] :]:
+            await self._list(extension.after, interpreter, state["output"], after)
+            state.pop("exited", None)
+            state["after"] += 1
+        return TaskResult(state["output"], state["then"], state["authorization"])
 
     async def _list(
         self, tasks: Sequence[Task], interpreter: Interpreter, data: Any, scope: Scope

@@ -7,7 +7,8 @@ from typing import Any
 from engine.contracts import executions
 from engine.errors import EngineError, TooLargeError
 from engine.interpreter.constructs import call_http
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language import parser
 from engine.language.errors import FaultError, fault
 
@@ -16,7 +17,7 @@ YAML_CHARACTERS_MAX = 131_072
 ACCEPTED = "application/yaml, application/json;q=0.9, */*;q=0.5"
 
 
-async def fetched(
+async def fetch(
     interpreter: Interpreter, where: str, authentication: Any, data: Any, scope: Scope, *, what: str
 ) -> dict[str, Any]:
     """Return the document at an address, JSON or YAML; whoever asks first in an execution fetches it for all.
@@ -25,7 +26,7 @@ async def fetched(
 
     :raises FaultError: of kind communication when it cannot be fetched, configuration when it cannot be read.
     """
-    if where not in interpreter.fetched:
+    if where not in interpreter.resources:
         asked = executions.HttpCall(
             "GET",
             where,
@@ -43,8 +44,8 @@ async def fetched(
                 raise
             detail = f"the {what} cannot be fetched: {error.problem.detail}"
             raise fault("communication", detail, status=error.problem.status) from None
-        interpreter.fetched[where] = _parsed(content, what)
-    document: dict[str, Any] = interpreter.fetched[where]
+        interpreter.resources[where] = _parsed(content, what)
+    document: dict[str, Any] = interpreter.resources[where]
     return document
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Task, TaskResult
 from engine.language.reader import ARGUMENTS, SECRETS, DocumentNode
@@ -33,26 +34,26 @@ class Loop:
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the last round gives; the data as it came when there is none."""
-        kept = scope.frame.kept
-        if "items" not in kept:
-            kept |= {"items": self._items(interpreter, data, scope), "round": 0, "data": data}
-        items = kept["items"]
-        while kept["round"] < len(items):
-            index, data = kept["round"], kept["data"]
+        state = scope.frame.state
+        if "items" not in state:
+            state |= {"items": self._items(interpreter, data, scope), "round": 0, "data": data}
+        items = state["items"]
+        while state["round"] < len(items):
+            index, data = state["round"], state["data"]
             within = scope.with_variables(**{self.each: items[index], self.at: index})
-            fresh = not scope.frame.below  # a round that was begun has its condition behind it
+            fresh = not scope.frame.children  # a round that was begun has its condition behind it
             if (
                 fresh
                 and self.condition is not None
-                and not interpreter.holds(self.condition, data, within)
+                and not interpreter.is_true(self.condition, data, within)
             ):
                 break
-            kept |= {
+            state |= {
                 "data": await interpreter.run_tasks(self.tasks, data, within),
                 "round": index + 1,
             }
             await interpreter.quiescence.safe_point(scope.frame)
-        return TaskResult(kept["data"])
+        return TaskResult(state["data"])
 
     def _items(self, interpreter: Interpreter, data: Any, scope: Scope) -> list[Any]:
         items = interpreter.fill(self.items, data, scope)

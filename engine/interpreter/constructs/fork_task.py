@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from temporalio import workflow
 
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import FaultError, Problem
 from engine.language.model import Task, TaskResult
 from engine.language.reader import DocumentNode
@@ -46,10 +47,10 @@ class Fork:
 
     async def _branch(self, interpreter: Interpreter, index: int, data: Any, scope: Scope) -> Any:
         """Run one branch, unless it ended in an earlier run; the frame keeps what it ended with."""
-        ended = scope.frame.kept.setdefault(str(index), {})
+        ended = scope.frame.state.setdefault(str(index), {})
         if "problem" in ended:
             raise FaultError(Problem(**ended["problem"]))
-        with interpreter.quiescence.strand(scope.frame), scope.frame.part(str(index)) as frame:
+        with interpreter.quiescence.strand(scope.frame), scope.frame.child(str(index)) as frame:
             if "output" not in ended:
                 try:
                     result = await interpreter.run_task(

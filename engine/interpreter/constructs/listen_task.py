@@ -12,7 +12,8 @@ from engine.interpreter.constructs import event_consumption
 from engine.interpreter.constructs.event_consumption import ConsumptionProgress, EventConsumption
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX, read_variable
 from engine.interpreter.constructs.transforms import read_transform
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
 from engine.language.model import Task, TaskResult, Transform
@@ -70,17 +71,17 @@ class Listen:
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what has been consumed, in its order; what an `until` consumes is not in it."""
-        kept = scope.frame.kept
-        if "standing" not in kept and self.consumption.correlates:
+        state = scope.frame.state
+        if "standing" not in state and self.consumption.correlates:
             interpreter.lifecycle_events.emit_correlation_started()
-        progress = ConsumptionProgress.from_json(kept.setdefault("standing", {}))
+        progress = ConsumptionProgress.from_json(state.setdefault("standing", {}))
         with interpreter.event_inbox.listener():
-            while "event" in kept or await self._consumes(interpreter, data, scope, progress):
-                event = cloud_events.read(kept["event"], self.reads)
+            while "event" in state or await self._consumes(interpreter, data, scope, progress):
+                event = cloud_events.read(state["event"], self.reads)
                 output = await self.iteration.run(interpreter, event, progress.count - 1, scope)
                 self._note(output, interpreter, scope, progress)
-                kept["standing"] = progress.to_json()
-                del kept["event"]
+                state["standing"] = progress.to_json()
+                del state["event"]
                 await interpreter.quiescence.safe_point(scope.frame)
         if self.consumption.correlates:
             interpreter.lifecycle_events.emit_correlation_completed(progress.correlation)
@@ -90,15 +91,15 @@ class Listen:
         self, interpreter: Interpreter, data: Any, scope: Scope, progress: ConsumptionProgress
     ) -> bool:
         """Wait for the next event that is consumed and keep it; tell whether there is one."""
-        kept = scope.frame.kept
+        state = scope.frame.state
         while True:
             event = await self.consumption.consume_next(
                 interpreter, data, scope.with_variables(context=interpreter.context), progress
             )
             progress.count += event is not None
-            kept["standing"] = progress.to_json()
+            state["standing"] = progress.to_json()
             if event is not None:
-                kept["event"] = event
+                state["event"] = event
             if event is not None or progress.over:
                 return event is not None
             await interpreter.quiescence.safe_point(scope.frame)

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from engine.contracts import executions
 from engine.contracts.child_executions import Ordered, Wanted
-from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Construct, Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
 from engine.language.errors import FaultError, Problem, fault
 from engine.language.model import TaskResult
@@ -72,7 +73,7 @@ class RunWorkflow:
             raise fault("runtime", "the workflow that was run did not end by itself")
         if told.error is not None:
             raise FaultError(_problem(told.error))
-        return TaskResult(interpreter.bound(told.result))
+        return TaskResult(interpreter.check_size(told.result))
 
 
 @dataclass(frozen=True, slots=True)

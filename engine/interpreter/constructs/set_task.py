@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.expressions.templates import compact
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 

@@ -12,7 +12,8 @@ from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX
 from engine.interpreter.constructs.listen_task import Iteration, read_iteration
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import fault
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
@@ -66,62 +67,62 @@ class Subscribe:
         :raises FaultError: of kind configuration when the document has no such operation, and otherwise by
             what failed.
         """
-        kept = scope.frame.kept
-        if "outputs" not in kept:
+        state = scope.frame.state
+        if "outputs" not in state:
             asked = self.lifetime.seconds
             seconds = interpreter.seconds(asked, data, scope) if asked else None
-            kept |= {
+            state |= {
                 "due": None
                 if seconds is None
                 else interpreter.environment.now().timestamp() + seconds
             }
-            kept |= {
+            state |= {
                 "name": interpreter.environment.uuid(),
                 "waiting": [],
                 "ended": False,
                 "over": False,
                 "taken": False,
             }
-            kept |= {"count": 0, "size": 0, "outputs": []}
+            state |= {"count": 0, "size": 0, "outputs": []}
         while True:
-            if not kept["taken"] and (
+            if not state["taken"] and (
                 self._enough(interpreter, scope) or not await self._come(interpreter, data, scope)
             ):
-                return TaskResult(kept["outputs"])
+                return TaskResult(state["outputs"])
             await self._consume(interpreter, scope)
-            kept["waiting"], kept["taken"] = kept["waiting"][1:], False
+            state["waiting"], state["taken"] = state["waiting"][1:], False
             await interpreter.quiescence.safe_point(scope.frame)
 
     def _enough(self, interpreter: Interpreter, scope: Scope) -> bool:
         """Tell whether no more is to be consumed, whatever comes."""
-        kept, within = scope.frame.kept, scope.with_variables(context=interpreter.context)
-        if kept["over"] or (
-            self.lifetime.amount is not None and kept["count"] >= self.lifetime.amount
+        state, within = scope.frame.state, scope.with_variables(context=interpreter.context)
+        if state["over"] or (
+            self.lifetime.amount is not None and state["count"] >= self.lifetime.amount
         ):
             return True
-        return self.lifetime.until is not None and interpreter.holds(
-            self.lifetime.until, kept["outputs"], within
+        return self.lifetime.until is not None and interpreter.is_true(
+            self.lifetime.until, state["outputs"], within
         )
 
     async def _come(self, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
         """Wait until a message is there; tell whether there is one before the time is over."""
-        kept = scope.frame.kept
-        while not kept["waiting"]:
+        state = scope.frame.state
+        while not state["waiting"]:
             rest = (
                 WAIT_SECONDS_MAX
-                if kept["due"] is None
-                else kept["due"] - interpreter.environment.now().timestamp()
+                if state["due"] is None
+                else state["due"] - interpreter.environment.now().timestamp()
             )
-            if rest <= 0 or kept["ended"]:
+            if rest <= 0 or state["ended"]:
                 return False
             amount = self.lifetime.amount if self.filter is None else None
             every = amount is not None and not self.iteration.tasks
             call = replace(
                 self.at.addressed(interpreter, data, scope),
                 timeout_seconds=min(rest, WAIT_SECONDS_MAX),
-                subscription=kept["name"],
-                count_max=BATCH_MAX if amount is None else min(BATCH_MAX, amount - kept["count"]),
-                linger=every and amount is not None and amount - kept["count"] <= BATCH_MAX,
+                subscription=state["name"],
+                count_max=BATCH_MAX if amount is None else min(BATCH_MAX, amount - state["count"]),
+                linger=every and amount is not None and amount - state["count"] <= BATCH_MAX,
                 every=every,
             )
             found: calls.Consumed = await interpreter.call(
@@ -132,31 +133,31 @@ class Subscribe:
                 scope=scope,
                 repeatable=True,
             )
-            kept["waiting"], kept["ended"] = found.messages, found.ended
+            state["waiting"], state["ended"] = found.messages, found.ended
             if not found.messages and not found.ended:
                 await interpreter.quiescence.safe_point(scope.frame)
         return True
 
     async def _consume(self, interpreter: Interpreter, scope: Scope) -> None:
         """Work on the first of the messages that wait, if it is one of those wanted."""
-        kept, message = scope.frame.kept, scope.frame.kept["waiting"][0]
+        state, message = scope.frame.state, scope.frame.state["waiting"][0]
         within = scope.with_variables(context=interpreter.context)
-        if not kept["taken"]:
+        if not state["taken"]:
             await interpreter.budget.yield_after_filters()
-            if self.filter is not None and not interpreter.holds(self.filter, message, within):
+            if self.filter is not None and not interpreter.is_true(self.filter, message, within):
                 return
-            kept["taken"] = True
-        output = await self.iteration.run(interpreter, message, kept["count"], scope)
-        kept["count"] += 1
+            state["taken"] = True
+        output = await self.iteration.run(interpreter, message, state["count"], scope)
+        state["count"] += 1
         if not self.lifetime.forever:
-            kept["size"] += len(orjson.dumps(output))
-            if kept["size"] > DATA_BYTES_MAX or kept["count"] > ITERATIONS_MAX:
+            state["size"] += len(orjson.dumps(output))
+            if state["size"] > DATA_BYTES_MAX or state["count"] > ITERATIONS_MAX:
                 limit = f"{ITERATIONS_MAX} messages, {DATA_BYTES_MAX} bytes"
                 raise fault("runtime", f"a subscription may consume {limit}")
-            kept["outputs"] = [*kept["outputs"], output]
+            state["outputs"] = [*state["outputs"], output]
             going, within = self.lifetime.going, scope.with_variables(context=interpreter.context)
-            kept["over"] = going is not None and not interpreter.holds(
-                going, kept["outputs"], within
+            state["over"] = going is not None and not interpreter.is_true(
+                going, state["outputs"], within
             )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 
@@ -31,7 +32,7 @@ class Switch:
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the data as it came; when no case holds, the step's own `then` decides."""
         for case in self.cases:
-            if case.when is None or interpreter.holds(case.when, data, scope):
+            if case.when is None or interpreter.is_true(case.when, data, scope):
                 return TaskResult(data, case.then)
         return TaskResult(data)
 

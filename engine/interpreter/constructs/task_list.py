@@ -8,7 +8,8 @@ from typing import Any
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
 from engine.interpreter.constructs.transforms import read_transform
-from engine.interpreter.runtime.interpreter import Construct, Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Construct, Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.model import CONTINUE, END, EXIT, Task, TaskResult
 from engine.language.reader import TASKS_MAX, DocumentNode, EnoughError
 from engine.language.size_limits import NESTED_MAX

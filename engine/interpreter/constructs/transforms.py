@@ -8,7 +8,8 @@ from typing import Any
 from engine.expressions.jq import Program
 from engine.expressions.templates import compact
 from engine.interpreter.constructs import call_http, external_resources
-from engine.interpreter.runtime.interpreter import Interpreter, SchemaElsewhere, Scope
+from engine.interpreter.runtime.interpreter import Interpreter, RemoteSchema
+from engine.interpreter.runtime.scope import Scope
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Transform
@@ -18,25 +19,25 @@ FORMATS = ("json", "json:2020-12")
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class SchemaResource:
     """A schema at an address."""
 
     endpoint: str | Program
     authentication: Any
 
-    async def fetched(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
+    async def fetch(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
         """Return it.
 
         :raises FaultError: of kind communication when it cannot be fetched, configuration when it is none.
         :raises ExhaustedError: when it takes too long to read.
         """
         where = call_http.CallHttp("GET", self.endpoint).located(interpreter, data, scope)
-        known = where in interpreter.fetched
-        schema = await external_resources.fetched(
+        known = where in interpreter.resources
+        schema = await external_resources.fetch(
             interpreter, where, self.authentication, data, scope, what="schema"
         )
         if not known and json_schema.complaint(schema) is not None:
-            del interpreter.fetched[where]
+            del interpreter.resources[where]
             raise fault("configuration", "the schema that was fetched is no JSON Schema")
         return schema
 
@@ -54,7 +55,7 @@ def read_transform(node: DocumentNode, key: str, how: str) -> Transform:
     )
 
 
-def _read_schema(node: DocumentNode) -> dict[str, Any] | SchemaElsewhere | None:
+def _read_schema(node: DocumentNode) -> dict[str, Any] | RemoteSchema | None:
     node.allow_only("format", "document", "resource")
     if node.has("format") and node.members()["format"] not in FORMATS:
         node.child("format", None).add_fault("only json is supported yet")
@@ -68,7 +69,7 @@ def _read_schema(node: DocumentNode) -> dict[str, Any] | SchemaElsewhere | None:
     name = resource.get("name")
     if name is not None:
         name.text()
-    return Elsewhere(*call_http.read_endpoint(resource.require("endpoint")))
+    return SchemaResource(*call_http.read_endpoint(resource.require("endpoint")))
 
 
 def _read_document(node: DocumentNode) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from engine.expressions.jq import Program
 from engine.interpreter.constructs import retry_policy
 from engine.interpreter.constructs.for_task import read_variable
 from engine.interpreter.constructs.retry_policy import Retry
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import FaultError, Problem, same_type
 from engine.language.model import Task, TaskResult
 from engine.language.reader import DocumentNode
@@ -35,29 +36,29 @@ class Try:
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the steps give, or the handler; without a handler a caught error leaves the data."""
-        kept = scope.frame.kept
-        kept.setdefault("begun", interpreter.environment.now().timestamp())
+        state = scope.frame.state
+        state.setdefault("begun", interpreter.environment.now().timestamp())
         while True:
-            if "caught" not in kept:
+            if "caught" not in state:
                 try:
                     return TaskResult(await self._tried(interpreter, data, scope))
                 except FaultError as error:
                     self._judge(error, interpreter, data, scope)
-                if "until" in kept or self.handler is not None or self.retry is None:
-                    scope.frame.below.pop("try", None)
+                if "until" in state or self.handler is not None or self.retry is None:
+                    scope.frame.children.pop("try", None)
                 await interpreter.quiescence.safe_point(scope.frame)
-            within = scope.with_variables(**{self.variable: kept["caught"]})
-            if "until" not in kept:
+            within = scope.with_variables(**{self.variable: state["caught"]})
+            if "until" not in state:
                 return await self._handled(interpreter, data, within)
-            await interpreter.sleep_until(kept["until"], scope)
+            await interpreter.sleep_until(state["until"], scope)
             interpreter.lifecycle_events.emit_retried(scope.task)
-            del kept["caught"], kept["until"]
+            del state["caught"], state["until"]
 
     async def _tried(self, interpreter: Interpreter, data: Any, scope: Scope) -> Any:
-        with scope.frame.part("try") as frame:
-            within = replace(scope, frame=frame, attempt=scope.frame.kept.get("retries", 0) + 1)
+        with scope.frame.child("try") as frame:
+            within = replace(scope, frame=frame, attempt=scope.frame.state.get("retries", 0) + 1)
             limit = self.retry.try_duration if self.retry else None
-            return await interpreter.in_time(
+            return await interpreter.run_within(
                 limit, interpreter.run_tasks(self.tasks, data, within), data, within
             )
 
@@ -66,19 +67,19 @@ class Try:
 
         :raises FaultError: the same, when it is not caught.
         """
-        kept, caught = scope.frame.kept, error.problem.to_json()
+        state, caught = scope.frame.state, error.problem.to_json()
         within = scope.with_variables(**{self.variable: caught})
         if not self._catches(error.problem, interpreter, data, within):
             raise error
-        retry = kept.get("retries", 0) + 1
+        retry = state.get("retries", 0) + 1
         if self.retry is not None and self._again(self.retry, retry, interpreter, data, within):
             now = interpreter.environment.now().timestamp()
-            kept |= {
+            state |= {
                 "retries": retry,
                 "until": now + self._pause(self.retry, retry, interpreter, data, within),
             }
             interpreter.timeline.record_retry(scope.task, retry + 1, error.problem)
-        kept["caught"] = caught
+        state["caught"] = caught
 
     def _catches(self, problem: Problem, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
         shown = problem.to_json()
@@ -98,7 +99,7 @@ class Try:
             return False
         if policy.duration is not None:
             limit = interpreter.seconds(policy.duration, data, scope)
-            if interpreter.environment.now().timestamp() - scope.frame.kept["begun"] >= limit:
+            if interpreter.environment.now().timestamp() - scope.frame.state["begun"] >= limit:
                 return False
         return _admits(policy.when, policy.except_when, interpreter, data, scope)
 
@@ -123,7 +124,7 @@ class Try:
                 await interpreter.run_tasks(self.handler, data, scope, part="catch"), self.then
             )
         if self.retry is not None:
-            raise FaultError(Problem(**scope.frame.kept["caught"]))
+            raise FaultError(Problem(**scope.frame.state["caught"]))
         return TaskResult(data, self.then)
 
 
@@ -166,6 +167,6 @@ def _admits(
     data: Any,
     scope: Scope,
 ) -> bool:
-    if when is not None and not interpreter.holds(when, data, scope):
+    if when is not None and not interpreter.is_true(when, data, scope):
         return False
-    return except_when is None or not interpreter.holds(except_when, data, scope)
+    return except_when is None or not interpreter.is_true(except_when, data, scope)

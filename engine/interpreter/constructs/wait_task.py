@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import ExhaustedError
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
@@ -24,14 +25,14 @@ class Wait:
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the data as it came, later."""
-        kept = scope.frame.kept
-        if "until" not in kept:
+        state = scope.frame.state
+        if "until" not in state:
             seconds = interpreter.seconds(self.duration, data, scope)
             if seconds > SECONDS_MAX:
                 raise ExhaustedError("a wait of more than a year (waitSeconds)")
-            kept["until"] = interpreter.environment.now().timestamp() + seconds
+            state["until"] = interpreter.environment.now().timestamp() + seconds
             await interpreter.quiescence.safe_point(scope.frame)
-        await interpreter.sleep_until(kept["until"], scope)
+        await interpreter.sleep_until(state["until"], scope)
         return TaskResult(data)
 
 

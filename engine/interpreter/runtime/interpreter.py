@@ -29,8 +29,6 @@ from engine.language.lifecycle_events import Subject
 from engine.language.model import CONTINUE, END, EXIT, Definition, Task, TaskResult, Transform
 from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
 
-__all__ = ["Scope", "Interpreter"]
-
 TRAIL_MAX = 1_000
 
 T = TypeVar("T")
@@ -47,10 +45,10 @@ class Construct(Protocol):
         ...
 
 
-class SchemaElsewhere(Protocol):
+class RemoteSchema(Protocol):
     """A JSON Schema that an execution fetches when it first needs it."""
 
-    async def fetched(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
+    async def fetch(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
         """Return it.
 
         :raises FaultError: when there is none.
@@ -72,9 +70,9 @@ class Interpreter(Evaluation):
     context: Any = None
     calls: int = 0
     trail: list[str] = field(default_factory=list)
-    under_way: Counter[str] = field(default_factory=Counter)  # steps, by pointer
-    fetched: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
-    understood: dict[str, Task] = field(default_factory=dict)  # the same, read in this run
+    running_tasks: Counter[str] = field(default_factory=Counter)  # steps, by pointer
+    resources: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
+    catalog_functions: dict[str, Task] = field(default_factory=dict)  # the same, read in this run
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
     event_types: frozenset[str] = frozenset()  # of lifecycle events, with subscriptions
@@ -107,16 +105,16 @@ class Interpreter(Evaluation):
             raise self.redaction.hidden(error) from None
 
     async def _run(self, data: Any) -> Any:
-        kept = self.frame.kept
+        state = self.frame.state
         self.started_at = self.started_at or date_time(self.environment.now())
         known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
         scope = Scope(known | {"authorization": None}, frame=self.frame)
-        if "data" not in kept:
-            kept["data"] = self.context = await self.transform_input(
+        if "data" not in state:
+            state["data"] = self.context = await self.transform_input(
                 self.definition.input, data, scope
             )
-        work = self._until_end(kept["data"], scope)
-        output = await self.in_time(self.definition.timeout, work, kept["data"], scope)
+        work = self._until_end(state["data"], scope)
+        output = await self.run_within(self.definition.timeout, work, state["data"], scope)
         return await self.transform_output(
             self.definition.output, output, scope.with_variables(context=self.context)
         )
@@ -128,32 +126,32 @@ class Interpreter(Evaluation):
 
         `part` tells apart the lists of one step: each has a frame of its own.
         """
-        with scope.frame.part(part) as frame:
-            at, data = frame.kept.get("at", 0), frame.kept.get("data", data)
+        with scope.frame.child(part) as frame:
+            at, data = frame.state.get("at", 0), frame.state.get("data", data)
             while at < len(tasks):
-                frame.kept |= {"at": at, "data": data}
+                frame.state |= {"at": at, "data": data}
                 result = await self.run_task(tasks[at], data, replace(scope, frame=frame))
                 data = result.output
                 if result.then == END:
                     raise EndedError(data)
                 if result.then == EXIT:
-                    scope.frame.kept["exited"] = part
+                    scope.frame.state["exited"] = part
                     return data
                 on = result.then in (None, CONTINUE)
                 at = at + 1 if on else [task.name for task in tasks].index(str(result.then))
                 if at < len(tasks):
-                    frame.kept |= {"at": at, "data": data}
+                    frame.state |= {"at": at, "data": data}
                     await self.quiescence.safe_point(frame)
             return data
 
     async def run_task(self, task: Task, raw: Any, outer: Scope) -> TaskResult:
         """Run one step: condition, input, work, output, export, in the specification's order."""
-        with outer.frame.part("step") as frame:
-            if not frame.kept:
+        with outer.frame.child("step") as frame:
+            if not frame.state:
                 await self.pause.wait(outer.frame, self.quiescence, self.environment, self.timeline)
                 if await self.budget.count_task():
-                    self.bound_held((self.context, *self.frame.values()))
-            self.under_way[task.pointer] += 1
+                    self.check_total_size((self.context, *self.frame.values()))
+            self.running_tasks[task.pointer] += 1
             try:
                 return await self._run_task(task, raw, outer, frame)
             except FaultError as error:
@@ -173,7 +171,7 @@ class Interpreter(Evaluation):
                 self.timeline.record_cancelled(task, outer.attempt)
                 raise
             finally:
-                self.under_way[task.pointer] -= 1
+                self.running_tasks[task.pointer] -= 1
 
     async def call(
         self,
@@ -209,7 +207,7 @@ class Interpreter(Evaluation):
             with self.quiescence.idle(scope.frame):
                 await self.environment.sleep(seconds, summary=scope.task.name if scope.task else "")
 
-    async def in_time(
+    async def run_within(
         self, limited: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
     ) -> T:
         """Return what the work gives within the limit, counted from when the scope's frame began it.
@@ -218,14 +216,14 @@ class Interpreter(Evaluation):
         """
         if limited is None:
             return await work
-        kept = scope.frame.kept
+        state = scope.frame.state
         try:
-            if "due" not in kept:
-                kept["limit"] = self.seconds(limited, data, scope)
-                kept["due"] = self.environment.now().timestamp() + kept["limit"]
-            return await asyncio.wait_for(work, kept["due"] - self.environment.now().timestamp())
+            if "due" not in state:
+                state["limit"] = self.seconds(limited, data, scope)
+                state["due"] = self.environment.now().timestamp() + state["limit"]
+            return await asyncio.wait_for(work, state["due"] - self.environment.now().timestamp())
         except TimeoutError:
-            raise fault("timeout", f"it took longer than {kept['limit']:g} s") from None
+            raise fault("timeout", f"it took longer than {state['limit']:g} s") from None
         finally:
             work.close()
 
@@ -249,12 +247,12 @@ class Interpreter(Evaluation):
     async def _validate(self, transform: Transform, value: Any, raw: Any, scope: Scope) -> None:
         schema = transform.schema
         if schema is not None and not isinstance(schema, dict):
-            schema = await cast("SchemaElsewhere", schema).fetched(self, raw, scope)
+            schema = await cast("RemoteSchema", schema).fetch(self, raw, scope)
         self.budget.spend(json_schema.validate(value, schema))
 
     async def _run_task(self, task: Task, raw: Any, outer: Scope, frame: Frame) -> TaskResult:
-        kept = frame.kept
-        started_at = kept.setdefault("startedAt", date_time(self.environment.now()))
+        state = frame.state
+        started_at = state.setdefault("startedAt", date_time(self.environment.now()))
         descriptor = {
             "name": task.name,
             "reference": task.pointer,
@@ -262,25 +260,25 @@ class Interpreter(Evaluation):
             "input": raw,
             "startedAt": started_at,
         }
-        descriptor = {**outer.extended} if outer.extended is not None else descriptor
-        scope = outer.entered(task, frame, context=self.context, task=descriptor)
-        if "data" not in kept:
-            if task.condition is not None and not self.holds(task.condition, raw, scope):
+        descriptor = {**outer.extended_task} if outer.extended_task is not None else descriptor
+        scope = outer.enter(task, frame, context=self.context, task=descriptor)
+        if "data" not in state:
+            if task.condition is not None and not self.is_true(task.condition, raw, scope):
                 self.timeline.record_skipped(task, outer.attempt)
                 return TaskResult(raw)
             self.trail = [*self.trail[1 - TRAIL_MAX :], task.name]
             self.lifecycle_events.emit_started(task)
             self.timeline.record_started(task, outer.attempt)
-            kept["data"] = await self.transform_input(task.input, raw, scope)
+            state["data"] = await self.transform_input(task.input, raw, scope)
         else:
             self.timeline.ensure_started(task, outer.attempt)
-        data = kept["data"]
+        data = state["data"]
         scope = scope.with_variables(input=data)
         pinned = not getattr(task.construct, "resumes", False)
-        with frame.part("work", pinned=pinned) as own, self.quiescence.pinning(own):
+        with frame.child("work", pinned=pinned) as own, self.quiescence.pinning(own):
             work = cast("Construct", task.construct).run(self, data, replace(scope, frame=own))
-            done = await self.in_time(task.timeout, work, data, scope)
-        self.bound(done.output)
+            done = await self.run_within(task.timeout, work, data, scope)
+        self.check_size(done.output)
         if done.authorization is not None:
             scope = scope.with_variables(authorization=done.authorization)
         scope = scope.with_variables(

@@ -107,7 +107,7 @@ async def test_an_execution_waits_for_a_machine_that_is_busy_and_ends_as_if_alon
 ) -> None:
     busy, asked = [1, 2], pool.Pool.evaluate
 
-    def evaluate(self: pool.Pool, source: str, data: object) -> pool.Answer:
+    def evaluate(self: pool.Pool, source: str, data: object) -> pool.ProgramOutput:
         if busy:
             busy.pop()
             raise BusyError("no child was free in time")

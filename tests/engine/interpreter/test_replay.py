@@ -18,7 +18,8 @@ from engine.contracts import executions
 from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.interpreter.constructs import registry, wait_task
 from engine.interpreter.constructs.call_task import CALLS
-from engine.interpreter.runtime.interpreter import Interpreter, Scope
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.scope import Scope
 from engine.language.model import TaskResult
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.engine.interpreter.conftest import Execute
