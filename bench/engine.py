@@ -81,9 +81,7 @@ class Bench:
         """Execute steps and return the workflow's id."""
         execution_id = str(uuid4())
         document = {"document": HEADER, "do": list(steps)}
-        self.memory.openings[execution_id] = executions.Opened(
-            "d", 1, document, data, "a", interpreter=executions.INTERPRETER
-        )
+        self.memory.openings[execution_id] = executions.Opened("d", 1, document, data, "a")
         name = executions.execution_workflow_id(execution_id)
         start = executions.ExecutionStart(execution_id, "a")
         await self.client.execute_workflow(executions.EXECUTION, start, id=name, task_queue=QUEUE)
@@ -235,8 +233,7 @@ async def measure(settings: Settings) -> None:
                 task_queue=QUEUE,
                 workflows=[ExecutionWorkflow, ByHandWorkflow],
                 activities=[
-                    memory.open,
-                    memory.settle,
+                    *memory.activities(),
                     HttpActivities(HttpCaller(Egress(allow=f"127.0.0.1:{port}"))).call,
                 ],
                 activity_executor=threads,

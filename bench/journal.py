@@ -81,9 +81,7 @@ async def walk(bench: Bench, rows: Rows, journal: Journal | None) -> None:
     execution_id, account_id = str(rows.execution()), str(rows.account_id)
     steps = [{f"s{number}": {"set": {"n": "${ .n }"}}} for number in range(STEPS)]
     document = {"document": HEADER, "do": steps}
-    bench.memory.openings[execution_id] = contracts.Opened(
-        "d", 1, document, {"n": 1}, account_id, interpreter=contracts.INTERPRETER
-    )
+    bench.memory.openings[execution_id] = contracts.Opened("d", 1, document, {"n": 1}, account_id)
     TimelineOutput.sink = journal
     name, start = (
         contracts.execution_workflow_id(execution_id),
@@ -119,7 +117,7 @@ async def main() -> None:
             client,
             task_queue=QUEUE,
             workflows=[ExecutionWorkflow],
-            activities=[memory.open, memory.settle],
+            activities=memory.activities(),
             workflow_runner=UnsandboxedWorkflowRunner(),
         )
         with journal.open():

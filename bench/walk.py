@@ -43,9 +43,7 @@ def document(rounds: int) -> dict[str, Any]:
 async def once(client: Client, memory: Memory, rounds: int) -> tuple[float, int]:
     """Execute once; return the seconds it took and the length of its history."""
     execution_id = str(uuid4())
-    memory.openings[execution_id] = executions.Opened(
-        "d", 1, document(rounds), {}, "a", interpreter=executions.INTERPRETER
-    )
+    memory.openings[execution_id] = executions.Opened("d", 1, document(rounds), {}, "a")
     began = time.perf_counter()
     handle = await client.start_workflow(
         executions.EXECUTION,
@@ -68,7 +66,7 @@ async def compare(address: str) -> None:
         client,
         task_queue=QUEUE,
         workflows=[ExecutionWorkflow],
-        activities=[memory.open, memory.settle],
+        activities=memory.activities(),
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         for turn in range(WARM_UP + ROUNDS):

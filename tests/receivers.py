@@ -148,8 +148,12 @@ class Browser:
         point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decoded(server_key))
         required = {"require": ["aud", "exp", "sub"]}
         claims = jwt.decode(
-            found[1], point, algorithms=["ES256"], audience=origin, options=required
-        )  # type: ignore[arg-type] # PyJWT's own
+            found[1],
+            point,
+            algorithms=["ES256"],
+            audience=origin,
+            options=required,  # type: ignore[arg-type] # PyJWT's own
+        )
         assert claims["exp"] <= time.time() + DAY_SECONDS
         assert claims["sub"].startswith("mailto:")
         said = http_ece.decrypt(received.body, private_key=self._key, auth_secret=self._auth)

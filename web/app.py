@@ -12,6 +12,7 @@ from engine.store.sessions import JSON
 from web.extensions import api, db
 from web.http import (
     access_tokens,
+    authentication,
     cors,
     openapi,
     path_segments,
@@ -108,6 +109,7 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         metrics.POOLS.watch(db.engine)
     access_tokens.configure(app, settings)
+    authentication.configure(app)
     rate_limits.configure(app, settings)
     cors.configure(app, settings)
     redis_notify.configure(app, settings)

@@ -1,4 +1,9 @@
-"""The extensions, unbound: `create_app` binds them."""
+"""The extensions, unbound: `create_app` binds them.
+
+Flask-SQLAlchemy makes the engine and pool of the app, and ends each request's session. The models are
+plain SQLAlchemy and not its `db.Model`, because `engine` and `worker` know no Flask (ADR 0002).
+Flask-Limiter is made for each app in `web.http.rate_limits`: a `Limiter` has one storage for all apps bound to it.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
-from engine.activities.schedules import write_down
 from engine.config.settings import Settings
 from engine.contracts import executions as contracts
 from engine.contracts import schedules
@@ -17,13 +16,13 @@ from engine.crypto import jwe
 from engine.errors import NotFoundError
 from engine.interpreter import documents
 from engine.interpreter.constructs import event_types
-from engine.store.workflows import Definition, DefinitionVersion
+from engine.store.workflows import DefinitionVersion
 from engine.workflows import definitions, versions
 from engine.workflows.events import queue
 from engine.workflows.events.dispatch import Switchboard
 from engine.workflows.events.queue import Sealed
 from engine.workflows.executions import executions
-from engine.workflows.schedules import recurrence, triggers
+from engine.workflows.schedules import triggers
 
 
 class EventActivities:
@@ -90,33 +89,22 @@ class EventActivities:
                     kinds=event_types.in_strategy(document["schedule"]["on"]),
                     now=datetime.now(UTC),
                 )
-            return contracts.Scheduled(
-                document, saved_at=found.created_at.astimezone(UTC).isoformat()
-            )
+            return contracts.Scheduled(document)
 
     @activity.defn(name=contracts.FIRE_SCHEDULE)
     def fire(self, firing: schedules.Firing) -> schedules.Fired | None:
         """Store the execution that a schedule starts; nothing when its definition is gone, or changed."""
-        definition_id, now = UUID(firing.definition_id), datetime.now(UTC)
-        timed = firing.trigger in recurrence.TRIGGERS
         with self._sessions.begin() as session:
-            if timed and triggers.of_trigger(session, definition_id, firing.trigger) is not None:
-                return None
             there = triggers.fire(
                 session,
                 account_id=UUID(firing.account_id),
-                definition_id=definition_id,
+                definition_id=UUID(firing.definition_id),
                 execution_id=UUID(firing.execution_id),
                 input_sealed=self._switchboard.seal(firing.input),
-                now=now,
+                now=datetime.now(UTC),
                 version=firing.version,
             )
-            if there and timed:
-                definition = session.get_one(Definition, definition_id)
-                write_down(
-                    session, self._switchboard.keys, definition, self._document(definition), now
-                )
-        return schedules.Fired(self._settings.execution_seconds_max, last=timed) if there else None
+        return schedules.Fired(self._settings.execution_seconds_max) if there else None
 
     @activity.defn(name=contracts.EXECUTION_ENDED)
     def ended(self, execution_id: str) -> bool:
@@ -124,7 +112,7 @@ class EventActivities:
         with self._sessions() as session:
             return not executions.still_running(session, [UUID(execution_id)])
 
-    def _document(self, sealed: Definition | DefinitionVersion) -> dict[str, Any]:
+    def _document(self, sealed: DefinitionVersion) -> dict[str, Any]:
         text, content_type = jwe.open_definition(
             self._switchboard.keys,
             encrypted_data=sealed.encrypted_data,

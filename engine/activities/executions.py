@@ -81,14 +81,7 @@ class ExecutionActivities:
             self._turns.count(start.account_id, 0),
             start.ordered.depth if start.ordered else 0,
         )
-        return replace(
-            opened,
-            heard=[*heard],
-            run_depth=depth,
-            counted=True,
-            journaled=True,
-            slowed_seconds=slowed,
-        )
+        return replace(opened, heard=[*heard], run_depth=depth, slowed_seconds=slowed)
 
     @activity.defn(name=contracts.SETTLE_EXECUTION)
     def settle(self, settlement: contracts.Settlement) -> str | None:

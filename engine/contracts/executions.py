@@ -45,9 +45,10 @@ UNDONE = "undone"
 # The type of OPEN_EXECUTION's refusal; its one detail is the error the execution ends with.
 UNOPENABLE = "unopenable"
 
-# Raised by one when the walk of a definition changes so that a history would take another way. Executions
-# keep to the rules they began with: what differs asks `Walk.interpreter`, until the last of them has ended.
-INTERPRETER = 2
+# The interpreter's version. Raise it by one with each change of the walk on which the histories of running
+# executions would not replay. An execution keeps the version that opened it: code whose commands differ
+# asks `Opened.interpreter`, until the last execution of the older version has ended.
+INTERPRETER = 1
 
 Json = Any  # what json.loads gives
 
@@ -77,7 +78,7 @@ def schedule_workflow_id(definition_id: str, trigger: str, version: int = 1) -> 
 
 
 def versioned(named: str, version: int) -> str:
-    """Return the id of what belongs to a version; a first version's is as it was before there were others."""
+    """Return the id of what belongs to a version; the first version's id names no version."""
     return named if version == 1 else f"{named}:{version}"
 
 
@@ -106,12 +107,11 @@ class DefinitionCheck:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleStart:
-    """The argument of a schedule: ids, its trigger, and what its run before handed on."""
+    """The argument of a schedule's workflow: ids, its trigger, and the state of the run before this one."""
 
     definition_id: str
     account_id: str
-    trigger: str  # every | cron | after | on
-    fired_at: str | None = None  # the last time, RFC 3339
+    trigger: str  # after | on
     standing: dict[str, Json] | None = None  # of what it listens for
     inbox: dict[str, Json] | None = None
     version: int = 1
@@ -122,7 +122,6 @@ class Scheduled:
     """What a schedule goes by, in the clear: worker memory and encrypted history only."""
 
     document: dict[str, Json]
-    saved_at: str  # RFC 3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +167,11 @@ class Opened:
     document: dict[str, Json]  # the OWS document
     input: Json
     account_id: str
-    interpreter: int = (
-        1  # whose rules the execution keeps to until it ends: INTERPRETER when it was opened
-    )
+    interpreter: int = INTERPRETER  # the version whose rules the execution keeps to until it ends
     secrets: dict[str, Json] = field(default_factory=dict)  # those the document lists, by name
     run_depth: int = 0  # how many workflows ran one another down to this one
     rests_every: int = 0  # go on in a new run after so many safe points; 0 leaves that to Temporal
     heard: list[str] = field(default_factory=list)  # lifecycle events that somebody listens for
-    counted: bool = False  # whether its steps count among those of its account in a minute
-    journaled: bool = False  # whether its journal is kept before a new run goes on
     slowed_seconds: float = 0.0  # how long it waits first: its account has walked too many
     left: str | None = None  # by the execution that this one retries, see `retaking`
 

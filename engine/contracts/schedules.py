@@ -47,7 +47,6 @@ class Firing:
     account_id: str
     input: Json = None
     version: int = 1
-    trigger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +54,3 @@ class Fired:
     """An execution that may start, and how long it may last."""
 
     seconds_max: int
-    last: bool = False  # whether others see to the next one

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from engine.contracts.executions import INTERPRETER, ExecutionStart, Opened
 from engine.interpreter import checkpoint_json
 from engine.interpreter.definition_cache import LATELY
-from engine.interpreter.runtime.budget import WEIGHED_SINCE, Budget
+from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.event_inbox import EventInbox
 from engine.interpreter.runtime.frames import Frame, ValueTable
@@ -38,7 +38,7 @@ def begin(opened: Opened, execution_id: str, environment: Environment) -> Interp
         raw_input=opened.input,
         environment=environment,
         quiescence=Quiescence(environment.is_history_long, every=opened.rests_every),
-        budget=Budget(environment, opened.counted, weighed=opened.interpreter >= WEIGHED_SINCE),
+        budget=Budget(environment),
         account_id=opened.account_id,
         run_depth=opened.run_depth,
         secrets=opened.secrets,
@@ -100,9 +100,9 @@ def resume(
     interpreter.context = state["values"][state["context"]]
     interpreter.frame = Frame.from_json(state["frames"], state["values"])
     interpreter.budget.tasks, interpreter.calls = state["stepsWalked"], state["calls"]
-    interpreter.resources = state.get("fetched", {})  # older ones had none
+    interpreter.resources = state["fetched"]
     interpreter.trail, interpreter.started_at = state["trail"], state["startedAt"]
-    interpreter.event_inbox = EventInbox.from_json(state.get("inbox", EventInbox().to_json()))
-    interpreter.timeline.restore(state.get("journal", {}))
-    interpreter.pause = Pause.from_json(state.get("hold", Pause().to_json()))
+    interpreter.event_inbox = EventInbox.from_json(state["inbox"])
+    interpreter.timeline.restore(state["journal"])
+    interpreter.pause = Pause.from_json(state["hold"])
     return interpreter, opened

@@ -12,9 +12,7 @@ def written(state: dict[str, Any]) -> str:
     """Return a state as text."""
     try:
         return orjson.dumps(state).decode()
-    except (
-        TypeError
-    ):  # frames deeper than it goes; whole numbers past 64 bits, which an earlier release read
+    except TypeError:  # frames are nested deeper than orjson allows
         return json.dumps(state, separators=(",", ":"))
 
 
@@ -22,6 +20,6 @@ def read(text: str) -> dict[str, Any]:
     """Return the state that a text holds."""
     try:
         found: dict[str, Any] = orjson.loads(text)
-    except ValueError:  # deeper than it goes
+    except ValueError:  # nested deeper than orjson allows
         found = json.loads(text)
     return found

@@ -37,10 +37,7 @@ class Readings:
         :raises InvalidError: `definition_invalid`, as `grammar.parse`.
         :raises BusyError: when others are being read: it may be tried again.
         """
-        try:
-            digest = hashlib.blake2b(orjson.dumps(document)).digest()
-        except TypeError:  # one that an earlier release has read, with whole numbers past 64 bits
-            return documents.parse(document)
+        digest = hashlib.blake2b(orjson.dumps(document)).digest()
         found = self._get(digest)
         return self._read(digest, document) if found is None else found
 

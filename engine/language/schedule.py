@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cronsim import CronSim, CronSimError
 
-TRIGGERS = ("every", "cron", "after", "on")
+AWAITED = ("after", "on")  # a workflow of ours waits for them; the others are times
+TRIGGERS = ("every", "cron", *AWAITED)
 SECONDS_MIN = 1.0
 SECONDS_MAX = 366 * 86_400
 CRON_LENGTH_MAX = 256
@@ -19,7 +20,7 @@ class Schedule:
     """What triggers executions; several triggers work side by side, each for itself.
 
     `every` and `after` are in seconds. `cron` is read in UTC: five fields as Debian's cron has them, or six,
-    the first of which are seconds.
+    the first of which are seconds. It names no last day of a month.
     """
 
     every: float | None = None
@@ -32,32 +33,23 @@ class Schedule:
         """Yield the names of the triggers that are set."""
         yield from (name for name in TRIGGERS if getattr(self, name) is not None)
 
-    def next(self, trigger: str, *, saved: datetime, now: datetime) -> datetime:
-        """Return the first time after `now` at which `every` or `cron` fires.
-
-        `every` counts from when the definition was saved. Times that passed while nothing could run are
-        not made up for: one run stands for all of them.
-
-        :raises ValueError: when there will be none.
-        """
-        if trigger == "every":
-            seconds = self.every or SECONDS_MIN
-            rounds = max(0, int((now - saved).total_seconds() // seconds)) + 1
-            return saved + timedelta(seconds=rounds * seconds)
-        try:
-            return next(CronSim(self.cron or "", now))
-        except (CronSimError, StopIteration) as error:
-            raise ValueError(str(error) or "never comes") from None
-
 
 def cron_fault(text: str) -> str | None:
-    """Return what is wrong with a cron expression, if anything is."""
+    """Return what is wrong with a cron expression, or None."""
     if len(text) > CRON_LENGTH_MAX:
         return f"must be at most {CRON_LENGTH_MAX} characters"
     try:
-        next(CronSim(text, datetime(2026, 1, 1)))  # noqa: DTZ001 - any moment will do, and it is not shown
+        expression = CronSim(text, datetime(2026, 1, 1))  # noqa: DTZ001 - any time will do: none is shown
+        next(expression)
     except CronSimError as error:
         return f"is no cron expression: {str(error)[0].lower()}{str(error)[1:]}"
     except StopIteration:
         return "never comes"
+    if any(_counts_from_end(day) for day in (*expression.days, *expression.weekdays)):
+        return "must name days by number: L, the last day of a month, is not supported"
     return None
+
+
+def _counts_from_end(day: int | tuple[int, int]) -> bool:
+    """Tell whether a day is L, LW or 5L, which no calendar of a Temporal schedule can express."""
+    return (day if isinstance(day, int) else day[1]) in (CronSim.LAST, CronSim.LAST_WEEKDAY)

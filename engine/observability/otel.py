@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
-from opentelemetry import context, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import SpanKind, Status
+from opentelemetry.trace import Status, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from temporalio.contrib.opentelemetry import TracingInterceptor
 
 from engine.config.settings import Settings
 
 SENDING_SECONDS_MAX = 5
-KINDS = {
-    "internal": SpanKind.INTERNAL,
-    "server": SpanKind.SERVER,
-    "producer": SpanKind.PRODUCER,
-    "consumer": SpanKind.CONSUMER,
-}
 # All that may be said of a span: ids, kinds and codes of ours.
 SAID = frozenset(
     {
@@ -40,65 +31,33 @@ SAID = frozenset(
         "temporalActivityID",
     }
 )
-W3C = TraceContextTextMapPropagator()
 
 
-class Exported:
-    """A tracer whose spans go to the collector of the settings."""
-
-    def __init__(self, settings: Settings, process: str) -> None:
-        share = TraceIdRatioBased(settings.otel_traces_sampler_arg)
-        # Whether a stranger's trace is kept is not for the stranger to say; among us the first one decides.
-        strangers = ParentBased(share, remote_parent_sampled=share, remote_parent_not_sampled=share)
-        self._provider = TracerProvider(
-            resource=Resource({"service.name": f"cloudapi-{process}"}),
-            sampler=strangers if process == "web" else ParentBased(share),
-        )
-        exporter = OTLPSpanExporter(
-            endpoint=f"{settings.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces",
-            headers=_headers(settings.otel_exporter_otlp_headers),
-            timeout=SENDING_SECONDS_MAX,
-        )
-        self._provider.add_span_processor(BatchSpanProcessor(Discreet(exporter)))
-        self._tracer = self._provider.get_tracer("cloudapi")
-
-    @contextmanager
-    def span(self, name: str, parent: str | None, kind: str) -> Iterator[Span]:
-        """Run the body in a span."""
-        within = (
-            W3C.extract({"traceparent": parent}, context.Context()) if parent else context.Context()
-        )
-        with self._tracer.start_as_current_span(
-            name, within, KINDS[kind], record_exception=False, set_status_on_exception=True
-        ) as begun:
-            yield Span(begun)
-
-    def interceptors(self) -> list[Any]:
-        """Return what makes spans of Temporal's calls, workflows and activities."""
-        interceptor = TracingInterceptor(self._tracer)
-        interceptor.text_map_propagator = W3C  # no baggage: it would be a client's own words
-        return [interceptor]
-
-    def close(self) -> None:
-        """Send what has not been sent."""
-        self._provider.shutdown()
+def make_provider(settings: Settings, process: str) -> TracerProvider:
+    """Return a provider whose spans go to the collector of the settings."""
+    share = TraceIdRatioBased(settings.otel_traces_sampler_arg)
+    # Whether a stranger's trace is kept is not for the stranger to say; among us the first one decides.
+    strangers = ParentBased(share, remote_parent_sampled=share, remote_parent_not_sampled=share)
+    provider = TracerProvider(
+        resource=Resource({"service.name": f"cloudapi-{process}"}),
+        sampler=strangers if process == "web" else ParentBased(share),
+    )
+    exporter = OTLPSpanExporter(
+        endpoint=f"{settings.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces",
+        headers=_headers(settings.otel_exporter_otlp_headers),
+        timeout=SENDING_SECONDS_MAX,
+    )
+    provider.add_span_processor(BatchSpanProcessor(Discreet(exporter)))
+    return provider
 
 
-class Span:
-    """A span that is going on."""
-
-    def __init__(self, begun: trace.Span) -> None:
-        self._begun = begun
-        carrier: dict[str, str] = {}
-        W3C.inject(carrier, trace.set_span_in_context(begun, context.Context()))
-        self.traceparent = carrier["traceparent"]
-
-    def note(self, name: str | None = None, **attributes: str | int) -> None:
-        """Give it a better name, and say more about it; a double underscore stands for a dot."""
-        if name is not None:
-            self._begun.update_name(name)
-        for key, value in attributes.items():
-            self._begun.set_attribute(key.replace("__", "."), value)
+def make_interceptor(tracer: Tracer) -> TracingInterceptor:
+    """Return the interceptor that makes spans of Temporal's calls, workflows and activities."""
+    interceptor = TracingInterceptor(tracer)
+    interceptor.text_map_propagator = (
+        TraceContextTextMapPropagator()
+    )  # no baggage: a client writes it
+    return interceptor
 
 
 class Discreet(SpanExporter):

@@ -1,4 +1,7 @@
-"""A client's trace, handed on to Temporal although nobody here makes spans: whoever looks later finds it."""
+"""Puts a client's `traceparent` into the header of workflows, where no collector is configured.
+
+Temporal's own interceptor would do the same, but costs each process 8 MB and 0.1 s to import.
+"""
 
 from __future__ import annotations
 

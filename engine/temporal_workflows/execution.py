@@ -158,7 +158,7 @@ class ExecutionWorkflow:
                     )
                 )
                 if not interpretation.done() and await self._left_behind_nothing(
-                    interpreter, environment, opened
+                    interpreter, environment
                 ):
                     break
         except asyncio.CancelledError:
@@ -172,12 +172,10 @@ class ExecutionWorkflow:
         return interpretation.result()
 
     async def _left_behind_nothing(
-        self, interpreter: Interpreter, environment: TemporalEnvironment, opened: executions.Opened
+        self, interpreter: Interpreter, environment: TemporalEnvironment
     ) -> bool:
         """Hand over what only this run can; tell whether that is all, and the walk still rests."""
         await interpreter.event_outbox.flush()
-        if not opened.journaled:
-            return True
         seq = interpreter.timeline.seq
         await environment.store_timeline()
         return interpreter.quiescence.reached and interpreter.timeline.seq == seq

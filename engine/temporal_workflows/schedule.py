@@ -44,18 +44,15 @@ FAILING: Sequence[type[Exception]] = (EngineError, ExhaustedError, FaultError)
 
 @workflow.defn(name=executions.SCHEDULE, failure_exception_types=FAILING)
 class ScheduleWorkflow:
-    """One trigger of a definition's schedule, as long as the definition is there in its version.
+    """One trigger of a definition's schedule, `after` or `on`, as long as the definition has its version.
 
-    Times are Temporal's own schedules since; those that wait here hand over when they are due next.
-
-    What it waits for is worked out here, so that neither a cron expression nor a filter is written down
-    anywhere but in the encrypted history.
+    Times (`every` and `cron`) are Temporal's own schedules. A filter is evaluated here, so that it is written
+    nowhere but in the encrypted history.
     """
 
     @workflow.init
     def __init__(self, start: executions.ScheduleStart) -> None:
         self._start = start
-        self._last = False
         self._event_inbox = (
             EventInbox() if start.inbox is None else EventInbox.from_json(start.inbox)
         )
@@ -76,10 +73,8 @@ class ScheduleWorkflow:
             while True:
                 if start.trigger == "on":
                     await self._listen(schedule, found)
-                elif start.trigger == "after":
-                    await self._repeat(schedule)
                 else:
-                    await self._tick(schedule, found)
+                    await self._repeat(schedule)
                 if workflow.info().is_continue_as_new_suggested():
                     workflow.continue_as_new(self._handed_on())
         except OverError:
@@ -89,22 +84,6 @@ class ScheduleWorkflow:
     def event(self, events: list[executions.Json]) -> None:
         """Take events in."""
         self._event_inbox.put(events)
-
-    async def _tick(self, schedule: Schedule, found: executions.Scheduled) -> None:
-        """Fire at the next time, whether or not the run before has ended."""
-        last = self._start.fired_at
-        now = max(workflow.now(), datetime.fromisoformat(last)) if last else workflow.now()
-        try:
-            at = schedule.next(
-                self._start.trigger, saved=datetime.fromisoformat(found.saved_at), now=now
-            )
-        except ValueError:
-            raise OverError from None
-        await workflow.sleep(at - workflow.now())
-        self._start = replace(self._start, fired_at=at.isoformat())
-        await self._fire(self._drawn(), None)
-        if self._last:
-            raise OverError
 
     async def _repeat(self, schedule: Schedule) -> None:
         """Fire, see the execution's end, and let the delay pass: the first run has nothing to wait for."""
@@ -161,14 +140,14 @@ class ScheduleWorkflow:
         :raises OverError: when the definition is gone, or changed.
         """
         account_id, definition_id = self._start.account_id, self._start.definition_id
-        version, trigger = self._start.version, self._start.trigger
-        firing = schedules.Firing(execution_id, definition_id, account_id, events, version, trigger)
+        firing = schedules.Firing(
+            execution_id, definition_id, account_id, events, self._start.version
+        )
         fired: schedules.Fired | None = await run_local_activity(
             executions.FIRE_SCHEDULE, firing, schedules.Fired
         )
         if fired is None:
             raise OverError
-        self._last = fired.last
         with contextlib.suppress(WorkflowAlreadyStartedError):
             return await start_below(
                 executions.EXECUTION,

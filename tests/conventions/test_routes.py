@@ -4,6 +4,7 @@ import re
 
 import pytest
 from flask import Flask
+from flask_limiter import Limiter
 from werkzeug.routing import Rule
 
 from tests.web.conftest import app
@@ -39,8 +40,32 @@ def test_every_route_is_guarded_or_listed_as_public(app: Flask) -> None:
     assert unguarded == PUBLIC
 
 
-def test_every_route_is_limited(app: Flask) -> None:
-    assert not [rule.rule for rule in ours(app) if "web.http.rate_limits" not in checks(app, rule)]
+def limits_of(app: Flask, rule: Rule) -> list[str]:
+    """Return the scopes of all limits that Flask-Limiter finds for a route."""
+    limiter: Limiter = app.extensions["rate_limiter"]
+    with app.test_request_context():
+        defaults, own = limiter.limit_manager.resolve_limits(
+            app, rule.endpoint, rule.endpoint.rpartition(".")[0], in_middleware=True
+        )
+        return [limit.scope_for(rule.endpoint, None) for limit in [*defaults, *own]]
+
+
+def test_every_route_has_one_limit_its_areas(app: Flask) -> None:
+    areas = {"auth", "sync", "workflows", "general"}
+    found = {rule.rule: limits_of(app, rule) for rule in ours(app)}
+    assert {
+        rule: limits for rule, limits in found.items() if len(limits) != 1 or limits[0] not in areas
+    } == {}
+    assert {limits[0] for limits in found.values()} == areas
+
+
+def test_no_route_is_limited_by_flask_limiters_default(app: Flask) -> None:
+    limiter: Limiter = app.extensions["rate_limiter"]
+    declared = {rule.endpoint.rpartition(".")[0] for rule in ours(app)}
+    with app.test_request_context():
+        assert not [
+            name for name in declared if not limiter.limit_manager.blueprint_limits(app, name)
+        ]
 
 
 def test_every_route_is_documented_with_its_problems(app: Flask) -> None:

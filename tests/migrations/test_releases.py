@@ -10,7 +10,7 @@ from bin.devtools.stack.platform import LIFTED, processes
 from bin.devtools.stack.server import free_port
 from tests.conftest import Platform
 from tests.journeys.conftest import until
-from tests.migrations.conftest import Release, alembic, finished, started
+from tests.migrations.conftest import Release, finished
 
 LOCK = 0x636C6F7564  # as migrations/env.py holds it
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -36,13 +36,12 @@ def test_of_two_releases_at_once_one_waits_and_then_finds_nothing_to_do(
 
 
 def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(
-    database: str, release: Release
+    database: str, release: Release, next_version: dict[str, str]
 ) -> None:
     finished(release())
-    alembic(database, "downgrade", "0012")
     with psycopg.connect(database) as writer:
-        writer.execute("LOCK TABLE executions IN ROW EXCLUSIVE MODE")
-        waits = release()
+        writer.execute("LOCK TABLE sync_states IN ROW EXCLUSIVE MODE")
+        waits = release(next_version)
         assert waits.stdout is not None
         said = next(line for line in waits.stdout if "table_in_use" in line)
         assert "level=warning" in said
@@ -50,41 +49,12 @@ def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(
     assert "event=released" in finished(waits)
 
 
-EXPANDED = '''"""One revision more: what a next version would add."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "expanded"
-down_revision = {head!r}
-
-
-def upgrade() -> None:
-    op.add_column("sync_states", sa.Column("next", sa.Text(), nullable=True))
-    op.create_table("next_things", sa.Column("id", sa.Uuid(), primary_key=True))
-
-
-def downgrade() -> None:
-    op.drop_table("next_things")
-    op.drop_column("sync_states", "next")
-'''
-
-
-def expand(database: str, folder: Path) -> None:
-    """Migrate one revision beyond this code's head."""
-    head = alembic(database, "heads").split()[0]
-    (folder / "expanded.py").write_text(EXPANDED.format(head=head))
-    locations = f"{Path('migrations/versions').resolve()}:{folder}"
-    configuration = folder / "alembic.ini"
-    configuration.write_text(
-        f"[alembic]\nscript_location = {Path('migrations').resolve()}\n"
-        f"path_separator = os\nversion_locations = {locations}\n"
-    )
-    finished(started(database, "-m", "alembic", "-c", configuration, "upgrade", "head"))
-
-
 def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side(
-    database: str, release: Release, platform: Platform, tmp_path: Path
+    database: str,
+    release: Release,
+    next_version: dict[str, str],
+    platform: Platform,
+    tmp_path: Path,
 ) -> None:
     finished(release())
     ports = [free_port(), free_port()]
@@ -97,7 +67,7 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
     ):
         laptop.register("somebody@example.org", "a long pass phrase")
         laptop.push("one", 1, version="1", clock={"laptop": 1})
-        expand(database, tmp_path)
+        finished(release(next_version))
         assert httpx.get(f"{urls[0]}/health/ready").json()["database"] == {"ok": True}
         laptop.push("one", 2, version="2", clock={"laptop": 2})
         with (
@@ -115,15 +85,18 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
 
 
 def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(
-    database: str, release: Release, platform: Platform, tmp_path: Path
+    database: str,
+    release: Release,
+    next_version: dict[str, str],
+    platform: Platform,
+    tmp_path: Path,
 ) -> None:
     finished(release())
-    alembic(database, "downgrade", "-1")
     port = free_port()
-    environ = platform.environ | {"DATABASE_URL": database, "PORT": str(port)}
+    environ = platform.environ | next_version | {"DATABASE_URL": database, "PORT": str(port)}
     with processes(environ, tmp_path, ("web",)):
         ready = httpx.get(f"http://127.0.0.1:{port}/health/ready")
         assert ready.status_code == 503
         assert ready.json()["database"] == {"ok": False, "detail": "BehindError"}
-        finished(release())
+        finished(release(next_version))
         assert httpx.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {"ok": True}

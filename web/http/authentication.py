@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from flask import g, request
+from flask import Flask, g, request
 from flask_smorest import Blueprint
 
 from engine.accounts import sessions
 from engine.errors import EngineError, ForbiddenError, UnauthenticatedError
 from engine.store.account_scope import AgentScope
 from web.extensions import db
-from web.http import access_tokens, rate_limits
+from web.http import access_tokens, stream_tickets
 from web.http.problems import MalformedError
 
 FRESH = timedelta(minutes=10)  # how long a proof of who one is opens what is dangerous
@@ -36,40 +36,85 @@ class Identity:
     pending: bool = False  # a second factor is still owed
 
 
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What a protected blueprint lets through, as names of its endpoints."""
+
+    pending: AbstractSet[str]
+    reading: AbstractSet[str]
+    ticketed: AbstractSet[str]
+
+
+_protections: dict[str, Protection] = {}  # by the blueprint's name
+
+
+def configure(app: Flask) -> None:
+    """Authenticate the requests to protected blueprints; before `limits.configure`.
+
+    Flask runs the hooks of an app in the order of their registration, and those of a blueprint after them:
+    authenticate, count in the rate limits, then refuse who is not authenticated.
+    """
+    app.before_request(_authenticate_request)
+
+
 def protect(
     blueprint: Blueprint,
     *,
     pending: AbstractSet[str] = frozenset(),
     reading: AbstractSet[str] = frozenset(),
+    ticketed: AbstractSet[str] = frozenset(),
 ) -> None:
     """Let only authenticated agents through to the blueprint's routes.
 
     Those that owe a second factor come through to the endpoints `pending` alone. On the endpoints
     `reading` each statement is a transaction of its own, without a begin and an end to wait for.
+    The endpoints `ticketed` also accept a ticket in place of a token.
     """
+    _protections[blueprint.name] = Protection(pending, reading, ticketed)
+    blueprint.before_request(_refuse_request)
 
-    def check() -> None:
-        if (
-            request.method == "OPTIONS"
-        ):  # asks what is possible, and browsers ask it without a token
-            return
+
+def _authenticate_request() -> None:
+    """Note who is asking, or why the request will be refused, once the rate limits have counted it."""
+    protection = _protections.get(request.blueprint or "")
+    if (
+        protection is None or request.method == "OPTIONS"
+    ):  # browsers ask what is possible without a token
+        return
+    endpoint = _endpoint()
+    if endpoint in protection.reading:
+        db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    try:
+        if endpoint in protection.ticketed:
+            stream_tickets.exchange()
         authorization, agent_id = (
             request.headers.get("Authorization"),
             request.headers.get("X-Agent-ID"),
         )
-        endpoint = (request.endpoint or "").rpartition(".")[2]
-        if endpoint in reading:
-            db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
-        try:
-            g.identity = authenticate(authorization, agent_id, now=datetime.now(UTC))
-        except EngineError:
-            rate_limits.count_stranger()
-            raise
+        g.identity = authenticate(authorization, agent_id, now=datetime.now(UTC))
+    except EngineError as refusal:
+        g.refusal = refusal
+    else:
         structlog.contextvars.bind_contextvars(account=str(g.identity.account_id))
-        if endpoint not in pending:
-            need_settled()
 
-    blueprint.before_request(check)
+
+def _refuse_request() -> None:
+    """Refuse a request that is not authenticated, or whose session owes a second factor.
+
+    :raises EngineError: as `authenticate` and `tickets.exchange` raised it, or as `need_settled` does.
+    """
+    if request.method == "OPTIONS":
+        return
+    if "refusal" in g:
+        refusal: EngineError = g.refusal
+        raise refusal
+    if _endpoint() not in _protections[request.blueprint or ""].pending:
+        need_settled()
+
+
+def _endpoint() -> str:
+    """Return the endpoint of the request without its blueprint."""
+    return (request.endpoint or "").rpartition(".")[2]
 
 
 def identity() -> Identity:

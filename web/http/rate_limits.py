@@ -1,12 +1,24 @@
-"""The four documented rate limits: sliding windows on Redis, per account or per client address."""
+"""The four documented rate limits, by Flask-Limiter: one limit per view, its area's.
+
+Flask-Limiter evaluates the limit of a view's blueprint before the view, after `guard` has authenticated
+the request. The strategy (`web.http.sliding_window`) takes the request from the area's window and from General at
+once, because Flask-Limiter evaluates two limits of a view one by one: a request that the second refuses
+would be counted in the first. While Redis hangs or is down, Flask-Limiter falls back to memory and asks
+for Redis again 1, 2, 4 … 32 seconds later.
+
+Flask-Limiter's own headers are off: it writes `X-RateLimit-Reset` as a Unix time, `Retry-After` on every
+answer, and no `RateLimit` header. It also forgets a request with its context, and one that waits on the
+event loop is answered in another context, with the same `g`.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import cast
 
-from flask import Flask, Response, current_app, g, request
-from flask_limiter import Limiter
+from flask import Flask, Response, g, request
+from flask.blueprints import BlueprintSetupState
+from flask_limiter import Limit, Limiter, RateLimitExceeded
 from flask_smorest import Blueprint
 from limits.storage import RedisStorage
 from redis import Redis
@@ -15,83 +27,75 @@ from redis.retry import Retry
 
 from engine.config.settings import Settings
 from engine.observability import metrics
-from web.http import login_backoff
+from web.http import login_backoff, problems, sliding_window
 from web.http.problems import LimitedError
-from web.http.sliding_window import Local, Reading, Shared, Windows
+from web.http.sliding_window import GENERAL, Reading
 
-GENERAL = "general"
 REDIS_SECONDS_MAX = 0.25
 IPV6_PREFIX = 64
+OUTSIDE = "outside"  # of every blueprint: a path that does not exist, or a static file
 
 
 def configure(app: Flask, settings: Settings) -> None:
-    """Bind Flask-Limiter's storage to the app, and answer with the limits' headers."""
+    """Bind a Flask-Limiter to the app; after `guard.configure`, which authenticates first."""
     limiter = Limiter(
         _client,
+        strategy=sliding_window.register(
+            general=settings.limit_general_per_minute, processes=settings.web_concurrency
+        ),
         storage_uri=settings.need("redis_url"),
         storage_options={
             "socket_timeout": REDIS_SECONDS_MAX,  # type: ignore[dict-item] # redis-py takes floats
             "socket_connect_timeout": REDIS_SECONDS_MAX,  # type: ignore[dict-item]
             "retry": Retry(NoBackoff(), 0),  # type: ignore[dict-item] # three tries by default, a second apart
         },
+        in_memory_fallback_enabled=True,
+        # Of what belongs to no blueprint of ours: documents, static files, paths that do not exist.
+        default_limits=[Limit(_rate(settings, GENERAL), scope=GENERAL, shared=True)],
+        # Its default, the endpoint, would exempt static files and paths that do not exist.
+        request_identifier=lambda: request.blueprint or OUTSIDE,
     )
-    limiter.request_filter(lambda: True)  # it has no limits of its own to look for at each request
     limiter.init_app(app)
-    numbers = {
-        "auth": settings.limit_auth_per_minute,
-        "sync": settings.limit_sync_per_minute,
-        "workflows": settings.limit_workflows_per_minute,
-        GENERAL: settings.limit_general_per_minute,
-    }
-    redis = cast(Redis, cast(RedisStorage, limiter.storage).storage)
-    login_backoff.configure(app, settings, redis)
-    app.extensions["windows"] = Windows(numbers, Shared(redis), Local(settings.web_concurrency))
-    app.before_request(_stray)
-    app.after_request(_tell)
+    app.extensions["rate_limiter"] = limiter
+    app.register_error_handler(RateLimitExceeded, _answer_refusal)
+    app.after_request(_add_headers)
+    login_backoff.configure(
+        app, settings, cast(Redis, cast(RedisStorage, limiter.storage).get_connection())
+    )
 
 
 def limit(blueprint: Blueprint, area: str = GENERAL) -> None:
-    """Count every request of the blueprint against the area's window and against General.
+    """Give every view of the blueprint its one limit: the area's, and General with it.
 
-    On a protected blueprint call it after `guard.protect`: the windows are the account's then.
-
-    :raises LimitedError: from the request, which then has consumed nothing.
+    A request that `guard` refuses counts in General alone, of the address: guessing tokens is limited too.
     """
-    areas = list(dict.fromkeys([area, GENERAL]))
 
-    def check() -> None:
-        _take(areas, _client())
+    def bind(state: BlueprintSetupState) -> None:
+        rates = {name: _rate(state.app.extensions["settings"], name) for name in (area, GENERAL)}
+        limiter: Limiter = state.app.extensions["rate_limiter"]
+        limiter.shared_limit(lambda: rates[_area(area)], scope=lambda _endpoint: _area(area))(
+            blueprint
+        )
 
-    blueprint.before_request(check)
-
-
-def count_stranger() -> None:
-    """Count a request that names no account against its address' General window.
-
-    :raises LimitedError: when that is full: guessing at tokens, or at paths, is limited too.
-    """
-    _take([GENERAL], _address())
+    blueprint.record(bind)
 
 
-def _take(areas: list[str], key: str) -> None:
-    windows: Windows = current_app.extensions["windows"]
-    g.readings = windows.take(areas, key)
-    reading = g.readings[0]
-    if reading.refused:
-        metrics.REFUSALS.labels(reading.area).inc()
-        detail = f"At most {reading.limit} {reading.area} requests a minute are accepted."
-        raise LimitedError(detail, retry_seconds=reading.reset_seconds)
+def _rate(settings: Settings, area: str) -> str:
+    """Return an area's limit in Flask-Limiter's notation."""
+    return f"{getattr(settings, f'limit_{area}_per_minute')} per minute"
 
 
-def _stray() -> None:
-    """Count what no blueprint of ours answers: documents, assets, and paths that do not exist."""
-    if request.blueprint in {None, "api-docs"}:
-        count_stranger()
+def _area(area: str) -> str:
+    """Return the area that the request counts in; `g.refusal` is the guard's."""
+    return GENERAL if "refusal" in g else area
 
 
 def _client() -> str:
-    """Return whose windows a request counts in: the account's, else the address's."""
-    return str(g.identity.account_id) if "identity" in g else _address()
+    """Return whose windows a request counts in: the account's, else the address's.
+
+    The braces make it the hash tag of its keys, which all have one slot of a Redis cluster then.
+    """
+    return f"{{{g.identity.account_id if 'identity' in g else _address()}}}"
 
 
 def _address() -> str:
@@ -105,7 +109,15 @@ def _address() -> str:
     return str(address)
 
 
-def _tell(response: Response) -> Response:
+def _answer_refusal(_error: RateLimitExceeded) -> Response:
+    """Return the problem for a request that Flask-Limiter refused; it has consumed nothing."""
+    reading: Reading = g.readings[0]
+    metrics.REFUSALS.labels(reading.area).inc()
+    detail = f"At most {reading.limit} {reading.area} requests a minute are accepted."
+    return problems.of_engine(LimitedError(detail, retry_seconds=reading.reset_seconds))
+
+
+def _add_headers(response: Response) -> Response:
     """Add the headers of draft-ietf-httpapi-ratelimit-headers and their X- forerunners."""
     readings: list[Reading] = g.get("readings", [])
     if readings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, Response, g, request
+from opentelemetry.trace import SpanKind
 from uuid_utils.compat import uuid7
 
 from engine.observability import metrics, tracing
@@ -53,11 +54,15 @@ class Traced:
 
         statuses: list[int] = []
         method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "other"
-        with tracing.span(method, parent=environ.get("HTTP_TRACEPARENT"), kind="server") as span:
+        with tracing.span(
+            method, parent=environ.get("HTTP_TRACEPARENT"), kind=SpanKind.SERVER
+        ) as span:
             answer = self._app(environ, begin)
             route = environ.get(ROUTE, "none")
-            named = {"http__request__method": method, "http__route": route}
-            span.note(f"{method} {route}", **named, http__response__status_code=statuses[-1])
+            span.update_name(f"{method} {route}")
+            span.set_attribute("http.request.method", method)
+            span.set_attribute("http.route", route)
+            span.set_attribute("http.response.status_code", statuses[-1])
         return answer
 
 

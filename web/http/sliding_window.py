@@ -1,7 +1,9 @@
-"""Sliding windows of a minute, several at once: a request is taken from all of them or from none.
+"""Rate limiting strategy for Flask-Limiter: sliding windows of a minute, an area's and General together.
 
-A window's weight is what its minute counted so far plus the part of the minute before that still
-overlaps the last sixty seconds. One Lua script judges and counts in one round trip, by Redis' own clock.
+A request is taken from both windows or from neither. A window's weight is what its minute counted so far
+plus the part of the minute before that still overlaps the last sixty seconds. On Redis one Lua script
+judges and counts in one round trip, by Redis' own clock. All keys of one client share a hash slot if the
+client's name is a hash tag, `{…}`: the script then runs on a cluster as well.
 """
 
 from __future__ import annotations
@@ -9,41 +11,44 @@ from __future__ import annotations
 import math
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
-from redis import Redis
+from flask import g
+from limits import RateLimitItem, RateLimitItemPerMinute, WindowStats
+from limits.storage import RedisStorage, StorageTypes
+from limits.strategies import STRATEGIES, RateLimiter, SlidingWindowCounterRateLimiter
 from redis.exceptions import RedisError
 
 SECONDS = 60
-DEGRADED_SECONDS = 5.0  # how long Redis is left alone after it failed
+GENERAL = "general"
 
-# KEYS: one hash per window. ARGV: its limit. Answers the seconds of the minute that passed, and for each
-# window what this minute and the one before counted, and whether it is full.
+# KEYS: one hash per window. ARGV: the cost, whether to count (1 or 0), then each window's limit. Answers
+# the seconds of the minute that passed, and for each window what this minute and the one before counted,
+# and whether it is full.
 SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 local minute = math.floor(now / 60)
 local passed = now - 60 * minute
+local cost, counting = tonumber(ARGV[1]), ARGV[2] == '1'
 local counts, full = {}, false
 for i, key in ipairs(KEYS) do
-  local kept = redis.call('HMGET', key, 'minute', 'count', 'before')
-  local last, count, before = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0, tonumber(kept[3]) or 0
+  local stored = redis.call('HMGET', key, 'minute', 'count', 'before')
+  local last, count, before = tonumber(stored[1]) or 0, tonumber(stored[2]) or 0, tonumber(stored[3]) or 0
   if last ~= minute then
     before = last == minute - 1 and count or 0
     count = 0
   end
-  local refused = count + 1 + before * (1 - passed / 60) > tonumber(ARGV[i])
+  local refused = count + cost + before * (1 - passed / 60) > tonumber(ARGV[i + 2])
   full = full or refused
   counts[i] = {count, before, refused and 1 or 0}
 end
-if not full then
+if counting and not full then
   for i, key in ipairs(KEYS) do
-    counts[i][1] = counts[i][1] + 1
+    counts[i][1] = counts[i][1] + cost
     redis.call('HSET', key, 'minute', minute, 'count', counts[i][1], 'before', counts[i][2])
     redis.call('EXPIRE', key, 121)
   end
@@ -53,8 +58,25 @@ return {tostring(passed), counts}
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """One limit of one client: its item, and the names that its key is made of."""
+
+    item: RateLimitItem
+    client: str
+    area: str
+
+    @property
+    def key(self) -> str:
+        """The key as `limits` makes it, so that the package's own `clear` finds it."""
+        return self.item.key_for(self.client, self.area)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """How one window stands after a request; `reset_seconds` is when it takes more than it does now."""
+    """State of one window after a request.
+
+    `reset_seconds` is when the window accepts more than it does now.
+    """
 
     area: str
     limit: int
@@ -63,86 +85,136 @@ class Reading:
     refused: bool
 
 
-class Shared:
-    """Windows that all processes share, on Redis."""
+def register(*, general: int, processes: int) -> str:
+    """Register the strategy with Flask-Limiter; return the name for its option `strategy`.
 
-    def __init__(self, redis: Redis) -> None:
-        self._take = redis.register_script(SCRIPT)
+    Flask-Limiter builds one for Redis, and one for the memory of a process as its fallback.
 
-    def take(self, limits: Sequence[tuple[str, int]], key: str) -> list[Reading]:
-        """Take one request from every area's window, or from none.
+    :param general: requests a minute of the General window.
+    :param processes: how many processes share a limit while Redis is away.
+    """
 
-        :raises RedisError: when Redis does not answer.
+    def build(storage: StorageTypes) -> RateLimiter:
+        if isinstance(storage, RedisStorage):
+            return SharedWindows(storage, general=general)
+        return ProcessWindows(storage, general=general, processes=processes)
+
+    name = f"sliding-minute-{general}-{processes}"
+    STRATEGIES[name] = build  # type: ignore[assignment] # typed as the three classes it comes with
+    return name
+
+
+class AreaWindows(RateLimiter):
+    """Strategy that takes a request from its area's window and from General, or from neither."""
+
+    def __init__(self, storage: StorageTypes, *, general: int) -> None:
+        super().__init__(storage)
+        self._general = RateLimitItemPerMinute(general)
+
+    def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
+        """Count a request of a client in an area: `identifiers` are the client and the area.
+
+        `g.readings` are its windows then, refusing ones first: Flask-Limiter itself would ask for each
+        of them once more.
         """
-        keys = [f"limit:{area}:{key}" for area, _ in limits]
-        passed, counts = self._take(keys=keys, args=[limit for _, limit in limits])
+        readings = self._judge(self._windows(item, *identifiers), cost, counting=True)
+        g.readings = sorted(readings, key=lambda reading: not reading.refused)
+        return not any(reading.refused for reading in readings)
+
+    def test(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
+        """Return whether `hit` would count the request."""
+        readings = self._judge(self._windows(item, *identifiers), cost, counting=False)
+        return not any(reading.refused for reading in readings)
+
+    def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
+        """Return when the area's window accepts more (Unix time), and what it accepts now."""
+        reading, *_ = self._judge(self._windows(item, *identifiers), 1, counting=False)
+        return WindowStats(time.time() + reading.reset_seconds, reading.remaining)
+
+    def _windows(self, item: RateLimitItem, client: str, area: str) -> list[Window]:
+        windows = [Window(item, client, area)]
+        return windows if area == GENERAL else [*windows, Window(self._general, client, GENERAL)]
+
+    @abstractmethod
+    def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
+        """Return the state of each window; count the request in all of them if none is full."""
+
+
+class SharedWindows(AreaWindows):
+    """Windows on Redis, which all processes share."""
+
+    def __init__(self, storage: RedisStorage, *, general: int) -> None:
+        super().__init__(storage, general=general)
+        self._prefixed = storage.prefixed_key
+        self._script = storage.get_connection().register_script(SCRIPT.encode())
+
+    def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
+        """Run the script.
+
+        :raises RedisError: when Redis does not answer; Flask-Limiter then falls back to the process.
+        """
+        amounts = [window.item.amount for window in windows]
+        keys = [self._prefixed(window.key) for window in windows]
+        try:
+            passed, counts = self._script(keys=keys, args=[cost, int(counting), *amounts])
+        except RedisError as fault:
+            structlog.get_logger().warning("limits_degraded", error=type(fault).__name__)
+            raise
         return [
-            _reading(area, limit, float(passed), *count)
-            for (area, limit), count in zip(limits, counts, strict=True)
+            _reading(window, cost, float(passed), *count)
+            for window, count in zip(windows, counts, strict=True)
         ]
 
 
-@dataclass(slots=True)
-class Local:
-    """Windows of this process alone, each its share of a limit."""
+class ProcessWindows(AreaWindows):
+    """Windows in the memory of one process, each its share of a limit."""
 
-    processes: int
-    limiter: SlidingWindowCounterRateLimiter = field(
-        default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
-    )
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, storage: StorageTypes, *, general: int, processes: int) -> None:
+        super().__init__(storage, general=general)
+        self._processes = processes
+        self._counter = SlidingWindowCounterRateLimiter(storage)
+        self._lock = threading.Lock()
 
-    def take(self, limits: Sequence[tuple[str, int]], key: str) -> list[Reading]:
-        """Take one request from every area's window, or from none."""
-        items = [
-            (area, RateLimitItemPerMinute(math.ceil(limit / self.processes)))
-            for area, limit in limits
+    def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
+        shares = [
+            (RateLimitItemPerMinute(math.ceil(window.item.amount / self._processes)), window)
+            for window in windows
         ]
-        with self.lock:
-            full = [area for area, item in items if not self.limiter.test(item, area, key)]
-            if not full:
-                for area, item in items:
-                    self.limiter.hit(item, area, key)
-            stats = [self.limiter.get_window_stats(item, area, key) for area, item in items]
+        with self._lock:
+            full = {
+                window.area
+                for share, window in shares
+                if not self._counter.test(share, window.client, window.area, cost=cost)
+            }
+            if counting and not full:
+                for share, window in shares:
+                    self._counter.hit(share, window.client, window.area, cost=cost)
+            stats = [
+                self._counter.get_window_stats(share, window.client, window.area)
+                for share, window in shares
+            ]
+        now = time.time()
         return [
             Reading(
-                area, item.amount, left, max(1, math.ceil(reset_at - time.time())), area in full
+                window.area,
+                share.amount,
+                remaining,
+                max(1, math.ceil(reset_at - now)),
+                window.area in full,
             )
-            for (area, item), (reset_at, left) in zip(items, stats, strict=True)
+            for (share, window), (reset_at, remaining) in zip(shares, stats, strict=True)
         ]
-
-
-@dataclass(slots=True)
-class Windows:
-    """The windows of one app: on Redis, or in this process while Redis is away."""
-
-    limits: dict[str, int]
-    shared: Shared
-    local: Local
-    degraded_until: float = 0.0
-
-    def take(self, areas: Sequence[str], key: str) -> list[Reading]:
-        """Take one request from every area's window, or from none; return how they stand, refused first."""
-        limits = [(area, self.limits[area]) for area in areas]
-        return sorted(self._take(limits, key), key=lambda reading: not reading.refused)
-
-    def _take(self, limits: Sequence[tuple[str, int]], key: str) -> list[Reading]:
-        if time.monotonic() >= self.degraded_until:
-            try:
-                return self.shared.take(limits, key)
-            except RedisError as fault:
-                structlog.get_logger().warning("limits_degraded", error=type(fault).__name__)
-                self.degraded_until = time.monotonic() + DEGRADED_SECONDS
-        return self.local.take(limits, key)
 
 
 def _reading(
-    area: str, limit: int, passed: float, count: int, before: int, refused: int
+    window: Window, cost: int, passed: float, count: int, before: int, refused: int
 ) -> Reading:
+    limit = window.item.amount
     weight = count + before * (1 - passed / SECONDS)
     remaining = max(0, math.floor(limit - weight))
-    reset = until_room(limit, passed, count, before) if refused else SECONDS - passed
-    return Reading(area, limit, remaining, max(1, math.ceil(reset)), bool(refused))
+    # Room for so many is room for one under a limit that is smaller by the others.
+    reset = until_room(limit - cost + 1, passed, count, before) if refused else SECONDS - passed
+    return Reading(window.area, limit, remaining, max(1, math.ceil(reset)), bool(refused))
 
 
 def until_room(limit: int, passed: float, count: int, before: int) -> float:

@@ -20,7 +20,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from engine.errors import UnauthenticatedError, UnavailableError
-from web.http import rate_limits
 from web.http.problems import MalformedError
 from web.http.redis_notify import Bell
 
@@ -65,7 +64,6 @@ def exchange() -> None:
     except RedisError as fault:
         raise _unavailable(fault) from None
     if sealed is None:
-        rate_limits.count_stranger()
         raise UnauthenticatedError(
             "ticket_spent", "The ticket is spent: each opens one stream, within 30 s."
         )

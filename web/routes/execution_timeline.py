@@ -13,7 +13,7 @@ from engine.errors import Fault, InvalidError
 from engine.store.timeline import ExecutionStep
 from engine.workflows.executions import executions, timeline
 from web.extensions import db
-from web.http import authentication, rate_limits, stream_tickets
+from web.http import authentication, rate_limits
 from web.http.json_bodies import Blueprint
 from web.schemas import execution_timeline as schemas
 
@@ -22,15 +22,7 @@ blueprint = Blueprint(
 )
 _SEQ = re.compile(r"\d{1,9}", re.ASCII)
 
-
-def _exchange() -> None:
-    """Let tickets open streams, and nothing else."""
-    if request.endpoint == "progress.events":
-        stream_tickets.exchange()
-
-
-blueprint.before_request(_exchange)  # for what the guard then reads
-authentication.protect(blueprint)
+authentication.protect(blueprint, ticketed={"events"})
 rate_limits.limit(blueprint, "workflows")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from flask import Response, current_app, jsonify, request
+from flask import current_app, request
 
 from engine.contracts import timestamps
 from engine.contracts.pause import PauseCommand
@@ -44,8 +44,8 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/<uuid:execution_id>", methods=["GET"])
-@blueprint.alt_response(200, schema=Standing, success=True)
-def read(execution_id: UUID) -> Response:
+@blueprint.response(200, Standing)
+def read(execution_id: UUID) -> start_execution.Answer:
     """Return an execution and how far it is; once it has ended with its result or error, as was asked.
 
     `Prefer: wait=N` waits up to N seconds for its end (RFC 7240).
@@ -58,13 +58,13 @@ def read(execution_id: UUID) -> Response:
     answer = _joined(execution_id, wait if applied else 0.0)
     ended, standing = answer["endedAt"] is not None, timeline.standing(db.session(), execution_id)
     standing["current"] = [] if ended else standing["current"]
-    return _preferred(jsonify(answer | standing), applied)
+    return answer | standing, 200, _preference(applied)
 
 
 @blueprint.route("/<uuid:execution_id>/result", methods=["GET"])
-@blueprint.alt_response(200, schema=Executed, success=True)
+@blueprint.response(200, Executed)
 @blueprint.alt_response(202, schema=Executed, success=True)
-def result(execution_id: UUID) -> Response:
+def result(execution_id: UUID) -> start_execution.Answer:
     """Wait for the end of an execution, as `Prefer: wait=N` says, and return its result or error.
 
     202 when it has not ended in time: then ask again.
@@ -73,17 +73,15 @@ def result(execution_id: UUID) -> Response:
         request.headers.get("Prefer"), current_app.extensions["settings"]
     )
     answer = _joined(execution_id, wait)
-    response = _preferred(jsonify(answer), applied)
-    response.status_code = 202 if answer["endedAt"] is None else 200
-    return response
+    return answer, 202 if answer["endedAt"] is None else 200, _preference(applied)
 
 
 @blueprint.route("/<uuid:execution_id>/retry", methods=["POST"])
 @blueprint.arguments(schemas.RetryRequest, required=False)
-@blueprint.alt_response(200, schema=Executed, success=True)
+@blueprint.response(200, Executed)
 @blueprint.alt_response(202, schema=Executed, success=True)
 @blueprint.doc(parameters=[idempotency.ASKED])
-def retry(body: dict[str, Any], execution_id: UUID) -> Response:
+def retry(body: dict[str, Any], execution_id: UUID) -> start_execution.Answer:
     """Have a new execution go on from the step at which this one failed; what is done is not done again.
 
     One that left nothing behind, as it was terminated, goes on from the beginning.
@@ -232,10 +230,9 @@ def _joined(execution_id: UUID, wait: float) -> dict[str, Any]:
     return answer | (outcome or {})
 
 
-def _preferred(response: Response, applied: str | None) -> Response:
-    if applied:
-        response.headers["Preference-Applied"] = applied
-    return response
+def _preference(applied: str | None) -> dict[str, str]:
+    """Return the header that says how long the answer was waited for."""
+    return {"Preference-Applied": applied} if applied else {}
 
 
 def _held(execution: Execution) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, url_for
+from flask import current_app, url_for
 
 from engine.config.settings import Settings
 from engine.contracts import timestamps
@@ -126,10 +126,10 @@ def resume(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 @blueprint.route("/<uuid:schedule_id>/run", methods=["POST"])
-@blueprint.alt_response(200, schema=Executed, success=True)
+@blueprint.response(200, Executed)
 @blueprint.alt_response(202, schema=Executed, success=True)
 @blueprint.doc(parameters=[idempotency.ASKED])
-def run(schedule_id: UUID) -> Response:
+def run(schedule_id: UUID) -> start_execution.Answer:
     """Execute now what a schedule executes, paused or not, whatever else of it runs; wait as is preferred."""
     schedule, running_max = _find(schedule_id), _settings().executions_per_account_max
 

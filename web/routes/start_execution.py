@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from flask import Response, current_app, jsonify, request, url_for
+from flask import current_app, request, url_for
 
 from engine.errors import UnavailableError
 from web.http import authentication, idempotency
@@ -15,8 +15,10 @@ from web.http.prefer import wait_preferred
 from web.routes import temporal_ui_links
 from web.temporal_client import Temporal
 
+Answer = tuple[dict[str, Any], int, dict[str, str]]  # body, status, headers
 
-def started(start: Callable[[], UUID], definition_id: UUID, **about: UUID) -> Response:
+
+def started(start: Callable[[], UUID], definition_id: UUID, **about: UUID) -> Answer:
     """Answer a request for an execution, which `start` stores, with its ids and what it is `about`.
 
     `Prefer: wait=N` says how long to wait for its end.
@@ -37,10 +39,9 @@ def started(start: Callable[[], UUID], definition_id: UUID, **about: UUID) -> Re
     except UnavailableError:
         told = None
         structlog.get_logger().info("execution_left_to_relay", execution=str(execution_id))
-    response = jsonify(answer | (told or {"status": "running"}))
+    headers = idempotency.header() | {
+        "Location": url_for("executions.read", execution_id=execution_id)
+    }
     if applied:
-        response.headers["Preference-Applied"] = applied
-    response.headers.update(idempotency.header())
-    response.headers["Location"] = url_for("executions.read", execution_id=execution_id)
-    response.status_code = 200 if told else 202
-    return response
+        headers["Preference-Applied"] = applied
+    return answer | (told or {"status": "running"}), 200 if told else 202, headers

@@ -17,8 +17,7 @@ from web.schemas import sync_events as schemas
 blueprint = Blueprint(
     "streams", __name__, url_prefix="/api/sync/events", description="Live notices"
 )
-blueprint.before_request(stream_tickets.exchange)  # for what the guard then reads
-authentication.protect(blueprint)
+authentication.protect(blueprint, ticketed={"events"})
 rate_limits.limit(blueprint, "sync")
 
 

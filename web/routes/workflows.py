@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, url_for
+from flask import current_app, url_for
 
 from engine.config.settings import Settings
 from engine.language import support_table
@@ -100,10 +100,10 @@ def browse_runs(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
 
 @blueprint.route("/<uuid:definition_id>/execute", methods=["POST"])
 @blueprint.arguments(schemas.ExecuteRequest, required=False)
-@blueprint.alt_response(200, schema=schemas.Executed, success=True)
+@blueprint.response(200, schemas.Executed)
 @blueprint.alt_response(202, schema=schemas.Executed, success=True)
 @blueprint.doc(parameters=[idempotency.ASKED])
-def execute(body: dict[str, Any], definition_id: UUID) -> Response:
+def execute(body: dict[str, Any], definition_id: UUID) -> start_execution.Answer:
     """Run a workflow; `Prefer: wait=N` waits up to N seconds for its end (RFC 7240)."""
     account_id = authentication.identity().account_id
     if idempotency.asked():  # what it made before may be gone, with its workflow

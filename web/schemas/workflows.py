@@ -113,6 +113,7 @@ class Executed(Schema):
     status = fields.String(required=True, validate=validate.OneOf(STATUSES[1:]))
     scheduleId = fields.UUID()  # noqa: N815
     retryOf = fields.UUID(allow_none=True)  # noqa: N815
+    paused = fields.Boolean()
     result = fields.Raw()
     error = fields.Dict()
     createdAt = fields.String()  # noqa: N815

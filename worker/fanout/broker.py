@@ -5,15 +5,7 @@ from __future__ import annotations
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import dq_name
-from dramatiq.middleware import (
-    AgeLimit,
-    AsyncIO,
-    Callbacks,
-    Pipelines,
-    Retries,
-    ShutdownNotifications,
-    TimeLimit,
-)
+from dramatiq.middleware import AsyncIO, Retries, TimeLimit
 
 from engine.config.settings import Settings
 from engine.observability import logging
@@ -51,15 +43,13 @@ broker = Broker(  # type: ignore[no-untyped-call] # Dramatiq's own
     namespace="cloudapi",
     heartbeat_timeout=HEARTBEAT_MS,
     maintenance_chance=100_000,  # in a million: look for dead workers' messages at every tenth fetch
+    # Of Dramatiq's own middleware what the actors use. Age limits, shutdown notices, callbacks and pipelines
+    # are options that no actor sets: an actor ends by itself within its time limit.
     middleware=[
-        AgeLimit(),
         TimeLimit(time_limit=TIME_LIMIT_MS),
-        ShutdownNotifications(),
-        Callbacks(),
-        Pipelines(),
         AsyncIO(),
-        # The relay sends anew whatever is not done, so a message need not outlive a minute of failures.
         Watch(),
+        # The relay sends anew whatever is not done, so a message need not outlive a minute of failures.
         Retries(max_retries=8, min_backoff=BACKOFF_MS, max_backoff=BACKOFF_MAX_MS),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import dramatiq
 from dramatiq import Broker, MessageProxy, Worker
+from opentelemetry.trace import SpanKind
 
 from engine.config.settings import Settings
 from engine.observability import metrics, tracing
@@ -50,8 +51,8 @@ class Watch(dramatiq.Middleware):
         """Begin."""
         self._here.began, self._here.open = time.perf_counter(), ExitStack()
         parent = message.options.get(TRACEPARENT)
-        span = tracing.span(f"act {message.actor_name}", parent=parent, kind="consumer")
-        self._here.open.enter_context(span).note(actor=message.actor_name)
+        span = tracing.span(f"act {message.actor_name}", parent=parent, kind=SpanKind.CONSUMER)
+        self._here.open.enter_context(span).set_attribute("actor", message.actor_name)
 
     def after_process_message(
         self,

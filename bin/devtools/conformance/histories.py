@@ -167,13 +167,7 @@ async def record(
     document = {"document": HEADER, "use": {"functions": FUNCTIONS}, "do": [{"step": step}, PAUSE]}
     execution_id = f"{case.replace(' ', '-')}-{rests_every}"
     memory.openings[execution_id] = executions.Opened(
-        "d",
-        1,
-        document,
-        {"id": 2},
-        "a",
-        interpreter=executions.INTERPRETER,
-        rests_every=rests_every,
+        "d", 1, document, {"id": 2}, "a", rests_every=rests_every
     )
     handle = await client.start_workflow(
         executions.EXECUTION,
@@ -229,7 +223,7 @@ async def record_all(cases: list[str], address: str, server: StandIn, folder: Pa
         task_queue=QUEUE,
         workflows=[ExecutionWorkflow],
         activities=[
-            *(memory.open, memory.settle, memory.find),
+            *memory.activities(),
             *calls(guard),
             *broker.activities(),
         ],

@@ -68,7 +68,6 @@ class Memory:
             self.saved[start.ordered.definition_id],
             start.ordered.input,
             start.account_id,
-            interpreter=executions.INTERPRETER,
             run_depth=start.ordered.depth,
             rests_every=self.rests_every,
         )
@@ -78,6 +77,19 @@ class Memory:
         """Keep the outcome; answer whoever waits with something that is not it."""
         self.settlements[settlement.execution_id] = settlement
         return "a.sealed.reply" if settlement.reply_key else None
+
+    @activity.defn(name=executions.TAKE_STEPS)
+    async def take_steps(self, _taken: executions.StepsTaken) -> float:
+        """Let the steps pass without a wait."""
+        return 0.0
+
+    @activity.defn(name=executions.KEEP_STEPS)
+    async def keep_steps(self, _told: executions.StepsTold) -> None:
+        """Keep nothing: there is no journal."""
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """Return the activities that a worker needs to open, count and settle executions."""
+        return [self.open, self.settle, self.find, self.take_steps, self.keep_steps]
 
 
 @dataclass(slots=True)
@@ -110,7 +122,6 @@ class Broker:
         *,
         rests_every: int | None = None,
         secrets: Mapping[str, Any] | None = None,
-        counted: bool = False,
     ) -> None:
         """Have an execution opened with this document and what it lists of the secrets, listening."""
         heard = [kind for kind in lifecycle_events.TYPES if kind in self.heard[account_id]]
@@ -118,11 +129,9 @@ class Broker:
         known = secrets or {}
         self.openings[execution_id] = executions.Opened(
             *("kit", 1, document, data, account_id),
-            interpreter=executions.INTERPRETER,
             secrets={name: known[name] for name in grammar.secrets_of(document) if name in known},
             rests_every=rests,
             heard=heard,
-            counted=counted,
         )
         self.running[account_id].add(executions.execution_workflow_id(execution_id))
         self.heard[account_id] |= event_types.in_steps(document)
@@ -209,8 +218,7 @@ class Broker:
     @activity.defn(name=executions.OPEN_SCHEDULE)
     async def open_schedule(self, start: executions.ScheduleStart) -> executions.Scheduled:
         """Return the definition's document."""
-        saved_at = datetime.now(UTC).isoformat()
-        return executions.Scheduled(self.documents[start.definition_id], saved_at)
+        return executions.Scheduled(self.documents[start.definition_id])
 
     @activity.defn(name=executions.FIRE_SCHEDULE)
     async def fire(self, firing: schedules.Firing) -> schedules.Fired:

@@ -198,9 +198,7 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
         task_queue=queue,
         workflows=[ExecutionWorkflow, ScheduleWorkflow, FiringWorkflow],
         activities=[
-            memory.open,
-            memory.settle,
-            memory.find,
+            *memory.activities(),
             *calls(guard),
             *broker.activities(),
         ],

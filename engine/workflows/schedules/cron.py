@@ -1,53 +1,18 @@
-"""Cron expressions as Debian's cron reads them, said in calendars as Temporal's schedules read them.
+"""Cron expressions as Debian's cron reads them, translated to the calendars of Temporal's schedules.
 
-Temporal's own cron strings mean other things: a sixth field is a year, days of the month and of the week must
-both match, and there is no last day.
+Temporal's own cron strings mean other things: a sixth field is a year, and days of the month and of the week
+must both match.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cronsim import CronSim
 from temporalio.client import ScheduleCalendarSpec, ScheduleRange
 
-FRIDAY = 5
-WORKDAYS = frozenset(range(1, FRIDAY + 1))
-DAYS, WEEKDAYS, MONTHS = frozenset(range(1, 32)), frozenset(range(7)), frozenset(range(1, 13))
-YEARS = frozenset(range(2000, 2101))  # those that Temporal's calendars know
-LEAP = frozenset(year for year in YEARS if year % 4 == 0 and (year % 100 or year % 400 == 0))
-# The months of each length, and the years in which they have it.
-LENGTHS = (
-    (31, frozenset({1, 3, 5, 7, 8, 10, 12}), YEARS),
-    (30, frozenset({4, 6, 9, 11}), YEARS),
-    (29, frozenset({2}), LEAP),
-    (28, frozenset({2}), YEARS - LEAP),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Dates:
-    """All dates whose day, weekday (0 is Sunday), month and year are among these."""
-
-    days: frozenset[int] = DAYS
-    weekdays: frozenset[int] = WEEKDAYS
-    months: frozenset[int] = MONTHS
-    years: frozenset[int] = YEARS
-
-    def __and__(self, other: Dates) -> Dates:
-        """Return the dates that are among both."""
-        return Dates(
-            self.days & other.days,
-            self.weekdays & other.weekdays,
-            self.months & other.months,
-            self.years & other.years,
-        )
-
-    def __bool__(self) -> bool:
-        """Tell whether there is any."""
-        return bool(self.days and self.weekdays and self.months and self.years)
+DAYS, WEEKDAYS = frozenset(range(1, 32)), frozenset(range(7))  # weekday 0 is Sunday
 
 
 def of_cron(expression: str) -> list[ScheduleCalendarSpec]:
@@ -56,54 +21,37 @@ def of_cron(expression: str) -> list[ScheduleCalendarSpec]:
     :raises cronsim.CronSimError: when it is none.
     """
     read = CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
-    months = Dates(months=frozenset(read.months))
-    by_day, by_weekday = [*_by_day(read.days)], [*_by_weekday(read.weekdays)]
+    days = frozenset(day for day in read.days if day in DAYS)
+    by_weekday = [*_by_weekday(read.weekdays)]
     if read.day_and:
-        dates = [day & weekday for day in by_day for weekday in by_weekday]
+        dates = [(days & nth, weekdays) for nth, weekdays in by_weekday]
     else:
-        dates = by_day + by_weekday
+        dates = [(days, WEEKDAYS), *by_weekday]
     return [
         ScheduleCalendarSpec(
             second=_ranges(read.seconds),
             minute=_ranges(read.minutes),
             hour=_ranges(read.hours),
-            day_of_month=_ranges(found.days),
-            day_of_week=_ranges(found.weekdays),
-            month=_ranges(found.months),
-            year=() if found.years == YEARS else _ranges(found.years),
+            day_of_month=_ranges(among),
+            day_of_week=_ranges(weekdays),
+            month=_ranges(read.months),
         )
-        for found in (one & months for one in dates)
-        if found
+        for among, weekdays in dates
+        if among
     ]
 
 
-def _by_day(items: Iterable[int]) -> Iterator[Dates]:
-    """Yield the dates that a day-of-month field means."""
-    plain = frozenset(item for item in items if item > 0)
-    if plain:
-        yield Dates(days=plain)
-    for length, months, years in LENGTHS:
-        if CronSim.LAST in items:
-            yield Dates(frozenset({length}), WEEKDAYS, months, years)
-        if CronSim.LAST_WEEKDAY in items:  # Friday's, when the month ends on a Saturday or Sunday
-            yield Dates(frozenset({length}), WORKDAYS, months, years)
-            yield Dates(frozenset({length - 1, length - 2}), frozenset({FRIDAY}), months, years)
-
-
-def _by_weekday(items: Iterable[int | tuple[int, int]]) -> Iterator[Dates]:
-    """Yield the dates that a day-of-week field means."""
+def _by_weekday(
+    items: Iterable[int | tuple[int, int]],
+) -> Iterator[tuple[frozenset[int], frozenset[int]]]:
+    """Yield the days of the month and the weekdays that a day-of-week field means together."""
     plain = frozenset(item % 7 for item in items if isinstance(item, int))
     if plain:
-        yield Dates(weekdays=plain)
+        yield DAYS, plain
     for item in items:
-        if isinstance(item, int):
-            continue
-        weekday, nth = frozenset({item[0] % 7}), item[1]
-        if nth != CronSim.LAST:
-            yield Dates(frozenset(range(7 * nth - 6, min(7 * nth, 31) + 1)), weekday)
-            continue
-        for length, months, years in LENGTHS:
-            yield Dates(frozenset(range(length - 6, length + 1)), weekday, months, years)
+        if not isinstance(item, int):
+            weekday, nth = item  # the second Friday is the one from the 8th to the 14th
+            yield DAYS & frozenset(range(7 * nth - 6, 7 * nth + 1)), frozenset({weekday % 7})
 
 
 def _ranges(values: Iterable[int]) -> list[ScheduleRange]:

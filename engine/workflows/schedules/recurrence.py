@@ -16,7 +16,6 @@ from engine.errors import Fault, InvalidError
 from engine.language import durations
 from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, Schedule, cron_fault
 
-TRIGGERS = ("every", "cron")  # of those a definition may have, the times
 OVERLAPS = ("skip", "buffer_one", "allow_all", "cancel_other", "terminate_other")
 CATCHUP_SECONDS_MIN = 10  # Temporal takes no less
 CATCHUP_SECONDS = 86_400

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from engine.contracts.executions import schedule_workflow_id, versioned
 from engine.crypto.public_keys import sealable
 from engine.errors import NotFoundError
-from engine.language.schedule import TRIGGERS
+from engine.language.schedule import AWAITED
 from engine.store import outbox
 from engine.store.accounts import Account
 from engine.store.executions import Execution
@@ -59,14 +59,6 @@ def write_down(
     for schedule in there.values():
         schedules.follow(session, schedule, now, delay_seconds=AT_ONCE)
         session.delete(schedule)
-
-
-def of_trigger(session: Session, definition_id: UUID, trigger: str) -> Schedule | None:
-    """Return a definition's own schedule, if it is one of ours."""
-    query = select(Schedule).where(
-        Schedule.definition_id == definition_id, Schedule.trigger == trigger
-    )
-    return session.scalars(query).one_or_none()
 
 
 def fire(
@@ -125,4 +117,4 @@ def unschedule(session: Session, definition: Definition, *, now: datetime) -> No
 
 def workflow_ids(definition_id: str, version: int) -> list[str]:
     """Return the ids of all workflows that the schedule of a definition's version may have."""
-    return [schedule_workflow_id(definition_id, trigger, version) for trigger in TRIGGERS]
+    return [schedule_workflow_id(definition_id, trigger, version) for trigger in AWAITED]

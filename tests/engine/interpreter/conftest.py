@@ -91,6 +91,7 @@ async def queue(
             memory.open,
             memory.settle,
             memory.find,
+            memory.keep_steps,
             *calls(guard),
             *broker.activities(),
             Turns(stack.redis_url).take,
@@ -118,7 +119,6 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         checked: bool = True,
         rests_every: int = 0,
         secrets: Mapping[str, Any] | None = None,
-        counted: bool = False,
         left: str | None = None,
         **top: Any,
     ) -> Ran:
@@ -132,7 +132,6 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
             data,
             rests_every=rests_every,
             secrets=secrets,
-            counted=counted,
         )
         if left is not None:
             retaken = replace(

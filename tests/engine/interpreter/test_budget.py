@@ -71,7 +71,7 @@ def test_without_redis_nobody_is_slowed() -> None:
 async def test_steps_are_counted_once_however_many_runs_walk_them(
     execute: Execute, temporal: Client, redis: Redis, rests_every: int
 ) -> None:
-    ran = await execute([{"rounds": ROUNDS}], {}, counted=True, rests_every=rests_every)
+    ran = await execute([{"rounds": ROUNDS}], {}, rests_every=rests_every)
     assert counted(redis, ran.settlement.account_id) == 400
     assert ran.settlement.steps == 51
     markers = 0
@@ -79,15 +79,16 @@ async def test_steps_are_counted_once_however_many_runs_walk_them(
     for events in histories:
         markers += len(of(events, EventType.EVENT_TYPE_MARKER_RECORDED))
     assert (len(histories) > 1) == bool(rests_every)
-    assert markers == 4, "one to open, one to settle, one for each 200 steps"
+    handed_on = len(histories) - 1
+    assert markers == 4 + handed_on, (
+        "to open, to settle, to count 200 steps twice, to keep each run's steps"
+    )
 
 
 async def test_an_execution_past_the_bound_waits_and_ends_as_it_would(temporal: Client) -> None:
     memory, execution_id = Memory(), str(uuid7())
     broker = Broker(temporal, memory.openings)
-    broker.open(
-        execution_id, execution_id, {"document": HEADER, "do": [{"r": ROUNDS}]}, {}, counted=True
-    )
+    broker.open(execution_id, execution_id, {"document": HEADER, "do": [{"r": ROUNDS}]}, {})
 
     @activity.defn(name=executions.TAKE_STEPS)
     async def take(taken: executions.StepsTaken) -> float:

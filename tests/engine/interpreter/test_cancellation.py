@@ -88,7 +88,7 @@ async def begin(temporal: Client, memory: Memory, silent: Silent) -> AsyncIterat
         temporal,
         task_queue=queue,
         workflows=[ExecutionWorkflow],
-        activities=[memory.open, memory.settle, calls.call],
+        activities=[*memory.activities(), calls.call],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_heartbeat_throttle_interval=BEAT,

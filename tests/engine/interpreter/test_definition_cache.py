@@ -52,10 +52,6 @@ def test_what_cannot_be_read_is_refused_each_time() -> None:
     assert lately.parse(document()).tasks
 
 
-def test_whole_numbers_past_64_bits_are_read_as_before() -> None:
-    assert Readings().parse(document(2**70)).source == document(2**70)
-
-
 def test_who_waits_too_long_for_others_is_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(definition_cache, "PATIENCE_SECONDS", 0.01)
     lately, told = Readings(), []

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from engine.contracts import executions
 from engine.expressions.sandbox import pool
 from engine.expressions.templates import compact, fill, prepare
 from tests.engine.expressions.test_jq import until_the_machine_has_time
@@ -55,7 +54,7 @@ CASES: dict[str, tuple[Steps, Any]] = {
 @pytest.mark.parametrize("case", CASES)
 async def test_it_ends(execute: Execute, case: str) -> None:
     steps, data = CASES[case]
-    ran = await execute(steps, data, counted=True, output={"as": "${ . | length > 0 }"})
+    ran = await execute(steps, data, output={"as": "${ . | length > 0 }"})
     assert ran.output is True
 
 
@@ -65,13 +64,9 @@ async def turns(ran: Ran) -> int:
     return len(of(list(history.events), EventType.EVENT_TYPE_TIMER_STARTED))
 
 
-async def test_an_execution_that_began_before_keeps_to_its_turns(
-    execute: Execute, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_hundred_programs_take_a_turn(execute: Execute) -> None:
     steps = many(150, {"set": {"n": "${ .n | . + 1 }"}})
-    assert await turns(await execute(steps, {"n": 1})) == 1, "a hundred programs are a turn's worth"
-    monkeypatch.setattr(executions, "INTERPRETER", 1)
-    assert await turns(await execute(steps, {"n": 1})) == 0
+    assert await turns(await execute(steps, {"n": 1})) == 1
 
 
 async def test_plain_steps_take_no_turn(execute: Execute) -> None:
@@ -95,7 +90,7 @@ async def test_strands_together_hold_no_more_than_an_execution_may(execute: Exec
     hold = {"do": [{"s": {"set": {"a": '${ "x" * 900000 }'}}}, {"w": {"wait": "PT20S"}}]}
     inner = {"fork": {"branches": [{f"b{number}": hold} for number in range(8)]}}
     steps: Steps = [{"f": {"fork": {"branches": [{f"f{number}": inner} for number in range(8)]}}}]
-    ran = await execute(steps, {}, counted=True)
+    ran = await execute(steps, {})
     limit = "33554432 bytes (executionDataBytes)"
     assert ran.error["detail"] == f"all data of the execution together is more than {limit}"
 
@@ -107,7 +102,7 @@ async def test_the_same_data_in_many_strands_is_held_once(execute: Execute) -> N
         {"s": {"set": {"a": '${ "x" * 900000 }'}}},
         {"f": {"fork": {"branches": [{f"f{number}": inner} for number in range(10)]}}},
     ]
-    assert (await execute(steps, {}, counted=True)).output == [[1] * 20] * 10
+    assert (await execute(steps, {})).output == [[1] * 20] * 10
 
 
 SHAPES: dict[str, Any] = {

@@ -1,42 +1,7 @@
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from engine.interpreter import documents
-from engine.language.schedule import Schedule
 from tests.engine.interpreter.conftest import HEADER
-
-SAVED = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-
-
-def at(seconds: float) -> datetime:
-    return SAVED + timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    ("now", "wanted"), [(-1, 10), (0, 10), (9.9, 10), (10, 20), (10.1, 20), (3_605, 3_610)]
-)
-def test_an_interval_counts_from_when_the_definition_was_saved(now: float, wanted: float) -> None:
-    assert Schedule(every=10.0).next("every", saved=SAVED, now=at(now)) == at(wanted)
-
-
-@pytest.mark.parametrize(
-    ("cron", "wanted"),
-    [
-        ("30 12 * * *", datetime(2026, 1, 1, 12, 30, tzinfo=UTC)),
-        ("0 0 * * MON", datetime(2026, 1, 5, tzinfo=UTC)),
-        ("0 0 29 2 *", datetime(2028, 2, 29, tzinfo=UTC)),
-        ("0 9 L * *", datetime(2026, 1, 31, 9, tzinfo=UTC)),
-        ("*/20 * * * * *", datetime(2026, 1, 1, 12, 0, 20, tzinfo=UTC)),
-    ],
-)
-def test_a_cron_expression_names_the_next_time_in_utc(cron: str, wanted: datetime) -> None:
-    assert Schedule(cron=cron).next("cron", saved=SAVED, now=SAVED) == wanted
-
-
-def test_times_that_have_passed_are_not_made_up_for() -> None:
-    assert Schedule(every=60.0).next("every", saved=SAVED, now=at(86_430)) == at(86_460)
-
 
 TICK = {"with": {"type": "t"}}
 REFUSED = [
@@ -48,6 +13,20 @@ REFUSED = [
     ({"after": "${ .delay }"}, "/schedule/after", "must be a duration"),
     ({"cron": "* * *"}, "/schedule/cron", "is no cron expression: wrong number of fields"),
     ({"cron": "61 * * * *"}, "/schedule/cron", "is no cron expression: bad minute"),
+    *(
+        (
+            {"cron": cron},
+            "/schedule/cron",
+            "must name days by number: L, the last day of a month, is not",
+        )
+        for cron in (
+            "0 0 L * *",
+            "0 9 LW * *",
+            "15 10 * * 5L",
+            "0 0 10,L * *",
+            "5 4 * * SUN,WED#3,4L",
+        )
+    ),
     ({"every": "PT1M", "read": "data"}, "/schedule/read", "needs on"),
     ({"on": {"one": TICK}, "read": "all"}, "/schedule/read", "must be one of data, envelope, raw"),
     (

@@ -40,7 +40,7 @@ class Relay:
 
     @activity.defn(name=executions.OPEN_SCHEDULE)
     async def open(self, _start: executions.ScheduleStart) -> executions.Scheduled | None:
-        return executions.Scheduled(DOCUMENT, "2026-01-31T12:00:00+00:00")
+        return executions.Scheduled(DOCUMENT)
 
     @activity.defn(name=executions.FIRE_SCHEDULE)
     async def fire(self, firing: schedules.Firing) -> schedules.Fired | None:

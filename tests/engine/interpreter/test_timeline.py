@@ -214,7 +214,7 @@ async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
         kept.append(len(record.of(told.execution_id)))
 
     document = {"document": HEADER, "do": CASES["branches"]}
-    opened = executions.Opened("kit", 1, document, {}, execution_id, rests_every=1, journaled=True)
+    opened = executions.Opened("kit", 1, document, {}, execution_id, rests_every=1)
     memory.openings[execution_id] = opened
     async with Worker(
         temporal,

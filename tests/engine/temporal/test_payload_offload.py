@@ -81,8 +81,7 @@ async def run(stack: Stack, sessions: sessionmaker[Session]) -> AsyncIterator[Ru
             task_queue=queue,
             workflows=[ExecutionWorkflow],
             activities=[
-                memory.open,
-                memory.settle,
+                *memory.activities(),
                 HttpActivities(HttpCaller(Egress(allow=f"127.0.0.1:{port}"))).call,
             ],
             interceptors=[Heartbeats()],

@@ -2,18 +2,26 @@
 
 import math
 import socket
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
+from flask_limiter import Limiter, RequestLimit
 from hypothesis import given
 from hypothesis import strategies as st
+from redis import Redis
+from redis.exceptions import ResponseError
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.server import free_port
+from bin.devtools.stack.valkey import start_valkey
 from engine.config.settings import Settings
 from tests.web.conftest import Make, Person
+from tests.web.ears import until
 from web.http.sliding_window import until_room
 
 DOCUMENTED = {"auth": 10, "sync": 100, "workflows": 50, "general": 1000}
@@ -30,6 +38,27 @@ def test_the_numbers_are_the_documented_ones(environ: dict[str, str]) -> None:
     assert {
         area: getattr(settings, f"limit_{area}_per_minute") for area in DOCUMENTED
     } == DOCUMENTED
+
+
+@pytest.fixture(scope="module")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Valkey cluster of one node, which has all hash slots."""
+    options = [
+        "--cluster-enabled",
+        "yes",
+        "--cluster-port",
+        str(free_port()),
+        "--cluster-node-timeout",
+        "500",
+    ]
+    server, url = start_valkey(tmp_path_factory.mktemp("cluster"), free_port(), *options)
+    try:
+        with Redis.from_url(url) as redis:
+            redis.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+            until(lambda: redis.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+        yield url
+    finally:
+        server.stop()
 
 
 def pull(client: FlaskClient, person: Person) -> int:
@@ -92,6 +121,65 @@ def test_of_a_crowd_at_once_as_many_pass_as_may(tight: Flask, person: Person) ->
     assert sorted(answers) == [200] * 3 + [429] * 13
 
 
+def limits_seen(app: Flask) -> list[RequestLimit]:
+    """Collect what Flask-Limiter says of each request's limits at its end."""
+    limiter: Limiter = app.extensions["rate_limiter"]
+    seen: list[RequestLimit] = []
+
+    def note(response: Response) -> Response:
+        seen.extend(limiter.current_limits)
+        return response
+
+    app.after_request(note)
+    return seen
+
+
+def test_flask_limiter_itself_refuses(tight: Flask, person: Person) -> None:
+    limiter: Limiter = tight.extensions["rate_limiter"]
+    seen = limits_seen(tight)
+    client = tight.test_client()
+    assert [pull(client, person) for _ in range(4)] == [200, 200, 200, 429]
+    assert [(limit.limit.amount, limit.breached) for limit in seen] == [(3, False)] * 3 + [
+        (3, True)
+    ]
+    assert (limiter.enabled, seen[-1].remaining) == (True, 0)
+    assert time.time() < seen[-1].reset_at < time.time() + 122
+
+
+def test_the_strategy_looks_without_counting_and_clears_as_flask_limiter_asks(
+    tight: Flask, person: Person
+) -> None:
+    limiter: Limiter = tight.extensions["rate_limiter"]
+    seen = limits_seen(tight)
+    client = tight.test_client()
+    assert [pull(client, person) for _ in range(2)] == [200, 200]
+    strategy, item, names = limiter.limiter, seen[-1].limit, seen[-1].request_args
+    assert [strategy.test(item, *names) for _ in range(3)] == [True] * 3
+    assert [strategy.test(item, *names, cost=cost) for cost in (1, 2)] == [True, False]
+    assert strategy.get_window_stats(item, *names).remaining == 1
+    strategy.clear(item, *names)
+    assert strategy.get_window_stats(item, *names).remaining == 3
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["an account", "an address"])
+def test_the_windows_of_one_client_share_a_slot_of_a_cluster(
+    make: Make, person: Person, cluster_url: str, *, known: bool
+) -> None:
+    client = make(REDIS_URL=cluster_url, LIMIT_SYNC_PER_MINUTE="2").test_client()
+    with Redis.from_url(cluster_url) as redis:
+        with pytest.raises(ResponseError, match="hash to the same slot"):
+            redis.eval("return 1", 2, "one", "other")
+        if known:
+            assert [pull(client, person) for _ in range(3)] == [200, 200, 429]
+        else:
+            body = {"email": person.email, "password": person.password}
+            assert client.post("/api/auth/login", json=body).status_code == 200
+        name = person.id if known else "127.0.0.1"
+        keys = list(redis.scan_iter(f"*{{{name}}}*"))
+        assert len(keys) == 2
+        assert len({redis.execute_command("CLUSTER KEYSLOT", key) for key in keys}) == 1
+
+
 @st.composite
 def full(draw: st.DrawFn) -> tuple[int, float, int, int]:
     """A limit, the seconds of the minute that passed, and counts that leave no room."""
@@ -128,3 +216,19 @@ def test_without_redis_each_process_keeps_its_share(make: Make, person: Person) 
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     client = make(REDIS_URL=nowhere, LIMIT_SYNC_PER_MINUTE="6", WEB_CONCURRENCY="2").test_client()
     assert [pull(client, person) for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_once_redis_is_back_all_processes_share_the_windows_again(
+    make: Make, person: Person, tmp_path: Path
+) -> None:
+    port = free_port()
+    client = make(REDIS_URL=f"redis://127.0.0.1:{port}/0").test_client()
+    assert pull(client, person) == 200
+    server, url = start_valkey(tmp_path, port)
+    try:
+        with Redis.from_url(url) as redis:
+            until(
+                lambda: pull(client, person) == 200 and list(redis.scan_iter(f"*{{{person.id}}}*"))
+            )
+    finally:
+        server.stop()

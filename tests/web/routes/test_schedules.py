@@ -182,7 +182,7 @@ def test_an_account_has_so_many_schedules(laptop: Client, platform: Platform) ->
 def test_a_workflows_own_times_are_schedules_that_can_be_paused_and_run(laptop: Client) -> None:
     text = (
         HEAD
-        + "schedule: {every: {hours: 1}, cron: '0 0 L * *'}\ndo: [{a: {set: '${ {input: .} }'}}]\n"
+        + "schedule: {every: {hours: 1}, cron: '0 0 28 * *'}\ndo: [{a: {set: '${ {input: .} }'}}]\n"
     )
     workflow = laptop.create_workflow("by itself", text)
     assert workflow["diagnostics"] == []
@@ -190,7 +190,7 @@ def test_a_workflows_own_times_are_schedules_that_can_be_paused_and_run(laptop: 
         "schedules"
     ]
     cron, every = sorted(found, key=lambda one: one["every"] is not None)
-    assert (cron["cron"], every["every"]) == ("0 0 L * *", 3600)
+    assert (cron["cron"], every["every"]) == ("0 0 28 * *", 3600)
     assert {(one["origin"], one["overlap"], one["timezone"]) for one in found} == {
         ("workflow", "allow_all", "UTC")
     }

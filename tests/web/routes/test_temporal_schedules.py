@@ -13,7 +13,6 @@ from temporalio.client import Client as TemporalClient
 from temporalio.service import RPCError, RPCStatusCode
 
 from bin.devtools.stack.client import Client
-from engine.contracts import executions
 from engine.store import outbox
 from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Schedule
@@ -21,7 +20,7 @@ from engine.store.workflows import Definition
 from engine.workflows.schedules import schedules, temporal_sync
 from tests.conftest import Platform
 from tests.journeys.conftest import until
-from tests.web.clocks import HEAD, _stopped, fired, made, path, refused
+from tests.web.clocks import HEAD, _stopped, made, path, refused
 
 __all__ = ["_stopped"]
 
@@ -83,32 +82,6 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_loo
 
     while not await there():
         pass
-
-
-async def test_a_schedule_that_waits_in_a_workflow_of_its_own_is_handed_over_when_it_is_due(
-    laptop: Client, platform: Platform, sessions: sessionmaker[Session]
-) -> None:
-    text = HEAD + "schedule: {every: PT2S}\ndo: [{a: {set: '${ {input: .} }'}}]\n"
-    workflow = laptop.create_workflow("as it was before", text)
-    with sessions.begin() as session:
-        row = session.scalars(
-            select(Schedule).where(Schedule.definition_id == UUID(workflow["id"]))
-        ).one()
-        account_id = str(row.account_id)
-        session.delete(row)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
-    handle = await temporal.start_workflow(
-        executions.SCHEDULE,
-        executions.ScheduleStart(workflow["id"], account_id, "every"),
-        id=executions.schedule_workflow_id(workflow["id"], "every"),
-        task_queue=executions.TASK_QUEUE,
-    )
-    await handle.result()
-    (schedule,) = laptop.request("GET", "/api/schedules")["schedules"]
-    assert (schedule["origin"], schedule["every"]) == ("workflow", 2)
-    fired(laptop, schedule)
-    listed = laptop.request("GET", f"/api/workflows/{workflow['id']}/executions")["executions"]
-    assert len(listed) >= 2  # the last of the old ones, and one of the new
 
 
 def test_the_schedules_of_a_workflow_go_with_it(

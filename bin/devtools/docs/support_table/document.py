@@ -93,7 +93,7 @@ SCHEDULES = [
         "Schedules",
         "cron",
         whole(schedule={"cron": "0 0 * * *"}),
-        "five fields, or six with seconds; UTC",
+        "five fields, or six with seconds, without L; UTC",
     ),
     Construct(
         "Schedules",
