@@ -1,12 +1,15 @@
-"""A bookmark: all that a walk needs to go on in another run of its workflow, as one text."""
+"""Checkpoint of an execution: all state with which another run can continue it, as one JSON text."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
+from typing import Any
+
+import orjson
 
 from engine.contracts.executions import INTERPRETER, ExecutionStart, Opened
-from engine.interpreter import checkpoint_json
-from engine.interpreter.definition_cache import LATELY
+from engine.interpreter.definition_cache import DEFINITIONS
 from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.environment import Environment
 from engine.interpreter.runtime.event_inbox import EventInbox
@@ -16,24 +19,24 @@ from engine.interpreter.runtime.pause import Pause
 from engine.interpreter.runtime.quiescence import Quiescence
 from engine.language.errors import ExhaustedError
 
-BOOKMARK_CHARACTERS_MAX = 32 * 1_048_576
-FORM = 1  # of the text; raised when one of today's could not be read any more
+CHARACTERS_MAX = 32 * 1_048_576
+FORMAT = 1  # version of the text; raised when this release could not read an older text
 
 
 class NewerError(Exception):
-    """The execution keeps to rules of a newer interpreter: this worker has to leave it to others."""
+    """The execution needs a newer interpreter: this worker must leave it to others."""
 
 
-def begin(opened: Opened, execution_id: str, environment: Environment) -> Interpreter:
-    """Return a walk at its beginning.
+def create_interpreter(opened: Opened, execution_id: str, environment: Environment) -> Interpreter:
+    """Return an interpreter at the beginning of the definition.
 
     :raises InvalidError: when the document cannot run.
-    :raises NewerError: when this interpreter is too old for it.
+    :raises NewerError: when this interpreter is too old for the execution.
     """
     if opened.interpreter > INTERPRETER:
         raise NewerError(str(opened.interpreter))
     return Interpreter(
-        definition=LATELY.parse(opened.document),
+        definition=DEFINITIONS.parse(opened.document),
         execution_id=execution_id,
         raw_input=opened.input,
         environment=environment,
@@ -46,27 +49,27 @@ def begin(opened: Opened, execution_id: str, environment: Environment) -> Interp
     )
 
 
-def left(start: ExecutionStart, interpreter: Interpreter, opened: Opened) -> ExecutionStart:
-    """Return what a new run goes on with from where a walk rests.
+def continuation(start: ExecutionStart, interpreter: Interpreter, opened: Opened) -> ExecutionStart:
+    """Return the argument of the next run, which continues from a quiescent interpreter.
 
-    :raises ExhaustedError: when the bookmark is larger than BOOKMARK_CHARACTERS_MAX.
+    :raises ExhaustedError: when the checkpoint has more than CHARACTERS_MAX characters.
     """
-    ordered = start.ordered and replace(start.ordered, input=None)  # which is in the bookmark
-    return replace(start, ordered=ordered, bookmark=write(interpreter, opened))
+    ordered = start.ordered and replace(start.ordered, input=None)  # the checkpoint has the input
+    return replace(start, ordered=ordered, bookmark=dump(interpreter, opened))
 
 
-def write(interpreter: Interpreter, opened: Opened) -> str:
-    """Return the bookmark of a walk that rests.
+def dump(interpreter: Interpreter, opened: Opened) -> str:
+    """Return the checkpoint of a quiescent interpreter.
 
-    :raises ExhaustedError: when it is larger than BOOKMARK_CHARACTERS_MAX.
+    :raises ExhaustedError: when it has more than CHARACTERS_MAX characters.
     """
-    values = ValueTable()
+    table = ValueTable()
     state = {
-        "form": FORM,
+        "form": FORMAT,
         "opened": {each.name: getattr(opened, each.name) for each in fields(opened)},
-        "context": values.index_of(interpreter.context),
-        "frames": interpreter.frame.to_json(values),
-        "values": values.values,
+        "context": table.index_of(interpreter.context),
+        "frames": interpreter.frame.to_json(table),
+        "values": table.values,
         "stepsWalked": interpreter.budget.tasks,
         "calls": interpreter.calls,
         "trail": interpreter.trail,
@@ -76,33 +79,46 @@ def write(interpreter: Interpreter, opened: Opened) -> str:
         "journal": interpreter.timeline.to_json(),
         "hold": interpreter.pause.to_json(),
     }
-    text = checkpoint_json.written(state)
-    if len(text) > BOOKMARK_CHARACTERS_MAX:
-        detail = (
-            f"all data of the execution together is more than {BOOKMARK_CHARACTERS_MAX} characters"
-        )
+    text = encode(state)
+    if len(text) > CHARACTERS_MAX:
+        detail = f"all data of the execution together is more than {CHARACTERS_MAX} characters"
         raise ExhaustedError(detail)
     return text
 
 
-def resume(
-    bookmark: str, execution_id: str, environment: Environment
-) -> tuple[Interpreter, Opened]:
-    """Return the walk where it stood, and what was opened for it.
+def load(text: str, execution_id: str, environment: Environment) -> tuple[Interpreter, Opened]:
+    """Return the interpreter that a checkpoint describes, and what the execution was opened with.
 
-    :raises NewerError: when this interpreter is too old for it.
+    :raises NewerError: when this interpreter is too old for the checkpoint.
     """
-    state = checkpoint_json.read(bookmark)
-    if state["form"] > FORM:
+    state = decode(text)
+    if state["form"] > FORMAT:
         raise NewerError(str(state["form"]))
     opened = Opened(**state["opened"])
-    interpreter = begin(opened, execution_id, environment)
+    interpreter = create_interpreter(opened, execution_id, environment)
     interpreter.context = state["values"][state["context"]]
     interpreter.frame = Frame.from_json(state["frames"], state["values"])
     interpreter.budget.tasks, interpreter.calls = state["stepsWalked"], state["calls"]
-    interpreter.resources = state["fetched"]
-    interpreter.trail, interpreter.started_at = state["trail"], state["startedAt"]
+    interpreter.resources, interpreter.trail = state["fetched"], state["trail"]
+    interpreter.started_at = state["startedAt"]
     interpreter.event_inbox = EventInbox.from_json(state["inbox"])
     interpreter.timeline.restore(state["journal"])
     interpreter.pause = Pause.from_json(state["hold"])
     return interpreter, opened
+
+
+def encode(state: dict[str, Any]) -> str:
+    """Return a state as JSON text: up to 32 MiB, for which a workflow task has under two seconds."""
+    try:
+        return orjson.dumps(state).decode()
+    except TypeError:  # frames are nested deeper than orjson allows
+        return json.dumps(state, separators=(",", ":"))
+
+
+def decode(text: str) -> dict[str, Any]:
+    """Return the state in a JSON text."""
+    try:
+        state: dict[str, Any] = orjson.loads(text)
+    except ValueError:  # nested deeper than orjson allows
+        state = json.loads(text)
+    return state

@@ -1,4 +1,4 @@
-"""The Open Workflow Specification's documents: read from text, checked whole, parsed for the walk."""
+"""Documents of the Open Workflow Specification: reading from text, checking, parsing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from engine.language import parser
 from engine.language.model import Definition
 from engine.language.reader import DocumentNode, DocumentReading, EnoughError
 
-TOP = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
-DOCUMENT = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
+MEMBERS = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
+HEADER_MEMBERS = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
 
 _VERSION = re.compile(
     r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII
@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
 
 def read(text: str, content_type: str | None = None) -> dict[str, Any]:
-    """Return the document a text holds: JSON, or YAML 1.2 (JSON is tried first when no type is given).
+    """Return the document in a text: JSON or YAML 1.2; without a type, a text in braces is JSON.
 
     :raises InvalidError: `definition_unreadable`, with the place.
     """
@@ -37,14 +37,16 @@ def secrets_of(document: dict[str, Any]) -> list[str]:
 
 
 def check(document: Any) -> list[Fault]:
-    """Return everything for which the document is refused, programs compiled; empty when it can run."""
+    """Return all faults of a document, after compiling its programs; none when it can run."""
     return _read(document, compiles=True)[1]
 
 
 def parse(document: Any) -> Definition:
-    """Return the definition the document describes.
+    """Return the definition that a document describes.
 
-    :raises InvalidError: `definition_invalid`, with all faults but those of programs, which fail when run.
+    Its programs are not compiled: a faulty one fails when it runs.
+
+    :raises InvalidError: `definition_invalid`, with all other faults.
     """
     definition, faults = _read(document, compiles=False)
     if faults:
@@ -54,7 +56,7 @@ def parse(document: Any) -> Definition:
 
 def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
     reading = DocumentReading(compiles=compiles, read_task=task_list.read_task)
-    depth_fault = parser.too_deep(document)
+    depth_fault = parser.check_depth(document)
     if depth_fault is not None:
         return Definition("", (), {}), [depth_fault]
     use = document.get("use") if isinstance(document, dict) else None
@@ -62,13 +64,13 @@ def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
         document, "", reading, task_list.read_tasks, use=use if isinstance(use, dict) else {}
     )
     try:
-        return _whole(replace(node, variables=node.globals())), reading.faults
+        return _read_definition(replace(node, variables=node.global_variables())), reading.faults
     except EnoughError:
         return Definition("", (), {}), reading.faults
 
 
-def _whole(node: DocumentNode) -> Definition:
-    node.allow_only(*TOP)
+def _read_definition(node: DocumentNode) -> Definition:
+    node.allow_only(*MEMBERS)
     _check_header(node.require("document"))
     _check_rest(node)
     timeout, schedule = node.get("timeout"), node.get("schedule")
@@ -84,17 +86,17 @@ def _whole(node: DocumentNode) -> Definition:
 
 
 def _check_header(node: DocumentNode) -> None:
-    node.allow_only(*DOCUMENT)
+    node.allow_only(*HEADER_MEMBERS)
     for key, form in (
         ("dsl", _VERSION),
         ("namespace", _NAME),
         ("name", _NAME),
         ("version", _VERSION),
     ):
-        found = node.require(key)
-        text = found.text()
+        member = node.require(key)
+        text = member.text()
         if text and not form.fullmatch(text):
-            found.add_fault(
+            member.add_fault(
                 "must be a semantic version"
                 if form is _VERSION
                 else "must be letters, digits and hyphens"

@@ -1,4 +1,4 @@
-"""A definition as the interpreter walks it: parsed once, complete, frozen."""
+"""Model of a definition: parsed once, complete, frozen."""
 
 from __future__ import annotations
 
@@ -14,35 +14,33 @@ CONTINUE, EXIT, END = "continue", "exit", "end"
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What a step gives, and where it says the flow goes next."""
+    """Output of a task, and where its construct directs the flow."""
 
     output: Any
     then: str | None = None
-    authorization: dict[str, Any] | None = (
-        None  # with which the step's call was made: scheme, parameter
-    )
+    authorization: dict[str, Any] | None = None  # of the task's call: scheme, parameter
 
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """A transformation and the JSON Schema its value must match; for input, the schema sees the raw value."""
+    """Transformation of a value and its JSON Schema; for input, the schema is for the raw value."""
 
-    template: Any = None  # a program, or a value with programs in it; None is identity
-    schema: dict[str, Any] | object | None = (
-        None  # the schema, or what fetches it while a definition runs
-    )
+    template: Any = None  # a program, or a value that contains programs; None is identity
+    # The schema, or the runtime's RemoteSchema, which fetches it while a definition runs.
+    schema: dict[str, Any] | object | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One named node of a definition and what surrounds its work."""
+    """Task of a definition, with its name and what surrounds its work."""
 
     name: str
     pointer: str
-    place: str  # the pointer without the steps' names, which are the user's own: ids are never encrypted
+    # The pointer without the tasks' names, which are the user's: Temporal does not encrypt ids.
+    place: str
     source: dict[str, Any]
-    construct: object  # what the reader of its construct made; the runtime runs it
-    kind: str = ""  # the member that says what it does
+    construct: object  # the runtime's Construct, which the construct's reader created
+    kind: str = ""  # the member that names its construct
     condition: Program | None = None
     input: Transform = Transform()
     output: Transform = Transform()
@@ -53,7 +51,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A whole workflow."""
+    """Definition of a workflow."""
 
     name: str
     tasks: Sequence[Task]

@@ -1,4 +1,4 @@
-"""What the language has and this engine does not run, and why: told where it stands, and in the table."""
+"""Constructs of the language that this engine does not run, and why."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from engine.language.reader import DocumentNode
 
 _SHARED = "is not run here: workers are shared between accounts, and nothing confines"
 
-# By what is refused. Whoever builds one takes its line away.
+# By construct. The fault in a definition and the support table show the reason.
 REASONS = {
     "run.container": f"a container {_SHARED} a stranger's image; call a service of your own instead",
     "run.script": f"a script {_SHARED} a stranger's code; expressions (jq) shape data",
@@ -18,6 +18,6 @@ REASONS = {
 }
 
 
-def refuse(node: DocumentNode, what: str) -> None:
-    """Note a fault where a construct stands that is not run here."""
-    node.add_fault(REASONS[what])
+def refuse(node: DocumentNode, construct: str) -> None:
+    """Add the fault of a construct that this engine does not run."""
+    node.add_fault(REASONS[construct])

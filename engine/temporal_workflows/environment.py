@@ -25,7 +25,7 @@ from engine.contracts.timeline import Entry
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.language.errors import STANDARD, fault
 from engine.language.model import Task
-from engine.temporal_workflows.child_workflows import start_below
+from engine.temporal_workflows.child_workflows import start_child_workflow
 from engine.temporal_workflows.local_activities import run_local_activity
 
 ABANDON, REQUEST_CANCEL = (
@@ -143,15 +143,15 @@ class TemporalEnvironment:
     async def run_child(self, start: executions.ExecutionStart, *, waits: bool) -> Told | None:
         """Start an execution as a child workflow; one that is awaited ends when this one does."""
         ordered = start.ordered
-        handle = await start_below(
+        handle = await start_child_workflow(
             executions.EXECUTION,
             start,
             workflow_id=executions.execution_workflow_id(start.execution_id),
             account_id=self.account_id,
             definition_id=ordered.definition_id if ordered is not None else "",
-            lasts=workflow.info().execution_timeout,
-            answer=Told,
-            left_behind=REQUEST_CANCEL if waits else ABANDON,
+            execution_timeout=workflow.info().execution_timeout,
+            result_type=Told,
+            parent_close_policy=REQUEST_CANCEL if waits else ABANDON,
         )
         if not waits:
             return None

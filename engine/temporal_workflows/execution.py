@@ -1,4 +1,7 @@
-"""The Temporal workflows: open, walk, settle. They hold nobody's program and decide nothing by themselves."""
+"""Temporal workflows of executions: open, interpret, settle; check a definition; read an outcome.
+
+They run no user's program: sandbox processes evaluate expressions.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from engine.contracts import executions, payload_converter
 from engine.contracts.child_executions import Told
 from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
 from engine.errors import InvalidError
-from engine.expressions.sandbox.fair_queue import ACCOUNT, PATIENCE, BusyError, Patience
+from engine.expressions.sandbox.fair_queue import ACCOUNT, WAIT_BUDGET, BusyError, WaitBudget
 from engine.interpreter import checkpoint, retry_from_failure
 from engine.interpreter.runtime.event_inbox import EventInbox
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -29,20 +32,20 @@ from engine.language.errors import (
     standard_kind,
 )
 from engine.temporal_workflows import ui_details
-from engine.temporal_workflows.child_workflows import start_below
+from engine.temporal_workflows.child_workflows import start_child_workflow
 from engine.temporal_workflows.environment import TemporalEnvironment
 from engine.temporal_workflows.local_activities import run_local_activity
 
-# A new run goes on with the build that is current, a run itself stays with the one it began on.
+# The next run continues with the current build; a run itself stays with the build it began on.
 NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
 STOPPED = "The execution was stopped from outside."
 
 
-# What is no failure of ours fails the task alone, which is tried again: so a defect of a deploy, or a history
-# that does not replay, ends nobody's execution.
+# There are no `failure_exception_types`: any other error fails the workflow task alone, and Temporal retries
+# it. So neither a defect of a deploy nor a history that does not replay ends a user's execution.
 @workflow.defn(name=executions.EXECUTION)
 class ExecutionWorkflow:
-    """One run of a definition, or of the rest of it."""
+    """Execution of a definition: one run, from the beginning or from a checkpoint."""
 
     def __init__(self) -> None:
         self._interpreter: Interpreter | None = None
@@ -53,12 +56,12 @@ class ExecutionWorkflow:
 
     @workflow.run
     async def run(self, start: executions.ExecutionStart) -> RawValue | Told | None:
-        """Return the reply, sealed for whoever awaits it; to the execution that ordered this one, the end.
+        """Return the encrypted reply for the waiting client; to a parent execution, the outcome.
 
-        :raises ApplicationError: when the execution failed; its type is the kind of error, its one
-            detail the sealed reply, its message nothing of the user's.
+        :raises ApplicationError: when the execution failed. Its type is the kind of the error, its only
+            detail the encrypted reply (or the error, for a parent); its message has no user's data.
         """
-        settlement = await self._settled(start)
+        settlement = await self._settle(start)
         if self._interpreter is not None:
             await self._interpreter.event_outbox.flush()
             subject = asdict(self._interpreter.lifecycle_events.subject)
@@ -66,42 +69,44 @@ class ExecutionWorkflow:
             settlement = replace(
                 settlement, subject=subject, cancelled=self._cancelled, steps=steps
             )
-            workflow.set_current_details(ui_details.ended(self._interpreter, settlement))
+            workflow.set_current_details(ui_details.describe_outcome(self._interpreter, settlement))
         answer: str | None = await run_local_activity(executions.SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
         reply = payload_converter.sealed(answer) if answer is not None else None
+        has_parent = start.ordered is not None
         if settlement.error is None:
-            return Told(result=settlement.result) if start.ordered is not None else reply
-        told = reply if start.ordered is None else settlement.error
+            return Told(result=settlement.result) if has_parent else reply
+        detail = settlement.error if has_parent else reply
         raise ApplicationError(
             "The execution failed",
-            *([told] if told is not None else []),
-            type=_shown_kind(str(settlement.error["type"])),
+            *([detail] if detail is not None else []),
+            type=_error_kind(str(settlement.error["type"])),
             non_retryable=True,
         )
 
     @workflow.signal(name=executions.EVENT)
     def event(self, events: list[executions.Json]) -> None:
-        """Take events in; the walk looks at them when it listens."""
+        """Receive events; `listen` tasks look through them."""
         self._event_inbox.put(events)
 
     @workflow.signal(name=PAUSE_SIGNAL)
     def pause(self, command: PauseCommand) -> None:
-        """Have the walk hold before its next step, or go on."""
+        """Pause the execution before its next task, or resume it."""
         self._pause.apply(command.number, paused=command.paused)
 
     @workflow.query
     def trail(self) -> list[str]:
-        """Return the names of the steps that ran, in order."""
+        """Return the names of the tasks that ran, in order."""
         return [] if self._interpreter is None else list(self._interpreter.trail)
 
-    async def _settled(self, start: executions.ExecutionStart) -> executions.Settlement:
-        ended = executions.Settlement(
+    async def _settle(self, start: executions.ExecutionStart) -> executions.Settlement:
+        """Run the execution to its end, and return how it ended."""
+        settlement = executions.Settlement(
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
-            return replace(ended, result=await self._interpreted(start))
+            return replace(settlement, result=await self._interpret(start))
         except FaultError as error:
             problem = error.problem
         except ExhaustedError as error:
@@ -109,11 +114,11 @@ class ExecutionWorkflow:
         except ApplicationError as error:
             if error.type != executions.UNOPENABLE:
                 raise
-            return replace(ended, status="failed", error=error.details[0])
+            return replace(settlement, status="failed", error=error.details[0])
         except InvalidError as error:
             first = error.faults[0]
-            refused = _problem("configuration", f"{first.pointer}: {first.detail}")
-            problem = replace(refused, instance=first.pointer)
+            configuration = _problem("configuration", f"{first.pointer}: {first.detail}")
+            problem = replace(configuration, instance=first.pointer)
         except (checkpoint.NewerError, BusyError):
             raise
         except asyncio.CancelledError:
@@ -122,23 +127,15 @@ class ExecutionWorkflow:
         except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
-        left = None if self._interpreter is None else retry_from_failure.left(self._interpreter)
-        return replace(ended, status="failed", error=problem.to_json(), left=left)
+        state = None if self._interpreter is None else retry_from_failure.capture(self._interpreter)
+        return replace(settlement, status="failed", error=problem.to_json(), left=state)
 
-    async def _interpreted(self, start: executions.ExecutionStart) -> Any:
-        """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
+    async def _interpret(self, start: executions.ExecutionStart) -> Any:
+        """Interpret the definition to its end; when quiescent before, continue as new."""
         ACCOUNT.set(start.account_id)
         environment = TemporalEnvironment(start.account_id, start.execution_id)
-        PATIENCE.set(Patience(lambda: (environment.workflow_task_mark(), environment.now())))
-        if start.bookmark is None:
-            opened: executions.Opened = await run_local_activity(
-                executions.OPEN_EXECUTION, start, executions.Opened
-            )
-            interpreter = checkpoint.begin(opened, start.execution_id, environment)
-            retry_from_failure.retake(interpreter, opened)
-            opened = replace(opened, left=None)
-        else:
-            interpreter, opened = checkpoint.resume(start.bookmark, start.execution_id, environment)
+        WAIT_BUDGET.set(WaitBudget(lambda: (environment.workflow_task_mark(), environment.now())))
+        interpreter, opened = await self._load(start, environment)
         interpreter.event_inbox.put(event for _, event in self._event_inbox.events)
         interpreter.pause.apply(self._pause.number, paused=self._pause.paused)
         self._interpreter, self._event_inbox, self._pause = (
@@ -148,18 +145,14 @@ class ExecutionWorkflow:
         )
         self._delivery = asyncio.create_task(interpreter.event_outbox.deliver())
         interpretation = asyncio.create_task(
-            self._paced(interpreter, opened, resumed=start.bookmark is not None)
+            _run_after_delay(interpreter, opened, resumed=start.bookmark is not None)
         )
         try:
             while not interpretation.done():
                 await workflow.wait_condition(
-                    lambda: (
-                        self._shown(interpreter, interpretation) or interpreter.quiescence.reached
-                    )
+                    lambda: _is_done(interpreter, interpretation) or interpreter.quiescence.reached
                 )
-                if not interpretation.done() and await self._left_behind_nothing(
-                    interpreter, environment
-                ):
+                if not interpretation.done() and await _flush(interpreter, environment):
                     break
         except asyncio.CancelledError:
             interpretation.cancel()
@@ -167,46 +160,65 @@ class ExecutionWorkflow:
             raise
         if not interpretation.done():
             workflow.continue_as_new(
-                checkpoint.left(start, interpreter, opened), initial_versioning_behavior=NEWEST
+                checkpoint.continuation(start, interpreter, opened),
+                initial_versioning_behavior=NEWEST,
             )
         return interpretation.result()
 
-    async def _left_behind_nothing(
-        self, interpreter: Interpreter, environment: TemporalEnvironment
-    ) -> bool:
-        """Hand over what only this run can; tell whether that is all, and the walk still rests."""
-        await interpreter.event_outbox.flush()
-        seq = interpreter.timeline.seq
-        await environment.store_timeline()
-        return interpreter.quiescence.reached and interpreter.timeline.seq == seq
+    async def _load(
+        self, start: executions.ExecutionStart, environment: TemporalEnvironment
+    ) -> tuple[Interpreter, executions.Opened]:
+        """Return the interpreter at the beginning, at the failed task, or at the checkpoint."""
+        if start.bookmark is not None:
+            return checkpoint.load(start.bookmark, start.execution_id, environment)
+        opened: executions.Opened = await run_local_activity(
+            executions.OPEN_EXECUTION, start, executions.Opened
+        )
+        interpreter = checkpoint.create_interpreter(opened, start.execution_id, environment)
+        retry_from_failure.restore(interpreter, opened)
+        return interpreter, replace(opened, left=None)
 
-    def _shown(self, interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> bool:
-        """Tell whether the walk is over; while it waits, note where it stands: once for many steps."""
-        if not interpretation.done():
-            workflow.set_current_details(ui_details.standing(interpreter))
-        return interpretation.done()
 
-    async def _paced(
-        self, interpreter: Interpreter, opened: executions.Opened, *, resumed: bool
-    ) -> Any:
-        if opened.slowed_seconds and not resumed:
-            await interpreter.environment.sleep(opened.slowed_seconds, summary="turn")
-        return await interpreter.run(opened.input)
+async def _flush(interpreter: Interpreter, environment: TemporalEnvironment) -> bool:
+    """Store the events and timeline entries that this run alone has.
+
+    :return: whether the interpreter is quiescent still, and recorded no further entry meanwhile.
+    """
+    await interpreter.event_outbox.flush()
+    seq = interpreter.timeline.seq
+    await environment.store_timeline()
+    return interpreter.quiescence.reached and interpreter.timeline.seq == seq
+
+
+def _is_done(interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> bool:
+    """Return whether the interpretation ended; while it waits, show the running tasks in the UI."""
+    if not interpretation.done():
+        workflow.set_current_details(ui_details.describe_running(interpreter))
+    return interpretation.done()
+
+
+async def _run_after_delay(
+    interpreter: Interpreter, opened: executions.Opened, *, resumed: bool
+) -> Any:
+    """Run the interpreter; a new execution of an account past its limit waits first."""
+    if opened.slowed_seconds and not resumed:
+        await interpreter.environment.sleep(opened.slowed_seconds, summary="turn")
+    return await interpreter.run(opened.input)
 
 
 @workflow.defn(name=executions.DEFINITION_CHECK, failure_exception_types=[Exception])
 class DefinitionCheckWorkflow:
-    """One look at a definition that was just saved."""
+    """Check of a definition that was just saved."""
 
     @workflow.run
     async def run(self, check: executions.DefinitionCheck) -> None:
-        """Have the definition opened, checked, its diagnostics stored and its schedule begun."""
+        """Check the definition, store its diagnostics, and start the workflows of its schedule."""
         triggers: list[str] = await run_local_activity(
             executions.CHECK_DEFINITION, check, list[str]
         )
         for trigger in triggers or ():
             with contextlib.suppress(WorkflowAlreadyStartedError):
-                await start_below(
+                await start_child_workflow(
                     executions.SCHEDULE,
                     executions.ScheduleStart(
                         check.definition_id, check.account_id, trigger, version=check.version
@@ -216,17 +228,17 @@ class DefinitionCheckWorkflow:
                     ),
                     account_id=check.account_id,
                     definition_id=check.definition_id,
-                    lasts=None,
+                    execution_timeout=None,
                 )
 
 
 @workflow.defn(name=executions.OUTCOME_READING, failure_exception_types=[Exception])
 class OutcomeReadingWorkflow:
-    """One look at how an execution ended, for somebody who did not wait for it."""
+    """Reading of an execution's outcome, for a client that did not wait for it."""
 
     @workflow.run
     async def run(self, reading: executions.OutcomeReading) -> RawValue | None:
-        """Return the outcome, sealed to whoever asked; nothing while there is none."""
+        """Return the outcome, encrypted to the client's key, or None while there is none."""
         answer: str | None = await run_local_activity(executions.READ_OUTCOME, reading, str)
         return payload_converter.sealed(answer) if answer is not None else None
 
@@ -236,6 +248,6 @@ def _problem(kind: str, detail: str) -> Problem:
     return Problem(TYPES + kind, status, title, detail, instance="")
 
 
-def _shown_kind(uri: str) -> str:
-    """Return what an operator may see: a failure's type is not encrypted, and users write their own."""
+def _error_kind(uri: str) -> str:
+    """Return the kind of an error that operators may see: Temporal does not encrypt a failure's type."""
     return standard_kind(uri) or executions.RAISED

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.expressions.jq import program
+from engine.expressions.jq import parse_program
 from engine.language.reader import SECRETS, DocumentNode
 
 _MEMBERS = {
@@ -79,7 +79,7 @@ def _by_secret(node: DocumentNode, kind: str) -> Any:
     if not isinstance(listed, list) or name not in listed:
         node.add_unknown_name_fault(SECRETS)
         return None
-    return {kind: program(f'$secrets["{name}"]')}
+    return {kind: parse_program(f'$secrets["{name}"]')}
 
 
 def _check_open(node: DocumentNode, kind: str) -> None:

@@ -96,13 +96,13 @@ def check_all(use: DocumentNode) -> None:
 def check_one(node: DocumentNode, name: str) -> None:
     """Read a function once for all its calls; it sees no variables but the language's own."""
     reading, functions = node.reading, node.use["functions"]
-    if name in reading.within:
+    if name in reading.open_functions:
         node.add_fault(
             "a function calls itself, by way of others or not", gist="a function calls itself"
         )
-    if name in reading.functions or name in reading.within:
+    if name in reading.functions or name in reading.open_functions:
         return
-    reading.within.append(name)
+    reading.open_functions.append(name)
     place = f"/use/functions/{list(functions).index(name)}"
     top = replace(
         node,
@@ -110,7 +110,7 @@ def check_one(node: DocumentNode, name: str) -> None:
         pointer="/use/functions",
         outline="/use/functions",
         place=place,
-        variables=node.globals(),
+        variables=node.global_variables(),
     )
     reading.functions[name] = reading.read_task(name, top.under_name(name, functions[name]))
-    reading.within.remove(name)
+    reading.open_functions.remove(name)

@@ -15,7 +15,7 @@ from engine.language import authorization
 from engine.language.errors import fault
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
-from engine.language.uri_templates import as_text, expanded
+from engine.language.uri_templates import expand, to_text
 
 SECONDS_MAX = 30.0
 OUTPUTS = ("content", "response", "raw")
@@ -45,7 +45,7 @@ class CallHttp:
         :raises FaultError: of kind communication, when there is no answer or it says that it failed.
         """
         call = self.addressed(interpreter, data, scope, seconds=SECONDS_MAX)
-        scope = scope.with_variables(authorization=authorization.authorization(call.authentication))
+        scope = scope.with_variables(authorization=authorization.descriptor(call.authentication))
         call = replace(
             call,
             query=queried(interpreter.fill(self.query, data, scope)),
@@ -64,7 +64,7 @@ class CallHttp:
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
         policy = interpreter.fill(self.authentication, data, scope)
-        scope = scope.with_variables(authorization=authorization.authorization(policy))
+        scope = scope.with_variables(authorization=authorization.descriptor(policy))
         return executions.HttpCall(
             method=self.method,
             uri=self.located(interpreter, data, scope),
@@ -83,7 +83,7 @@ class CallHttp:
             if not isinstance(found, str):
                 raise fault("expression", "the endpoint must be text")
             return found
-        return expanded(self.uri, data)
+        return expand(self.uri, data)
 
 
 NOWHERE = CallHttp("GET", "")
@@ -130,7 +130,7 @@ def queried(value: Any) -> dict[str, Any]:
     """Return query parameters as text, an array being the same name several times."""
     given = _members(value, "query").items()
     return {
-        name: [as_text(item) for item in member] if isinstance(member, list) else as_text(member)
+        name: [to_text(item) for item in member] if isinstance(member, list) else to_text(member)
         for name, member in given
         if member is not None
     }
@@ -194,7 +194,7 @@ def _members(value: Any, what: str) -> dict[str, Any]:
 
 def _texts(value: Any, what: str) -> dict[str, str]:
     return {
-        name: as_text(member)
+        name: to_text(member)
         for name, member in _members(value, what).items()
         if member is not None
     }

@@ -109,7 +109,7 @@ def _understood(document: dict[str, Any], source: Source) -> Task:
     top = DocumentNode(
         document, "", reading, source.called.read_tasks, use=source.use, place="/function"
     )
-    if parser.too_deep(document) is not None:
+    if parser.check_depth(document) is not None:
         raise fault("configuration", "the function that was fetched is nested too deeply")
     if event_types.in_steps({"do": document}):
         raise fault(

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from engine.expressions.jq import unwrapped
+from engine.expressions.jq import unwrap
 from engine.interpreter.constructs.event_filters import URIS
 from engine.interpreter.runtime.environment import date_time
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -16,7 +16,7 @@ from engine.language import cloud_events
 from engine.language.errors import fault
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
-from engine.language.uri_templates import expanded
+from engine.language.uri_templates import expand
 
 KEYS = ("emit",)
 EVENT_BYTES_MAX = 262_144
@@ -34,11 +34,11 @@ class Emit:
         :raises FaultError: of kind validation, when what the expressions gave makes no CloudEvent; of kind
             runtime, when it is larger than an event may be.
         """
-        given = interpreter.redaction.of(interpreter.fill(self.attributes, data, scope))
+        given = interpreter.redaction.redact(interpreter.fill(self.attributes, data, scope))
         for name in URIS:
             literal = self.attributes.get(name)
             if isinstance(literal, str):
-                given[name] = expanded(literal, data)
+                given[name] = expand(literal, data)
         event = {
             "specversion": "1.0",
             "id": interpreter.environment.uuid(),
@@ -46,7 +46,7 @@ class Emit:
             "source": interpreter.lifecycle_events.subject.source,
             **given,
         }
-        wrong = cloud_events.wrong(event)
+        wrong = cloud_events.find_fault(event)
         if wrong is not None:
             raise fault("validation", f"the event's {wrong[0]} {wrong[1]}")
         if len(orjson.dumps(event)) > EVENT_BYTES_MAX:
@@ -62,11 +62,11 @@ def read(node: DocumentNode) -> Emit:
     )
     attributes.require("type").text()
     for name, value in attributes.members().items():
-        evaluated = isinstance(value, str) and unwrapped(value) is not None
+        evaluated = isinstance(value, str) and unwrap(value) is not None
         check = (
-            cloud_events.wrong_name(str(name))
+            cloud_events.check_name(str(name))
             if evaluated
-            else cloud_events.wrong_member(str(name), value)
+            else cloud_events.check_member(str(name), value)
         )
         if check is not None:
             attributes.child(name, value).add_fault(check)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.expressions.fast_path import Literal
-from engine.expressions.jq import Program, program
+from engine.expressions.jq import Program, parse_program
 from engine.interpreter.constructs import event_filters
 from engine.interpreter.constructs.event_filters import Attempt, Filter
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -75,7 +75,7 @@ class EventConsumption:
     @property
     def forever(self) -> bool:
         """Whether no event that is consumed can end the consumption."""
-        return isinstance(self.until, Program) and self.until.native == Literal(value=False)
+        return isinstance(self.until, Program) and self.until.fast_path == Literal(value=False)
 
     async def consume_next(
         self, interpreter: Interpreter, data: Any, scope: Scope, progress: ConsumptionProgress
@@ -158,5 +158,5 @@ def read(node: DocumentNode, *, within_until: bool = False) -> EventConsumption:
 
 def _read_until(node: DocumentNode) -> Program | EventConsumption:
     if isinstance(node.value, bool):
-        return program("true" if node.value else "false")
+        return parse_program("true" if node.value else "false")
     return node.program() if isinstance(node.value, str) else read(node, within_until=True)

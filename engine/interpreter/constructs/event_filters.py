@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.expressions.jq import Program, program
+from engine.expressions.jq import Program, parse_program
 from engine.expressions.templates import fill
 from engine.interpreter.constructs.event_types import _PATTERN
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -15,7 +15,7 @@ from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import FaultError
 from engine.language.reader import DocumentNode
-from engine.language.uri_templates import expanded
+from engine.language.uri_templates import expand
 
 URIS = ("source", "dataschema")  # URI templates, filled from the listening step's input
 
@@ -108,7 +108,7 @@ def _read_attribute(name: str, node: DocumentNode) -> Any:
         return None
     wanted = node.template()
     literal = name == "time" and isinstance(wanted, str) and not _PATTERN.search(wanted)
-    if literal and cloud_events.instant(wanted) is None:
+    if literal and cloud_events.parse_time(wanted) is None:
         node.add_fault("must be an RFC 3339 time, a regular expression or an expression")
     return wanted
 
@@ -140,11 +140,11 @@ def _matches(name: str, wanted: Any, found: Any, attempt: Attempt) -> bool:
     if found is None or not isinstance(wanted, str):
         return type(wanted) is type(found) and bool(wanted == found)
     if name in URIS:
-        wanted = expanded(wanted, attempt.data)
+        wanted = expand(wanted, attempt.data)
     if wanted == found:
         return True
-    if name == "time" and cloud_events.instant(wanted) is not None:
-        return cloud_events.instant(wanted) == cloud_events.instant(found)
+    if name == "time" and cloud_events.parse_time(wanted) is not None:
+        return cloud_events.parse_time(wanted) == cloud_events.parse_time(found)
     return bool(_PATTERN.search(wanted)) and attempt.ask(_pattern(wanted), found) is True
 
 
@@ -168,4 +168,4 @@ def _holds_within(wanted: Any, found: Any, attempt: Attempt) -> bool:
 
 def _pattern(text: str) -> Program:
     """Return the program that tests a whole value against a regular expression, within jq's budget."""
-    return program(f"test({json.dumps(f'^(?:{text})$')})")
+    return parse_program(f"test({json.dumps(f'^(?:{text})$')})")

@@ -115,7 +115,12 @@ def extended(node: DocumentNode, key: str, construct: Construct) -> Construct:
     if "extensions" not in node.use:
         return construct
     top = replace(
-        node, value=node.use, pointer="/use", outline="/use", place="/use", variables=node.globals()
+        node,
+        value=node.use,
+        pointer="/use",
+        outline="/use",
+        place="/use",
+        variables=node.global_variables(),
     )
     found = [one for one in read(top) if one.extends(key)]
     return Extended(construct, found) if found else construct

@@ -12,7 +12,7 @@ from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Task, TaskResult
-from engine.language.reader import ARGUMENTS, SECRETS, DocumentNode
+from engine.language.reader import SECRETS, VARIABLES, DocumentNode
 
 KEYS = ("for", "while", "do")
 ITERATIONS_MAX = 100_000
@@ -91,6 +91,6 @@ def read_variable(node: DocumentNode, key: str, default: str) -> str:
     if name and not _VARIABLE.fullmatch(name):
         found.add_fault("must be letters, digits and underscores, and no name of jq")
         return default
-    if name in ARGUMENTS or name == SECRETS:
+    if name in VARIABLES or name == SECRETS:
         found.add_fault(f"${name} already means something else")
     return name or default

@@ -8,7 +8,7 @@ from engine.expressions.jq import Program
 from engine.interpreter.constructs import event_consumption
 from engine.language import cloud_events
 from engine.language.reader import DocumentNode
-from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, TRIGGERS, Schedule, cron_fault
+from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, TRIGGERS, Schedule, check_cron
 
 KNOWN = frozenset({"runtime", "workflow"})  # nothing runs yet that could have an input or a context
 
@@ -53,6 +53,6 @@ def _read_cron(node: DocumentNode | None) -> str | None:
     if node is None:
         return None
     text = node.text()
-    if wrong := cron_fault(text):
+    if wrong := check_cron(text):
         node.add_fault(wrong, gist=wrong.partition(":")[0])
     return text

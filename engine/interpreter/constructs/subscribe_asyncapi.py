@@ -44,7 +44,7 @@ class Lifetime:
     @property
     def forever(self) -> bool:
         """Whether nothing that is consumed can end it."""
-        return isinstance(self.going, Program) and self.going.native == Literal(value=True)
+        return isinstance(self.going, Program) and self.going.fast_path == Literal(value=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,12 +64,12 @@ def read_task(name: str, node: DocumentNode) -> Task:
     if reading.tasks > TASKS_MAX:
         node.add_fault(f"a definition may have at most {TASKS_MAX} steps (definitionSteps)")
         raise EnoughError
-    if reading.nested == NESTED_MAX:
+    if reading.nesting == NESTED_MAX:
         node.add_fault(f"steps may stand at most {NESTED_MAX} deep in one another (stepsNested)")
         raise EnoughError
-    reading.nested += 1
+    reading.nesting += 1
     task = _read(name, node)
-    reading.nested -= 1
+    reading.nesting -= 1
     return task
 
 

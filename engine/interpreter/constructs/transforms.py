@@ -36,7 +36,7 @@ class SchemaResource:
         schema = await external_resources.fetch(
             interpreter, where, self.authentication, data, scope, what="schema"
         )
-        if not known and json_schema.complaint(schema) is not None:
+        if not known and json_schema.find_fault(schema) is not None:
             del interpreter.resources[where]
             raise fault("configuration", "the schema that was fetched is no JSON Schema")
         return schema
@@ -76,7 +76,7 @@ def _read_document(node: DocumentNode) -> dict[str, Any]:
     schema = node.members()
     if node.reading.compiles:
         try:
-            why = json_schema.complaint(schema)
+            why = json_schema.find_fault(schema)
         except ExhaustedError:
             node.add_fault("the schema takes too long to read")
         else:

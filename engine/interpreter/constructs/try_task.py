@@ -12,7 +12,7 @@ from engine.interpreter.constructs.for_task import read_variable
 from engine.interpreter.constructs.retry_policy import Retry
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.errors import FaultError, Problem, same_type
+from engine.language.errors import FaultError, Problem, is_same_type
 from engine.language.model import Task, TaskResult
 from engine.language.reader import DocumentNode
 
@@ -86,7 +86,9 @@ class Try:
         for name, wanted in self.filter.items():
             value = interpreter.fill(wanted, data, scope)
             same = (
-                same_type(str(value), problem.type) if name == "type" else value == shown.get(name)
+                is_same_type(str(value), problem.type)
+                if name == "type"
+                else value == shown.get(name)
             )
             if not same:
                 return False

@@ -94,6 +94,6 @@ class Evaluation:
         if not isinstance(duration, Program):
             return duration
         try:
-            return durations.seconds(self.evaluate(duration, data, scope))
+            return durations.to_seconds(self.evaluate(duration, data, scope))
         except ValueError as error:
             raise fault("expression", str(error)) from None

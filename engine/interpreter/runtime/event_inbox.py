@@ -52,7 +52,9 @@ class EventInbox:
     def put(self, events: Iterable[dict[str, Any]]) -> None:
         """Queue events, except those that arrived before."""
         for event in events:
-            digest = hashlib.sha256(cloud_events.key(event).encode()).digest()[:_DIGEST_BYTES].hex()
+            digest = (
+                hashlib.sha256(cloud_events.identity(event).encode()).digest()[:_DIGEST_BYTES].hex()
+            )
             if digest in self._digest_set:
                 continue
             self._add_digest(digest)

@@ -1,6 +1,6 @@
-"""One run of a definition: its state in one object, and the way data flows through its steps.
+"""Interpreter of one execution: all its state, and the data flow through its tasks.
 
-Where it stands is in its frames at every safe point (`frames`), so that a new run can go on from there.
+At every safe point its frames state the position, so that another run can continue from there.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ T = TypeVar("T")
 
 
 class Construct(Protocol):
-    """What a step does: one implementation per discriminating key."""
+    """Construct of the language: what a task does; one implementation per keyword."""
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Do it on the step's transformed input.
+        """Do the task's work on its transformed input.
 
-        :raises FaultError: when it fails.
+        :raises FaultError: when the task fails.
         """
         ...
 
 
 class RemoteSchema(Protocol):
-    """A JSON Schema that an execution fetches when it first needs it."""
+    """JSON Schema at an address, which an execution fetches when it first needs it."""
 
     async def fetch(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
-        """Return it.
+        """Return the schema.
 
-        :raises FaultError: when there is none.
+        :raises FaultError: when it cannot be fetched, or is no JSON Schema.
         """
         ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Interpreter(Evaluation):
-    """All state of a run."""
+    """State of one execution, and the operations that its constructs use."""
 
     definition: Definition
     execution_id: str
@@ -69,10 +69,11 @@ class Interpreter(Evaluation):
     secrets: dict[str, Any] = field(default_factory=dict)
     context: Any = None
     calls: int = 0
-    trail: list[str] = field(default_factory=list)
-    running_tasks: Counter[str] = field(default_factory=Counter)  # steps, by pointer
-    resources: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
-    catalog_functions: dict[str, Task] = field(default_factory=dict)  # the same, read in this run
+    trail: list[str] = field(default_factory=list)  # names of the last TRAIL_MAX tasks that ran
+    running_tasks: Counter[str] = field(default_factory=Counter)  # by pointer
+    resources: dict[str, Any] = field(default_factory=dict)  # fetched documents, by address
+    # Tasks that catalogs' functions describe, by address; each run reads them anew.
+    catalog_functions: dict[str, Task] = field(default_factory=dict)
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
     event_types: frozenset[str] = frozenset()  # of lifecycle events, with subscriptions
@@ -84,7 +85,7 @@ class Interpreter(Evaluation):
     redaction: Redaction = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make what leaves the walk, and what watches over it."""
+        """Create the recorder and the outboxes that need the other members."""
         subject = Subject.of(self.definition.source, self.execution_id)
         self.event_outbox = EventOutbox(self.environment)
         self.redaction = Redaction(self.secrets, self.budget)
@@ -94,21 +95,26 @@ class Interpreter(Evaluation):
         self.timeline = TimelineRecorder(self.account_id, self.execution_id, self.environment)
 
     async def run(self, data: Any) -> Any:
-        """Walk the whole definition on the raw input, from where its frames stand, and return its output.
+        """Run the definition on its raw input, from the position in the frames; return the output.
 
-        :raises FaultError: when a step fails and nothing catches it.
-        :raises ExhaustedError: when a limit is broken.
+        :raises FaultError: when a task fails and no `try` catches the error.
+        :raises ExhaustedError: when the execution exceeds a limit.
         """
         try:
             return await self._run(data)
         except FaultError as error:
-            raise self.redaction.hidden(error) from None
+            raise self.redaction.redact_error(error) from None
 
     async def _run(self, data: Any) -> Any:
         state = self.frame.state
         self.started_at = self.started_at or date_time(self.environment.now())
-        known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
-        scope = Scope(known | {"authorization": None}, frame=self.frame)
+        variables = {
+            "runtime": RUNTIME,
+            "workflow": self._workflow_descriptor(),
+            "secrets": self.secrets,
+            "authorization": None,
+        }
+        scope = Scope(variables, frame=self.frame)
         if "data" not in state:
             state["data"] = self.context = await self.transform_input(
                 self.definition.input, data, scope
@@ -122,9 +128,9 @@ class Interpreter(Evaluation):
     async def run_tasks(
         self, tasks: Sequence[Task], data: Any, scope: Scope, *, part: str = "do"
     ) -> Any:
-        """Walk the steps of one list in declared order, or as their `then` says; return the last's output.
+        """Run a list of tasks in declared order, or as their `then` states; return the last output.
 
-        `part` tells apart the lists of one step: each has a frame of its own.
+        `part` distinguishes the lists of one task: each has a frame of its own.
         """
         with scope.frame.child(part) as frame:
             at, data = frame.state.get("at", 0), frame.state.get("data", data)
@@ -137,15 +143,18 @@ class Interpreter(Evaluation):
                 if result.then == EXIT:
                     scope.frame.state["exited"] = part
                     return data
-                on = result.then in (None, CONTINUE)
-                at = at + 1 if on else [task.name for task in tasks].index(str(result.then))
+                at = (
+                    at + 1
+                    if result.then in (None, CONTINUE)
+                    else [task.name for task in tasks].index(str(result.then))
+                )
                 if at < len(tasks):
                     frame.state |= {"at": at, "data": data}
                     await self.quiescence.safe_point(frame)
             return data
 
     async def run_task(self, task: Task, raw: Any, outer: Scope) -> TaskResult:
-        """Run one step: condition, input, work, output, export, in the specification's order."""
+        """Run one task: condition, input, work, output, export, in the specification's order."""
         with outer.frame.child("step") as frame:
             if not frame.state:
                 await self.pause.wait(outer.frame, self.quiescence, self.environment, self.timeline)
@@ -155,10 +164,10 @@ class Interpreter(Evaluation):
             try:
                 return await self._run_task(task, raw, outer, frame)
             except FaultError as error:
-                placed = self.redaction.hidden(error.placed(task.pointer))
-                self.lifecycle_events.emit_faulted(task, placed.problem)
-                self.timeline.record_failed(task, outer.attempt, error_kind_of(placed.problem))
-                raise placed from None
+                fault_error = self.redaction.redact_error(error.with_instance(task.pointer))
+                self.lifecycle_events.emit_faulted(task, fault_error.problem)
+                self.timeline.record_failed(task, outer.attempt, error_kind_of(fault_error.problem))
+                raise fault_error from None
             except ExhaustedError:
                 self.timeline.record_failed(task, outer.attempt, "runtime")
                 raise
@@ -183,11 +192,11 @@ class Interpreter(Evaluation):
         scope: Scope,
         repeatable: bool = False,
     ) -> Any:
-        """Run an activity for the step of the scope and return its answer.
+        """Run an activity for the task of the scope and return its answer.
 
-        A repeatable one runs again when its worker is lost: what it does may then be done twice.
+        A repeatable activity runs again when its worker is lost; its effect may then occur twice.
 
-        :raises FaultError: when it failed.
+        :raises FaultError: when the activity failed.
         """
         self.calls += 1
         return await self.environment.call(
@@ -201,25 +210,27 @@ class Interpreter(Evaluation):
         )
 
     async def sleep_until(self, until: float, scope: Scope) -> None:
-        """Wait until a time in seconds since the epoch; the walk rests meanwhile."""
+        """Wait until a time in seconds since the epoch; the strand is idle meanwhile."""
         seconds = until - self.environment.now().timestamp()
         if seconds > 0:
             with self.quiescence.idle(scope.frame):
                 await self.environment.sleep(seconds, summary=scope.task.name if scope.task else "")
 
     async def run_within(
-        self, limited: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
+        self, limit: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
     ) -> T:
-        """Return what the work gives within the limit, counted from when the scope's frame began it.
+        """Return the result of work that may take as long as the limit, if there is one.
 
-        :raises FaultError: of kind timeout, when it takes longer; the work is cancelled.
+        The time counts from the first run of the work, which the scope's frame states.
+
+        :raises FaultError: of kind timeout, when the work takes longer; it is cancelled.
         """
-        if limited is None:
+        if limit is None:
             return await work
         state = scope.frame.state
         try:
             if "due" not in state:
-                state["limit"] = self.seconds(limited, data, scope)
+                state["limit"] = self.seconds(limit, data, scope)
                 state["due"] = self.environment.now().timestamp() + state["limit"]
             return await asyncio.wait_for(work, state["due"] - self.environment.now().timestamp())
         except TimeoutError:
@@ -235,14 +246,14 @@ class Interpreter(Evaluation):
     async def transform_output(
         self, transform: Transform, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX
     ) -> Any:
-        """Transform the raw value, then validate what it became (DSL, "Data Flow")."""
-        shaped = (
+        """Transform the raw value, then validate the result (DSL, "Data Flow")."""
+        value = (
             raw
             if transform.template is None
             else self.fill(transform.template, raw, scope, most=most)
         )
-        await self._validate(transform, shaped, raw, scope)
-        return shaped
+        await self._validate(transform, value, raw, scope)
+        return value
 
     async def _validate(self, transform: Transform, value: Any, raw: Any, scope: Scope) -> None:
         schema = transform.schema
@@ -275,31 +286,37 @@ class Interpreter(Evaluation):
         data = state["data"]
         scope = scope.with_variables(input=data)
         pinned = not getattr(task.construct, "resumes", False)
-        with frame.child("work", pinned=pinned) as own, self.quiescence.pinning(own):
-            work = cast("Construct", task.construct).run(self, data, replace(scope, frame=own))
-            done = await self.run_within(task.timeout, work, data, scope)
-        self.check_size(done.output)
-        if done.authorization is not None:
-            scope = scope.with_variables(authorization=done.authorization)
+        with frame.child("work", pinned=pinned) as work_frame, self.quiescence.pinning(work_frame):
+            work = cast("Construct", task.construct).run(
+                self, data, replace(scope, frame=work_frame)
+            )
+            result = await self.run_within(task.timeout, work, data, scope)
+        self.check_size(result.output)
+        if result.authorization is not None:
+            scope = scope.with_variables(authorization=result.authorization)
         scope = scope.with_variables(
-            context=self.context, task={**descriptor, "output": done.output}
+            context=self.context, task={**descriptor, "output": result.output}
         )
-        output = await self.transform_output(task.output, done.output, scope)
+        output = await self.transform_output(task.output, result.output, scope)
         if task.export.template is not None:
-            seen = scope.with_variables(output=output)
+            export_scope = scope.with_variables(output=output)
             self.context = await self.transform_output(
-                task.export, output, seen, most=CONTEXT_BYTES_MAX
+                task.export, output, export_scope, most=CONTEXT_BYTES_MAX
             )
         self.lifecycle_events.emit_completed(task)
         self.timeline.record_completed(task, outer.attempt)
-        return TaskResult(output, done.then or task.then)
+        return TaskResult(output, result.then or task.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:
         try:
             return await self.run_tasks(self.definition.tasks, data, scope)
-        except EndedError as ended:
-            return ended.output
+        except EndedError as end:
+            return end.output
 
-    def _described(self) -> dict[str, Any]:
-        given = {"definition": self.definition.source, "input": self.raw_input}
-        return {"id": self.execution_id, "startedAt": self.started_at, **given}
+    def _workflow_descriptor(self) -> dict[str, Any]:
+        return {
+            "id": self.execution_id,
+            "startedAt": self.started_at,
+            "definition": self.definition.source,
+            "input": self.raw_input,
+        }

@@ -44,7 +44,7 @@ class Switchboard:
             event = orjson.loads(opened)
         except (InvalidError, ValueError):
             return None
-        return event if cloud_events.wrong(event) is None else None
+        return event if cloud_events.find_fault(event) is None else None
 
     def routing_keys(
         self, session: Session, account_id: UUID, kinds: Iterable[str]

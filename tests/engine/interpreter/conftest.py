@@ -135,7 +135,8 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         )
         if left is not None:
             retaken = replace(
-                memory.openings[execution_id], left=retry_from_failure.matched(left, document)
+                memory.openings[execution_id],
+                left=retry_from_failure.match_document(left, document),
             )
             memory.openings[execution_id] = retaken
         handle = await temporal.start_workflow(

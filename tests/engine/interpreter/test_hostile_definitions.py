@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.errors import InvalidError
-from engine.expressions.jq import program, refusal
+from engine.expressions.jq import find_fault, parse_program
 from engine.interpreter import documents
 from engine.language.size_limits import NESTED_MAX
 from tests.engine.interpreter.conftest import HEADER, Execute
@@ -76,8 +76,8 @@ def test_it_is_refused(which: str) -> None:
 
 
 def test_a_text_that_is_never_closed_is_looked_through_once() -> None:
-    asked = program('"' + '\\"' * 500_000)
-    assert refusal(asked, frozenset()) is not None
+    asked = parse_program('"' + '\\"' * 500_000)
+    assert find_fault(asked, frozenset()) is not None
 
 
 UNHOLDABLE = [

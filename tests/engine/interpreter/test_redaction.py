@@ -27,8 +27,8 @@ class Still:
 
 def told(value: Any, **secrets: Any) -> Any:
     """Return what is told of a value."""
-    hiding = Redaction(secrets, Budget(Still()))  # type: ignore[arg-type]  # no more is asked of it
-    return until_the_machine_has_time(lambda: hiding.of(value))
+    redaction = Redaction(secrets, Budget(Still()))  # type: ignore[arg-type]  # no more is asked of it
+    return until_the_machine_has_time(lambda: redaction.redact(value))
 
 
 SPELLED = [
@@ -60,8 +60,8 @@ def test_of_two_secrets_the_longer_one_is_hidden_whole() -> None:
 
 def test_every_member_of_an_error_is_looked_at() -> None:
     problem = Problem("https://horse.example.org", 400, "a horse", "horses", "/do/0/horse")
-    hiding = Redaction({"key": "horse"}, Budget(Still()))  # type: ignore[arg-type]  # as above
-    shown = until_the_machine_has_time(lambda: hiding.hidden(FaultError(problem))).problem
+    redaction = Redaction({"key": "horse"}, Budget(Still()))  # type: ignore[arg-type]  # as above
+    shown = until_the_machine_has_time(lambda: redaction.redact_error(FaultError(problem))).problem
     assert "horse" not in str(shown)
     assert shown.status == 400
 
@@ -93,7 +93,10 @@ async def test_an_execution_that_tells_more_than_can_be_looked_through_ends(
     ran = await execute(
         [{"tell": emit}], {"text": "a" * 300_000}, secrets=MANY, use={"secrets": [*MANY]}
     )
-    assert ran.error["detail"] == "looking for secrets in what is told takes more than it may"
+    assert (
+        ran.error["detail"]
+        == "the search for secrets in an error or event takes more time or memory than it may"
+    )
 
 
 async def test_an_execution_that_tells_much_beside_a_few_secrets_goes_on(execute: Execute) -> None:

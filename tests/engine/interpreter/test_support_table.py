@@ -76,7 +76,7 @@ def test_the_table_names_all_that_the_code_has() -> None:
     assert set(call_task.CALLS) <= {name.partition(" ")[0].strip(",") for name in names("Calls")}
     assert {"basic", "bearer", "digest", "oauth2", "oidc"} <= names("Authentications")
     assert set(reusable_components.GROUPS) == names("Reusable")
-    assert {f"${name}" for name in reader.ARGUMENTS} <= names("Variables")
+    assert {f"${name}" for name in reader.VARIABLES} <= names("Variables")
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="OWS_EXAMPLES names no checkout of the examples")

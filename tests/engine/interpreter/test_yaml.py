@@ -11,10 +11,10 @@ from engine.expressions.sandbox import pool, yaml_worker
 from engine.interpreter import documents
 from engine.interpreter.constructs import external_resources
 from engine.language.errors import FaultError
-from engine.language.parser import HERE_CHARACTERS_MAX
+from engine.language.parser import LOCAL_CHARACTERS_MAX
 from tests.engine.expressions.test_jq import until_the_machine_has_time
 
-FILLED = "# " + "x" * HERE_CHARACTERS_MAX + "\n"
+FILLED = "# " + "x" * LOCAL_CHARACTERS_MAX + "\n"
 
 
 def read(text: str) -> Any:

@@ -110,7 +110,7 @@ def _tried(construct: Construct) -> Row:
 
 def _variables() -> list[Row]:
     secrets = next(row for row in map(_tried, REUSABLE) if row.name == "secrets")
-    known = reader.ARGUMENTS | ({"secrets"} if secrets.supported else set())
+    known = reader.VARIABLES | ({"secrets"} if secrets.supported else set())
     return [
         Row("Variables", f"${name}", True, covers)
         if name in known
