@@ -1,4 +1,4 @@
-"""Evaluation without jq of simple programs: a path, a literal, or one operator between two of them."""
+"""Evaluation without jq of simple programs: paths, literals, and one operator between two."""
 
 from __future__ import annotations
 

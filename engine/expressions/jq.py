@@ -12,8 +12,8 @@ from engine.expressions.fast_path import FastPath, SlowPathError
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.pool import ProgramOutput
 
-# Functions that reach outside the program: files, the process, other inputs. `now` is not refused: it is
-# the time of the workflow.
+# Functions that reach outside the program: files, the process, other inputs. `now` is not refused:
+# it is the time of the workflow.
 REFUSED = (
     "env", "input", "inputs", "debug", "stderr", "input_filename", "input_line_number", "halt",
     "halt_error", "get_search_list", "modulemeta", "import", "include",
@@ -26,7 +26,8 @@ _PRELUDE = "".join(
 
 _EXPRESSION = re.compile(r"\s*\$\{(?P<program>.*)\}\s*", re.DOTALL)
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
-# An unclosed string ends with the text. Otherwise the search restarts at each quote in it, without end.
+# An unclosed string ends with the text. Otherwise the search restarts at each quote in it, without
+# end.
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"?|#[^\n]*', re.DOTALL)
 _WORD = re.compile(r"(?<![.\w$@])([a-z_]+)\b(?!\s*:)", re.ASCII)
 _ENVIRONMENT = re.compile(r"\$ENV\b")
@@ -95,7 +96,7 @@ def find_fault(program: Program, names: frozenset[str]) -> str | None:
 
 
 def _source(text: str, names: tuple[str, ...]) -> str:
-    """Return source that binds the variables from the input: it compiles once for all their values."""
+    """Return source that binds the variables from the input: one compilation serves all values."""
     bindings = "".join(f"$__given.{name} as ${name} | " for name in names)
     return (
         f"{_PRELUDE}. as [$__data, $__given, $__now] | def now: $__now; {{}} as $ENV | "

@@ -30,7 +30,7 @@ def prepare(value: Any) -> Any:
 
 
 def compact(template: Any) -> Any:
-    """Return a template for `fill` alone, with a `Constant` for each large part without programs."""
+    """Return a template for `fill` alone: large parts without programs become a `Constant`."""
     if not isinstance(template, dict | list):
         return template
     if len(template) >= LARGE_MEMBERS_MIN and not _has_program(template):

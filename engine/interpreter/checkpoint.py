@@ -1,4 +1,4 @@
-"""Checkpoint of an execution: all state with which another run can continue it, as one JSON text."""
+"""Checkpoint of an execution: the state with which another run continues it, as JSON text."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def load(text: str, execution_id: str, environment: Environment) -> tuple[Interp
 
 
 def encode(state: dict[str, Any]) -> str:
-    """Return a state as JSON text: up to 32 MiB, for which a workflow task has under two seconds."""
+    """Return a state as JSON text: up to 32 MiB, within the two seconds of a workflow task."""
     try:
         return orjson.dumps(state).decode()
     except TypeError:  # frames are nested deeper than orjson allows

@@ -1,9 +1,9 @@
 """Cache of definitions: executions of one document share its parsed form.
 
-A document of a megabyte takes up to half a second of Python to parse. This happens in the workflow task
-that starts or replays an execution. All workflow tasks of a worker share one Python process. Several that
-parse at once would all miss the two seconds after which Temporal takes them for stuck, and start again.
-So one thread parses at a time.
+A document of a megabyte takes up to half a second of Python to parse. This happens in the workflow
+task that starts or replays an execution. All workflow tasks of a worker share one Python process.
+Several that parse at once would all miss the two seconds after which Temporal takes them for stuck,
+and start again. So one thread parses at a time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WAIT_SECONDS_MAX = 1.0  # of waiting for other threads, before half a second of 
 
 
 class DefinitionCache:
-    """Cache of the last definitions, by a digest of the document; threads share the frozen values."""
+    """Cache of the last definitions, by the document's digest; threads share the frozen values."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[bytes, Definition] = OrderedDict()

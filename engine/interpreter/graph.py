@@ -1,9 +1,9 @@
 """Graph of a definition: its tasks, and the flow between them.
 
-The id of a node is a JSON pointer into the document (RFC 6901). The document itself is the beginning;
-the place after the last task (`-` in section 4 of the RFC) is the end. A task inside another one has that
-one as its parent. Each function and extension is in the graph once: edges lead there from its callers,
-and the flow continues after the caller.
+The id of a node is a JSON pointer into the document (RFC 6901). The document itself is the
+beginning; the place after the last task (`-` in section 4 of the RFC) is the end. A task inside
+another one has that one as its parent. Each function and extension is in the graph once: edges lead
+there from its callers, and the flow continues after the caller.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class _GraphBuilder:
             raise TooLargeError("graph_too_large", f"A graph may have {EDGES_MAX} edges.")
 
     def add_list(self, tasks: Sequence[Task], parent: str, following: Flow, on_error: Flow) -> None:
-        """Add a list of tasks; the flow continues at `following`, and after an error at `on_error`."""
+        """Add a list of tasks; the flow continues at `following`, after an error at `on_error`."""
         # Of several tasks of one name, a `then` means the first.
         pointers = {task.name: task.pointer for task in reversed(tasks)}
 

@@ -1,8 +1,8 @@
 """Mermaid flowchart of a graph, safe for any name that a user chose.
 
-Ids consist of letters, digits, and `_` with a hexadecimal code point for any other character. Labels
-consist of letters, digits, and Mermaid's entities. So no name can end a label, begin a directive or a
-comment, or become markup of the page that shows it.
+Ids consist of letters, digits, and `_` with a hexadecimal code point for any other character.
+Labels consist of letters, digits, and Mermaid's entities. So no name can end a label, begin a
+directive or a comment, or become markup of the page that shows it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ Json = Any
 
 
 def capture(interpreter: Interpreter) -> str | None:
-    """Return the state of a failed execution as text, or None when it is larger than a checkpoint."""
+    """Return the state of a failed execution as text; None when it exceeds CHARACTERS_MAX."""
     table = ValueTable()
     state = {
         "form": checkpoint.FORMAT,
@@ -68,7 +68,7 @@ def restore(interpreter: Interpreter, opened: Opened) -> None:
 
 
 def _reset(frame: Frame) -> None:
-    """Remove limits, retries and failures; a task that was itself running is as before its start."""
+    """Remove limits, retries and failures; reset tasks that were themselves running."""
     state = frame.state
     if "limit" in state:
         del state["limit"], state["due"]
@@ -96,7 +96,7 @@ def _reset_functions(frame: Frame) -> None:
 
 
 def _work_frames(frame: Frame) -> Iterator[Frame]:
-    """Yield the frames of a task's own work; if extensions surround the task, of the inner one too."""
+    """Yield the frame of a task's work, and of the task that extensions surround, if any."""
     task = frame.children.get("step", Frame())
     work = task.children.get("work", Frame())
     yield work
@@ -165,7 +165,8 @@ def _own_members(body: Json) -> Json:
 def _unmatched_error(pointer: str) -> InvalidError:
     fault = Fault(
         pointer,
-        "the execution was in this step, which the definition no longer has: retry it with its own version",
+        "the execution was in this step, which the definition no longer has: "
+        "retry it with its own version",
     )
     return InvalidError(
         "retry_unmatched", "The definition has changed where it failed.", faults=[fault]

@@ -49,8 +49,8 @@ def identity(event: dict[str, Any]) -> str:
 def read(event: dict[str, Any], part: str) -> Any:
     """Return the part of an event that a listener reads (DSL reference, "Listen").
 
-    `envelope` is the whole event. `data` is its data, decoded from base64 if it is JSON or text. `raw` is
-    the data as text: base64 if it is binary, else JSON.
+    `envelope` is the whole event. `data` is its data, decoded from base64 if it is JSON or text.
+    `raw` is the data as text: base64 if it is binary, else JSON.
     """
     if part == "envelope":
         return event
@@ -93,7 +93,8 @@ def check_member(name: str, value: Any) -> str | None:
     if value is None:
         return "must not be null"
     if name not in _TEXTS and not isinstance(value, str):
-        # A number is an integer by its value, not by its spelling (JSON Schema 2020-12, core 4.2.3).
+        # A number is an integer by its value, not by its spelling (JSON Schema 2020-12, core
+        # 4.2.3).
         integral = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         valid = integral and -(2**31) <= value < 2**31
         return None if valid else "must be text, a boolean or an integer of 32 bits"

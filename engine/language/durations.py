@@ -29,8 +29,8 @@ _ISO = re.compile(
 def to_seconds(value: Any) -> float:
     """Return a duration's length in seconds.
 
-    :raises ValueError: when it is no duration (ISO 8601 section 5.5.2, or the language's object form),
-        or is longer than a hundred years.
+    :raises ValueError: when it is no duration (ISO 8601 section 5.5.2, or the language's object
+        form), or is longer than a hundred years.
     """
     seconds = _parse_text(value) if isinstance(value, str) else _sum_units(value)
     if seconds > SECONDS_MAX:

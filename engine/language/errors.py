@@ -58,7 +58,7 @@ class FaultError(Exception):
 
 
 class ExhaustedError(Exception):
-    """The execution exceeded a limit. No `try` catches it, so that every replay has the same end."""
+    """The execution exceeded a limit. No `try` catches it: every replay has the same end."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)

@@ -1,7 +1,7 @@
 """Parser of definitions in JSON or YAML 1.2, with limits on depth and size.
 
-Every part of the platform can store its values: text is Unicode, numbers are finite, and integers past
-64 bits are doubles, as in jq.
+Every part of the platform can store its values: text is Unicode, numbers are finite, and integers
+past 64 bits are doubles, as in jq.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from engine.expressions.sandbox.yaml_worker import (
 __all__ = ["DEPTH_MAX", "NODES_MAX", "TEXT_CHARACTERS_MAX", "check_depth", "read"]
 
 TEXT_CHARACTERS_MAX = 1_048_576
-# YAML takes up to ten microseconds a character: a sandbox process parses larger texts, within its limits.
+# YAML takes up to ten microseconds a character: a sandbox process parses larger texts, within its
+# limits.
 LOCAL_CHARACTERS_MAX = 16_384
 UNREADABLE = "The definition cannot be read"
 

@@ -46,7 +46,7 @@ class DocumentReading:
     extensions: list[Any] | None = None  # of `use`, after their reading
 
     def nearest(self, word: Any, known: Iterable[str]) -> str:
-        """Return a suggestion of the nearest known word, for the end of a sentence; or empty text."""
+        """Return a suggestion of the nearest known word, to end a sentence; or empty text."""
         if len(str(word)) > WORD_CHARACTERS_MAX:
             return ""
         names = [str(name) for name in islice(known, COMPARISONS_MAX - self.comparisons)]
@@ -97,7 +97,7 @@ class DocumentNode:
         )
 
     def under_name(self, name: str, value: Any) -> DocumentNode:
-        """Return the node under a name that the user chose: the pointer has it, the place does not."""
+        """Return the node under a name of the user: the pointer has it, the place does not."""
         return replace(
             self,
             value=value,

@@ -19,8 +19,8 @@ CRON_LENGTH_MAX = 256
 class Schedule:
     """Triggers of a definition's executions; several work side by side, each for itself.
 
-    `every` and `after` are in seconds. `cron` is in UTC, with five fields as in Debian's cron, or six of
-    which the first is seconds. It names no last day of a month.
+    `every` and `after` are in seconds. `cron` is in UTC, with five fields as in Debian's cron, or
+    six of which the first is seconds. It names no last day of a month.
     """
 
     every: float | None = None

@@ -24,7 +24,8 @@ _PLAIN = {str, int, float, bool, type(None)}
 class _Large:
     """Size and depth of a large list or object.
 
-    While its members are visited, it stores instead the rest of the limit and the depth before them.
+    While its members are visited, it stores instead the rest of the limit and the depth before
+    them.
     """
 
     value: Any
@@ -56,8 +57,8 @@ class SizeMeter:
     def size(self, value: Any, most: int = DATA_BYTES_MAX) -> int:
         """Return about how many bytes a value's JSON has.
 
-        A template may name one value many times, which costs memory only when it is written as JSON.
-        So the meter counts the value each time, and stops at the limit.
+        A template may name one value many times, which costs memory only when it is written as
+        JSON. So the meter counts the value each time, and stops at the limit.
 
         :raises FaultError: of kind runtime, when it is larger than `most` or nested too deeply.
         """

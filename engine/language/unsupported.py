@@ -8,13 +8,15 @@ _SHARED = "is not run here: workers are shared between accounts, and nothing con
 
 # By construct. The fault in a definition and the support table show the reason.
 REASONS = {
-    "run.container": f"a container {_SHARED} a stranger's image; call a service of your own instead",
+    "run.container": f"a container {_SHARED} a stranger's image;"
+    " call a service of your own instead",
     "run.script": f"a script {_SHARED} a stranger's code; expressions (jq) shape data",
-    "run.shell": f"a shell command {_SHARED} a stranger's process; call a service of your own instead",
-    "call.mcp.stdio": f"an MCP server over standard input and output {_SHARED} a stranger's process;"
-    " reach one over http",
-    "call.asyncapi.protocol": "this protocol is not spoken here: http, redis, mqtt (3.1.1) and amqp (0.9.1)"
-    " are, each tried against a server of its kind",
+    "run.shell": f"a shell command {_SHARED} a stranger's process;"
+    " call a service of your own instead",
+    "call.mcp.stdio": f"an MCP server over standard input and output {_SHARED} a stranger's"
+    " process; reach one over http",
+    "call.asyncapi.protocol": "this protocol is not spoken here: http, redis, mqtt (3.1.1) and"
+    " amqp (0.9.1) are, each tried against a server of its kind",
 }
 
 

@@ -32,8 +32,8 @@ ABANDON, REQUEST_CANCEL = (
     workflow.ParentClosePolicy.ABANDON,
     workflow.ParentClosePolicy.REQUEST_CANCEL,
 )
-# Past these, an execution continues as new even while calls are in flight. Temporal ends an execution
-# at 51,200 events or 50 MiB.
+# Past these, an execution continues as new even while calls are in flight. Temporal ends an
+# execution at 51,200 events or 50 MiB.
 EVENTS_MAX = 16_384
 HISTORY_BYTES_MAX = 16 * 1_048_576
 # Temporal misses a killed worker after this time; a busy worker must send its heartbeat within it.
@@ -63,7 +63,7 @@ class TemporalEnvironment:
         return str(workflow.uuid4())
 
     def is_history_long(self, patient: bool) -> bool:
-        """Return whether Temporal suggests to continue as new; with `patient`, whether it is urgent."""
+        """Return whether Temporal suggests to continue as new; if `patient`, whether urgently."""
         info = workflow.info()
         if not info.is_continue_as_new_suggested():
             return False
@@ -92,7 +92,7 @@ class TemporalEnvironment:
         await run_local_activity(executions.PUBLISH_EVENTS, publication, None)
 
     def record(self, entry: Entry) -> None:
-        """Send an entry to the sink of the process; on replay too, for the first worker may have died.
+        """Send an entry to the sink of the process, on replay too: the first worker may have died.
 
         `workflow.random` raises when the worker evicts the execution from its cache. The eviction
         cancels all tasks, and those cancellations are no part of the timeline.
@@ -102,7 +102,7 @@ class TemporalEnvironment:
             TimelineOutput.sink.put(entry)
 
     async def store_timeline(self) -> None:
-        """Store the recorded entries, by a local activity: the next run does not record them again."""
+        """Store the recorded entries, by a local activity: the next run records them no more."""
         argument = executions.StepsTold(self.account_id, self.execution_id)
         await run_local_activity(executions.KEEP_STEPS, argument, None)
 

@@ -41,8 +41,9 @@ NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
 STOPPED = "The execution was stopped from outside."
 
 
-# There are no `failure_exception_types`: any other error fails the workflow task alone, and Temporal retries
-# it. So neither a defect of a deploy nor a history that does not replay ends a user's execution.
+# There are no `failure_exception_types`: any other error fails the workflow task alone, and
+# Temporal retries it. So neither a defect of a deploy nor a history that does not replay ends a
+# user's execution.
 @workflow.defn(name=executions.EXECUTION)
 class ExecutionWorkflow:
     """Execution of a definition: one run, from the beginning or from a checkpoint."""
@@ -58,8 +59,9 @@ class ExecutionWorkflow:
     async def run(self, start: executions.ExecutionStart) -> RawValue | Told | None:
         """Return the encrypted reply for the waiting client; to a parent execution, the outcome.
 
-        :raises ApplicationError: when the execution failed. Its type is the kind of the error, its only
-            detail the encrypted reply (or the error, for a parent); its message has no user's data.
+        :raises ApplicationError: when the execution failed. Its type is the kind of the error, its
+            only detail the encrypted reply (or the error, for a parent); its message has no user's
+            data.
         """
         settlement = await self._settle(start)
         if self._interpreter is not None:
@@ -249,5 +251,5 @@ def _problem(kind: str, detail: str) -> Problem:
 
 
 def _error_kind(uri: str) -> str:
-    """Return the kind of an error that operators may see: Temporal does not encrypt a failure's type."""
+    """Return the kind of an error for operators: Temporal does not encrypt a failure's type."""
     return standard_kind(uri) or executions.RAISED

@@ -21,7 +21,8 @@ _RETRY_POLICY = RetryPolicy(
 async def run_local_activity(name: str, argument: Any, result_type: type | None) -> Any:
     """Run a local activity; without I/O between them, several run in one workflow task.
 
-    :raises ApplicationError: `UNOPENABLE` from the activity itself; `UNDONE` for every other failure.
+    :raises ApplicationError: `UNOPENABLE` from the activity itself; `UNDONE` for every other
+        failure.
     """
     try:
         return await workflow.execute_local_activity(

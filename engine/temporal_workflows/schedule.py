@@ -38,16 +38,17 @@ class OverError(Exception):
 
 
 POLL_SECONDS_MAX = 600.0
-# Any other error, such as a machine too busy for a filter, fails the workflow task alone: Temporal retries it.
+# Any other error, such as a machine too busy for a filter, fails the workflow task alone: Temporal
+# retries it.
 FAILING: Sequence[type[Exception]] = (EngineError, ExhaustedError, FaultError)
 
 
 @workflow.defn(name=executions.SCHEDULE, failure_exception_types=FAILING)
 class ScheduleWorkflow:
-    """Trigger of a definition's schedule, `after` or `on`, as long as the definition has its version.
+    """Trigger of a schedule, `after` or `on`, as long as the definition has its version.
 
-    `every` and `cron` are Temporal's own schedules. This workflow evaluates the filters of `on`, so that
-    they are stored nowhere but in the encrypted history.
+    `every` and `cron` are Temporal's own schedules. This workflow evaluates the filters of `on`, so
+    that they are stored nowhere but in the encrypted history.
     """
 
     @workflow.init
@@ -167,8 +168,9 @@ class ScheduleWorkflow:
         return replace(self._start, inbox=self._event_inbox.to_json())
 
 
-# A schedule has no end, and would need its first build for ever: it moves to each new build. Temporal refuses
-# a versioning behaviour from workers without a build; they register the class above.
+# A schedule has no end, and would need its first build for ever: it moves to each new build.
+# Temporal refuses a versioning behaviour from workers without a build; they register the class
+# above.
 @workflow.defn(
     name=executions.SCHEDULE,
     failure_exception_types=FAILING,

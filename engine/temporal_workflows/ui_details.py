@@ -50,5 +50,5 @@ def _markdown(interpreter: Interpreter, lines: Sequence[str]) -> str:
 
 
 def _code(text: object) -> str:
-    """Return text as Markdown code: a name may contain anything, and must not become a link or image."""
+    """Return text as Markdown code: a name of a user must not become a link or an image."""
     return f"`{' '.join(str(text).replace('`', chr(39)).split())}`"

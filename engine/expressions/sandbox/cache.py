@@ -12,7 +12,7 @@ CacheKey = tuple[str, str, bytes]  # account id, program, input
 
 
 class OutputCache:
-    """Cache of the last outputs: a program's output depends on its input alone. Threads share it."""
+    """Cache of the last outputs, which depend on program and input alone. Threads share it."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[CacheKey, bytes] = OrderedDict()

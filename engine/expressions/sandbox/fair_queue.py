@@ -21,9 +21,9 @@ class BusyError(Exception):
 class WaitBudget:
     """Limit on how long one workflow task may wait for sandbox processes in all.
 
-    Temporal's deadlock detector takes a workflow task for stuck after two seconds, and then a thread of
-    the worker is lost. A workflow task that waited for almost so long fails, and Temporal retries it.
-    Another value of `mark` starts another count; by default, each evaluation does.
+    Temporal's deadlock detector takes a workflow task for stuck after two seconds, and then a
+    thread of the worker is lost. A workflow task that waited for almost so long fails, and Temporal
+    retries it. Another value of `mark` starts another count; by default, each evaluation does.
     """
 
     def __init__(self, mark: Callable[[], object] = object) -> None:

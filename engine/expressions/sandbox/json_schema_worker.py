@@ -30,7 +30,7 @@ class Schema:
 
 
 def compiler() -> Callable[[str], Schema]:
-    """Return the compiler of schemas with all its imports loaded: the sandbox opens no files later."""
+    """Return the compiler of schemas, all its imports loaded: later the sandbox opens no file."""
     list(
         Schema('{"type": "object", "properties": {"a": {"pattern": "a"}}}').input_text('{"a": "b"}')
     )

@@ -24,16 +24,16 @@ from engine.expressions.sandbox.fair_queue import (
 from engine.expressions.sandbox.process import OVER, BrokenError, ProgramError, SandboxProcess
 from engine.expressions.sandbox.worker import ANSWER, GROWN_BYTES_MAX, VALUE
 
-__all__ = ["ProgramOutput", "BrokenError", "BusyError", "Pool", "ProgramError", "shared"]
+__all__ = ["BrokenError", "BusyError", "Pool", "ProgramError", "ProgramOutput", "shared"]
 
-# Limit of waiting for a process and for its answer, below Temporal's deadlock detector. A program's own
-# limit is in CPU time, so an evaluation that takes longer waits for the machine.
+# Limit of waiting for a process and for its answer, below Temporal's deadlock detector. A program's
+# own limit is in CPU time, so an evaluation that takes longer waits for the machine.
 WAIT_SECONDS_MAX = 1.5
 YAML_WAIT_SECONDS_MAX = 18.0  # where no workflow task waits: a local activity may take 20 seconds
 WAIT_SECONDS_MIN = 0.2  # with less remaining, no evaluation starts
 CLOSE_SECONDS_MAX = 5.0  # longer than any evaluation may take
-# The regular expressions have a limit of their own, about as large as ours. Which of the two ends a program
-# first is chance, and a replay must have the same result.
+# The regular expressions have a limit of their own, about as large as ours. Which of the two ends a
+# program first is chance, and a replay must have the same result.
 _REGEX_LIMIT = b"Regex failure: retry-limit-in-match over"
 
 DEFAULT_SIZE = 4
@@ -90,7 +90,7 @@ class Pool:
         self._observe(source, b"")
 
     def close(self) -> None:
-        """End every process that becomes free in time; the pool may be used again, with new ones."""
+        """End every process that becomes free in time; a later use starts new ones."""
         waiters: list[Waiter[SandboxProcess | None]] = [Waiter("") for _ in range(self._size)]
         for waiter in waiters:
             try:
@@ -163,9 +163,10 @@ _pools_lock = threading.Lock()
 
 
 def shared(kind: str = "jq") -> Pool:
-    """Return this process's pool for `jq`, `json_schema`, `redaction` or `yaml`; a fork has its own."""
+    """Return this process's pool of a kind: `jq`, `json_schema`, `redaction` or `yaml`."""
     with _pools_lock:
         size = SIZES.get(kind, DEFAULT_SIZE)
+        # A fork has pools of its own.
         return _pools.setdefault((os.getpid(), kind), Pool(size, kind=kind))
 
 

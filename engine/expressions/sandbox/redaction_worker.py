@@ -20,7 +20,7 @@ class Secrets:
         self._spellings = [(spelling, json.dumps(spelling)[1:-1]) for spelling in longest_first]
 
     def input_text(self, text: str) -> Iterator[Any]:
-        """Yield a list with the value, its secrets replaced by `***`; None when it contains no secret."""
+        """Yield a list with the value, `***` for each secret; None when it contains no secret."""
         value = json.loads(text)
         json_text = json.dumps(value)
         matches = [spelling for spelling, as_json in self._spellings if as_json in json_text]
@@ -28,7 +28,7 @@ class Secrets:
 
 
 def compiler() -> Callable[[str], Secrets]:
-    """Return the compiler of secrets with all its imports loaded: the sandbox opens no files later."""
+    """Return the compiler of secrets, all its imports loaded: later the sandbox opens no file."""
     list(Secrets('["horse"]').input_text('"a horse"'))
     return Secrets
 

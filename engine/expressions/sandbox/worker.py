@@ -1,9 +1,9 @@
 """Sandbox process that runs users' programs: no environment, no files, little memory and time.
 
 Its command line is `python -I -S worker.py KIND <import path>…`. A request is two length-prefixed
-frames: the program (or schema, or secrets), and the input text. An answer is one frame: a status byte,
-the nanoseconds of CPU time, the bytes by which the address space has grown since the start, and JSON
-or the text of an error.
+frames: the program (or schema, or secrets), and the input text. An answer is one frame: a status
+byte, the nanoseconds of CPU time, the bytes by which the address space has grown since the start,
+and JSON or the text of an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import Any, NamedTuple, Protocol
 PROGRAMS_MAX = 256
 MEMORY_BYTES_MAX = 128 * 1024 * 1024
 CPU_SECONDS_MAX = 0.25
-# More for the input of a program, up to a size: small values are slow to parse, and large in memory.
+# More for the input of a program, up to a size: small values are slow to parse, and large in
+# memory.
 TEXT_BYTES_MAX = 1024 * 1024
 CPU_SECONDS_PER_BYTE = 0.25 / TEXT_BYTES_MAX
 MEMORY_BYTES_PER_BYTE = 64
@@ -75,7 +76,8 @@ def serve() -> None:
         size = min(len(text), TEXT_BYTES_MAX)
         memory.allow(limits.memory_bytes + size * MEMORY_BYTES_PER_BYTE)
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        # SIGPROF ends the process by default: neither libjq nor a regular expression can be interrupted.
+        # SIGPROF ends the process by default: neither libjq nor a regular expression can be
+        # interrupted.
         signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds + size * CPU_SECONDS_PER_BYTE)
         status, payload = _answer(programs, source, text, compiler=compiler, dumps=dumps)
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -136,7 +136,7 @@ class YamlProgram:
 
 
 def compiler() -> Callable[[str], YamlProgram]:
-    """Return the compiler of YAML programs with all its imports loaded: files are out of reach later."""
+    """Return the compiler of YAML, all its imports loaded: later the sandbox opens no file."""
     list(
         YamlProgram("").input_text(
             json.dumps("a: [1, 1.5, 2024-01-01, &x {b: on}, *x, !!str 1, |\n  t\n]")

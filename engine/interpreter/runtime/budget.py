@@ -16,9 +16,10 @@ TASKS_PER_MINUTE = 10_000  # of all executions of an account together; past it t
 # After so many tasks the workflow yields to Temporal, whose workflow tasks may not take 2 seconds.
 TASKS_PER_WORKFLOW_TASK = 200
 CPU_SECONDS_PER_TASK = 0.75
-# The weight of the work since the last yield, in bytes that sandbox processes receive and return. Each
-# byte takes a quarter of a microsecond at most. Unlike a clock, the weight is the same on replay. The
-# worker's own work has a higher weight, because all its workflow tasks share one Python process.
+# The weight of the work since the last yield, in bytes that sandbox processes receive and return.
+# Each byte takes a quarter of a microsecond at most. Unlike a clock, the weight is the same on
+# replay. The worker's own work has a higher weight, because all its workflow tasks share one Python
+# process.
 WEIGHT_PER_TASK = 2_000_000
 WEIGHT_PER_PROGRAM = 20_000
 WEIGHT_PER_VALUE = 10
@@ -38,7 +39,7 @@ class Budget:
     _cpu_seconds: float = 0.0
 
     async def count_task(self) -> bool:
-        """Count one more task; when it is time, yield to Temporal and wait for the account's minute.
+        """Count one more task; when due, yield to Temporal and wait for the account's minute.
 
         :return: whether it yielded.
         :raises ExhaustedError: when the execution ran more than TASKS_RUN_MAX tasks.

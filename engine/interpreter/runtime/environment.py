@@ -1,4 +1,4 @@
-"""Environment of an execution: time, random values, waiting, calls and events, equal on every replay."""
+"""Environment of an execution: time, random values, waiting, calls; equal on every replay."""
 
 from __future__ import annotations
 

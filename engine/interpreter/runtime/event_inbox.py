@@ -24,9 +24,10 @@ _DIGEST_BYTES = 12
 class EventInbox:
     """Queue of events: signals fill it, `listen` tasks look through it, a checkpoint stores it.
 
-    An event stays until a task consumes it, so an event that precedes its `listen` is not lost. Each
-    event is consumed once. While no task listens, the inbox drops the oldest events past EVENTS_MAX
-    or BYTES_MAX. While a task listens, it drops none silently: the overflow ends the execution.
+    An event stays until a task consumes it, so an event that precedes its `listen` is not lost.
+    Each event is consumed once. While no task listens, the inbox drops the oldest events past
+    EVENTS_MAX or BYTES_MAX. While a task listens, it drops none silently: the overflow ends the
+    execution.
     """
 
     events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)  # each with its number

@@ -1,4 +1,4 @@
-"""Outbox of the events that an execution emits; each delivery is one local activity for many events."""
+"""Outbox of the events that an execution emits; one local activity delivers many of them."""
 
 from __future__ import annotations
 

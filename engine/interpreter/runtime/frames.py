@@ -1,24 +1,25 @@
-"""Frames: the position of every list, loop, try, fork and wait, in a tree that mirrors the document.
+"""Frames: the position of each list, loop, try, fork and wait, in a tree like the document.
 
 How a construct takes part:
 
-* By default it does not. The interpreter finishes what its task is in the middle of (a call, a child
-  workflow) before the execution continues as new. The tasks that such a construct runs itself never
-  stop at a safe point. Its frame is *pinned*: nothing in it outlives the run.
+* By default it does not. The interpreter finishes what its task is in the middle of (a call, a
+  child workflow) before the execution continues as new. The tasks that such a construct runs itself
+  never stop at a safe point. Its frame is *pinned*: nothing in it outlives the run.
 * A construct with the class attribute `resumes = True` has a frame of its own in `scope.frame`. It
-  promises: `run`, called again with the same data and this frame, continues where it was at the last
-  safe point and does nothing twice. It stores what it needs for that as JSON in `frame.state`, before
-  it awaits anything. It stores the time when something is due (seconds since the epoch), never a
-  length of time.
-* It runs its lists of tasks by `interpreter.run_tasks(tasks, data, scope, part=…)`, which has a frame
-  for each part.
-* Between two pieces of work it calls `await interpreter.quiescence.safe_point(frame)`, after `state`
-  says that the first is done: a run that continues there must not reach the same safe point again.
-* It waits for a long time, once everything is in `state`, inside
-  `with interpreter.quiescence.idle(frame):`. The run may end while it waits. The next run calls `run`
+  promises: `run`, called again with the same data and this frame, continues where it was at the
+  last safe point and does nothing twice. It stores what it needs for that as JSON in `frame.state`,
+  before it awaits anything. It stores the time when something is due (seconds since the epoch),
+  never a length of time.
+* It runs its lists of tasks by `interpreter.run_tasks(tasks, data, scope, part=…)`, which has a
+  frame for each part.
+* Between two pieces of work it calls `await interpreter.quiescence.safe_point(frame)`, after
+  `state` says that the first is done: a run that continues there must not reach the same safe point
+  again.
+* It waits for a long time, once everything is in `state`, inside `with
+  interpreter.quiescence.idle(frame):`. The run may end while it waits. The next run calls `run`
   again, which waits for the rest.
-* Each strand that runs beside others is inside `with interpreter.quiescence.strand(frame):`, and what
-  waits for the strands is inside `idle`.
+* Each strand that runs beside others is inside `with interpreter.quiescence.strand(frame):`, and
+  what waits for the strands is inside `idle`.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Frame:
     def child(self, name: str, *, pinned: bool = False) -> Iterator[Frame]:
         """Provide the frame of an inner piece while the block runs: a stored one if there is one.
 
-        A block that fails leaves the frame as it is, so that the piece can be retried. A construct that
-        catches the error removes the frame.
+        A block that fails leaves the frame as it is, so that the piece can be retried. A construct
+        that catches the error removes the frame.
         """
         if pinned or self.pinned:
             yield Frame(pinned=True)

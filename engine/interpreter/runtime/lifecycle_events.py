@@ -1,4 +1,4 @@
-"""Lifecycle events of an execution's tasks, for the account's subscriptions (DSL, "Lifecycle Events").
+"""Lifecycle events of tasks, for the account's subscriptions (DSL, "Lifecycle Events").
 
 The activity that opens an execution states which event types the account subscribes to. Without
 subscriptions no event is made. The activities that open and settle an execution emit the

@@ -1,4 +1,4 @@
-"""Quiescence of an execution: every strand is at a safe point or idle, so it can continue as new."""
+"""Quiescence: every strand is at a safe point or idle, so the execution can continue as new."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Quiescence:
             return
         if not self.due:
             self._points += 1
-            # A call in flight would block all other strands. They continue while the history has room.
+            # A call in flight would block all other strands. They continue while the history has
+            # room.
             self.due = self._points == self.every or self.is_history_long(self._pinned > 0)
         if self.due:
             with self.idle(frame):
@@ -65,7 +66,7 @@ class Quiescence:
 
     @contextmanager
     def pinning(self, frame: Frame) -> Iterator[None]:
-        """Count the work of a pinned frame while the block runs: it delays quiescence to its end."""
+        """Count the work of a pinned frame, which delays quiescence, while the block runs."""
         self._pinned += frame.pinned
         try:
             yield

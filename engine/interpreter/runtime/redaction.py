@@ -1,7 +1,8 @@
 """Redaction: `***` replaces the values of secrets in errors and events.
 
-A sandbox process searches for them, because the authors of the data and of the secrets determine how
-long the search takes. A secret made for it takes two hundred times as long to search for as another.
+A sandbox process searches for them, because the authors of the data and of the secrets determine
+how long the search takes. A secret made for it takes two hundred times as long to search for as
+another.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class Redaction:
     def redact(self, value: Any) -> Any:
         """Return the value with every text and number of the secrets in it replaced.
 
-        :raises ExhaustedError: when the search exceeds the budget of an expression, or of the workflow
-            task.
+        :raises ExhaustedError: when the search exceeds the budget of an expression, or of the
+            workflow task.
         """
         if not self.secrets:
             return value

@@ -109,7 +109,7 @@ Execute = Callable[..., Awaitable[Ran]]
 
 @pytest.fixture
 def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Execute:
-    """Return a function that runs steps on an input until it ends, each time in an account of its own."""
+    """Return a function that executes tasks on an input, each time in an account of its own."""
 
     async def run(
         steps: list[dict[str, Any]],

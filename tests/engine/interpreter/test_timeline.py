@@ -1,4 +1,4 @@
-"""What a walk tells of its steps: once each, in one order, whoever walks and however often it is told."""
+"""A timeline has each entry once, in one order, whichever workers run the execution."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Record:
         self.told[entry.execution_id][entry.seq].append(entry)
 
     def of(self, ran: Ran | str) -> list[Entry]:
-        """Return an execution's entries, of which no two have the same number and say different things."""
+        """Return an execution's entries; assert that entries of one number are equal."""
         name = ran if isinstance(ran, str) else ran.settlement.execution_id
         told = self.told[name]
         assert sorted(told) == list(range(1, len(told) + 1))

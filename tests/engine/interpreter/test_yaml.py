@@ -1,4 +1,4 @@
-"""YAML that is large is read by a child, as small YAML is read, or refused with what would do instead."""
+"""A sandbox process parses large YAML as small YAML, or the refusal states an alternative."""
 
 from __future__ import annotations
 
