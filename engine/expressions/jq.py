@@ -72,7 +72,7 @@ def evaluate(
     # A program that does not use the time has the same input on each attempt: the cache can answer.
     time = now if "now" in program.text else 0
     source = _source(program.text, tuple(bound_variables))
-    return pool.shared().evaluate(source, [data, bound_variables, time])
+    return pool.get_pool().evaluate(source, [data, bound_variables, time])
 
 
 def find_fault(program: Program, names: frozenset[str]) -> str | None:
@@ -87,7 +87,7 @@ def find_fault(program: Program, names: frozenset[str]) -> str | None:
     if _ENVIRONMENT.search(bare):
         return "$ENV is not available in expressions"
     try:
-        pool.shared().check(_source(program.text, tuple(sorted(program.names & names))))
+        pool.get_pool().check(_source(program.text, tuple(sorted(program.names & names))))
     except pool.ProgramError as error:
         return _first_line(str(error))
     except pool.BrokenError:

@@ -27,38 +27,40 @@ class NewerError(Exception):
     """The execution needs a newer interpreter: this worker must leave it to others."""
 
 
-def create_interpreter(opened: Opened, execution_id: str, environment: Environment) -> Interpreter:
+def create_interpreter(opening: Opened, execution_id: str, environment: Environment) -> Interpreter:
     """Return an interpreter at the beginning of the definition.
 
     :raises InvalidError: when the document cannot run.
     :raises NewerError: when this interpreter is too old for the execution.
     """
-    if opened.interpreter > INTERPRETER:
-        raise NewerError(str(opened.interpreter))
+    if opening.interpreter > INTERPRETER:
+        raise NewerError(str(opening.interpreter))
     return Interpreter(
-        definition=DEFINITIONS.parse(opened.document),
+        definition=DEFINITIONS.parse(opening.document),
         execution_id=execution_id,
-        raw_input=opened.input,
+        raw_input=opening.input,
         environment=environment,
-        quiescence=Quiescence(environment.is_history_long, every=opened.rests_every),
+        quiescence=Quiescence(environment.is_history_long, every=opening.rests_every),
         budget=Budget(environment),
-        account_id=opened.account_id,
-        run_depth=opened.run_depth,
-        secrets=opened.secrets,
-        event_types=frozenset(opened.heard),
+        account_id=opening.account_id,
+        run_depth=opening.run_depth,
+        secrets=opening.secrets,
+        event_types=frozenset(opening.heard),
     )
 
 
-def continuation(start: ExecutionStart, interpreter: Interpreter, opened: Opened) -> ExecutionStart:
+def continuation(
+    start: ExecutionStart, interpreter: Interpreter, opening: Opened
+) -> ExecutionStart:
     """Return the argument of the next run, which continues from a quiescent interpreter.
 
     :raises ExhaustedError: when the checkpoint has more than CHARACTERS_MAX characters.
     """
-    ordered = start.ordered and replace(start.ordered, input=None)  # the checkpoint has the input
-    return replace(start, ordered=ordered, bookmark=dump(interpreter, opened))
+    order = start.ordered and replace(start.ordered, input=None)  # the checkpoint has the input
+    return replace(start, ordered=order, bookmark=dump(interpreter, opening))
 
 
-def dump(interpreter: Interpreter, opened: Opened) -> str:
+def dump(interpreter: Interpreter, opening: Opened) -> str:
     """Return the checkpoint of a quiescent interpreter.
 
     :raises ExhaustedError: when it has more than CHARACTERS_MAX characters.
@@ -66,7 +68,7 @@ def dump(interpreter: Interpreter, opened: Opened) -> str:
     table = ValueTable()
     state = {
         "form": FORMAT,
-        "opened": {each.name: getattr(opened, each.name) for each in fields(opened)},
+        "opened": {each.name: getattr(opening, each.name) for each in fields(opening)},
         "context": table.index_of(interpreter.context),
         "frames": interpreter.frame.to_json(table),
         "values": table.values,
@@ -94,8 +96,8 @@ def load(text: str, execution_id: str, environment: Environment) -> tuple[Interp
     state = decode(text)
     if state["form"] > FORMAT:
         raise NewerError(str(state["form"]))
-    opened = Opened(**state["opened"])
-    interpreter = create_interpreter(opened, execution_id, environment)
+    opening = Opened(**state["opened"])
+    interpreter = create_interpreter(opening, execution_id, environment)
     interpreter.context = state["values"][state["context"]]
     interpreter.frame = Frame.from_json(state["frames"], state["values"])
     interpreter.budget.tasks, interpreter.calls = state["stepsWalked"], state["calls"]
@@ -104,7 +106,7 @@ def load(text: str, execution_id: str, environment: Environment) -> tuple[Interp
     interpreter.event_inbox = EventInbox.from_json(state["inbox"])
     interpreter.timeline.restore(state["journal"])
     interpreter.pause = Pause.from_json(state["hold"])
-    return interpreter, opened
+    return interpreter, opening
 
 
 def encode(state: dict[str, Any]) -> str:

@@ -71,10 +71,10 @@ def _id(kind: str, pointer: str) -> str:
 
 
 def _label(text: str) -> str:
-    shortened = (
+    short_text = (
         text if len(text) <= LABEL_CHARACTERS_MAX else text[: LABEL_CHARACTERS_MAX - 1] + "…"
     )
-    return "".join(map(_escape, shortened)) or "-"
+    return "".join(map(_escape, short_text)) or "-"
 
 
 def _escape(character: str) -> str:

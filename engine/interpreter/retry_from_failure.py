@@ -56,11 +56,11 @@ def match_document(text: str, document: dict[str, Json]) -> str:
     return checkpoint.encode(state)
 
 
-def restore(interpreter: Interpreter, opened: Opened) -> None:
+def restore(interpreter: Interpreter, opening: Opened) -> None:
     """Set an interpreter to the state of the failed execution, if `opened` has one."""
-    if opened.left is None:
+    if opening.left is None:
         return
-    state = checkpoint.decode(opened.left)
+    state = checkpoint.decode(opening.left)
     interpreter.context = state["values"][state["context"]]
     interpreter.frame = Frame.from_json(state["frames"], state["values"])
     interpreter.resources = state["fetched"]

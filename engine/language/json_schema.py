@@ -18,7 +18,7 @@ def validate(value: Any, schema: dict[str, Any] | None) -> pool.ProgramOutput:
     if schema is None:
         return pool.ProgramOutput(None)
     try:
-        answer = pool.shared("json_schema").evaluate(json.dumps(schema), value)
+        answer = pool.get_pool("json_schema").evaluate(json.dumps(schema), value)
     except pool.ProgramError:
         raise fault("validation", "the schema cannot be evaluated") from None
     except pool.BrokenError:
@@ -35,7 +35,7 @@ def find_fault(schema: Any) -> str | None:
     :raises ExhaustedError: when its compilation exceeds the limits.
     """
     try:
-        pool.shared("json_schema").check(json.dumps(schema))
+        pool.get_pool("json_schema").check(json.dumps(schema))
     except pool.ProgramError as error:
         return str(error).partition("\n")[0][:200]
     except pool.BrokenError:

@@ -86,7 +86,7 @@ def _read_yaml(text: str) -> Any:
     try:
         if len(text) <= LOCAL_CHARACTERS_MAX:
             return yaml_worker.read(text)
-        answer = pool.shared("yaml").evaluate("", text).value
+        answer = pool.get_pool("yaml").evaluate("", text).value
     except UnreadableError as error:
         raise _unreadable(error.detail, gist=error.gist) from None
     except (pool.BrokenError, pool.ProgramError):

@@ -45,14 +45,14 @@ class DocumentReading:
     open_functions: list[str] = field(default_factory=list)  # whose reading has not ended
     extensions: list[Any] | None = None  # of `use`, after their reading
 
-    def nearest(self, word: Any, known: Iterable[str]) -> str:
+    def nearest(self, word: Any, names: Iterable[str]) -> str:
         """Return a suggestion of the nearest known word, to end a sentence; or empty text."""
         if len(str(word)) > WORD_CHARACTERS_MAX:
             return ""
-        names = [str(name) for name in islice(known, COMPARISONS_MAX - self.comparisons)]
-        self.comparisons += len(names)
+        candidates = [str(name) for name in islice(names, COMPARISONS_MAX - self.comparisons)]
+        self.comparisons += len(candidates)
         matches = difflib.get_close_matches(
-            str(word), [name for name in names if len(name) <= WORD_CHARACTERS_MAX], 1
+            str(word), [name for name in candidates if len(name) <= WORD_CHARACTERS_MAX], 1
         )
         return f"; did you mean {matches[0]}?" if matches else ""
 
@@ -85,15 +85,15 @@ class DocumentNode:
         if len(self.reading.faults) == FAULTS_MAX:
             raise EnoughError
 
-    def child(self, key: str | int, value: Any, *, known: bool = True) -> DocumentNode:
-        """Return a node inside this one; `known` when the language defines the member's name."""
+    def child(self, key: str | int, value: Any, *, is_known: bool = True) -> DocumentNode:
+        """Return a node inside this one; `is_known` when the language defines the member's name."""
         segment = _escape(key)
         return replace(
             self,
             value=value,
             pointer=f"{self.pointer}/{segment}",
             place=f"{self.place}/{segment}",
-            outline=f"{self.outline}/{segment if known else '*'}",
+            outline=f"{self.outline}/{segment if is_known else '*'}",
         )
 
     def under_name(self, name: str, value: Any) -> DocumentNode:
@@ -148,12 +148,12 @@ class DocumentNode:
             self.add_fault(f"{key} is missing")
         return replace(self.child(key, None), absent=self.absent or isinstance(self.value, dict))
 
-    def allow_only(self, *known: str) -> DocumentNode:
+    def allow_only(self, *names: str) -> DocumentNode:
         """Add a fault for each member that is not known, with the nearest one that is."""
         for key in self.members():
-            if key not in known:
-                self.child(key, None, known=False).add_fault(
-                    f"unknown property{self.reading.nearest(key, known)}"
+            if key not in names:
+                self.child(key, None, is_known=False).add_fault(
+                    f"unknown property{self.reading.nearest(key, names)}"
                 )
         return self
 
@@ -175,15 +175,15 @@ class DocumentNode:
 
     def component(self, group: str) -> DocumentNode | None:
         """Return the reusable component that the value names; an unknown name is a fault."""
-        known = self.use.get(group)
+        group_members = self.use.get(group)
         if (
-            not isinstance(known, dict)
+            not isinstance(group_members, dict)
             or not isinstance(self.value, str)
-            or self.value not in known
+            or self.value not in group_members
         ):
             self.add_unknown_name_fault(group)
             return None
-        if not isinstance(known[self.value], dict):  # a name of a name could be circular
+        if not isinstance(group_members[self.value], dict):  # a name of a name could be circular
             self.add_fault(f"what has this name in use.{group} must be an object")
             return None
         components = replace(
@@ -192,12 +192,12 @@ class DocumentNode:
             outline=f"/use/{group}",
             variables=self.global_variables(),
         )
-        return components.child(str(self.value), known[self.value], known=False)
+        return components.child(str(self.value), group_members[self.value], is_known=False)
 
     def add_unknown_name_fault(self, group: str) -> None:
         """Add the fault that `use` has no component of this name, with the nearest name."""
-        known, gist = self.use.get(group), f"use.{group} has no such name"
-        names = known if isinstance(known, (dict, list)) else ()
+        group_members, gist = self.use.get(group), f"use.{group} has no such name"
+        names = group_members if isinstance(group_members, (dict, list)) else ()
         self.add_fault(gist + self.reading.nearest(self.value, names), gist=gist)
 
     def text(self) -> str:
@@ -209,13 +209,13 @@ class DocumentNode:
             self.add_fault(f"must be a non-empty string, not {actual}")
         return ""
 
-    def one_of(self, *allowed: str) -> str:
-        """Return the value if it is one of the allowed strings; else the first, after a fault."""
-        if self.value not in allowed:
+    def one_of(self, *options: str) -> str:
+        """Return the value if it is one of the options; else the first, after a fault."""
+        if self.value not in options:
             self.add_fault(
-                f"must be one of {', '.join(allowed)}{self.reading.nearest(self.value, allowed)}"
+                f"must be one of {', '.join(options)}{self.reading.nearest(self.value, options)}"
             )
-            return allowed[0]
+            return options[0]
         return str(self.value)
 
     def program(self) -> Program:
@@ -247,7 +247,7 @@ class DocumentNode:
             self._check_program(parse_program(self.value))
         elif isinstance(self.value, dict):
             for key, member in self.value.items():
-                self.child(key, member, known=False)._check_template()  # noqa: SLF001 - the same class
+                self.child(key, member, is_known=False)._check_template()  # noqa: SLF001 - the same class
         elif isinstance(self.value, list):
             for index, item in enumerate(self.value):
                 if isinstance(item, str | dict | list):  # nothing else holds an expression
@@ -266,10 +266,10 @@ class DocumentNode:
         return program
 
 
-def _unlisted_secrets(text: str, listed: Any) -> list[str]:
+def _unlisted_secrets(text: str, secrets: Any) -> list[str]:
     """Return the names of the secrets that an expression uses and the definition does not list."""
     names = [member or key for member, key in _SECRET.findall(text)]
-    return [name for name in names if not isinstance(listed, list) or name not in listed]
+    return [name for name in names if not isinstance(secrets, list) or name not in secrets]
 
 
 def type_name(value: Any) -> str:

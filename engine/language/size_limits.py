@@ -38,8 +38,8 @@ class SizeMeter:
     """Meter of values' sizes; it visits a large value once, though many tasks pass it on."""
 
     visits: int = 0  # of values; eight plain values in one list or object count as one
-    _known: dict[int, _Large] = field(default_factory=dict)
-    _remembered_size: int = 0
+    _large_values: dict[int, _Large] = field(default_factory=dict)
+    _large_size: int = 0
 
     def total_size(self, values: Iterable[Any], most: int = HELD_BYTES_MAX) -> int:
         """Return how many bytes values have together, each counted once.
@@ -48,7 +48,7 @@ class SizeMeter:
 
         :raises FaultError: of kind runtime, when it is more than `most`.
         """
-        before, self._known, self._remembered_size = self._known, {}, 0
+        before, self._large_values, self._large_size = self._large_values, {}, 0
         rest = most
         for value in {id(value): value for value in values}.values():
             rest -= self._size(value, rest, 2 * DATA_DEPTH_MAX, before)
@@ -62,9 +62,9 @@ class SizeMeter:
 
         :raises FaultError: of kind runtime, when it is larger than `most` or nested too deeply.
         """
-        return self._size(value, most, DATA_DEPTH_MAX, self._known)
+        return self._size(value, most, DATA_DEPTH_MAX, self._large_values)
 
-    def _size(self, value: Any, most: int, depth_max: int, remembered: dict[int, _Large]) -> int:
+    def _size(self, value: Any, most: int, depth_max: int, previous: dict[int, _Large]) -> int:
         rest, deepest = most, 0
         stack: list[tuple[Any, int]] = [(value, 1)]
         while stack:
@@ -74,7 +74,7 @@ class SizeMeter:
                 self._remember(_Large(current.value, current.size - rest, deepest - depth))
                 deepest = max(deepest, current.levels)
                 continue
-            large = remembered.get(id(current)) or self._known.get(id(current))
+            large = previous.get(id(current)) or self._large_values.get(id(current))
             if large is not None:
                 self._remember(large)
                 rest, deepest = rest - large.size, max(deepest, depth + large.levels)
@@ -112,12 +112,12 @@ class SizeMeter:
         return size + sum(map(len, texts)) + 4 * len(value) - 2 * len(texts)
 
     def _remember(self, large: _Large) -> None:
-        if id(large.value) in self._known:
+        if id(large.value) in self._large_values:
             return
-        self._known[id(large.value)] = large
-        self._remembered_size += large.size
-        while self._remembered_size > HELD_BYTES_MAX:
-            self._remembered_size -= self._known.pop(next(iter(self._known))).size
+        self._large_values[id(large.value)] = large
+        self._large_size += large.size
+        while self._large_size > HELD_BYTES_MAX:
+            self._large_size -= self._large_values.pop(next(iter(self._large_values))).size
 
 
 def _plain_size(value: Any) -> int:

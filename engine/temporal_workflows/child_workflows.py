@@ -35,7 +35,7 @@ async def start_child_workflow(
 
     :raises WorkflowAlreadyStartedError: when a workflow of this id exists or existed.
     """
-    awaited = parent_close_policy == ParentClosePolicy.REQUEST_CANCEL
+    is_awaited = parent_close_policy == ParentClosePolicy.REQUEST_CANCEL
     account, definition = (
         SearchAttributeKey.for_keyword(name) for name in ("account", "definition")
     )
@@ -47,7 +47,7 @@ async def start_child_workflow(
         execution_timeout=execution_timeout,
         task_timeout=TASK_TIMEOUT,
         cancellation_type=ChildWorkflowCancellationType.TRY_CANCEL
-        if awaited
+        if is_awaited
         else ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
         parent_close_policy=parent_close_policy,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

@@ -142,13 +142,13 @@ class TemporalEnvironment:
 
     async def run_child(self, start: executions.ExecutionStart, *, waits: bool) -> Told | None:
         """Start an execution as a child workflow; one that is awaited ends when this one does."""
-        ordered = start.ordered
+        order = start.ordered
         handle = await start_child_workflow(
             executions.EXECUTION,
             start,
             workflow_id=executions.execution_workflow_id(start.execution_id),
             account_id=self.account_id,
-            definition_id=ordered.definition_id if ordered is not None else "",
+            definition_id=order.definition_id if order is not None else "",
             execution_timeout=workflow.info().execution_timeout,
             result_type=Told,
             parent_close_policy=REQUEST_CANCEL if waits else ABANDON,

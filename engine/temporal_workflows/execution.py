@@ -137,7 +137,7 @@ class ExecutionWorkflow:
         ACCOUNT.set(start.account_id)
         environment = TemporalEnvironment(start.account_id, start.execution_id)
         WAIT_BUDGET.set(WaitBudget(lambda: (environment.workflow_task_mark(), environment.now())))
-        interpreter, opened = await self._load(start, environment)
+        interpreter, opening = await self._load(start, environment)
         interpreter.event_inbox.put(event for _, event in self._event_inbox.events)
         interpreter.pause.apply(self._pause.number, paused=self._pause.paused)
         self._interpreter, self._event_inbox, self._pause = (
@@ -147,12 +147,14 @@ class ExecutionWorkflow:
         )
         self._delivery = asyncio.create_task(interpreter.event_outbox.deliver())
         interpretation = asyncio.create_task(
-            _run_after_delay(interpreter, opened, resumed=start.bookmark is not None)
+            _run_after_delay(interpreter, opening, is_resumed=start.bookmark is not None)
         )
         try:
             while not interpretation.done():
                 await workflow.wait_condition(
-                    lambda: _is_done(interpreter, interpretation) or interpreter.quiescence.reached
+                    lambda: (
+                        _is_done(interpreter, interpretation) or interpreter.quiescence.is_reached
+                    )
                 )
                 if not interpretation.done() and await _flush(interpreter, environment):
                     break
@@ -162,7 +164,7 @@ class ExecutionWorkflow:
             raise
         if not interpretation.done():
             workflow.continue_as_new(
-                checkpoint.continuation(start, interpreter, opened),
+                checkpoint.continuation(start, interpreter, opening),
                 initial_versioning_behavior=NEWEST,
             )
         return interpretation.result()
@@ -173,12 +175,12 @@ class ExecutionWorkflow:
         """Return the interpreter at the beginning, at the failed task, or at the checkpoint."""
         if start.bookmark is not None:
             return checkpoint.load(start.bookmark, start.execution_id, environment)
-        opened: executions.Opened = await run_local_activity(
+        opening: executions.Opened = await run_local_activity(
             executions.OPEN_EXECUTION, start, executions.Opened
         )
-        interpreter = checkpoint.create_interpreter(opened, start.execution_id, environment)
-        retry_from_failure.restore(interpreter, opened)
-        return interpreter, replace(opened, left=None)
+        interpreter = checkpoint.create_interpreter(opening, start.execution_id, environment)
+        retry_from_failure.restore(interpreter, opening)
+        return interpreter, replace(opening, left=None)
 
 
 async def _flush(interpreter: Interpreter, environment: TemporalEnvironment) -> bool:
@@ -189,7 +191,7 @@ async def _flush(interpreter: Interpreter, environment: TemporalEnvironment) -> 
     await interpreter.event_outbox.flush()
     seq = interpreter.timeline.seq
     await environment.store_timeline()
-    return interpreter.quiescence.reached and interpreter.timeline.seq == seq
+    return interpreter.quiescence.is_reached and interpreter.timeline.seq == seq
 
 
 def _is_done(interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> bool:
@@ -200,12 +202,12 @@ def _is_done(interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> boo
 
 
 async def _run_after_delay(
-    interpreter: Interpreter, opened: executions.Opened, *, resumed: bool
+    interpreter: Interpreter, opening: executions.Opened, *, is_resumed: bool
 ) -> Any:
     """Run the interpreter; a new execution of an account past its limit waits first."""
-    if opened.slowed_seconds and not resumed:
-        await interpreter.environment.sleep(opened.slowed_seconds, summary="turn")
-    return await interpreter.run(opened.input)
+    if opening.slowed_seconds and not is_resumed:
+        await interpreter.environment.sleep(opening.slowed_seconds, summary="turn")
+    return await interpreter.run(opening.input)
 
 
 @workflow.defn(name=executions.DEFINITION_CHECK, failure_exception_types=[Exception])

@@ -27,6 +27,7 @@ from engine.interpreter.runtime.quiescence import Quiescence
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import ExhaustedError, FaultError
+from engine.language.model import Definition
 from engine.language.schedule import Schedule
 from engine.temporal_workflows.child_workflows import start_child_workflow
 from engine.temporal_workflows.environment import TemporalEnvironment
@@ -62,18 +63,21 @@ class ScheduleWorkflow:
     async def run(self, start: executions.ScheduleStart) -> None:
         """Start executions until the definition is deleted or has another version."""
         ACCOUNT.set(start.account_id)
-        scheduled: executions.Scheduled | None = await run_local_activity(
+        answer: executions.Scheduled | None = await run_local_activity(
             executions.OPEN_SCHEDULE,
             replace(start, standing=None, inbox=None),
             executions.Scheduled,
         )
-        schedule = None if scheduled is None else documents.parse(scheduled.document).schedule
-        if scheduled is None or schedule is None:
+        if answer is None:
+            return
+        definition = documents.parse(answer.document)
+        schedule = definition.schedule
+        if schedule is None:
             return
         try:
             while True:
                 if start.trigger == "on":
-                    await self._listen(schedule, scheduled)
+                    await self._listen(definition, schedule)
                 else:
                     await self._repeat(schedule)
                 if workflow.info().is_continue_as_new_suggested():
@@ -97,9 +101,8 @@ class ScheduleWorkflow:
                 await execution
         await workflow.sleep(timedelta(seconds=schedule.after or 0))
 
-    async def _listen(self, schedule: Schedule, scheduled: executions.Scheduled) -> None:
+    async def _listen(self, definition: Definition, schedule: Schedule) -> None:
         """Wait for the events of `on`, then start an execution (DSL, "Event-driven scheduling")."""
-        definition = documents.parse(scheduled.document)
         environment = TemporalEnvironment(self._start.account_id, "")
         interpreter = Interpreter(
             definition=definition,

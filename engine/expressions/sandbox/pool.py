@@ -24,7 +24,7 @@ from engine.expressions.sandbox.fair_queue import (
 from engine.expressions.sandbox.process import OVER, BrokenError, ProgramError, SandboxProcess
 from engine.expressions.sandbox.worker import ANSWER, GROWN_BYTES_MAX, VALUE
 
-__all__ = ["BrokenError", "BusyError", "Pool", "ProgramError", "ProgramOutput", "shared"]
+__all__ = ["BrokenError", "BusyError", "Pool", "ProgramError", "ProgramOutput", "get_pool"]
 
 # Limit of waiting for a process and for its answer, below Temporal's deadlock detector. A program's
 # own limit is in CPU time, so an evaluation that takes longer waits for the machine.
@@ -162,7 +162,7 @@ _pools: dict[tuple[int, str], Pool] = {}
 _pools_lock = threading.Lock()
 
 
-def shared(kind: str = "jq") -> Pool:
+def get_pool(kind: str = "jq") -> Pool:
     """Return this process's pool of a kind: `jq`, `json_schema`, `redaction` or `yaml`."""
     with _pools_lock:
         size = SIZES.get(kind, DEFAULT_SIZE)

@@ -84,10 +84,10 @@ def serve() -> None:
         if len(payload) > limits.result_bytes:
             status, payload = ERROR, b"the result is larger than %d bytes" % limits.result_bytes
         nanoseconds = _nanoseconds_since(usage)
-        if memory.grown() > TRIM_BYTES_MIN:
+        if memory.growth() > TRIM_BYTES_MIN:
             programs.clear()  # each holds its last input
             memory.trim()
-        _write(ANSWER.pack(status, nanoseconds, memory.grown()) + payload)
+        _write(ANSWER.pack(status, nanoseconds, memory.growth()) + payload)
 
 
 class Memory:
@@ -105,7 +105,7 @@ class Memory:
             _, most = resource.getrlimit(resource.RLIMIT_AS)
             resource.setrlimit(resource.RLIMIT_AS, (self._size() + size, most))
 
-    def grown(self) -> int:
+    def growth(self) -> int:
         """Return by how many bytes the process has grown since the start."""
         return max(0, self._size() - self._initial_size)
 

@@ -95,7 +95,7 @@ def read(node: DocumentNode) -> Filter:
     correlate = node.get("correlate")
     return Filter(
         tuple(sorted(attributes, key=_cost)),
-        tuple((name, _read_correlation(correlate.child(name, value, known=False)))
+        tuple((name, _read_correlation(correlate.child(name, value, is_known=False)))
               for name, value in correlate.members().items()) if correlate else (),
     )  # fmt: skip
 

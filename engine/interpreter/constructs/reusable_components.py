@@ -73,7 +73,9 @@ def _each(node: DocumentNode, group: str) -> list[DocumentNode]:
     found = node.get(group)
     if found is None:
         return []
-    return [found.child(str(name), value, known=False) for name, value in found.members().items()]
+    return [
+        found.child(str(name), value, is_known=False) for name, value in found.members().items()
+    ]
 
 
 def _inline(node: DocumentNode) -> DocumentNode:

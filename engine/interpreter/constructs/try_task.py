@@ -157,7 +157,7 @@ def _read_filter(catch: DocumentNode) -> dict[str, Any]:
     if wanted is None:
         return {}
     return {
-        name: wanted.child(name, value, known=name in _FILTER).template()
+        name: wanted.child(name, value, is_known=name in _FILTER).template()
         for name, value in wanted.allow_only(*_FILTER).members().items()
     }
 

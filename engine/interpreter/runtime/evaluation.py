@@ -52,8 +52,8 @@ class Evaluation:
         :raises FaultError: of kind expression, when one fails; of kind runtime, when the result is
             larger than `most` or nested too deeply.
         """
-        filled = fill(template, lambda program: self.evaluate(program, data, scope))
-        return self.check_size(filled, most)
+        result = fill(template, lambda program: self.evaluate(program, data, scope))
+        return self.check_size(result, most)
 
     def check_size(self, value: Any, most: int = DATA_BYTES_MAX) -> Any:
         """Return the value if it has at most `most` bytes and is not nested too deeply.

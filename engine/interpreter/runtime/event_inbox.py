@@ -33,7 +33,7 @@ class EventInbox:
     events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)  # each with its number
     digests: list[str] = field(default_factory=list)
     count: int = 0  # of all events that arrived; the number of the last one
-    overflowed: bool = False
+    has_overflowed: bool = False
     _digest_set: set[str] = field(default_factory=set)
     _size: int = 0
     _listeners: int = 0
@@ -63,7 +63,7 @@ class EventInbox:
             self.events.append((self.count, event))
             self._size += len(orjson.dumps(event))
             while len(self.events) > EVENTS_MAX or self._size > BYTES_MAX:
-                self.overflowed = self.overflowed or self._listeners > 0
+                self.has_overflowed = self.has_overflowed or self._listeners > 0
                 self._drop(0)
 
     def next(self, number: int) -> tuple[int, dict[str, Any]] | None:
@@ -71,7 +71,7 @@ class EventInbox:
 
         :raises ExhaustedError: when the inbox overflowed while a task listened.
         """
-        if self.overflowed:
+        if self.has_overflowed:
             raise ExhaustedError(
                 f"more events were waiting than {EVENTS_MAX}, or {BYTES_MAX} bytes"
             )

@@ -21,7 +21,7 @@ class Pause:
 
     number: int = 0
     paused: bool = False
-    recorded: bool = False
+    is_recorded: bool = False
 
     def apply(self, number: int, *, paused: bool) -> None:
         """Apply a command, unless one with the same or a higher number was applied before."""
@@ -30,12 +30,12 @@ class Pause:
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as an object of JSON values, for a checkpoint."""
-        return {"number": self.number, "paused": self.paused, "told": self.recorded}
+        return {"number": self.number, "paused": self.paused, "told": self.is_recorded}
 
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Pause:
         """Return the pause whose state `to_json` returned."""
-        return cls(state["number"], state["paused"], recorded=state["told"])
+        return cls(state["number"], state["paused"], is_recorded=state["told"])
 
     async def wait(
         self,
@@ -49,11 +49,11 @@ class Pause:
         The strand is idle while it waits, so that the execution can continue as new.
         """
         while self.paused:
-            if not self.recorded:
-                self.recorded = True
+            if not self.is_recorded:
+                self.is_recorded = True
                 timeline.record_pause(paused=True)
             with quiescence.idle(frame):
                 await environment.wait_until(lambda: not self.paused)
-        if self.recorded:
-            self.recorded = False
+        if self.is_recorded:
+            self.is_recorded = False
             timeline.record_pause(paused=False)

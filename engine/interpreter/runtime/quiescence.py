@@ -23,7 +23,7 @@ class Quiescence:
     _points: int = 0
 
     @property
-    def reached(self) -> bool:
+    def is_reached(self) -> bool:
         """Whether quiescence is due and no strand is active."""
         return self.due and self._active_strands == 0
 

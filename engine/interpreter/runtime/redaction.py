@@ -40,7 +40,7 @@ class Redaction:
         if not self.secrets:
             return value
         try:
-            answer = pool.shared("redaction").evaluate(self._source, value)
+            answer = pool.get_pool("redaction").evaluate(self._source, value)
         except (pool.ProgramError, pool.BrokenError):
             raise ExhaustedError(
                 "the search for secrets in an error or event takes more time or memory than it may"

@@ -71,7 +71,7 @@ texts = st.builds("{}{}{}".format, blanks, operands | operations, blanks)
 @pytest.fixture(scope="module", autouse=True)
 def _children() -> Iterator[None]:
     yield
-    pool.shared().close()
+    pool.get_pool().close()
 
 
 def given_by(asked: jq.Program, data: Any, variables: dict[str, Any]) -> Any:

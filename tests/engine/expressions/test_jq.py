@@ -26,7 +26,7 @@ NOW = 1_700_000_000.5
 @pytest.fixture(scope="module", autouse=True)
 def _children() -> Iterator[None]:
     yield
-    pool.shared().close()
+    pool.get_pool().close()
 
 
 @pytest.fixture

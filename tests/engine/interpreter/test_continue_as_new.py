@@ -35,11 +35,11 @@ async def test_while_something_is_in_flight_a_rest_waits_until_it_is_urgent() ->
         assert not quiescence.due
     stopped = asyncio.create_task(quiescence.safe_point(frame))
     await asyncio.sleep(0)
-    assert (quiescence.reached, stopped.done(), asked) == (True, False, [True, False])
+    assert (quiescence.is_reached, stopped.done(), asked) == (True, False, [True, False])
     stopped.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopped
-    assert not quiescence.reached
+    assert not quiescence.is_reached
 
 
 async def test_what_an_execution_was_started_with_holds_for_every_run(

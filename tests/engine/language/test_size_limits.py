@@ -105,4 +105,4 @@ def test_what_is_held_is_counted_once_each_and_what_is_not_is_forgotten() -> Non
 
 
 def remembered(size_meter: SizeMeter) -> int:
-    return sum(known.size for known in size_meter._known.values())  # noqa: SLF001 - nobody else asks for it
+    return sum(known.size for known in size_meter._large_values.values())  # noqa: SLF001 - nobody else asks for it
