@@ -16,14 +16,14 @@ from contextlib import ExitStack, contextmanager
 from queue import Queue
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from bench.pace import paced
 from bench.platform import measured
 from bench.results import record
 from bin.devtools.stack.client import Client, Keys
 from engine.notifications.deliveries import SPACING
-from tests.receivers import Box, Received, Receiver, Reply, receiving
+from tests.support.receivers import Box, Received, Receiver, Reply, receiving
 
 ROUNDS = paced(25, 2)
 SLOW = paced(40, 2)
@@ -45,7 +45,7 @@ def follow(client: Client) -> Queue[float]:
     came, opened = Queue[float](), threading.Event()
 
     def listen() -> None:
-        with contextlib.suppress(httpx.TransportError):  # when all has been measured
+        with contextlib.suppress(httpx2.TransportError):  # when all has been measured
             for event in client.events():
                 if event.event == "open":
                     opened.set()

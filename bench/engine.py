@@ -38,7 +38,7 @@ from engine.expressions import jq
 from engine.temporal import client as temporal
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal_workflows.execution import ExecutionWorkflow
-from tests.engine.interpreter.echo import echo
+from tests.support.interpreter.echo import echo
 
 QUEUE = "bench"
 ROUNDS = paced(100, 4)

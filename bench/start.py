@@ -31,7 +31,7 @@ from bench.platform import Measured, measured
 from bench.results import record
 from bin.devtools.stack.client import Client, Keys
 from bin.devtools.stack.server import free_port
-from tests.receivers import Box, receiving
+from tests.support.receivers import Box, receiving
 
 ROUNDS = paced(7, 1)
 AIM = 2.0

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
+import hypothesis
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import text
+from hypothesis import HealthCheck
+from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from bin.devtools.stack.client import Client, Keys
+from bin.devtools.stack.client import Client
 from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.platform import LIFTED, processes
-from bin.devtools.stack.server import Server, free_port
-from bin.devtools.stack.servers import Stack, running
+from bin.devtools.stack.servers import Stack
 from engine.config.settings import Settings
+from engine.store.accounts import Account
 from engine.store.sessions import make_engine
-from tests.receivers import Receiver, receiving
+from tests.support.platform import ROOT, Platform, channel_settings, joined
+from tests.support.receivers import Receiver, receiving
+from tests.support.servers import own_part
 
-ROOT = Path(__file__).parent.parent
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+pytest_plugins = ["tests.support.web.fixtures"]
+NEEDS = ("unit", "stack", "platform", "journey")  # markers; each includes what those before it need
+FIXTURES = {"stack": {"stack"}, "platform": {"platform"}, "journey": {"fragile", "traced"}}
+AT_THE_END = pytest.StashKey[ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,11 +57,38 @@ def home(worker_id: str) -> Path:
     return ROOT / ".cloudapi" / ("test" if worker_id == "master" else f"test-{worker_id}")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[AT_THE_END] = ExitStack()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse tests that do not say what they need, or use more than they say.
+
+    :raises pytest.UsageError: naming the first such test.
+    """
+    for item in items:
+        markers = [name for name in NEEDS if item.get_closest_marker(name)]
+        if len(markers) != 1:
+            raise pytest.UsageError(
+                f"{item.nodeid} carries {len(markers)} of the markers {', '.join(NEEDS)}"
+            )
+        fixtures: set[str] = set(getattr(item, "fixturenames", ()))
+        for name in NEEDS[NEEDS.index(markers[0]) + 1 :]:
+            if fixtures & FIXTURES[name]:
+                raise pytest.UsageError(f"{item.nodeid} is marked {markers[0]} and needs {name}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave the shared servers; who started them waits here, where no test's time runs."""
+    session.config.stash[AT_THE_END].close()
+
+
 @pytest.fixture(scope="session")
-def stack(home: Path) -> Iterator[Stack]:
-    """PostgreSQL, Valkey and Temporal, running."""
-    with running(home, database="cloudapi_test") as servers:
-        yield servers
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """A migrated database, a Redis index and a Temporal namespace of this worker's own, on shared servers."""
+    return request.config.stash[AT_THE_END].enter_context(
+        own_part(ROOT / ".cloudapi" / "test-servers")
+    )
 
 
 @pytest.fixture(scope="session")
@@ -65,28 +103,11 @@ def settings(environ: dict[str, str]) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def sessions(settings: Settings, environ: dict[str, str]) -> Iterator[sessionmaker[Session]]:
-    """A session factory on an empty, migrated database."""
+def sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
+    """A session factory on this worker's database."""
     engine = make_engine(settings)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environ.items():
-            patch.setenv(name, value)
-        command.upgrade(Config(ROOT / "migrations" / "alembic.ini"), "head")
     yield sessionmaker(engine, expire_on_commit=False)
     engine.dispose()
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """All processes of the Procfile, running."""
-
-    api_url: str
-    environ: dict[str, str]
-    logs: Path
-    servers: dict[str, Server]
 
 
 @pytest.fixture(scope="session")
@@ -98,39 +119,15 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def platform(
-    home: Path,
-    stack: Stack,
-    environ: dict[str, str],
-    sessions: sessionmaker[Session],
-    receiver: Receiver,
+    home: Path, stack: Stack, environ: dict[str, str], receiver: Receiver
 ) -> Iterator[Platform]:
     """All processes of the Procfile on the test stack, with the rate limits lifted."""
-    assert sessions is not None, "the database is migrated first"
     logs = home / "logs"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
     settings = environ | LIFTED | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
     settings |= {"CORS_ORIGINS": "https://app.example.org"} | channel_settings(receiver)
     with processes(settings, logs) as servers:
         yield Platform(f"http://127.0.0.1:{stack.web_port}", settings, logs, servers)
-
-
-def channel_settings(receiver: Receiver) -> dict[str, str]:
-    """Open the receiver to channels, and let them lose patience while a test looks on."""
-    impatient = {"CHANNEL_BACKOFF_SECONDS": "0.2", "CHANNEL_TRIES_MAX": "3"}
-    return impatient | {
-        "EGRESS_ALLOW": receiver.host,
-        "VAPID_SUBJECT": "mailto:operator@example.org",
-    }
-
-
-@contextmanager
-def beside(platform: Platform, **changes: str) -> Iterator[Platform]:
-    """Run one more web process of the platform, with some settings changed."""
-    port = free_port()
-    environ = platform.environ | {"PORT": str(port)} | changes
-    logs = platform.logs / f"beside-{port}"
-    with processes(environ, logs, ("web",)) as servers:
-        yield Platform(f"http://127.0.0.1:{port}", environ, logs, servers)
 
 
 @pytest.fixture
@@ -156,9 +153,18 @@ def laptop(platform: Platform) -> Iterator[Client]:
         yield client
 
 
-@contextmanager
-def joined(platform: Platform, keys: Keys | None = None) -> Iterator[Client]:
-    """Register an account on the running platform and be its first agent."""
-    with Client(platform.api_url, "laptop", keys or Keys.fresh()) as client:
-        client.register(f"{uuid7()}@example.org", "a long pass phrase")
-        yield client
+@pytest.fixture
+def account_id(sessions: sessionmaker[Session]) -> Iterator[UUID]:
+    """An account whose rows are really committed, and gone after the test."""
+    with sessions.begin() as session:
+        account = Account(
+            id=uuid7(),
+            email=f"{uuid7()}@example.org",
+            password_hash="-",
+            public_key="-",
+            created_at=datetime.now(UTC),
+        )
+        session.add(account)
+    yield account.id
+    with sessions.begin() as session:
+        session.execute(delete(Account).where(Account.id == account.id))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-import httpx
+import httpx2
 import psycopg
 
 from bench.chaos import history, verdict
@@ -140,7 +140,9 @@ def lost_accounts(entries: list[history.Entry], api_url: str) -> int:
         if entry["operation"] == "register":
             with Client(api_url, "laptop", Keys.fresh()) as client:
                 body = {"email": entry["account"], "password": PASSWORD}
-                lost += client.http.post("/api/auth/login", json=body).status_code != httpx.codes.OK
+                lost += (
+                    client.http.post("/api/auth/login", json=body).status_code != httpx2.codes.OK
+                )
     return lost
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 
 from bench.chaos.history import History
 from bin.devtools.stack.client import RefusedError
@@ -31,7 +31,7 @@ class Insisting:
             began = time.monotonic()
             try:
                 answer = request()
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 time.sleep(AGAIN_SECONDS)
             except RefusedError as refused:
                 code = refused.problem.get("code")

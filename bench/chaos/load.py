@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from bench.chaos.history import History
 from bench.chaos.insisting import Insisting
@@ -87,7 +87,7 @@ class Load:
 
     def _client(self, name: str, keys: Keys) -> Client:
         client = self._closing.enter_context(Client(self._api_url, name, keys))
-        client.http.timeout = httpx.Timeout(TRY_SECONDS_MAX, read=20.0)
+        client.http.timeout = httpx2.Timeout(TRY_SECONDS_MAX, read=20.0)
         return client
 
     def _play(self, role: Role, pause: float) -> None:

@@ -9,8 +9,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-import httpx
-import httpx_sse
+import httpx2
 
 from bench.chaos.insisting import AGAIN_SECONDS, Insisting
 from bin.devtools.stack.client import Client, Keys, RefusedError
@@ -126,7 +125,7 @@ class Listener(Role):
 
     def turn(self) -> None:
         """Listen until the stream ends."""
-        broken = (httpx.TransportError, httpx_sse.SSEError, RefusedError)
+        broken = (httpx2.TransportError, RefusedError)
         with suppress(*broken):
             if self._heard is None:
                 self._heard = self.client.request("GET", "/api/sync/pull")["head"]

@@ -9,7 +9,7 @@ import urllib.request
 from datetime import UTC
 
 import flask
-import httpx
+import httpx2
 import requests
 from flask import request
 
@@ -25,13 +25,13 @@ subprocess.run(["ls"], shell=False)
 subprocess.run(["ls"])
 
 # ruleid: requests-through-the-guard
-httpx.AsyncClient()
+httpx2.AsyncClient()
 # ruleid: requests-through-the-guard
 requests.get(url)
 # ruleid: requests-through-the-guard
 urllib.request.urlopen(url)
 # ok: requests-through-the-guard
-httpx.Request("GET", url)
+httpx2.Request("GET", url)
 # ok: requests-through-the-guard
 guard.get(url)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin
 
-import httpx
+import httpx2
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -116,10 +116,10 @@ class AgentActivities:
         """Return where an agent is by its card; credentials go along within the card's origin only."""
         answer = await self._http.send(replace(card, method="GET", redirect=True))
         described = content_of(answer)
-        if answer.status != httpx.codes.OK or not isinstance(described, dict):
+        if answer.status != httpx2.codes.OK or not isinstance(described, dict):
             raise RefusedError(f"the agent's card cannot be read ({answer.status})")
         uri = urljoin(answer.uri, _interface(described))
-        near = origin(httpx.URL(uri)) == origin(httpx.URL(card.uri))
+        near = origin(httpx2.URL(uri)) == origin(httpx2.URL(card.uri))
         return replace(card, uri=uri, authentication=card.authentication if near else None)
 
 

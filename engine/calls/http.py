@@ -8,7 +8,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 from temporalio import activity
 
@@ -93,8 +93,8 @@ def _outgoing(call: executions.HttpCall) -> Outgoing:
     )
 
 
-def _auth(policy: dict[str, Any]) -> httpx.Auth | None:
-    for kind, scheme in (("basic", httpx.BasicAuth), ("digest", httpx.DigestAuth)):
+def _auth(policy: dict[str, Any]) -> httpx2.Auth | None:
+    for kind, scheme in (("basic", httpx2.BasicAuth), ("digest", httpx2.DigestAuth)):
         if kind in policy:
             who = _members(policy[kind], "username", "password")
             return scheme(str(who["username"]), str(who["password"]))
@@ -117,13 +117,13 @@ def _members(value: Any, *needed: str) -> dict[str, Any]:
     return dict(value)
 
 
-class _Bearer(httpx.Auth):
+class _Bearer(httpx2.Auth):
     """RFC 6750 section 2.1."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def auth_flow(self, request: httpx.Request) -> Any:
+    def auth_flow(self, request: httpx2.Request) -> Any:
         """Add the header."""
         request.headers["authorization"] = f"Bearer {self._token}"
         yield request

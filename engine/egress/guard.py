@@ -1,28 +1,31 @@
-"""The only way out to other people's servers: resolved once, to public addresses alone."""
+"""The egress guard, through which all requests to other people's servers go.
+
+It decides which addresses may be asked: those of the public internet, and hosts that the operator opens.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpcore
-import httpx
+import certifi
+import httpx2
 
 from engine.egress.addresses import is_public
 from engine.egress.redirects import OURS, moved, moves, origin
 from engine.egress.redirects import port as port_of
+from engine.egress.transport import Address, GuardedTransport, Resolve, TooLargeError
 
 BODY_BYTES_MAX = 1_048_576
 REDIRECTS_MAX = 3
-CONNECT_SECONDS_MAX = 5.0  # then the host's next address is tried
 PORTS = (80, 443)
 
-Address = tuple[str, int]  # IP address and port
-Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
+Enough = Callable[[bytearray], bool]
 
 
 class EgressError(Exception):
@@ -55,13 +58,21 @@ class Outgoing:
     headers: dict[str, str]
     query: dict[str, Any]
     body: bytes | None = None
-    auth: httpx.Auth | None = None
+    auth: httpx2.Auth | None = None
     redirect: bool = False
     seconds: float = 30.0
     bytes_max: int = BODY_BYTES_MAX
-    enough: Callable[[bytearray], bool] | None = (
-        None  # ends the reading of a body that need not end
-    )
+    enough: Enough | None = None  # ends the reading of a body that need not end
+
+
+def public_trust() -> ssl.SSLContext:
+    """Return a TLS context that trusts the authorities of certifi, and none of the system's.
+
+    So every host trusts the same authorities, at the version that the lock pins, also where an
+    image has no store of its own; and the private authorities of an operator's system vouch for no
+    server that a workflow names. httpx2 itself would trust the system's store.
+    """
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
@@ -89,7 +100,7 @@ class Egress:
         self._ports = ports
         self._resolver = resolver
         self._heads_only = heads_only
-        self.ssl_context = ssl_context or httpx.create_ssl_context(trust_env=False)
+        self.ssl_context = ssl_context or public_trust()
 
     async def send(self, outgoing: Outgoing) -> Answer:
         """Send a request, follow its redirects if it asks for that, and return the answer.
@@ -97,28 +108,46 @@ class Egress:
         :raises EgressError: when it may not be made, breaks off, takes too long or is too large.
         """
         try:
-            async with asyncio.timeout(outgoing.seconds):
-                return await self._followed(outgoing)
+            async with self.client(
+                seconds=outgoing.seconds, bytes_max=outgoing.bytes_max
+            ) as client:
+                return await self._followed(client, outgoing)
+        except (UnicodeError, ValueError, TypeError):
+            raise EgressError("the request cannot be written as HTTP") from None
+
+    @asynccontextmanager
+    async def client(
+        self, *, seconds: float, bytes_max: int = BODY_BYTES_MAX
+    ) -> AsyncIterator[httpx2.AsyncClient]:
+        """Yield a client for the block, every request of which passes the guard.
+
+        :param seconds: how long the block may take as a whole.
+        :param bytes_max: how large the body of each answer may be.
+        :raises EgressError: when a request may not be made, breaks off, takes too long or is too large.
+        """
+        transport = GuardedTransport(
+            admit=self.admit,
+            addresses=self.addresses,
+            ssl_context=self.ssl_context,
+            bytes_max=bytes_max,
+        )
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                httpx2.AsyncClient(transport=transport, timeout=None, trust_env=False) as client,
+            ):
+                yield client
         except TimeoutError:
             raise EgressError("the server did not answer in time", code="timeout") from None
-        except (
-            httpx.InvalidURL,
-            httpcore.UnsupportedProtocol,
-            UnicodeError,
-            ValueError,
-            TypeError,
-        ):
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise EgressError("the request cannot be written as HTTP") from None
-        except (
-            httpcore.NetworkError,
-            httpcore.ProtocolError,
-            httpcore.TimeoutException,
-            OSError,
-        ) as error:
+        except TooLargeError as error:
+            raise EgressError(str(error)) from None
+        except (httpx2.TransportError, OSError) as error:
             text = f"the server cannot be reached ({type(error).__name__})"
             raise EgressError(text, code="unreachable") from None
 
-    def admit(self, url: httpx.URL) -> None:
+    def admit(self, url: httpx2.URL) -> None:
         """Check an address before anything is resolved.
 
         :raises EgressError: when it breaks a rule.
@@ -150,8 +179,8 @@ class Egress:
     def opens(self, uri: str) -> bool:
         """Tell whether an address is on a host that is open beyond the public internet."""
         try:
-            url = httpx.URL(uri)
-        except httpx.InvalidURL:
+            url = httpx2.URL(uri)
+        except httpx2.InvalidURL:
             return False
         return (
             url.scheme in ("http", "https")
@@ -163,10 +192,10 @@ class Egress:
         name = host.rstrip(".").lower()
         return name in self._allowed or f"{name}:{port}" in self._allowed
 
-    async def _followed(self, outgoing: Outgoing) -> Answer:
-        request = httpx.Request(
+    async def _followed(self, client: httpx2.AsyncClient, outgoing: Outgoing) -> Answer:
+        request = httpx2.Request(
             outgoing.method,
-            _queried(httpx.URL(outgoing.uri), outgoing.query),
+            _queried(httpx2.URL(outgoing.uri), outgoing.query),
             headers={
                 name: text for name, text in outgoing.headers.items() if name.lower() not in OURS
             },
@@ -174,94 +203,27 @@ class Egress:
         )
         auth = outgoing.auth
         for _ in range(REDIRECTS_MAX + 1):
-            response = await self._authenticated(request, auth, outgoing)
+            response = await client.send(request, stream=True, auth=auth)
+            body = await self._read(response, outgoing.enough)
             if not (outgoing.redirect and moves(response)):
-                return Answer(
-                    response.status_code, dict(response.headers), response.content, str(request.url)
-                )
+                return Answer(response.status_code, dict(response.headers), body, str(request.url))
             before, request = request, moved(request, response)
             auth = auth if origin(before.url) == origin(request.url) else None
         raise EgressError(f"more than {REDIRECTS_MAX} redirects")
 
-    async def _authenticated(
-        self, request: httpx.Request, auth: httpx.Auth | None, outgoing: Outgoing
-    ) -> httpx.Response:
-        if auth is None:
-            return await self._sent(request, outgoing)
-        flow = auth.sync_auth_flow(request)
-        asked = next(flow)
-        while True:
-            response = await self._sent(asked, outgoing)
-            try:
-                asked = flow.send(response)
-            except StopIteration:
-                return response
-
-    async def _sent(self, request: httpx.Request, outgoing: Outgoing) -> httpx.Response:
-        self.admit(request.url)
-        request.headers["accept-encoding"] = "identity"  # what is not compressed cannot blow up
-        async with httpcore.AsyncConnectionPool(
-            ssl_context=self.ssl_context, max_connections=1, network_backend=_Guarded(self)
-        ) as pool:
-            written = httpcore.Request(
-                request.method,
-                httpcore.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.content,
-            )
-            answer = await pool.handle_async_request(written)
-            body = bytearray()
+    async def _read(self, response: httpx2.Response, enough: Enough | None) -> bytes:
+        body = bytearray()
+        try:
             if not self._heads_only:
-                async for part in answer.aiter_stream():
+                async for part in response.aiter_raw():
                     body += part
-                    if len(body) > outgoing.bytes_max:
-                        raise EgressError(f"the answer is larger than {outgoing.bytes_max} bytes")
-                    if outgoing.enough is not None and outgoing.enough(body):
+                    if enough is not None and enough(body):
                         break
-            await answer.aclose()
-        return httpx.Response(
-            answer.status, headers=_unencoded(answer.headers), content=bytes(body), request=request
-        )
+        finally:
+            await response.aclose()
+        return bytes(body)
 
 
-class _Guarded(httpcore.AsyncNetworkBackend):
-    """Connects to the address that was checked, never to a name: there is no second resolution to rebind."""
-
-    def __init__(self, egress: Egress) -> None:
-        self._egress = egress
-        self._backend = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of httpcore
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first of the host's addresses that accepts."""
-        addresses = await self._egress.addresses(host, port)
-        for address, at in addresses[:-1]:
-            try:
-                return await self._backend.connect_tcp(
-                    address, at, CONNECT_SECONDS_MAX, local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        address, at = addresses[-1]
-        return await self._backend.connect_tcp(address, at, timeout, local_address, socket_options)
-
-
-def _queried(url: httpx.URL, query: dict[str, Any]) -> httpx.URL:
+def _queried(url: httpx2.URL, query: dict[str, Any]) -> httpx2.URL:
     """Add to the query; a URL without additions stays as it was written."""
     return url.copy_merge_params(query) if query else url
-
-
-def _unencoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Leave out what would make the response decode its body: compression was not asked for."""
-    return [(name, value) for name, value in headers if name.lower() != b"content-encoding"]

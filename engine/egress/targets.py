@@ -7,7 +7,8 @@ import ssl
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from engine.egress.guard import CONNECT_SECONDS_MAX, Address, Egress, EgressError
+from engine.egress.guard import Egress, EgressError
+from engine.egress.transport import CONNECT_SECONDS_MAX, Address
 
 HTTPS = 443
 # Below are the doors of systems that never meant a stranger's workflow.

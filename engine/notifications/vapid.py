@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-import httpx
+import httpx2
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
@@ -48,7 +48,7 @@ class Signers:
         key = self.keys.get(kid)
         if key is None:
             raise InvalidError("push_key_retired", "The key of the subscription has been retired.")
-        url = httpx.URL(endpoint)
+        url = httpx2.URL(endpoint)
         audience = f"{url.scheme}://{url.netloc.decode()}"
         claims: dict[str, str | int] = {"aud": audience, "exp": int((now + LASTS).timestamp())}
         if self.subject:

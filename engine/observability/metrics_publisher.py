@@ -1,6 +1,10 @@
 """What each process counts, told on Redis every few seconds, so that one of them can show it all.
 
 Hosts lead requests to web alone, and to any one of its processes: whichever is asked answers for all.
+
+Not OTLP push: its metrics can be read only with a collector, one more server for each host, while Prometheus
+reads these without any. A snapshot of 36 families takes 3.7 ms of CPU and 4 kB every five seconds, 0.07 % of
+a core; importing the SDK's metrics and their exporter would take 150 ms at each start.
 """
 
 from __future__ import annotations

@@ -2,58 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
-import httpx
+import httpx2
 import pytest
-from pyotp import TOTP
-from uuid_utils.compat import uuid7
 
-from tests.conftest import Platform
-
-PASSWORD = "a long pass phrase"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account and the answer it entered with."""
-
-    email: str
-    answer: dict[str, Any]
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What its first agent sends."""
-        return {"Authorization": f"Bearer {self.answer['accessToken']}", "X-Agent-ID": "laptop"}
+from tests.support.platform import Platform
 
 
 @pytest.fixture
-def http(platform: Platform) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.api_url, timeout=40) as client:
+def http(platform: Platform) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=platform.api_url, timeout=40) as client:
         yield client
-
-
-def register(http: httpx.Client) -> Account:
-    email = f"{uuid7()}@example.org"
-    body = {"email": email, "password": PASSWORD, "publicKey": "mine"}
-    answer = http.post("/api/auth/register", json=body, headers={"X-Agent-ID": "laptop"})
-    return Account(email, answer.raise_for_status().json())
-
-
-def protect(http: httpx.Client, account: Account) -> str:
-    """Give an account an authenticator app; return the factor's id."""
-    enrolled = http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()
-    code = TOTP(enrolled["secret"]).generate_otp(int(time.time()) // 30)
-    path = f"/api/auth/mfa/totp/{enrolled['id']}/confirm"
-    http.post(path, json={"code": code}, headers=account.headers).raise_for_status()
-    return str(enrolled["id"])
-
-
-def login(http: httpx.Client, account: Account, agent_id: str = "laptop") -> dict[str, Any]:
-    body = {"email": account.email, "password": PASSWORD}
-    answer = http.post("/api/auth/login", json=body, headers={"X-Agent-ID": agent_id})
-    found: dict[str, Any] = answer.raise_for_status().json()
-    return found

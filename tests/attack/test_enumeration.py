@@ -3,10 +3,14 @@
 import random
 import time
 
-import httpx
+import httpx2
+import pytest
 from uuid_utils.compat import uuid7
 
-from tests.attack.conftest import register
+from tests.support.attack import register
+
+pytestmark = pytest.mark.platform
+
 
 TRIES = 200
 ACCOUNTS = 50  # four tries each, which no backoff slows down
@@ -21,13 +25,13 @@ def longer(some: list[float], others: list[float]) -> float:
     return sum(a > b for a in some for b in others) / (len(some) * len(others))
 
 
-def seconds(http: httpx.Client, email: str, password: str) -> tuple[float, int]:
+def seconds(http: httpx2.Client, email: str, password: str) -> tuple[float, int]:
     began = time.perf_counter()
     status = http.post("/api/auth/login", json={"email": email, "password": password}).status_code
     return time.perf_counter() - began, status
 
 
-def test_a_known_email_and_an_unknown_one_take_the_same_time(http: httpx.Client) -> None:
+def test_a_known_email_and_an_unknown_one_take_the_same_time(http: httpx2.Client) -> None:
     known = [register(http).email for _ in range(ACCOUNTS)] * (TRIES // ACCOUNTS)
     unknown = [f"{uuid7()}@example.org" for _ in range(TRIES)]
     tries = [(email, True) for email in known] + [(email, False) for email in unknown]
@@ -40,7 +44,7 @@ def test_a_known_email_and_an_unknown_one_take_the_same_time(http: httpx.Client)
     assert abs(longer(taken[True], taken[False]) - 0.5) < NOISE
 
 
-def test_the_measure_above_would_notice_a_hash_left_out(http: httpx.Client) -> None:
+def test_the_measure_above_would_notice_a_hash_left_out(http: httpx2.Client) -> None:
     """A password that is refused before it is hashed shows what leaving out the hash looks like."""
     emails = [f"{uuid7()}@example.org" for _ in range(20)]
     hashed = [seconds(http, email, "not the pass phrase")[0] for email in emails]
@@ -49,7 +53,7 @@ def test_the_measure_above_would_notice_a_hash_left_out(http: httpx.Client) -> N
     assert longer(hashed, [passed for passed, _ in unhashed]) - 0.5 > NOISE
 
 
-def test_answers_differ_in_their_ids_alone(http: httpx.Client) -> None:
+def test_answers_differ_in_their_ids_alone(http: httpx2.Client) -> None:
     account = register(http)
     answers = [
         http.post("/api/auth/login", json={"email": email, "password": "not the pass phrase"})

@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
-from tests.attack.conftest import Account, protect, register
-from tests.conftest import Platform
-from tests.receivers import Receiver
+from tests.support.attack import Account, protect, register
+from tests.support.platform import Platform
+from tests.support.receivers import Receiver
+
+pytestmark = pytest.mark.platform
+
 
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/workflows/{definition_id}/execute"): {},
@@ -33,7 +36,7 @@ BODIES: dict[tuple[str, str], Any] = {
 ONCE = {"delete"}
 
 
-def routes(http: httpx.Client) -> Iterator[tuple[str, str]]:
+def routes(http: httpx2.Client) -> Iterator[tuple[str, str]]:
     """Yield the operations that name an object, from the API's own document."""
     for path, operations in http.get("/api/openapi.json").json()["paths"].items():
         if "{" in path:
@@ -45,7 +48,7 @@ def routes(http: httpx.Client) -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, str]]:
     """An account with one object of every kind, and their ids by the routes' parameters."""
-    with httpx.Client(base_url=platform.api_url, timeout=40) as http:
+    with httpx2.Client(base_url=platform.api_url, timeout=40) as http:
         account = register(http)
         hook = {"kind": "webhook", "url": receiver.box().url}
         hooked = (
@@ -96,15 +99,15 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
 
 
 def ask(
-    http: httpx.Client, who: Account, method: str, path: str, ids: dict[str, str]
-) -> httpx.Response:
+    http: httpx2.Client, who: Account, method: str, path: str, ids: dict[str, str]
+) -> httpx2.Response:
     filled = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
     headers = who.headers | {"If-Match": "*"}
     return http.request(method, filled, json=BODIES.get((method, path)), headers=headers)
 
 
 def test_no_route_shows_or_changes_what_is_anothers(
-    http: httpx.Client, owner: tuple[Account, dict[str, str]]
+    http: httpx2.Client, owner: tuple[Account, dict[str, str]]
 ) -> None:
     stranger, asked = register(http), 0
     for method, path in routes(http):
@@ -115,7 +118,7 @@ def test_no_route_shows_or_changes_what_is_anothers(
     assert asked >= 13
 
 
-def test_their_owner_finds_them(http: httpx.Client, owner: tuple[Account, dict[str, str]]) -> None:
+def test_their_owner_finds_them(http: httpx2.Client, owner: tuple[Account, dict[str, str]]) -> None:
     """So that the refusals above are refusals of strangers."""
     account, ids = owner
     for method, path in routes(http):
@@ -124,7 +127,7 @@ def test_their_owner_finds_them(http: httpx.Client, owner: tuple[Account, dict[s
             assert answer.status_code != 404, (method, path, answer.text)
 
 
-def test_a_strangers_confirmed_factor_is_not_found_either(http: httpx.Client) -> None:
+def test_a_strangers_confirmed_factor_is_not_found_either(http: httpx2.Client) -> None:
     owner, stranger = register(http), register(http)
     factor_id = protect(http, owner)
     assert http.delete(f"/api/auth/mfa/{factor_id}", headers=stranger.headers).status_code == 404

@@ -5,31 +5,35 @@ from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
-import httpx
+import httpx2
+import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.store.accounts import RefreshSession
-from tests.attack.conftest import Account, login, register
-from tests.conftest import Platform
+from tests.support.attack import Account, login, register
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.platform
+
 
 RACERS = 16
 ROUNDS = 5
 
 
-def exchange(http: httpx.Client, token: str) -> Any:
+def exchange(http: httpx2.Client, token: str) -> Any:
     return http.post("/api/auth/refresh", json={"refreshToken": token}).json()
 
 
 def test_of_sixteen_at_once_all_get_the_one_successor(
-    platform: Platform, http: httpx.Client
+    platform: Platform, http: httpx2.Client
 ) -> None:
     token = register(http).answer["refreshToken"]
     for _ in range(ROUNDS):
         start = Barrier(RACERS)
 
         def race(held: str = token, start: Barrier = start) -> Any:
-            with httpx.Client(base_url=platform.api_url, timeout=40) as racer:
+            with httpx2.Client(base_url=platform.api_url, timeout=40) as racer:
                 racer.get("/health/live")  # connected before the start
                 start.wait()
                 return exchange(racer, held)
@@ -50,7 +54,7 @@ def outlast_the_grace(sessions: sessionmaker[Session], account: Account) -> None
 
 
 def test_a_thief_who_comes_after_the_grace_ends_the_session_and_its_owner_hears_of_it(
-    http: httpx.Client, sessions: sessionmaker[Session]
+    http: httpx2.Client, sessions: sessionmaker[Session]
 ) -> None:
     account = register(http)
     stolen = account.answer["refreshToken"]
@@ -67,7 +71,7 @@ def test_a_thief_who_comes_after_the_grace_ends_the_session_and_its_owner_hears_
 
 
 def test_a_thief_who_is_first_is_found_when_the_owner_comes(
-    http: httpx.Client, sessions: sessionmaker[Session]
+    http: httpx2.Client, sessions: sessionmaker[Session]
 ) -> None:
     account = register(http)
     thief = exchange(http, account.answer["refreshToken"])
@@ -77,7 +81,7 @@ def test_a_thief_who_is_first_is_found_when_the_owner_comes(
 
 
 def test_a_token_two_rotations_old_ends_the_session_within_the_grace_too(
-    http: httpx.Client,
+    http: httpx2.Client,
 ) -> None:
     first = register(http).answer["refreshToken"]
     second = exchange(http, first)["refreshToken"]

@@ -5,22 +5,24 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
 
-from tests.attack.conftest import login, protect, register
-from tests.conftest import Platform
+from tests.support.attack import login, protect, register
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.platform
 
 
 def bearing(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", "X-Agent-ID": "laptop"}
 
 
-def stream(http: httpx.Client, token: str) -> httpx.Response:
+def stream(http: httpx2.Client, token: str) -> httpx2.Response:
     """Knock at the live stream, and read no further than its first bytes."""
     with http.stream("GET", "/api/sync/events", headers=bearing(token)) as response:
         if response.is_success:
@@ -28,7 +30,7 @@ def stream(http: httpx.Client, token: str) -> httpx.Response:
     return response
 
 
-DOORS: dict[str, Callable[[httpx.Client, str], httpx.Response]] = {
+DOORS: dict[str, Callable[[httpx2.Client, str], httpx2.Response]] = {
     "data": lambda http, token: http.get("/api/sync/pull", headers=bearing(token)),
     "account": lambda http, token: http.get("/api/auth/me", headers=bearing(token)),
     "enrolment": lambda http, token: http.post("/api/auth/mfa/totp", headers=bearing(token)),
@@ -50,7 +52,7 @@ OPENS = {
 @pytest.fixture(scope="module")
 def tokens(platform: Platform) -> dict[str, str]:
     """One token of every kind that the platform hands out, and what can be made of them."""
-    with httpx.Client(base_url=platform.api_url, timeout=40) as http:
+    with httpx2.Client(base_url=platform.api_url, timeout=40) as http:
         full, guarded = register(http), register(http)
         protect(http, guarded)
         pending = login(http, guarded)
@@ -125,7 +127,7 @@ KINDS = [
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_token_opens_its_own_doors_alone(
-    http: httpx.Client, tokens: dict[str, str], kind: str, door: str
+    http: httpx2.Client, tokens: dict[str, str], kind: str, door: str
 ) -> None:
     answer = DOORS[door](http, tokens[kind])
     if door in OPENS.get(kind, set()):

@@ -14,6 +14,9 @@ from bench.page import COLUMNS, written
 from bench.results import VARIABLE, read, record
 from bin.devtools.stack.platform import ROOT
 
+pytestmark = pytest.mark.unit
+
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

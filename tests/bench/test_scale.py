@@ -10,6 +10,9 @@ from bench import scale
 from bench.results import Result
 from bin.devtools.stack.platform import ROOT
 
+pytestmark = pytest.mark.unit
+
+
 PAGE = ROOT / "docs" / "scale.md"
 
 

@@ -1,7 +1,12 @@
 """Samples of stacks are told as shares of functions, ours apart from the libraries'."""
 
+import pytest
+
 from bench.stacks import collapsed
 from bin.devtools.stack.platform import ROOT
+
+pytestmark = pytest.mark.unit
+
 
 SITE = "/env/lib/python3.11/site-packages"
 LINES = [

@@ -2,9 +2,14 @@
 
 import json
 
+import pytest
+
 from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.platform import ROOT, procfile
 from engine.config.settings import Settings
+
+pytestmark = pytest.mark.unit
+
 
 APP = json.loads((ROOT / "app.json").read_text())
 HOOKS = {"release", "postdeploy"}  # the same step, by the names that hosts know

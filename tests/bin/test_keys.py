@@ -18,12 +18,10 @@ from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
 from engine.notifications import vapid
 from engine.store.accounts import Factor
-from tests.receivers import Browser
-from tests.web.authenticator import App, bearing
-from tests.web.conftest import Person, app, client, make, person
-from tests.web.routes.test_mfa import protected, verify
+from tests.support.receivers import Browser
+from tests.support.web.authenticator import App, bearing, verify
+from tests.support.web.people import Person
 
-__all__ = ["app", "client", "make", "person", "protected"]
 WRAPPING = ("KEYRING", "FACTOR_KEYS", "CHANNEL_KEYS")
 TOKENS = ("ACCESS_TOKEN_KEYS", "REFRESH_TOKEN_KEYS")
 
@@ -42,6 +40,7 @@ def enters(app: Flask, person: Person) -> tuple[int, int]:
     return client.get("/api/auth/me", headers=person.headers).status_code, refresh.status_code
 
 
+@pytest.mark.stack
 def test_after_a_rotation_nobody_is_out_and_after_the_retirement_old_tokens_are(
     make: Callable[..., Flask], environ: dict[str, str], person: Person
 ) -> None:
@@ -50,6 +49,7 @@ def test_after_a_rotation_nobody_is_out_and_after_the_retirement_old_tokens_are(
     assert enters(make(**stepped("retire", rotated, *TOKENS)), person) == (401, 401)
 
 
+@pytest.mark.stack
 def test_old_and_new_processes_side_by_side_take_each_others_tokens(
     make: Callable[..., Flask], environ: dict[str, str]
 ) -> None:
@@ -60,6 +60,7 @@ def test_old_and_new_processes_side_by_side_take_each_others_tokens(
     assert enters(after, Person(before.test_client())) == (200, 200)
 
 
+@pytest.mark.stack
 def test_new_tokens_are_of_the_new_key_and_both_are_published(
     make: Callable[..., Flask], environ: dict[str, str]
 ) -> None:
@@ -69,6 +70,7 @@ def test_new_tokens_are_of_the_new_key_and_both_are_published(
     assert not [key for key in published if "d" in key]
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("owner", ["ENGINE", "VAPID"])
 def test_key_pairs_are_exchanged_with_their_public_halves(
     environ: dict[str, str], owner: str
@@ -84,6 +86,7 @@ def test_key_pairs_are_exchanged_with_their_public_halves(
     assert '"d"' not in rotated[public]
 
 
+@pytest.mark.stack
 def test_browsers_subscribed_to_the_old_key_and_to_the_new_one_are_both_taken(
     environ: dict[str, str], make: Callable[..., Flask], person: Person
 ) -> None:
@@ -100,6 +103,7 @@ def test_browsers_subscribed_to_the_old_key_and_to_the_new_one_are_both_taken(
         assert answer.status_code == 201
 
 
+@pytest.mark.stack
 def test_what_is_in_the_database_is_wrapped_anew(
     environ: dict[str, str],
     sessions: sessionmaker[Session],
@@ -135,6 +139,7 @@ def test_what_is_in_the_database_is_wrapped_anew(
             assert {str(secret).partition(".")[0] for secret in found} == {kid}
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(
     "words", [["rotate"], ["turn", "KEYRING"], ["rotate", "PORT"], ["retire", "NOTHING"]]
 )
@@ -143,6 +148,7 @@ def test_what_is_no_step_is_refused(words: list[str], capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.stack
 def test_a_step_prints_what_to_set(
     environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

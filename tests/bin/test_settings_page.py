@@ -3,9 +3,13 @@
 from collections import Counter
 from dataclasses import fields
 
+import pytest
+
 from bin.devtools.docs.settings_page import PAGE, page
 from bin.devtools.docs.settings_texts import GROUPS
 from engine.config.settings import Settings
+
+pytestmark = pytest.mark.unit
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -11,32 +11,52 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from bin.devtools.ops.licences import is_allowed, licence, page
-from bin.devtools.ops.supply import LICENCES, LOCK, REQUIREMENTS, difference, pins, write_sbom
-from bin.devtools.stack.platform import ROOT
+from bin.devtools.ops.licences import is_allowed, licence
+from bin.devtools.ops.supply import (
+    LOCK,
+    SCANNERS,
+    TOOLS,
+    pins,
+    requirements,
+    stale,
+    unmet,
+    without,
+    write_sbom,
+)
+
+pytestmark = pytest.mark.unit
 
 
-def test_the_lock_names_what_the_requirements_name() -> None:
+def test_the_locked_files_are_what_setup_cfg_declares() -> None:
     assert pins(LOCK.read_text())
-    assert not difference(REQUIREMENTS.read_text(), LOCK.read_text()), "bin/supply writes it"
+    assert stale() == [], "bin/lock writes them"
 
 
-def test_a_version_that_only_one_file_has_is_told() -> None:
-    assert difference("Flask==3.1.3\n.\n", "flask==3.1.2 \\\n    --hash=sha256:00\n") == [
-        "flask==3.1.2",
-        "flask==3.1.3",
-    ]
+def test_a_requirement_without_a_fitting_pin_is_named() -> None:
+    pinned = pins("flask==3.1.2 \\\n    --hash=sha256:00\npsycopg-binary==3.3.9\n")
+    assert unmet(["Flask", "Flask<4", "psycopg_binary[x]"], pinned) == []
+    assert unmet(["Flask>3.1.2", "orjson"], pinned) == ["Flask>3.1.2", "orjson"]
 
 
-def test_every_pin_of_the_lock_has_a_hash() -> None:
-    rows = LOCK.read_text().replace("\\\n", "").splitlines()
+def test_hosts_get_the_versions_of_the_lock_and_the_platform() -> None:
+    lock = "# Written.\nflask==3.1.2 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\norjson==3.13.0 \\\n"
+    assert requirements(lock).splitlines()[1:] == ["flask==3.1.2", "orjson==3.13.0", "."]
+
+
+def test_a_package_leaves_a_lock_with_its_hashes() -> None:
+    lock = (
+        "a-b==1 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\nc==2 \\\n    --hash=sha256:22\n"
+    )
+    assert without(lock, ["a-b"]) == "c==2 \\\n    --hash=sha256:22\n"
+    assert without(lock, []) == lock
+
+
+@pytest.mark.parametrize("file", [LOCK, TOOLS, SCANNERS], ids=lambda file: str(file.name))
+def test_every_pin_of_a_lock_has_a_hash(file: Path) -> None:
+    rows = file.read_text().replace("\\\n", "").splitlines()
     packages = [row for row in rows if "==" in row]
     assert packages
     assert not [row for row in packages if "--hash=sha256:" not in row]
-
-
-def test_the_licences_are_up_to_date_and_allowed() -> None:
-    assert LICENCES.read_text() == page(pins(REQUIREMENTS.read_text())), "bin/supply writes it"
 
 
 @pytest.mark.parametrize(
@@ -96,10 +116,6 @@ def test_a_file_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
     assert "DO NOT MATCH THE HASHES" in wrong.stderr
     assert installed(tmp_path, "sample==1.0").returncode
     assert not installed(tmp_path, f"sample==1.0 --hash=sha256:{digest}").returncode
-
-
-def test_setup_checks_the_hashes() -> None:
-    assert "--require-hashes -r requirements.lock" in (ROOT / "bin" / "setup").read_text()
 
 
 def test_the_sbom_is_valid_and_names_what_is_locked(tmp_path: Path) -> None:

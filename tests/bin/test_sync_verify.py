@@ -7,11 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from bin.devtools.ops.sync_verify import main
-from tests.engine.conftest import account_id
-from tests.engine.sync.test_push import write
-from tests.engine.sync.test_tombstones import LONG_AFTER, bury, remove
+from tests.support.sync.records import write
+from tests.support.sync.tombstones import LONG_AFTER, bury, remove
 
-__all__ = ["account_id"]
+pytestmark = pytest.mark.stack
+
+
 SESSIONS = sessionmaker[Session]
 
 

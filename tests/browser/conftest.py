@@ -1,26 +1,12 @@
 """Headless Chromium with an authenticator of its own."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import CDPSession, Page, async_playwright
 
-from tests.conftest import Platform
-
-
-def chromium() -> str:
-    """Return the browser's path; where none is installed, and none is demanded, the test is passed over."""
-    found = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
-    if found is None and not os.environ.get("BROWSER_NEEDED"):
-        pytest.skip(reason="no Chromium is installed here; bin/ci installs and demands it")
-    assert found is not None, "Chromium is demanded and not installed"
-    return found
+from tests.support.browser import chromium
+from tests.support.platform import Platform
 
 
 @pytest.fixture

@@ -2,19 +2,14 @@
 
 from typing import Any
 
+import pytest
 from playwright.async_api import CDPSession, Page
-from uuid_utils.compat import uuid7
 
-PASSWORD = "a long pass phrase"
+from tests.support.browser import PASSWORD, call, register
 
-CALL = """async ([method, path, token, body]) => {
-  const headers = {'X-Agent-ID': 'browser'};
-  if (token) headers['Authorization'] = 'Bearer ' + token;
-  if (body !== null) headers['Content-Type'] = 'application/json';
-  const answer = await fetch(path, {method, headers, body: body === null ? undefined : JSON.stringify(body)});
-  const text = await answer.text();
-  return {status: answer.status, body: text ? JSON.parse(text) : null};
-}"""
+pytestmark = pytest.mark.platform
+
+
 MAKE = """async (options) => {
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
   return (await navigator.credentials.create({publicKey})).toJSON();
@@ -23,20 +18,6 @@ SHOW = """async (options) => {
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
   return (await navigator.credentials.get({publicKey})).toJSON();
 }"""
-
-
-async def call(
-    page: Page, method: str, path: str, token: str | None = None, body: Any = None
-) -> Any:
-    return await page.evaluate(CALL, [method, path, token, body])
-
-
-async def register(page: Page) -> tuple[str, str]:
-    """Return the email and the access token of a new account."""
-    email = f"{uuid7()}@example.org"
-    body = {"email": email, "password": PASSWORD, "publicKey": "mine"}
-    answer = await call(page, "POST", "/api/auth/register", body=body)
-    return email, answer["body"]["accessToken"]
 
 
 async def add_passkey(page: Page, token: str) -> Any:

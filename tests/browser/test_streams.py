@@ -3,11 +3,15 @@
 import re
 from typing import Any
 
+import pytest
 from playwright.async_api import Page
 
 from bin.devtools.stack.client import Client
-from tests.browser.test_passkeys import register
-from tests.conftest import ROOT, Platform, joined
+from tests.support.browser import register
+from tests.support.platform import ROOT, Platform, joined
+
+pytestmark = pytest.mark.platform
+
 
 FOLLOW = """async ([api, token, since]) => {
   %s

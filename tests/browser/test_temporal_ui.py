@@ -21,10 +21,13 @@ from bin.devtools.stack.servers import Stack
 from engine.accounts.payload_disclosure import DISCLOSED
 from engine.store.accounts import AuditEvent
 from engine.store.workflows import Definition
-from tests.browser.conftest import chromium
-from tests.conftest import ROOT, Platform
-from tests.journeys.conftest import until
-from tests.receivers import Receiver
+from tests.support.browser import chromium
+from tests.support.platform import ROOT, Platform
+from tests.support.receivers import Receiver
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.platform
+
 
 PICTURES = ROOT / ".cloudapi" / "test" / "pictures"
 SECRET = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")

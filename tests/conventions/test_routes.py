@@ -7,9 +7,8 @@ from flask import Flask
 from flask_limiter import Limiter
 from werkzeug.routing import Rule
 
-from tests.web.conftest import app
+pytestmark = pytest.mark.stack
 
-__all__ = ["app"]
 
 PUBLIC = {
     "/api/auth/register",

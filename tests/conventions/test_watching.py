@@ -14,6 +14,9 @@ from ruamel.yaml import YAML
 
 from engine.observability import metrics
 
+pytestmark = pytest.mark.unit
+
+
 ROOT = Path(__file__).parent.parent.parent
 DASHBOARD = json.loads((ROOT / "docs/operations/dashboard.json").read_text())
 ALERTS = [

@@ -59,6 +59,7 @@ async def _tell(server: StandIn, operation: str) -> None:
         await asyncio.sleep(EVERY_SECONDS)
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "scenario", TOLD, ids=lambda scenario: f"{scenario.feature}: {scenario.name}"
 )
@@ -66,6 +67,7 @@ async def test_the_engine_does_as_the_scenario_says(try_out: Attempt, scenario: 
     await try_out(scenario)
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "scenario", OF_QUEUES, ids=lambda scenario: f"{scenario.feature}: {scenario.name}"
 )
@@ -75,6 +77,7 @@ async def test_the_engine_does_with_queues_as_the_scenario_says(
     await try_out_with_queues(scenario)
 
 
+@pytest.mark.unit
 def test_no_two_scenarios_have_one_name() -> None:
     names = [(scenario.feature, scenario.name) for scenario in TOLD + OF_QUEUES]
     assert len(set(names)) == len(names) > 0

@@ -11,6 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.journey
+
+
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS_MAX = 120
 
@@ -60,13 +63,19 @@ def test_the_story_holds_and_a_second_start_finds_the_same_account(home: Path) -
     assert left_behind(home) == []
 
 
-def test_ctrl_c_stops_every_process(home: Path) -> None:
+def ignore_interrupts() -> None:
+    """Ignore SIGINT in a new process, as a shell does for the background jobs of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def test_an_interrupt_stops_every_process_of_a_background_job_too(home: Path) -> None:
     dev = subprocess.Popen(
         [ROOT / "bin" / "dev"],
         env=environ(home),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=ignore_interrupts,  # noqa: PLW1509 - it starts no thread
     )
     assert dev.stdout is not None
     lines = iter(dev.stdout.readline, "")

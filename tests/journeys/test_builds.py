@@ -27,17 +27,19 @@ from engine.temporal import client as temporal
 from engine.temporal.payload_offload import claim_check
 from engine.temporal.payload_owners import Owners
 from engine.temporal_workflows.execution import ExecutionWorkflow
-from tests.conftest import joined
-from tests.journeys.changed_worker import ChangedWorkflow
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_kills import Gate, gate
-from tests.journeys.test_outages import HEAD, ended
-from tests.web.ears import event, publish, starter
+from tests.support.journeys.changed_worker import ChangedWorkflow
+from tests.support.journeys.executions import HEAD, ended
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.gate import Gate
+from tests.support.platform import joined
+from tests.support.waiting import until
+from tests.support.web.events import event, publish, starter
 from worker.temporal import builds
 
-__all__ = ["gate"]  # a fixture
+pytestmark = pytest.mark.journey
 
-TODAY, CHANGED = "worker.temporal", "tests.journeys.changed_worker"
+
+TODAY, CHANGED = "worker.temporal", "tests.support.journeys.changed_worker"
 
 
 @dataclass(slots=True)

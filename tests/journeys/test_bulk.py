@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
 import psycopg
 import pytest
 
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_outages import HEAD
+from engine.workflows.executions.bulk_jobs import BATCH
+from tests.support.journeys.executions import HEAD
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import joined
+from tests.support.waiting import until
 
-COUNT = 200
+pytestmark = pytest.mark.journey
+
+
+COUNT = 5 * BATCH
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
 PROGRESS = "SELECT status, matched, done, failed FROM bulk_jobs WHERE id = %s"
+
+
+def has_done(fragile: Fragile, job_id: str, count: int) -> bool:
+    return bool(progress(fragile, job_id)[2] == count)
 
 
 def progress(fragile: Fragile, job_id: str) -> tuple[str, int, int, int]:
@@ -22,6 +35,15 @@ def progress(fragile: Fragile, job_id: str) -> tuple[str, int, int, int]:
     return status, matched, done, failed
 
 
+@contextmanager
+def locked(fragile: Fragile, execution_id: str) -> Iterator[None]:
+    """Lock the row of an execution, so that whoever acts on it waits."""
+    with psycopg.connect(fragile.stack.database_url) as connection:
+        connection.execute("SELECT FROM executions WHERE id = %s FOR UPDATE", [execution_id])
+        yield
+        connection.rollback()
+
+
 def test_a_killed_relay_goes_on_where_it_was(
     fragile: Fragile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -30,19 +52,17 @@ def test_a_killed_relay_goes_on_where_it_was(
     fragile.revive("web")
     with joined(fragile.platform) as laptop:
         workflow = laptop.create_workflow("sleeper", SLEEPER)
-        ids = {laptop.execute(workflow["id"], wait=0)["executionId"] for _ in range(COUNT)}
+        ids = [laptop.execute(workflow["id"], wait=0)["executionId"] for _ in range(COUNT)]
         fragile.kill("relay")
         job = laptop.bulk("cancel", status="running")
         assert (job["matched"], job["done"]) == (COUNT, 0)
-        seen = [0]
-        for _ in range(2):
-            fragile.revive("relay")
-            # Some of them are acted on, and then it dies, wherever it is.
-            seen.append(
-                until(lambda: (done := progress(fragile, job["id"])[2]) > seen[-1] and done)
-            )
-            fragile.kill("relay")
-        assert 0 < seen[1] < COUNT
+        newest_first = ids[::-1]
+        for batches in (1, 3):
+            done = batches * BATCH
+            with locked(fragile, newest_first[done + BATCH // 2]):
+                fragile.revive("relay")
+                until(partial(has_done, fragile, job["id"], done))
+                fragile.kill("relay")  # in the middle of the next batch
         fragile.revive("relay")
         until(lambda: progress(fragile, job["id"])[0] == "done")
         assert progress(fragile, job["id"]) == ("done", COUNT, COUNT, 0)
@@ -57,7 +77,7 @@ def test_a_killed_relay_goes_on_where_it_was(
         first = laptop.request("GET", "/api/executions", params=query)
         rest = laptop.request("GET", "/api/executions", params=query | {"cursor": first["cursor"]})
         found = [one["executionId"] for one in first["executions"] + rest["executions"]]
-        assert (len(found), set(found), rest["hasMore"]) == (COUNT, ids, False)
+        assert (len(found), set(found), rest["hasMore"]) == (COUNT, set(ids), False)
     fragile.kill("web")
     monkeypatch.undo()
     fragile.revive("web")

@@ -9,9 +9,12 @@ import pytest
 from redis import Redis
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, joined
-from tests.journeys.conftest import Fragile, until
-from tests.receivers import SECONDS_MAX, Box, Browser, Received, Receiver, Reply, verified
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import Platform, joined
+from tests.support.receivers import SECONDS_MAX, Box, Browser, Received, Receiver, Reply, verified
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
 
 
 @contextmanager

@@ -6,17 +6,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client
 from bin.devtools.stack.platform import process
 from bin.devtools.stack.server import Server, free_port, stop_all
-from tests.journeys.balancer import Balancer, balancing
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.load import Load, check, under_load
-from tests.journeys.test_outages import HEAD
+from tests.support.journeys.balancer import Balancer, balancing
+from tests.support.journeys.executions import HEAD
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.load import Load, check, under_load
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 EXIT_SECONDS_MAX = 25  # hosts kill after 30
 PAUSE_SECONDS = 0.2  # of each client: the load is steady, and leaves the machine some breath
@@ -43,7 +47,7 @@ class Executing:
             try:
                 path = f"/api/workflows/{self.workflow_id}/execute"
                 answer = self.client.http.post(path, json=body, headers={"Prefer": "wait=2"})
-            except httpx.TransportError as fault:
+            except httpx2.TransportError as fault:
                 self.failures.append(type(fault).__name__)
                 continue
             if answer.is_success:

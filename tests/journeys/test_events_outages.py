@@ -4,9 +4,13 @@ import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_outages import HEAD, ended
+from tests.support.journeys.executions import HEAD, ended
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 COUNT = 20
 EAR = f"listen: {{to: {{any: [{{with: {{type: numbered}}}}], until: '(. | length) == {COUNT}'}}}}"

@@ -27,8 +27,12 @@ from engine.crypto.temporal_codec import ENCODING, SealingCodec, UnreadablePaylo
 from engine.store.sessions import make_engine
 from engine.temporal.payload_offload import referenced
 from engine.temporal.payload_owners import Owners
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: kept, version: '1.0.0'}\n"
 PLAIN = HEAD + "do: [{keep: {set: {kept: '${ .secret }'}}}]\n"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.killing import SOAK, Asking, counted, killing
-from tests.journeys.test_outages import HEAD
+from tests.support.journeys.executions import HEAD
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.kills import SOAK, Asking, counted, killing
+from tests.support.platform import joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 RUNNING = "SELECT count(*) FROM executions WHERE status = 'running'"
 STARTED = (

@@ -2,87 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Condition, Thread
-from typing import Any
-
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
 
 from engine.interpreter.constructs import registry
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile
-from tests.journeys.test_outages import HEAD, ended
+from tests.support.journeys.executions import HEAD, ended
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.gate import Gate
+from tests.support.platform import joined
+
+pytestmark = pytest.mark.journey
+
 
 # Where an execution may be when the worker dies: the last part of the paths its calls ask for.
 PLACES = ("top", "list", "round-0", "round-1", "tried", "caught", "left", "right", "last")
-
-
-class Gate:
-    """A service that answers with what it was sent, but for what it is told to hold."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.asked: Counter[str] = Counter()
-        self.held: set[str] = set()  # paths whose first request is not answered until it is let go
-        self.changed = Condition()
-
-    def waits(self, count: int) -> None:
-        """Return once so many requests are held."""
-        with self.changed:
-            assert self.changed.wait_for(
-                lambda: self.asked.keys() >= self.held and len(self.held) == count, 60
-            )
-
-    def let_go(self) -> None:
-        """Answer what is held."""
-        with self.changed:
-            self.held = set()
-            self.changed.notify_all()
-
-    def pass_through(self, path: str) -> None:
-        """Count a request, and keep it waiting when it is the first of a path that is held."""
-        with self.changed:
-            self.asked[path] += 1
-            self.changed.notify_all()
-            if self.asked[path] == 1:
-                self.changed.wait_for(lambda: path not in self.held, 60)
-
-
-@pytest.fixture
-def gate(fragile: Fragile) -> Iterator[Gate]:
-    """The service, in the place of the one that the platform's workers may call."""
-    found = Gate()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            """Answer with the body, in time or late."""
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.pass_through(self.path)
-            with suppress(OSError):  # who asked may be dead
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        do_POST = do_PUT  # noqa: N815 - the library's name
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    host, _, port = fragile.gate_url.removeprefix("http://").partition(":")
-    server = ThreadingHTTPServer((host, int(port)), Handler)
-    found.url = fragile.gate_url
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield found
-    found.let_go()
-    server.shutdown()
-    server.server_close()
 
 
 def document(url: str) -> str:

@@ -2,11 +2,16 @@
 
 import json
 
-import httpx
+import httpx2
+import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: large, version: '1.0.0'}\n"
 NEARLY = "x" * 900_000
@@ -35,7 +40,7 @@ do:
         assert fragile.service.asked.get_nowait() == "/large"
 
 
-def failed(client: Client, answer: httpx.Response) -> str:
+def failed(client: Client, answer: httpx2.Response) -> str:
     told = answer.json()
     assert told["status"] == "failed", told["status"]
     return str(json.dumps(client.open(told["error"]["sealed"])))

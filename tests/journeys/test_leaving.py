@@ -9,8 +9,11 @@ from temporalio.client import WorkflowExecutionStatus
 from bin.devtools.stack.client import Client, RefusedError
 from engine.config.settings import Settings
 from engine.temporal import client as temporal
-from tests.conftest import Platform
-from tests.journeys.conftest import until
+from tests.support.platform import Platform
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 SLOW = """
 document: {dsl: 1.0.0, namespace: n, name: slow, version: 1.0.0}

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_two_agents import HEARD_SECONDS_MAX, listen
-from tests.web.realtime.test_long_poll import PULL, SOON_SECONDS, Counts
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.streams import HEARD_SECONDS_MAX, listen
+from tests.support.platform import joined
+from tests.support.waiting import until
+from tests.support.web.polls import PULL, SOON_SECONDS, Counts
+
+pytestmark = pytest.mark.journey
+
 
 DOOR = "/api/sync/events"
 HEARTBEAT_SECONDS_MAX = 60
@@ -44,9 +48,9 @@ def without(fragile: Fragile, *names: str) -> Iterator[None]:
 
 
 @contextmanager
-def poll(fragile: Fragile, client: Client) -> Iterator[list[httpx.Response]]:
+def poll(fragile: Fragile, client: Client) -> Iterator[list[httpx2.Response]]:
     """Hold a long poll open while the body runs; its answer is there afterwards."""
-    counts, answers = Counts(fragile.platform), list[httpx.Response]()
+    counts, answers = Counts(fragile.platform), list[httpx2.Response]()
     before = counts.of(client)
     with ThreadPoolExecutor(1) as threads:
         polled = threads.submit(client.http.get, PULL, params={"wait": "25"})

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from bin.devtools.stack.client import Client
 from engine.store.accounts import AccountKey
-from tests.conftest import Platform, joined
-from tests.journeys.conftest import until
-from tests.journeys.test_outages import ended
-from tests.journeys.test_truth import carried, handle_of, sleeping, stands
+from tests.support.journeys.executions import carried, ended, handle_of, sleeping, stands
+from tests.support.platform import Platform, joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
 
 
 @contextmanager

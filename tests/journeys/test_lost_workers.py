@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from engine.workflows.executions.forced_ends import LATE
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_outages import ended, started_to_wait
-from tests.journeys.test_truth import sleeping, stands, without_worker
+from tests.support.journeys.executions import (
+    ended,
+    sleeping,
+    stands,
+    started_to_wait,
+    without_worker,
+)
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
 
 
 @contextmanager

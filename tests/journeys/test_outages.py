@@ -1,17 +1,16 @@
 """What is accepted is done, whatever dies in between."""
 
-from typing import Any
-
 import pytest
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_two_agents import HEARD_SECONDS_MAX, listen
+from tests.support.journeys.executions import HEAD, ended, started_to_wait
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.streams import HEARD_SECONDS_MAX, listen
+from tests.support.platform import joined
+from tests.support.waiting import until
 
-HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
+pytestmark = pytest.mark.journey
 
 
 def document(fragile: Fragile) -> str:
@@ -26,27 +25,6 @@ do:
       call: http
       with: {{method: post, endpoint: {fragile.service.url}/after, body: '${{ {{then: .got}} }}'}}
 """
-
-
-def ended(client: Client, execution_id: str) -> dict[str, Any]:
-    """Return the execution once it has ended."""
-
-    def look() -> dict[str, Any] | None:
-        read = client.http.get(f"/api/executions/{execution_id}")
-        # A worker that has just come back may be too busy to tell what an execution ended with: that is 503.
-        return read.json() if read.is_success and read.json()["status"] != "running" else None
-
-    found: dict[str, Any] = until(look)
-    return found
-
-
-async def started_to_wait(fragile: Fragile, execution_id: str) -> None:
-    """Return once the execution's timer runs."""
-    temporal = await TemporalClient.connect(fragile.stack.temporal_address)
-    handle = temporal.get_workflow_handle(f"execution:{execution_id}")
-    async for event in handle.fetch_history_events(wait_new_event=True):
-        if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED:
-            return
 
 
 async def test_an_execution_survives_a_killed_worker_and_repeats_nothing(fragile: Fragile) -> None:

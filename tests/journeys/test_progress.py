@@ -11,8 +11,12 @@ import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 ROUNDS = 30

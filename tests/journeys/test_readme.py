@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Platform
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.journey
+
 
 README = Path(__file__).parent.parent.parent / "README.md"
 

@@ -5,27 +5,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client, Keys, RefusedError
 from bin.devtools.stack.platform import migrate, processes
-from bin.devtools.stack.postgres import install_dir, make_database
+from bin.devtools.stack.postgres import install_dir
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.servers import Stack
-from tests.conftest import Platform
+from tests.support.platform import Platform
+from tests.support.servers import empty_database
+
+pytestmark = pytest.mark.journey
 
 
 @pytest.fixture
 def databases(stack: Stack) -> Iterator[list[str]]:
-    names = ["cloudapi_before", "cloudapi_after"]
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        for name in names:
-            connection.execute(f"DROP DATABASE IF EXISTS {name}")
-    yield [make_database(stack.database_url, name) for name in names]
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        for name in names:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with empty_database(stack, "before") as before, empty_database(stack, "after") as after:
+        yield [before, after]
 
 
 @contextmanager

@@ -10,12 +10,14 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
-from tests.conftest import joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_kills import Gate, gate
-from tests.journeys.test_outages import ended
+from tests.support.journeys.executions import ended
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.gate import Gate
+from tests.support.platform import joined
+from tests.support.waiting import until
 
-__all__ = ["gate"]
+pytestmark = pytest.mark.journey
+
 
 CHILDREN = "SELECT id::text, status FROM executions WHERE ordered_by = %s ORDER BY created_at"
 

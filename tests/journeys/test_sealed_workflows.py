@@ -14,9 +14,13 @@ from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
 from engine.interpreter.constructs import registry
-from tests.conftest import Platform, joined
-from tests.journeys import canaries
-from tests.journeys.conftest import Fragile, until
+from tests.support.journeys import canaries
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import Platform, joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: sealed, version: '1.0.0'}\n"
 
@@ -175,7 +179,7 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
     canary, control = (f"{kind}{secrets.token_hex(12)}" for kind in ("canary", "control"))
     with joined(quiet.platform) as laptop:
         account_id = id_of(quiet, laptop.email)
-        window = f"limit:sync:{account_id}"
+        window = f"{{{account_id}}}/sync/"  # in the key of its rate limit
         until(lambda: laptop.pull() and found_in(redis_keys(quiet.stack.redis_url), window))
         laptop.request("PUT", "/api/secrets/key", json={"value": f"{canary}-key"})
         workflow = laptop.create_workflow(control, canary_document(canary, quiet.service.url))

@@ -4,11 +4,15 @@ import json
 from typing import Any
 
 import psycopg
+import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, joined
-from tests.journeys.conftest import until
-from tests.journeys.test_outages import ended
+from tests.support.journeys.executions import ended
+from tests.support.platform import Platform, joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 DOCUMENT = """
 document: {dsl: '1.0.3', namespace: tests, name: secret, version: '1.0.0'}

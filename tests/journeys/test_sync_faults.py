@@ -6,8 +6,12 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.load import check, under_load
+from tests.support.journeys.fragile import Fragile
+from tests.support.journeys.load import check, under_load
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 PUSHES, EARLY = 200, 50  # in all, and acknowledged when something breaks
 

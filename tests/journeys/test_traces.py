@@ -14,8 +14,11 @@ from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.platform import LIFTED, migrate, processes
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.servers import running
-from tests.journeys.collector import Collector, Seen, collecting
-from tests.journeys.conftest import until
+from tests.support.journeys.collector import Collector, Seen, collecting
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.journey
+
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: traced, version: '1.0.0'}\n"
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client as TemporalClient
-from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from bin.devtools.stack.client import Client
@@ -25,50 +22,35 @@ from engine.store.workflows import Definition
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import Order
 from engine.workflows.executions.forced_ends import LOST, STOPPED, Ending
-from tests.conftest import Platform, beside, joined
-from tests.journeys.conftest import Fragile, until
-from tests.journeys.test_outages import HEAD, ended, started_to_wait
+from tests.support.journeys.executions import (
+    HEAD,
+    SLEEPER,
+    carried,
+    ended,
+    handle_of,
+    pending,
+    sleeping,
+    stands,
+    started_to_wait,
+    without_worker,
+)
+from tests.support.journeys.fragile import Fragile
+from tests.support.platform import Platform, beside, joined
+from tests.support.waiting import until
 from worker.relay.stragglers import Stragglers
 from worker.relay.temporal_client import Door
 
+pytestmark = pytest.mark.journey
+
+
 STOPS = (outbox.CANCEL, outbox.TERMINATE)
-SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
-
-
-def stands(client: Client, workflow_id: str, execution_id: str) -> set[str]:
-    """Return all that is said of how the latest execution of a workflow stands."""
-    path = f"/api/executions/{execution_id}"
-    read = client.http.get(path)
-    said = {read.json()["status"]} if read.is_success else {f"{read.status_code}"}
-    said.add(client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]["status"])
-    for list_path in ("/api/executions", f"/api/workflows/{workflow_id}/executions"):
-        for status in ("running", "completed", "failed"):
-            found = client.request("GET", f"{list_path}?status={status}")["executions"]
-            said |= {status for one in found if one["executionId"] == execution_id}
-    for status in ("running", "completed", "failed"):
-        found = client.request("GET", f"/api/workflows?status={status}")
-        said |= {status for one in found["workflows"] if one["id"] == workflow_id}
-        if found["total"] != len(found["workflows"]):  # counted a moment before or after
-            said.add(f"a total of {found['total']}")
-    return said
-
-
-def sleeping(client: Client) -> tuple[str, str]:
-    """Start an execution that goes on for an hour; return its workflow's id and its own."""
-    workflow_id = client.create_workflow("sleeper", SLEEPER)["id"]
-    execution_id = client.execute(workflow_id, wait=0)["executionId"]
-    assert stands(client, workflow_id, execution_id) == {"running"}
-    return workflow_id, execution_id
-
-
-async def handle_of(platform: Platform, execution_id: str) -> WorkflowHandle[Any, Any]:
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
-    return temporal.get_workflow_handle(f"execution:{execution_id}")
 
 
 async def erased(platform: Platform, execution_id: str) -> None:
     """Have Temporal forget an execution, as it does by itself after the namespace's retention."""
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     named = WorkflowExecution(workflow_id=f"execution:{execution_id}")
     request = DeleteWorkflowExecutionRequest(namespace=temporal.namespace, workflow_execution=named)
     await temporal.workflow_service.delete_workflow_execution(request)
@@ -79,20 +61,6 @@ async def erased(platform: Platform, execution_id: str) -> None:
             if fault.status == RPCStatusCode.NOT_FOUND:
                 return
             raise
-
-
-def pending(sessions: sessionmaker[Session], kind: str, execution_id: str) -> int:
-    """Return how many messages of a kind wait for an execution to be carried to Temporal."""
-    query = select(func.count()).where(
-        OutboxMessage.kind == kind, OutboxMessage.subject == execution_id
-    )
-    with sessions() as session:
-        return session.scalar(query) or 0
-
-
-def carried(sessions: sessionmaker[Session], execution_id: str) -> None:
-    """Return once Temporal alone has an execution: what waits in the outbox would be started again."""
-    assert until(lambda: not pending(sessions, outbox.EXECUTE, execution_id))
 
 
 @pytest.mark.parametrize("how", ["terminate", "cancel", "erase"])
@@ -142,16 +110,6 @@ def test_an_execution_that_was_never_started_does_not_run_for_ever(
         )
         session.execute(delete(OutboxMessage).where(OutboxMessage.subject == str(execution.id)))
     assert until(lambda: stands(laptop, workflow_id, str(execution.id)) == {"failed"})
-
-
-@contextmanager
-def without_worker(fragile: Fragile) -> Iterator[None]:
-    """Kill the worker, and start it again in the end, whatever happens."""
-    fragile.kill("temporal")
-    try:
-        yield
-    finally:
-        fragile.revive("temporal")
 
 
 def door_of(fragile: Fragile) -> Door:

@@ -1,16 +1,15 @@
 """Two agents of one person keep their states in step."""
 
-import threading
 from collections.abc import Iterator
-from queue import Queue
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client, Keys, RefusedError
-from tests.conftest import Platform
+from tests.support.journeys.streams import HEARD_SECONDS_MAX, listen
+from tests.support.platform import Platform
 
-HEARD_SECONDS_MAX = 20
+pytestmark = pytest.mark.journey
 
 
 @pytest.fixture
@@ -23,21 +22,6 @@ def agents(platform: Platform) -> Iterator[tuple[Client, Client]]:
         laptop.register(email, "a long pass phrase")
         phone.login(email, "a long pass phrase")
         yield laptop, phone
-
-
-def listen(client: Client, since: str | None = None) -> Queue[str]:
-    heard: Queue[str] = Queue()
-
-    def follow() -> None:
-        for event in client.events(since=since):
-            if event.event == "open" or (event.event == "message" and event.data):
-                heard.put(event.id or "open")
-                if event.id:
-                    return
-
-    threading.Thread(target=follow, daemon=True).start()
-    assert heard.get(timeout=HEARD_SECONDS_MAX) == "open"
-    return heard
 
 
 def test_what_one_agent_pushes_the_other_hears_of_and_reads(agents: tuple[Client, Client]) -> None:

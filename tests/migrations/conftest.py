@@ -4,58 +4,23 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
 
-import psycopg
 import pytest
 from alembic.script import ScriptDirectory
 
-from bin.devtools.stack.postgres import make_database
 from bin.devtools.stack.servers import Stack
-from tests.conftest import ROOT
-
-
-class Release(Protocol):
-    """Start the release step, of this version or of the one whose environment is given."""
-
-    def __call__(self, environ: Mapping[str, str] = ...) -> subprocess.Popen[str]: ...
+from tests.support.migrations import Release, started
+from tests.support.platform import ROOT
+from tests.support.servers import empty_database
 
 
 @pytest.fixture
 def database(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS cloudapi_migrations")
-    yield make_database(stack.database_url, "cloudapi_migrations")
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE cloudapi_migrations WITH (FORCE)")
-
-
-def started(database: str, *command: str, environ: Mapping[str, str] = {}) -> subprocess.Popen[str]:
-    """Start a command of the installation on a database."""
-    return subprocess.Popen(
-        [sys.executable, *command],
-        env={"DATABASE_URL": database} | dict(environ),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finished(process: subprocess.Popen[str]) -> str:
-    """Return what a command said, once it has ended well."""
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, told
-    return told
-
-
-def alembic(database: str, *words: str) -> str:
-    """Run Alembic to its end and return what it said."""
-    return finished(started(database, "-m", "alembic", "-c", "migrations/alembic.ini", *words))
+    with empty_database(stack, "migrations") as url:
+        yield url
 
 
 @pytest.fixture

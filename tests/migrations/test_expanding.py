@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.platform import ROOT
+
+pytestmark = pytest.mark.unit
+
 
 VERSIONS = sorted((ROOT / "migrations" / "versions").glob("[0-9]*.py"))
 DESTRUCTIVE = {"drop_column", "drop_table", "rename_table"}

@@ -1,8 +1,12 @@
 """Migrations on a database of their own: up, down and up again."""
 
 import psycopg
+import pytest
 
-from tests.migrations.conftest import alembic
+from tests.support.migrations import alembic
+
+pytestmark = pytest.mark.stack
+
 
 TABLES = (
     "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import psycopg
+import pytest
 
 from bin.devtools.stack.client import Client, Keys
 from bin.devtools.stack.platform import LIFTED, processes
 from bin.devtools.stack.server import free_port
-from tests.conftest import Platform
-from tests.journeys.conftest import until
-from tests.migrations.conftest import Release, finished
+from tests.support.migrations import Release, finished
+from tests.support.platform import Platform
+from tests.support.waiting import until
 
 LOCK = 0x636C6F7564  # as migrations/env.py holds it
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -23,6 +24,7 @@ def waiting(database: str) -> int:
     return int(found[0])
 
 
+@pytest.mark.stack
 def test_of_two_releases_at_once_one_waits_and_then_finds_nothing_to_do(
     database: str, release: Release
 ) -> None:
@@ -35,6 +37,7 @@ def test_of_two_releases_at_once_one_waits_and_then_finds_nothing_to_do(
     assert all("event=released" in one for one in told)
 
 
+@pytest.mark.stack
 def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(
     database: str, release: Release, next_version: dict[str, str]
 ) -> None:
@@ -49,6 +52,7 @@ def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(
     assert "event=released" in finished(waits)
 
 
+@pytest.mark.platform
 def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side(
     database: str,
     release: Release,
@@ -68,7 +72,7 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
         laptop.register("somebody@example.org", "a long pass phrase")
         laptop.push("one", 1, version="1", clock={"laptop": 1})
         finished(release(next_version))
-        assert httpx.get(f"{urls[0]}/health/ready").json()["database"] == {"ok": True}
+        assert httpx2.get(f"{urls[0]}/health/ready").json()["database"] == {"ok": True}
         laptop.push("one", 2, version="2", clock={"laptop": 2})
         with (
             processes(after, tmp_path / "after", ("web",)),
@@ -84,6 +88,7 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
                 ]
 
 
+@pytest.mark.platform
 def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(
     database: str,
     release: Release,
@@ -95,8 +100,10 @@ def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(
     port = free_port()
     environ = platform.environ | next_version | {"DATABASE_URL": database, "PORT": str(port)}
     with processes(environ, tmp_path, ("web",)):
-        ready = httpx.get(f"http://127.0.0.1:{port}/health/ready")
+        ready = httpx2.get(f"http://127.0.0.1:{port}/health/ready")
         assert ready.status_code == 503
         assert ready.json()["database"] == {"ok": False, "detail": "BehindError"}
         finished(release(next_version))
-        assert httpx.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {"ok": True}
+        assert httpx2.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {
+            "ok": True
+        }

@@ -1,74 +1,28 @@
-"""The Flask app on the real database and Redis, with its limits lifted."""
+"""A second agent, and schedules that do not outlast their test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
-from sqlalchemy.orm import Session, sessionmaker
-from uuid_utils.compat import uuid7
 
-from bin.devtools.stack.platform import LIFTED
-from engine.config.settings import Settings
-from web.app import create_app
-from web.extensions import db
-
-
-@pytest.fixture(scope="session")
-def app(environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Flask]:
-    assert sessions is not None, "the database is migrated first"
-    made = create_app(Settings.from_env(environ | LIFTED))
-    yield made
-    with made.app_context():
-        db.engine.dispose()
-
-
-Make = Callable[..., Flask]
+from bin.devtools.stack.client import Client
+from tests.support.platform import Platform
+from tests.support.web.schedules import path
 
 
 @pytest.fixture
-def make(environ: dict[str, str], sessions: sessionmaker[Session]) -> Iterator[Make]:
-    """Make apps of other settings."""
-    assert sessions is not None, "the database is migrated first"
-    made: list[Flask] = []
-
-    def app(**changes: str) -> Flask:
-        made.append(create_app(Settings.from_env(environ | LIFTED | changes)))
-        return made[-1]
-
-    yield app
-    for one in made:
-        with one.app_context():
-            db.engine.dispose()
+def phone(platform: Platform, laptop: Client) -> Iterator[Client]:
+    """Another agent of the laptop's account."""
+    with Client(platform.api_url, "phone", laptop.keys) as client:
+        client.login(laptop.email, laptop.password)
+        yield client
 
 
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
-
-
-class Person:
-    """A registered account and an agent of it."""
-
-    def __init__(self, client: FlaskClient, agent_id: str = "laptop") -> None:
-        self.email = f"{uuid7()}@example.org"
-        self.password = "a long pass phrase"
-        body = {"email": self.email, "password": self.password, "publicKey": "mine"}
-        answer = client.post("/api/auth/register", json=body, headers={"X-Agent-ID": agent_id})
-        assert answer.status_code == 201, answer.text
-        self.answer = answer.get_json()
-        self.id: str = self.answer["user"]["id"]
-        self.headers = {
-            "Authorization": f"Bearer {self.answer['accessToken']}",
-            "X-Agent-ID": agent_id,
-        }
-
-
-@pytest.fixture
-def person(client: FlaskClient) -> Person:
-    return Person(client)
-
-
-@pytest.fixture
-def stranger(client: FlaskClient) -> Person:
-    return Person(client)
+def _stopped(laptop: Client) -> Iterator[None]:
+    """Have nothing go on by the clock when a test is over: others want the machine."""
+    yield
+    for schedule in laptop.request("GET", "/api/schedules", params={"limit": 100})["schedules"]:
+        if schedule["origin"] == "client":
+            laptop.delete_schedule(schedule)
+        else:
+            laptop.request("POST", f"{path(schedule)}/pause")

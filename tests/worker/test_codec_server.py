@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 from google.protobuf import json_format
 from sqlalchemy import delete, func, select
@@ -23,8 +23,11 @@ from engine.contracts.executions import execution_workflow_id
 from engine.store.accounts import AuditEvent
 from engine.store.executions import Execution
 from engine.store.payload_claims import Claim
-from tests.conftest import Platform
+from tests.support.platform import Platform
 from worker.codec_server import CodecServer
+
+pytestmark = pytest.mark.platform
+
 
 SECRET = base64.urlsafe_b64encode(b"o" * 32).decode()
 DOCUMENT = """
@@ -40,11 +43,13 @@ def opened(platform: Platform) -> Settings:
 
 
 @pytest.fixture
-async def ui(opened: Settings, sessions: sessionmaker[Session]) -> AsyncIterator[httpx.AsyncClient]:
+async def ui(
+    opened: Settings, sessions: sessionmaker[Session]
+) -> AsyncIterator[httpx2.AsyncClient]:
     """The Temporal UI of an operator who has logged in."""
-    transport = httpx.ASGITransport(CodecServer(opened, sessions))
+    transport = httpx2.ASGITransport(CodecServer(opened, sessions))
     headers = {"origin": opened.temporal_ui_url, "x-namespace": opened.temporal_namespace}
-    async with httpx.AsyncClient(
+    async with httpx2.AsyncClient(
         transport=transport, base_url="http://codec", headers=headers, auth=("ada", SECRET)
     ) as client:
         yield client
@@ -52,7 +57,9 @@ async def ui(opened: Settings, sessions: sessionmaker[Session]) -> AsyncIterator
 
 async def body_of(settings: Settings, execution_id: str) -> dict[str, Any]:
     """Return all payloads of the markers of an execution, as the UI sends them."""
-    temporal = await TemporalClient.connect(settings.temporal_address)
+    temporal = await TemporalClient.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace
+    )
     handle = temporal.get_workflow_handle(execution_workflow_id(execution_id))
     found = Payloads()
     async for event in handle.fetch_history_events():
@@ -74,7 +81,7 @@ def told(sessions: sessionmaker[Session], execution_id: str) -> int:
 
 
 async def test_an_operator_sees_payloads_and_the_account_sees_the_operator(
-    ui: httpx.AsyncClient, opened: Settings, sessions: sessionmaker[Session], laptop: Client
+    ui: httpx2.AsyncClient, opened: Settings, sessions: sessionmaker[Session], laptop: Client
 ) -> None:
     canary = secrets.token_hex(12)
     ran = laptop.execute(laptop.create_workflow("support", DOCUMENT)["id"], {"secret": canary})
@@ -96,7 +103,7 @@ async def test_an_operator_sees_payloads_and_the_account_sees_the_operator(
 
 
 async def test_payloads_that_are_kept_apart_are_shown_too(
-    ui: httpx.AsyncClient, opened: Settings, sessions: sessionmaker[Session], laptop: Client
+    ui: httpx2.AsyncClient, opened: Settings, sessions: sessionmaker[Session], laptop: Client
 ) -> None:
     canary = secrets.token_hex(12) + "x" * 2 * opened.claim_bytes_min
     ran = laptop.execute(laptop.create_workflow("support", DOCUMENT)["id"], {"secret": canary})
@@ -115,7 +122,7 @@ async def test_payloads_that_are_kept_apart_are_shown_too(
 
 @pytest.mark.parametrize("data", [b"", b"no JSON", b"{}", b'{"claimData": {"id": "no id"}}'])
 async def test_what_only_looks_like_a_reference_stays_as_it_is(
-    ui: httpx.AsyncClient, data: bytes
+    ui: httpx2.AsyncClient, data: bytes
 ) -> None:
     kind = base64.b64encode(b"temporal.api.sdk.v1.ExternalStorageReference").decode()
     encoding = base64.b64encode(b"json/protobuf").decode()
@@ -126,7 +133,7 @@ async def test_what_only_looks_like_a_reference_stays_as_it_is(
 
 
 async def test_nobody_else_is_shown_anything(
-    ui: httpx.AsyncClient, opened: Settings, sessions: sessionmaker[Session], laptop: Client
+    ui: httpx2.AsyncClient, opened: Settings, sessions: sessionmaker[Session], laptop: Client
 ) -> None:
     ran = laptop.execute(laptop.create_workflow("support", DOCUMENT)["id"], {"secret": "x"})
     body = await body_of(opened, ran["executionId"])
@@ -146,7 +153,7 @@ async def test_nobody_else_is_shown_anything(
 
 
 async def test_what_belongs_to_no_known_account_stays_sealed(
-    ui: httpx.AsyncClient, opened: Settings, sessions: sessionmaker[Session], laptop: Client
+    ui: httpx2.AsyncClient, opened: Settings, sessions: sessionmaker[Session], laptop: Client
 ) -> None:
     ran = laptop.execute(laptop.create_workflow("support", DOCUMENT)["id"], {"secret": "x"})
     body = await body_of(opened, ran["executionId"])
@@ -155,7 +162,9 @@ async def test_what_belongs_to_no_known_account_stays_sealed(
     assert (await ui.post("/decode", json=body)).json() == body
 
 
-async def test_a_browser_may_ask_before_it_logs_in(ui: httpx.AsyncClient, opened: Settings) -> None:
+async def test_a_browser_may_ask_before_it_logs_in(
+    ui: httpx2.AsyncClient, opened: Settings
+) -> None:
     asked = await ui.request("OPTIONS", "/decode", auth=("", ""))
     assert asked.status_code == 204
     assert asked.headers["access-control-allow-credentials"] == "true"
@@ -169,7 +178,7 @@ async def test_a_browser_may_ask_before_it_logs_in(ui: httpx.AsyncClient, opened
 @pytest.mark.parametrize(
     "body", [b"", b"no JSON", b"[1]", b'{"payloads": 1}', b"x" * (8 * 1_048_576 + 1)]
 )
-async def test_a_body_that_is_no_payloads_is_refused(ui: httpx.AsyncClient, body: bytes) -> None:
+async def test_a_body_that_is_no_payloads_is_refused(ui: httpx2.AsyncClient, body: bytes) -> None:
     assert (await ui.post("/decode", content=body)).status_code == 400
 
 

@@ -10,28 +10,21 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess, multiprocess
 
 from engine.config.settings import Settings
-from web.server.graceful_shutdown import Protocol, deafen, hear
+from web.server.graceful_shutdown import Protocol
 
 KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections: they close first
 GRACE_SECONDS = 20  # hosts kill after 30
+TURNS = 2  # of the loop: it looks for connections in the first and accepts them in the second
 STUCK_SECONDS = 60  # a process that does not answer for so long is replaced; starting counts too
-DEAF_SECONDS = 0.2  # in which the loop takes up the connections that the kernel has taken
 
 
 class Server(uvicorn.Server):
     """One process' server: on the way out it takes no new connections, and then serves all it has."""
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, though a process before this one on the same socket may have been told to end."""
-        for listener in sockets or ():
-            hear(listener)
-        await super().startup(sockets)
-
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take up what the kernel has taken, stop listening, and drain."""
-        for listener in sockets or ():
-            deafen(listener)
-        await asyncio.sleep(DEAF_SECONDS)
+        """Accept the connections that the kernel has taken, stop listening, and drain."""
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         await super().shutdown(sockets)
 
 
@@ -43,12 +36,6 @@ class Processes(Multiprocess):
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
-
-    def handle_hup(self) -> None:
-        """Do nothing: hosts start a new server for new code, and one of ours that ends deafens all."""
-
-    def handle_ttou(self) -> None:
-        """Do nothing, for the same reason."""
 
 
 multiprocess.Server = Server  # type: ignore[attr-defined] # its processes make their servers by this name

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import httpx
+import httpx2
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Keys
@@ -128,7 +128,9 @@ def entered(api_url: str) -> list[dict[str, str]]:
         "password": "a long pass phrase",
         "publicKey": public_key,
     }
-    answer = httpx.post(f"{api_url}/api/auth/register", json=body, headers={"X-Agent-ID": "laptop"})
+    answer = httpx2.post(
+        f"{api_url}/api/auth/register", json=body, headers={"X-Agent-ID": "laptop"}
+    )
     token = answer.raise_for_status().json()["accessToken"]
     return [
         {"name": "Authorization", "value": f"Bearer {token}"},

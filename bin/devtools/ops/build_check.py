@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 import psycopg
 
 from bin.devtools.stack.fresh_keys import fresh_keys
@@ -152,8 +152,8 @@ def _ready(name: str, server: Server, environ: dict[str, str]) -> Callable[[], b
 
 def _answers(url: str, status: int) -> bool:
     try:
-        return httpx.get(url, timeout=3).status_code == status
-    except httpx.TransportError:
+        return httpx2.get(url, timeout=3).status_code == status
+    except httpx2.TransportError:
         return False
 
 

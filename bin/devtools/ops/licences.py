@@ -33,7 +33,7 @@ SPELLINGS = {
 }
 _OPENING = """# Licences
 
-This page is written by `bin/supply` from the metadata of the installed packages, and is not edited by hand.
+This page is written by `bin/lock` from the metadata of the installed packages, and is not edited by hand.
 It has all packages of `requirements.txt`. A bare `BSD` is one whose
 package does not say how many clauses it has.
 

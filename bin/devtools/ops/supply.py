@@ -1,25 +1,34 @@
-"""`bin/supply`: what the platform is made of, written down so that it can be checked.
+"""`bin/lock`: makes the locked requirement files from the packages that setup.cfg declares.
 
-`requirements.lock` has the hashes of every file of the releases that requirements.txt names, for all systems;
-`docs/licences.md` has their licences. Hosts need the "." at the end of requirements.txt, and pip refuses it
-beside hashes: so the hashes lie in a file of their own.
+`requirements.lock` has every production package with the hashes of all files of its release.
+`requirements.txt` has the same versions and a "." for the platform itself: Procfile hosts read it,
+and pip refuses "." beside hashes. `bin/requirements.txt` has the packages of the extras, and
+`bin/scanners.txt` those of the extra `scan`, both with hashes. `docs/licences.md` has the licences
+of the production packages.
 """
 
 from __future__ import annotations
 
 import argparse
+import configparser
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bin.devtools.ops.licences import NotAllowedError, page
 from bin.devtools.stack.platform import ROOT
 
 REQUIREMENTS = ROOT / "requirements.txt"
 LOCK = ROOT / "requirements.lock"
+TOOLS = ROOT / "bin" / "requirements.txt"
+SCANNERS = ROOT / "bin" / "scanners.txt"
 LICENCES = ROOT / "docs" / "licences.md"
-_OPENING = "# Written by bin/supply: every file of the releases that requirements.txt names, by its SHA-256.\n"
+_OPENING = "# Written by bin/lock from setup.cfg; not edited by hand.\n"
 _COMPILE = (
     *(
         "-m",
@@ -41,33 +50,106 @@ _COMPILE = (
 )
 
 
+def declarations() -> dict[str, list[str]]:
+    """Return the requirements that setup.cfg declares, by extra; those of production are under ""."""
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(ROOT / "setup.cfg")
+    lists = {"": settings["options"]["install_requires"], **settings["options.extras_require"]}
+    return {extra: text.split() for extra, text in lists.items()}
+
+
+def tool_declarations() -> list[str]:
+    """Return the requirements of all extras that share an environment with production."""
+    extras = declarations()
+    return sorted(
+        {row for extra, rows in extras.items() if extra not in ("", "scan") for row in rows}
+    )
+
+
 def pins(text: str) -> dict[str, str]:
     """Return the versions that a requirements file pins, by normalised name (PEP 503)."""
     rows = (
         line.split()[0].split("==") for line in text.splitlines() if "==" in line and line[0] != "#"
     )
-    return {row[0].lower().replace("_", "-").replace(".", "-"): row[1] for row in rows}
+    return {canonicalize_name(row[0]): row[1] for row in rows}
 
 
-def difference(requirements: str, lock: str) -> list[str]:
-    """Return the pins that only one of the two files has, as `name==version`."""
-    ours, theirs = pins(requirements), pins(lock)
-    return sorted(f"{name}=={version}" for name, version in ours.items() ^ theirs.items())
+def requirements(lock: str) -> str:
+    """Return requirements.txt for a lock: the versions without the hashes, and the platform itself."""
+    rows = [line.split()[0] for line in lock.splitlines() if "==" in line]
+    return _OPENING + "".join(f"{row}\n" for row in rows) + ".\n"
 
 
-def locked(requirements: str) -> str:
-    """Ask pip's own index for the hashes of all files of the pinned releases; return the lock's text.
+def unmet(declared: Sequence[str], pinned: dict[str, str]) -> list[str]:
+    """Return the declared requirements for which no pin has a version that they allow."""
+    parsed = [Requirement(row) for row in declared]
+    return [
+        str(row)
+        for row in parsed
+        if not row.specifier.contains(pinned.get(canonicalize_name(row.name), ""), prereleases=True)
+        or canonicalize_name(row.name) not in pinned
+    ]
 
-    :raises subprocess.CalledProcessError: when a release is missing, or the pins do not fit together
+
+def stale() -> list[str]:
+    """Return a line for everything that `bin/lock` would write and that is not there."""
+    lock, tools, scanners = LOCK.read_text(), TOOLS.read_text(), SCANNERS.read_text()
+    extras = declarations()
+    found = [f"{LOCK.name}: {row}" for row in unmet(extras[""], pins(lock))]
+    found += [
+        f"{TOOLS.name}: {row}" for row in unmet(tool_declarations(), pins(lock) | pins(tools))
+    ]
+    found += [f"{SCANNERS.name}: {row}" for row in unmet(extras["scan"], pins(scanners))]
+    if REQUIREMENTS.read_text() != requirements(lock):
+        found.append(REQUIREMENTS.name)
+    if LICENCES.read_text() != page(pins(lock)):
+        found.append(LICENCES.name)
+    return found
+
+
+def compiled(
+    declared: Sequence[str], before: str, options: Sequence[str], constraints: str = ""
+) -> str:
+    """Resolve requirements with pip's index; versions stay as `before` has them unless options say so.
+
+    :raises subprocess.CalledProcessError: when a release is missing, or the requirements do not agree
     """
-    with tempfile.TemporaryDirectory(prefix="supply-") as folder:
-        wanted, written = Path(folder) / "wanted.in", Path(folder) / "written.lock"
-        wanted.write_text(
-            "".join(line for line in requirements.splitlines(keepends=True) if line != ".\n")
+    with tempfile.TemporaryDirectory(prefix="lock-") as folder:
+        source, bounds, lock = (
+            Path(folder) / name for name in ("source.in", "bounds.txt", "packages.lock")
         )
-        command = [sys.executable, *_COMPILE, "--output-file", str(written), str(wanted)]
+        bounds.write_text(
+            "".join(f"{name}=={version}\n" for name, version in pins(constraints).items())
+        )
+        source.write_text("".join(f"{row}\n" for row in declared) + f"-c {bounds}\n")
+        lock.write_text(before)
+        command = [sys.executable, *_COMPILE, *options, "--output-file", str(lock), str(source)]
         subprocess.run(command, cwd=folder, check=True)
-        return _OPENING + written.read_text()
+        rows = lock.read_text().splitlines(keepends=True)
+        return "".join(row for row in rows if not row.startswith("#") and row.strip())
+
+
+def without(lock: str, names: Sequence[str]) -> str:
+    """Return a lock without the packages of these normalised names."""
+    rows = lock.replace("\\\n", "\\").splitlines()
+    left = (row for row in rows if canonicalize_name(row.split("==")[0]) not in names)
+    return "".join(f"{row}\n" for row in left).replace("\\", "\\\n")
+
+
+def write_locks(options: Sequence[str]) -> None:
+    """Resolve what setup.cfg declares and write the locked files; `options` go to pip-compile.
+
+    :raises subprocess.CalledProcessError: when a release is missing, or the requirements do not agree
+    """
+    extras = declarations()
+    lock = compiled(extras[""], LOCK.read_text(), options)
+    union = [*extras[""], *tool_declarations()]
+    tools = compiled(union, LOCK.read_text() + TOOLS.read_text(), options, constraints=lock)
+    scanners = compiled(extras["scan"], SCANNERS.read_text(), options)
+    LOCK.write_text(_OPENING + lock)
+    REQUIREMENTS.write_text(requirements(lock))
+    TOOLS.write_text(_OPENING + without(tools, list(pins(lock))))
+    SCANNERS.write_text(_OPENING + scanners)
 
 
 def write_sbom(file: Path) -> None:
@@ -75,40 +157,48 @@ def write_sbom(file: Path) -> None:
 
     :raises subprocess.CalledProcessError: when it cannot be written or is not valid
     """
-    made = ("requirements", str(LOCK), "--spec-version", "1.6", "--output-format", "JSON")
+    source = ("requirements", str(LOCK), "--spec-version", "1.6", "--output-format", "JSON")
     options = ("--validate", "--output-reproducible", "--output-file", str(file))
-    subprocess.run([sys.executable, "-m", "cyclonedx_py", *made, *options], check=True)
+    subprocess.run([sys.executable, "-m", "cyclonedx_py", *source, *options], check=True)
 
 
 def main() -> int:
     """Write, or check, or describe; return 1 when a check fails."""
     parser = argparse.ArgumentParser(
-        prog="bin/supply", description="Writes the lock and the list of licences."
+        prog="bin/lock",
+        description="Locks the packages that setup.cfg declares, and lists their licences.",
     )
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    parser.add_argument("--upgrade-package", metavar="NAME", action="append", default=[])
     one = parser.add_mutually_exclusive_group()
-    one.add_argument(
-        "--check", action="store_true", help="say whether both are up to date; change nothing"
-    )
+    one.add_argument("--check", action="store_true", help="say what is out of date; change nothing")
+    one.add_argument("--licences", action="store_true", help="write docs/licences.md alone")
     one.add_argument(
         "--sbom", metavar="FILE", type=Path, help="write a CycloneDX 1.6 SBOM in JSON there"
     )
-    asked = parser.parse_args()
-    requirements = REQUIREMENTS.read_text()
+    arguments = parser.parse_args()
     try:
-        licences = page(pins(requirements))
-    except NotAllowedError as fault:
-        print(fault, file=sys.stderr)
+        if arguments.check:
+            differences = stale()
+            print("\n".join(differences) or "up to date")
+            return bool(differences)
+        if arguments.sbom:
+            write_sbom(arguments.sbom)
+        elif arguments.licences:
+            LICENCES.write_text(page(pins(LOCK.read_text())))
+        else:
+            packages = [
+                word for name in arguments.upgrade_package for word in ("--upgrade-package", name)
+            ]
+            write_locks([*(["--upgrade"] if arguments.upgrade else []), *packages])
+            # Licences are read from what is installed, so the new versions are installed first.
+            subprocess.run([ROOT / "bin" / "setup"], check=True)
+            subprocess.run([ROOT / "bin" / "lock", "--licences"], check=True)
+    except NotAllowedError as error:
+        print(error, file=sys.stderr)
         return 1
-    if asked.check:
-        differing = difference(requirements, LOCK.read_text())
-        stale = differing or ([] if LICENCES.read_text() == licences else [LICENCES.name])
-        print("\n".join(stale) or "up to date")
-        return bool(stale)
-    if asked.sbom:
-        write_sbom(asked.sbom)
-        return 0
-    LOCK.write_text(locked(requirements))
-    LICENCES.write_text(licences)
+    except subprocess.CalledProcessError as error:
+        return error.returncode
     return 0
 
 

@@ -44,7 +44,9 @@ def main() -> int:
         return doctor.examine(HOME)
     if wanted.env:
         return _print_env()
-    signal.signal(signal.SIGTERM, _interrupt)
+    # A script starts its background jobs with SIGINT ignored, and Python then installs no handler for it.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _interrupt)
     try:
         with _alone(), running(HOME) as stack:
             _run(stack, once=wanted.once)

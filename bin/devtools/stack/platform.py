@@ -8,8 +8,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import httpx
+import httpx2
 
+from bin.devtools.stack.client import CERTIFICATES
 from bin.devtools.stack.server import Server, StartError, start, stop_all
 
 ROOT = Path(__file__).parents[3]
@@ -73,6 +74,6 @@ def migrate(environ: Mapping[str, str], logs: Path) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1).is_success
-    except httpx.TransportError:
+        return httpx2.get(url, timeout=1, verify=CERTIFICATES).is_success
+    except httpx2.TransportError:
         return False

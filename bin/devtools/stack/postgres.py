@@ -10,7 +10,9 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 import psycopg.sql
@@ -31,8 +33,13 @@ def install_dir() -> Path:
     return Path(spec.origin).parent / "pginstall"
 
 
-def start_postgres(home: Path, port: int) -> tuple[Server, str]:
-    """Start PostgreSQL on its data under `home` (made when missing); return it and its admin URL."""
+def start_postgres(
+    home: Path, port: int, more: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Server, str]:
+    """Start PostgreSQL on its data under `home` (made when missing); return it and its admin URL.
+
+    `more` are settings of `postgresql.conf` that go before ours.
+    """
     uid = _unprivileged_uid()
     install, home = _reachable(install_dir(), home, uid)
     data, secret = home / "data", home / "password"
@@ -47,6 +54,7 @@ def start_postgres(home: Path, port: int) -> tuple[Server, str]:
         "max_connections": 200,
         "shared_buffers": "128MB",
         "timezone": "UTC",
+        **more,
     }
     flags = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     server = start(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 3.0
+PORTS = range(10_000, 32_768)  # below those that Linux and macOS give to outgoing connections
 _PR_SET_PDEATHSIG = 1
 
 
@@ -55,10 +57,19 @@ def stop_all(servers: Sequence[Server], seconds: float = STOP_SECONDS_MAX) -> No
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of the loopback that nothing listens on.
+
+    The system gives it to no outgoing connection before a server listens there, or while one restarts.
+    """
+    while True:
+        port = PORTS[secrets.randbelow(len(PORTS))]
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def accepts(port: int) -> bool:

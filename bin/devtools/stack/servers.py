@@ -26,6 +26,7 @@ class Stack:
     servers: list[Server] = field(default_factory=list)
     web_port: int = 0
     codec_port: int = 0
+    temporal_namespace: str = "default"
 
     def environ(self) -> dict[str, str]:
         """Return the addresses as the settings' environment variables."""
@@ -33,6 +34,7 @@ class Stack:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "TEMPORAL_ADDRESS": self.temporal_address,
+            "TEMPORAL_NAMESPACE": self.temporal_namespace,
             "TEMPORAL_UI_URL": self.temporal_ui_url,
         }
 

@@ -41,8 +41,12 @@ def start_temporal(
     *,
     codec_url: str = "",
     search_attributes: Sequence[str] = SEARCH_ATTRIBUTES,
+    namespaces: Sequence[str] = (),
 ) -> tuple[Server, str, str]:
-    """Start the server on its data under `home`; return it, its address and the origin of its UI."""
+    """Start the server on its data under `home`; return it, its address and the origin of its UI.
+
+    It has the namespace `default` and those that are named, all with the same search attributes.
+    """
     home.mkdir(parents=True, exist_ok=True)
     command: list[str | Path] = [Path(sys.executable).parent / "temporal", "server", "start-dev"]
     command += ["--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui_port)]
@@ -60,6 +64,8 @@ def start_temporal(
         command += ["--ui-codec-endpoint", codec_url]
     for key, value in DYNAMIC_CONFIG.items():
         command += ["--dynamic-config-value", f"{key}={value}"]
+    for name in namespaces:
+        command += ["--namespace", name]
     for name in search_attributes:
         command += ["--search-attribute", f"{name}=Keyword"]
     server = start(

@@ -1,4 +1,8 @@
-"""Environment of an execution: time, random values, waiting, calls; equal on every replay."""
+"""Environment of an execution: time, random values, waiting, calls; equal on every replay.
+
+It is a Protocol although Temporal alone provides it: Temporal's workflows import the interpreter, which
+must not import them, and the interpreter does not depend on Temporal's workflow API.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,9 @@ from engine.accounts.passwords import Passwords
 from engine.config.settings import Settings
 from engine.errors import InvalidError, UnavailableError
 
+pytestmark = pytest.mark.unit
+
+
 CHEAP = Settings(password_hash_kib=64, password_hash_passes=1)
 
 

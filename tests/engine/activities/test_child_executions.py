@@ -26,7 +26,10 @@ from engine.workflows.executions import executions
 from engine.workflows.executions.executions import Order
 from engine.workflows.executions.outcomes import Outcomes
 from engine.workflows.secrets import Opener
-from tests.engine.crypto.test_jwe import DEK, sealed_document
+from tests.support.envelopes import DEK, sealed_document
+
+pytestmark = pytest.mark.stack
+
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -10,7 +10,10 @@ import pytest
 
 from engine.calls.asyncapi import amqp_bindings
 from engine.calls.asyncapi.document import find
-from tests.engine.taking import CALL, to
+from tests.support.queues import CALL, to
+
+pytestmark = pytest.mark.unit
+
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 

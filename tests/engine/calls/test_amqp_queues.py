@@ -26,7 +26,9 @@ from engine.calls.http import HttpCaller
 from engine.contracts.calls import CONSUME_MESSAGES, AsyncApiCall, Consumed
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
 from engine.temporal.heartbeat_interceptor import Heartbeats
-from tests.engine.taking import CALL, consumer, fresh, guard, put, to
+from tests.support.queues import CALL, consumer, fresh, guard, put, to
+
+pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +157,9 @@ async def test_a_message_is_acknowledged_only_when_its_workflow_has_it(
     stack: Stack, server: StandIn, arrives: bool
 ) -> None:
     losing = Losing(arrives=arrives)
-    client = await Client.connect(stack.temporal_address, interceptors=[losing])
+    client = await Client.connect(
+        stack.temporal_address, namespace=stack.temporal_namespace, interceptors=[losing]
+    )
     activities, queue = MessageActivities(HttpCaller(guard(server))), f"queues-{uuid4()}"
     await put(server, to("copies"), b'"1"', b'"2"')
     async with Worker(

@@ -24,6 +24,9 @@ from engine.contracts.calls import AsyncApiCall
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import BODY_BYTES_MAX, Egress, EgressError
 
+pytestmark = pytest.mark.unit
+
+
 CALL = AsyncApiCall(
     document=HttpCall("GET", f"https://{openapi.API}/asyncapi.json"),
     operation="ticks",

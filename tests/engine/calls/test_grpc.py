@@ -23,6 +23,9 @@ from engine.contracts.executions import HttpCall
 from engine.egress.guard import Egress
 from engine.egress.targets import reached
 
+pytestmark = pytest.mark.unit
+
+
 HEAD = 'syntax = "proto3"; '
 CALL = GrpcCall(
     proto=HttpCall("GET", f"https://{openapi.API}/greeter.proto"),

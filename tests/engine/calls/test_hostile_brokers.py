@@ -24,7 +24,9 @@ from engine.calls.asyncapi.amqp_queues import Consumer, Told
 from engine.calls.asyncapi.mqtt import UnknownError
 from engine.calls.asyncapi.redis import RefusedError
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
-from tests.engine.taking import guard, put, to
+from tests.support.queues import guard, put, to
+
+pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,9 @@ from engine.egress.guard import Egress
 from engine.interpreter.constructs.call_mcp import VERSIONS
 from engine.language.errors import STANDARD
 
+pytestmark = pytest.mark.unit
+
+
 JSON, SSE = "application/json", "text/event-stream"
 WITH_SESSION = next(version for version in VERSIONS if version < STATELESS_SINCE)
 Body = Callable[[], Iterator[bytes]]

@@ -14,6 +14,9 @@ from bin.devtools.fakes.https_server import HOSTS, stand_in
 from engine.calls.oauth import Tokens, UnauthenticatedError
 from engine.egress.guard import Egress, EgressError, Outgoing
 
+pytestmark = pytest.mark.unit
+
+
 REALM = f"https://{oauth.HOST}/realm"
 POLICY = {
     "authority": REALM,

@@ -10,6 +10,9 @@ from engine.calls.openapi import bodies
 from engine.calls.openapi.operations import compose, resolved
 from engine.calls.openapi.parameters import Written
 
+pytestmark = pytest.mark.unit
+
+
 COLOURS = ["blue", "black"]
 POINT = {"R": 100, "G": 200}
 

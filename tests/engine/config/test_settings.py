@@ -12,6 +12,9 @@ from engine.config.setting_types import AT_LEAST, AT_MOST, CHOICES, KEY_SETS, SC
 from engine.config.settings import SECRET_LISTS, Settings, SettingsError
 from engine.config.temporal_tls import tls
 
+pytestmark = pytest.mark.unit
+
+
 NUMBERS = [field.name for field in fields(Settings) if not isinstance(field.default, str)]
 NAMES = st.sampled_from(NUMBERS)
 

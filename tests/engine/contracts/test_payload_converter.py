@@ -8,6 +8,8 @@ from temporalio.converter import JSONPlainPayloadConverter
 
 from engine.contracts.payload_converter import TYPED_JSON
 
+pytestmark = pytest.mark.unit
+
 
 @dataclass(frozen=True, slots=True)
 class Inner:

@@ -14,6 +14,9 @@ from joserfc.jwk import ECKey, OKPKey
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys, Key
 
+pytestmark = pytest.mark.unit
+
+
 PACKAGE = "jose@6.2.18"
 SCRIPT = Path(__file__).with_name("jose.mjs")
 DOCUMENT = "document: {name: ünïcode}\n"

@@ -12,8 +12,11 @@ from joserfc.jwk import ECKey, OctKey, OKPKey
 from engine.crypto import jwe as envelope
 from engine.crypto.jwe import DIRECT, SEALED, EngineKeys, Key, looks_sealed
 from engine.errors import InvalidError
+from tests.support.envelopes import DEK, DOCUMENT, sealed_document
 
-DOCUMENT = "do: []"
+pytestmark = pytest.mark.unit
+
+
 MIB = 1_048_576
 
 
@@ -25,11 +28,6 @@ def key(curve: str = "X25519") -> Key:
 
 def ring(*keys: Key) -> EngineKeys:
     return EngineKeys({str(one.kid): one for one in keys})
-
-
-def sealed_document(dek: bytes, text: str = DOCUMENT, **header: Any) -> str:
-    heads = {"alg": "dir", "enc": "A256GCM"} | header
-    return jwe.encrypt_compact(heads, text, OctKey.import_key(dek), algorithms=DIRECT)
 
 
 def opened(
@@ -46,7 +44,6 @@ def refused(keys: EngineKeys, data: str, sealed_key: str, bytes_max: int = MIB) 
     return refusal.value.code, refusal.value.faults[0].pointer
 
 
-DEK = b"k" * 32
 LENIENT = JWERegistry(algorithms=SEALED, strict_check_header=False)
 
 

@@ -17,6 +17,7 @@ def ring(*kids: str) -> Keyring:
     return Keyring({kid: kid.encode().ljust(32, b".") for kid in kids})
 
 
+@pytest.mark.unit
 def test_a_value_opens_under_its_key_and_for_its_row_alone() -> None:
     key, row = os.urandom(32), uuid7()
     sealed = keyring.seal_value(key, b"secret", bound_to=row)
@@ -29,6 +30,7 @@ def test_a_value_opens_under_its_key_and_for_its_row_alone() -> None:
             keyring.open_value(wrong_key, sealed, bound_to=wrong_row)
 
 
+@pytest.mark.stack
 def test_an_accounts_key_is_drawn_once_and_rewrapped_without_changing(
     account_id: UUID, session: Session
 ) -> None:
@@ -45,6 +47,7 @@ def test_an_accounts_key_is_drawn_once_and_rewrapped_without_changing(
         encryption_keys.obtain(session, ring("k1"), account_id=account_id)
 
 
+@pytest.mark.stack
 def test_deleting_the_accounts_key_shreds_what_it_sealed(
     sessions: sessionmaker[Session], account_id: UUID
 ) -> None:

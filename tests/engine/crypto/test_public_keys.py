@@ -9,6 +9,9 @@ from engine.crypto.jwe import Key
 from engine.crypto.public_keys import need_sealable, sealable
 from engine.errors import ConflictError
 
+pytestmark = pytest.mark.unit
+
+
 X25519 = OKPKey.generate_key("X25519")
 P256 = ECKey.generate_key("P-256")
 

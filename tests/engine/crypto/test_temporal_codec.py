@@ -8,6 +8,9 @@ from engine.contracts import payload_converter
 from engine.crypto.temporal_codec import SealingCodec, UnreadablePayloadError
 from engine.errors import NotFoundError
 
+pytestmark = pytest.mark.unit
+
+
 SECRET = {"secret": "canary"}
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from engine.egress.addresses import is_public
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.mark.parametrize(
     "address",

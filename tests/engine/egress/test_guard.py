@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-import httpx
+import httpx2
 import pytest
 
 from engine.egress.guard import BODY_BYTES_MAX, Egress, EgressError, Outgoing
-from tests.engine.egress.origin import Origin, get, listening, reply, to_origin, within
+from tests.support.egress.origin import Origin, get, listening, reply, to_origin, within
+
+pytestmark = pytest.mark.unit
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ async def test_a_redirect_to_another_origin_carries_no_credentials(origin: Origi
 
     origin.answer = answer
     answered = await to_origin(origin).send(
-        get("http://a.test/", auth=httpx.BasicAuth("u", "canary"))
+        get("http://a.test/", auth=httpx2.BasicAuth("u", "canary"))
     )
     assert (answered.body, answered.uri) == (b"done", "http://b.test/")
     assert "host: b.test" in origin.requests[1].lower()
@@ -180,7 +182,9 @@ async def test_digest_credentials_answer_a_challenge(origin: Origin) -> None:
         return reply(b"", "401 Unauthorized", www_authenticate=challenge)
 
     origin.answer = answer
-    outgoing = Outgoing("GET", "http://a.test/", {}, {}, auth=httpx.DigestAuth("u", "p"), seconds=5)
+    outgoing = Outgoing(
+        "GET", "http://a.test/", {}, {}, auth=httpx2.DigestAuth("u", "p"), seconds=5
+    )
     assert (await to_origin(origin).send(outgoing)).body == b"in"
 
 

@@ -7,16 +7,19 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
-import httpx
+import httpx2
 import pytest
 
-from engine.egress.guard import PORTS, Egress, EgressError
-from tests.engine.egress.gauge import measured
-from tests.engine.egress.matrix import HOSTILE, PASSING, PUBLIC, Zone
-from tests.engine.egress.origin import Origin, get, listening, reply
+from engine.egress.guard import PORTS, Egress, EgressError, public_trust
+from tests.support.egress.gauge import measured
+from tests.support.egress.matrix import HOSTILE, PASSING, PUBLIC, Zone
+from tests.support.egress.origin import Origin, get, listening, reply
+
+pytestmark = pytest.mark.unit
+
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-TLS = httpx.create_ssl_context(trust_env=False)
+TLS = public_trust()
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ async def test_a_redirect_to_a_hostile_address_is_asked_nothing(
     outside.answer = lambda _: head + uri.encode() + b"\r\n\r\n"
     with measured() as gauge, pytest.raises(EgressError):
         await guard(inside, outside).send(
-            get("http://outside.test/", auth=httpx.BasicAuth("u", "canary"))
+            get("http://outside.test/", auth=httpx2.BasicAuth("u", "canary"))
         )
     # A location without a host is the same server's.
     assert set(gauge.connects) == {("127.0.0.1", outside.port)}

@@ -1,6 +1,10 @@
 """What children have answered lately."""
 
+import pytest
+
 from engine.expressions.sandbox.cache import BYTES_MAX, ENTRIES_MAX, OutputCache
+
+pytestmark = pytest.mark.unit
 
 
 def test_an_answer_is_known_to_who_asked_for_it_until_others_have_taken_its_place() -> None:

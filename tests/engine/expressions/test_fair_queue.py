@@ -9,6 +9,8 @@ import pytest
 
 from engine.expressions.sandbox.fair_queue import BusyError, FairQueue, Waiter
 
+pytestmark = pytest.mark.unit
+
 
 def test_accounts_are_served_in_turn_whatever_one_of_them_asks_for() -> None:
     queue, served = FairQueue([1]), list[str]()

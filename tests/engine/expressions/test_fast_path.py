@@ -15,6 +15,9 @@ from engine.expressions.fast_path import parse
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.fair_queue import BusyError
 
+pytestmark = pytest.mark.unit
+
+
 NOW = 1_700_000_000.5
 MISSES = "an error"
 # Words of jq's own, which members may be called too, and what only looks like one.

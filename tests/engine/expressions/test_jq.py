@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,10 @@ from engine.expressions import jq
 from engine.expressions.fast_path import SlowPathError, parse
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.fair_queue import BusyError, Waiter
+from tests.support.interpreter.children import unread_bytes, until_the_machine_has_time
+
+pytestmark = pytest.mark.unit
+
 
 NOW = 1_700_000_000.5
 
@@ -42,12 +45,6 @@ def idle(one: pool.Pool) -> Any:
     (child,) = one._queue._free  # noqa: SLF001 - children are not for callers
     assert child is not None
     return child
-
-
-def until_the_machine_has_time(work: Callable[[], Any]) -> Any:
-    while True:
-        with contextlib.suppress(BusyError):
-            return work()
 
 
 def evaluate(text: str, data: Any = None, **variables: Any) -> Any:
@@ -174,7 +171,9 @@ def test_a_child_that_the_system_stops_is_no_fault_of_its_program(
     os.kill(child._process.pid, signal.SIGSTOP)  # noqa: SLF001 - the machine has no time for it
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(one.evaluate, "2", None)
-        while one._queue._free:  # noqa: SLF001 - until the program is with the child
+        while not unread_bytes(
+            child
+        ):  # the pool may replace a child up to the moment it writes to it
             time.sleep(0)
         os.kill(child._process.pid, signum)  # noqa: SLF001 - no caller can kill a child
         with pytest.raises(BusyError):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -27,35 +27,16 @@ from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal_workflows.execution import DefinitionCheckWorkflow, ExecutionWorkflow
 from engine.temporal_workflows.firing import FiringWorkflow
 from engine.temporal_workflows.schedule import ScheduleWorkflow
-from tests.engine.interpreter.echo import echo
-
-HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """One execution that ended."""
-
-    settlement: executions.Settlement
-    handle: WorkflowHandle[Any, Any]
-    failure: BaseException | None
-    trail: list[str]
-
-    @property
-    def output(self) -> Any:
-        assert self.settlement.error is None, self.settlement.error
-        return self.settlement.result
-
-    @property
-    def error(self) -> dict[str, Any]:
-        assert self.settlement.error is not None, self.settlement.result
-        return self.settlement.error
+from tests.support.interpreter.echo import echo
+from tests.support.interpreter.executions import HEADER, Execute, Ran
 
 
 @pytest.fixture(scope="session")
 async def temporal(stack: Stack) -> Client:
     converter = replace(DataConverter.default, payload_converter_class=ReplyPayloadConverter)
-    return await Client.connect(stack.temporal_address, data_converter=converter)
+    return await Client.connect(
+        stack.temporal_address, namespace=stack.temporal_namespace, data_converter=converter
+    )
 
 
 @pytest.fixture(scope="session")
@@ -102,9 +83,6 @@ async def queue(
     ):
         yield name
     threads.shutdown()
-
-
-Execute = Callable[..., Awaitable[Ran]]
 
 
 @pytest.fixture

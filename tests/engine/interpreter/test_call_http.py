@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from engine.language.errors import TYPES
-from tests.engine.interpreter.conftest import Execute
+from tests.support.interpreter.executions import Execute
+
+pytestmark = pytest.mark.stack
 
 
 def call(port: int, path: str = "/", **arguments: Any) -> list[dict[str, Any]]:

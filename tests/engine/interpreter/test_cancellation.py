@@ -21,8 +21,11 @@ from engine.contracts import executions
 from engine.egress.guard import Egress
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal_workflows.execution import STOPPED, ExecutionWorkflow
-from tests.engine.interpreter.conftest import HEADER
+from tests.support.interpreter.executions import HEADER
 from worker.temporal.main import BEAT
+
+pytestmark = pytest.mark.stack
+
 
 SECONDS_MAX = 30
 

@@ -6,6 +6,8 @@ import pytest
 
 from engine.interpreter import checkpoint
 
+pytestmark = pytest.mark.unit
+
 
 def nested(levels: int) -> Any:
     value: Any = None

@@ -9,6 +9,9 @@ from bin.devtools.conformance.kit import run
 from bin.devtools.fakes.https_server import stand_in
 from bin.devtools.stack.servers import Stack
 
+pytestmark = pytest.mark.stack
+
+
 FEATURE = '''Feature: The harness itself
   Scenario: What is true passes
     Given a workflow with definition:

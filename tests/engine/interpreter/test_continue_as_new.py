@@ -17,10 +17,11 @@ from engine.interpreter import checkpoint
 from engine.interpreter.runtime.frames import Frame
 from engine.interpreter.runtime.quiescence import Quiescence
 from engine.temporal import client as engine_temporal
-from tests.engine.interpreter.conftest import HEADER
-from tests.engine.interpreter.test_quiescence import adding, runs
+from tests.support.interpreter.executions import HEADER
+from tests.support.interpreter.rests import adding, runs
 
 
+@pytest.mark.unit
 async def test_while_something_is_in_flight_a_rest_waits_until_it_is_urgent() -> None:
     asked: list[bool] = []
 
@@ -42,6 +43,7 @@ async def test_while_something_is_in_flight_a_rest_waits_until_it_is_urgent() ->
     assert not quiescence.is_reached
 
 
+@pytest.mark.stack
 async def test_what_an_execution_was_started_with_holds_for_every_run(
     temporal: Client, memory: Memory, queue: str
 ) -> None:
@@ -55,7 +57,7 @@ async def test_what_an_execution_was_started_with_holds_for_every_run(
         executions.ExecutionStart(execution_id, "account"),
         id=executions.execution_workflow_id(execution_id),
         task_queue=queue,
-        execution_timeout=timedelta(seconds=3),
+        execution_timeout=timedelta(seconds=8),
         task_timeout=engine_temporal.TASK_TIMEOUT,
         priority=Priority(fairness_key="account"),
         search_attributes=TypedSearchAttributes(
@@ -77,6 +79,7 @@ async def test_what_an_execution_was_started_with_holds_for_every_run(
     assert last.workflow_execution_expiration_time == first.workflow_execution_expiration_time
 
 
+@pytest.mark.stack
 async def test_a_worker_leaves_executions_of_a_newer_interpreter_alone(
     temporal: Client, memory: Memory, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.engine.interpreter.conftest import Execute
+from tests.support.interpreter.executions import Execute
+
+pytestmark = pytest.mark.stack
+
 
 ECHO: dict[str, Any] = {"set": "${ . }"}
 

@@ -6,7 +6,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from engine.language.errors import TYPES, is_same_type
-from tests.engine.interpreter.conftest import Execute
+from tests.support.interpreter.executions import Execute
 
 ERROR = {"type": TYPES + "communication", "status": 503, "title": "Away"}
 
@@ -15,6 +15,7 @@ def trying(catch: dict[str, Any], error: dict[str, Any] | str = ERROR) -> list[d
     return [{"attempt": {"try": [{"fail": {"raise": {"error": error}}}], "catch": catch}}]
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
@@ -39,6 +40,7 @@ def test_a_type_is_the_same_under_every_host_and_path_it_is_known_by(
     assert is_same_type(one, other) is same
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "catch",
     [
@@ -62,6 +64,7 @@ async def test_an_error_that_fits_is_caught_and_handled(
     assert (await execute(trying({**catch, "do": handler}), {})).output == {"status": 503}
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "catch",
     [
@@ -76,21 +79,25 @@ async def test_an_error_that_does_not_fit_passes(execute: Execute, catch: dict[s
     assert ran.error == {**ERROR, "instance": "/do/0/attempt/try/0/fail"}
 
 
+@pytest.mark.stack
 async def test_a_caught_error_without_handler_leaves_the_data(execute: Execute) -> None:
     assert (await execute(trying({}), {"kept": 1})).output == {"kept": 1}
 
 
+@pytest.mark.stack
 async def test_catch_then_decides_where_the_flow_goes(execute: Execute) -> None:
     steps = [*trying({"then": "end"}), {"never": {"set": {"a": 1}}}]
     assert (await execute(steps, {"kept": 1})).output == {"kept": 1}
 
 
+@pytest.mark.stack
 async def test_an_error_can_be_raised_by_name_with_expressions_in_it(execute: Execute) -> None:
     use = {"errors": {"away": {**ERROR, "detail": '${ "for \\(.minutes) minutes" }'}}}
     ran = await execute([{"fail": {"raise": {"error": "away"}}}], {"minutes": 5}, use=use)
     assert ran.error == {**ERROR, "detail": "for 5 minutes", "instance": "/do/0/fail"}
 
 
+@pytest.mark.stack
 async def test_retries_follow_the_first_try_and_then_the_error_stands(execute: Execute) -> None:
     retry = {
         "delay": {"milliseconds": 20},
@@ -102,6 +109,7 @@ async def test_retries_follow_the_first_try_and_then_the_error_stands(execute: E
     assert ran.trail == ["attempt", "fail", "fail", "fail"]
 
 
+@pytest.mark.stack
 async def test_a_handler_follows_the_last_retry(execute: Execute) -> None:
     use = {"retries": {"twice": {"limit": {"attempt": {"count": 1}}}}}
     catch = {"retry": "twice", "do": [{"handle": {"set": {"gave": "up"}}}]}
@@ -109,6 +117,7 @@ async def test_a_handler_follows_the_last_retry(execute: Execute) -> None:
     assert (ran.output, ran.trail) == ({"gave": "up"}, ["attempt", "fail", "fail", "handle"])
 
 
+@pytest.mark.stack
 async def test_a_step_that_takes_too_long_is_a_timeout_that_can_be_caught(execute: Execute) -> None:
     slow = {"slow": {"wait": "PT30S", "timeout": {"after": {"milliseconds": 50}}}}
     catch = {
@@ -120,6 +129,7 @@ async def test_a_step_that_takes_too_long_is_a_timeout_that_can_be_caught(execut
     }
 
 
+@pytest.mark.stack
 async def test_operators_see_the_kind_of_an_error_and_nothing_of_the_users(
     execute: Execute,
 ) -> None:

@@ -8,6 +8,8 @@ from engine.interpreter.runtime import event_inbox
 from engine.interpreter.runtime.event_inbox import DIGESTS_MAX, EVENTS_MAX, EventInbox
 from engine.language.errors import ExhaustedError
 
+pytestmark = pytest.mark.unit
+
 
 def event(number: int, **more: Any) -> dict[str, Any]:
     return {"id": str(number), "source": "/s", "type": "t", "specversion": "1.0"} | more

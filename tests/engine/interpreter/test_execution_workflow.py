@@ -15,7 +15,9 @@ from engine.contracts import executions
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.fair_queue import BusyError, FairQueue, Waiter
 from engine.temporal_workflows.execution import DefinitionCheckWorkflow, ExecutionWorkflow
-from tests.engine.interpreter.conftest import Execute, Ran
+from tests.support.interpreter.executions import Execute, Ran
+
+pytestmark = pytest.mark.stack
 
 
 @activity.defn(name=executions.OPEN_EXECUTION)

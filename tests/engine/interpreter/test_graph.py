@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bin.devtools.conformance.gherkin import scenarios
-from engine.errors import EngineError, TooLargeError
-from engine.interpreter import documents, graph
+from engine.errors import TooLargeError
+from engine.interpreter import graph
 from engine.interpreter.constructs import registry
 from engine.interpreter.graph import Graph
-from tests.engine.interpreter.conftest import HEADER
+from tests.support.interpreter.graphs import SET, definitions, drawn
 
-FEATURES = sorted((Path(__file__).parent.parent / "scenarios").glob("*.feature"))
+pytestmark = pytest.mark.unit
+
+
 RAISE = {"raise": {"error": {"type": "https://example.com/e", "status": 500}}}
-SET = {"set": {"a": 1}}
 # The scenarios' own dead code: what a jump passes over, and what stands behind `exit`.
 DEAD = {
     "directives: A jump forwards leaves out what is between": {"/do/1/second"},
@@ -26,12 +25,6 @@ DEAD = {
 }
 
 
-def drawn(*steps: dict[str, Any], **top: Any) -> Graph:
-    document = {"document": HEADER, "do": list(steps), **top}
-    assert documents.check(document) == []
-    return graph.draw(documents.parse(document))
-
-
 def edges(found: Graph) -> set[tuple[str, str, str, str | None]]:
     """Return the edges, each step by the last part of its pointer."""
 
@@ -39,21 +32,6 @@ def edges(found: Graph) -> set[tuple[str, str, str, str | None]]:
         return {"": "^", graph.ENDING: "$"}.get(pointer) or pointer.rpartition("/")[2]
 
     return {(short(edge.source), short(edge.target), edge.kind, edge.label) for edge in found.edges}
-
-
-def definitions() -> list[tuple[str, Any]]:
-    """Return all documents of the scenarios that can run, by the scenario's name."""
-    found = []
-    for path in FEATURES:
-        for scenario in scenarios(path):
-            for line in scenario.lines:
-                if line.text.endswith("workflow with definition:"):
-                    try:
-                        parsed = documents.parse(documents.read(line.doc or "", "application/yaml"))
-                    except EngineError:
-                        continue  # a scenario of what is refused
-                    found.append((f"{scenario.feature}: {scenario.name}", parsed))
-    return found
 
 
 def unreached(found: Graph) -> set[str]:

@@ -14,7 +14,7 @@ from engine.errors import InvalidError
 from engine.expressions.jq import find_fault, parse_program
 from engine.interpreter import documents
 from engine.language.size_limits import NESTED_MAX
-from tests.engine.interpreter.conftest import HEADER, Execute
+from tests.support.interpreter.executions import HEADER, Execute
 
 SET: dict[str, Any] = {"set": "${ . }"}
 DIGITS = "9" * 4_000
@@ -68,6 +68,7 @@ SLOW = {
 }
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("which", SLOW)
 def test_it_is_refused(which: str) -> None:
     text = json.dumps(SLOW[which])
@@ -75,6 +76,7 @@ def test_it_is_refused(which: str) -> None:
     assert 1 <= len(faults) <= 50
 
 
+@pytest.mark.unit
 def test_a_text_that_is_never_closed_is_looked_through_once() -> None:
     asked = parse_program('"' + '\\"' * 500_000)
     assert find_fault(asked, frozenset()) is not None
@@ -89,6 +91,7 @@ UNHOLDABLE = [
 ]
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("text", UNHOLDABLE)
 def test_what_no_json_can_hold_is_unreadable(text: str) -> None:
     with pytest.raises(InvalidError) as refused:
@@ -96,12 +99,14 @@ def test_what_no_json_can_hold_is_unreadable(text: str) -> None:
     assert refused.value.code == "definition_unreadable"
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("text", ['{"a": 18446744073709551616}', "a: 18446744073709551616\n"])
 def test_whole_numbers_past_64_bits_are_doubles(text: str) -> None:
     found = documents.read(text)["a"]
     assert (found, type(found)) == (2.0**64, float)
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("kind", ["do", "for", "try", "fork", "timeout"])
 async def test_steps_run_as_deep_in_one_another_as_they_may(execute: Execute, kind: str) -> None:
     deep = functions(7, NESTED_MAX // 8, kind)  # the calls are steps too
@@ -111,12 +116,14 @@ async def test_steps_run_as_deep_in_one_another_as_they_may(execute: Execute, ki
     assert ran.output == {}
 
 
+@pytest.mark.stack
 async def test_the_deepest_steps_rest_and_go_on(execute: Execute) -> None:
     deep = functions(7, NESTED_MAX // 8, "for")
     ran = await execute([{"s": {"call": name(0)}}], {"a": 1}, use=deep, rests_every=1)
     assert ran.output == {}
 
 
+@pytest.mark.stack
 async def test_steps_that_stand_too_deep_by_functions_read_before_end_the_execution(
     execute: Execute,
 ) -> None:

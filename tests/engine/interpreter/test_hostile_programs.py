@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from engine.interpreter import documents
-from tests.engine.interpreter.bombs import BOMBS, ENDED, ERROR, HARMLESS, REFUSED, Bomb
-from tests.engine.interpreter.conftest import HEADER, Execute, Ran
+from tests.support.interpreter.bombs import BOMBS, ENDED, ERROR, HARMLESS, REFUSED, Bomb
+from tests.support.interpreter.executions import HEADER, Execute, Ran
 
 NEIGHBOUR = [{"count": {"set": {"sum": "${ [range(100)] | add }"}}}]
 
@@ -27,6 +27,7 @@ def happened(ran: Ran) -> str:
     return ERROR if "caught" in ran.output else HARMLESS
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: bomb.name)
 async def test_a_bomb_does_what_is_foreseen_and_its_neighbour_ends(
     execute: Execute, bomb: Bomb
@@ -43,6 +44,7 @@ async def test_a_bomb_does_what_is_foreseen_and_its_neighbour_ends(
     assert beside.output == {"sum": 4950}
 
 
+@pytest.mark.unit
 def test_the_corpus_is_as_large_as_it_says() -> None:
     assert len({bomb.name for bomb in BOMBS}) == len(BOMBS) >= 40
     assert {bomb.happens for bomb in BOMBS} == {REFUSED, ENDED, ERROR, HARMLESS}

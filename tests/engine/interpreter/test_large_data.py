@@ -9,10 +9,10 @@ from temporalio.api.enums.v1 import EventType
 
 from engine.expressions.sandbox import pool
 from engine.expressions.templates import compact, fill, prepare
-from tests.engine.expressions.test_jq import until_the_machine_has_time
-from tests.engine.interpreter.conftest import Execute, Ran
-from tests.engine.interpreter.test_quiescence import of
-from tests.engine.interpreter.test_replay import replay
+from tests.support.interpreter.children import until_the_machine_has_time
+from tests.support.interpreter.executions import Execute, Ran
+from tests.support.interpreter.replays import replay
+from tests.support.interpreter.rests import of
 
 NUMBERS = [1] * 250_000
 RECORDS = [{"id": number} for number in range(10_000)]
@@ -51,6 +51,7 @@ CASES: dict[str, tuple[Steps, Any]] = {
 }
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("case", CASES)
 async def test_it_ends(execute: Execute, case: str) -> None:
     steps, data = CASES[case]
@@ -64,21 +65,25 @@ async def turns(ran: Ran) -> int:
     return len(of(list(history.events), EventType.EVENT_TYPE_TIMER_STARTED))
 
 
+@pytest.mark.stack
 async def test_a_hundred_programs_take_a_turn(execute: Execute) -> None:
     steps = many(150, {"set": {"n": "${ .n | . + 1 }"}})
     assert await turns(await execute(steps, {"n": 1})) == 1
 
 
+@pytest.mark.stack
 async def test_plain_steps_take_no_turn(execute: Execute) -> None:
     assert await turns(await execute(many(150, {"set": {"n": "${ .n }"}}), {"n": 1})) == 0
 
 
+@pytest.mark.stack
 async def test_an_event_of_many_attributes_is_emitted(execute: Execute) -> None:
     attributes = {"type": "t"} | {f"a{number}": number for number in range(80)}
     ran = await execute([{"e": {"emit": {"event": {"with": attributes}}}}], {})
     assert {name: ran.output[name] for name in attributes} == attributes
 
 
+@pytest.mark.unit
 def test_who_looks_into_a_template_finds_its_lists_and_objects() -> None:
     wanted = {"data": {f"m{number}": [number] * 70 for number in range(70)}}
     assert prepare(wanted) == wanted
@@ -86,6 +91,7 @@ def test_who_looks_into_a_template_finds_its_lists_and_objects() -> None:
     assert given == wanted | {"p": 1}
 
 
+@pytest.mark.stack
 async def test_strands_together_hold_no_more_than_an_execution_may(execute: Execute) -> None:
     hold = {"do": [{"s": {"set": {"a": '${ "x" * 900000 }'}}}, {"w": {"wait": "PT20S"}}]}
     inner = {"fork": {"branches": [{f"b{number}": hold} for number in range(8)]}}
@@ -95,6 +101,7 @@ async def test_strands_together_hold_no_more_than_an_execution_may(execute: Exec
     assert ran.error["detail"] == f"all data of the execution together is more than {limit}"
 
 
+@pytest.mark.stack
 async def test_the_same_data_in_many_strands_is_held_once(execute: Execute) -> None:
     hold = {"do": [{"s": {"set": "${ . }"}}, {"w": {"wait": "PT0.1S"}}, {"g": {"set": "${ 1 }"}}]}
     inner = {"fork": {"branches": [{f"b{number}": hold} for number in range(20)]}}
@@ -113,6 +120,7 @@ SHAPES: dict[str, Any] = {
 }
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_a_step_may_hold_can_be_evaluated_again_and_again(shape: str) -> None:
     one, data = pool.Pool(1), SHAPES[shape]

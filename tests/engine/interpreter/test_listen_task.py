@@ -7,8 +7,8 @@ from engine.interpreter import documents
 from engine.interpreter.constructs import event_types
 from engine.language import cloud_events
 from engine.language.cloud_events import ANY_TYPE
-from tests.engine.interpreter.conftest import HEADER, Execute
-from tests.engine.interpreter.test_replay import replay
+from tests.support.interpreter.executions import HEADER, Execute
+from tests.support.interpreter.replays import replay
 
 TICK = {"with": {"type": "tick"}}
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
@@ -88,6 +88,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(("step", "pointer", "detail"), REFUSED)
 def test_what_cannot_be_listened_for_or_emitted_is_refused(
     step: dict[str, Any], pointer: str, detail: str
@@ -103,6 +104,7 @@ def listen(to: Any) -> dict[str, Any]:
     return {"do": [{"a": {"fork": {"branches": [{"b": {"listen": {"to": to}}}]}}}]}
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(
     ("to", "wanted"),
     [
@@ -120,6 +122,7 @@ def test_what_a_document_may_listen_for_is_read_off_it(to: Any, wanted: set[str]
     assert event_types.in_steps(listen(to)) == wanted
 
 
+@pytest.mark.unit
 def test_a_document_that_listens_for_nothing_hears_nothing() -> None:
     assert (
         event_types.in_steps(
@@ -129,6 +132,7 @@ def test_a_document_that_listens_for_nothing_hears_nothing() -> None:
     )
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(
     ("event", "data", "raw"),
     [
@@ -148,6 +152,7 @@ def test_an_event_is_read_in_three_ways(event: dict[str, Any], data: Any, raw: s
     assert cloud_events.read(found, "envelope") == found
 
 
+@pytest.mark.stack
 async def test_a_history_of_listening_replays_the_same_way(execute: Execute) -> None:
     tick = {"emit": {"event": {"with": {"type": "tick", "data": {"n": "${ .n }"}}}}}
     correlated = TICK | {"correlate": {"n": {"from": ".data.n"}}}
@@ -164,6 +169,7 @@ async def test_a_history_of_listening_replays_the_same_way(execute: Execute) -> 
     await replay(await ran.handle.fetch_history())
 
 
+@pytest.mark.stack
 async def test_a_flood_of_events_is_looked_at_in_pauses(execute: Execute) -> None:
     """Each look is an expression: all of them in one workflow task would break its budget."""
     look = {"with": {"type": "n", "data": '${ .n | tostring | test("^[0-9]+$") }'}}
@@ -177,6 +183,7 @@ async def test_a_flood_of_events_is_looked_at_in_pauses(execute: Execute) -> Non
     assert ran.output == {"count": 300}
 
 
+@pytest.mark.stack
 async def test_an_event_that_comes_before_its_listen_waits(execute: Execute) -> None:
     steps = [
         {"tell": {"emit": {"event": {"with": {"type": "early", "data": 1}}}}},

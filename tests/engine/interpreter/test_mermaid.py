@@ -7,7 +7,10 @@ import re
 import pytest
 
 from engine.interpreter import graph, mermaid
-from tests.engine.interpreter.test_graph import SET, definitions, drawn
+from tests.support.interpreter.graphs import SET, definitions, drawn
+
+pytestmark = pytest.mark.unit
+
 
 ID = r"(?:at|below)_(?:[A-Za-z0-9]|_[0-9a-f]+_)*"
 TEXT = r'"(?:[\w .…-]|#\d+;)+"'

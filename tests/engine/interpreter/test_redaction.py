@@ -11,8 +11,8 @@ import pytest
 from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.redaction import Redaction
 from engine.language.errors import ExhaustedError, FaultError, Problem
-from tests.engine.expressions.test_jq import until_the_machine_has_time
-from tests.engine.interpreter.conftest import Execute
+from tests.support.interpreter.children import until_the_machine_has_time
+from tests.support.interpreter.executions import Execute
 
 HIDDEN = "***"
 AWKWARD = 'a "quoted"\tkey/ü+1'
@@ -39,12 +39,14 @@ SPELLED = [
 ]
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("spelled", SPELLED)
 def test_a_secret_is_hidden_as_it_is_in_json_and_in_addresses(spelled: str) -> None:
     value = {f"k{spelled}": [f"at {spelled}!", 1, None]}
     assert told(value, key=AWKWARD) == {f"k{HIDDEN}": [f"at {HIDDEN}!", 1, None]}
 
 
+@pytest.mark.unit
 def test_numbers_and_texts_at_any_depth_are_hidden_and_short_ones_are_not() -> None:
     login = {"password": "horse", "pins": [123456, True, None, "abc"]}
     assert told({"a": [123456, "123456x", True, None, "abc", 12]}, login=login) == {
@@ -52,12 +54,14 @@ def test_numbers_and_texts_at_any_depth_are_hidden_and_short_ones_are_not() -> N
     }
 
 
+@pytest.mark.unit
 def test_of_two_secrets_the_longer_one_is_hidden_whole() -> None:
     assert (
         told("a horse battery, a horse", a="horse", b="horse battery") == f"a {HIDDEN}, a {HIDDEN}"
     )
 
 
+@pytest.mark.unit
 def test_every_member_of_an_error_is_looked_at() -> None:
     problem = Problem("https://horse.example.org", 400, "a horse", "horses", "/do/0/horse")
     redaction = Redaction({"key": "horse"}, Budget(Still()))  # type: ignore[arg-type]  # as above
@@ -72,21 +76,25 @@ NEEDLE = "a" * 600 + "b" + "a" * 600
 MANY = {f"key{number}": [NEEDLE + f"{number} {part}" for part in range(10)] for number in range(90)}
 
 
+@pytest.mark.unit
 def test_looking_for_much_in_much_is_bounded() -> None:
     with pytest.raises(ExhaustedError):
         told(["x" * 10_000_000], **{f"key{number}": f"value {number}" for number in range(1000)})
 
 
+@pytest.mark.unit
 def test_what_is_looked_for_slowest_is_bounded() -> None:
     with pytest.raises(ExhaustedError):
         told(["a" * 2400, {"b": "a" * 300_000}], **MANY)
 
 
+@pytest.mark.unit
 def test_what_has_no_secret_in_it_is_told_as_it_is() -> None:
     value = {"a": [2**70, 0.1, "ü\u2028", None, {"": True}]}
     assert told(value, key="horse") is value
 
 
+@pytest.mark.stack
 async def test_an_execution_that_tells_more_than_can_be_looked_through_ends(
     execute: Execute,
 ) -> None:
@@ -100,6 +108,7 @@ async def test_an_execution_that_tells_more_than_can_be_looked_through_ends(
     )
 
 
+@pytest.mark.stack
 async def test_an_execution_that_tells_much_beside_a_few_secrets_goes_on(execute: Execute) -> None:
     emit = {
         "emit": {"event": {"with": {"type": "t", "data": "${ .text }"}}},

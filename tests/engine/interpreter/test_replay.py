@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
-from temporalio.converter import DataConverter
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from bin.devtools.conformance.histories import CASES, FOLDER, IN_RUNS, file_of
 from engine.contracts import executions
-from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.interpreter.constructs import registry, wait_task
 from engine.interpreter.constructs.call_task import CALLS
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.model import TaskResult
-from engine.temporal_workflows.execution import ExecutionWorkflow
-from tests.engine.interpreter.conftest import Execute
+from tests.support.interpreter.executions import Execute
+from tests.support.interpreter.replays import replay
 
 RECORDED = sorted(FOLDER.glob("*/*.json"))
-REPLAY_SECONDS_MAX = 60.0
 TODAY = FOLDER / str(executions.INTERPRETER)
-
-
-async def replay(history: WorkflowHistory) -> None:
-    replayer = Replayer(
-        workflows=[ExecutionWorkflow],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-        data_converter=replace(
-            DataConverter.default, payload_converter_class=ReplyPayloadConverter
-        ),
-        debug_mode=True,  # no two seconds a task: for one that is broken off it waits for ever
-    )
-    replayed = asyncio.ensure_future(replayer.replay_workflow(history))
-    # Not `timeout`, which would wait for the cancelled one: a replay that hangs is to say so.
-    ended, _ = await asyncio.wait([replayed], timeout=REPLAY_SECONDS_MAX)
-    assert ended, "the replay does not end"
-    replayed.result()
 
 
 def read(path: Path) -> WorkflowHistory:
@@ -50,11 +28,13 @@ def read(path: Path) -> WorkflowHistory:
     return WorkflowHistory.from_json(told.pop("workflowId"), told)
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name} {path.stem}")
 async def test_a_recorded_history_replays_the_same_way(path: Path) -> None:
     await replay(read(path))
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("kind", registry.CONSTRUCTS)
 def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
     cases = [case for case in CASES if case.split()[0] == kind]
@@ -65,12 +45,14 @@ def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
         assert (TODAY / file_of(case, 1)).exists() or case not in IN_RUNS
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("called", CALLS)
 def test_every_kind_of_call_has_a_recorded_history(called: str) -> None:
     assert (TODAY / file_of(f"call {called}")).exists()
     assert CASES[f"call {called}"]["call"] == called
 
 
+@pytest.mark.unit
 async def test_a_step_that_takes_another_way_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     async def at_once(_: wait_task.Wait, __: Interpreter, data: object, ___: Scope) -> TaskResult:
         return TaskResult(data)
@@ -80,6 +62,7 @@ async def test_a_step_that_takes_another_way_is_seen(monkeypatch: pytest.MonkeyP
         await replay(read(TODAY / file_of("wait")))
 
 
+@pytest.mark.stack
 async def test_a_history_of_calls_replays_the_same_way(execute: Execute, service: int) -> None:
     ask = {
         "ask": {

@@ -1,7 +1,10 @@
 import pytest
 
 from engine.interpreter import documents
-from tests.engine.interpreter.conftest import HEADER
+from tests.support.interpreter.executions import HEADER
+
+pytestmark = pytest.mark.unit
+
 
 TICK = {"with": {"type": "t"}}
 REFUSED = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -11,7 +12,10 @@ from uuid_utils.compat import uuid7
 
 from engine.contracts import executions, schedules
 from engine.temporal_workflows.schedule import ScheduleWorkflow
-from tests.engine.interpreter.conftest import HEADER
+from tests.support.interpreter.executions import HEADER
+
+pytestmark = pytest.mark.stack
+
 
 DOCUMENT = {
     "document": HEADER,

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from tests.engine.interpreter.conftest import Execute
+import pytest
+
+from tests.support.interpreter.executions import Execute
+
+pytestmark = pytest.mark.stack
 
 
 async def test_set_gives_its_template_evaluated_on_the_input(execute: Execute) -> None:

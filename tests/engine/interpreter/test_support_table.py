@@ -12,7 +12,7 @@ from engine.errors import InvalidError
 from engine.interpreter import documents
 from engine.interpreter.constructs import call_task, registry, reusable_components, run_task
 from engine.language import reader
-from tests.engine.interpreter.conftest import Execute
+from tests.support.interpreter.executions import Execute
 
 # A checkout of the specification's examples, where there is one: the project does not need it.
 EXAMPLES = Path(os.environ.get("OWS_EXAMPLES", "no-examples"))
@@ -27,10 +27,12 @@ def identity(construct: Construct) -> str:
     return f"{construct.group}: {construct.name}"
 
 
+@pytest.mark.unit
 def test_the_page_is_what_the_command_writes() -> None:
     assert language.PAGE.read_text() == language.page(), "run python -m bin.devtools.docs.language"
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("construct", table.CONSTRUCTS, ids=identity)
 def test_the_grammar_says_of_a_construct_what_the_table_says(construct: Construct) -> None:
     refused = [fault for fault in documents.check(construct.document) if fault.detail]
@@ -41,6 +43,7 @@ def test_the_grammar_says_of_a_construct_what_the_table_says(construct: Construc
             documents.parse(construct.document)
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "construct",
     [construct for construct in table.CONSTRUCTS if not SUPPORTED[construct.group, construct.name]],
@@ -61,15 +64,18 @@ async def test_what_is_refused_ends_an_execution_where_it_stands(
     assert first.detail in ran.error["detail"]
 
 
+@pytest.mark.unit
 def test_no_construct_is_there_twice() -> None:
     rows = [(row.group, row.name) for row in table.rows()]
     assert len(rows) == len(set(rows)) > 60
 
 
+@pytest.mark.unit
 def test_every_refusal_has_a_reason_and_every_reason_a_refusal() -> None:
     assert all(bool(row.reason) is not row.supported for row in table.rows())
 
 
+@pytest.mark.unit
 def test_the_table_names_all_that_the_code_has() -> None:
     assert set(registry.CONSTRUCTS) | set(registry.NOT_YET) <= names("Steps") | {"call", "run"}
     assert set(run_task.KINDS) == names("Runs")
@@ -79,6 +85,7 @@ def test_the_table_names_all_that_the_code_has() -> None:
     assert {f"${name}" for name in reader.VARIABLES} <= names("Variables")
 
 
+@pytest.mark.unit
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="OWS_EXAMPLES names no checkout of the examples")
 def test_every_example_runs_or_is_refused_for_a_reason_of_the_table() -> None:
     reasons = " ".join(row.reason or "" for row in table.rows())

@@ -20,10 +20,13 @@ from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
 from engine.contracts.timeline import COUNTED, Entry
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.temporal_workflows.execution import ExecutionWorkflow
-from tests.engine.interpreter.conftest import HEADER, Execute, Ran
-from tests.engine.interpreter.test_quiescence import BRANCHES, CASES, FAIL, runs
-from tests.engine.interpreter.test_replay import replay
-from tests.engine.interpreter.test_retry_from_failure import OPEN, SHUT, USE, WHOLE
+from tests.support.interpreter.executions import HEADER, Execute, Ran
+from tests.support.interpreter.replays import replay
+from tests.support.interpreter.rests import BRANCHES, CASES, FAIL, runs
+from tests.support.interpreter.retries import OPEN, SHUT, USE, WHOLE
+
+pytestmark = pytest.mark.stack
+
 
 NAP = {"nap": {"wait": {"milliseconds": 300}}}
 SET = {"set": {"n": 1}}

@@ -11,7 +11,10 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.in_memory_events import Broker
 from engine.contracts import executions
-from tests.engine.interpreter.conftest import Execute
+from tests.support.interpreter.executions import Execute
+
+pytestmark = pytest.mark.stack
+
 
 ASKED = "__temporal_workflow_metadata"  # what the UI asks
 

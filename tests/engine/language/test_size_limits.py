@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from engine.language.errors import FaultError
 from engine.language.size_limits import DATA_DEPTH_MAX, HELD_BYTES_MAX, SizeMeter
 
+pytestmark = pytest.mark.unit
+
+
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6)
 )

@@ -1,5 +1,3 @@
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -9,18 +7,10 @@ from uuid_utils.compat import uuid7
 from engine.accounts import agents
 from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
-from engine.notifications.retry_policy import Patience
 from engine.store.accounts import Channel
 from engine.sync import batch, pull
 from engine.sync.change import Change
-
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
-URL = "https://hooks.example.org/"
-SECOND = timedelta(seconds=1)
-PATIENCE = Patience(3, 5 * SECOND)
-
-Push = Callable[..., int]
-Add = Callable[..., Channel]
+from tests.support.channels import NOW, Add, Push
 
 
 @pytest.fixture

@@ -15,8 +15,11 @@ from engine.notifications.deliveries import LEASE, QUEUED, SPACING, Delivery
 from engine.notifications.retry_policy import Outcome
 from engine.store.accounts import Channel
 from engine.sync.notifications import Notice
-from tests.engine.notifications.conftest import NOW, PATIENCE, SECOND, Add, Push
-from tests.journeys.conftest import until
+from tests.support.channels import NOW, PATIENCE, SECOND, Add, Push
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.stack
+
 
 FAILED = Outcome("timeout")
 

@@ -7,6 +7,9 @@ import pytest
 from engine.egress.guard import Answer
 from engine.notifications.retry_policy import ASKED_LONGEST, LONGEST, Outcome, Patience, judge
 
+pytestmark = pytest.mark.unit
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PATIENCE = Patience(12, timedelta(seconds=5))
 

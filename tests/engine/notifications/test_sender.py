@@ -20,8 +20,11 @@ from engine.notifications.sender import Courier
 from engine.notifications.vapid import Signers
 from engine.store.accounts import Channel
 from engine.sync.notifications import Notice
-from tests.engine.notifications.conftest import Add
-from tests.receivers import Browser, Received, Receiver, verified
+from tests.support.channels import Add
+from tests.support.receivers import Browser, Received, Receiver, verified
+
+pytestmark = pytest.mark.stack
+
 
 HEAD = timestamps.of(datetime(2026, 1, 2, tzinfo=UTC))
 NOTICE = Notice(HEAD, ["agent", "settings"])

@@ -10,7 +10,9 @@ from engine.config.settings import Settings, SettingsError
 from engine.errors import InvalidError
 from engine.notifications import vapid
 from engine.notifications.vapid import Signers
-from tests.engine.notifications.conftest import NOW
+from tests.support.channels import NOW
+
+pytestmark = pytest.mark.unit
 
 
 def test_a_token_is_for_the_origin_of_the_endpoint_alone() -> None:

@@ -8,6 +8,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from engine.errors import InvalidError
 from engine.notifications.web_push import PADDED_BYTES, decoded, encoded, encrypt, read_keys
 
+pytestmark = pytest.mark.unit
+
+
 # RFC 8291, section 5 and appendix A.
 TEXT = b"When I grow up, I want to be a watermelon"
 AUTH = decoded("BTBZMqHH6r4Tts7J_aSIgg")

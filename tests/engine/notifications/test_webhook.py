@@ -8,6 +8,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from engine.notifications import webhook
 
+pytestmark = pytest.mark.unit
+
+
 # The reference of Standard Webhooks' own libraries.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ID = "msg_p5jXN8AQM9LWM0D4loKWxJek"

@@ -10,6 +10,8 @@ from engine.config.settings import Settings
 from engine.observability import metrics_publisher
 from engine.observability.metrics_publisher import Snapshot
 
+pytestmark = pytest.mark.stack
+
 
 @pytest.fixture
 def redis(settings: Settings) -> Iterator[Redis]:

@@ -23,6 +23,7 @@ from engine.temporal import client as temporal
 TEXT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
+@pytest.mark.unit
 def test_a_trace_is_carried_although_no_spans_are_made() -> None:
     assert tracing.traceparent() is None
     with tracing.span("outer", parent=TEXT) as span:
@@ -33,6 +34,7 @@ def test_a_trace_is_carried_although_no_spans_are_made() -> None:
     assert tracing.traceparent() is None
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(
     "text",
     [
@@ -50,6 +52,7 @@ def test_what_is_no_traceparent_is_carried_nowhere(text: str) -> None:
         assert tracing.traceparent() is None
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "module", ["web.server.asgi", "worker.relay", "worker.fanout.sync", "worker.temporal"]
 )
@@ -60,6 +63,7 @@ def test_without_a_collector_no_process_loads_what_exports(
     assert subprocess.run([sys.executable, "-c", code], env=environ, check=False).returncode == 0
 
 
+@pytest.mark.stack
 async def test_a_workflow_is_told_the_trace_it_is_started_for(settings: Settings) -> None:
     client: Client = await temporal.connect(settings, keyed=False)
     with tracing.span("request", parent=TEXT):
@@ -73,6 +77,7 @@ async def test_a_workflow_is_told_the_trace_it_is_started_for(settings: Settings
     assert PayloadConverter.default.from_payloads([headers[HEADER]]) == [{"traceparent": TEXT}]
 
 
+@pytest.mark.unit
 def test_no_error_and_no_unknown_attribute_leaves_the_process() -> None:
     kept = InMemorySpanExporter()
     provider = TracerProvider()

@@ -10,6 +10,9 @@ from engine.store import outbox
 from engine.store.accounts import Account
 from engine.store.outbox import OutboxMessage
 
+pytestmark = pytest.mark.stack
+
+
 KIND = re.compile(r"[a-z]+\.[a-z]+")
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -10,6 +10,9 @@ from engine.config.settings import Settings
 from engine.store import pool
 from engine.store.sessions import make_engine
 
+pytestmark = pytest.mark.stack
+
+
 PID = text("SELECT pg_backend_pid()")
 LAST_ASKED = "SELECT query_start FROM pg_stat_activity WHERE pid = %s"
 

@@ -5,12 +5,16 @@ from datetime import UTC, datetime
 from itertools import permutations
 from uuid import UUID
 
+import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.sync import batch, pull
 from engine.sync.change import Change
 from engine.sync.push import Push
-from tests.engine.sync.test_push import refusal, write
+from tests.support.sync.records import refusal, write
+
+pytestmark = pytest.mark.stack
+
 
 SESSIONS = sessionmaker[Session]
 

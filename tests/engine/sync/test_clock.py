@@ -10,6 +10,9 @@ from engine.errors import InvalidError
 from engine.sync import clock
 from engine.sync.clock import Order
 
+pytestmark = pytest.mark.unit
+
+
 AGENTS = st.sampled_from(["a", "b", "c", "d"])
 CLOCKS = st.dictionaries(AGENTS, st.integers(0, 5), max_size=4)
 MIRROR = {

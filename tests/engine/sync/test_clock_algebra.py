@@ -6,11 +6,15 @@ other's, and the join of two is the union.
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.sync import clock
 from engine.sync.clock import Clock, Order
+
+pytestmark = pytest.mark.unit
+
 
 AGENT_IDS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=3)
 AGENTS = st.one_of(st.sampled_from(["a", "b", "c"]), AGENT_IDS)

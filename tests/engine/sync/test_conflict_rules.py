@@ -8,7 +8,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from engine.errors import InvalidError
 from engine.store.sync import SyncCounter
-from tests.engine.sync.test_push import head, refusal, write
+from tests.support.sync.records import head, refusal, write
+
+pytestmark = pytest.mark.stack
+
 
 SESSIONS = sessionmaker[Session]
 

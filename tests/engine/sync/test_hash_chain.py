@@ -12,7 +12,7 @@ from engine.contracts import timestamps
 from engine.errors import ConflictError, InvalidError
 from engine.sync import chain_proof, hash_chain, pull, usage
 from engine.sync.hash_chain import Point
-from tests.engine.sync.test_push import write
+from tests.support.sync.records import write
 
 SESSIONS = sessionmaker[Session]
 DATA = 'é"\\\u2028\x01😀'
@@ -34,6 +34,7 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+@pytest.mark.stack
 def test_a_client_computes_the_same_links_from_what_it_reads(
     sessions: SESSIONS, account_id: UUID
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_client_computes_the_same_links_from_what_it_reads(
     assert str(head(sessions, account_id)) == f"{told[-1]['updatedAt']}/{link.hex()}"
 
 
+@pytest.mark.stack
 def test_links_come_in_pages(sessions: SESSIONS, account_id: UUID) -> None:
     for number in range(5):
         write(sessions, account_id, "a", {"a": number + 1})
@@ -70,6 +72,7 @@ def test_links_come_in_pages(sessions: SESSIONS, account_id: UUID) -> None:
     assert seen == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.stack
 def test_a_remembered_head_is_found_in_the_past(sessions: SESSIONS, account_id: UUID) -> None:
     write(sessions, account_id, "a", {"a": 1})
     first = head(sessions, account_id)
@@ -78,6 +81,7 @@ def test_a_remembered_head_is_found_in_the_past(sessions: SESSIONS, account_id: 
         check(sessions, account_id, remembered)
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("other", ["stamp", "link", "account"])
 def test_another_past_is_a_fork(sessions: SESSIONS, account_id: UUID, other: str) -> None:
     write(sessions, account_id, "a", {"a": 1})
@@ -94,6 +98,7 @@ def test_another_past_is_a_fork(sessions: SESSIONS, account_id: UUID, other: str
     assert (told.value.code, told.value.extra) == ("fork_detected", {"syncHead": expected})
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(
     "text", ["", "x", "2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z/x", "/" + 64 * "0"]
 )
@@ -102,15 +107,18 @@ def test_what_is_no_head_is_refused(text: str) -> None:
         hash_chain.parse(text, "/X-Sync-Head")
 
 
+@pytest.mark.unit
 def test_a_time_that_never_was_is_in_nobodys_past() -> None:
     assert hash_chain.parse("2026-02-30T12:00:00.000000Z/" + 64 * "0", "").stamp < 0
 
 
+@pytest.mark.unit
 def test_a_head_is_read_as_it_is_told() -> None:
     point = Point(timestamps.of(datetime(2026, 1, 31, 12, tzinfo=UTC)) + 7, sha256(b""))
     assert hash_chain.parse(str(point), "") == point
 
 
+@pytest.mark.stack
 def test_a_digest_is_of_the_states_that_are_not_deleted(
     sessions: SESSIONS, account_id: UUID
 ) -> None:

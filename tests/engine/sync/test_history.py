@@ -12,8 +12,11 @@ from engine.sync import batch, entities
 from engine.sync import usage as totals
 from engine.sync.change import Change
 from engine.sync.limits import Limits
-from tests.engine.sync.test_push import refusal, write
-from tests.engine.sync.test_tombstones import LONG_AFTER, bury, remove
+from tests.support.sync.records import refusal, write
+from tests.support.sync.tombstones import LONG_AFTER, bury, remove
+
+pytestmark = pytest.mark.stack
+
 
 SESSIONS = sessionmaker[Session]
 

@@ -15,9 +15,12 @@ from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from engine.store.accounts import Account
-from tests.engine.sync.broken_rules import BROKEN, STORIES
-from tests.engine.sync.door import Door
-from tests.engine.sync.machine import Machine
+from tests.support.sync.broken_rules import BROKEN, STORIES
+from tests.support.sync.door import Door
+from tests.support.sync.machine import Machine
+
+pytestmark = pytest.mark.stack
+
 
 SESSIONS = sessionmaker[Session]
 EXAMPLES, STEPS = 25, 30

@@ -18,6 +18,9 @@ from engine.sync import batch, notifications, pull
 from engine.sync.change import Change
 from engine.sync.notifications import Notice
 
+pytestmark = pytest.mark.stack
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MANY = 2_000
 

@@ -1,45 +1,18 @@
 """The clock's cases, and the two races, on the real database."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from threading import Event
 from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.errors import EngineError, TooLargeError
-from engine.sync import batch, pull
-from engine.sync.change import Change
+from engine.errors import TooLargeError
+from engine.sync import pull
 from engine.sync.push import Push
+from tests.support.sync.records import head, refusal, write
 
-
-def write(
-    sessions: sessionmaker[Session],
-    account_id: UUID,
-    agent_id: str,
-    clock: dict[str, int],
-    *,
-    data: str = "data",
-    entity: str = "theme",
-) -> Push:
-    change = Change("settings", entity, data, "v", clock)
-    with sessions() as session:
-        pushed = batch.push(
-            session, account_id=account_id, agent_id=agent_id, change=change, now=datetime.now(UTC)
-        )
-        session.commit()
-    return pushed
-
-
-def refusal(push: Push) -> EngineError:
-    assert push.refusal is not None
-    return push.refusal
-
-
-def head(sessions: sessionmaker[Session], account_id: UUID) -> int:
-    with sessions() as session:
-        return pull.head(session, account_id)
+pytestmark = pytest.mark.stack
 
 
 def test_a_dominating_clock_is_accepted(sessions: sessionmaker[Session], account_id: UUID) -> None:

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from engine.contracts import timestamps
 from engine.errors import InvalidError
 
+pytestmark = pytest.mark.unit
+
+
 FAR = timestamps.of(datetime(9999, 12, 31, tzinfo=UTC))
 
 

@@ -5,27 +5,16 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session, sessionmaker
 
 from engine.contracts import timestamps
 from engine.errors import GoneError
 from engine.store.accounts import Agent
 from engine.store.sync import SyncSibling, SyncState
-from engine.sync import batch, pull, tombstones
-from engine.sync.change import Change
-from engine.sync.push import Push
-from tests.engine.sync.test_push import refusal, write
+from engine.sync import pull, tombstones
+from tests.support.sync.records import refusal, write
+from tests.support.sync.tombstones import LONG_AFTER, SESSIONS, bury, remove
 
-SESSIONS = sessionmaker[Session]
-LONG_AFTER = datetime.now(UTC) + timedelta(days=91)
-
-
-def remove(sessions: SESSIONS, account_id: UUID, agent_id: str, clock: dict[str, int]) -> Push:
-    change = Change("settings", "theme", "", "v", clock, deleted=True)
-    with sessions.begin() as session:
-        return batch.push(
-            session, account_id=account_id, agent_id=agent_id, change=change, now=datetime.now(UTC)
-        )
+pytestmark = pytest.mark.stack
 
 
 def states(sessions: SESSIONS, account_id: UUID, since: int = 0) -> list[tuple[str, bool]]:
@@ -47,11 +36,6 @@ def meet(
                 pulled_stamp=pulled,
             )
         )
-
-
-def bury(sessions: SESSIONS, now: datetime) -> None:
-    with sessions.begin() as session:
-        tombstones.bury(session, now=now)
 
 
 def deleted_at(sessions: SESSIONS, account_id: UUID) -> int:

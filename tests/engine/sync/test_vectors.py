@@ -18,6 +18,9 @@ from engine.sync.conflict_rules import judge
 from engine.sync.locked_state import Current, Standing
 from engine.sync.siblings import Sibling
 
+pytestmark = pytest.mark.unit
+
+
 VECTORS = Path(__file__).parents[3] / "docs" / "vectors"
 
 

@@ -7,6 +7,8 @@ import pytest
 from engine.calls.http import content_of
 from engine.egress.guard import Answer, EgressError
 
+pytestmark = pytest.mark.unit
+
 
 def answer(body: bytes, kind: str = "application/json") -> Answer:
     return Answer(200, {"content-type": kind}, body, "https://example.org/")

@@ -12,6 +12,8 @@ from engine.config.settings import Settings
 from engine.contracts.executions import DefinitionCheck, ExecutionStart, OutcomeReading
 from engine.temporal import client as temporal
 
+pytestmark = pytest.mark.stack
+
 
 @pytest.mark.parametrize("kind", ["execution", "check", "reading"])
 async def test_a_workflow_is_queued_under_its_account(settings: Settings, kind: str) -> None:

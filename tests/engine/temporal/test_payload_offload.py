@@ -31,8 +31,11 @@ from engine.temporal.payload_offload import claim_check
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from engine.workflows import definitions
 from engine.workflows.executions import executions
-from tests.engine.interpreter.conftest import HEADER
-from tests.engine.interpreter.echo import echo
+from tests.support.interpreter.echo import echo
+from tests.support.interpreter.executions import HEADER
+
+pytestmark = pytest.mark.stack
+
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BYTES_MIN = 32_768
@@ -71,7 +74,7 @@ async def run(stack: Stack, sessions: sessionmaker[Session]) -> AsyncIterator[Ru
             )
             with suppress(WorkflowFailureError):
                 await handle.result()
-            plain = await Client.connect(stack.temporal_address)
+            plain = await Client.connect(stack.temporal_address, namespace=stack.temporal_namespace)
             return memory.settlements[execution_id], await plain.get_workflow_handle(
                 handle.id
             ).fetch_history()

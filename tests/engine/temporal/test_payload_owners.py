@@ -13,6 +13,9 @@ from engine.crypto.keyring import Keyring
 from engine.errors import NotFoundError
 from engine.temporal.payload_owners import KEPT_SECONDS, Owners
 
+pytestmark = pytest.mark.stack
+
+
 UNKNOWN = UUID(int=7)
 RING = Keyring({"k": b"k" * 32})
 

@@ -19,6 +19,8 @@ from bin.devtools.stack.servers import Stack
 from engine.config.settings import Settings
 from engine.temporal import client as temporal
 
+pytestmark = pytest.mark.stack
+
 
 class Pair:
     """A key, and a certificate that it signed for itself."""

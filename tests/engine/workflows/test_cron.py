@@ -19,6 +19,9 @@ from uuid_utils.compat import uuid7
 from bin.devtools.stack.servers import Stack
 from engine.workflows.schedules import cron
 
+pytestmark = pytest.mark.stack
+
+
 SPECIAL = [
     "*/7 3-5 * * *",
     "0 12 * * 5#2",
@@ -36,7 +39,7 @@ SPECIAL = [
 
 @pytest.fixture(scope="module")
 async def temporal(stack: Stack) -> Client:
-    return await Client.connect(stack.temporal_address)
+    return await Client.connect(stack.temporal_address, namespace=stack.temporal_namespace)
 
 
 async def told(temporal: Client, spec: ScheduleSpec) -> list[datetime]:

@@ -27,6 +27,7 @@ def told(session: Session, account_id: UUID) -> list[str | None]:
     return [row.sealed for row in queue.take(session, account_id=account_id, limit=10)]
 
 
+@pytest.mark.stack
 def test_events_are_taken_in_the_order_they_came(session: Session, account_id: UUID) -> None:
     for name in ("a", "b", "c"):
         queue.keep(session, account_id=account_id, events=[Sealed(uuid4(), name)], now=NOW)
@@ -34,6 +35,7 @@ def test_events_are_taken_in_the_order_they_came(session: Session, account_id: U
     assert account_id in queue.accounts_waiting(session)
 
 
+@pytest.mark.stack
 def test_an_event_is_written_down_once_even_after_it_was_routed(
     session: Session, account_id: UUID
 ) -> None:
@@ -47,6 +49,7 @@ def test_an_event_is_written_down_once_even_after_it_was_routed(
     assert session.scalars(select(Event.sealed).where(Event.id == event.key)).all() == [None]
 
 
+@pytest.mark.stack
 def test_that_an_event_was_routed_is_known_for_a_day(session: Session, account_id: UUID) -> None:
     ids = [uuid4(), uuid4()]
     for key in ids:
@@ -58,6 +61,7 @@ def test_that_an_event_was_routed_is_known_for_a_day(session: Session, account_i
     assert session.scalars(select(Event.id).where(Event.id.in_(ids))).all() == ids[1:]
 
 
+@pytest.mark.stack
 def test_two_routers_never_have_the_same_account(
     sessions: sessionmaker[Session], account_id: UUID
 ) -> None:
@@ -70,6 +74,7 @@ def test_two_routers_never_have_the_same_account(
         assert told(other, account_id) == ["a"]
 
 
+@pytest.mark.stack
 def test_more_than_may_wait_are_not_accepted(
     session: Session, account_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +84,7 @@ def test_more_than_may_wait_are_not_accepted(
         queue.accept(session, account_id=account_id, events=[Sealed(uuid4(), "a")] * 2, now=NOW)
 
 
+@pytest.mark.unit
 def test_a_routing_key_is_the_accounts_own_and_says_nothing_of_the_type() -> None:
     one, other = os.urandom(32), os.urandom(32)
     key = subscriptions.routing_key(one, "com.example.paid")
@@ -109,6 +115,7 @@ def heard_by_others(session: Session, account_id: UUID, definition: Definition) 
     return set(begun.heard)
 
 
+@pytest.mark.stack
 def test_listeners_are_found_by_account_and_key_until_they_are_discarded(
     session: Session, account_id: UUID
 ) -> None:

@@ -20,6 +20,9 @@ from engine.workflows.definitions import Diagnosis, Draft
 from engine.workflows.executions import completion, executions
 from engine.workflows.executions.executions import Order
 
+pytestmark = pytest.mark.stack
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DRAFT = Draft("name", "sealed", "key")
 Started = Callable[[], Execution]

@@ -21,6 +21,9 @@ from engine.workflows.schedules import firings, schedules
 from engine.workflows.schedules.firings import Time
 from engine.workflows.schedules.recurrence import Plan
 
+pytestmark = pytest.mark.stack
+
+
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 

@@ -15,6 +15,9 @@ from engine.errors import InvalidError, NotFoundError
 from engine.workflows import secrets
 from engine.workflows.secrets import Opener
 
+pytestmark = pytest.mark.stack
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 

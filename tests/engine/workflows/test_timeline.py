@@ -20,7 +20,7 @@ from engine.workflows import definitions
 from engine.workflows.definitions import Draft
 from engine.workflows.executions import executions, timeline
 from engine.workflows.executions.executions import Order
-from tests.journeys.conftest import until
+from tests.support.waiting import until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -77,6 +77,7 @@ def of(entries: Sequence[Entry]) -> list[tuple[int, str, str]]:
     return [(entry.seq, entry.place, entry.phase) for entry in entries]
 
 
+@pytest.mark.stack
 def test_what_is_told_again_is_kept_once(
     sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
 ) -> None:
@@ -91,6 +92,7 @@ def test_what_is_told_again_is_kept_once(
         assert (standing["steps"]["started"], standing["steps"]["completed"]) == (3, 2)
 
 
+@pytest.mark.stack
 def test_what_a_killed_worker_told_of_an_unfinished_task_is_corrected_by_the_next(
     sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
 ) -> None:
@@ -102,6 +104,7 @@ def test_what_a_killed_worker_told_of_an_unfinished_task_is_corrected_by_the_nex
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
+@pytest.mark.stack
 def test_a_word_from_before_does_not_set_back_how_far_an_execution_is(
     sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
 ) -> None:
@@ -113,6 +116,7 @@ def test_a_word_from_before_does_not_set_back_how_far_an_execution_is(
         assert timeline.standing(session, execution_id)["steps"]["completed"] == 2
 
 
+@pytest.mark.stack
 def test_a_journal_is_its_accounts_alone_and_goes_with_its_execution(
     sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
 ) -> None:
@@ -128,6 +132,7 @@ def test_a_journal_is_its_accounts_alone_and_goes_with_its_execution(
             assert session.scalar(text(left.format(table)), {"id": execution_id}) == 0
 
 
+@pytest.mark.stack
 def test_entries_are_written_soon_and_a_deleted_execution_holds_up_nobody(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
@@ -140,6 +145,7 @@ def test_entries_are_written_soon_and_a_deleted_execution_holds_up_nobody(
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
+@pytest.mark.stack
 def test_what_is_left_is_written_when_the_worker_stops(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
@@ -150,6 +156,7 @@ def test_what_is_left_is_written_when_the_worker_stops(
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
+@pytest.mark.stack
 def test_past_the_limit_only_how_far_the_execution_is_is_kept(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
@@ -163,6 +170,7 @@ def test_past_the_limit_only_how_far_the_execution_is_is_kept(
         assert timeline.standing(session, execution_id)["current"] == ["/do/4"]
 
 
+@pytest.mark.stack
 def test_entries_are_there_with_what_is_written_beside_them_or_wait_again(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
@@ -178,6 +186,7 @@ def test_entries_are_there_with_what_is_written_beside_them_or_wait_again(
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
+@pytest.mark.stack
 def test_keeping_the_journal_of_an_execution_that_is_no_more_keeps_nothing(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID
 ) -> None:
@@ -190,6 +199,7 @@ def test_keeping_the_journal_of_an_execution_that_is_no_more_keeps_nothing(
         timeline.keep(session, entries, entries[-1:])
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(
     ("running", "current"),
     [

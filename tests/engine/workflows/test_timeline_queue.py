@@ -2,8 +2,13 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from engine.contracts.timeline import COUNTED, STARTED, Entry
 from engine.workflows.executions.timeline_queue import LINE_MAX, TURN, TURNS, Lines
+
+pytestmark = pytest.mark.unit
+
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -22,6 +22,9 @@ from engine.workflows.executions import executions
 from engine.workflows.executions.executions import Order
 from engine.workflows.schedules import triggers
 
+pytestmark = pytest.mark.stack
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FIRST, SECOND = Draft("first", "sealed", "key"), Draft("second", "resealed", "key", "why")
 

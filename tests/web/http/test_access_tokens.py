@@ -8,8 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from engine.errors import UnauthenticatedError
-from tests.web.conftest import Make, Person
+from tests.support.web.people import Make, Person
 from web.http import access_tokens
+
+pytestmark = pytest.mark.stack
 
 
 def token(header: str, claims: str) -> str:

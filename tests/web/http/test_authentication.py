@@ -10,7 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.web.conftest import Person
+from tests.support.web.people import Person
+
+pytestmark = pytest.mark.stack
+
 
 DOOR = "/api/sync/pull"
 

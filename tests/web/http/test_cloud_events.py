@@ -8,7 +8,10 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from bin.devtools.stack.client import Client
-from tests.web.ears import BATCH, ONE, begun, ended, event, listener, listening, publish, until
+from tests.support.waiting import until
+from tests.support.web.events import BATCH, ONE, begun, ended, event, listener, listening, publish
+
+pytestmark = pytest.mark.platform
 
 
 def test_an_event_may_be_sealed_and_then_only_the_engine_reads_it(

@@ -3,7 +3,10 @@
 import pytest
 from flask import Flask, request
 
-from tests.web.conftest import Make, Person
+from tests.support.web.people import Make, Person
+
+pytestmark = pytest.mark.stack
+
 
 PAGE = "https://app.example.org"
 

@@ -15,21 +15,17 @@ from bin.devtools.stack.client import Client
 from engine.accounts.idempotency import Request, claim
 from engine.store.accounts import IdempotencyKey
 from engine.store.workflows import Definition
-from tests.web.conftest import Person
+from tests.support.web.people import Person
+from tests.support.web.workflows import DRAFT, create
 
-DRAFT = {"name": "a draft", "encryptedData": "not sealed", "encryptionKey": "-"}
 Create = Callable[..., Any]
-
-
-def create(client: FlaskClient, person: Person, key: str | None, **changes: str) -> Any:
-    headers = person.headers | ({} if key is None else {"Idempotency-Key": key})
-    return client.post("/api/workflows", json=DRAFT | changes, headers=headers)
 
 
 def count(session: Session, person: Person) -> int:
     return session.scalar(select(func.count()).where(Definition.account_id == person.id)) or 0
 
 
+@pytest.mark.stack
 def test_the_same_request_again_answers_what_it_made_before(
     client: FlaskClient, person: Person, session: Session
 ) -> None:
@@ -42,6 +38,7 @@ def test_the_same_request_again_answers_what_it_made_before(
     assert count(session, person) == 1
 
 
+@pytest.mark.stack
 def test_without_a_key_or_with_another_there_are_two(
     client: FlaskClient, person: Person, session: Session
 ) -> None:
@@ -50,6 +47,7 @@ def test_without_a_key_or_with_another_there_are_two(
     assert count(session, person) == 4
 
 
+@pytest.mark.stack
 def test_a_key_that_came_with_another_request_is_refused(
     client: FlaskClient, person: Person
 ) -> None:
@@ -61,11 +59,13 @@ def test_a_key_that_came_with_another_request_is_refused(
     assert elsewhere.status_code == 422
 
 
+@pytest.mark.stack
 def test_keys_are_each_accounts_own(client: FlaskClient, person: Person, stranger: Person) -> None:
     answers = [create(client, who, "k").get_json()["workflow"]["id"] for who in (person, stranger)]
     assert answers[0] != answers[1]
 
 
+@pytest.mark.stack
 def test_of_many_at_once_one_makes_it(app: Flask, person: Person, session: Session) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: create(app.test_client(), person, "k"), range(8)))
@@ -79,6 +79,7 @@ def test_of_many_at_once_one_makes_it(app: Flask, person: Person, session: Sessi
     assert count(session, person) == 1
 
 
+@pytest.mark.stack
 def test_while_the_first_is_under_way_the_second_is_told_so(
     client: FlaskClient, person: Person, session: Session
 ) -> None:
@@ -87,6 +88,7 @@ def test_while_the_first_is_under_way_the_second_is_told_so(
     assert (answer.status_code, answer.get_json()["code"]) == (409, "idempotency_in_flight")
 
 
+@pytest.mark.stack
 def test_a_key_is_forgotten_after_a_day(
     client: FlaskClient, person: Person, sessions: sessionmaker[Session]
 ) -> None:
@@ -98,17 +100,20 @@ def test_a_key_is_forgotten_after_a_day(
     assert create(client, person, "k", name="another").get_json()["workflow"]["id"] != first
 
 
+@pytest.mark.stack
 def test_what_was_refused_holds_no_key(client: FlaskClient, person: Person) -> None:
     assert create(client, person, "k", name="").status_code == 422
     assert create(client, person, "k").status_code == 201
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "é"])
 def test_what_is_no_key_is_refused(client: FlaskClient, person: Person, key: str) -> None:
     answer = create(client, person, key)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_malformed")
 
 
+@pytest.mark.platform
 def test_an_execution_is_started_once_and_its_end_told_each_time(laptop: Client) -> None:
     document = (
         "document: {dsl: 1.0.0, namespace: n, name: w, version: 1.0.0}\ndo: [{a: {set: {x: 1}}}]"

@@ -7,9 +7,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import Platform, joined
+from tests.support.platform import Platform, joined
 
 
+@pytest.mark.platform
 def test_a_ready_process_says_so_of_each_part(platform: Platform) -> None:
     with joined(platform) as client:
         ready = client.http.get("/health/ready")
@@ -18,12 +19,14 @@ def test_a_ready_process_says_so_of_each_part(platform: Platform) -> None:
         assert client.http.get("/health/live").json() == {"live": True}
 
 
+@pytest.mark.stack
 def test_the_published_keys_are_public_and_of_both_uses(client: FlaskClient) -> None:
     keys = client.get("/.well-known/jwks.json").get_json()["keys"]
     assert {key["use"] for key in keys} == {"sig", "enc"}
     assert all(key["kid"] and not {"d", "k", "p", "q"} & set(key) for key in keys)
 
 
+@pytest.mark.stack
 def test_the_api_is_described_in_openapi_3_1(client: FlaskClient) -> None:
     document = client.get("/api/openapi.json").get_json()
     assert document["openapi"].startswith("3.1.")
@@ -50,6 +53,7 @@ def references(value: Any) -> set[str]:
     return set().union(*(references(item) for item in value)) if isinstance(value, list) else set()
 
 
+@pytest.mark.stack
 def test_every_reference_of_the_document_leads_somewhere(client: FlaskClient) -> None:
     document = client.get("/api/openapi.json").get_json()
     found = references(document)
@@ -60,6 +64,7 @@ def test_every_reference_of_the_document_leads_somewhere(client: FlaskClient) ->
             place = place[segment]
 
 
+@pytest.mark.stack
 def test_the_docs_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
     with client.get("/docs") as page:
         assert page.content_type.startswith("text/html")
@@ -72,6 +77,7 @@ def test_the_docs_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None
                 assert asset.status_code == 200, link
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "path", ["/", "/api", "/api/nothing", "/api/workflows/", "/static/../conftest.py"]
 )
@@ -81,6 +87,7 @@ def test_a_path_that_leads_nowhere_is_a_problem(client: FlaskClient, path: str) 
     assert answer.get_json()["code"] == "not_found"
 
 
+@pytest.mark.stack
 def test_an_error_nobody_expected_tells_the_client_nothing_of_it(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,9 @@ import pytest
 from engine.config.settings import Settings
 from web.http.prefer import wait_preferred
 
+pytestmark = pytest.mark.unit
+
+
 SETTINGS = Settings(execute_wait_seconds=1.5, execute_wait_seconds_max=25)
 
 

@@ -20,8 +20,8 @@ from uuid_utils.compat import uuid7
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.valkey import start_valkey
 from engine.config.settings import Settings
-from tests.web.conftest import Make, Person
-from tests.web.ears import until
+from tests.support.waiting import until
+from tests.support.web.people import Make, Person
 from web.http.sliding_window import until_room
 
 DOCUMENTED = {"auth": 10, "sync": 100, "workflows": 50, "general": 1000}
@@ -33,6 +33,7 @@ def tight(make: Make) -> Flask:
     return make(LIMIT_SYNC_PER_MINUTE="3", LIMIT_GENERAL_PER_MINUTE="5")
 
 
+@pytest.mark.stack
 def test_the_numbers_are_the_documented_ones(environ: dict[str, str]) -> None:
     settings = Settings.from_env(environ)
     assert {
@@ -65,6 +66,7 @@ def pull(client: FlaskClient, person: Person) -> int:
     return client.get("/api/sync/pull", headers=person.headers).status_code
 
 
+@pytest.mark.stack
 def test_one_request_more_is_refused_and_says_when_to_come_back(
     tight: Flask, person: Person
 ) -> None:
@@ -78,6 +80,7 @@ def test_one_request_more_is_refused_and_says_when_to_come_back(
     assert refused.headers["X-RateLimit-Remaining"] == "0"
 
 
+@pytest.mark.stack
 def test_a_refused_request_consumes_nothing(tight: Flask, person: Person) -> None:
     client = tight.test_client()
     answers = [client.get("/api/sync/pull", headers=person.headers) for _ in range(9)]
@@ -86,6 +89,7 @@ def test_a_refused_request_consumes_nothing(tight: Flask, person: Person) -> Non
     assert general == ["r=4", "r=3"] + ["r=2"] * 7
 
 
+@pytest.mark.stack
 def test_every_request_counts_against_general_too(tight: Flask, person: Person) -> None:
     client = tight.test_client()
     assert [pull(client, person) for _ in range(3)] == [200] * 3
@@ -94,12 +98,14 @@ def test_every_request_counts_against_general_too(tight: Flask, person: Person) 
     assert workflows[-1].headers["X-RateLimit-Limit"] == "5"
 
 
+@pytest.mark.stack
 def test_one_accounts_flood_is_not_anothers(tight: Flask, person: Person, stranger: Person) -> None:
     client = tight.test_client()
     assert [pull(client, person) for _ in range(4)] == [200, 200, 200, 429]
     assert pull(client, stranger) == 200
 
 
+@pytest.mark.stack
 def test_before_login_the_address_counts_ipv6_by_its_network(make: Make) -> None:
     client = make(LIMIT_AUTH_PER_MINUTE="2").test_client()
 
@@ -115,6 +121,7 @@ def test_before_login_the_address_counts_ipv6_by_its_network(make: Make) -> None
     assert login("2001:db8:0:ffff::1") == 401
 
 
+@pytest.mark.stack
 def test_of_a_crowd_at_once_as_many_pass_as_may(tight: Flask, person: Person) -> None:
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(lambda _: pull(tight.test_client(), person), range(16)))
@@ -189,6 +196,7 @@ def full(draw: st.DrawFn) -> tuple[int, float, int, int]:
     return limit, passed, count, enough + draw(st.integers(0, 1000))
 
 
+@pytest.mark.unit
 @given(full())
 def test_a_refused_client_is_told_when_there_is_room_again(
     window: tuple[int, float, int, int],
@@ -205,6 +213,7 @@ def test_a_refused_client_is_told_when_there_is_room_again(
     assert weight(passed + 0.999 * seconds) + 1 >= limit - 1e-6
 
 
+@pytest.mark.stack
 def test_a_redis_that_hangs_is_left_alone(make: Make, person: Person) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
@@ -212,6 +221,7 @@ def test_a_redis_that_hangs_is_left_alone(make: Make, person: Person) -> None:
         assert [pull(client, person) for _ in range(3)] == [200, 200, 429]
 
 
+@pytest.mark.stack
 def test_without_redis_each_process_keeps_its_share(make: Make, person: Person) -> None:
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     client = make(REDIS_URL=nowhere, LIMIT_SYNC_PER_MINUTE="6", WEB_CONCURRENCY="2").test_client()

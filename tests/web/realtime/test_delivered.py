@@ -1,6 +1,11 @@
 """What a listener has been told, whatever order it comes in."""
 
+import pytest
+
 from web.realtime.delivered import Heard
+
+pytestmark = pytest.mark.unit
+
 
 ONE, TWO, THREE, FOUR = (f"2026-01-01T00:00:0{second}.000000Z" for second in range(1, 5))
 

@@ -13,7 +13,9 @@ from engine.sync import hints
 from web.realtime import redis_pubsub
 from web.realtime.delivered import Heard
 from web.realtime.hub import Hub, Stream
-from web.realtime.redis_pubsub import NOBODY
+
+pytestmark = pytest.mark.stack
+
 
 SECONDS_MAX = 60
 BREAKS = 3  # each is followed by a pause of a second
@@ -37,19 +39,21 @@ async def confirmed(stream: Stream, times: int) -> None:
         await stream.changed.wait()
 
 
-async def subscribed(redis: Redis, channel: str) -> None:
-    """Return once somebody is subscribed."""
-    while not (await redis.pubsub_numsub(channel))[0][1]:
+async def subscribed(redis: Redis, name: str) -> None:
+    """Return once the connection that has a name is subscribed to something."""
+    while not any(
+        client["name"] == name and int(client["sub"]) for client in await redis.client_list()
+    ):
         pass  # each look waits for Redis
 
 
 async def test_a_process_without_listeners_keeps_its_connection(settings: Settings) -> None:
     url = settings.need("redis_url")
-    hub, stream = Hub(url), stream_of("an account")
+    hub, stream = Hub(f"{url}?client_name=quiet"), stream_of("an account")
     with capture_logs() as said:
         hub.start()
         async with asyncio.timeout(SECONDS_MAX), Redis.from_url(url) as redis:
-            await subscribed(redis, NOBODY)
+            await subscribed(redis, "quiet")
         async with hub.joined(stream):  # what the connection was told before is behind us then
             assert stream.missed == 2  # as it was made, and by the one confirmation
         await hub.stop()
@@ -58,10 +62,10 @@ async def test_a_process_without_listeners_keeps_its_connection(settings: Settin
 
 async def test_what_comes_back_at_once_is_confirmed_anew(settings: Settings) -> None:
     url = settings.need("redis_url")
-    hub = Hub(url)
+    hub = Hub(f"{url}?client_name=returning")
     hub.start()
     async with asyncio.timeout(SECONDS_MAX), Redis.from_url(url) as redis:
-        await subscribed(redis, NOBODY)
+        await subscribed(redis, "returning")
         for _ in range(20):
             stream = stream_of("a guest")
             async with hub.joined(stream):
@@ -88,7 +92,7 @@ async def test_streams_that_come_and_go_while_the_connection_breaks_hear_in_the_
         async with asyncio.timeout(SECONDS_MAX), Redis.from_url(url) as redis:
             guests = [asyncio.create_task(come_and_go(f"guest-{number}")) for number in range(20)]
             for _ in range(BREAKS):
-                await subscribed(redis, NOBODY)
+                await subscribed(redis, "broken")
                 await cut_off(redis, "broken")
             broken.set()
             await asyncio.gather(*guests)
@@ -108,7 +112,7 @@ async def test_an_end_that_says_nothing_any_more_is_taken_for_lost(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_pubsub, "PING_SECONDS", 0.1)
-    monkeypatch.setattr(redis_pubsub, "SILENCE_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(redis_pubsub, "SILENCE_SECONDS_MAX", 3.0)
     url = urlsplit(settings.need("redis_url"))
     dumb: list[asyncio.Event] = []  # a connection each: it neither ends nor says anything
 

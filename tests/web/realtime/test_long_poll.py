@@ -7,35 +7,20 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 from flask.testing import FlaskClient
-from redis import Redis
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, beside, joined
-from tests.journeys.conftest import until
-from tests.web.conftest import Person
-from tests.web.realtime.test_sync_events import push
+from tests.support.platform import Platform, beside, joined
+from tests.support.waiting import until
+from tests.support.web.live import push
+from tests.support.web.people import Person
+from tests.support.web.polls import PULL, SOON_SECONDS, Counts
 
-PULL = "/api/sync/pull"
-SOON_SECONDS = 20  # less than the 25 a poll waits for: at their end it would find everything anyway
-Wait = Callable[..., Future[httpx.Response]]
-
-
-class Counts:
-    """How many sync requests of an account have been counted, in the last minute or two."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.redis: Redis = Redis.from_url(platform.environ["REDIS_URL"])
-
-    def of(self, client: Client) -> int:
-        account_id = client.request("GET", "/api/auth/me")["id"]
-        counts: Any = self.redis.hmget(f"limit:sync:{account_id}", "count", "before")
-        return sum(int(count or 0) for count in counts)
+Wait = Callable[..., Future[httpx2.Response]]
 
 
 @pytest.fixture
@@ -48,7 +33,7 @@ def wait(counts: Counts) -> Iterator[Wait]:
     """Begin a long poll of an agent's, and return once the server has let it in."""
     with ThreadPoolExecutor(4) as threads:
 
-        def begin(client: Client, *, seconds: float = 25, **query: str) -> Future[httpx.Response]:
+        def begin(client: Client, *, seconds: float = 25, **query: str) -> Future[httpx2.Response]:
             before = counts.of(client)
             poll = threads.submit(client.http.get, PULL, params={"wait": str(seconds)} | query)
             until(lambda: counts.of(client) > before)
@@ -57,18 +42,12 @@ def wait(counts: Counts) -> Iterator[Wait]:
         yield begin
 
 
-@pytest.fixture
-def phone(platform: Platform, laptop: Client) -> Iterator[Client]:
-    with Client(platform.api_url, "phone", laptop.keys) as client:
-        client.login(laptop.email, laptop.password)
-        yield client
-
-
-def entities(answer: httpx.Response) -> list[str]:
+def entities(answer: httpx2.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
     return [state["entityId"] for state in answer.json()["states"]]
 
 
+@pytest.mark.platform
 def test_a_poll_is_answered_with_what_comes_while_it_waits(
     laptop: Client, phone: Client, wait: Wait
 ) -> None:
@@ -81,11 +60,13 @@ def test_a_poll_is_answered_with_what_comes_while_it_waits(
     assert (answer.json()["cursor"], answer.json()["hasMore"]) == (stamp, False)
 
 
+@pytest.mark.platform
 def test_a_poll_that_finds_something_does_not_wait(laptop: Client) -> None:
     push(laptop, "one")
     assert entities(laptop.http.get(PULL, params={"wait": "25"}, timeout=SOON_SECONDS)) == ["one"]
 
 
+@pytest.mark.platform
 def test_a_poll_that_nothing_comes_to_is_answered_with_an_empty_page_like_any_other(
     laptop: Client,
 ) -> None:
@@ -104,6 +85,7 @@ def test_a_poll_that_nothing_comes_to_is_answered_with_an_empty_page_like_any_ot
     assert set(answer.headers) == set(plain.headers)
 
 
+@pytest.mark.platform
 def test_a_poll_hears_of_its_own_agents_changes_from_elsewhere(laptop: Client, wait: Wait) -> None:
     with Client(str(laptop.http.base_url), "laptop", laptop.keys) as elsewhere:
         elsewhere.login(laptop.email, laptop.password)
@@ -112,6 +94,7 @@ def test_a_poll_hears_of_its_own_agents_changes_from_elsewhere(laptop: Client, w
         assert entities(poll.result(SOON_SECONDS)) == ["mine"]
 
 
+@pytest.mark.platform
 def test_a_poll_waits_on_at_what_it_has_not_asked_for_and_counts_once(
     laptop: Client, phone: Client, wait: Wait, counts: Counts
 ) -> None:
@@ -125,12 +108,14 @@ def test_a_poll_waits_on_at_what_it_has_not_asked_for_and_counts_once(
     assert counts.of(laptop) - before == 1 + pushes
 
 
+@pytest.mark.platform
 @pytest.mark.parametrize("seconds", ["25.1", "-1", "nan", "inf", "x", "", "1,5"])
 def test_what_is_no_wait_is_refused(laptop: Client, seconds: str) -> None:
     refused = laptop.http.get(PULL, params={"wait": seconds})
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/wait")
 
 
+@pytest.mark.stack
 def test_flask_alone_knows_the_parameter_and_does_not_wait(
     client: FlaskClient, person: Person
 ) -> None:
@@ -138,6 +123,7 @@ def test_flask_alone_knows_the_parameter_and_does_not_wait(
     assert client.get(f"{PULL}?wait=26", headers=person.headers).status_code == 422
 
 
+@pytest.mark.platform
 @pytest.mark.parametrize(
     ("query", "headers", "status", "code"),
     [
@@ -156,6 +142,7 @@ def test_a_problem_does_not_wait(
     assert (refused.status_code, refused.json()["code"]) == (status, code)
 
 
+@pytest.mark.platform
 def test_a_poll_is_refused_when_its_session_ends(laptop: Client, phone: Client, wait: Wait) -> None:
     poll = wait(phone)
     laptop.http.delete("/api/agents/phone").raise_for_status()
@@ -163,12 +150,21 @@ def test_a_poll_is_refused_when_its_session_ends(laptop: Client, phone: Client, 
     assert (answer.status_code, answer.json()["code"]) == (401, "session_ended")
 
 
+@pytest.mark.platform
 def test_a_poll_is_answered_when_its_token_expires(platform: Platform) -> None:
     with beside(platform, ACCESS_TOKEN_SECONDS="2") as other, joined(other) as client:
-        assert entities(client.http.get(PULL, params={"wait": "25"}, timeout=SOON_SECONDS)) == []
+
+        def answer() -> httpx2.Response | None:
+            """Return a poll's answer; none when its token expired before it was let in."""
+            client.refresh()
+            answer = client.http.get(PULL, params={"wait": "25"}, timeout=SOON_SECONDS)
+            return answer if answer.status_code != 401 else None
+
+        assert entities(until(answer)) == []
         until(lambda: client.http.get("/api/auth/me").status_code == 401)
 
 
+@pytest.mark.platform
 def test_a_process_that_stops_answers_its_polls(
     platform: Platform, laptop: Client, wait: Wait
 ) -> None:
@@ -180,6 +176,7 @@ def test_a_process_that_stops_answers_its_polls(
         assert other.servers["web"].process.wait(timeout=SOON_SECONDS) is not None
 
 
+@pytest.mark.platform
 def test_many_polls_hold_neither_threads_nor_connections(
     platform: Platform, laptop: Client, counts: Counts
 ) -> None:

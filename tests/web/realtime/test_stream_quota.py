@@ -3,20 +3,24 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import httpx
+import httpx2
+import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.platform
+
 
 DOOR = "/api/sync/events"
 
 
 @contextmanager
-def streams(client: Client, api_url: str, number: int) -> Iterator[list[httpx.Response]]:
+def streams(client: Client, api_url: str, number: int) -> Iterator[list[httpx2.Response]]:
     """Hold streams open at a web process."""
     with (
-        httpx.Client(base_url=api_url, headers=client.http.headers, timeout=20) as http,
+        httpx2.Client(base_url=api_url, headers=client.http.headers, timeout=20) as http,
         ExitStack() as exits,
     ):
         yield [exits.enter_context(http.stream("GET", DOOR)) for _ in range(number)]
@@ -41,7 +45,7 @@ def test_two_processes_grant_ten_streams_together(platform: Platform, laptop: Cl
 def test_the_places_of_a_process_that_died_are_free_again(
     platform: Platform, laptop: Client
 ) -> None:
-    with beside(platform, HEARTBEAT_SECONDS="0.2") as other, streams(laptop, other.api_url, 10):
+    with beside(platform, HEARTBEAT_SECONDS="1") as other, streams(laptop, other.api_url, 10):
         assert status(laptop, platform.api_url) == 429
         other.servers["web"].process.kill()
         until(lambda: status(laptop, platform.api_url) == 200)
@@ -49,10 +53,10 @@ def test_the_places_of_a_process_that_died_are_free_again(
 
 def test_a_place_is_kept_as_long_as_its_stream_lasts(platform: Platform, laptop: Client) -> None:
     with (
-        beside(platform, HEARTBEAT_SECONDS="0.1") as other,
+        beside(platform, HEARTBEAT_SECONDS="1") as other,
         streams(laptop, other.api_url, 10) as held,
     ):
         heartbeats = (line for line in held[0].iter_lines() if line == ": still here")
-        for _ in range(10):  # three of which a place lasts without being renewed
+        for _ in range(4):  # three of which a place lasts without being renewed
             next(heartbeats)
         assert status(laptop, platform.api_url) == 429

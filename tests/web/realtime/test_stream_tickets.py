@@ -5,16 +5,16 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import httpx
+import httpx2
 import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
-from tests.web.conftest import Make, Person
-from tests.web.realtime.test_sync_events import push
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+from tests.support.web.live import push
+from tests.support.web.people import Make, Person
 
 DOOR, OFFICE = "/api/sync/events", "/api/sync/events/ticket"
 SECONDS_MAX = 20
@@ -32,6 +32,7 @@ def ticket(client: FlaskClient, person: Person) -> str:
     return text
 
 
+@pytest.mark.stack
 def test_a_ticket_cannot_be_guessed_and_lasts_half_a_minute(
     client: FlaskClient, person: Person
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_ticket_cannot_be_guessed_and_lasts_half_a_minute(
     assert ticket(client, person) != answer["ticket"]
 
 
+@pytest.mark.stack
 def test_a_ticket_opens_one_stream_and_then_says_that_it_is_spent(
     client: FlaskClient, person: Person
 ) -> None:
@@ -51,6 +53,7 @@ def test_a_ticket_opens_one_stream_and_then_says_that_it_is_spent(
     assert (refused.status_code, refused.get_json()["code"]) == (401, "ticket_spent")
 
 
+@pytest.mark.stack
 def test_of_many_that_show_a_ticket_at_once_one_comes_in(make: Make, person: Person) -> None:
     app = make()
     door = f"{DOOR}?ticket={ticket(app.test_client(), person)}"
@@ -59,12 +62,14 @@ def test_of_many_that_show_a_ticket_at_once_one_comes_in(make: Make, person: Per
     assert sorted(statuses) == [200] + [401] * 7
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("name", ["", "x", "x" * 500, "%00", "ticket:*"])
 def test_what_is_no_ticket_opens_nothing(client: FlaskClient, name: str) -> None:
     refused = client.get(f"{DOOR}?ticket={name}")
     assert (refused.status_code, refused.get_json()["code"]) == (401, "ticket_spent")
 
 
+@pytest.mark.stack
 def test_a_ticket_runs_out(client: FlaskClient, person: Person, redis: Redis) -> None:
     before = set(redis.scan_iter("ticket:*"))
     door = f"{DOOR}?ticket={ticket(client, person)}"
@@ -75,6 +80,7 @@ def test_a_ticket_runs_out(client: FlaskClient, person: Person, redis: Redis) ->
     assert client.get(door).status_code == 401
 
 
+@pytest.mark.stack
 def test_redis_holds_neither_the_ticket_nor_the_token(
     client: FlaskClient, person: Person, redis: Redis
 ) -> None:
@@ -86,6 +92,7 @@ def test_redis_holds_neither_the_ticket_nor_the_token(
     assert person.answer["accessToken"].encode() not in kept
 
 
+@pytest.mark.stack
 def test_a_ticket_stands_in_place_of_a_token_not_beside_it(
     client: FlaskClient, person: Person
 ) -> None:
@@ -95,11 +102,13 @@ def test_a_ticket_stands_in_place_of_a_token_not_beside_it(
     assert client.get(door).status_code == 200, "the ticket is still good"
 
 
+@pytest.mark.stack
 def test_a_ticket_is_its_agents_own(client: FlaskClient, person: Person) -> None:
     refused = client.get(f"{DOOR}?ticket={ticket(client, person)}", headers={"X-Agent-ID": "phone"})
     assert (refused.status_code, refused.get_json()["code"]) == (403, "agent_mismatch")
 
 
+@pytest.mark.stack
 def test_a_ticket_ends_with_its_session(client: FlaskClient, person: Person) -> None:
     door = f"{DOOR}?ticket={ticket(client, person)}"
     assert client.post("/api/auth/logout", headers=person.headers).status_code < 300
@@ -107,11 +116,13 @@ def test_a_ticket_ends_with_its_session(client: FlaskClient, person: Person) -> 
     assert (refused.status_code, refused.get_json()["code"]) == (401, "session_ended")
 
 
+@pytest.mark.stack
 def test_a_ticket_is_had_by_who_is_known(client: FlaskClient) -> None:
     refused = client.post(OFFICE, headers={"X-Agent-ID": "laptop"})
     assert (refused.status_code, refused.get_json()["code"]) == (401, "token_missing")
 
 
+@pytest.mark.stack
 def test_without_redis_tickets_are_neither_made_nor_taken(make: Make, person: Person) -> None:
     client = make(REDIS_URL="redis://127.0.0.1:1/0").test_client()
     for refused in (client.post(OFFICE, headers=person.headers), client.get(f"{DOOR}?ticket=x")):
@@ -119,6 +130,7 @@ def test_without_redis_tickets_are_neither_made_nor_taken(make: Make, person: Pe
         assert int(refused.headers["Retry-After"]) > 0
 
 
+@pytest.mark.stack
 def test_both_ways_count_in_the_accounts_windows(make: Make, person: Person) -> None:
     client = make(LIMIT_SYNC_PER_MINUTE="2").test_client()
     door = f"{DOOR}?ticket={ticket(client, person)}"
@@ -126,6 +138,7 @@ def test_both_ways_count_in_the_accounts_windows(make: Make, person: Person) -> 
     assert client.post(OFFICE, headers=person.headers).status_code == 429
 
 
+@pytest.mark.platform
 def test_a_ticket_of_one_process_opens_a_stream_of_another_and_is_in_no_log(
     platform: Platform, laptop: Client
 ) -> None:
@@ -133,7 +146,7 @@ def test_a_ticket_of_one_process_opens_a_stream_of_another_and_is_in_no_log(
     with (
         beside(platform) as other,
         Client(platform.api_url, "phone", laptop.keys) as phone,
-        httpx.Client(base_url=other.api_url, headers=page, timeout=SECONDS_MAX) as browser,
+        httpx2.Client(base_url=other.api_url, headers=page, timeout=SECONDS_MAX) as browser,
     ):
         phone.login(laptop.email, laptop.password)
         answer = phone.http.post(OFFICE, headers=page)

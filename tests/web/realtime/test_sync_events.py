@@ -2,18 +2,20 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from queue import Empty, Queue
 
-import httpx
+import httpx2
 import pytest
-from httpx_sse import ServerSentEvent
+from httpx2 import ServerSentEvent
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, joined
+from tests.support.platform import Platform, joined
+from tests.support.web.live import DOOR, push
+
+pytestmark = pytest.mark.platform
+
 
 SECONDS_MAX = 20
-DOOR = "/api/sync/events"
 
 
 def follow(
@@ -29,26 +31,12 @@ def follow(
                     opened.set()
                 elif event.data and event.event == kind:
                     heard.put(event)
-        except (httpx.TransportError, RuntimeError):
+        except (httpx2.TransportError, RuntimeError):
             return  # the test is over
 
     threading.Thread(target=listen, daemon=True).start()
     assert opened.wait(SECONDS_MAX)
     return heard
-
-
-@pytest.fixture
-def phone(platform: Platform, laptop: Client) -> Iterator[Client]:
-    with Client(platform.api_url, "phone", laptop.keys) as client:
-        client.login(laptop.email, laptop.password)
-        yield client
-
-
-def push(client: Client, entity_id: str, kind: str = "settings") -> str:
-    """Push a new state and return its stamp."""
-    client.push(entity_id, 1, version="1", clock={client.agent_id: 1}, kind=kind)
-    head: str = client.pull()["head"]
-    return head
 
 
 def test_a_notice_says_where_the_account_stands_and_what_kind_changed(

@@ -1,35 +1,22 @@
 """One's own account: seen, changed after a fresh proof, and its trail."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.store.accounts import RefreshSession
-from tests.web.conftest import Person
-from tests.web.routes.test_sessions import code, login
+from tests.support.web.people import Person
+from tests.support.web.sessions import code, grow_stale, kinds, login
+
+pytestmark = pytest.mark.stack
+
 
 NEW = "another pass phrase"
 
 
-def grow_stale(sessions: sessionmaker[Session], person: Person) -> None:
-    """Make the person's proofs look older than what opens dangerous doors."""
-    with sessions.begin() as session:
-        long_ago = datetime.now(UTC) - timedelta(minutes=11)
-        mine = RefreshSession.account_id == person.id
-        session.execute(update(RefreshSession).where(mine).values(proved_at=long_ago))
-
-
 def change(client: FlaskClient, person: Person, **body: str) -> Any:
     return client.patch("/api/auth/me", json=body, headers=person.headers | {"If-Match": "*"})
-
-
-def kinds(client: FlaskClient, person: Person, **query: Any) -> list[str]:
-    answer = client.get("/api/auth/audit", query_string=query, headers=person.headers)
-    return [event["kind"] for event in answer.get_json()["events"]]
 
 
 def test_an_account_sees_itself(client: FlaskClient, person: Person) -> None:

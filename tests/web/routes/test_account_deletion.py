@@ -3,15 +3,19 @@
 import json
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.store.declarative import Base
 from engine.store.outbox import OutboxMessage
-from tests.web.conftest import Person
-from tests.web.http.test_idempotency import create
-from tests.web.routes.test_account import grow_stale
+from tests.support.web.people import Person
+from tests.support.web.sessions import grow_stale
+from tests.support.web.workflows import create
+
+pytestmark = pytest.mark.stack
+
 
 HOOK = {"kind": "webhook", "url": "https://hooks.example.org/mine"}
 

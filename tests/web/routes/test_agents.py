@@ -6,8 +6,10 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.conftest import Person
-from tests.web.routes.test_sessions import code, login
+from tests.support.web.people import Person
+from tests.support.web.sessions import code, login
+
+pytestmark = pytest.mark.stack
 
 
 def named(client: FlaskClient, person: Person, agent_id: str = "laptop") -> Any:

@@ -6,7 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 from uuid_utils.compat import uuid7
 
-from tests.web.conftest import Make, Person
+from tests.support.web.people import Make, Person
+
+pytestmark = pytest.mark.stack
 
 
 def test_registering_answers_the_user_and_two_tokens(person: Person) -> None:

@@ -15,10 +15,10 @@ from temporalio.service import RPCError
 from bin.devtools.stack.client import Client, RefusedError
 from engine.store.executions import Execution
 from engine.store.workflows import Definition
-from tests.conftest import Platform
-from tests.journeys.conftest import until
-from tests.web.conftest import Make, Person
-from tests.web.routes.test_executions import HEAD, SLEEPER, fill
+from tests.support.platform import Platform
+from tests.support.waiting import until
+from tests.support.web.executions import HEAD, SLEEPER, fill
+from tests.support.web.people import Make, Person
 
 DONE = HEAD + "do: [{a: {set: {n: 1}}}]\n"
 
@@ -36,6 +36,7 @@ def counts(job: dict[str, Any]) -> tuple[int, int, int]:
     return job["matched"], job["done"], job["failed"]
 
 
+@pytest.mark.platform
 def test_all_running_executions_of_a_workflow_are_cancelled_and_no_other(laptop: Client) -> None:
     sleeper, other = laptop.create_workflow("a", SLEEPER), laptop.create_workflow("b", SLEEPER)
     ids = [laptop.execute(sleeper["id"], wait=0)["executionId"] for _ in range(5)]
@@ -50,6 +51,7 @@ def test_all_running_executions_of_a_workflow_are_cancelled_and_no_other(laptop:
     assert [one["id"] for one in laptop.request("GET", "/api/bulk")["jobs"]][-1] == job["id"]
 
 
+@pytest.mark.platform
 def test_what_has_ended_cannot_be_cancelled_and_is_counted_as_failed(laptop: Client) -> None:
     workflow = laptop.create_workflow("done", DONE)
     for _ in range(3):
@@ -57,6 +59,7 @@ def test_what_has_ended_cannot_be_cancelled_and_is_counted_as_failed(laptop: Cli
     assert counts(over(laptop, laptop.bulk("cancel", workflowId=workflow["id"]))) == (3, 0, 3)
 
 
+@pytest.mark.platform
 def test_executions_are_paused_resumed_and_retried_in_bulk(laptop: Client) -> None:
     workflow = laptop.create_workflow("sleeper", SLEEPER)
     ids = {laptop.execute(workflow["id"], wait=0)["executionId"] for _ in range(3)}
@@ -72,12 +75,15 @@ def test_executions_are_paused_resumed_and_retried_in_bulk(laptop: Client) -> No
     laptop.bulk("terminate", status="running")
 
 
+@pytest.mark.platform
 async def test_ended_executions_are_deleted_with_what_temporal_keeps(
     laptop: Client, platform: Platform
 ) -> None:
     workflow = laptop.create_workflow("done", DONE)
     ids = [laptop.execute(workflow["id"])["executionId"] for _ in range(3)]
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     handle = temporal.get_workflow_handle(f"execution:{ids[0]}")
     assert (await handle.describe()).close_time is not None
     assert counts(over(laptop, laptop.bulk("delete", status="completed"))) == (3, 3, 0)
@@ -97,6 +103,7 @@ async def test_ended_executions_are_deleted_with_what_temporal_keeps(
     assert (shown["status"], shown["lastExecutionId"]) == ("draft", None)
 
 
+@pytest.mark.platform
 def test_an_execution_is_deleted_once_it_has_ended(laptop: Client) -> None:
     workflow = laptop.create_workflow("sleeper", SLEEPER)
     path = f"/api/executions/{laptop.execute(workflow['id'], wait=0)['executionId']}"
@@ -108,6 +115,7 @@ def test_an_execution_is_deleted_once_it_has_ended(laptop: Client) -> None:
     assert laptop.http.delete(path).status_code == 404
 
 
+@pytest.mark.stack
 def test_a_workflow_follows_the_newest_execution_that_is_left(
     client: FlaskClient, person: Person, sessions: sessionmaker[Session]
 ) -> None:
@@ -124,6 +132,7 @@ def test_a_workflow_follows_the_newest_execution_that_is_left(
         ).all()
 
 
+@pytest.mark.stack
 def test_few_jobs_run_at_once(make: Make) -> None:
     client = make(BULK_JOBS_PER_ACCOUNT_MAX="0").test_client()
     person = Person(client)
@@ -132,6 +141,7 @@ def test_few_jobs_run_at_once(make: Make) -> None:
     assert (refused.status_code, refused.get_json()["code"]) == (409, "bulk_too_many")
 
 
+@pytest.mark.platform
 def test_a_job_is_made_once_for_each_key(laptop: Client) -> None:
     body, key = {"action": "cancel", "query": {}}, {"Idempotency-Key": "k"}
     first, again = (laptop.request("POST", "/api/bulk", json=body, headers=key) for _ in range(2))
@@ -139,6 +149,7 @@ def test_a_job_is_made_once_for_each_key(laptop: Client) -> None:
     assert len(laptop.request("GET", "/api/bulk")["jobs"]) == 1
 
 
+@pytest.mark.platform
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -8,8 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from engine.notifications.web_push import encoded
-from tests.web.conftest import Make, Person
-from tests.web.routes.test_channels import DOOR, URL, change, keys, register, subscribed
+from tests.support.web.channels import DOOR, URL, change, keys, register, subscribed
+from tests.support.web.people import Make, Person
+
+pytestmark = pytest.mark.stack
 
 
 def test_without_keys_channels_are_refused_by_name_and_nothing_else_is(

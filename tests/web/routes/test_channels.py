@@ -7,21 +7,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.notifications.web_push import encoded
 from engine.store.accounts import Channel
-from tests.receivers import Box, Receiver
-from tests.web.conftest import Make, Person
-from tests.web.routes.test_account import grow_stale
-from tests.web.routes.test_sessions import login
+from tests.support.receivers import Box, Receiver
+from tests.support.web.channels import DOOR, URL, change, keys, register, subscribed
+from tests.support.web.people import Make, Person
+from tests.support.web.sessions import grow_stale, login
 
-DOOR = "/api/channels"
-URL = "https://hooks.example.org/mine?a=b"
+pytestmark = pytest.mark.stack
+
+
 SHOWN = {
     "id",
     "agentId",
@@ -46,30 +44,6 @@ def box(receiver: Receiver) -> Box:
 def here(make: Make, receiver: Receiver) -> FlaskClient:
     """A client of an app whose channels may lead to this machine: what is registered may be sent to."""
     return make(EGRESS_ALLOW=receiver.host).test_client()
-
-
-def keys() -> dict[str, str]:
-    """Return a browser's keys, public half and secret."""
-    point = ec.generate_private_key(ec.SECP256R1()).public_key()
-    raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return {"p256dh": encoded(raw), "auth": encoded(b"0123456789abcdef")}
-
-
-def subscribed(**changes: Any) -> dict[str, Any]:
-    """Return what a browser gives, as a body."""
-    endpoint = "https://push.example.org/send/one"
-    given = {"endpoint": endpoint, "expirationTime": None, "keys": keys()}
-    return {"kind": "webPush", "subscription": given | changes}
-
-
-def register(
-    client: FlaskClient, headers: dict[str, str], body: dict[str, Any] | None = None
-) -> Any:
-    return client.post(DOOR, json=body or {"kind": "webhook", "url": URL}, headers=headers)
-
-
-def change(client: FlaskClient, headers: dict[str, str], channel_id: str, **body: Any) -> Any:
-    return client.patch(f"{DOOR}/{channel_id}", json=body, headers=headers)
 
 
 def stand(sessions: sessionmaker[Session], channel_id: str, **values: Any) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
@@ -10,8 +11,9 @@ from uuid_utils.compat import uuid7
 from bin.devtools.stack.client import Client
 from engine.store.events import Event, Listener
 from engine.store.executions import Execution
-from tests.conftest import Platform, joined
-from tests.web.ears import (
+from tests.support.platform import Platform, joined
+from tests.support.waiting import until
+from tests.support.web.events import (
     BATCH,
     HEAD,
     begun,
@@ -24,8 +26,9 @@ from tests.web.ears import (
     publish,
     runs,
     starter,
-    until,
 )
+
+pytestmark = pytest.mark.platform
 
 
 def test_an_event_reaches_every_execution_of_the_account_that_listens_and_no_other(

@@ -9,7 +9,10 @@ from joserfc.jwk import ECKey, OKPKey
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import SEALED, Client
-from tests.conftest import Platform
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.platform
+
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 ECHO = HEAD + "do:\n  - echo: {set: '${ {got: .} }'}\n"

@@ -4,15 +4,18 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
-from httpx_sse import ServerSentEvent, connect_sse
+from httpx2 import ServerSentEvent
 from ruamel.yaml import YAML
 
 from bin.devtools.conformance.places import pointer_of
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, joined
-from tests.journeys.conftest import until
+from tests.support.platform import Platform, joined
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.platform
+
 
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 RETRIED = (
@@ -174,9 +177,9 @@ def test_a_ticket_opens_a_stream_and_nothing_else_of_an_execution(
     def ticket() -> dict[str, str]:
         return {"ticket": person.request("POST", "/api/sync/events/ticket")["ticket"]}
 
-    with httpx.Client(base_url=platform.api_url) as http:
-        with connect_sse(http, "GET", f"{ended}/events", params=ticket()) as source:
-            assert [event.event for event in source.iter_sse()][-1] == "ended"
+    with httpx2.Client(base_url=platform.api_url) as http:
+        with http.sse(f"{ended}/events", params=ticket()) as source:
+            assert [event.event for event in source][-1] == "ended"
         assert http.get(f"{ended}/steps", params=ticket()).status_code == 401
 
 

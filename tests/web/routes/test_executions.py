@@ -1,13 +1,11 @@
 """An account's executions found again, and stopped, on the running platform."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import insert
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client as TemporalClient
 from uuid_utils.compat import uuid7
@@ -15,51 +13,10 @@ from uuid_utils.compat import uuid7
 from bin.devtools.stack.client import Client
 from bin.devtools.stack.servers import Stack
 from engine.store.executions import Execution
-from engine.store.workflows import Definition
-from tests.conftest import Platform
-from tests.journeys.conftest import until
-from tests.web.conftest import Person
-
-NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
-SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
-
-
-def fill(
-    sessions: sessionmaker[Session], person: Person, statuses: Sequence[str]
-) -> tuple[str, list[str]]:
-    """Make a workflow with an execution of each status, one a minute; return its id and theirs."""
-    definition_id, ids = uuid7(), [uuid7() for _ in statuses]
-    account_id = UUID(str(person.id))
-    with sessions.begin() as session:
-        session.add(
-            Definition(
-                id=definition_id,
-                account_id=account_id,
-                name="never run",
-                encrypted_data="-",
-                encryption_key="-",
-                created_at=NOON,
-                updated_at=NOON,
-            )
-        )
-        session.flush()
-        rows = [
-            {
-                "id": execution_id,
-                "account_id": account_id,
-                "definition_id": definition_id,
-                "definition_version": 1,
-                "status": status,
-                "input_sealed": "-",
-                "seal_result": False,
-                "created_at": NOON + timedelta(minutes=number),
-                "ended_at": None if status == "running" else NOON,
-            }
-            for number, (execution_id, status) in enumerate(zip(ids, statuses, strict=True))
-        ]
-        session.execute(insert(Execution), rows)
-    return str(definition_id), [str(execution_id) for execution_id in ids]
+from tests.support.platform import Platform
+from tests.support.waiting import until
+from tests.support.web.executions import HEAD, NOON, SLEEPER, fill
+from tests.support.web.people import Person
 
 
 def listed(client: FlaskClient, person: Person, path: str = "/api/executions", **query: str) -> Any:
@@ -70,6 +27,7 @@ def ids(answer: Any) -> list[str]:
     return [one["executionId"] for one in answer["executions"]]
 
 
+@pytest.mark.stack
 def test_executions_are_found_by_status_workflow_and_time(
     client: FlaskClient,
     person: Person,
@@ -84,6 +42,7 @@ def test_executions_are_found_by_status_workflow_and_time(
     assert set(ids(everything)) == {a, b, c, d}
     assert (everything["hasMore"], everything["cursor"]) == (False, None)
     (newest,) = listed(client, person, limit="1")["executions"]
+    pages = f"{stack.temporal_ui_url}/namespaces/{stack.temporal_namespace}"
     assert newest == {
         "executionId": c,
         "workflowId": first,
@@ -92,7 +51,7 @@ def test_executions_are_found_by_status_workflow_and_time(
         "retryOf": None,
         "createdAt": "2026-01-31T12:02:00.000000Z",
         "endedAt": None,
-        "temporalUrl": f"{stack.temporal_ui_url}/namespaces/default/workflows/execution:{c}",
+        "temporalUrl": f"{pages}/workflows/execution:{c}",
     }
     assert ids(listed(client, person, status="failed")) == [b]
     assert ids(listed(client, person, workflowId=second)) == [d]
@@ -106,6 +65,7 @@ def test_executions_are_found_by_status_workflow_and_time(
     )
 
 
+@pytest.mark.stack
 def test_pages_follow_each_other_and_what_is_new_does_not_shift_them(
     client: FlaskClient, person: Person, sessions: sessionmaker[Session]
 ) -> None:
@@ -121,6 +81,7 @@ def test_pages_follow_each_other_and_what_is_new_does_not_shift_them(
     assert seen == [made[4], made[3], made[2], made[1]]
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "query",
     [
@@ -140,10 +101,13 @@ def test_what_is_no_query_is_refused(
     assert refused.get_json()["errors"]
 
 
+@pytest.mark.platform
 async def test_workflows_of_others_that_are_called_like_ours_keep_nobody_from_being_settled(
     platform: Platform, laptop: Client
 ) -> None:
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     for foreign in (f"execution:{uuid7()}x", "execution", str(uuid7()), f"other:{uuid7()}"):
         handle = await temporal.start_workflow("execution", id=foreign, task_queue="nowhere")
         await handle.terminate()
@@ -153,6 +117,7 @@ async def test_workflows_of_others_that_are_called_like_ours_keep_nobody_from_be
     assert until(lambda: laptop.request("GET", path)["status"] == "failed")
 
 
+@pytest.mark.platform
 @pytest.mark.parametrize("how", ["cancel", "terminate"])
 def test_a_running_execution_is_stopped_and_one_that_has_ended_cannot_be(
     laptop: Client, how: str
@@ -169,6 +134,7 @@ def test_a_running_execution_is_stopped_and_one_that_has_ended_cannot_be(
     assert (again.status_code, again.json()["code"]) == (409, "execution_ended")
 
 
+@pytest.mark.platform
 def test_the_end_of_an_execution_is_waited_for_as_long_as_is_preferred(laptop: Client) -> None:
     nap = HEAD + "do:\n  - nap: {wait: {milliseconds: 300}}\n  - done: {set: {done: true}}\n"
     workflow = laptop.create_workflow("nap", nap)
@@ -182,6 +148,7 @@ def test_the_end_of_an_execution_is_waited_for_as_long_as_is_preferred(laptop: C
     assert told["endedAt"] > told["createdAt"]
 
 
+@pytest.mark.platform
 def test_a_wait_that_is_too_short_finds_the_execution_running(laptop: Client) -> None:
     workflow = laptop.create_workflow("sleeper", SLEEPER)
     path = f"/api/executions/{laptop.execute(workflow['id'], wait=0)['executionId']}"
@@ -190,6 +157,7 @@ def test_a_wait_that_is_too_short_finds_the_execution_running(laptop: Client) ->
     laptop.request("POST", f"{path}/terminate")
 
 
+@pytest.mark.platform
 def test_a_stop_may_be_asked_for_twice(laptop: Client) -> None:
     workflow = laptop.create_workflow("sleeper", SLEEPER)
     path = f"/api/executions/{laptop.execute(workflow['id'], wait=0)['executionId']}"

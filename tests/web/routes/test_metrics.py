@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
-import httpx
+import httpx2
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,11 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from bin.devtools.stack.client import Client
 from bin.devtools.stack.platform import processes
 from bin.devtools.stack.server import free_port
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
-from tests.web.conftest import Make, Person, app, client, make, person
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+from tests.support.web.people import Make, Person
 
-__all__ = ["app", "client", "make", "person"]
 TOKEN = "an operator's token"
 BEARING = {"Authorization": f"Bearer {TOKEN}"}
 DOCUMENT = """
@@ -43,10 +42,12 @@ def value(samples: Samples, name: str, **labels: str) -> float:
     )
 
 
+@pytest.mark.stack
 def test_without_a_token_in_the_settings_there_is_no_such_page(client: FlaskClient) -> None:
     assert client.get("/metrics", headers=BEARING).status_code == 404
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "headers",
     [
@@ -61,6 +62,7 @@ def test_only_the_operator_is_answered(make: Make, headers: dict[str, str]) -> N
     assert (refused.status_code, refused.get_json()["code"]) == (401, "metrics_token_invalid")
 
 
+@pytest.mark.stack
 def test_requests_count_by_route_and_never_by_path(make: Make, person: Person) -> None:
     client = make(METRICS_TOKEN=TOKEN).test_client()
     client.get(f"/api/executions/{person.id}", headers=person.headers)
@@ -82,6 +84,7 @@ def test_requests_count_by_route_and_never_by_path(make: Make, person: Person) -
     assert person.email not in answer.text
 
 
+@pytest.mark.stack
 def test_a_refusal_counts_by_its_limit(make: Make, person: Person) -> None:
     client = make(METRICS_TOKEN=TOKEN, LIMIT_SYNC_PER_MINUTE="1").test_client()
     before = value(
@@ -95,6 +98,7 @@ def test_a_refusal_counts_by_its_limit(make: Make, person: Person) -> None:
     assert after == before + 2
 
 
+@pytest.mark.stack
 def test_without_redis_web_answers_for_itself(make: Make) -> None:
     client = make(METRICS_TOKEN=TOKEN, REDIS_URL=f"redis://127.0.0.1:{free_port()}").test_client()
     samples = parsed(client.get("/metrics", headers=BEARING).text)
@@ -107,6 +111,7 @@ def scraped(platform: Platform) -> Iterator[Platform]:
         yield one
 
 
+@pytest.mark.platform
 def test_one_web_process_tells_of_all_processes(
     scraped: Platform, laptop: Client, platform: Platform
 ) -> None:
@@ -116,7 +121,7 @@ def test_one_web_process_tells_of_all_processes(
         next(events)
 
         def complete() -> Samples | None:
-            answer = httpx.get(f"{scraped.api_url}/metrics", headers=BEARING)
+            answer = httpx2.get(f"{scraped.api_url}/metrics", headers=BEARING)
             samples = parsed(answer.text)
             heard = {labels["process"] for labels, _ in samples["process_start_time_seconds"]}
             counted = (
@@ -159,6 +164,7 @@ def test_one_web_process_tells_of_all_processes(
         assert not [labels for labels, _ in found if ids.search(str(labels))], name
 
 
+@pytest.mark.platform
 def test_another_process_serves_its_own_on_a_port_when_it_is_given_one(platform: Platform) -> None:
     port = free_port()
     with ExitStack() as exits:
@@ -169,8 +175,8 @@ def test_another_process_serves_its_own_on_a_port_when_it_is_given_one(platform:
 
         def served() -> str | None:
             try:
-                return httpx.get(f"http://127.0.0.1:{port}/metrics").text
-            except httpx.TransportError:
+                return httpx2.get(f"http://127.0.0.1:{port}/metrics").text
+            except httpx2.TransportError:
                 return None
 
         assert "cloudapi_outbox_messages" in until(served)

@@ -12,20 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.store.accounts import Factor
-from tests.web.authenticator import Protected, bearing, protect
-from tests.web.conftest import Person
-from tests.web.routes.test_account import grow_stale, kinds
-from tests.web.routes.test_sessions import code as code_of
-from tests.web.routes.test_sessions import login
+from tests.support.web.authenticator import Protected, bearing, protect, verify
+from tests.support.web.people import Person
+from tests.support.web.sessions import code as code_of
+from tests.support.web.sessions import grow_stale, kinds, login
 
-
-@pytest.fixture
-def protected(client: FlaskClient, person: Person) -> Protected:
-    return protect(client, person, time.time())
-
-
-def verify(client: FlaskClient, headers: dict[str, str], code: str) -> Any:
-    return client.post("/api/auth/mfa/verify", json={"code": code}, headers=headers)
+pytestmark = pytest.mark.stack
 
 
 def test_an_app_counts_once_it_has_shown_a_code_and_ten_recovery_codes_come_with_it(

@@ -6,7 +6,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.web.conftest import Make, Person
+from tests.support.web.people import Make, Person
+
+pytestmark = pytest.mark.stack
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Passwords: which are taken, how guessing is slowed down, and a full house."""
 
 from threading import BoundedSemaphore
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,9 +11,10 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.server import free_port
 from engine.store.accounts import Account
-from tests.web.conftest import Make, Person
+from tests.support.web.people import Make, Person
+from tests.support.web.sessions import attempt
 
-WRONG = "wrong pass phrase"
+pytestmark = pytest.mark.stack
 
 
 @pytest.mark.parametrize("password", ["password", "PASSWORD", "12345678", "qwertyuiop"])
@@ -22,13 +22,6 @@ def test_a_common_password_is_refused_in_any_case(client: FlaskClient, password:
     body = {"email": f"{uuid7()}@example.org", "password": password, "publicKey": ""}
     answer = client.post("/api/auth/register", json=body)
     assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/password")
-
-
-def attempt(client: FlaskClient, email: str, password: str = WRONG, agent: str = "") -> Any:
-    headers = {"X-Agent-ID": agent} if agent else {}
-    return client.post(
-        "/api/auth/login", json={"email": email, "password": password}, headers=headers
-    )
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -14,7 +14,10 @@ from joserfc import jwe
 from joserfc.jwk import ECKey, OKPKey
 
 from bin.devtools.stack.client import SEALED
-from tests.web.conftest import Person
+from tests.support.web.people import Person
+
+pytestmark = pytest.mark.stack
+
 
 X25519 = OKPKey.generate_key("X25519")
 ED25519 = Ed25519PrivateKey.generate()

@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from engine.store.accounts import RefreshSession
-from tests.web.conftest import Person
-from tests.web.routes.test_passwords import attempt
+from tests.support.web.people import Person
+from tests.support.web.sessions import attempt
+
+pytestmark = pytest.mark.stack
 
 
 def exchange(client: FlaskClient, token: str, **headers: str) -> Any:

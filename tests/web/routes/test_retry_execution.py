@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from bin.devtools.stack.client import Client, RefusedError
-from tests.journeys.conftest import until
-from tests.web.routes.test_executions import HEAD, SLEEPER
+from tests.support.waiting import until
+from tests.support.web.executions import HEAD, SLEEPER
+
+pytestmark = pytest.mark.platform
+
 
 ANY = {"If-Match": "*"}
 GATED = (

@@ -5,18 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-import httpx
+import httpx2
+import pytest
 from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client
 from engine.store.schedules import Schedule
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
-from tests.web.clocks import ECHO, HEAD, YEARLY, _stopped, ended, fired, made, path, refused
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+from tests.support.web.schedules import ECHO, HEAD, YEARLY, ended, fired, made, path, refused
 
-__all__ = ["_stopped"]
+pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 
 
 def test_a_workflow_is_executed_every_so_often_with_the_input_it_was_given(laptop: Client) -> None:
@@ -172,7 +173,7 @@ def test_an_account_has_so_many_schedules(laptop: Client, platform: Platform) ->
     with beside(platform, SCHEDULES_PER_ACCOUNT_MAX="1") as strict:
         body = {"workflowId": workflow["id"], "cron": YEARLY}
         headers = dict(laptop.http.headers)
-        with httpx.Client(base_url=strict.api_url, headers=headers, timeout=40) as http:
+        with httpx2.Client(base_url=strict.api_url, headers=headers, timeout=40) as http:
             assert http.post("/api/schedules", json=body).status_code == 201
             refusal = http.post("/api/schedules", json=body)
             assert (refusal.status_code, refusal.json()["code"]) == (409, "schedules_too_many")

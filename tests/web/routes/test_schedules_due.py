@@ -16,10 +16,10 @@ from bin.devtools.stack.client import Client
 from engine.store.executions import Execution
 from engine.store.outbox import EXECUTE, OutboxMessage
 from engine.store.schedules import Firing, Schedule
-from tests.journeys.conftest import until
-from tests.web.clocks import SLEEPER, YEARLY, _stopped, ended, fired, made, path, refused, stamp
+from tests.support.waiting import until
+from tests.support.web.schedules import SLEEPER, YEARLY, ended, fired, made, path, refused, stamp
 
-__all__ = ["_stopped"]
+pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 
 
 def test_a_stretch_of_time_is_made_up_for_once_and_in_turn(

@@ -12,7 +12,10 @@ from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.store.accounts import Secret
 from engine.workflows import secrets as engine_secrets
-from tests.web.conftest import Person
+from tests.support.web.people import Person
+
+pytestmark = pytest.mark.stack
+
 
 VALUE = {"username": "ada", "password": "canary-of-a-secret"}
 

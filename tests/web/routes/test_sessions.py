@@ -10,14 +10,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from engine.store.accounts import RefreshSession
-from tests.web.conftest import Person
+from tests.support.web.people import Person
+from tests.support.web.sessions import code, login
 
-
-def login(client: FlaskClient, person: Person, agent_id: str) -> dict[str, str]:
-    """Return the headers of another agent of the person's."""
-    body = {"email": person.email, "password": person.password}
-    answer = client.post("/api/auth/login", json=body, headers={"X-Agent-ID": agent_id})
-    return {"Authorization": f"Bearer {answer.get_json()['accessToken']}", "X-Agent-ID": agent_id}
+pytestmark = pytest.mark.stack
 
 
 def listed(client: FlaskClient, headers: dict[str, str]) -> list[dict[str, Any]]:
@@ -25,10 +21,6 @@ def listed(client: FlaskClient, headers: dict[str, str]) -> list[dict[str, Any]]
         "sessions"
     ]
     return found
-
-
-def code(client: FlaskClient, headers: dict[str, str]) -> Any:
-    return client.get("/api/auth/me", headers=headers).get_json().get("code")
 
 
 def test_sessions_are_listed_with_what_their_owner_needs(

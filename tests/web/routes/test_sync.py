@@ -3,23 +3,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.conftest import Make, Person
+from tests.support.web.people import Make, Person
+from tests.support.web.sync import pull, push
 
-PUSH: dict[str, Any] = {
-    "type": "settings",
-    "entityId": "theme",
-    "encryptedData": "opaque",
-    "version": "1",
-    "vectorClock": {"laptop": 1},
-}
-
-
-def push(client: FlaskClient, person: Person, **changes: Any) -> Any:
-    return client.post("/api/sync/push", json=PUSH | changes, headers=person.headers)
-
-
-def pull(client: FlaskClient, person: Person, query: str = "") -> Any:
-    return client.get(f"/api/sync/pull{query}", headers=person.headers)
+pytestmark = pytest.mark.stack
 
 
 def test_what_is_pushed_is_pulled_byte_for_byte(client: FlaskClient, person: Person) -> None:

@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.conftest import Make, Person
-from tests.web.routes.test_sync import PUSH, pull, push
+from tests.support.web.people import Make, Person
+from tests.support.web.sync import PUSH, pull, push
+
+pytestmark = pytest.mark.stack
 
 
 def batch(client: FlaskClient, person: Person, *changes: dict[str, Any], **options: Any) -> Any:

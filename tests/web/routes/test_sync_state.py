@@ -8,8 +8,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
-from tests.web.conftest import Make, Person
-from tests.web.routes.test_sync import pull, push
+from tests.support.web.people import Make, Person
+from tests.support.web.sync import pull, push
+
+pytestmark = pytest.mark.stack
 
 
 def get(client: FlaskClient, person: Person, path: str, **headers: str) -> Any:

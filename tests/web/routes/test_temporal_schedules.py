@@ -18,18 +18,20 @@ from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Schedule
 from engine.store.workflows import Definition
 from engine.workflows.schedules import schedules, temporal_sync
-from tests.conftest import Platform
-from tests.journeys.conftest import until
-from tests.web.clocks import HEAD, _stopped, made, path, refused
+from tests.support.platform import Platform
+from tests.support.waiting import until
+from tests.support.web.schedules import HEAD, made, path, refused
 
-__all__ = ["_stopped"]
+pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 
 
 async def test_a_deleted_schedule_is_no_more_in_temporal_either(
     laptop: Client, platform: Platform
 ) -> None:
     schedule = made(laptop)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     handle = temporal.get_schedule_handle(f"schedule:{schedule['id']}")
     assert (await handle.describe()).schedule.action is not None
     laptop.delete_schedule(schedule)
@@ -42,7 +44,9 @@ async def test_nothing_that_a_user_wrote_stands_in_temporals_schedule(
     laptop: Client, platform: Platform
 ) -> None:
     schedule = made(laptop, note="canary-note", input={"canary": "canary-input"})
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     described = await temporal.get_schedule_handle(f"schedule:{schedule['id']}").describe()
     assert schedule["id"] in str(described.raw_description)
     assert "canary" not in str(described.raw_description)
@@ -52,7 +56,9 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_when_it_is_looked
     laptop: Client, platform: Platform
 ) -> None:
     schedule = made(laptop)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     handle = temporal.get_schedule_handle(f"schedule:{schedule['id']}")
     await handle.delete()
     assert len(laptop.request("GET", path(schedule))["nextTimes"]) == 10
@@ -63,7 +69,9 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_loo
     laptop: Client, platform: Platform, sessions: sessionmaker[Session]
 ) -> None:
     schedule, other = made(laptop), made(laptop)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     handle = temporal.get_schedule_handle(f"schedule:{schedule['id']}")
     await handle.delete()
     with sessions.begin() as session:
@@ -135,14 +143,18 @@ async def test_a_new_version_changes_the_times_of_its_workflow_and_a_faulty_one_
     assert (after["id"], after["every"], after["paused"]) == (before[3600], 7200, True)
     saved(laptop, workflow, f"{HEAD}schedule: {{every: PT2H}}\ndo: [{{a: {{nonsense: 1}}}}]\n")
     assert own(laptop, workflow) == []
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     for schedule_id in before.values():
         await forgotten(temporal, schedule_id)
 
 
 async def test_a_deleted_workflow_is_due_no_more(laptop: Client, platform: Platform) -> None:
     schedule = made(laptop)
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     laptop.http.delete(
         f"/api/workflows/{schedule['workflowId']}", headers={"If-Match": "*"}
     ).raise_for_status()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.query.v1 import WorkflowQuery
 from temporalio.api.workflowservice.v1 import QueryWorkflowRequest, QueryWorkflowResponse
@@ -12,7 +13,10 @@ from temporalio.client import Client as TemporalClient
 from bin.devtools.stack.client import Client
 from engine.contracts.executions import execution_workflow_id
 from engine.crypto.temporal_codec import ENCODING
-from tests.conftest import Platform, beside
+from tests.support.platform import Platform, beside
+
+pytestmark = pytest.mark.platform
+
 
 NAP = "document: {{dsl: '1.0.3', namespace: tests, name: {0}, version: '1.0.0'}}\n"
 NAP += "do: [{{{0}: {{wait: {{minutes: 5}}}}}}]\n"
@@ -24,7 +28,8 @@ def test_every_answer_about_an_execution_leads_to_its_page(
     workflow_id = laptop.create_workflow("nap", NAP.format("nap"))["id"]
     told = laptop.execute(workflow_id, wait=0)
     path, ui = f"/api/executions/{told['executionId']}", platform.environ["TEMPORAL_UI_URL"]
-    page = f"{ui}/namespaces/default/workflows/execution:{told['executionId']}"
+    namespace = platform.environ["TEMPORAL_NAMESPACE"]
+    page = f"{ui}/namespaces/{namespace}/workflows/execution:{told['executionId']}"
     (listed,) = laptop.request("GET", f"/api/workflows/{workflow_id}/executions")["executions"]
     answers = [
         told,
@@ -51,7 +56,9 @@ async def test_names_leave_the_worker_sealed_and_web_sends_none(
     word = f"w{secrets.token_hex(8)}"
     workflow_id = laptop.create_workflow(word, NAP.format(word))["id"]
     execution_id = laptop.execute(workflow_id, {"given": word}, wait=0)["executionId"]
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     named = WorkflowExecution(workflow_id=execution_workflow_id(execution_id))
     asked = WorkflowQuery(query_type="__temporal_workflow_metadata")
     request = QueryWorkflowRequest(namespace=temporal.namespace, execution=named, query=asked)

@@ -2,14 +2,17 @@
 
 import asyncio
 
+import pytest
 from temporalio.client import Client as TemporalClient
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform
-from tests.journeys.conftest import until
-from tests.web.routes.test_workflow_versions import put, saying
+from tests.support.platform import Platform
+from tests.support.waiting import until
+from tests.support.web.workflows import put, saying
+
+pytestmark = pytest.mark.platform
 
 
 def beats(client: Client, workflow_id: str) -> list[tuple[int, str]]:
@@ -22,7 +25,9 @@ def stands(platform: Platform, workflow_id: str) -> WorkflowExecutionStatus | No
     """Return how a Temporal workflow stands; nothing when there is none."""
 
     async def described() -> WorkflowExecutionStatus | None:
-        temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+        temporal = await TemporalClient.connect(
+            platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+        )
         try:
             return (await temporal.get_workflow_handle(workflow_id).describe()).status
         except RPCError:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
@@ -14,7 +15,10 @@ from engine.store.executions import Execution
 from engine.store.workflows import Definition
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import Order, StartedAs
-from tests.web.conftest import Make, Person
+from tests.support.web.people import Make, Person
+
+pytestmark = pytest.mark.stack
+
 
 NAMES = {
     *(

@@ -14,9 +14,12 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client, Keys
 from engine.store.workflows import Definition, DefinitionVersion
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
-from tests.web.routes.test_workflows import sealed_to
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+from tests.support.web.workflows import sealed_to
+
+pytestmark = pytest.mark.platform
+
 
 DOCUMENT = """
 document: {dsl: '1.0.3', namespace: tests, name: look, version: '1.0.0'}
@@ -91,7 +94,9 @@ def test_the_largest_definition_that_may_be_created_may_be_validated(laptop: Cli
 
 async def histories(platform: Platform, account_id: str) -> list[bytes]:
     """Return all that Temporal keeps of an account's workflows."""
-    temporal = await TemporalClient.connect(platform.environ["TEMPORAL_ADDRESS"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
     found = [run async for run in temporal.list_workflows(f"account = '{account_id}'")]
     handles = [temporal.get_workflow_handle(run.id, run_id=run.run_id) for run in found]
     kept = [[event async for event in handle.fetch_history_events()] for handle in handles]

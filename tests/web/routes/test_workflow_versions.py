@@ -2,27 +2,18 @@
 
 from typing import Any
 
-import httpx
 import pytest
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client, RefusedError
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+from tests.support.web.workflows import HEAD, put, saying
 
-HEAD = "document: {dsl: '1.0.3', namespace: tests, name: %s, version: '1.0.0'}\n"
+pytestmark = pytest.mark.platform
+
+
 SLEEPER = HEAD % "sleeper" + "do:\n  - nap: {wait: {hours: 1}}\n"
-
-
-def saying(word: str, *, name: str = "said", top: str = "") -> str:
-    return HEAD % name + f"{top}do:\n  - say: {{set: {{word: {word}}}}}\n"
-
-
-def put(
-    client: Client, workflow_id: str, document: str, tag: str = "*", **body: str
-) -> httpx.Response:
-    sealed = {"name": "changed"} | client.seal_workflow(document) | body
-    return client.http.put(f"/api/workflows/{workflow_id}", json=sealed, headers={"If-Match": tag})
 
 
 def tag_of(client: Client, workflow_id: str) -> str:

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from joserfc import jwe
-from joserfc.jwk import OctKey, OKPKey
+from joserfc.jwk import OKPKey
 from uuid_utils.compat import uuid7
 
-from bin.devtools.stack.client import SEALED, Client, RefusedError
-from tests.conftest import Platform, joined
+from bin.devtools.stack.client import Client, RefusedError
+from tests.support.platform import Platform, joined
+from tests.support.web.workflows import sealed_to
+
+pytestmark = pytest.mark.platform
+
 
 DOCUMENT = """
 document: {dsl: '1.0.3', namespace: tests, name: greet, version: '1.0.0'}
@@ -136,20 +139,6 @@ def test_a_definition_beyond_the_limit_is_too_large(laptop: Client) -> None:
     body = {"name": "x", "encryptedData": "x" * 1_500_000, "encryptionKey": "x"}
     response = laptop.http.post("/api/workflows", json=body)
     assert (response.status_code, response.json()["code"]) == (413, "definition_too_large")
-
-
-def sealed_to(key: OKPKey, document: str, cty: str = "application/yaml") -> dict[str, str]:
-    dek = OctKey.generate_key(256)
-    header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": key.kid or "none"}
-    return {
-        "encryptedData": jwe.encrypt_compact(
-            {"alg": "dir", "enc": "A256GCM", "cty": cty},
-            document,
-            dek,
-            algorithms=["dir", "A256GCM"],
-        ),
-        "encryptionKey": jwe.encrypt_compact(header, dek.raw_value, key, algorithms=SEALED),
-    }
 
 
 def altered(body: dict[str, str]) -> dict[str, str]:

@@ -3,12 +3,15 @@
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, beside
-from tests.journeys.conftest import until
+from tests.support.platform import Platform, beside
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.platform
+
 
 EXIT_SECONDS_MAX = 25
 LONG = """
@@ -45,12 +48,12 @@ def test_who_waits_for_an_execution_is_answered_that_it_runs(
 
 
 def test_an_idle_connection_may_ask_once_more_and_hears_that_it_closes(platform: Platform) -> None:
-    with beside(platform) as other, httpx.Client(base_url=other.api_url) as client:
+    with beside(platform) as other, httpx2.Client(base_url=other.api_url) as client:
         assert "connection" not in client.get("/health/live").headers
         told(other)
         until(lambda: "Shutting down" in other.servers["web"].tail())
         assert client.get("/health/live").headers["connection"] == "close"
-        with pytest.raises(httpx.ConnectError):
+        with pytest.raises(httpx2.ConnectError):
             client.get("/health/live")
         assert status(other) == 0
 
@@ -62,5 +65,7 @@ def test_a_stream_ends_in_order(laptop: Client, platform: Platform) -> None:
             lines = stream.iter_lines()
             assert next(lines).startswith("retry: ")
             told(other)
-            assert not [line for line in lines if line], "httpx complains of a body that breaks off"
+            assert not [line for line in lines if line], (
+                "httpx2 complains of a body that breaks off"
+            )
         assert status(other) == 0

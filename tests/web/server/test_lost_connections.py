@@ -1,11 +1,15 @@
 """A connection to PostgreSQL that is lost after the answer was made."""
 
+import pytest
 from flask import Flask, Response
 from sqlalchemy import select, text
 
 from engine.store.accounts import Account
-from tests.web.conftest import Make
+from tests.support.web.people import Make
 from web.extensions import db
+
+pytestmark = pytest.mark.stack
+
 
 BACKENDS = text(
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'to be lost'"

@@ -7,8 +7,11 @@ from contextlib import ExitStack
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.conftest import Platform, beside, joined
-from tests.web.realtime.test_sync_events import push
+from tests.support.platform import Platform, beside, joined
+from tests.support.web.live import push
+
+pytestmark = pytest.mark.platform
+
 
 DOOR = "/api/sync/events"
 STREAMS = 8

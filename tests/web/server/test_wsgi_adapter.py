@@ -15,6 +15,9 @@ from flask import Flask, Response, request
 from bin.devtools.stack.server import free_port
 from web.server.wsgi_adapter import EARLY_BYTES_MAX, FlaskUnderAsgi
 
+pytestmark = pytest.mark.unit
+
+
 BODY_MAX = 1_000_000
 CHUNK = b"x" * 100_000
 SECONDS_MAX = 20

@@ -15,6 +15,9 @@ from engine.store.workflows import Definition
 from engine.workflows.executions import retention
 from worker.relay.cleanup import LOCK, sweep
 
+pytestmark = pytest.mark.stack
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PERIODS = Periods(timedelta(days=7), timedelta(days=30))
 

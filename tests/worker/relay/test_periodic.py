@@ -7,6 +7,8 @@ from structlog.testing import capture_logs
 
 from worker.relay.periodic import rounds
 
+pytestmark = pytest.mark.unit
+
 
 async def test_whatever_a_round_meets_the_next_one_comes() -> None:
     meets: list[BaseException | None] = [ConnectionError("away"), KeyError("a defect"), None]

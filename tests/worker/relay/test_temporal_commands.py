@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client, WorkflowHandle
@@ -22,6 +23,9 @@ from engine.workflows.executions import executions
 from engine.workflows.executions.executions import Order
 from worker.relay.temporal_client import Door
 from worker.relay.temporal_commands import Errands
+
+pytestmark = pytest.mark.stack
+
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 GONE = str(uuid7())
@@ -59,7 +63,7 @@ def left(sessions: sessionmaker[Session], messages: Sequence[OutboxMessage]) -> 
 
 
 async def workflow(settings: Settings, execution_id: str) -> WorkflowHandle[None, None]:
-    client = await Client.connect(settings.temporal_address)
+    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
     return client.get_workflow_handle(f"execution:{execution_id}")
 
 

@@ -1,5 +1,6 @@
 """What Temporal's core counts, counted here, of a real worker on a real server."""
 
+import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from temporalio import workflow
 from temporalio.client import Client
@@ -9,6 +10,8 @@ from uuid_utils.compat import uuid7
 from engine.config.settings import Settings
 from engine.observability import metrics
 from worker.temporal.core_metrics import Core
+
+pytestmark = pytest.mark.stack
 
 
 @workflow.defn
@@ -34,7 +37,9 @@ async def test_slots_waits_and_the_cache_of_a_worker_are_counted(settings: Setti
     core, queue = Core(), f"counted-{uuid7()}"
     hits = counted(metrics.TEMPORAL_CACHE, "_total", result="hit")
     waits = counted(metrics.TEMPORAL_WAIT_SECONDS, "_count", kind="workflow")
-    client = await Client.connect(settings.temporal_address, runtime=core.runtime)
+    client = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, runtime=core.runtime
+    )
     async with Worker(
         client,
         task_queue=queue,

@@ -17,6 +17,8 @@ from bin.devtools.stack.server import free_port
 from bin.devtools.stack.temporal import start_temporal
 from worker.temporal.search_attributes import NAMES, register
 
+pytestmark = pytest.mark.stack
+
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[str]:

@@ -1,0 +1,16 @@
+"""Values that tests of channels share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from engine.notifications.retry_policy import Patience
+from engine.store.accounts import Channel
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+URL = "https://hooks.example.org/"
+SECOND = timedelta(seconds=1)
+PATIENCE = Patience(3, 5 * SECOND)
+Push = Callable[..., int]
+Add = Callable[..., Channel]

@@ -1,0 +1,139 @@
+"""The rules of sync, each broken in one way: what a state machine that is worth running must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import TextClause, bindparam, delete, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from engine.store.sync import SyncHead, SyncSibling
+from engine.sync import change_log, conflict_rules, locked_state, push, siblings, tombstones
+from engine.sync import pull as feed
+from tests.support.sync.machine import ENTITIES, Machine
+
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+def judged(verdict: str, otherwise: str | None) -> Break:
+    """Answer one verdict of the clock's cases with another."""
+
+    def apply(patch: pytest.MonkeyPatch) -> None:
+        def judge(*arguments: Any) -> str | None:
+            found = conflict_rules.judge(*arguments)
+            return otherwise if found == verdict else found
+
+        patch.setattr(push, "judge", judge)
+
+    return apply
+
+
+def no_counters(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(conflict_rules, "_count", lambda *_: None)
+
+
+def no_siblings_in_the_join(patch: pytest.MonkeyPatch) -> None:
+    count = conflict_rules._count  # noqa: SLF001 - the rule that is broken
+
+    def forgetful(
+        agent_id: str, change: Any, found: locked_state.Standing, seen: Any
+    ) -> str | None:
+        return count(agent_id, change, replace(found, kept=()), seen)
+
+    patch.setattr(conflict_rules, "_count", forgetful)
+
+
+def any_write_clears(patch: pytest.MonkeyPatch) -> None:
+    def clear(session: Session, kept: Any, _by: Any) -> list[Any]:
+        session.execute(delete(SyncSibling).where(SyncSibling.id.in_([one.id for one in kept])))
+        return []
+
+    patch.setattr(siblings, "clear", clear)
+
+
+def nothing_is_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(siblings, "keep", lambda *_, kept, **__: list(kept))
+
+
+def stamps_by_the_clock(patch: pytest.MonkeyPatch) -> None:
+    clock = bindparam("clock", type_=JSONB())
+    broken = {
+        first: altered(one, change_log.NEXT, ":tick").bindparams(clock)
+        for first, one in change_log.ENTER.items()
+    }
+    patch.setattr(change_log, "ENTER", broken)
+
+
+def cursor_at_the_head(patch: pytest.MonkeyPatch) -> None:
+    pull = feed.pull
+
+    def hasty(*arguments: Any, **options: Any) -> feed.Page:
+        page = pull(*arguments, **options)
+        return replace(page, cursor=page.newest)
+
+    patch.setattr(feed, "pull", hasty)
+
+
+def no_locks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(locked_state, "LOCK", altered(locked_state.LOCK, "FOR NO KEY UPDATE", ""))
+
+
+def first_versions_replace(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(change_log.ENTER, True, change_log.ENTER[False])
+
+
+def no_horizon(patch: pytest.MonkeyPatch) -> None:
+    bury = tombstones.bury
+
+    def silent(session: Session, **options: Any) -> int:
+        count = bury(session, **options)
+        session.execute(update(SyncHead).values(horizon=0))
+        return count
+
+    patch.setattr(tombstones, "bury", silent)
+
+
+def buried_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tombstones, "KEPT", tombstones.KEPT / 1_000)
+
+
+def altered(statement: TextClause, old: str, new: str) -> TextClause:
+    """Return a statement with a part of its text exchanged."""
+    assert old in statement.text
+    return text(statement.text.replace(old, new))
+
+
+BROKEN: dict[str, Break] = {
+    "concurrent is accepted": judged("conflict", None),
+    "stale is accepted": judged("stale", None),
+    "other content under a used clock is taken for a repeat": judged("clock_reused", "repeat"),
+    "a repeat is written again": judged("repeat", None),
+    "invented causes are accepted": judged("unknown_causality", None),
+    "counters are not looked at": no_counters,
+    "the siblings' counters are not looked at": no_siblings_in_the_join,
+    "any write clears the siblings": any_write_clears,
+    "what is refused is not kept": nothing_is_kept,
+    "stamps are the clock's": stamps_by_the_clock,
+    "the cursor is the head": cursor_at_the_head,
+    "nothing is locked": no_locks,
+    "a first version replaces another": first_versions_replace,
+    "the horizon stays": no_horizon,
+    "tombstones are buried at once": buried_at_once,
+}
+
+# What it takes to notice these is rare: it is played, not searched for.
+STORIES: dict[str, Callable[[Machine], None]] = {
+    "the siblings' counters are not looked at": lambda machine: machine.two_under_one_name_write(
+        0, ENTITIES[0], informed=True
+    ),
+    "the horizon stays": lambda machine: machine.a_deletion_is_forgotten(
+        0, ENTITIES[0], days=200, heard=False
+    ),
+    "tombstones are buried at once": lambda machine: machine.a_deletion_is_forgotten(
+        0, ENTITIES[0], days=1, heard=True
+    ),
+}
