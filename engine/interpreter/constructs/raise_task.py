@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.errors import FaultError, Problem, fault
+from engine.language.errors import FaultError, ProblemDetails, fault
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 
@@ -41,7 +41,7 @@ class Raise:
         texts = {
             name: str(found[name]) for name in ("title", "detail", "instance") if found.get(name)
         }
-        raise FaultError(Problem(found["type"], status, **texts))
+        raise FaultError(ProblemDetails(found["type"], status, **texts))
 
 
 def read(node: DocumentNode) -> Raise:

@@ -12,7 +12,7 @@ from engine.contracts.child_executions import Ordered, Wanted
 from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
-from engine.language.errors import FaultError, Problem, fault
+from engine.language.errors import FaultError, ProblemDetails, fault
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 
@@ -128,8 +128,8 @@ def _id_of(interpreter: Interpreter, number: int) -> str:
     return str(UUID(bytes=bytes(made)))
 
 
-def _problem(error: dict[str, Any]) -> Problem:
+def _problem(error: dict[str, Any]) -> ProblemDetails:
     said = {name: error.get(name) for name in ("title", "detail")}
-    return Problem(
+    return ProblemDetails(
         str(error["type"]), int(error["status"]), **said, instance=error.get("instance", "")
     )
