@@ -35,7 +35,7 @@ from engine.config.settings import Settings
 from engine.contracts import executions
 from engine.egress.guard import Egress
 from engine.expressions import jq
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.echo import echo
@@ -82,7 +82,7 @@ class Bench:
         execution_id = str(uuid4())
         document = {"document": HEADER, "do": list(steps)}
         self.memory.openings[execution_id] = executions.Opened("d", 1, document, data, "a")
-        name = executions.execution_workflow_id(execution_id)
+        name = f"execution:{execution_id}"
         start = executions.ExecutionStart(execution_id, "a")
         await self.client.execute_workflow(executions.EXECUTION, start, id=name, task_queue=QUEUE)
         if self.memory.settlements.pop(execution_id).error is not None:
@@ -222,7 +222,7 @@ def expressions() -> None:
 
 async def measure(settings: Settings) -> None:
     """Run the workers of both sides and compare."""
-    client = await temporal.connect(settings, keyed=True, owners=OneOwner())
+    client = await connect(settings, keyed=True, owners=OneOwner())
     plain, memory = await Client.connect(settings.temporal_address), Memory()
     runner = UnsandboxedWorkflowRunner()
     with ThreadPoolExecutor(8) as threads:

@@ -29,14 +29,15 @@ from engine.contracts import executions as contracts
 from engine.contracts.timeline import COUNTED, Entry
 from engine.crypto.keyring import Keyring
 from engine.interpreter.runtime.timeline import TimelineOutput
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.sessions import make_sessions
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from engine.workflows import definitions
 from engine.workflows.definitions import Draft
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order
+from engine.workflows.executions.executions import SealedInput
 from engine.workflows.executions.outcomes import Outcomes
 
 STEPS = 100
@@ -60,18 +61,16 @@ class Rows:
             session.add(account)
             session.flush()
             draft = Draft("bench", "-", "-")
-            self._definition = definitions.save(
-                session, account_id=account.id, draft=draft, now=NOW
-            )
+            self._definition = definitions.save(AccountScope(session, account.id, NOW), draft)
         self.account_id = account.id
 
     def execution(self) -> UUID:
         """Store one more."""
         with self.sessions.begin() as session:
-            order = Order("-", seal_result=False)
+            order = SealedInput("-", seal_result=False)
             definition = session.merge(self._definition, load=False)
             started = executions.start(
-                session, account_id=self.account_id, definition=definition, order=order, now=NOW
+                AccountScope(session, self.account_id, NOW), definition, order
             )
             return started.id
 
@@ -84,7 +83,7 @@ async def walk(bench: Bench, rows: Rows, journal: Journal | None) -> None:
     bench.memory.openings[execution_id] = contracts.Opened("d", 1, document, {"n": 1}, account_id)
     TimelineOutput.sink = journal
     name, start = (
-        contracts.execution_workflow_id(execution_id),
+        f"execution:{execution_id}",
         contracts.ExecutionStart(execution_id, account_id),
     )
     await bench.client.execute_workflow(contracts.EXECUTION, start, id=name, task_queue=QUEUE)
@@ -92,15 +91,15 @@ async def walk(bench: Bench, rows: Rows, journal: Journal | None) -> None:
 
 def ended(rows: Rows, outcomes: Outcomes, journal: Journal, *, told: int) -> float:
     """End an execution with so many entries waiting; return the milliseconds it took."""
-    execution_id, ids = rows.execution(), {"account_id": rows.account_id}
+    execution_id = rows.execution()
     names = (str(rows.account_id), str(execution_id))
     for seq in range(1, told + 1):
         counts = tuple(0 for _ in COUNTED)
         journal.put(Entry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
     began = time.perf_counter()
     with rows.sessions() as session, journal.taken(session, *names):
-        outcome = {"status": "completed", "outcome": {"result": 1}}
-        outcomes.settle(session, **ids, execution_id=execution_id, now=NOW, **outcome)  # type: ignore[arg-type]
+        scope = AccountScope(session, rows.account_id, NOW)
+        outcomes.settle(scope, execution_id, status="completed", outcome={"result": 1})
     return 1000 * (time.perf_counter() - began)
 
 
@@ -111,7 +110,7 @@ async def main() -> None:
         migrate(environ, HOME / "logs")
         settings = Settings.from_env(environ)
         rows, memory = Rows(make_sessions(settings)), Memory()
-        client = await temporal.connect(settings, keyed=True)
+        client = await connect(settings, keyed=True)
         journal, idle = Journal(rows.sessions, settings), Journal(rows.sessions, settings)
         worker = Worker(
             client,

@@ -21,7 +21,7 @@ from bench.platform import Measured, measured
 from bench.pull_growth import seconds
 from bench.results import record
 from bin.devtools.stack.client import Client, Keys
-from engine.workflows.executions.commands import Place
+from engine.workflows.executions.queries import ExecutionCursor
 
 SIZES = paced((1_000, 100_000), (1_000, 2_000))
 LIMIT = 50
@@ -73,7 +73,7 @@ def pages(platform: Measured, size: int) -> Iterator[tuple[str, Kept]]:
     for name, asked in {
         "one in a hundred": "status=failed",
         "of a workflow": f"workflowId={workflow_id}",
-        "behind the middle": f"cursor={Place(made, UUID(int=0))}",
+        "behind the middle": f"cursor={ExecutionCursor(made, UUID(int=0))}",
     }.items():
         yield (
             name,

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from engine.contracts.outbox_messages import SecurityNotice
 from engine.store import outbox
 from engine.store.accounts import AuditEvent
 
@@ -44,14 +45,7 @@ def record(session: Session, actor: Actor, kind: str, *, now: datetime) -> None:
         at=now,
     )
     session.add(event)
-    outbox.append(
-        session,
-        account_id=actor.account_id,
-        kind=outbox.SECURITY,
-        subject=str(event.id),
-        now=now,
-        delay_seconds=0,
-    )
+    outbox.append(session, SecurityNotice(actor.account_id, event.id), now=now, delay_seconds=0)
 
 
 def browse(session: Session, *, account_id: UUID, limit: int, before: UUID | None = None) -> Trail:
@@ -70,10 +64,11 @@ def channel(account_id: UUID | str) -> str:
 
 def deliver(session: Session, publish: Callable[[str, str], object], *, account_id: UUID) -> None:
     """Tell the account's live agents of the events that wait in the outbox, oldest first."""
-    subjects = outbox.take_all(session, account_id=account_id, kind=outbox.SECURITY)
+    subjects = outbox.take_all(session, account_id=account_id, kind=SecurityNotice.kind)
     if not subjects:
         return
-    query = select(AuditEvent).where(AuditEvent.id.in_([UUID(subject) for subject in subjects]))
+    ids = [SecurityNotice.parse(account_id, subject).event_id for subject in subjects]
+    query = select(AuditEvent).where(AuditEvent.id.in_(ids))
     for event in session.scalars(query.order_by(AuditEvent.id)):
         told = {
             "id": str(event.id),

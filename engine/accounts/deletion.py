@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from engine.contracts.outbox_messages import AccountErasure
 from engine.store import outbox
 from engine.store.accounts import Account
 from engine.store.outbox import OutboxMessage
@@ -21,11 +22,4 @@ def erase(session: Session, *, account_id: UUID, now: datetime) -> None:
     """
     session.execute(delete(OutboxMessage).where(OutboxMessage.account_id == account_id))
     session.execute(delete(Account).where(Account.id == account_id))
-    outbox.append(
-        session,
-        account_id=account_id,
-        kind=outbox.ERASE,
-        subject=str(account_id),
-        now=now,
-        delay_seconds=0,
-    )
+    outbox.append(session, AccountErasure(account_id), now=now, delay_seconds=0)

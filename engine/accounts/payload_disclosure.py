@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
@@ -12,13 +11,12 @@ from sqlalchemy.orm import Session
 
 from engine.accounts import audit_log
 from engine.accounts.audit_log import Actor
+from engine.contracts.workflow_ids import CheckWorkflowId, ExecutionWorkflowId, parse
 from engine.store.executions import Execution
 from engine.store.workflows import Definition
 
 DISCLOSED = "payloads_disclosed"
 TABLES: dict[str, type[Execution | Definition]] = {"execution": Execution, "definition": Definition}
-# The check of a definition's later version has the version's number too.
-_OURS = re.compile(r"(?:(execution)|(definition)):([0-9a-f-]{36})(?(2)(?::[1-9]\d*)?)", re.ASCII)
 
 
 def disclose(session: Session, workflow_ids: Collection[str], *, now: datetime) -> set[str]:
@@ -39,8 +37,10 @@ def disclose(session: Session, workflow_ids: Collection[str], *, now: datetime) 
 
 
 def _named(workflow_id: str) -> tuple[str, UUID] | None:
-    found = _OURS.fullmatch(workflow_id)
-    try:
-        return None if found is None else (found[1] or found[2], UUID(found[3]))
-    except ValueError:
-        return None
+    match parse(workflow_id):
+        case ExecutionWorkflowId(execution_id):
+            return "execution", execution_id
+        case CheckWorkflowId(version):
+            return "definition", version.definition_id
+        case _:
+            return None

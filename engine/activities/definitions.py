@@ -18,22 +18,26 @@ from engine.activities.schedules import too_many, write_down
 from engine.config.settings import Settings
 from engine.contracts import executions
 from engine.contracts.child_executions import Wanted
+from engine.contracts.workflow_ids import VersionReference
 from engine.crypto import jwe, keyring
 from engine.crypto.public_keys import sealable
 from engine.errors import EngineError, Fault
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
 from engine.interpreter.constructs.run_task import LATEST
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.workflows import definitions, versions
 from engine.workflows.definitions import Diagnosis
-from engine.workflows.secrets import Opener
+from engine.workflows.secrets import SecretOpener
 
 
 class DefinitionActivities:
     """Holds the database and the engine's private keys."""
 
-    def __init__(self, sessions: sessionmaker[Session], opener: Opener, settings: Settings) -> None:
+    def __init__(
+        self, sessions: sessionmaker[Session], opener: SecretOpener, settings: Settings
+    ) -> None:
         self._sessions = sessions
         self._keys, self._ring = opener.keys, opener.ring
         self.definition_bytes_max = settings.definition_bytes_max
@@ -47,34 +51,24 @@ class DefinitionActivities:
         is returned. One that cannot run has neither.
         """
         ACCOUNT.set(check.account_id)
-        account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
-        now, triggers = datetime.now(UTC), list[str]()
+        account_id, triggers = UUID(check.account_id), list[str]()
+        version = VersionReference(UUID(check.definition_id), check.version)
         with self._sessions.begin() as session:
-            newest = definitions.find(
-                session, account_id=account_id, definition_id=definition_id, lock=True
-            )
-            found = versions.find(
-                session, account_id=account_id, definition_id=definition_id, version=check.version
-            )
+            scope = AccountScope(session, account_id, datetime.now(UTC))
+            newest = definitions.find(scope, version.definition_id, lock=True)
+            found = versions.find(scope, version.definition_id, version.version)
             document, faults = self.looked_at(found.encrypted_data, found.encryption_key)
             superseded = newest.version != check.version
             if not faults and not superseded:
-                faults = too_many(session, newest, document, schedules_max=self._schedules_max)
+                faults = too_many(scope, newest, document, schedules_max=self._schedules_max)
             diagnosis = diagnosis_of(session.get_one(Account, account_id), faults)
             if not faults:
                 key = encryption_keys.obtain(session, self._ring, account_id=account_id)
                 family, reference = _marks(key, document["document"])
                 diagnosis = replace(diagnosis, family=family, reference=reference)
-            definitions.diagnose(
-                session,
-                account_id=account_id,
-                definition_id=definition_id,
-                diagnosis=diagnosis,
-                now=now,
-                version=check.version,
-            )
+            definitions.diagnose(scope, version, diagnosis)
             if not superseded:
-                triggers = write_down(session, self._keys, newest, {} if faults else document, now)
+                triggers = write_down(scope, self._keys, newest, {} if faults else document)
         return triggers
 
     @activity.defn(name=executions.FIND_DEFINITION)
@@ -90,9 +84,8 @@ class DefinitionActivities:
         with self._sessions.begin() as session:
             key = encryption_keys.obtain(session, self._ring, account_id=account_id)
             family, reference = _marks(key, asdict(wanted))
-            found = definitions.find_marked(
-                session,
-                account_id=account_id,
+            found = definitions.find_by_marks(
+                AccountScope(session, account_id, datetime.now(UTC)),
                 family=family,
                 reference=None if wanted.version == LATEST else reference,
             )

@@ -170,4 +170,4 @@ class Journal:
 def _keep(session: Session, batch: Sequence[Waiting]) -> None:
     if batch:
         entries = [entry for waiting in batch for entry in waiting.entries]
-        timeline.keep(session, entries, [waiting.last for waiting in batch])
+        timeline.store(session, entries, [waiting.last for waiting in batch])

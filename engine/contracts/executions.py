@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from engine.contracts.child_executions import Ordered
 
@@ -51,35 +50,6 @@ UNOPENABLE = "unopenable"
 INTERPRETER = 1
 
 Json = Any  # what json.loads gives
-
-
-def execution_workflow_id(execution_id: str) -> str:
-    """Return the one Temporal workflow id an execution can ever have."""
-    return f"execution:{execution_id}"
-
-
-def executed_by(workflow_id: str) -> UUID | None:
-    """Return the execution that a workflow id names; nothing for an id that somebody else has made up."""
-    kind, _, execution_id = workflow_id.partition(":")
-    try:
-        return UUID(execution_id) if kind == EXECUTION else None
-    except ValueError:
-        return None
-
-
-def definition_workflow_id(definition_id: str, version: int = 1) -> str:
-    """Return the one Temporal workflow id the check of a definition's version can ever have."""
-    return versioned(f"definition:{definition_id}", version)
-
-
-def schedule_workflow_id(definition_id: str, trigger: str, version: int = 1) -> str:
-    """Return the one Temporal workflow id a trigger of a definition's version can ever have."""
-    return versioned(f"schedule:{definition_id}:{trigger}", version)
-
-
-def versioned(named: str, version: int) -> str:
-    """Return the id of what belongs to a version; the first version's id names no version."""
-    return named if version == 1 else f"{named}:{version}"
 
 
 @dataclass(frozen=True, slots=True)

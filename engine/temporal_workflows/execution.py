@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from dataclasses import asdict, replace
 from typing import Any
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -16,7 +17,8 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.contracts import executions, payload_converter
 from engine.contracts.child_executions import Told
-from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
+from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
+from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import ACCOUNT, WAIT_BUDGET, BusyError, WaitBudget
 from engine.interpreter import checkpoint, retry_from_failure
@@ -93,7 +95,7 @@ class ExecutionWorkflow:
         self._event_inbox.put(events)
 
     @workflow.signal(name=PAUSE_SIGNAL)
-    def pause(self, command: PauseCommand) -> None:
+    def pause(self, command: PauseSignal) -> None:
         """Pause the execution before its next task, or resume it."""
         self._pause.apply(command.number, paused=command.paused)
 
@@ -228,11 +230,12 @@ class DefinitionCheckWorkflow:
 
 
 def _schedule_workflow(check: executions.DefinitionCheck, trigger: str) -> ChildWorkflow:
-    definition_id, account_id, version = check.definition_id, check.account_id, check.version
+    definition_id, account_id = check.definition_id, check.account_id
+    version = VersionReference(UUID(definition_id), check.version)
     return ChildWorkflow(
         executions.SCHEDULE,
-        executions.ScheduleStart(definition_id, account_id, trigger, version=version),
-        executions.schedule_workflow_id(definition_id, trigger, version),
+        executions.ScheduleStart(definition_id, account_id, trigger, version=check.version),
+        str(TriggerWorkflowId(version, trigger)),
         account_id,
         definition_id,
     )

@@ -23,7 +23,7 @@ from bin.devtools.stack.server import Server, start, stop_all
 from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
 from engine.store.sessions import make_engine
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 from engine.temporal.payload_offload import claim_check
 from engine.temporal.payload_owners import Owners
 from engine.temporal_workflows.execution import ExecutionWorkflow
@@ -105,7 +105,7 @@ async def replays(fleet: Fleet, history: WorkflowHistory, walks: type) -> BaseEx
     sessions = sessionmaker(engine)
     storage = claim_check(sessions, bytes_min=fleet.settings.claim_bytes_min)
     owners = Owners(sessions, Keyring(fleet.settings.secrets("keyring")))
-    keyed = await temporal.connect(fleet.settings, keyed=True, storage=storage, owners=owners)
+    keyed = await connect(fleet.settings, keyed=True, storage=storage, owners=owners)
     replayer = Replayer(
         workflows=[walks],
         workflow_runner=UnsandboxedWorkflowRunner(),

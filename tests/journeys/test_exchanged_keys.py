@@ -21,7 +21,6 @@ from temporalio.client import Client as TemporalClient
 from bin.devtools.ops import keys
 from bin.devtools.stack.client import Client
 from engine.config.settings import Settings
-from engine.contracts.executions import execution_workflow_id
 from engine.crypto.keyring import Keyring
 from engine.crypto.temporal_codec import ENCODING, SealingCodec, UnreadablePayloadError
 from engine.store.sessions import make_engine
@@ -79,7 +78,7 @@ def payloads_in(message: Message) -> Iterator[Payload]:
 
 async def history_of(fragile: Fragile, execution_id: str) -> History:
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
-    handle = temporal.get_workflow_handle(execution_workflow_id(execution_id))
+    handle = temporal.get_workflow_handle(f"execution:{execution_id}")
     return History(events=[event async for event in handle.fetch_history_events()])
 
 

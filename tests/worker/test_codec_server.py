@@ -19,7 +19,6 @@ from temporalio.client import Client as TemporalClient
 from bin.devtools.stack.client import Client
 from engine.accounts.payload_disclosure import DISCLOSED
 from engine.config.settings import Settings, SettingsError
-from engine.contracts.executions import execution_workflow_id
 from engine.store.accounts import AuditEvent
 from engine.store.executions import Execution
 from engine.store.payload_claims import Claim
@@ -60,7 +59,7 @@ async def body_of(settings: Settings, execution_id: str) -> dict[str, Any]:
     temporal = await TemporalClient.connect(
         settings.temporal_address, namespace=settings.temporal_namespace
     )
-    handle = temporal.get_workflow_handle(execution_workflow_id(execution_id))
+    handle = temporal.get_workflow_handle(f"execution:{execution_id}")
     found = Payloads()
     async for event in handle.fetch_history_events():
         for details in event.marker_recorded_event_attributes.details.values():

@@ -23,7 +23,7 @@ from temporalio.service import RPCError
 from temporalio.worker import WorkerDeploymentConfig
 
 from engine.config.settings import Settings
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 
 AGAIN_SECONDS = 1.0
 
@@ -126,7 +126,7 @@ def told(info: WorkerDeploymentInfo) -> list[str]:
 async def main(builds: list[str]) -> int:
     """Make a build current when one is named; tell of all; return the exit status."""
     settings = Settings.from_env()
-    client = await temporal.connect(settings, keyed=False)
+    client = await connect(settings, keyed=False)
     try:
         for build in builds:
             await make_current(client, settings, build)

@@ -19,27 +19,21 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from engine.contracts import executions as contracts
+from engine.contracts.executions import EVENT
+from engine.contracts.workflow_ids import ExecutionWorkflowId, parse_execution
 from engine.errors import EngineError
 from engine.language.cloud_events import ANY_TYPE
+from engine.store.account_scope import AccountScope
 from engine.store.events import Event, Listener
+from engine.temporal.commands import SERVER_FAILURES
 from engine.workflows.events import queue, subscriptions
-from engine.workflows.events.dispatch import Switchboard
-from engine.workflows.executions import executions
+from engine.workflows.events.dispatch import Dispatcher
+from engine.workflows.executions import queries
 
 LOOK_SECONDS = 1.0
 BATCH = 100
 SIGNAL_EVENTS_MAX = 50
 SIGNAL_BYTES_MAX = 524_288
-# What comes again when the server is well; any other refusal would come for ever.
-PASSING = {
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.UNKNOWN,
-    RPCStatusCode.INTERNAL,
-}
 Deliveries = dict[str, list[dict[str, Any]]]
 log = structlog.get_logger()
 
@@ -67,13 +61,13 @@ class Router:
         self,
         client: Client,
         sessions: sessionmaker[Session],
-        switchboard: Switchboard,
+        dispatcher: Dispatcher,
         doorbell: Doorbell,
         redis_url: str,
     ) -> None:
         self._client = client
         self._sessions = sessions
-        self._switchboard = switchboard
+        self._dispatcher = dispatcher
         self._doorbell = doorbell
         self._redis_url = redis_url
 
@@ -118,27 +112,24 @@ class Router:
 
     def _accounts(self) -> Sequence[UUID]:
         with self._sessions() as session:
-            return queue.accounts_waiting(session)
+            return queue.list_accounts(session)
 
     def _take(self, session: Session, account_id: UUID) -> tuple[Sequence[Event], Deliveries]:
         """Return an account's events and, by workflow, what it gets of them."""
-        rows = queue.take(session, account_id=account_id, limit=BATCH)
-        opened = [
-            (row, event) for row in rows if (event := self._switchboard.open(row)) is not None
-        ]
+        scope = AccountScope(session, account_id, datetime.now(UTC))
+        rows = queue.take(scope, limit=BATCH)
+        opened = [(row, event) for row in rows if (event := self._dispatcher.open(row)) is not None]
         if len(opened) < len(rows):
             log.warning(
                 "events_unreadable", account=str(account_id), events=len(rows) - len(opened)
             )
         kinds = {str(event["type"]) for _, event in opened}
-        keys = self._switchboard.routing_keys(session, account_id, kinds) if kinds else {}
-        listening = subscriptions.of(
-            session, account_id=account_id, keys=[*keys.values(), ANY_TYPE]
-        )
+        keys = self._dispatcher.routing_keys(session, account_id, kinds) if kinds else {}
+        listening = subscriptions.list_listeners(scope, [*keys.values(), ANY_TYPE])
         deliveries: Deliveries = defaultdict(list)
         for row, event in opened:
             if row.execution_id is not None:
-                deliveries[contracts.execution_workflow_id(str(row.execution_id))].append(event)
+                deliveries[str(ExecutionWorkflowId(row.execution_id))].append(event)
                 continue
             wanted = {keys[str(event["type"])]} | (set() if row.lifecycle else {ANY_TYPE})
             told = {
@@ -156,9 +147,9 @@ class Router:
         handle = self._client.get_workflow_handle(workflow_id)
         try:
             for part in _parts(told):
-                await handle.signal(contracts.EVENT, part)
+                await handle.signal(EVENT, part)
         except RPCError as fault:
-            if fault.status in PASSING:
+            if fault.status in SERVER_FAILURES:
                 raise
             if fault.status != RPCStatusCode.NOT_FOUND:
                 log.warning("not_delivered", workflow=workflow_id, status=fault.status.name)
@@ -170,16 +161,16 @@ class Router:
 
     def _to_come(self, workflow_id: str) -> bool:
         """Tell whether an execution is yet to be started: then its events wait for it."""
-        kind, _, execution_id = workflow_id.partition(":")
-        if kind != contracts.EXECUTION:
+        execution_id = parse_execution(workflow_id)
+        if execution_id is None:
             return False
         with self._sessions() as session:
-            return bool(executions.awaiting_start(session, UUID(execution_id)))
+            return queries.awaits_launch(session, execution_id)
 
     def _done(self, session: Session, rows: Sequence[Event], gone: Sequence[str]) -> None:
         if gone:
             subscriptions.discard(session, gone)
-        queue.routed(session, [row.id for row in rows], now=datetime.now(UTC))
+        queue.mark_routed(session, [row.id for row in rows], now=datetime.now(UTC))
         session.commit()
 
     async def _hear(self) -> None:

@@ -32,7 +32,7 @@ from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
+from engine.contracts.executions import TASK_QUEUE
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
@@ -40,7 +40,7 @@ from engine.expressions.sandbox import pool
 from engine.observability import logging, metrics, tracing
 from engine.observability.metrics_publisher import Publisher
 from engine.store.sessions import make_sessions
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal.payload_offload import claim_check
 from engine.temporal.payload_owners import Owners
@@ -52,9 +52,9 @@ from engine.temporal_workflows.execution import (
 from engine.temporal_workflows.firing import FiringWorkflow
 from engine.temporal_workflows.preview import DrawingWorkflow, ValidationWorkflow
 from engine.temporal_workflows.schedule import ScheduleWorkflow, UpgradedScheduleWorkflow
-from engine.workflows.events.dispatch import Switchboard
+from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.executions.outcomes import Outcomes
-from engine.workflows.secrets import Opener
+from engine.workflows.secrets import SecretOpener
 from worker.temporal import builds
 from worker.temporal.core_metrics import Core
 from worker.temporal.event_router import Doorbell, Router
@@ -80,19 +80,19 @@ def make_worker(
     :raises SettingsError: when key material is missing.
     """
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
-    opener = Opener(EngineKeys.parse(settings.need("engine_private_keys")), outcomes.ring)
+    opener = SecretOpener(EngineKeys.parse(settings.need("engine_private_keys")), outcomes.ring)
     doorbell = Doorbell()
-    switchboard = Switchboard(opener.keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
+    dispatcher = Dispatcher(opener.keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
     worker = Worker(
         client,
-        task_queue=contracts.TASK_QUEUE,
+        task_queue=TASK_QUEUE,
         workflows=[
             *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow),
             *(FiringWorkflow, ValidationWorkflow, DrawingWorkflow),
             UpgradedScheduleWorkflow if settings.worker_build_id else ScheduleWorkflow,
         ],
         activities=[
-            *_inward(settings, sessions, opener, outcomes, switchboard, journal),
+            *_inward(settings, sessions, opener, outcomes, dispatcher, journal),
             *_outward(settings),
         ],
         activity_executor=threads,
@@ -103,16 +103,16 @@ def make_worker(
         max_heartbeat_throttle_interval=BEAT,
         deployment_config=builds.config(settings),
     )
-    router = Router(client, sessions, switchboard, doorbell, settings.redis_url)
+    router = Router(client, sessions, dispatcher, doorbell, settings.redis_url)
     return worker, router
 
 
 def _inward(
     settings: Settings,
     sessions: sessionmaker[Session],
-    opener: Opener,
+    opener: SecretOpener,
     outcomes: Outcomes,
-    switchboard: Switchboard,
+    dispatcher: Dispatcher,
     journal: Journal,
 ) -> list[Callable[..., Any]]:
     """Return the activities that read and write what the platform keeps."""
@@ -120,9 +120,9 @@ def _inward(
     looks = LookActivities(sessions, opener, outcomes, definitions)
     turns = Turns(settings.need("redis_url"))
     executions = ExecutionActivities(
-        sessions, opener, outcomes, switchboard, settings, turns, journal
+        sessions, opener, outcomes, dispatcher, settings, turns, journal
     )
-    events = EventActivities(sessions, switchboard, settings)
+    events = EventActivities(sessions, dispatcher, settings)
     return [
         *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
         *(looks.validate, looks.draw, events.publish, events.open, events.fire, events.ended),
@@ -166,7 +166,7 @@ async def main() -> None:
     with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads, journal.open():
         worker, router = make_worker(client, settings, sessions, threads, journal)
         async with worker:
-            structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
+            structlog.get_logger().info("worker_ready", task_queue=TASK_QUEUE)
             routing = asyncio.create_task(router.run())
             promotion = asyncio.create_task(builds.promote(client, settings))
             stopping = asyncio.create_task(stopped.wait())
@@ -185,7 +185,7 @@ async def _connected(
     """Wait for the server: a worker that starts before it is not to blame."""
     while True:
         try:
-            return await temporal.connect(
+            return await connect(
                 settings, keyed=True, storage=storage, owners=owners, runtime=core.runtime
             )
         except RuntimeError as fault:

@@ -16,9 +16,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine.config.settings import Settings
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
+from engine.temporal.search_attributes import ACCOUNT, DEFINITION
 
-NAMES = (temporal.ACCOUNT.name, temporal.DEFINITION.name)
+NAMES = (ACCOUNT.name, DEFINITION.name)
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 REFUSED = {
     RPCStatusCode.PERMISSION_DENIED,
@@ -82,7 +83,7 @@ async def _add(client: Client, names: list[str]) -> None:
 async def main() -> int:
     """Register them and say which were new; return the exit status."""
     try:
-        client = await temporal.connect(Settings.from_env(), keyed=False)
+        client = await connect(Settings.from_env(), keyed=False)
         added = await register(client)
     except (RefusedError, RPCError, RuntimeError, TimeoutError) as fault:
         print(f"search attributes: {fault}", file=sys.stderr)  # noqa: T201

@@ -172,7 +172,7 @@ async def record(
     handle = await client.start_workflow(
         executions.EXECUTION,
         executions.ExecutionStart(execution_id, "a"),
-        id=executions.execution_workflow_id(execution_id),
+        id=f"execution:{execution_id}",
         task_queue=QUEUE,
         execution_timeout=timedelta(seconds=60),
     )

@@ -25,9 +25,9 @@ from engine.interpreter.constructs.run_task import LATEST
 from engine.language import lifecycle_events
 from engine.store.schedules import Schedule
 from engine.workflows.schedules import recurrence, temporal_schedules
-from engine.workflows.schedules.firings import Time
+from engine.workflows.schedules.firings import DueTime
 from engine.workflows.schedules.recurrence import Plan
-from engine.workflows.schedules.temporal_schedules import Followed
+from engine.workflows.schedules.temporal_schedules import TemporalSchedule
 
 SECONDS_MAX = 30
 
@@ -133,7 +133,7 @@ class Broker:
             rests_every=rests,
             heard=heard,
         )
-        self.running[account_id].add(executions.execution_workflow_id(execution_id))
+        self.running[account_id].add(f"execution:{execution_id}")
         self.heard[account_id] |= event_types.in_steps(document)
 
     async def deliver(self, account_id: str, event: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ class Broker:
             handle: WorkflowHandle[Any, Any] = await self.client.start_workflow(
                 executions.SCHEDULE,
                 executions.ScheduleStart(definition_id, account_id, trigger),
-                id=executions.schedule_workflow_id(definition_id, trigger),
+                id=f"schedule:{definition_id}:{trigger}",
                 task_queue=queue,
             )
             self.running[account_id].add(handle.id)
@@ -173,8 +173,8 @@ class Broker:
             paused=False,
             counted_from=datetime.now(UTC),
         )
-        wanted = temporal_schedules.of(row, execution_seconds_max=SECONDS_MAX, task_queue=queue)
-        await temporal_schedules.follow(self.client, wanted)
+        wanted = temporal_schedules.of_row(row, execution_seconds_max=SECONDS_MAX, task_queue=queue)
+        await temporal_schedules.sync(self.client, wanted)
         self.timed[account_id][wanted.schedule_id] = definition_id
 
     async def nth(self, account_id: str, number: int) -> str:
@@ -184,7 +184,7 @@ class Broker:
                 self._begun.clear()
                 await self._begun.wait()
         execution_id = self.fired[account_id][number - 1]
-        handle = self.client.get_workflow_handle(executions.execution_workflow_id(execution_id))
+        handle = self.client.get_workflow_handle(f"execution:{execution_id}")
         async with asyncio.timeout(SECONDS_MAX):
             while True:
                 try:
@@ -201,7 +201,9 @@ class Broker:
     async def forget(self, account_id: str) -> None:
         """End the account's schedules: a trial is over."""
         for schedule_id in self.timed.pop(account_id, {}):
-            await temporal_schedules.follow(self.client, Followed(schedule_id, UUID(account_id)))
+            await temporal_schedules.sync(
+                self.client, TemporalSchedule(schedule_id, UUID(account_id))
+            )
         for workflow_id in self.running.pop(account_id, set()):
             with suppress(RPCError):
                 await self.client.get_workflow_handle(workflow_id).terminate()
@@ -237,7 +239,7 @@ class Broker:
         definition_id = self.timed[due.account_id].get(schedule_id)
         if definition_id is None:
             return None
-        time = Time(UUID(due.account_id), schedule_id, datetime.fromisoformat(due.due_at))
+        time = DueTime(schedule_id, datetime.fromisoformat(due.due_at))
         execution_id = str(time.execution_id)
         await self.fire(schedules.Firing(execution_id, definition_id, due.account_id))
         return schedules.Made(execution_id, definition_id, SECONDS_MAX)

@@ -162,7 +162,7 @@ async def _start(trial: Trial, broker: Broker, queue: str, *, checked: bool = Tr
     await broker.client.start_workflow(
         executions.EXECUTION,
         executions.ExecutionStart(execution_id, trial.account_id),
-        id=executions.execution_workflow_id(execution_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
         execution_timeout=timedelta(seconds=30),
     )
@@ -176,7 +176,7 @@ def _check(definition: dict[str, Any]) -> None:
 
 
 async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) -> None:
-    handle = client.get_workflow_handle(executions.execution_workflow_id(execution_id))
+    handle = client.get_workflow_handle(f"execution:{execution_id}")
     try:
         await handle.result()
     except WorkflowFailureError:

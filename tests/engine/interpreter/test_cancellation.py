@@ -81,7 +81,7 @@ async def begin(temporal: Client, memory: Memory, silent: Silent) -> AsyncIterat
         return await temporal.start_workflow(
             executions.EXECUTION,
             executions.ExecutionStart(execution_id, "a"),
-            id=executions.execution_workflow_id(execution_id),
+            id=f"execution:{execution_id}",
             task_queue=queue,
             execution_timeout=timedelta(seconds=lasts),
         )

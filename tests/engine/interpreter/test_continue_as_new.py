@@ -16,7 +16,8 @@ from engine.contracts import executions
 from engine.interpreter import checkpoint
 from engine.interpreter.runtime.frames import Frame
 from engine.interpreter.runtime.quiescence import Quiescence
-from engine.temporal import client as engine_temporal
+from engine.temporal import search_attributes
+from engine.temporal.commands import TASK_TIMEOUT
 from tests.support.interpreter.executions import HEADER
 from tests.support.interpreter.rests import adding, runs
 
@@ -55,13 +56,13 @@ async def test_what_an_execution_was_started_with_holds_for_every_run(
     handle = await temporal.start_workflow(
         executions.EXECUTION,
         executions.ExecutionStart(execution_id, "account"),
-        id=executions.execution_workflow_id(execution_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
         execution_timeout=timedelta(seconds=8),
-        task_timeout=engine_temporal.TASK_TIMEOUT,
+        task_timeout=TASK_TIMEOUT,
         priority=Priority(fairness_key="account"),
         search_attributes=TypedSearchAttributes(
-            [SearchAttributePair(engine_temporal.ACCOUNT, "account")]
+            [SearchAttributePair(search_attributes.ACCOUNT, "account")]
         ),
     )
     with pytest.raises(Exception, match="failed") as failed:
@@ -91,7 +92,7 @@ async def test_a_worker_leaves_executions_of_a_newer_interpreter_alone(
     handle = await temporal.start_workflow(
         executions.EXECUTION,
         executions.ExecutionStart(execution_id, "account"),
-        id=executions.execution_workflow_id(execution_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
         execution_timeout=timedelta(seconds=60),
     )

@@ -54,7 +54,7 @@ class Relay:
         await self._temporal.start_workflow(
             executions.EXECUTION,
             executions.ExecutionStart(firing.execution_id, firing.account_id),
-            id=executions.execution_workflow_id(firing.execution_id),
+            id=f"execution:{firing.execution_id}",
             task_queue=self._queue,
             execution_timeout=timedelta(seconds=60),
         )
@@ -84,5 +84,5 @@ async def test_what_the_relay_has_started_is_waited_for_before_the_next(temporal
             execution_timeout=timedelta(seconds=60),
         )
         assert relay.looks == relay.made * 2
-        handle = temporal.get_workflow_handle(executions.execution_workflow_id(relay.made[0]))
+        handle = temporal.get_workflow_handle(f"execution:{relay.made[0]}")
         await handle.terminate()

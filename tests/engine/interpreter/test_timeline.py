@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.in_memory_events import Broker, Memory
 from engine.contracts import executions
-from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
+from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
 from engine.contracts.timeline import COUNTED, Entry
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.temporal_workflows.execution import ExecutionWorkflow
@@ -145,7 +145,7 @@ async def start(
     return await temporal.start_workflow(
         executions.EXECUTION,
         executions.ExecutionStart(execution_id, execution_id),
-        id=executions.execution_workflow_id(execution_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
     )
 
@@ -161,16 +161,14 @@ async def test_a_walk_that_is_paused_holds_in_all_its_branches_and_in_whichever_
     execution_id = handle.id.partition(":")[2]
     while sum(entry.phase == "started" for entry in record.of(execution_id)) < 5:
         await handle.query("trail")
-    await handle.signal(PAUSE_SIGNAL, PauseCommand(3, paused=True))
-    await handle.signal(PAUSE_SIGNAL, PauseCommand(2, paused=False))  # which has been overtaken
+    await handle.signal(PAUSE_SIGNAL, PauseSignal(3, paused=True))
+    await handle.signal(PAUSE_SIGNAL, PauseSignal(2, paused=False))  # which has been overtaken
     held: list[tuple[str, str, int]] = []
     while ("", "paused", 1) not in held or sum(phase == "completed" for _, phase, _ in held) < 2:
         await handle.query("trail")
         held = happened(record.of(execution_id))
     assert not [place for place, phase, _ in held if place.endswith("/do/1")]
-    await temporal.get_workflow_handle(handle.id).signal(
-        PAUSE_SIGNAL, PauseCommand(4, paused=False)
-    )
+    await temporal.get_workflow_handle(handle.id).signal(PAUSE_SIGNAL, PauseSignal(4, paused=False))
     await handle.result()
     assert memory.settlements[execution_id].error is None
     entries = record.of(execution_id)
@@ -188,15 +186,15 @@ async def test_a_pause_before_the_first_step_is_kept_to(
     handle = await temporal.start_workflow(
         executions.EXECUTION,
         executions.ExecutionStart(execution_id, execution_id),
-        id=executions.execution_workflow_id(execution_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
         start_signal=PAUSE_SIGNAL,
-        start_signal_args=[PauseCommand(1, paused=True)],
+        start_signal_args=[PauseSignal(1, paused=True)],
     )
     while not record.of(execution_id):
         await handle.query("trail")
     assert happened(record.of(execution_id)) == [("", "paused", 1)]
-    await handle.signal(PAUSE_SIGNAL, PauseCommand(2, paused=False))
+    await handle.signal(PAUSE_SIGNAL, PauseSignal(2, paused=False))
     await handle.result()
     await replay(await handle.fetch_history())
     assert [entry.phase for entry in record.of(execution_id)] == [
@@ -229,7 +227,7 @@ async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
         handle = await temporal.start_workflow(
             executions.EXECUTION,
             executions.ExecutionStart(execution_id, execution_id),
-            id=executions.execution_workflow_id(execution_id),
+            id=f"execution:{execution_id}",
             task_queue=execution_id,
         )
         await handle.result()

@@ -74,7 +74,7 @@ async def test_steps_that_are_under_way_are_told_by_their_pointers(
     handle = await temporal.start_workflow(
         executions.EXECUTION,
         executions.ExecutionStart(execution_id, execution_id),
-        id=executions.execution_workflow_id(execution_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
     )
     told = ""

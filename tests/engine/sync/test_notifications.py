@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from engine.accounts import agents
 from engine.contracts import timestamps
+from engine.contracts.outbox_messages import StateChange
 from engine.store import outbox
 from engine.sync import batch, notifications, pull
 from engine.sync.change import Change
@@ -70,7 +71,7 @@ def test_every_live_agent_is_told_once_what_others_did(session: Session, account
         "laptop": {"head": timestamps.text(second), "types": ["settings"]},
         "phone": {"head": timestamps.text(first), "types": ["workflow"]},
     }
-    assert outbox.take_all(session, account_id=account_id, kind=outbox.CHANGED) == []
+    assert outbox.take_all(session, account_id=account_id, kind=StateChange.kind) == []
     assert delivered(session, account_id) == {}
     change(session, account_id, "laptop")
     assert set(delivered(session, account_id)) == {"phone"}

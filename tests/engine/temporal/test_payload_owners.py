@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from engine.accounts import deletion
 from engine.crypto.keyring import Keyring
 from engine.errors import NotFoundError
-from engine.temporal.payload_owners import KEPT_SECONDS, Owners
+from engine.temporal.payload_owners import CACHE_SECONDS, Owners
 
 pytestmark = pytest.mark.stack
 
@@ -38,10 +38,10 @@ async def test_the_key_of_an_account_that_is_gone_is_forgotten(
     owners.remember("execution:1", account_id)
     with sessions.begin() as session:
         deletion.erase(session, account_id=account_id, now=datetime.now(UTC))
-    now[0] = KEPT_SECONDS - 1
+    now[0] = CACHE_SECONDS - 1
     assert await owners.key(account_id) == key
     assert await owners.owner("execution:1") == account_id
-    now[0] = KEPT_SECONDS
+    now[0] = CACHE_SECONDS
     with pytest.raises(NotFoundError):
         await owners.key(account_id)
     assert await owners.owner("execution:1") is None

@@ -12,7 +12,7 @@ from engine.accounts.sessions import Periods
 from engine.store.accounts import Account, Challenge, IdempotencyKey, RefreshSession
 from engine.store.executions import Execution
 from engine.store.workflows import Definition
-from engine.workflows.executions import retention
+from engine.workflows.executions import deletion
 from worker.relay.cleanup import LOCK, sweep
 
 pytestmark = pytest.mark.stack
@@ -105,8 +105,8 @@ def test_executions_go_when_they_ended_long_ago_a_batch_at_a_time(
     ]
     definition.last_execution_id = old[0].id
     session.flush()
-    monkeypatch.setattr(retention, "BATCH", 3)
-    counts = [retention.forget(session, days_kept=90, now=NOW) for _ in range(3)]
+    monkeypatch.setattr(deletion, "BATCH_ROWS", 3)
+    counts = [deletion.delete_expired(session, days=90, now=NOW) for _ in range(3)]
     assert counts == [3, 1, 0]
     session.expire_all()
     left = select(Execution.id).where(Execution.account_id == account.id)

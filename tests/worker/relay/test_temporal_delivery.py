@@ -14,21 +14,23 @@ from temporalio.service import RPCError
 from uuid_utils.compat import uuid7
 
 from engine.config.settings import Settings
+from engine.contracts.outbox_messages import ExecutionLaunch
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.outbox import OutboxMessage
 from engine.workflows import definitions
 from engine.workflows.definitions import Draft
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order
-from worker.relay.temporal_client import Door
-from worker.relay.temporal_commands import Errands
+from engine.workflows.executions.executions import SealedInput
+from worker.relay.temporal_client import TemporalConnection
+from worker.relay.temporal_delivery import TemporalDelivery
 
 pytestmark = pytest.mark.stack
 
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-GONE = str(uuid7())
+GONE = uuid7()
 
 
 def asked(sessions: sessionmaker[Session]) -> tuple[str, Sequence[OutboxMessage]]:
@@ -43,15 +45,13 @@ def asked(sessions: sessionmaker[Session]) -> tuple[str, Sequence[OutboxMessage]
         )
         session.add(account)
         session.flush()
-        outbox.append(session, account_id=account.id, kind=outbox.EXECUTE, subject=GONE, now=NOW)
+        outbox.append(session, ExecutionLaunch(account.id, GONE), now=NOW)
         draft = Draft(name="none", encrypted_data="-", encryption_key="-")
-        definition = definitions.save(session, account_id=account.id, draft=draft, now=NOW)
-        order = Order("-", seal_result=False)
-        execution = executions.start(
-            session, account_id=account.id, definition=definition, order=order, now=NOW
-        )
+        definition = definitions.save(AccountScope(session, account.id, NOW), draft)
+        order = SealedInput("-", seal_result=False)
+        execution = executions.start(AccountScope(session, account.id, NOW), definition, order)
         execution_id = str(execution.id)
-    query = select(OutboxMessage).where(OutboxMessage.subject.in_([GONE, execution_id]))
+    query = select(OutboxMessage).where(OutboxMessage.subject.in_([str(GONE), execution_id]))
     with sessions() as session:
         return execution_id, session.scalars(query.order_by(OutboxMessage.id)).all()
 
@@ -71,8 +71,8 @@ async def test_a_message_of_an_execution_that_is_gone_is_done_with_and_the_other
     settings: Settings, sessions: sessionmaker[Session]
 ) -> None:
     execution_id, messages = asked(sessions)
-    assert [message.subject for message in messages] == [GONE, execution_id]
-    await Errands(settings, sessions, Door(settings)).execute(messages)
+    assert [message.subject for message in messages] == [str(GONE), execution_id]
+    await TemporalDelivery(settings, sessions, TemporalConnection(settings)).deliver(messages)
     assert left(sessions, messages) == []
     handle = await workflow(settings, execution_id)
     assert (await handle.describe()).id == f"execution:{execution_id}"
