@@ -49,7 +49,7 @@ def commit_and_deliver(
 def commit_and_join(
     scope: AccountScope, execution_id: UUID, *, wait: float
 ) -> dict[str, Any] | None:
-    """Commit, then return the outcome of an execution that was started before, if it ends in time."""
+    """Commit, then return the outcome of an earlier execution if it ends within `wait` seconds."""
     scope.session.commit()
     try:
         return temporal().join(execution_id, scope.account_id, wait=wait)

@@ -23,8 +23,7 @@ from temporalio.service import RetryConfig, RPCError
 from uuid_utils.compat import uuid7
 
 from engine.config.settings import Settings
-from engine.contracts import executions
-from engine.contracts.executions import OutcomeReading
+from engine.contracts.executions import OUTCOME_READING, OutcomeReading
 from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.crypto import jwe
 from engine.errors import UnavailableError
@@ -46,7 +45,7 @@ REPLY_BYTES_MAX = 4 * 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """Result of a call: whether Temporal has done it, and the reply of the workflow that it started."""
+    """Result of a call: whether Temporal has done it, and the started workflow's reply."""
 
     done: bool
     reply: dict[str, Any] | None = None
@@ -165,7 +164,7 @@ class Temporal:
         self,
         reading: Reading,
         seconds_max: float = READING_SECONDS_MAX,
-        kind: str = executions.OUTCOME_READING,
+        kind: str = OUTCOME_READING,
     ) -> dict[str, Any] | None:
         async with asyncio.timeout(CALL_SECONDS_MAX):
             client = await self._connect()

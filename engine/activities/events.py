@@ -10,8 +10,16 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
-from engine.contracts import schedules
+from engine.contracts.events import PUBLISH_EVENTS, Publication
+from engine.contracts.executions import EXECUTION_ENDED
+from engine.contracts.schedules import (
+    FIRE_SCHEDULE,
+    OPEN_SCHEDULE,
+    TriggerDocument,
+    TriggerExecution,
+    TriggerFiring,
+    TriggerStart,
+)
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.crypto import jwe
 from engine.errors import NotFoundError
@@ -37,8 +45,8 @@ class EventActivities:
         self._dispatcher = dispatcher
         self._settings = settings
 
-    @activity.defn(name=contracts.PUBLISH_EVENTS)
-    def publish(self, publication: contracts.Publication) -> None:
+    @activity.defn(name=PUBLISH_EVENTS)
+    def publish(self, publication: Publication) -> None:
         """Write down what an execution emits, each event once however often this is tried."""
         sealed = [
             SealedEvent(
@@ -55,8 +63,8 @@ class EventActivities:
             queue.store(scope, sealed, definition_id=execution.definition_id)
         self._dispatcher.wake()
 
-    @activity.defn(name=contracts.OPEN_SCHEDULE)
-    def open(self, start: contracts.ScheduleStart) -> contracts.Scheduled | None:
+    @activity.defn(name=OPEN_SCHEDULE)
+    def open(self, start: TriggerStart) -> TriggerDocument | None:
         """Return the document a schedule goes by, and listen for what triggers it.
 
         Nothing when the definition is gone, or has been changed since.
@@ -79,10 +87,10 @@ class EventActivities:
                     workflow_id=str(TriggerWorkflowId(version, start.trigger)),
                     event_types=event_types.in_strategy(document["schedule"]["on"]),
                 )
-            return contracts.Scheduled(document)
+            return TriggerDocument(document)
 
-    @activity.defn(name=contracts.FIRE_SCHEDULE)
-    def fire(self, firing: schedules.Firing) -> schedules.Fired | None:
+    @activity.defn(name=FIRE_SCHEDULE)
+    def fire(self, firing: TriggerFiring) -> TriggerExecution | None:
         """Store the execution that a schedule starts; nothing when its definition is gone, or changed."""
         version = VersionReference(UUID(firing.definition_id), firing.version)
         with self._sessions.begin() as session:
@@ -93,9 +101,9 @@ class EventActivities:
                 execution_id=UUID(firing.execution_id),
                 input_jwe=self._dispatcher.seal(firing.input),
             )
-        return schedules.Fired(self._settings.execution_seconds_max) if there else None
+        return TriggerExecution(self._settings.execution_seconds_max) if there else None
 
-    @activity.defn(name=contracts.EXECUTION_ENDED)
+    @activity.defn(name=EXECUTION_ENDED)
     def ended(self, execution_id: str) -> bool:
         """Tell whether an execution has ended, or is no more."""
         with self._sessions() as session:

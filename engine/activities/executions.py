@@ -16,8 +16,18 @@ from temporalio.exceptions import ApplicationError
 from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
-from engine.contracts.child_executions import Ordered
+from engine.contracts.child_executions import ChildOrder
+from engine.contracts.executions import (
+    INTERPRETER,
+    OPEN_EXECUTION,
+    READ_OUTCOME,
+    SETTLE_EXECUTION,
+    UNOPENABLE,
+    ExecutionStart,
+    OpenedExecution,
+    OutcomeReading,
+    Settlement,
+)
 from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.crypto import jwe
 from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError, TooLargeError
@@ -59,8 +69,8 @@ class ExecutionActivities:
         self._turns = turns
         self._journal = journal
 
-    @activity.defn(name=contracts.OPEN_EXECUTION)
-    def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
+    @activity.defn(name=OPEN_EXECUTION)
+    def open(self, start: ExecutionStart) -> OpenedExecution:
         """Return the document and the input of an execution, in the clear; from now on events reach it.
 
         :raises ApplicationError: `UNOPENABLE`, with the error the execution shall end with.
@@ -85,8 +95,8 @@ class ExecutionActivities:
         )
         return replace(opened, heard=[*heard], run_depth=depth, slowed_seconds=slowed)
 
-    @activity.defn(name=contracts.SETTLE_EXECUTION)
-    def settle(self, settlement: contracts.Settlement) -> str | None:
+    @activity.defn(name=SETTLE_EXECUTION)
+    def settle(self, settlement: Settlement) -> str | None:
         """End the execution's row and return the answer, sealed to the reply key when there is one."""
         account_id, execution_id = UUID(settlement.account_id), UUID(settlement.execution_id)
         failed = settlement.error is not None
@@ -112,15 +122,15 @@ class ExecutionActivities:
             else self._outcomes.reply(settlement.reply_key, settled.outcome)
         )
 
-    @activity.defn(name=contracts.READ_OUTCOME)
-    def read(self, reading: contracts.OutcomeReading) -> str | None:
+    @activity.defn(name=READ_OUTCOME)
+    def read(self, reading: OutcomeReading) -> str | None:
         """Return how an execution ended, sealed to the reply key; nothing while it runs."""
         with self._sessions.begin() as session:
             scope = AccountScope(session, UUID(reading.account_id), datetime.now(UTC))
             told = self._outcomes.read(scope, UUID(reading.execution_id))
         return None if told is None else self._outcomes.reply(reading.reply_key, told)
 
-    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: Ordered) -> None:
+    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: ChildOrder) -> None:
         """Store the row of an execution that another one ordered: from now on it ends as all do.
 
         :raises ApplicationError: `UNOPENABLE`, when it is one too many; its row is there all the same.
@@ -161,7 +171,7 @@ class ExecutionActivities:
         return self._dispatcher.announce(scope, phase, record.routing_keys)
 
     def _tell_end(
-        self, scope: AccountScope, settlement: contracts.Settlement, settled: SettledOutcome
+        self, scope: AccountScope, settlement: Settlement, settled: SettledOutcome
     ) -> Sequence[str]:
         """Tell how an execution ended, unless it could not even be opened."""
         if settlement.subject is None:
@@ -176,7 +186,7 @@ class ExecutionActivities:
 
     def _open(
         self, scope: AccountScope, execution: Execution, definition: DefinitionVersion
-    ) -> contracts.Opened:
+    ) -> OpenedExecution:
         text, content_type = jwe.open_definition(
             self._keys,
             encrypted_data=definition.encrypted_data,
@@ -188,13 +198,13 @@ class ExecutionActivities:
         )
         document = documents.read(text, content_type)
         secrets = self._opener.open(scope, documents.secrets_of(document))
-        return contracts.Opened(
+        return OpenedExecution(
             definition_id=str(execution.definition_id),
             definition_version=execution.definition_version,
             document=document,
             input=_json(sealed_input),
             account_id=str(execution.account_id),
-            interpreter=contracts.INTERPRETER,
+            interpreter=INTERPRETER,
             secrets=secrets,
             rests_every=self._settings.execution_rests_every,
             left=self._left(scope, execution, document),
@@ -213,7 +223,7 @@ class ExecutionActivities:
         return left and retry_from_failure.match_document(left, document)
 
 
-def _ending(settlement: contracts.Settlement) -> tuple[str, dict[str, Any]]:
+def _ending(settlement: Settlement) -> tuple[str, dict[str, Any]]:
     """Return the lifecycle event of an end, and what it says."""
     if settlement.cancelled:
         return "cancelled", {}
@@ -244,4 +254,4 @@ def _unopenable(refusal: EngineError) -> ApplicationError:
     if kind == "authorization" and refusal.faults:
         error["instance"] = refusal.faults[0].pointer
     message = "The execution cannot be opened"
-    return ApplicationError(message, error, type=contracts.UNOPENABLE, non_retryable=True)
+    return ApplicationError(message, error, type=UNOPENABLE, non_retryable=True)

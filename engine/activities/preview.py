@@ -19,7 +19,7 @@ from engine.contracts.preview import (
     Validation,
 )
 from engine.crypto import jwe
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import EngineError, TooLargeError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents, graph, mermaid
@@ -81,7 +81,7 @@ class LookActivities:
         try:
             text = self._drawn(found.encrypted_data, found.encryption_key, drawing.form)
             if drawing.sealed:
-                told = {"graph": jwe.seal(need_sealable(public_key), text)}
+                told = {"graph": jwe.seal(require_encryption_key(public_key), text)}
             else:
                 told = {"graph": orjson.loads(text)}
         except TooLargeError as refusal:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from engine.config.settings import Settings
-from engine.contracts import schedules as dues
+from engine.contracts.schedules import FIRE_DUE, DueExecution, DueFiring
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.errors import Fault
@@ -28,8 +28,8 @@ class ScheduleActivities:
         self._sessions = sessions
         self._settings = settings
 
-    @activity.defn(name=dues.FIRE_DUE)
-    def fire(self, due: dues.Due) -> dues.Made | None:
+    @activity.defn(name=FIRE_DUE)
+    def fire(self, due: DueFiring) -> DueExecution | None:
         """Make the execution of a time; nothing when there is none to be."""
         time = DueTime(
             UUID(due.schedule_id),
@@ -43,7 +43,7 @@ class ScheduleActivities:
             if fired is None or fired.execution_id is None:
                 return None
             definition_id = schedules.of_firing(session, fired).definition_id
-        return dues.Made(
+        return DueExecution(
             str(fired.execution_id), str(definition_id), settings.execution_seconds_max
         )
 

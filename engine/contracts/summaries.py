@@ -1,15 +1,17 @@
-"""Summaries and details of workflows in the Temporal UI: ids alone, as they are not always encrypted."""
+"""Summaries and details of workflows in the Temporal UI; not always encrypted, so ids alone."""
 
 from __future__ import annotations
 
-from engine.contracts import executions, schedules
+from engine.contracts.definitions import DEFINITION_CHECK
+from engine.contracts.executions import EXECUTION
+from engine.contracts.schedules import FIRING, SCHEDULE
 from engine.contracts.workflow_ids import parse_execution
 
 SUMMARIES = {
-    executions.EXECUTION: "Execution of workflow",
-    executions.DEFINITION_CHECK: "Check of workflow",
-    executions.SCHEDULE: "Schedule of workflow",
-    schedules.FIRING: "Firing of a schedule of workflow",
+    EXECUTION: "Execution of workflow",
+    DEFINITION_CHECK: "Check of workflow",
+    SCHEDULE: "Schedule of workflow",
+    FIRING: "Firing of a schedule of workflow",
 }
 
 

@@ -116,7 +116,7 @@ class ReadingWorkflowId:
 
 @dataclass(frozen=True, slots=True)
 class FiringWorkflowId:
-    """Id of the workflows that a Temporal schedule starts: `fire:<uuid>`; Temporal adds the time."""
+    """Id of workflows that a Temporal schedule starts: `fire:<uuid>`; Temporal adds the time."""
 
     schedule_id: UUID
 

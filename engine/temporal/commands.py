@@ -16,10 +16,12 @@ from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from engine.contracts import executions, summaries
-from engine.contracts.executions import DefinitionCheck, ExecutionStart, OutcomeReading
+from engine.contracts import summaries
+from engine.contracts.definitions import DEFINITION_CHECK, DefinitionCheck
+from engine.contracts.executions import EXECUTION, OUTCOME_READING, ExecutionStart, OutcomeReading
 from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
 from engine.contracts.preview import Drawing, Validation
+from engine.contracts.task_queue import TASK_QUEUE
 from engine.contracts.workflow_ids import (
     CheckWorkflowId,
     ExecutionWorkflowId,
@@ -32,7 +34,7 @@ TASK_TIMEOUT = timedelta(seconds=5)  # a worker killed in the middle of a task c
 CHECK_TIMEOUT = timedelta(hours=1)
 READING_TIMEOUT = timedelta(seconds=30)
 Reading = OutcomeReading | Validation | Drawing
-# Failures of the server that end by themselves; any other refusal of a call would be repeated for ever.
+# Failures of the server that pass; any other refusal would meet each repetition too.
 SERVER_FAILURES = {
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -52,11 +54,11 @@ async def start_execution(
     """
     return await _start(
         client,
-        executions.EXECUTION,
+        EXECUTION,
         start,
         workflow_id=str(ExecutionWorkflowId(UUID(start.execution_id))),
         definition_id=str(definition_id),
-        timeout=timedelta(seconds=seconds_max),
+        lasts=timedelta(seconds=seconds_max),
     )
 
 
@@ -68,16 +70,16 @@ async def start_check(client: Client, check: DefinitionCheck) -> WorkflowHandle[
     reference = VersionReference(UUID(check.definition_id), check.version)
     return await _start(
         client,
-        executions.DEFINITION_CHECK,
+        DEFINITION_CHECK,
         check,
         workflow_id=str(CheckWorkflowId(reference)),
         definition_id=check.definition_id,
-        timeout=CHECK_TIMEOUT,
+        lasts=CHECK_TIMEOUT,
     )
 
 
 async def start_reading(
-    client: Client, reading: Reading, *, reading_id: UUID, kind: str = executions.OUTCOME_READING
+    client: Client, reading: Reading, *, reading_id: UUID, kind: str = OUTCOME_READING
 ) -> WorkflowHandle[Any, Any]:
     """Start a workflow that reads an outcome or previews a definition for a waiting client.
 
@@ -87,7 +89,7 @@ async def start_reading(
         kind,
         reading,
         id=str(ReadingWorkflowId(reading_id)),
-        task_queue=executions.TASK_QUEUE,
+        task_queue=TASK_QUEUE,
         execution_timeout=READING_TIMEOUT,
         priority=Priority(fairness_key=reading.account_id),
         search_attributes=search_attributes.of_account(reading.account_id),
@@ -177,7 +179,7 @@ async def _start(
     *,
     workflow_id: str,
     definition_id: str,
-    timeout: timedelta,
+    lasts: timedelta,
 ) -> WorkflowHandle[Any, Any]:
     account_id = argument.account_id
     try:
@@ -185,8 +187,8 @@ async def _start(
             kind,
             argument,
             id=workflow_id,
-            task_queue=executions.TASK_QUEUE,
-            execution_timeout=timeout,
+            task_queue=TASK_QUEUE,
+            execution_timeout=lasts,
             task_timeout=TASK_TIMEOUT,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             priority=Priority(fairness_key=account_id),

@@ -19,9 +19,9 @@ from temporalio.runtime import Runtime
 from temporalio.service import RetryConfig
 
 from engine.config.settings import Settings
-from engine.config.temporal_tls import tls
+from engine.config.temporal_tls import make_tls_config
 from engine.contracts.payload_converter import ReplyPayloadConverter
-from engine.crypto.temporal_codec import Owners, SealingCodec
+from engine.crypto.temporal_codec import EncryptionCodec, OwnerDirectory
 from engine.observability import tracing
 from engine.observability.temporal_trace_header import Passing
 
@@ -33,7 +33,7 @@ async def connect(
     *,
     keyed: bool,
     storage: ExternalStorage | None = None,
-    owners: Owners | None = None,
+    owners: OwnerDirectory | None = None,
     runtime: Runtime | None = None,
     retry: RetryConfig | None = None,
 ) -> Client:
@@ -47,7 +47,7 @@ async def connect(
         settings.need("temporal_address"),
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key or None,
-        tls=tls(settings),
+        tls=make_tls_config(settings),
         data_converter=_converter(settings, storage, owners) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
@@ -65,7 +65,7 @@ _PLAIN = dataclasses.replace(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _SealingConverter(DataConverter):
-    """Converter that binds its codec to each workflow once; the SDK asks several times a payload."""
+    """Converter that binds its codec to each workflow once; the SDK asks several times."""
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__  # a hash of the fields could not hash the keys
@@ -90,12 +90,12 @@ def _bind(converter: _SealingConverter, workflow_id: str) -> DataConverter:
 
 
 def _converter(
-    settings: Settings, storage: ExternalStorage | None, owners: Owners | None
+    settings: Settings, storage: ExternalStorage | None, owners: OwnerDirectory | None
 ) -> DataConverter:
     return _SealingConverter(
         payload_converter_class=_PLAIN.payload_converter_class,
         external_storage=storage,
-        payload_codec=SealingCodec(settings.secrets("codec_keys"), owners),
+        payload_codec=EncryptionCodec(settings.secrets("codec_keys"), owners),
         # Messages and stack traces of failures can quote a user's data.
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )

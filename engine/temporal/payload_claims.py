@@ -1,4 +1,4 @@
-"""Payload claims: payloads too large for Temporal, stored in PostgreSQL while a run may need them."""
+"""Payload claims: payloads too large for Temporal, in PostgreSQL while a run may need them."""
 
 from __future__ import annotations
 

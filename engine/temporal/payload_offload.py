@@ -1,4 +1,4 @@
-"""Claim check: the worker's data converter stores large payloads in the database and fetches them."""
+"""Claim check: the worker's data converter stores large payloads in the database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from temporalio.converter import (
     StorageDriverWorkflowInfo,
 )
 
-from engine.contracts.executions import SEALED_ENCODING
+from engine.contracts.payload_converter import SEALED_ENCODING
 from engine.temporal.payload_claims import fetch, store
 
 # An activity's result would be lost with its call, so that a restart of the database is waited for.
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def claim_check(sessions: sessionmaker[Session], *, bytes_min: int) -> ExternalStorage:
-    """Return the storage of payloads of `bytes_min` and more; the codec has encrypted them before."""
+    """Return the storage of payloads of `bytes_min` and more, which the codec has encrypted."""
     driver = ClaimDriver(sessions)
 
     def select(context: StorageDriverSelectContext, payload: Payload) -> StorageDriver | None:

@@ -1,4 +1,4 @@
-"""Owners of workflows: the account of each, and that account's key, which also seals its payloads."""
+"""Owners of workflows: the account of each, and that account's key, which seals payloads too."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Owners:
+class WorkflowOwners:
     """Owners of workflows and their keys, read from the database and cached."""
 
     def __init__(

@@ -19,9 +19,16 @@ from temporalio.exceptions import (
 )
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
-from engine.contracts import executions
-from engine.contracts.child_executions import Told
-from engine.contracts.timeline import Entry
+from engine.contracts.child_executions import ChildOutcome
+from engine.contracts.events import PUBLISH_EVENTS, Publication
+from engine.contracts.executions import (
+    COUNT_STEPS,
+    FLUSH_TIMELINE,
+    ExecutionStart,
+    StepCount,
+    TimelineFlush,
+)
+from engine.contracts.timeline import TimelineEntry
 from engine.interpreter.runtime.environment import ActivityCall
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.language.errors import STANDARD, fault
@@ -84,15 +91,15 @@ class TemporalEnvironment:
 
         :return: the seconds to wait before the next task.
         """
-        argument = executions.StepsTaken(self.account_id, count)
-        return float(await run_local_activity(executions.TAKE_STEPS, argument, float))
+        argument = StepCount(self.account_id, count)
+        return float(await run_local_activity(COUNT_STEPS, argument, float))
 
     async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
         """Store a batch of events in the account's event store, by a local activity."""
-        publication = executions.Publication(self.account_id, self.execution_id, list(batch))
-        await run_local_activity(executions.PUBLISH_EVENTS, publication, None)
+        publication = Publication(self.account_id, self.execution_id, list(batch))
+        await run_local_activity(PUBLISH_EVENTS, publication, None)
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: TimelineEntry) -> None:
         """Send an entry to the sink of the process, on replay too: the first worker may have died.
 
         `workflow.random` raises when the worker evicts the execution from its cache. The eviction
@@ -104,8 +111,8 @@ class TemporalEnvironment:
 
     async def store_timeline(self) -> None:
         """Store the recorded entries, by a local activity: the next run records them no more."""
-        argument = executions.StepsTold(self.account_id, self.execution_id)
-        await run_local_activity(executions.KEEP_STEPS, argument, None)
+        argument = TimelineFlush(self.account_id, self.execution_id)
+        await run_local_activity(FLUSH_TIMELINE, argument, None)
 
     def random_between(self, low: float, high: float) -> float:
         """Return a random number, the same on replay."""
@@ -131,19 +138,19 @@ class TemporalEnvironment:
         except ActivityError as error:
             raise _fault_of(error) from None
 
-    async def run_child(self, start: executions.ExecutionStart, *, waits: bool) -> Told | None:
+    async def run_child(self, start: ExecutionStart, *, waits: bool) -> ChildOutcome | None:
         """Start an execution as a child workflow; one that is awaited ends when this one does."""
         order = start.ordered
         handle = await start_child_workflow(
             execution_workflow(start, order.definition_id if order is not None else ""),
             execution_timeout=workflow.info().execution_timeout,
-            result_type=Told,
+            result_type=ChildOutcome,
             parent_close_policy=REQUEST_CANCEL if waits else ABANDON,
         )
         if not waits:
             return None
         try:
-            outcome: Told = await handle
+            outcome: ChildOutcome = await handle
         except ChildWorkflowError as error:
             current = asyncio.current_task()
             if current is not None and current.cancelling():
@@ -152,10 +159,10 @@ class TemporalEnvironment:
         return outcome
 
 
-def _outcome_of(cause: BaseException | None) -> Told | None:
+def _outcome_of(cause: BaseException | None) -> ChildOutcome | None:
     """Return the error that a child ended with, or None when it was ended from outside."""
     if isinstance(cause, ApplicationError) and len(cause.details) == 1:
-        return Told(error=cause.details[0])
+        return ChildOutcome(error=cause.details[0])
     return None
 
 

@@ -15,9 +15,26 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from engine.contracts import executions, payload_converter
-from engine.contracts.child_executions import Told
+from engine.contracts import payload_converter
+from engine.contracts.child_executions import ChildOutcome
+from engine.contracts.definitions import CHECK_DEFINITION, DEFINITION_CHECK, DefinitionCheck
+from engine.contracts.events import EVENT
+from engine.contracts.executions import (
+    EXECUTION,
+    OPEN_EXECUTION,
+    OUTCOME_READING,
+    READ_OUTCOME,
+    SETTLE_EXECUTION,
+    UNOPENABLE,
+    ExecutionStart,
+    OpenedExecution,
+    OutcomeReading,
+    Settlement,
+)
+from engine.contracts.json_value import Json
 from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
+from engine.contracts.schedules import SCHEDULE, TriggerStart
+from engine.contracts.timeline import RAISED
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import ACCOUNT, WAIT_BUDGET, BusyError, WaitBudget
@@ -46,7 +63,7 @@ STOPPED = "The execution was stopped from outside."
 # There are no `failure_exception_types`: any other error fails the workflow task alone, and
 # Temporal retries it. So neither a defect of a deploy nor a history that does not replay ends a
 # user's execution.
-@workflow.defn(name=executions.EXECUTION)
+@workflow.defn(name=EXECUTION)
 class ExecutionWorkflow:
     """Execution of a definition: one run, from the beginning or from a checkpoint."""
 
@@ -58,7 +75,7 @@ class ExecutionWorkflow:
         self._cancelled = False
 
     @workflow.run
-    async def run(self, start: executions.ExecutionStart) -> RawValue | Told | None:
+    async def run(self, start: ExecutionStart) -> RawValue | ChildOutcome | None:
         """Return the encrypted reply for the waiting client; to a parent execution, the outcome.
 
         :raises ApplicationError: when the execution failed. Its type is the kind of the error, its
@@ -74,13 +91,13 @@ class ExecutionWorkflow:
                 settlement, subject=subject, cancelled=self._cancelled, steps=steps
             )
             workflow.set_current_details(ui_details.describe_outcome(self._interpreter, settlement))
-        answer: str | None = await run_local_activity(executions.SETTLE_EXECUTION, settlement, str)
+        answer: str | None = await run_local_activity(SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
         reply = payload_converter.sealed(answer) if answer is not None else None
         has_parent = start.ordered is not None
         if settlement.error is None:
-            return Told(result=settlement.result) if has_parent else reply
+            return ChildOutcome(result=settlement.result) if has_parent else reply
         detail = settlement.error if has_parent else reply
         raise ApplicationError(
             "The execution failed",
@@ -89,8 +106,8 @@ class ExecutionWorkflow:
             non_retryable=True,
         )
 
-    @workflow.signal(name=executions.EVENT)
-    def event(self, events: list[executions.Json]) -> None:
+    @workflow.signal(name=EVENT)
+    def event(self, events: list[Json]) -> None:
         """Receive events; `listen` tasks look through them."""
         self._event_inbox.put(events)
 
@@ -104,9 +121,9 @@ class ExecutionWorkflow:
         """Return the names of the tasks that ran, in order."""
         return [] if self._interpreter is None else list(self._interpreter.trail)
 
-    async def _settle(self, start: executions.ExecutionStart) -> executions.Settlement:
+    async def _settle(self, start: ExecutionStart) -> Settlement:
         """Run the execution to its end, and return how it ended."""
-        settlement = executions.Settlement(
+        settlement = Settlement(
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
@@ -116,7 +133,7 @@ class ExecutionWorkflow:
         except ExhaustedError as error:
             problem = _problem("runtime", error.detail)
         except ApplicationError as error:
-            if error.type != executions.UNOPENABLE:
+            if error.type != UNOPENABLE:
                 raise
             return replace(settlement, status="failed", error=error.details[0])
         except InvalidError as error:
@@ -134,7 +151,7 @@ class ExecutionWorkflow:
         state = None if self._interpreter is None else retry_from_failure.capture(self._interpreter)
         return replace(settlement, status="failed", error=problem.to_json(), left=state)
 
-    async def _interpret(self, start: executions.ExecutionStart) -> Any:
+    async def _interpret(self, start: ExecutionStart) -> Any:
         """Interpret the definition to its end; when quiescent before, continue as new."""
         ACCOUNT.set(start.account_id)
         environment = TemporalEnvironment(start.account_id, start.execution_id)
@@ -172,14 +189,12 @@ class ExecutionWorkflow:
         return interpretation.result()
 
     async def _load(
-        self, start: executions.ExecutionStart, environment: TemporalEnvironment
-    ) -> tuple[Interpreter, executions.Opened]:
+        self, start: ExecutionStart, environment: TemporalEnvironment
+    ) -> tuple[Interpreter, OpenedExecution]:
         """Return the interpreter at the beginning, at the failed task, or at the checkpoint."""
         if start.bookmark is not None:
             return checkpoint.load(start.bookmark, start.execution_id, environment)
-        opening: executions.Opened = await run_local_activity(
-            executions.OPEN_EXECUTION, start, executions.Opened
-        )
+        opening: OpenedExecution = await run_local_activity(OPEN_EXECUTION, start, OpenedExecution)
         interpreter = checkpoint.create_interpreter(opening, start.execution_id, environment)
         retry_from_failure.restore(interpreter, opening)
         return interpreter, replace(opening, left=None)
@@ -204,7 +219,7 @@ def _is_done(interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> boo
 
 
 async def _run_after_delay(
-    interpreter: Interpreter, opening: executions.Opened, *, is_resumed: bool
+    interpreter: Interpreter, opening: OpenedExecution, *, is_resumed: bool
 ) -> Any:
     """Run the interpreter; a new execution of an account past its limit waits first."""
     if opening.slowed_seconds and not is_resumed:
@@ -212,16 +227,14 @@ async def _run_after_delay(
     return await interpreter.run(opening.input)
 
 
-@workflow.defn(name=executions.DEFINITION_CHECK, failure_exception_types=[Exception])
+@workflow.defn(name=DEFINITION_CHECK, failure_exception_types=[Exception])
 class DefinitionCheckWorkflow:
     """Check of a definition that was just saved."""
 
     @workflow.run
-    async def run(self, check: executions.DefinitionCheck) -> None:
+    async def run(self, check: DefinitionCheck) -> None:
         """Check the definition, store its diagnostics, and start the workflows of its schedule."""
-        triggers: list[str] = await run_local_activity(
-            executions.CHECK_DEFINITION, check, list[str]
-        )
+        triggers: list[str] = await run_local_activity(CHECK_DEFINITION, check, list[str])
         for trigger in triggers or ():
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await start_child_workflow(
@@ -229,26 +242,26 @@ class DefinitionCheckWorkflow:
                 )
 
 
-def _schedule_workflow(check: executions.DefinitionCheck, trigger: str) -> ChildWorkflow:
+def _schedule_workflow(check: DefinitionCheck, trigger: str) -> ChildWorkflow:
     definition_id, account_id = check.definition_id, check.account_id
     version = VersionReference(UUID(definition_id), check.version)
     return ChildWorkflow(
-        executions.SCHEDULE,
-        executions.ScheduleStart(definition_id, account_id, trigger, version=check.version),
+        SCHEDULE,
+        TriggerStart(definition_id, account_id, trigger, version=check.version),
         str(TriggerWorkflowId(version, trigger)),
         account_id,
         definition_id,
     )
 
 
-@workflow.defn(name=executions.OUTCOME_READING, failure_exception_types=[Exception])
+@workflow.defn(name=OUTCOME_READING, failure_exception_types=[Exception])
 class OutcomeReadingWorkflow:
     """Reading of an execution's outcome, for a client that did not wait for it."""
 
     @workflow.run
-    async def run(self, reading: executions.OutcomeReading) -> RawValue | None:
+    async def run(self, reading: OutcomeReading) -> RawValue | None:
         """Return the outcome, encrypted to the client's key, or None while there is none."""
-        answer: str | None = await run_local_activity(executions.READ_OUTCOME, reading, str)
+        answer: str | None = await run_local_activity(READ_OUTCOME, reading, str)
         return payload_converter.sealed(answer) if answer is not None else None
 
 
@@ -259,4 +272,4 @@ def _problem(kind: str, detail: str) -> ProblemDetails:
 
 def _error_kind(uri: str) -> str:
     """Return the kind of an error for operators: Temporal does not encrypt a failure's type."""
-    return standard_kind(uri) or executions.RAISED
+    return standard_kind(uri) or RAISED

@@ -1,4 +1,4 @@
-"""Definitions (the API's workflows): saved encrypted, checked by the worker, listed for their owner."""
+"""Definitions (the API's workflows): saved encrypted, checked by the worker, listed."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def add_version(scope: AccountScope, definition: Definition) -> None:
 def find(scope: AccountScope, definition_id: UUID, *, lock: bool = False) -> Definition:
     """Return one of the account's definitions.
 
-    A lock lasts until the commit: nobody else changes, deletes or executes the definition meanwhile.
+    A lock lasts until the commit: nobody changes, deletes or executes the definition meanwhile.
 
     :raises NotFoundError: when the account has none with this id.
     """

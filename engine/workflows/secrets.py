@@ -28,7 +28,7 @@ TEXTS_MAX = 1_000
 DEPTH_MAX = 32
 # Base64 makes four bytes of three; a JWE adds header, all recipients' wrapped keys, nonce and tag.
 JWE_BYTES_MAX = 2 * VALUE_BYTES_MAX
-# The language takes any text (schema, `use.secrets`); here the names are also members in expressions.
+# The language takes any text (schema, `use.secrets`); here names are also members in expressions.
 NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?", re.ASCII)
 
 
@@ -125,7 +125,10 @@ class SecretOpener:
             raise NotFoundError("secret_unknown", "The account has no such secret.", faults=missing)
         values = {name: self._value(scope.session, secret) for name, secret in secrets.items()}
         if not within_limits(values):
-            detail = f"The secrets hold more than {TEXTS_MAX} texts, or are nested deeper than {DEPTH_MAX}."
+            detail = (
+                f"The secrets hold more than {TEXTS_MAX} texts,"
+                f" or are nested deeper than {DEPTH_MAX}."
+            )
             raise InvalidError("secrets_too_many", detail)
         return values
 

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from temporalio.client import Client
 
 from engine.config.settings import Settings
-from engine.contracts.executions import DefinitionCheck, ExecutionStart
+from engine.contracts.definitions import DefinitionCheck
+from engine.contracts.executions import ExecutionStart
 from engine.contracts.outbox_messages import (
     Backfill,
     ExecutionCancellation,
@@ -67,9 +68,9 @@ def prepare(
         case ScheduleSync():
             return _sync_schedule(session, message, settings.execution_seconds_max)
         case Backfill():
-            if session.get(Schedule, message.schedule_id) is None:
-                return None
-            return TemporalCall(message, partial(temporal_schedules.backfill, message=message))
+            call = partial(temporal_schedules.backfill, message=message)
+            exists = session.get(Schedule, message.schedule_id) is not None
+            return TemporalCall(message, call) if exists else None
         case VersionCheck():
             check = DefinitionCheck(
                 str(message.version.definition_id), str(message.account_id), message.version.version
@@ -87,8 +88,8 @@ def prepare(
 def confirm(session: Session, call: TemporalCall, *, now: datetime) -> None:
     """Delete the message of a call that Temporal has done.
 
-    When a schedule's row has changed since `prepare`, an older change may have reached Temporal last.
-    Then the relay makes Temporal follow once more.
+    When a schedule's row has changed since `prepare`, an older change may have reached Temporal
+    last. Then the relay makes Temporal follow once more.
     """
     session.execute(outbox.deletion(call.message))
     if isinstance(call.message, ScheduleSync):

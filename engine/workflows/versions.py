@@ -19,7 +19,7 @@ VERSION_MAX = 2_147_483_647  # the largest value of the column
 
 @dataclass(frozen=True, slots=True)
 class VersionPage:
-    """Some versions of a definition, newest first, and the version after which the next page begins."""
+    """Versions of a definition, newest first, and the version after which the next page begins."""
 
     versions: Sequence[DefinitionVersion]
     next: int | None

@@ -1,4 +1,4 @@
-"""The codec server beside a real execution: what it shows, to whom, and what stands in the trail."""
+"""The codec server beside a real execution: payloads, operators and the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from temporalio.api.common.v1 import Payloads
 from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
-from engine.accounts.payload_disclosure import DISCLOSED
+from engine.accounts.payload_disclosure import EVENT_KIND
 from engine.config.settings import Settings, SettingsError
 from engine.store.accounts import AuditEvent
 from engine.store.executions import Execution
@@ -74,7 +74,7 @@ def told(sessions: sessionmaker[Session], execution_id: str) -> int:
             select(Execution.account_id).where(Execution.id == UUID(execution_id)).scalar_subquery()
         )
         query = select(func.count()).where(
-            AuditEvent.kind == DISCLOSED, AuditEvent.account_id == owner
+            AuditEvent.kind == EVENT_KIND, AuditEvent.account_id == owner
         )
         return session.scalar(query) or 0
 

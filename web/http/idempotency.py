@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a request that is sent again makes nothing new and answers as it did before."""
+"""`Idempotency-Key`: a repeated request makes nothing new and answers as it did before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import request
 
 from engine.accounts import idempotency
-from engine.accounts.idempotency import Request
+from engine.accounts.idempotency import IdempotentRequest
 from engine.store.account_scope import AccountScope
 from web.http.problems import MalformedError
 
@@ -29,7 +29,7 @@ class KeyClaim:
     A request without a key claims nothing: it has neither.
     """
 
-    keyed_request: Request | None = None
+    keyed_request: IdempotentRequest | None = None
     replay: UUID | None = None
 
     def headers(self) -> dict[str, str]:
@@ -51,7 +51,7 @@ def claim(scope: AccountScope) -> KeyClaim:
         detail = "Idempotency-Key must be 1 to 255 visible ASCII characters."
         raise MalformedError("idempotency_key_malformed", detail)
     content = (request.method.encode(), request.path.encode(), request.get_data(cache=True))
-    keyed_request = Request.of(scope.account_id, key, *content)
+    keyed_request = IdempotentRequest.of(scope.account_id, key, *content)
     return KeyClaim(keyed_request, idempotency.claim(scope.session, keyed_request, now=scope.now))
 
 

@@ -16,7 +16,7 @@ from web.http.json_bodies import Blueprint
 from web.schemas import bulk as schemas
 
 blueprint = Blueprint(
-    "bulk", __name__, url_prefix="/api/bulk", description="One action for many executions"
+    "bulk", __name__, url_prefix="/api/bulk", description="Bulk operations on executions"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
@@ -37,7 +37,7 @@ def start(body: dict[str, Any]) -> tuple[BulkJob, int, dict[str, str]]:
     else:
         job = bulk_jobs.find(scope, key_claim.replay)
     scope.session.commit()
-    redis_notify.relay()
+    redis_notify.wake_relay()
     location = url_for("bulk.read", job_id=job.id)
     return job, 202, {"Location": location} | key_claim.headers()
 

@@ -20,7 +20,7 @@ from web.http.json_bodies import Blueprint
 from web.routes import sealing
 from web.schemas import events as schemas
 
-blueprint = Blueprint("events", __name__, url_prefix="/api", description="Events for workflows")
+blueprint = Blueprint("events", __name__, url_prefix="/api", description="Events")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 

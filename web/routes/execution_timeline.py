@@ -17,11 +17,11 @@ from web.http.json_bodies import Blueprint
 from web.schemas import execution_timeline as schemas
 
 blueprint = Blueprint(
-    "progress", __name__, url_prefix="/api/executions", description="What executions do"
+    "execution_timeline", __name__, url_prefix="/api/executions", description="Execution timelines"
 )
 _SEQ = re.compile(r"\d{1,9}", re.ASCII)
 
-authentication.protect(blueprint, ticketed={"events"})
+authentication.protect(blueprint, ticket={"events"})
 rate_limits.limit(blueprint, "workflows")
 
 

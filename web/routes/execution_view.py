@@ -15,7 +15,7 @@ from engine.workflows.executions import queries
 from engine.workflows.executions.queries import ExecutionCursor, ExecutionFilter
 from web.http import authentication
 from web.http.idempotency import KeyClaim
-from web.http.prefer import wait_preferred
+from web.http.prefer import parse_wait
 
 Answer = tuple[dict[str, Any], int, dict[str, str]]  # body, status, headers
 
@@ -27,16 +27,16 @@ def page(query: dict[str, Any], definition_id: UUID | None = None) -> dict[str, 
         for name in ("since", "until")
         if name in query
     }
-    executions = queries.list_executions(
+    listing = queries.list_executions(
         authentication.agent_scope(),
         ExecutionFilter(query.get("status"), definition_id or query.get("workflow_id"), **times),
         limit=query["limit"],
         after=ExecutionCursor.parse(query["cursor"]) if "cursor" in query else None,
     )
     return {
-        "executions": [view(execution) for execution in executions.executions],
-        "cursor": executions.next and str(executions.next),
-        "hasMore": executions.next is not None,
+        "executions": [view(execution) for execution in listing.executions],
+        "cursor": listing.next and str(listing.next),
+        "hasMore": listing.next is not None,
     }
 
 
@@ -69,8 +69,8 @@ def temporal_url(execution_id: UUID) -> str | None:
 
 
 def requested_wait() -> tuple[float, str | None]:
-    """Return the seconds that `Prefer: wait=N` asks to wait, and the value of `Preference-Applied`."""
-    return wait_preferred(request.headers.get("Prefer"), current_app.extensions["settings"])
+    """Return the seconds of `Prefer: wait=N`, and the value of `Preference-Applied`."""
+    return parse_wait(request.headers.get("Prefer"), current_app.extensions["settings"])
 
 
 def preference(applied: str | None) -> dict[str, str]:
@@ -83,7 +83,7 @@ def started(
 ) -> Answer:
     """Return the answer to a request that started an execution: 200 with its outcome, else 202.
 
-    `members` name the execution's workflow, and the schedule or the execution that it was started for.
+    `members` name its workflow, and the schedule or the execution that it was started for.
     """
     answer = {"executionId": execution_id, "temporalUrl": temporal_url(execution_id), **members}
     location = {"Location": url_for("executions.read", execution_id=execution_id)}

@@ -22,11 +22,11 @@ from web.http import authentication, idempotency, rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
 from web.routes import execution_view
 from web.schemas import executions as schemas
-from web.schemas.execution_timeline import Held, Standing
+from web.schemas.execution_timeline import Held, StandingSchema
 from web.schemas.workflows import Executed
 
 blueprint = Blueprint(
-    "executions", __name__, url_prefix="/api/executions", description="Executions of workflows"
+    "executions", __name__, url_prefix="/api/executions", description="Executions"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
@@ -41,7 +41,7 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/<uuid:execution_id>", methods=["GET"])
-@blueprint.response(200, Standing)
+@blueprint.response(200, StandingSchema)
 def read(execution_id: UUID) -> execution_view.Answer:
     """Return an execution and its progress, and once it has ended its result or error.
 
@@ -77,8 +77,8 @@ def result(execution_id: UUID) -> execution_view.Answer:
 def retry(body: dict[str, Any], execution_id: UUID) -> execution_view.Answer:
     """Start an execution that continues from the step at which this one failed.
 
-    Completed steps are not repeated. One that left no checkpoint, as it was terminated, is continued
-    from the beginning.
+    Completed steps are not repeated. An execution without a checkpoint, such as a terminated one,
+    is continued from the beginning.
     """
     scope, (wait, _) = authentication.agent_scope(), execution_view.requested_wait()
     definition_id = executions.find(scope, execution_id).definition_id
@@ -139,7 +139,7 @@ def delete(execution_id: UUID) -> None:
     scope = authentication.agent_scope()
     deletion.delete(scope, execution_id)
     scope.session.commit()
-    redis_notify.relay()
+    redis_notify.wake_relay()
 
 
 def _set_paused(execution_id: UUID, *, paused: bool) -> dict[str, Any]:

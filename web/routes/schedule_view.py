@@ -53,7 +53,7 @@ def etag_members(schedule: Schedule) -> tuple[str, int]:
 
 def etag(schedule: Schedule) -> dict[str, str]:
     """Return the ETag header."""
-    return etags.tagged(*etag_members(schedule))
+    return etags.make_header(*etag_members(schedule))
 
 
 def _next_times(scope: AccountScope, message: ScheduleSync) -> Sequence[datetime] | None:

@@ -27,9 +27,7 @@ from web.schemas.workflows import Executed
 TIMES = ("start_at", "end_at", "since", "until")
 NOT_OF_PLAN = {"workflow_id", "paused", "input", "seal_result"}
 
-blueprint = Blueprint(
-    "schedules", __name__, url_prefix="/api/schedules", description="Executions by the clock"
-)
+blueprint = Blueprint("schedules", __name__, url_prefix="/api/schedules", description="Schedules")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 
@@ -54,7 +52,7 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(schemas.ScheduleRequest)
-@blueprint.response(201, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(201, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 @blueprint.doc(parameters=[idempotency.PARAMETER])
 def create(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Have a workflow executed at intervals, or by a cron expression."""
@@ -79,7 +77,7 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 @blueprint.route("/<uuid:schedule_id>", methods=["GET"])
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 def read(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a schedule, when it is due next, and its latest firings."""
     scope = authentication.agent_scope()
@@ -90,10 +88,10 @@ def read(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 @blueprint.route("/<uuid:schedule_id>", methods=["PATCH"])
 @blueprint.arguments(schemas.ScheduleChange)
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def change(body: dict[str, Any], schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Change the members that are sent; a schedule in a workflow's document changes only with that."""
+    """Change the members that are sent; a schedule of a workflow's document changes with that."""
     scope = authentication.agent_scope()
     schedule = schedules.find(scope, schedule_id, lock=True)
     etags.check(*etag_members(schedule))
@@ -108,7 +106,7 @@ def change(body: dict[str, Any], schedule_id: UUID) -> tuple[dict[str, Any], int
 
 @blueprint.route("/<uuid:schedule_id>", methods=["DELETE"])
 @blueprint.response(204)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def delete(schedule_id: UUID) -> None:
     """Delete a schedule; executions that it has started continue."""
     scope = authentication.agent_scope()
@@ -119,14 +117,14 @@ def delete(schedule_id: UUID) -> None:
 
 
 @blueprint.route("/<uuid:schedule_id>/pause", methods=["POST"])
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 def pause(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Pause a schedule: it is not due until it is resumed."""
     return _set_paused(schedule_id, paused=True)
 
 
 @blueprint.route("/<uuid:schedule_id>/resume", methods=["POST"])
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 def resume(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Resume a schedule; the times of the pause are not made up for."""
     return _set_paused(schedule_id, paused=False)
@@ -174,7 +172,7 @@ def backfill(body: dict[str, Any], schedule_id: UUID) -> dict[str, Any]:
         message = Backfill(scope.account_id, schedule_id, first, last)
         outbox.append(scope.session, message, now=scope.now, delay_seconds=0)
         scope.session.commit()
-        redis_notify.relay()
+        redis_notify.wake_relay()
     return {"since": since, "until": until, "times": times}
 
 

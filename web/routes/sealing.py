@@ -9,7 +9,7 @@ from flask import current_app
 
 from engine.config.settings import Settings
 from engine.crypto import jwe
-from engine.crypto.jwe import keys_of, looks_sealed
+from engine.crypto.jwe import is_compact_jwe, parse_keys
 from engine.errors import TooLargeError
 from engine.workflows.executions.executions import SealedInput
 
@@ -20,7 +20,7 @@ def seal_to_engine(plaintext: bytes) -> str:
     :raises SettingsError: when the settings have no public key.
     """
     settings: Settings = current_app.extensions["settings"]
-    return jwe.seal(keys_of(settings.need("engine_public_keys"))[0], plaintext)
+    return jwe.seal(parse_keys(settings.need("engine_public_keys"))[0], plaintext)
 
 
 def seal_input(body: dict[str, Any]) -> SealedInput:
@@ -30,7 +30,7 @@ def seal_input(body: dict[str, Any]) -> SealedInput:
     """
     settings: Settings = current_app.extensions["settings"]
     value = body["input"]
-    is_jwe = looks_sealed(value)
+    is_jwe = is_compact_jwe(value)
     seal_result = body.get("seal_result", is_jwe)
     plaintext = value.encode() if is_jwe else orjson.dumps(value)
     if len(plaintext) > (2 if is_jwe else 1) * settings.value_bytes_max:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from engine.crypto.jwe import looks_sealed
+from engine.crypto.jwe import is_compact_jwe
 from engine.errors import NotFoundError, TooLargeError
 from engine.store.accounts import Secret
 from engine.workflows import secrets
@@ -16,14 +16,12 @@ from web.http.json_bodies import Blueprint
 from web.routes import sealing
 from web.schemas import secrets as schemas
 
-blueprint = Blueprint(
-    "secrets", __name__, url_prefix="/api/secrets", description="Secrets of workflows"
-)
+blueprint = Blueprint("secrets", __name__, url_prefix="/api/secrets", description="Secrets")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 
 # Only an existing secret can be overwritten by a client that has not read it.
-REPLACING = etags.ASKED | {"required": False, "description": "Needed where the name is taken"}
+REPLACING = etags.IF_MATCH | {"required": False, "description": "Needed where the name is taken"}
 # One pattern for all routes with a name: what no secret can be called is not found, or is refused.
 NAME_PARAMETER = {
     "in": "path",
@@ -34,23 +32,23 @@ NAME_PARAMETER = {
 
 
 @blueprint.route("", methods=["GET"])
-@blueprint.response(200, schemas.Secrets)
+@blueprint.response(200, schemas.SecretsSchema)
 def browse() -> dict[str, Sequence[Secret]]:
     """List the account's secrets: names and times."""
     return {"secrets": secrets.browse(authentication.agent_scope())}
 
 
 @blueprint.route("/<segment:name>", parameters=[NAME_PARAMETER], methods=["GET"])
-@blueprint.response(200, schemas.SecretShown, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.SecretShown, headers=etags.RESPONSE_HEADERS)
 def read(name: str) -> tuple[Secret, int, dict[str, str]]:
     """Return one secret's name and times."""
     secret = secrets.find(authentication.agent_scope(), name)
-    return secret, 200, etags.tagged(*_etag_members(secret))
+    return secret, 200, etags.make_header(*_etag_members(secret))
 
 
 @blueprint.route("/<segment:name>", parameters=[NAME_PARAMETER], methods=["PUT"])
 @blueprint.arguments(schemas.SecretChange)
-@blueprint.response(200, schemas.SecretShown, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.SecretShown, headers=etags.RESPONSE_HEADERS)
 @blueprint.alt_response(201, schema=schemas.SecretShown, success=True)
 @blueprint.doc(parameters=[REPLACING])
 def put(body: dict[str, Any], name: str) -> tuple[Secret, int, dict[str, str]]:
@@ -59,14 +57,14 @@ def put(body: dict[str, Any], name: str) -> tuple[Secret, int, dict[str, str]]:
     try:
         secret, status = secrets.find(scope, name, lock=True), 200
     except NotFoundError:
-        if etags.asked():  # the secret that the client has read is gone
+        if etags.has_precondition():  # the secret that the client has read is gone
             raise
         secret, status = secrets.create(scope, name, value_jwe), 201
     else:
         etags.check(*_etag_members(secret))
         secrets.replace(secret, value_jwe, now=scope.now)
     security_events.commit("secret_changed", now=scope.now)
-    return secret, status, etags.tagged(*_etag_members(secret))
+    return secret, status, etags.make_header(*_etag_members(secret))
 
 
 @blueprint.route("/<segment:name>", parameters=[NAME_PARAMETER], methods=["DELETE"])
@@ -83,7 +81,7 @@ def _seal(value: Any) -> str:
 
     :raises TooLargeError: when it is larger than a secret may be.
     """
-    if looks_sealed(value):
+    if is_compact_jwe(value):
         return str(value)
     plaintext = orjson.dumps(value)
     if len(plaintext) > secrets.VALUE_BYTES_MAX:

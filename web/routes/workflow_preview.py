@@ -9,7 +9,7 @@ import orjson
 from flask import current_app
 
 from engine.contracts.preview import DRAWING, VALIDATION, Drawing, Validation
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import ConflictError
 from engine.store.accounts import Account
 from engine.temporal.commands import Reading
@@ -24,7 +24,7 @@ from web.schemas import workflow_preview as schemas
 from web.schemas.workflows import CreateRequest
 
 blueprint = Blueprint(
-    "looks", __name__, url_prefix="/api/workflows", description="Previews of workflows"
+    "workflow_preview", __name__, url_prefix="/api/workflows", description="Workflow preview"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
@@ -58,7 +58,7 @@ def draw(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
     version, form, seals = query.get("version", newest), query["format"], query["sealed"]
     versions.find(scope, definition_id, version)
     if seals:
-        need_sealable(scope.session.get_one(Account, scope.account_id).public_key)
+        require_encryption_key(scope.session.get_one(Account, scope.account_id).public_key)
     ids = (str(scope.account_id), str(definition_id))
     reply_key = delivery.temporal().reply_key
     reply = _preview(DRAWING, Drawing(*ids, version, form, seals, reply_key))

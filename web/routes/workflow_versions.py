@@ -22,29 +22,29 @@ from web.schemas.workflows import Created, CreateRequest
 CHECK_WAIT_SECONDS = 1.0  # with a worker running, the answer has the diagnostics by then
 
 blueprint = Blueprint(
-    "versions", __name__, url_prefix="/api/workflows", description="Workflows and their versions"
+    "workflow_versions", __name__, url_prefix="/api/workflows", description="Workflow versions"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["GET"])
-@blueprint.response(200, Created, headers=etags.ANSWERED)
+@blueprint.response(200, Created, headers=etags.RESPONSE_HEADERS)
 @blueprint.alt_response(304, description="It is what If-None-Match names", success=True)
-@blueprint.doc(parameters=[etags.KNOWN])
+@blueprint.doc(parameters=[etags.IF_NONE_MATCH])
 def read(definition_id: UUID) -> Response | tuple[dict[str, Definition], int, dict[str, str]]:
     """Return one workflow with its encrypted document."""
     definition = definitions.find(authentication.agent_scope(), definition_id)
     tag = etag(definition)
-    if etags.unchanged_since(tag):
+    if etags.is_current_header(tag):
         return Response(status=304, headers=tag)
     return {"workflow": definition}, 200, tag
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["PUT"])
 @blueprint.arguments(CreateRequest)
-@blueprint.response(200, Created, headers=etags.ANSWERED)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.response(200, Created, headers=etags.RESPONSE_HEADERS)
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def replace(
     body: dict[str, Any], definition_id: UUID
 ) -> tuple[dict[str, Definition], int, dict[str, str]]:
@@ -55,27 +55,27 @@ def replace(
     changes.change(scope, definition, Draft(**body), definition_bytes_max=bytes_max)
     check = VersionCheck(scope.account_id, VersionReference(definition_id, definition.version))
     delivery.commit_and_deliver(scope, check, wait=CHECK_WAIT_SECONDS)
-    redis_notify.relay()
+    redis_notify.wake_relay()
     definition = definitions.find(scope, definition_id)
     return {"workflow": definition}, 200, etag(definition)
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["DELETE"])
 @blueprint.response(204)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def delete(definition_id: UUID) -> None:
     """Delete a workflow with its versions, schedules and executions, unless one of these runs."""
     scope = authentication.agent_scope()
     changes.delete(scope, _lock(scope, definition_id))
     scope.session.commit()
-    redis_notify.relay()
+    redis_notify.wake_relay()
 
 
 @blueprint.route("/<uuid:definition_id>/versions", methods=["GET"])
 @blueprint.arguments(schemas.VersionsQuery, location="query")
 @blueprint.response(200, schemas.VersionList)
 def browse(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
-    """List a workflow's versions, newest first, without documents; `cursor` leads to the next page."""
+    """List a workflow's versions, newest first; `cursor` leads to the next page."""
     page = versions.browse(
         authentication.agent_scope(),
         definition_id,
@@ -93,9 +93,9 @@ def read_version(definition_id: UUID, version: int) -> dict[str, DefinitionVersi
 
 
 def etag(definition: Definition) -> dict[str, str]:
-    """Return a workflow's ETag: every member changes it, its version alone must match in If-Match."""
+    """Return a workflow's ETag: every member changes it, If-Match compares its version alone."""
     members = (definition.status, str(definition.last_execution_id), str(definition.checked_at))
-    return etags.tagged_version(definition.version, str(definition.id), *members)
+    return etags.make_version_header(definition.version, str(definition.id), *members)
 
 
 def _lock(scope: AccountScope, definition_id: UUID) -> Definition:

@@ -23,9 +23,7 @@ from web.routes import execution_view, sealing, workflow_versions
 from web.schemas import executions as execution_schemas
 from web.schemas import workflows as schemas
 
-blueprint = Blueprint(
-    "workflows", __name__, url_prefix="/api/workflows", description="Encrypted workflows"
-)
+blueprint = Blueprint("workflows", __name__, url_prefix="/api/workflows", description="Workflows")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 
@@ -41,7 +39,7 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(schemas.CreateRequest)
-@blueprint.response(201, schemas.Created, headers=etags.ANSWERED)
+@blueprint.response(201, schemas.Created, headers=etags.RESPONSE_HEADERS)
 @blueprint.doc(parameters=[idempotency.PARAMETER])
 def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, str]]:
     """Store an encrypted workflow and check it; `diagnostics` says what is wrong with it."""
@@ -58,7 +56,7 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, 
         definition_id = key_claim.replay
         scope.session.commit()
     definition = definitions.find(scope, definition_id)
-    location = {"Location": url_for("versions.read", definition_id=definition_id)}
+    location = {"Location": url_for("workflow_versions.read", definition_id=definition_id)}
     headers = location | workflow_versions.etag(definition) | key_claim.headers()
     return {"workflow": definition}, 201, headers
 
@@ -66,7 +64,7 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, 
 @blueprint.route("/language", methods=["GET"])
 @blueprint.response(200, schemas.Language)
 def language() -> dict[str, Any]:
-    """Return what of the workflow language is supported, what is refused and why, and the limits."""
+    """Return which constructs of the language are supported or refused, and the limits."""
     return {
         "specification": support_table.SPECIFICATION,
         "constructs": support_table.CONSTRUCTS,
@@ -75,7 +73,7 @@ def language() -> dict[str, Any]:
 
 
 @blueprint.route("/limits", methods=["GET"])
-@blueprint.response(200, schemas.Limits)
+@blueprint.response(200, schemas.LimitsSchema)
 def show_limits() -> dict[str, dict[str, float]]:
     """Return the limits of workflows and executions, each by the name that its error has."""
     settings = _settings()

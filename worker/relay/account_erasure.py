@@ -29,7 +29,7 @@ class AccountEraser:
         self._connection = connection
 
     async def erase(self, rows: Sequence[OutboxMessage]) -> None:
-        """Delete what searches find; an account is done when a search after SEARCH_PERIOD is empty."""
+        """Delete what is found; an account is done when a search after SEARCH_PERIOD is empty."""
         client, done_ids = await self._connection.client(), []
         for row in rows:
             count = await self._delete(client, row.account_id)

@@ -9,8 +9,8 @@ import structlog
 from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.accounts.idempotency import LASTS as KEY_LASTS
-from engine.accounts.sessions import Periods
+from engine.accounts.idempotency import LIFETIME as KEY_LIFETIME
+from engine.accounts.sessions import SessionLifetime
 from engine.config.settings import Settings
 from engine.notifications import deliveries
 from engine.store.accounts import Challenge, IdempotencyKey, RefreshSession
@@ -27,16 +27,18 @@ LOCK = 0x7377656570  # "sweep"; any constant of our own will do
 ENDED_SESSIONS_STAY = timedelta(days=30)
 
 
-def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int] | None:
+def sweep(
+    session: Session, *, session_lifetime: SessionLifetime, now: datetime
+) -> dict[str, int] | None:
     """Delete expired rows and recover channels that lost their worker.
 
     Return how many there were of each; None while another relay does it.
     """
     if not session.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
         return None
-    sessions_before = now - periods.absolute - ENDED_SESSIONS_STAY
+    sessions_before = now - session_lifetime.absolute - ENDED_SESSIONS_STAY
     deletions = {
-        "keys": delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEY_LASTS),
+        "keys": delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEY_LIFETIME),
         "challenges": delete(Challenge).where(Challenge.expires_at < now),
         "claims": payload_claims.expiry(now),
         "sessions": delete(RefreshSession).where(RefreshSession.created_at < sessions_before),
@@ -45,7 +47,7 @@ def sweep(session: Session, *, periods: Periods, now: datetime) -> dict[str, int
     }
     counts = {name: _execute(session, statement) for name, statement in deletions.items()}
     counts["tombstones"] = tombstones.bury(session, now=now)
-    return counts | {"channels_behind": deliveries.recover(session, now=now)}
+    return counts | {"channels_behind": deliveries.schedule_overdue(session, now=now)}
 
 
 def _execute(session: Session, statement: Delete) -> int:
@@ -55,11 +57,11 @@ def _execute(session: Session, statement: Delete) -> int:
 
 async def run(settings: Settings, sessions: sessionmaker[Session]) -> None:
     """Clean up every EVERY_SECONDS until cancelled, whatever is down in between."""
-    periods = Periods.from_settings(settings)
+    session_lifetime = SessionLifetime.from_settings(settings)
 
     def sweep_once() -> dict[str, int] | None:
         with sessions.begin() as session:
-            return sweep(session, periods=periods, now=datetime.now(UTC))
+            return sweep(session, session_lifetime=session_lifetime, now=datetime.now(UTC))
 
     async def clean_up() -> None:
         counts = await asyncio.to_thread(sweep_once)
@@ -71,7 +73,7 @@ async def run(settings: Settings, sessions: sessionmaker[Session]) -> None:
 
 
 async def _delete_executions(settings: Settings, sessions: sessionmaker[Session]) -> None:
-    """Delete old executions, some in each transaction: there may be many, and a relay has to end."""
+    """Delete old executions in batches: there may be many, and a stopping relay has to end."""
 
     def delete_batch() -> int:
         with sessions.begin() as session:

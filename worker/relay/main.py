@@ -80,7 +80,7 @@ async def remind(sessions: sessionmaker[Session]) -> int:
 
     def take() -> Sequence[UUID]:
         with sessions.begin() as session:
-            return deliveries.take_due(session, now=datetime.now(UTC))
+            return deliveries.queue_due(session, now=datetime.now(UTC))
 
     due = await asyncio.to_thread(take)
     try:

@@ -16,9 +16,9 @@ log = structlog.get_logger()
 
 
 async def rounds(work: Callable[[], Awaitable[object]], *, seconds: float, failed: str) -> None:
-    """Do the work every `seconds` until cancelled; log the error of a round under the event `failed`.
+    """Do the work every `seconds` until cancelled; log the errors of rounds as event `failed`.
 
-    A defect costs its own round alone: a process that ended for it would end again after its restart.
+    A defect costs its own round alone: a process that ended for it would end again when restarted.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The reconciler: ends the rows of executions whose workflows closed without doing so themselves."""
+"""The reconciler: ends the rows of executions whose workflows closed without doing so."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SETTLING_PERIOD = timedelta(seconds=1)
 
 
 class Stragglers:
-    """Looks at running rows, a page at a time: one visibility query each, and calls for what it lacks."""
+    """Search for stragglers: a visibility query per page of rows, and calls for the missing."""
 
     def __init__(self, sessions: sessionmaker[Session], connection: TemporalConnection) -> None:
         self._sessions = sessions
@@ -63,7 +63,7 @@ class Stragglers:
             return queries.list_running(session, after=self._after, limit=PAGE_ROWS)
 
     async def _find_visible(self, execution_ids: Collection[UUID]) -> set[UUID]:
-        """Return those that run by visibility. It asks by id: an old execution may have a new run."""
+        """Return those that run by visibility. Ids find new runs of old executions too."""
         if not execution_ids:
             return set()
         names = ", ".join(f"'{ExecutionWorkflowId(one)}'" for one in execution_ids)
@@ -89,7 +89,7 @@ class Stragglers:
 
 
 async def _forced_end(client: Client, execution_id: UUID) -> ForcedEnd | None:
-    """Return the end of an execution; None while it runs, or when it may still end its row itself."""
+    """Return the end of an execution; None while it runs or may still end its row itself."""
     handle = client.get_workflow_handle(str(ExecutionWorkflowId(execution_id)))
     try:
         description = await handle.describe()

@@ -9,7 +9,7 @@ from engine.temporal.connection import connect
 
 
 class TemporalConnection:
-    """Connection that is made at first need and outlives the server's restarts; it holds no keys."""
+    """Connection that is made at first need and outlives restarts of the server; it has no keys."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -40,10 +40,10 @@ class TemporalDelivery:
         One that Temporal refuses stays, and so does one whose workflow is about to start: both are
         tried again later, and do not hold up the others.
 
-        :raises RPCError: when the server itself fails.
+        :raises RPCError: when the server itself fails, or at the end when it has refused one.
         :raises RuntimeError: when it cannot be reached.
         """
-        client = await self._connection.client()
+        client, refusal = await self._connection.client(), None
         for row in rows:
             with message_span(row):
                 try:
@@ -51,12 +51,15 @@ class TemporalDelivery:
                 except RPCError as error:
                     if error.status in SERVER_FAILURES:
                         raise
+                    refusal = error
                     log.warning(
                         "message_refused",
                         kind=row.kind,
                         subject=row.subject,
                         error=error.status.name,
                     )
+        if refusal is not None:
+            raise refusal
 
     async def _deliver(self, client: Client, row: OutboxMessage) -> None:
         message = cast("TemporalMessage", row.message)

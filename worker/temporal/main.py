@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.contracts.task_queue import TASK_QUEUE
 from worker.temporal import grpc_environment  # noqa: F401 - before anything loads gRPC
 
 # isort: split
@@ -32,7 +33,6 @@ from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
-from engine.contracts.executions import TASK_QUEUE
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
@@ -43,7 +43,7 @@ from engine.store.sessions import make_sessions
 from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal.payload_offload import claim_check
-from engine.temporal.payload_owners import Owners
+from engine.temporal.payload_owners import WorkflowOwners
 from engine.temporal_workflows.execution import (
     DefinitionCheckWorkflow,
     ExecutionWorkflow,
@@ -60,11 +60,11 @@ from worker.temporal.core_metrics import Core
 from worker.temporal.event_router import Doorbell, Router
 
 THREADS = 8
-# Each is a thread that wants the interpreter, and children. A hundred at once, of one account's flood, keep
-# each other from either for seconds, and every one of them misses Temporal's two (ADR 0006).
+# Each needs a thread, the GIL and child processes. A hundred at once, of one account's flood, block
+# one another for seconds, and all of them miss Temporal's deadline of two seconds (ADR 0006).
 WORKFLOW_TASKS_AT_ONCE = 8
 GRACE = timedelta(seconds=20)  # hosts kill after 30
-BEAT = timedelta(seconds=2)  # how soon an activity that nobody wants any more learns of it
+BEAT = timedelta(seconds=2)  # how soon a cancelled activity learns of it
 RECONNECT_SECONDS = 1.0
 
 
@@ -98,7 +98,8 @@ def make_worker(
         activity_executor=threads,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
         interceptors=[Heartbeats()],
-        workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
+        # The workflow code is ours and contains no user's program.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=GRACE,
         max_heartbeat_throttle_interval=BEAT,
         deployment_config=builds.config(settings),
@@ -115,7 +116,7 @@ def _inward(
     dispatcher: Dispatcher,
     journal: Journal,
 ) -> list[Callable[..., Any]]:
-    """Return the activities that read and write what the platform keeps."""
+    """Return the activities that use the platform's own database."""
     definitions = DefinitionActivities(sessions, opener, settings)
     looks = LookActivities(sessions, opener, outcomes, definitions)
     turns = Turns(settings.need("redis_url"))
@@ -131,7 +132,7 @@ def _inward(
 
 
 def _outward(settings: Settings) -> list[Callable[..., Any]]:
-    """Return the activities that ask other services, all of them through the egress guard."""
+    """Return the activities that call other services, all through the egress guard."""
     http = HttpCaller(Egress(allow=settings.egress_allow))
     agents, messages = AgentActivities(http), MessageActivities(http)
     return [
@@ -147,7 +148,7 @@ def _outward(settings: Settings) -> list[Callable[..., Any]]:
 
 
 async def main() -> None:
-    """Run until SIGTERM or SIGINT, then finish what is in flight or hand it back."""
+    """Run until SIGTERM or SIGINT, then finish running tasks or return them to the server."""
     settings, stopped = Settings.from_env(), asyncio.Event()
     logging.configure(settings)
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -159,7 +160,7 @@ async def main() -> None:
     publisher = Publisher(settings, "temporal", look=core.look)
     sessions = make_sessions(settings, pool_size=THREADS)
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
-    owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+    owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
     client = await _connected(settings, storage, owners, core)
     publisher.start()
     journal = Journal(sessions, settings)
@@ -174,15 +175,15 @@ async def main() -> None:
             for work in (promotion, routing):
                 work.cancel()
             for one in ended:
-                one.result()  # a worker without its router had better be started anew
+                one.result()  # a worker whose router fails has to be restarted
     await asyncio.to_thread(publisher.stop)
     tracing.close()
 
 
 async def _connected(
-    settings: Settings, storage: ExternalStorage, owners: Owners, core: Core
+    settings: Settings, storage: ExternalStorage, owners: WorkflowOwners, core: Core
 ) -> Client:
-    """Wait for the server: a worker that starts before it is not to blame."""
+    """Connect, waiting for a server that is not up yet."""
     while True:
         try:
             return await connect(

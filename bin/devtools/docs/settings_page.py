@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from bin.devtools.docs.settings_texts import GROUPS
-from engine.config.setting_types import AT_LEAST, AT_MOST, CHOICES
+from engine.config.setting_types import CHOICES, MAXIMUMS, MINIMUMS
 from engine.config.settings import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -58,8 +58,8 @@ def _unit(name: str) -> str:
     if name in CHOICES:
         return " or ".join(f"`{choice}`" for choice in CHOICES[name])
     unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
-    bounds = [f"from {AT_LEAST[name]:g}"] if AT_LEAST.get(name, 1) != 1 else []
-    bounds += [f"to {AT_MOST[name]:g}"] if name in AT_MOST else []
+    bounds = [f"from {MINIMUMS[name]:g}"] if MINIMUMS.get(name, 1) != 1 else []
+    bounds += [f"to {MAXIMUMS[name]:g}"] if name in MAXIMUMS else []
     return ", ".join(filter(None, [unit, " ".join(bounds)]))
 
 

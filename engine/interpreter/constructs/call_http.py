@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from engine.contracts import executions
+from engine.contracts.calls import CALL_HTTP, HttpAnswer, HttpCall
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -58,14 +58,14 @@ class CallHttp:
 
     def addressed(
         self, interpreter: Interpreter, data: Any, scope: Scope, *, seconds: float
-    ) -> executions.HttpCall:
+    ) -> HttpCall:
         """Return where to call, as whom, and for how long at most.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
         policy = interpreter.fill(self.authentication, data, scope)
         scope = scope.with_variables(authorization=authorization.descriptor(policy))
-        return executions.HttpCall(
+        return HttpCall(
             method=self.method,
             uri=self.located(interpreter, data, scope),
             headers=_texts(interpreter.fill(self.headers, data, scope), "headers"),
@@ -89,17 +89,15 @@ class CallHttp:
 NOWHERE = CallHttp("GET", "")
 
 
-async def request(
-    interpreter: Interpreter, call: executions.HttpCall, scope: Scope
-) -> executions.HttpAnswer:
+async def request(interpreter: Interpreter, call: HttpCall, scope: Scope) -> HttpAnswer:
     """Send one request and return an answer that is no failure.
 
     :raises FaultError: of kind communication; its status is the answer's.
     """
-    answer: executions.HttpAnswer = await interpreter.call(
-        executions.CALL_HTTP,
+    answer: HttpAnswer = await interpreter.call(
+        CALL_HTTP,
         call,
-        answer=executions.HttpAnswer,
+        answer=HttpAnswer,
         seconds=call.timeout_seconds + 5,
         scope=scope,
         repeatable=call.method in IDEMPOTENT or any(name.lower() == KEY for name in call.headers),
@@ -112,7 +110,7 @@ async def request(
     return answer
 
 
-def shown(call: executions.HttpCall, answer: executions.HttpAnswer, output: str) -> Any:
+def shown(call: HttpCall, answer: HttpAnswer, output: str) -> Any:
     """Return what a definition asked to see of an answer."""
     if output == "raw":
         return answer.raw

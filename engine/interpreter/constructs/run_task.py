@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from engine.contracts import executions
-from engine.contracts.child_executions import Ordered, Wanted
+from engine.contracts.child_executions import FIND_DEFINITION, ChildOrder, DefinitionName
+from engine.contracts.executions import ExecutionStart
 from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
@@ -50,22 +50,22 @@ class RunWorkflow:
                 "runtime", f"workflows run one another more than {DEPTH_MAX} deep (runDepth)"
             )
         given = {} if self.input is None else interpreter.fill(self.input, data, scope)
-        wanted = Wanted(interpreter.account_id, self.namespace, self.name, self.version)
+        wanted = DefinitionName(interpreter.account_id, self.namespace, self.name, self.version)
         number = (
             interpreter.calls + 1
         )  # of the call that comes now: others may be made while it is awaited
         definition_id: str = await interpreter.call(
-            executions.FIND_DEFINITION,
+            FIND_DEFINITION,
             wanted,
             answer=str,
             seconds=FIND_SECONDS,
             scope=scope,
             repeatable=True,
         )
-        ordered = Ordered(interpreter.execution_id, definition_id, given, interpreter.run_depth + 1)
-        child = executions.ExecutionStart(
-            _id_of(interpreter, number), interpreter.account_id, ordered=ordered
+        ordered = ChildOrder(
+            interpreter.execution_id, definition_id, given, interpreter.run_depth + 1
         )
+        child = ExecutionStart(_id_of(interpreter, number), interpreter.account_id, ordered=ordered)
         told = await interpreter.environment.run_child(child, waits=self.waits)
         if not self.waits:
             return TaskResult(data)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from engine.contracts.child_executions import Told
+from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.executions import ExecutionStart
-from engine.contracts.timeline import Entry
+from engine.contracts.timeline import TimelineEntry
 from engine.language.model import Task
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
@@ -56,7 +56,7 @@ class Environment(Protocol):
         """
         ...
 
-    async def run_child(self, start: ExecutionStart, *, waits: bool) -> Told | None:
+    async def run_child(self, start: ExecutionStart, *, waits: bool) -> ChildOutcome | None:
         """Start a child execution; if the parent waits for it, return how it ended.
 
         None when the parent does not wait, or when the child was ended from outside.
@@ -74,7 +74,7 @@ class Environment(Protocol):
         """
         ...
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: TimelineEntry) -> None:
         """Send an entry of the timeline to the sink of the process."""
         ...
 

@@ -21,7 +21,7 @@ from engine.contracts.timeline import (
     RETRYING,
     SKIPPED,
     STARTED,
-    Entry,
+    TimelineEntry,
 )
 from engine.interpreter.runtime.environment import Environment
 from engine.language.errors import ProblemDetails, standard_kind
@@ -31,7 +31,7 @@ from engine.language.model import Task
 class TimelineSink(Protocol):
     """Receiver of a process's timeline entries; it neither fails nor waits."""
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: TimelineEntry) -> None:
         """Receive an entry."""
         ...
 
@@ -117,7 +117,9 @@ class TimelineRecorder:
         ids, counts = (self.account_id, self.execution_id), tuple(self.counts.values())
         at, running = self.environment.now(), self.running
         self.environment.record(
-            Entry(*ids, self.seq, place, kind, phase, attempt, at, error_kind, running, counts)
+            TimelineEntry(
+                *ids, self.seq, place, kind, phase, attempt, at, error_kind, running, counts
+            )
         )
 
 

@@ -26,7 +26,7 @@ from engine.workflows.events.queue import SealedEvent
 
 @dataclass(frozen=True, slots=True)
 class LifecyclePhase:
-    """Phase that an execution has reached: started, completed, faulted or cancelled, and its data."""
+    """Phase of an execution (started, completed, faulted, cancelled), and its data."""
 
     definition_id: UUID
     execution_id: UUID
@@ -82,8 +82,8 @@ class Dispatcher:
     def lifecycle_types(self, scope: AccountScope, routing_keys: Collection[str]) -> list[str]:
         """Return the lifecycle events that other definitions listen for by these routing keys.
 
-        A listener for all events receives none of them: it would receive its own steps, and those of
-        whatever it starts, for ever. For the same reason a definition never receives its own.
+        A listener for all events receives none of them: it would receive its own steps, and those
+        of whatever it starts, for ever. For the same reason a definition never receives its own.
         """
         keys = set(routing_keys) - {ANY_TYPE}
         if not keys:
@@ -96,8 +96,8 @@ class Dispatcher:
     ) -> Sequence[str]:
         """Store the lifecycle event of a phase for its listeners, once.
 
-        `routing_keys` are those that other definitions of the account listen for. Return the names of
-        all lifecycle events that these stand for.
+        `routing_keys` are those that other definitions of the account listen for. Return the names
+        of all lifecycle events that these stand for.
         """
         event_types = self.lifecycle_types(scope, routing_keys)
         at = f"{scope.now:%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -10,7 +10,7 @@ from sqlalchemy import CTE, func, select
 from uuid_utils.compat import uuid7
 
 from engine.contracts.outbox_messages import ExecutionLaunch
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import ConflictError, NotFoundError
 from engine.observability import metrics
 from engine.store import outbox
@@ -28,7 +28,7 @@ LAUNCH_DELAY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SealedInput:
-    """Input of an execution as a JWE to an engine key, and whether the account's key seals the result."""
+    """Input as a JWE to an engine key, and whether the result is sealed to the account's key."""
 
     jwe: str
     seal_result: bool
@@ -47,7 +47,7 @@ class AssignedId:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRecord:
-    """Rows with which an execution begins, and the routing keys that other definitions listen for."""
+    """Rows with which an execution begins, and the routing keys of other definitions' listeners."""
 
     execution: Execution
     version: DefinitionVersion
@@ -65,14 +65,14 @@ def execute(
     """Start an execution of a definition, by its newest version or by the one that is named.
 
     :raises NotFoundError: when the account has no such definition or version.
-    :raises ConflictError: `executions_too_many`; when the result cannot be sealed to the account's key.
+    :raises ConflictError: `executions_too_many`; when the account's key cannot seal the result.
     """
     definition = definitions.find(scope, definition_id, lock=True)
     if version is not None:
         versions.find(scope, definition_id, version)
     account = admit(scope, running_max=running_max)
     if sealed_input.seal_result:
-        need_sealable(account.public_key)
+        require_encryption_key(account.public_key)
     return start(scope, definition, sealed_input, version=version)
 
 

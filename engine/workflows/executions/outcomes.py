@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from engine.accounts import encryption_keys
 from engine.crypto import jwe, keyring
 from engine.crypto.keyring import Keyring
-from engine.crypto.public_keys import sealable
+from engine.crypto.public_keys import find_encryption_key
 from engine.language.errors import STANDARD, TYPES, standard_kind
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account, AccountKey
@@ -26,7 +26,7 @@ from engine.workflows.executions import completion, executions, forced_ends
 
 @dataclass(frozen=True, slots=True)
 class SettledOutcome:
-    """Outcome of an execution, its definition, and the routing keys that other definitions listen for."""
+    """Outcome of an execution, its definition, and the keys of other definitions' listeners."""
 
     outcome: dict[str, Any]
     definition_id: UUID
@@ -137,7 +137,7 @@ def forced_outcome(session: Session, execution: Execution) -> dict[str, Any] | N
 
 def _seal(execution: Execution, account: Account, outcome: dict[str, Any]) -> dict[str, Any]:
     """Return the outcome, sealed to the account's public key where the client asked for that."""
-    key = sealable(account.public_key) if execution.seal_result else None
+    key = find_encryption_key(account.public_key) if execution.seal_result else None
     if key is None:
         return outcome
     if "result" in outcome:

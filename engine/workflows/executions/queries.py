@@ -1,4 +1,4 @@
-"""Queries of executions: pages and counts of an account's, and those that run, for the reconciler."""
+"""Queries of executions: pages and counts of an account's, and all that run."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def find_running(session: Session, execution_ids: Sequence[UUID]) -> Sequence[Ru
 def list_running(
     session: Session, *, after: RunningExecution | None, limit: int
 ) -> Sequence[RunningExecution]:
-    """Return up to `limit` running executions of all accounts, by account and id, after another one.
+    """Return up to `limit` running executions of all accounts after one, by account and id.
 
     This is the order of the index of running executions, so that a page costs the same however many
     have ended.

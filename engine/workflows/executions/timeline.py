@@ -11,14 +11,14 @@ import orjson
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from engine.contracts.timeline import COUNTED, Entry
+from engine.contracts.timeline import COUNTED, TimelineEntry
 from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.timeline import ExecutionProgress, ExecutionStep
 from engine.workflows.executions import executions
 
 # A worker that takes over an unfinished workflow task from a killed one may record other entries:
-# events that came in between are handled in another order. So a later entry replaces an earlier one.
+# events that came in between have another order. So a later entry replaces an earlier one.
 STORE = text(f"""
 WITH entries AS (
   INSERT INTO execution_steps (execution_id, seq, place, kind, phase, attempt, at, error)
@@ -47,14 +47,16 @@ WHERE execution_progress.seq <= EXCLUDED.seq
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """Some entries of an execution's timeline, its status before they were read, and if more follow."""
+    """Entries of an execution's timeline, its status before they were read, and if more follow."""
 
     steps: Sequence[ExecutionStep]
     status: str
     has_more: bool
 
 
-def store(session: Session, entries: Sequence[Entry], last: Sequence[Entry]) -> None:
+def store(
+    session: Session, entries: Sequence[TimelineEntry], last: Sequence[TimelineEntry]
+) -> None:
     """Store entries, and for each execution its progress after the `last` of its entries.
 
     :raises IntegrityError: when the row of an execution is gone.
@@ -103,7 +105,7 @@ def read(scope: AccountScope, execution_id: UUID, *, after: int, limit: int) -> 
 
 
 def progress(session: Session, execution_id: UUID) -> dict[str, Any]:
-    """Return the innermost running steps, how many steps were in each phase, and how many retries."""
+    """Return the innermost running steps, the number of steps in each phase, and of retries."""
     row = session.get(ExecutionProgress, execution_id)
     counts = {name: 0 if row is None else getattr(row, name) for name in COUNTED}
     retries = counts.pop("retrying")

@@ -1,4 +1,4 @@
-"""Firings of schedules: each time at which one is due makes one execution, or records why it does not."""
+"""Firings of schedules: each due time makes one execution, or records why it does not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DueTime:
 
     @property
     def execution_id(self) -> UUID:
-        """Return the id of the one execution that it can ever make: a UUIDv7 (RFC 9562 section 5.7)."""
+        """Return the id of the one execution that it can make: a UUIDv7 (RFC 9562 section 5.7)."""
         text = f"{self.schedule_id} {self.due_at.timestamp():.6f}"
         digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:10])
         number = int(self.due_at.timestamp() * 1000) << 80 | digest

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine.contracts.outbox_messages import ScheduleSync
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import ConflictError, NotFoundError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
@@ -44,7 +44,7 @@ def create(
     """Store a schedule that a client asks for.
 
     :raises NotFoundError: when the account has no such definition.
-    :raises ConflictError: `schedules_too_many`; when results cannot be sealed to the account's key.
+    :raises ConflictError: `schedules_too_many`; when the account's key cannot seal results.
     """
     definition = definitions.find(scope, definition_id)
     # The lock makes the count true until the commit.
@@ -55,7 +55,7 @@ def create(
         )
         raise ConflictError("schedules_too_many", detail, extra={"limit": "schedules"})
     if sealed_input.seal_result:
-        need_sealable(account.public_key)
+        require_encryption_key(account.public_key)
     return store(scope, plan, definition=definition, sealed_input=sealed_input, paused=paused)
 
 
@@ -90,7 +90,7 @@ def store(
 
 
 def count(scope: AccountScope, *, besides: UUID | None = None) -> int:
-    """Return how many schedules an account has, without those of the definition `besides` itself."""
+    """Return how many schedules an account has, without the own ones of definition `besides`."""
     query = (
         select(func.count()).select_from(Schedule).where(Schedule.account_id == scope.account_id)
     )
@@ -140,7 +140,7 @@ def change(
 ) -> None:
     """Give a schedule another plan, and another input if there is one.
 
-    :raises ConflictError: `schedule_of_workflow`; when results cannot be sealed to the account's key.
+    :raises ConflictError: `schedule_of_workflow`; when the account's key cannot seal results.
     """
     _refuse_trigger(schedule)
     if plan.every != schedule.every or plan.start_at != schedule.start_at:
@@ -148,7 +148,7 @@ def change(
     write_plan(schedule, plan)
     if sealed_input is not None:
         if sealed_input.seal_result:
-            need_sealable(scope.session.get_one(Account, scope.account_id).public_key)
+            require_encryption_key(scope.session.get_one(Account, scope.account_id).public_key)
         schedule.input_sealed, schedule.seal_result = sealed_input.jwe, sealed_input.seal_result
     record_change(scope, schedule)
 

@@ -23,8 +23,10 @@ from temporalio.client import (
 from temporalio.common import Priority
 from temporalio.service import RPCError, RPCStatusCode
 
-from engine.contracts import executions, schedules, summaries
+from engine.contracts import summaries
 from engine.contracts.outbox_messages import Backfill
+from engine.contracts.schedules import FIRING, FiringStart
+from engine.contracts.task_queue import TASK_QUEUE
 from engine.contracts.workflow_ids import FiringWorkflowId, TemporalScheduleId
 from engine.store.schedules import Schedule as ScheduleRow
 from engine.temporal import search_attributes
@@ -51,20 +53,20 @@ class TemporalSchedule:
 
 
 def of_row(
-    row: ScheduleRow, *, execution_seconds_max: int, task_queue: str = executions.TASK_QUEUE
+    row: ScheduleRow, *, execution_seconds_max: int, task_queue: str = TASK_QUEUE
 ) -> TemporalSchedule:
     """Return the Temporal schedule of a row."""
     account_id, definition_id = str(row.account_id), str(row.definition_id)
     action = ScheduleActionStartWorkflow(
-        schedules.FIRING,
-        schedules.FiringStart(str(row.id), account_id),
+        FIRING,
+        FiringStart(str(row.id), account_id),
         id=str(FiringWorkflowId(row.id)),
         task_queue=task_queue,
         # It waits for its execution, which may last as long as any.
         execution_timeout=timedelta(seconds=execution_seconds_max) + timedelta(hours=1),
         task_timeout=TASK_TIMEOUT,
         priority=Priority(fairness_key=account_id),
-        static_summary=summaries.summary(schedules.FIRING, definition_id),
+        static_summary=summaries.summary(FIRING, definition_id),
         static_details=summaries.details("", account_id, definition_id),
         typed_search_attributes=search_attributes.of_definition(account_id, definition_id),
     )

@@ -1,4 +1,4 @@
-"""Triggers in a definition's document: its times are schedules, workflows of their own await the rest."""
+"""Triggers in a definition's document: times are schedules, workflows await the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from engine.contracts.outbox_messages import TriggersEnd
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
-from engine.crypto.public_keys import sealable
+from engine.crypto.public_keys import find_encryption_key
 from engine.errors import NotFoundError
 from engine.language.schedule import AWAITED
 from engine.store import outbox
@@ -60,7 +60,7 @@ def fire(
 ) -> bool:
     """Store the execution that a trigger starts, once; tell whether the version is the newest one.
 
-    Its result is sealed to the account's public key where there is one: nobody has decided otherwise.
+    Its result is sealed to the account's public key where there is one.
     """
     try:
         definition = definitions.find(scope, version.definition_id, lock=True)
@@ -94,4 +94,4 @@ def workflow_ids(version: VersionReference) -> list[str]:
 
 def _seals_result(scope: AccountScope) -> bool:
     account = scope.session.get_one(Account, scope.account_id)
-    return sealable(account.public_key) is not None
+    return find_encryption_key(account.public_key) is not None

@@ -13,8 +13,8 @@ from engine.activities.executions import ExecutionActivities
 from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
-from engine.contracts.child_executions import Ordered
+from engine.contracts.child_executions import ChildOrder
+from engine.contracts.executions import UNOPENABLE, ExecutionStart, Settlement
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
@@ -54,14 +54,14 @@ def test_one_execution_too_many_ends_with_the_limits_name(
         orderer = executions.start(AccountScope(session, account_id, NOW), definition, order)
     crowded = activities(sessions, replace(settings, executions_per_account_max=1))
     execution_id, account = str(uuid7()), str(account_id)
-    ordered = Ordered(str(orderer.id), str(definition.id), {"n": 1}, 1)
+    ordered = ChildOrder(str(orderer.id), str(definition.id), {"n": 1}, 1)
     with pytest.raises(ApplicationError) as refused:
-        crowded.open(contracts.ExecutionStart(execution_id, account, ordered=ordered))
-    assert refused.value.type == contracts.UNOPENABLE
+        crowded.open(ExecutionStart(execution_id, account, ordered=ordered))
+    assert refused.value.type == UNOPENABLE
     (error,) = refused.value.details
     assert (error["status"], error["type"].rpartition("/")[2]) == (500, "runtime")
     assert error["detail"].endswith("(concurrentExecutions)")
-    crowded.settle(contracts.Settlement(execution_id, account, status="failed", error=error))
+    crowded.settle(Settlement(execution_id, account, status="failed", error=error))
     with sessions() as session:
         row = session.get_one(Execution, UUID(execution_id))
         assert (row.status, row.ordered_by) == ("failed", orderer.id)
@@ -80,7 +80,7 @@ def test_an_execution_of_a_definition_that_is_more_than_is_read_ends(
         started = executions.start(AccountScope(session, account_id, NOW), definition, order)
     lenient = activities(sessions, replace(settings, definition_bytes_max=2 * TEXT_CHARACTERS_MAX))
     with pytest.raises(ApplicationError) as refused:
-        lenient.open(contracts.ExecutionStart(str(started.id), str(account_id)))
-    assert refused.value.type == contracts.UNOPENABLE
+        lenient.open(ExecutionStart(str(started.id), str(account_id)))
+    assert refused.value.type == UNOPENABLE
     (error,) = refused.value.details
     assert error["type"].rpartition("/")[2] == "configuration"

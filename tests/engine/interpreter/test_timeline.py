@@ -15,9 +15,15 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.in_memory_events import Broker, Memory
-from engine.contracts import executions
+from engine.contracts.executions import (
+    EXECUTION,
+    FLUSH_TIMELINE,
+    ExecutionStart,
+    OpenedExecution,
+    TimelineFlush,
+)
 from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
-from engine.contracts.timeline import COUNTED, Entry
+from engine.contracts.timeline import COUNTED, TimelineEntry
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER, Execute, Ran
@@ -37,15 +43,15 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 class Record:
     """All that was told, by execution and number."""
 
-    told: dict[str, dict[int, list[Entry]]] = field(
+    told: dict[str, dict[int, list[TimelineEntry]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: TimelineEntry) -> None:
         self.told[entry.execution_id][entry.seq].append(entry)
 
-    def of(self, ran: Ran | str) -> list[Entry]:
-        """Return an execution's entries; assert that entries of one number are equal."""
+    def of(self, ran: Ran | str) -> list[TimelineEntry]:
+        """Return an execution's entries, of which no two have the same number and say different things."""
         name = ran if isinstance(ran, str) else ran.settlement.execution_id
         told = self.told[name]
         assert sorted(told) == list(range(1, len(told) + 1))
@@ -62,7 +68,7 @@ def record() -> Iterator[Record]:
     TimelineOutput.sink = None
 
 
-def happened(entries: list[Entry]) -> list[tuple[str, str, int]]:
+def happened(entries: list[TimelineEntry]) -> list[tuple[str, str, int]]:
     return [(entry.place, entry.phase, entry.attempt) for entry in entries]
 
 
@@ -143,8 +149,8 @@ async def start(
     document = {"document": HEADER, "do": steps}
     broker.open(execution_id, execution_id, document, {}, rests_every=rests_every)
     return await temporal.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, execution_id),
         id=f"execution:{execution_id}",
         task_queue=queue,
     )
@@ -184,8 +190,8 @@ async def test_a_pause_before_the_first_step_is_kept_to(
     execution_id = str(uuid7())
     broker.open(execution_id, execution_id, {"document": HEADER, "do": [{"s": SET}]}, {})
     handle = await temporal.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, execution_id),
         id=f"execution:{execution_id}",
         task_queue=queue,
         start_signal=PAUSE_SIGNAL,
@@ -210,12 +216,12 @@ async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
 ) -> None:
     execution_id, kept = str(uuid7()), []
 
-    @activity.defn(name=executions.KEEP_STEPS)
-    async def keep(told: executions.StepsTold) -> None:
+    @activity.defn(name=FLUSH_TIMELINE)
+    async def keep(told: TimelineFlush) -> None:
         kept.append(len(record.of(told.execution_id)))
 
     document = {"document": HEADER, "do": CASES["branches"]}
-    opened = executions.Opened("kit", 1, document, {}, execution_id, rests_every=1)
+    opened = OpenedExecution("kit", 1, document, {}, execution_id, rests_every=1)
     memory.openings[execution_id] = opened
     async with Worker(
         temporal,
@@ -225,8 +231,8 @@ async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         handle = await temporal.start_workflow(
-            executions.EXECUTION,
-            executions.ExecutionStart(execution_id, execution_id),
+            EXECUTION,
+            ExecutionStart(execution_id, execution_id),
             id=f"execution:{execution_id}",
             task_queue=execution_id,
         )

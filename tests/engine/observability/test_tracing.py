@@ -14,7 +14,7 @@ from temporalio.converter import PayloadConverter
 from temporalio.service import RPCError
 
 from engine.config.settings import Settings
-from engine.contracts.executions import DefinitionCheck
+from engine.contracts.definitions import DefinitionCheck
 from engine.observability import tracing
 from engine.observability.otel import Discreet
 from engine.observability.temporal_trace_header import HEADER

@@ -9,7 +9,8 @@ from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 
 from engine.config.settings import Settings
-from engine.contracts.executions import DefinitionCheck, ExecutionStart, OutcomeReading
+from engine.contracts.definitions import DefinitionCheck
+from engine.contracts.executions import ExecutionStart, OutcomeReading
 from engine.temporal.commands import start_check, start_execution, start_reading
 from engine.temporal.connection import connect
 

@@ -19,7 +19,7 @@ from bin.devtools.stack.servers import Stack
 from engine.activities.http import HttpActivities
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
+from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution, Settlement
 from engine.egress.guard import Egress
 from engine.errors import NotFoundError
 from engine.store.account_scope import AccountScope
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.stack
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BYTES_MIN = 32_768
 CANARY = "canary-" + "x" * 400_000
-Run = Callable[..., Awaitable[tuple[contracts.Settlement, WorkflowHistory]]]
+Run = Callable[..., Awaitable[tuple[Settlement, WorkflowHistory]]]
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ async def run(stack: Stack, sessions: sessionmaker[Session]) -> AsyncIterator[Ru
 
         async def execute(
             steps: list[dict[str, Any]], data: Any, *, rests_every: int = 0
-        ) -> tuple[contracts.Settlement, WorkflowHistory]:
+        ) -> tuple[Settlement, WorkflowHistory]:
             execution_id = str(uuid7())
             document = {"document": HEADER, "do": steps}
-            memory.openings[execution_id] = contracts.Opened(
+            memory.openings[execution_id] = OpenedExecution(
                 "d",
                 1,
                 document,
@@ -67,8 +67,8 @@ async def run(stack: Stack, sessions: sessionmaker[Session]) -> AsyncIterator[Ru
                 rests_every=rests_every,
             )
             handle = await client.start_workflow(
-                contracts.EXECUTION,
-                contracts.ExecutionStart(execution_id, "a"),
+                EXECUTION,
+                ExecutionStart(execution_id, "a"),
                 id=f"execution:{execution_id}",
                 task_queue=queue,
                 execution_timeout=timedelta(seconds=60),

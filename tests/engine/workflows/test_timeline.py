@@ -13,8 +13,8 @@ from uuid_utils.compat import uuid7
 
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
-from engine.contracts.executions import StepsTold
-from engine.contracts.timeline import COMPLETED, COUNTED, STARTED, Entry
+from engine.contracts.executions import TimelineFlush
+from engine.contracts.timeline import COMPLETED, COUNTED, STARTED, TimelineEntry
 from engine.errors import NotFoundError
 from engine.store.account_scope import AccountScope
 from engine.workflows import definitions
@@ -37,7 +37,7 @@ def execution_id(sessions: sessionmaker[Session], account_id: UUID) -> UUID:
         return executions.start(AccountScope(session, account_id, NOON), definition, order).id
 
 
-def told(account_id: UUID, execution_id: UUID, count: int) -> list[Entry]:
+def told(account_id: UUID, execution_id: UUID, count: int) -> list[TimelineEntry]:
     """Make the entries of steps that run one after the other."""
     found = []
     for seq in range(1, count + 1):
@@ -45,7 +45,7 @@ def told(account_id: UUID, execution_id: UUID, count: int) -> list[Entry]:
         counts = [0 for _ in COUNTED]
         counts[:2] = [step + 1, step + (not begins)]
         found.append(
-            Entry(
+            TimelineEntry(
                 account_id=str(account_id),
                 execution_id=str(execution_id),
                 seq=seq,
@@ -72,7 +72,7 @@ def read(
         return [(step.seq, step.place, step.phase) for step in found.steps]
 
 
-def of(entries: Sequence[Entry]) -> list[tuple[int, str, str]]:
+def of(entries: Sequence[TimelineEntry]) -> list[tuple[int, str, str]]:
     return [(entry.seq, entry.place, entry.phase) for entry in entries]
 
 
@@ -193,7 +193,7 @@ def test_keeping_the_journal_of_an_execution_that_is_no_more_keeps_nothing(
     entries = told(account_id, nobody, 2)
     for entry in entries:
         mine.put(entry)
-    mine.keep(StepsTold(str(account_id), str(nobody)))
+    mine.keep(TimelineFlush(str(account_id), str(nobody)))
     with sessions.begin() as session, pytest.raises(IntegrityError):
         timeline.store(session, entries, entries[-1:])
 
