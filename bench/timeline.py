@@ -95,7 +95,7 @@ def end_execution(rows: Rows, outcomes: Outcomes, journal: Journal, *, entries: 
     names = (str(rows.account_id), str(execution_id))
     for seq in range(1, entries + 1):
         counts = tuple(0 for _ in COUNTED)
-        journal.put(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
+        journal.add(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
     began = time.perf_counter()
     with rows.sessions() as session, journal.taken(session, *names):
         scope = AccountScope(session, rows.account_id, NOW)

@@ -67,7 +67,7 @@ class Journal:
             self._rung.set()
             self._thread.join()
 
-    def put(self, entry: TimelineEntry) -> None:
+    def add(self, entry: TimelineEntry) -> None:
         """Take an entry; past `execution_steps_kept` it only says how far the execution is."""
         with self._free:
             self._lines.put(entry, stores=entry.seq <= self._kept_max)

@@ -107,7 +107,7 @@ class TemporalEnvironment:
         """
         if TimelineOutput.sink is not None:
             workflow.random()
-            TimelineOutput.sink.put(entry)
+            TimelineOutput.sink.add(entry)
 
     async def store_timeline(self) -> None:
         """Store the recorded entries, by a local activity: the next run records them no more."""

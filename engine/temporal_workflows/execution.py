@@ -57,7 +57,7 @@ from engine.temporal_workflows.local_activities import run_local_activity
 
 # The next run continues with the current build; a run itself stays with the build it began on.
 NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
-STOPPED = "The execution was stopped from outside."
+STOP_DETAIL = "The execution was stopped from outside."
 
 
 # There are no `failure_exception_types`: any other error fails the workflow task alone, and
@@ -109,7 +109,7 @@ class ExecutionWorkflow:
     @workflow.signal(name=EVENT)
     def event(self, events: list[Json]) -> None:
         """Receive events; `listen` tasks look through them."""
-        self._event_inbox.put(events)
+        self._event_inbox.add(events)
 
     @workflow.signal(name=PAUSE_SIGNAL)
     def pause(self, command: PauseSignal) -> None:
@@ -144,7 +144,7 @@ class ExecutionWorkflow:
             raise
         except asyncio.CancelledError:
             self._cancelled = True
-            problem = _problem("runtime", STOPPED)
+            problem = _problem("runtime", STOP_DETAIL)
         except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
@@ -157,7 +157,7 @@ class ExecutionWorkflow:
         environment = TemporalEnvironment(start.account_id, start.execution_id)
         WAIT_BUDGET.set(WaitBudget(lambda: (environment.workflow_task_mark(), environment.now())))
         interpreter, opening = await self._load(start, environment)
-        interpreter.event_inbox.put(event for _, event in self._event_inbox.events)
+        interpreter.event_inbox.add(event for _, event in self._event_inbox.events)
         interpreter.pause.apply(self._pause.number, paused=self._pause.paused)
         self._interpreter, self._event_inbox, self._pause = (
             interpreter,

@@ -99,7 +99,7 @@ class ScheduleWorkflow:
     @workflow.signal(name=EVENT)
     def event(self, events: list[Json]) -> None:
         """Receive events."""
-        self._event_inbox.put(events)
+        self._event_inbox.add(events)
 
     async def _repeat(self, schedule: ScheduleTriggers) -> None:
         """Start an execution, wait for its end, then wait for the delay (`after`)."""

@@ -31,7 +31,7 @@ from engine.language.model import Task
 class TimelineSink(Protocol):
     """Receiver of a process's timeline entries; it neither fails nor waits."""
 
-    def put(self, entry: TimelineEntry) -> None:
+    def add(self, entry: TimelineEntry) -> None:
         """Receive an entry."""
         ...
 

@@ -47,7 +47,7 @@ class Record:
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
-    def put(self, entry: TimelineEntry) -> None:
+    def add(self, entry: TimelineEntry) -> None:
         self.told[entry.execution_id][entry.seq].append(entry)
 
     def of(self, ran: Ran | str) -> list[TimelineEntry]:
