@@ -51,7 +51,7 @@ class Record:
         self.told[entry.execution_id][entry.seq].append(entry)
 
     def of(self, ran: Ran | str) -> list[TimelineEntry]:
-        """Return an execution's entries, of which no two have the same number and say different things."""
+        """Return an execution's entries; assert that entries of one number are equal."""
         name = ran if isinstance(ran, str) else ran.settlement.execution_id
         told = self.told[name]
         assert sorted(told) == list(range(1, len(told) + 1))
