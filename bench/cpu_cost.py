@@ -74,7 +74,7 @@ def cases(platform: PlatformUnderTest, connection: psycopg.Connection) -> Iterat
         make_requests([HttpConnection(url, repeating(nothing)) for _ in agents]),
     )
     queries = {
-        "a pull of nothing new": f"?since={timestamps.text(newest)}",
+        "a pull of nothing new": f"?since={timestamps.to_text(newest)}",
         "a pull of 100": "?limit=100",
     }
     for what, query in queries.items():
@@ -103,8 +103,8 @@ def compare(platform: PlatformUnderTest, connection: psycopg.Connection) -> None
         meter, began = CpuMeter(processes), time.perf_counter()
         run()
         until(lambda: connection.execute(pending).fetchone() == (0,), "the outbox to be empty")
-        elapsed = time.perf_counter() - began
-        took = {name: seconds - elapsed * idle[name] for name, seconds in meter.seconds().items()}
+        duration = time.perf_counter() - began
+        took = {name: seconds - duration * idle[name] for name, seconds in meter.seconds().items()}
         micros = {name: 1e6 * max(0.0, seconds) / times for name, seconds in took.items()}
         bare = bare or micros["web"]
         report(what, micros, bare)

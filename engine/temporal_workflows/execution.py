@@ -15,7 +15,6 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from engine.contracts import payload_converter
 from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.definitions import CHECK_DEFINITION, DEFINITION_CHECK, DefinitionCheck
 from engine.contracts.events import EVENT
@@ -33,6 +32,7 @@ from engine.contracts.executions import (
 )
 from engine.contracts.json_value import Json
 from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
+from engine.contracts.payload_converter import reply_payload
 from engine.contracts.schedules import SCHEDULE, TriggerStart
 from engine.contracts.timeline import RAISED
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
@@ -94,7 +94,7 @@ class ExecutionWorkflow:
         answer: str | None = await run_local_activity(SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
-        reply = payload_converter.sealed(answer) if answer is not None else None
+        reply = reply_payload(answer) if answer is not None else None
         has_parent = start.ordered is not None
         if settlement.error is None:
             return ChildOutcome(result=settlement.result) if has_parent else reply
@@ -262,7 +262,7 @@ class OutcomeReadingWorkflow:
     async def run(self, reading: OutcomeReading) -> RawValue | None:
         """Return the outcome, encrypted to the client's key, or None while there is none."""
         answer: str | None = await run_local_activity(READ_OUTCOME, reading, str)
-        return payload_converter.sealed(answer) if answer is not None else None
+        return reply_payload(answer) if answer is not None else None
 
 
 def _problem(kind: str, detail: str) -> ProblemDetails:

@@ -22,7 +22,7 @@ from engine.store.sessions import make_engine
 from engine.store.workflows import Definition
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import SealedInput
-from engine.workflows.executions.forced_ends import LOST, STOPPED, ForcedEnd
+from engine.workflows.executions.forced_ends import LOSS, STOP, ForcedEnd
 from tests.support.journeys.executions import (
     HEAD,
     SLEEPER,
@@ -36,7 +36,7 @@ from tests.support.journeys.executions import (
     without_worker,
 )
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import Platform, beside, joined
+from tests.support.platform import Platform, beside, new_agent
 from tests.support.waiting import until
 from worker.relay.stragglers import Stragglers
 from worker.relay.temporal_client import TemporalConnection
@@ -127,7 +127,7 @@ def stray(fragile: Fragile) -> Iterator[sessionmaker[Session]]:
 async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more_while_no_worker_runs(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
-    with joined(fragile.platform) as laptop, without_worker(fragile):
+    with new_agent(fragile.platform) as laptop, without_worker(fragile):
         workflow_id, execution_id = sleeping(laptop)
         carried(stray, execution_id)
         fragile.kill("relay")
@@ -141,13 +141,13 @@ async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more
         assert until(lambda: not any(pending(stray, kind, execution_id) for kind in STOPS))
         error = ended(laptop, execution_id)["error"]
         assert error["type"].endswith("/runtime")
-        assert laptop.open(error["sealed"])["detail"] == LOST.detail
+        assert laptop.open(error["sealed"])["detail"] == LOSS.detail
 
 
 async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_by_the_row(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         with without_worker(fragile):
             workflow_id, execution_id = sleeping(laptop)
             carried(stray, execution_id)
@@ -156,7 +156,7 @@ async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_b
             found: dict[UUID, ForcedEnd] = {}
             while UUID(execution_id) not in found:  # what has just closed is given a moment
                 found = await Stragglers(stray, door_of(fragile)).look()
-            assert found[UUID(execution_id)] == STOPPED
+            assert found[UUID(execution_id)] == STOP
             fragile.revive("relay")
         assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
 
@@ -170,7 +170,7 @@ async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
     looks = Stragglers(stray, door_of(fragile))
     environ = fragile.platform.environ
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         with without_worker(fragile):
             environ["EXECUTION_RESTS_EVERY"] = "1"
         try:

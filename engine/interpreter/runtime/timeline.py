@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from engine.contracts.timeline import (
     CANCELLED,
     COMPLETED,
-    COUNTED,
+    COUNTED_PHASES,
     FAILED,
     PAUSED,
     RAISED,
@@ -51,7 +51,7 @@ class TimelineRecorder:
     environment: Environment
     seq: int = 0
     running: tuple[str, ...] = ()  # places of the tasks that run, in the order of their start
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED_PHASES, 0))
 
     def record_started(self, task: Task, attempt: int) -> None:
         """Record that a task started."""
