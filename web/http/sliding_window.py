@@ -156,12 +156,12 @@ class SharedWindows(AreaWindows):
         amounts = [window.item.amount for window in windows]
         keys = [self._prefixed(window.key) for window in windows]
         try:
-            passed, counts = self._script(keys=keys, args=[cost, int(counting), *amounts])
+            elapsed, counts = self._script(keys=keys, args=[cost, int(counting), *amounts])
         except RedisError as fault:
             structlog.get_logger().warning("limits_degraded", error=type(fault).__name__)
             raise
         return [
-            _reading(window, cost, float(passed), *count)
+            _reading(window, cost, float(elapsed), *count)
             for window, count in zip(windows, counts, strict=True)
         ]
 
@@ -207,18 +207,18 @@ class ProcessWindows(AreaWindows):
 
 
 def _reading(
-    window: Window, cost: int, passed: float, count: int, before: int, refused: int
+    window: Window, cost: int, elapsed: float, count: int, before: int, refused: int
 ) -> Reading:
     limit = window.item.amount
-    weight = count + before * (1 - passed / SECONDS)
+    weight = count + before * (1 - elapsed / SECONDS)
     remaining = max(0, math.floor(limit - weight))
     # Room for so many is room for one under a limit that is smaller by the others.
-    reset = until_room(limit - cost + 1, passed, count, before) if refused else SECONDS - passed
+    reset = until_room(limit - cost + 1, elapsed, count, before) if refused else SECONDS - elapsed
     return Reading(window.area, limit, remaining, max(1, math.ceil(reset)), bool(refused))
 
 
-def until_room(limit: int, passed: float, count: int, before: int) -> float:
+def until_room(limit: int, elapsed: float, count: int, before: int) -> float:
     """Return in how many seconds a full window takes one request more, if nobody else asks."""
     if count < limit:  # the minute before must slide out far enough
-        return SECONDS * (1 - (limit - 1 - count) / before) - passed
-    return SECONDS - passed + SECONDS * (1 - (limit - 1) / max(1, count))
+        return SECONDS * (1 - (limit - 1 - count) / before) - elapsed
+    return SECONDS - elapsed + SECONDS * (1 - (limit - 1) / max(1, count))
