@@ -1,8 +1,9 @@
 """Measure everything, one after the other, and write the page: `python -m bench.report`.
 
 Each measurement is a process of its own; never do two run at once. What each printed and recorded is kept in
-`docs/performance/results.json`, with the machine and how fast it was just then; `docs/performance.md`, its
-plots and the tables of `docs/scale.md` are made of that. `--only` measures some of them anew, `--page` none.
+`docs/performance/results.json`, with the machine and how fast it was just then. `docs/performance.md`,
+its plots and the tables of `docs/operations/scale.md` are made of that. `--only` measures some of them
+anew, `--page` none.
 With `--quick` all are only tried out, in a directory of their own: such figures mean nothing.
 """
 
@@ -93,7 +94,7 @@ def write(kept: dict[str, Any], docs: Path) -> None:
         (folder / name).write_text(drawing)
     (docs / "performance.md").write_text(text)
     (folder / "results.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-    scale.rewrite(docs / "scale.md", runs)
+    scale.rewrite(docs / "operations" / "scale.md", runs)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -111,8 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     docs = TRIED if asked.quick else DOCS
     if asked.quick:
-        docs.mkdir(parents=True, exist_ok=True)
-        shutil.copy(DOCS / "scale.md", docs / "scale.md")
+        (docs / "operations").mkdir(parents=True, exist_ok=True)
+        shutil.copy(DOCS / "operations" / "scale.md", docs / "operations" / "scale.md")
     kept: dict[str, Any] = {}
     with suppress(FileNotFoundError):
         kept = json.loads((docs / "performance" / "results.json").read_text())

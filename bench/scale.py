@@ -1,4 +1,4 @@
-"""The tables of `docs/scale.md`: what so many accounts need, from measured figures and what is assumed.
+"""Tables of `docs/operations/scale.md`: what so many accounts need, by measured figures and assumptions.
 
 They stand between marks in the page, which `python -m bench.report` fills anew.
 """

@@ -142,8 +142,9 @@ def test_every_measurement_of_the_report_is_a_command_that_says_what_it_measures
 
 def test_the_report_writes_all_of_the_page_from_nothing(recorded: Path, tmp_path: Path) -> None:
     docs = tmp_path / "docs"
-    docs.mkdir()
-    (docs / "scale.md").write_text((ROOT / "docs" / "scale.md").read_text())
+    (docs / "operations").mkdir(parents=True)
+    scale = (ROOT / "docs" / "operations" / "scale.md").read_text()
+    (docs / "operations" / "scale.md").write_text(scale)
     report.write({"sync": run(recorded)}, docs)
     page = (docs / "performance.md").read_text()
     shown = re.findall(r"\(performance/(.*\.svg)\)", page)

@@ -35,7 +35,7 @@ SPEND = """async (token) => {
 def snippet() -> str:
     """Return the code that the docs give to authors of pages."""
     (code,) = re.findall(
-        r"```js\n(.*?)```", (ROOT / "docs" / "live.md").read_text(), flags=re.DOTALL
+        r"```js\n(.*?)```", (ROOT / "docs" / "reference" / "live-streams.md").read_text(), flags=re.DOTALL
     )
     return str(code)
 

@@ -24,8 +24,8 @@ ALERTS = [
     for group in YAML(typ="safe").load(ROOT / "docs/operations/alerts.yaml")["groups"]
     for rule in group["rules"]
 ]
-RUNBOOKS = (ROOT / "docs/runbooks.md").read_text()
-WATCHING = (ROOT / "docs/watching.md").read_text()
+RUNBOOKS = (ROOT / "docs/operations/runbooks.md").read_text()
+WATCHING = (ROOT / "docs/operations/monitoring.md").read_text()
 QUERIES = [
     (f"{panel['title']} {target['refId']}", target["expr"])
     for panel in DASHBOARD["panels"]
@@ -105,7 +105,7 @@ def test_every_event_that_a_query_names_is_one_of_the_log() -> None:
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_an_alert_leads_to_a_section_that_says_what_to_do(rule: dict[str, Any]) -> None:
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-    assert page == "docs/runbooks.md"
+    assert page == "docs/operations/runbooks.md"
     assert anchor == rule["alert"].lower()
     section = RUNBOOKS.partition(f"\n## {rule['alert']}\n")[2].partition("\n## ")[0]
     for part in ("**It means**", "**Look at**", "**Do**"):

@@ -61,7 +61,7 @@ from worker.temporal.event_router import Doorbell, Router
 
 THREADS = 8
 # Each is a thread that wants the interpreter, and children. A hundred at once, of one account's flood, keep
-# each other from either for seconds, and every one of them misses Temporal's two (ADR 0006).
+# each other from either for seconds, and every one of them misses Temporal's two (ADR 0007).
 WORKFLOW_TASKS_AT_ONCE = 8
 GRACE = timedelta(seconds=20)  # hosts kill after 30
 BEAT = timedelta(seconds=2)  # how soon an activity that nobody wants any more learns of it

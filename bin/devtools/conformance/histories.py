@@ -3,7 +3,7 @@
 Each is an execution by the interpreter of today on a Temporal of its own, with its payloads in the clear, in
 a folder named for the interpreter's version. Without names, the cases that have none yet are recorded;
 a named one is recorded anew. What is recorded of a version that has run anywhere stays as it is: executions
-under way took the same ways. A change that makes their replay fail needs a new version (docs/decisions/0017).
+under way took the same ways. A change that makes their replay fail needs a new version (ADR 0020).
 """
 
 from __future__ import annotations

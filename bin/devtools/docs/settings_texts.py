@@ -1,4 +1,4 @@
-"""What each setting is, in words, and what does not work without it: for `docs/settings.md`."""
+"""Words of `docs/reference/settings.md`: what each setting is, and what does not work without it."""
 
 from __future__ import annotations
 
