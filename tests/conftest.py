@@ -61,21 +61,34 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[AT_THE_END] = ExitStack()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse tests that do not say what they need, or use more than they say.
+
+    Workers begin with journeys, which take longest: so that none of them is alone with one in the end.
 
     :raises pytest.UsageError: naming the first such test.
     """
-    for item in items:
-        markers = [name for name in NEEDS if item.get_closest_marker(name)]
-        if len(markers) != 1:
-            raise pytest.UsageError(
-                f"{item.nodeid} carries {len(markers)} of the markers {', '.join(NEEDS)}"
-            )
-        fixtures: set[str] = set(getattr(item, "fixturenames", ()))
-        for name in NEEDS[NEEDS.index(markers[0]) + 1 :]:
-            if fixtures & FIXTURES[name]:
-                raise pytest.UsageError(f"{item.nodeid} is marked {markers[0]} and needs {name}")
+    needs = {item: _needs(item) for item in items}
+    if hasattr(config, "workerinput"):
+        items.sort(key=needs.__getitem__, reverse=True)
+
+
+def _needs(item: pytest.Item) -> int:
+    """Return the place of the test's marker in NEEDS.
+
+    :raises pytest.UsageError: when the test carries none or several, or uses a fixture of a later one.
+    """
+    markers = [name for name in NEEDS if item.get_closest_marker(name)]
+    if len(markers) != 1:
+        raise pytest.UsageError(
+            f"{item.nodeid} carries {len(markers)} of the markers {', '.join(NEEDS)}"
+        )
+    place = NEEDS.index(markers[0])
+    fixtures: set[str] = set(getattr(item, "fixturenames", ()))
+    for name in NEEDS[place + 1 :]:
+        if fixtures & FIXTURES[name]:
+            raise pytest.UsageError(f"{item.nodeid} is marked {markers[0]} and needs {name}")
+    return place
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -7,7 +7,7 @@ from temporalio.client import Client as TemporalClient
 
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
-from tests.support.journeys.kills import SOAK, Asking, counted, killing
+from tests.support.journeys.kills import PLAN, SOAK, Asking, counted, killing
 from tests.support.platform import joined
 from tests.support.waiting import until
 
@@ -35,7 +35,7 @@ async def test_however_often_it_is_sent_and_whoever_is_killed_a_workflow_is_made
             lambda told: str(told["workflow"]["id"]),
         )
         held = {"temporal": UNCHECKED, "relay": NOTED}
-        rounds = SOAK if soak else 8
+        rounds = SOAK if soak else len(PLAN)
         keys = killing(fragile, asking, held, rounds=rounds, seconds_max=0.2)
         waiting = f"{UNCHECKED} AND account_id = %s"
         assert until(lambda: counted(fragile, waiting, account_id) == 0)

@@ -8,7 +8,7 @@ from temporalio.client import Client as TemporalClient
 from bin.devtools.stack.client import Client
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
-from tests.support.journeys.kills import SOAK, Asking, counted, killing
+from tests.support.journeys.kills import PLAN, SOAK, Asking, counted, killing
 from tests.support.platform import joined
 from tests.support.waiting import until
 
@@ -52,7 +52,7 @@ async def test_however_often_it_is_asked_for_and_whoever_is_killed_there_is_one_
             laptop, url, lambda key: {"input": {"key": key}}, lambda told: str(told["executionId"])
         )
         held = {"temporal": RUNNING, "relay": STARTED}
-        rounds = SOAK if soak else 4
+        rounds = SOAK if soak else len(PLAN)
         keys = killing(fragile, asking, held, rounds=rounds, seconds_max=0.6)
         still = f"{RUNNING} AND account_id = %s"
         assert until(lambda: counted(fragile, still, account_id) == 0)

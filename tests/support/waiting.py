@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-UNTIL_SECONDS_MAX = 60
+UNTIL_SECONDS_MAX = 120
 
 
 def until(condition: Callable[[], Any]) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ from engine.temporal_workflows.execution import DefinitionCheckWorkflow, Executi
 from engine.temporal_workflows.firing import FiringWorkflow
 from engine.temporal_workflows.schedule import ScheduleWorkflow
 from tests.support.interpreter.echo import echo
-from tests.support.interpreter.executions import HEADER, Execute, Ran
+from tests.support.interpreter.executions import EXECUTION_TIMEOUT, HEADER, Execute, Ran, trail_of
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +120,7 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
             executions.ExecutionStart(execution_id, execution_id, reply_key),
             id=executions.execution_workflow_id(execution_id),
             task_queue=queue,
-            execution_timeout=timedelta(seconds=60),
+            execution_timeout=EXECUTION_TIMEOUT,
         )
         failure: BaseException | None = None
         try:
@@ -129,7 +128,6 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         except WorkflowFailureError as error:
             failure = error.cause
             assert isinstance(failure, ApplicationError), failure
-        trail = await handle.query("trail", rpc_timeout=timedelta(seconds=60))
-        return Ran(memory.settlements[execution_id], handle, failure, trail)
+        return Ran(memory.settlements[execution_id], handle, failure, await trail_of(handle))
 
     return run
