@@ -1,9 +1,9 @@
 """Measure everything, one after the other, and write the page: `python -m bench.report`.
 
-Each measurement is a process of its own; never do two run at once. What each printed and recorded is kept in
-`docs/performance/results.json`, with the machine and how fast it was just then. `docs/performance.md`,
-its plots and the tables of `docs/operations/scale.md` are made of that. `--only` measures some of them
-anew, `--page` none.
+Each measurement is a process of its own, and two never run at once. What each printed and recorded
+is kept in `docs/performance/results.json`, with the machine and its speed at that moment.
+`docs/performance.md`, its plots and the tables of `docs/operations/scale.md` are made from it.
+`--only` measures some of them anew, `--page` none.
 With `--quick` all are only tried out, in a directory of their own: such figures mean nothing.
 """
 

@@ -1,4 +1,4 @@
-"""Tables of `docs/operations/scale.md`: what so many accounts need, by measured figures and assumptions.
+"""Tables of `docs/operations/scale.md`: what many accounts need, from measurements and assumptions.
 
 They stand between marks in the page, which `python -m bench.report` fills anew.
 """

@@ -1,4 +1,4 @@
-"""Write `docs/reference/language.md` from the support table: `python -m bin.devtools.docs.language`."""
+"""Write `docs/reference/language.md` from the support table; `python -m` runs this module."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PAGE = ROOT / "docs" / "reference" / "language.md"
 TABLE = ROOT / "engine" / "language" / "support_table.json"
 _OPENING = f"""# The workflow language, construct by construct
 
-This page is written by `python -m bin.devtools.docs.language` and is not edited by hand. Workflows are documents
-of the Open Workflow Specification {table.SPECIFICATION}. Each row was tried on the engine's own grammar:
-what is refused is refused when a workflow is saved, in `diagnostics`, with a JSON pointer and the reason
-given here, and again if it is executed all the same. Nothing is ever ignored. The same table is served at
-`GET /api/workflows/language`.
+`python -m bin.devtools.docs.language` writes this page; do not edit it. Workflows are documents of
+the Open Workflow Specification {table.SPECIFICATION}. A test tries each row on the engine's own
+grammar. A refused construct is refused when a workflow is saved: `diagnostics` has a JSON pointer
+and the reason given here. It is refused again if it is executed all the same. Nothing is ignored.
+`GET /api/workflows/language` serves the same table.
 """
 
 

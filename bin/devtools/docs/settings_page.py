@@ -1,4 +1,4 @@
-"""Write `docs/reference/settings.md` from the settings: `python -m bin.devtools.docs.settings_page`."""
+"""Write `docs/reference/settings.md` from the settings; `python -m` runs this module."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ UNITS = {  # by the end of a name, longest first
 }
 _OPENING = """# Settings
 
-This page is written by `python -m bin.devtools.docs.settings_page` and is not edited by hand. All settings are
-environment variables, read once when a process starts. One that is malformed, or out of its bounds, stops the
-process there and then, with a message that begins with its name; so does one that a process needs and lacks,
-at the latest when it needs it. None that is secret has a default: `bin/keys` draws a complete set.
+`python -m bin.devtools.docs.settings_page` writes this page; do not edit it. All settings are
+environment variables. A process reads them once, when it starts. A malformed setting, or one out of
+its bounds, stops the process at once, with a message that begins with its name. A setting that a
+process needs and lacks stops it too, at the latest when the process needs it. No secret has a
+default: `bin/keys` generates a complete set.
 
-*Needed* names what does not work without a setting that has no default. Where nothing is needed, the default
-is good for production.
+*Needed* names what does not work without a setting that has no default. Where nothing is needed,
+the default is good for production.
 """
 
 

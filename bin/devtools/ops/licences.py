@@ -33,9 +33,9 @@ SPELLINGS = {
 }
 _OPENING = """# Licences
 
-This page is written by `bin/lock` from the metadata of the installed packages, and is not edited by hand.
-It has all packages of `requirements.txt`. A bare `BSD` is one whose
-package does not say how many clauses it has.
+`bin/lock` writes this page from the metadata of the installed packages; do not edit it. It has all
+packages of `requirements.txt`. A bare `BSD` means that the package does not say how many clauses
+its licence has.
 
 | package | version | licence |
 |---|---|---|
