@@ -23,8 +23,13 @@ from engine.calls.asyncapi.open_subscriptions import Subscription, Subscriptions
 from engine.calls.asyncapi.redis import RefusedError
 from engine.calls.http import HttpCaller
 from engine.calls.oauth import UnauthenticatedError
-from engine.contracts.calls import CONSUME_MESSAGES, PUBLISH_MESSAGE, AsyncApiCall, Consumed
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import (
+    CONSUME_MESSAGES,
+    PUBLISH_MESSAGE,
+    AsyncApiCall,
+    ConsumedMessages,
+    HttpCall,
+)
 from engine.egress.guard import EgressError
 from engine.errors import EngineError
 from engine.interpreter.constructs.call_http import queried
@@ -73,7 +78,7 @@ class MessageActivities:
             await brokers.publish(self._http.egress, route, policy, encoded, told)
 
     @activity.defn(name=CONSUME_MESSAGES)
-    async def consume(self, call: AsyncApiCall) -> Consumed:
+    async def consume(self, call: AsyncApiCall) -> ConsumedMessages:
         """Wait for messages, and give those that came in time.
 
         :raises ApplicationError: of the kind of what failed.
@@ -94,7 +99,7 @@ class MessageActivities:
                     call.count_max, linger=call.linger, seconds=call.timeout_seconds
                 )
                 kept = not call.linger or len(found) < call.count_max
-                return Consumed(
+                return ConsumedMessages(
                     [
                         http_polling.shown(message.decode(errors="replace"), route)
                         for message in found
@@ -117,7 +122,7 @@ class MessageActivities:
         except (TypeError, AttributeError, KeyError, RecursionError):
             raise ValueError("the service's description is broken") from None
 
-    async def _consumed(self, route: Route, call: AsyncApiCall) -> Consumed:
+    async def _consumed(self, route: Route, call: AsyncApiCall) -> ConsumedMessages:
         """Take messages of a queue, and acknowledge them once they stand in the workflow's history.
 
         They stand there when the server has this activity's answer; so it is given from within.
@@ -131,7 +136,7 @@ class MessageActivities:
                 taken = await consumer.take(
                     wanted, linger=call.linger, seconds=call.timeout_seconds
                 )
-                found = Consumed([_shown(delivery, route) for delivery in taken])
+                found = ConsumedMessages([_shown(delivery, route) for delivery in taken])
                 over = call.linger and len(taken) == wanted
                 if not taken and call.timeout_seconds < WAIT_SECONDS_MAX:
                     await consumer.close()  # its time has passed: nobody will ask again

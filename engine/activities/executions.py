@@ -16,8 +16,19 @@ from temporalio.exceptions import ApplicationError
 from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
-from engine.contracts.child_executions import Ordered
+from engine.contracts.child_executions import ChildOrder
+from engine.contracts.executions import (
+    INTERPRETER,
+    OPEN_EXECUTION,
+    READ_OUTCOME,
+    SETTLE_EXECUTION,
+    UNOPENABLE,
+    ExecutionStart,
+    OpenedExecution,
+    OutcomeReading,
+    Settlement,
+)
+from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.crypto import jwe
 from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError, TooLargeError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
@@ -25,13 +36,15 @@ from engine.interpreter import documents, retry_from_failure
 from engine.interpreter.constructs import event_types
 from engine.language.errors import STANDARD, TYPES
 from engine.language.lifecycle_events import Subject
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.workflows import DefinitionVersion
 from engine.workflows import definitions
-from engine.workflows.events.dispatch import Switchboard
+from engine.workflows.events.dispatch import Dispatcher, LifecyclePhase
 from engine.workflows.executions import executions
-from engine.workflows.executions.outcomes import Outcomes, Settled
-from engine.workflows.secrets import Opener
+from engine.workflows.executions.executions import ExecutionRecord
+from engine.workflows.executions.outcomes import Outcomes, SettledOutcome
+from engine.workflows.secrets import SecretOpener
 
 
 class ExecutionActivities:
@@ -40,9 +53,9 @@ class ExecutionActivities:
     def __init__(
         self,
         sessions: sessionmaker[Session],
-        opener: Opener,
+        opener: SecretOpener,
         outcomes: Outcomes,
-        switchboard: Switchboard,
+        dispatcher: Dispatcher,
         settings: Settings,
         turns: Turns,
         journal: Journal,
@@ -51,13 +64,13 @@ class ExecutionActivities:
         self._keys = opener.keys
         self._opener = opener
         self._outcomes = outcomes
-        self._switchboard = switchboard
+        self._dispatcher = dispatcher
         self._settings = settings
         self._turns = turns
         self._journal = journal
 
-    @activity.defn(name=contracts.OPEN_EXECUTION)
-    def open(self, start: contracts.ExecutionStart) -> contracts.Opened:
+    @activity.defn(name=OPEN_EXECUTION)
+    def open(self, start: ExecutionStart) -> OpenedExecution:
         """Return the document and the input of an execution, in the clear; from now on events reach it.
 
         :raises ApplicationError: `UNOPENABLE`, with the error the execution shall end with.
@@ -67,130 +80,113 @@ class ExecutionActivities:
         if start.ordered is not None:
             self._adopt(account_id, execution_id, start.ordered)
         with self._sessions.begin() as session:
-            begun = executions.open_with_definition(
-                session, account_id=account_id, execution_id=execution_id
-            )
+            scope = AccountScope(session, account_id, datetime.now(UTC))
+            record = executions.open_with_definition(scope, execution_id)
             try:
-                opened = self._open(session, begun.execution, begun.definition)
+                opened = self._open(scope, record.execution, record.version)
             except (InvalidError, NotFoundError, TooLargeError) as refusal:
                 raise _unopenable(refusal) from None
-            heard = self._begin(session, begun, opened.document)
+            heard = self._begin(scope, record, opened.document)
         if heard:
-            self._switchboard.wake()
+            self._dispatcher.wake()
         slowed, depth = (
             self._turns.count(start.account_id, 0),
             start.ordered.depth if start.ordered else 0,
         )
         return replace(opened, heard=[*heard], run_depth=depth, slowed_seconds=slowed)
 
-    @activity.defn(name=contracts.SETTLE_EXECUTION)
-    def settle(self, settlement: contracts.Settlement) -> str | None:
+    @activity.defn(name=SETTLE_EXECUTION)
+    def settle(self, settlement: Settlement) -> str | None:
         """End the execution's row and return the answer, sealed to the reply key when there is one."""
         account_id, execution_id = UUID(settlement.account_id), UUID(settlement.execution_id)
         failed = settlement.error is not None
         outcome = {"error": settlement.error} if failed else {"result": settlement.result}
         ids = (settlement.account_id, settlement.execution_id)
         with self._sessions() as session, self._journal.taken(session, *ids):
+            scope = AccountScope(session, account_id, datetime.now(UTC))
             settled = self._outcomes.settle(
-                session,
-                account_id=account_id,
-                execution_id=execution_id,
+                scope,
+                execution_id,
                 status=settlement.status,
                 outcome=outcome,
-                now=datetime.now(UTC),
-                left=settlement.left,
+                checkpoint=settlement.left,
             )
-            heard = self._tell_end(session, settlement, settled)
+            heard = self._tell_end(scope, settlement, settled)
         if settlement.steps:
             self._turns.count(settlement.account_id, settlement.steps)
         if heard:
-            self._switchboard.wake()
+            self._dispatcher.wake()
         return (
             None
             if settlement.reply_key is None
-            else self._outcomes.reply(settlement.reply_key, settled.told)
+            else self._outcomes.reply(settlement.reply_key, settled.outcome)
         )
 
-    @activity.defn(name=contracts.READ_OUTCOME)
-    def read(self, reading: contracts.OutcomeReading) -> str | None:
+    @activity.defn(name=READ_OUTCOME)
+    def read(self, reading: OutcomeReading) -> str | None:
         """Return how an execution ended, sealed to the reply key; nothing while it runs."""
         with self._sessions.begin() as session:
-            told = self._outcomes.read(
-                session,
-                account_id=UUID(reading.account_id),
-                execution_id=UUID(reading.execution_id),
-            )
+            scope = AccountScope(session, UUID(reading.account_id), datetime.now(UTC))
+            told = self._outcomes.read(scope, UUID(reading.execution_id))
         return None if told is None else self._outcomes.reply(reading.reply_key, told)
 
-    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: Ordered) -> None:
+    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: ChildOrder) -> None:
         """Store the row of an execution that another one ordered: from now on it ends as all do.
 
         :raises ApplicationError: `UNOPENABLE`, when it is one too many; its row is there all the same.
         """
         with self._sessions.begin() as session:
-            found = definitions.find(
-                session, account_id=account_id, definition_id=UUID(ordered.definition_id), lock=True
-            )
-            refusal = executions.adopt(
-                session,
-                definition=found,
-                execution_id=execution_id,
-                by=UUID(ordered.by),
-                input_sealed=self._switchboard.seal(ordered.input),
+            scope = AccountScope(session, account_id, datetime.now(UTC))
+            definition = definitions.find(scope, UUID(ordered.definition_id), lock=True)
+            refusal = executions.start_child(
+                scope,
+                definition,
+                execution_id,
+                parent_id=UUID(ordered.by),
+                input_jwe=self._dispatcher.seal(ordered.input),
                 running_max=self._settings.executions_per_account_max,
-                now=datetime.now(UTC),
             )
         if refusal is not None:
             raise _unopenable(refusal)
 
     def _begin(
-        self, session: Session, begun: executions.Begun, document: dict[str, Any]
+        self, scope: AccountScope, record: ExecutionRecord, document: dict[str, Any]
     ) -> Sequence[str]:
         """Let an execution's steps listen, and tell that it has started; return all that is heard of it."""
-        execution, now = begun.execution, datetime.now(UTC)
-        self._switchboard.listen(
-            session,
-            account_id=execution.account_id,
+        execution = record.execution
+        self._dispatcher.listen(
+            scope,
             definition_id=execution.definition_id,
-            workflow_id=contracts.execution_workflow_id(str(execution.id)),
-            kinds=event_types.in_steps(document),
-            now=now,
+            workflow_id=str(ExecutionWorkflowId(execution.id)),
+            event_types=event_types.in_steps(document),
         )
         subject = Subject.of(document, str(execution.id))
-        return self._switchboard.tell(
-            session,
-            account_id=execution.account_id,
-            definition_id=execution.definition_id,
-            execution_id=execution.id,
-            subject=subject,
-            phase="started",
-            now=now,
-            keys=begun.heard,
-            definition=subject.definition,
+        phase = LifecyclePhase(
+            execution.definition_id,
+            execution.id,
+            subject,
+            "started",
+            {"definition": subject.definition},
         )
+        return self._dispatcher.announce(scope, phase, record.routing_keys)
 
     def _tell_end(
-        self, session: Session, settlement: contracts.Settlement, settled: Settled
+        self, scope: AccountScope, settlement: Settlement, settled: SettledOutcome
     ) -> Sequence[str]:
         """Tell how an execution ended, unless it could not even be opened."""
         if settlement.subject is None:
             return []
-        phase, about = _ending(settlement)
-        return self._switchboard.tell(
-            session,
-            account_id=UUID(settlement.account_id),
-            definition_id=settled.definition_id,
-            execution_id=UUID(settlement.execution_id),
-            subject=Subject(**settlement.subject),
-            phase=phase,
-            now=datetime.now(UTC),
-            keys=settled.heard,
-            **about,
+        phase = LifecyclePhase(
+            settled.definition_id,
+            UUID(settlement.execution_id),
+            Subject(**settlement.subject),
+            *_ending(settlement),
         )
+        return self._dispatcher.announce(scope, phase, settled.routing_keys)
 
     def _open(
-        self, session: Session, execution: Execution, definition: DefinitionVersion
-    ) -> contracts.Opened:
+        self, scope: AccountScope, execution: Execution, definition: DefinitionVersion
+    ) -> OpenedExecution:
         text, content_type = jwe.open_definition(
             self._keys,
             encrypted_data=definition.encrypted_data,
@@ -201,35 +197,33 @@ class ExecutionActivities:
             execution.input_sealed, pointer="/input", bytes_max=self._settings.value_bytes_max
         )
         document = documents.read(text, content_type)
-        secrets = self._opener.open(
-            session, account_id=execution.account_id, names=documents.secrets_of(document)
-        )
-        return contracts.Opened(
+        secrets = self._opener.open(scope, documents.secrets_of(document))
+        return OpenedExecution(
             definition_id=str(execution.definition_id),
             definition_version=execution.definition_version,
             document=document,
             input=_json(sealed_input),
             account_id=str(execution.account_id),
-            interpreter=contracts.INTERPRETER,
+            interpreter=INTERPRETER,
             secrets=secrets,
             rests_every=self._settings.execution_rests_every,
-            left=self._left(session, execution, document),
+            left=self._left(scope, execution, document),
         )
 
-    def _left(self, session: Session, execution: Execution, document: dict[str, Any]) -> str | None:
+    def _left(
+        self, scope: AccountScope, execution: Execution, document: dict[str, Any]
+    ) -> str | None:
         """Return what the execution that this one retries has left, if it does and there is something.
 
         :raises InvalidError: when the document is another, and has not the step at which that one stood.
         """
         if execution.retry_of is None:
             return None
-        left = self._outcomes.left(
-            session, account_id=execution.account_id, execution_id=execution.retry_of
-        )
+        left = self._outcomes.checkpoint(scope, execution.retry_of)
         return left and retry_from_failure.matched(left, document)
 
 
-def _ending(settlement: contracts.Settlement) -> tuple[str, dict[str, Any]]:
+def _ending(settlement: Settlement) -> tuple[str, dict[str, Any]]:
     """Return the lifecycle event of an end, and what it says."""
     if settlement.cancelled:
         return "cancelled", {}
@@ -260,4 +254,4 @@ def _unopenable(refusal: EngineError) -> ApplicationError:
     if kind == "authorization" and refusal.faults:
         error["instance"] = refusal.faults[0].pointer
     message = "The execution cannot be opened"
-    return ApplicationError(message, error, type=contracts.UNOPENABLE, non_retryable=True)
+    return ApplicationError(message, error, type=UNOPENABLE, non_retryable=True)

@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 
 from engine.calls.http import HttpCaller, shown
 from engine.calls.oauth import UnauthenticatedError
-from engine.contracts import executions
+from engine.contracts.calls import CALL_HTTP, HttpAnswer, HttpCall
 from engine.egress.guard import EgressError
 
 
@@ -17,8 +17,8 @@ class HttpActivities:
     def __init__(self, caller: HttpCaller) -> None:
         self._caller = caller
 
-    @activity.defn(name=executions.CALL_HTTP)
-    async def call(self, call: executions.HttpCall) -> executions.HttpAnswer:
+    @activity.defn(name=CALL_HTTP)
+    async def call(self, call: HttpCall) -> HttpAnswer:
         """Send one request and return the answer, whatever its status.
 
         :raises ApplicationError: of type communication, when there is no answer, or authentication, when

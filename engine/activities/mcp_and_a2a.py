@@ -17,8 +17,7 @@ from engine.calls import json_rpc
 from engine.calls.http import HttpCaller, content_of
 from engine.calls.json_rpc import Message, RefusedError
 from engine.calls.oauth import UnauthenticatedError
-from engine.contracts.calls import CALL_A2A, CALL_MCP, A2aCall, McpCall
-from engine.contracts.executions import HttpCall, RpcAnswer
+from engine.contracts.calls import CALL_A2A, CALL_MCP, A2aCall, HttpCall, McpCall, RpcAnswer
 from engine.egress.guard import EgressError
 from engine.egress.redirects import origin
 from engine.interpreter.constructs.call_a2a import STREAMING

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from engine.calls.http import HttpCaller
 from engine.calls.oauth import UnauthenticatedError
 from engine.calls.openapi.operations import compose
-from engine.contracts.executions import COMPOSE_OPENAPI, HttpCall, OpenApiCall
+from engine.contracts.calls import COMPOSE_OPENAPI, HttpCall, OpenApiCall
 from engine.egress.guard import Answer, EgressError
 from engine.errors import EngineError
 from engine.language import parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
@@ -18,14 +19,15 @@ from engine.contracts.preview import (
     Validation,
 )
 from engine.crypto import jwe
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import EngineError, TooLargeError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents, graph, mermaid
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.workflows import versions
 from engine.workflows.executions.outcomes import Outcomes
-from engine.workflows.secrets import Opener
+from engine.workflows.secrets import SecretOpener
 
 # Sealed twice, each time four bytes of three, this still is less than Temporal takes (2 MiB).
 GRAPH_BYTES_MAX = 1_048_576
@@ -38,7 +40,7 @@ class LookActivities:
     def __init__(
         self,
         sessions: sessionmaker[Session],
-        opener: Opener,
+        opener: SecretOpener,
         outcomes: Outcomes,
         definitions: DefinitionActivities,
     ) -> None:
@@ -58,13 +60,13 @@ class LookActivities:
         _, faults = self._definitions.looked_at(sent["encryptedData"], sent["encryptionKey"])
         with self._sessions() as session:
             diagnosis = diagnosis_of(session.get_one(Account, UUID(validation.account_id)), faults)
-        whole = diagnosis.sealed is not None and len(diagnosis.sealed) <= FAULTS_BYTES_MAX
+        whole = diagnosis.jwe is not None and len(diagnosis.jwe) <= FAULTS_BYTES_MAX
         told = {
             "valid": not faults,
             "diagnostics": [
-                {"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.shown
+                {"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.faults
             ],
-            "diagnosticsSealed": diagnosis.sealed if whole else None,
+            "diagnosticsSealed": diagnosis.jwe if whole else None,
         }
         return self._outcomes.reply(validation.reply_key, told)
 
@@ -73,14 +75,13 @@ class LookActivities:
         """Return the graph of a definition's version: `{"graph"}`, or `{"refused"}` and why."""
         account_id, definition_id = UUID(drawing.account_id), UUID(drawing.definition_id)
         with self._sessions() as session:
-            found = versions.find(
-                session, account_id=account_id, definition_id=definition_id, version=drawing.version
-            )
+            scope = AccountScope(session, account_id, datetime.now(UTC))
+            found = versions.find(scope, definition_id, drawing.version)
             public_key = session.get_one(Account, account_id).public_key
         try:
             text = self._drawn(found.encrypted_data, found.encryption_key, drawing.form)
             if drawing.sealed:
-                told = {"graph": jwe.seal(need_sealable(public_key), text)}
+                told = {"graph": jwe.seal(require_encryption_key(public_key), text)}
             else:
                 told = {"graph": orjson.loads(text)}
         except TooLargeError as refusal:

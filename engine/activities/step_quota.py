@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from temporalio import activity
 
-from engine.contracts import executions
+from engine.contracts.executions import COUNT_STEPS, StepCount
 from engine.interpreter.runtime.budget import STEPS_PER_MINUTE
 
 REDIS_SECONDS_MAX = 1.0
@@ -57,8 +57,8 @@ class Turns:
         self._script = redis.register_script(SCRIPT)
         self._most = steps_per_minute
 
-    @activity.defn(name=executions.TAKE_STEPS)
-    def take(self, taken: executions.StepsTaken) -> float:
+    @activity.defn(name=COUNT_STEPS)
+    def take(self, taken: StepCount) -> float:
         """Count steps that were walked; return the seconds to wait before the next."""
         return self.count(taken.account_id, taken.steps)
 

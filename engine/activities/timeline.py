@@ -21,11 +21,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from engine.config.settings import Settings
-from engine.contracts import executions
-from engine.contracts.timeline import Entry
+from engine.contracts.executions import FLUSH_TIMELINE, TimelineFlush
+from engine.contracts.timeline import TimelineEntry
 from engine.interpreter.runtime.timeline import Door
 from engine.workflows.executions import timeline
-from engine.workflows.executions.timeline_queue import Lines, Waiting
+from engine.workflows.executions.timeline_queue import PendingEntries, TimelineQueue
 
 LINGER_SECONDS = 0.1  # a short execution has ended by then, and its entries went with its end
 PAUSE_SECONDS = 1.0
@@ -46,7 +46,7 @@ class Journal:
             retry=Retry(NoBackoff(), 0),
         )
         self._free = threading.Condition()  # for what follows
-        self._lines = Lines()
+        self._lines = TimelineQueue()
         self._writing: set[str] = set()
         self._hints: dict[
             str, str
@@ -67,10 +67,10 @@ class Journal:
             self._rung.set()
             self._thread.join()
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: TimelineEntry) -> None:
         """Take an entry; past `execution_steps_kept` it only says how far the execution is."""
         with self._free:
-            self._lines.put(entry, kept=entry.seq <= self._kept_max)
+            self._lines.put(entry, stores=entry.seq <= self._kept_max)
         if not self._rung.is_set():
             self._rung.set()
 
@@ -96,8 +96,8 @@ class Journal:
             self._hints[execution_id] = account_id
         self._rung.set()
 
-    @activity.defn(name=executions.KEEP_STEPS)
-    def keep(self, steps: executions.StepsTold) -> None:
+    @activity.defn(name=FLUSH_TIMELINE)
+    def keep(self, steps: TimelineFlush) -> None:
         """Write what waits of an execution before anything else is done."""
         with (
             suppress(IntegrityError),  # the execution is no more
@@ -134,7 +134,7 @@ class Journal:
             self._rung.set()
         return written
 
-    def _written(self, batch: Sequence[Waiting]) -> bool:
+    def _written(self, batch: Sequence[PendingEntries]) -> bool:
         """Write a batch, and if that fails what can be written of it; what may be later waits again."""
         try:
             with self._sessions.begin() as session:
@@ -167,7 +167,7 @@ class Journal:
             structlog.get_logger().warning("progress_not_published", error=type(fault).__name__)
 
 
-def _keep(session: Session, batch: Sequence[Waiting]) -> None:
+def _keep(session: Session, batch: Sequence[PendingEntries]) -> None:
     if batch:
         entries = [entry for waiting in batch for entry in waiting.entries]
-        timeline.keep(session, entries, [waiting.last for waiting in batch])
+        timeline.store(session, entries, [waiting.last for waiting in batch])

@@ -13,7 +13,7 @@ import orjson
 from temporalio import activity
 
 from engine.calls.oauth import Tokens, UnauthenticatedError
-from engine.contracts import executions
+from engine.contracts.calls import HttpAnswer, HttpCall
 from engine.egress.guard import BODY_BYTES_MAX, Answer, Egress, EgressError, Outgoing
 from engine.language import authorization
 
@@ -27,7 +27,7 @@ class HttpCaller:
 
     async def send(
         self,
-        call: executions.HttpCall,
+        call: HttpCall,
         *,
         bytes_max: int = BODY_BYTES_MAX,
         enough: Callable[[bytearray], bool] | None = None,
@@ -43,7 +43,7 @@ class HttpCaller:
         )
 
     async def send_authenticated(
-        self, call: executions.HttpCall, authenticated: executions.HttpCall, **bounds: Any
+        self, call: HttpCall, authenticated: HttpCall, **bounds: Any
     ) -> Answer:
         """Send a call as it was authenticated, and forget a token that the service refuses.
 
@@ -54,7 +54,7 @@ class HttpCaller:
             self._tokens.forget((authenticated.authentication or {})["bearer"]["token"])
         return answer
 
-    async def authenticated(self, call: executions.HttpCall) -> executions.HttpCall:
+    async def authenticated(self, call: HttpCall) -> HttpCall:
         """Return the call with the token that its policy asks for, where it asks for one.
 
         :raises UnauthenticatedError: when there is no such token.
@@ -72,7 +72,7 @@ class HttpCaller:
         return call
 
 
-def _outgoing(call: executions.HttpCall) -> Outgoing:
+def _outgoing(call: HttpCall) -> Outgoing:
     headers = {name.lower(): value for name, value in call.headers.items()}
     body: bytes | None = None
     if isinstance(call.body, str):
@@ -129,9 +129,9 @@ class _Bearer(httpx2.Auth):
         yield request
 
 
-def shown(call: executions.HttpCall, answer: Answer) -> executions.HttpAnswer:
+def shown(call: HttpCall, answer: Answer) -> HttpAnswer:
     """Return the body once, in the form asked for: two would not fit into Temporal's payload limit."""
-    return executions.HttpAnswer(
+    return HttpAnswer(
         status=answer.status,
         headers=answer.headers,
         content=None if call.raw else content_of(answer),

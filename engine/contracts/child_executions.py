@@ -1,16 +1,17 @@
-"""What passes between an execution and one that it orders (`run: workflow`): encrypted history only."""
+"""Executions that another execution runs (`run: workflow`); only encrypted history has these."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-Json = Any  # what json.loads gives
+from engine.contracts.json_value import Json
+
+FIND_DEFINITION = "find_definition"  # activity: DefinitionName → the definition's id
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which of an account's definitions is meant, in its document's own words."""
+class DefinitionName:
+    """Name of one of an account's definitions, as its document has it."""
 
     account_id: str
     namespace: str
@@ -19,18 +20,18 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
-    """What an execution runs that another one ordered."""
+class ChildOrder:
+    """What a child execution runs, and for which parent."""
 
-    by: str  # the execution
+    by: str  # the parent's id
     definition_id: str
     input: Json
     depth: int  # how many workflows ran one another down to this one
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How an execution ended that another one ordered; exactly one of the two says what with."""
+class ChildOutcome:
+    """Outcome of a child execution; exactly one of the two is set."""
 
     result: Json = None
     error: dict[str, Json] | None = None

@@ -1,15 +1,15 @@
-"""TODO."""
+"""Signal that pauses or resumes an execution."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-HOLD = "hold"  # signal of executions: Word
+HOLD = "hold"  # signal of executions: PauseSignal
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """That an execution shall be paused or go on."""
+class PauseSignal:
+    """Argument of the signal: whether the execution shall be paused, and which change this is."""
 
     number: int
     paused: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from engine.contracts.executions import INTERPRETER, ExecutionStart, Opened
+from engine.contracts.executions import INTERPRETER, ExecutionStart, OpenedExecution
 from engine.interpreter import checkpoint_json
 from engine.interpreter.definition_cache import LATELY
 from engine.interpreter.runtime import frames
@@ -24,7 +24,7 @@ class NewerError(Exception):
     """The execution keeps to rules of a newer interpreter: this worker has to leave it to others."""
 
 
-def begin(opened: Opened, execution_id: str, world: World) -> Walk:
+def begin(opened: OpenedExecution, execution_id: str, world: World) -> Walk:
     """Return a walk at its beginning.
 
     :raises InvalidError: when the document cannot run.
@@ -46,7 +46,7 @@ def begin(opened: Opened, execution_id: str, world: World) -> Walk:
     )
 
 
-def left(start: ExecutionStart, walk: Walk, opened: Opened) -> ExecutionStart:
+def left(start: ExecutionStart, walk: Walk, opened: OpenedExecution) -> ExecutionStart:
     """Return what a new run goes on with from where a walk rests.
 
     :raises ExhaustedError: when the bookmark is larger than BOOKMARK_CHARACTERS_MAX.
@@ -55,7 +55,7 @@ def left(start: ExecutionStart, walk: Walk, opened: Opened) -> ExecutionStart:
     return replace(start, ordered=ordered, bookmark=write(walk, opened))
 
 
-def write(walk: Walk, opened: Opened) -> str:
+def write(walk: Walk, opened: OpenedExecution) -> str:
     """Return the bookmark of a walk that rests.
 
     :raises ExhaustedError: when it is larger than BOOKMARK_CHARACTERS_MAX.
@@ -85,7 +85,7 @@ def write(walk: Walk, opened: Opened) -> str:
     return text
 
 
-def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened]:
+def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, OpenedExecution]:
     """Return the walk where it stood, and what was opened for it.
 
     :raises NewerError: when this interpreter is too old for it.
@@ -93,7 +93,7 @@ def resume(bookmark: str, execution_id: str, world: World) -> tuple[Walk, Opened
     state = checkpoint_json.read(bookmark)
     if state["form"] > FORM:
         raise NewerError(str(state["form"]))
-    opened = Opened(**state["opened"])
+    opened = OpenedExecution(**state["opened"])
     walk = begin(opened, execution_id, world)
     walk.context = state["values"][state["context"]]
     walk.frame = frames.read(state["frames"], state["values"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from engine.contracts.executions import Opened
+from engine.contracts.executions import OpenedExecution
 from engine.errors import Fault, InvalidError
 from engine.interpreter import checkpoint_json
 from engine.interpreter.checkpoint import BOOKMARK_CHARACTERS_MAX, FORM
@@ -58,7 +58,7 @@ def matched(text: str, document: dict[str, Json]) -> str:
     return checkpoint_json.written(state)
 
 
-def retake(walk: Walk, opened: Opened) -> None:
+def retake(walk: Walk, opened: OpenedExecution) -> None:
     """Have a walk that is about to begin go on from what `opened` says was left, if it says so."""
     if opened.left is None:
         return

@@ -19,8 +19,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from engine.contracts import timestamps
+from engine.contracts.outbox_messages import StateChange
 from engine.observability import tracing
-from engine.store import outbox
 from engine.sync import hash_chain
 from engine.sync.change import Change
 
@@ -120,7 +120,7 @@ def enter(
     shared = {
         "account_id": account_id,
         "agent_id": agent_id,
-        "kind": outbox.CHANGED,
+        "kind": StateChange.kind,
         "counter": counted,
         "versions": versions,
         "now": now,

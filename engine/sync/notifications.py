@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from engine.contracts import timestamps
+from engine.contracts.outbox_messages import StateChange
 from engine.store import outbox
 from engine.store.accounts import Agent
 from engine.store.sync import SyncHead, SyncState
@@ -115,7 +116,7 @@ def deliver(
 
     :return: the newest stamp that was told of, if there was one.
     """
-    if not outbox.take_all(session, account_id=account_id, kind=outbox.CHANGED):
+    if not outbox.take_all(session, account_id=account_id, kind=StateChange.kind):
         return None  # another message of the same changes has told of them
     rows = session.execute(BEHIND, {"account_id": account_id}).all()
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -19,9 +20,18 @@ from temporalio.exceptions import (
 )
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
-from engine.contracts import executions
-from engine.contracts.child_executions import Told
-from engine.contracts.timeline import Entry
+from engine.contracts.child_executions import ChildOutcome
+from engine.contracts.events import PUBLISH_EVENTS, Publication
+from engine.contracts.executions import (
+    COUNT_STEPS,
+    EXECUTION,
+    FLUSH_TIMELINE,
+    ExecutionStart,
+    StepCount,
+    TimelineFlush,
+)
+from engine.contracts.timeline import TimelineEntry
+from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.interpreter.runtime.timeline import Door
 from engine.language.errors import STANDARD, fault
 from engine.language.model import Step
@@ -79,15 +89,15 @@ class TemporalWorld:
 
     async def take_steps(self, steps: int) -> float:
         """Have steps counted, by a local activity; return the seconds to wait before the next."""
-        taken = executions.StepsTaken(self.account_id, steps)
-        return float(await locally(executions.TAKE_STEPS, taken, float))
+        taken = StepCount(self.account_id, steps)
+        return float(await locally(COUNT_STEPS, taken, float))
 
     async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
         """Write events into the account's keeping, by a local activity."""
-        publication = executions.Publication(self.account_id, self.execution_id, list(batch))
-        await locally(executions.PUBLISH_EVENTS, publication, None)
+        publication = Publication(self.account_id, self.execution_id, list(batch))
+        await locally(PUBLISH_EVENTS, publication, None)
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: TimelineEntry) -> None:
         """Put an entry into the process' sink, on replay too: who told it first may have been killed."""
         if Door.sink is not None:
             workflow.random()  # refused where the worker forgets the execution, and cancels all its steps
@@ -95,9 +105,7 @@ class TemporalWorld:
 
     async def keep_steps(self) -> None:
         """Have what was noted kept, by a local activity: the next run does not tell it again."""
-        await locally(
-            executions.KEEP_STEPS, executions.StepsTold(self.account_id, self.execution_id), None
-        )
+        await locally(FLUSH_TIMELINE, TimelineFlush(self.account_id, self.execution_id), None)
 
     def random_between(self, low: float, high: float) -> float:
         """Return a random number, the same on replay."""
@@ -133,23 +141,23 @@ class TemporalWorld:
         except ActivityError as error:
             raise _understood(error) from None
 
-    async def run(self, start: executions.ExecutionStart, *, waits: bool) -> Told | None:
+    async def run(self, start: ExecutionStart, *, waits: bool) -> ChildOutcome | None:
         """Start an execution as a child workflow; one that is waited for ends when this one does."""
         ordered = start.ordered
         handle = await start_below(
-            executions.EXECUTION,
+            EXECUTION,
             start,
-            workflow_id=executions.execution_workflow_id(start.execution_id),
+            workflow_id=str(ExecutionWorkflowId(UUID(start.execution_id))),
             account_id=self.account_id,
             definition_id=ordered.definition_id if ordered is not None else "",
             lasts=workflow.info().execution_timeout,
-            answer=Told,
+            answer=ChildOutcome,
             left_behind=REQUEST_CANCEL if waits else ABANDON,
         )
         if not waits:
             return None
         try:
-            told: Told = await handle
+            told: ChildOutcome = await handle
         except ChildWorkflowError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -158,10 +166,10 @@ class TemporalWorld:
         return told
 
 
-def _told(cause: BaseException | None) -> Told | None:
+def _told(cause: BaseException | None) -> ChildOutcome | None:
     """Return the error an execution ended with; nothing when it was ended from outside."""
     ended = isinstance(cause, ApplicationError) and len(cause.details) == 1
-    return Told(error=cause.details[0]) if ended else None  # type: ignore[union-attr]
+    return ChildOutcome(error=cause.details[0]) if ended else None  # type: ignore[union-attr]
 
 
 def _understood(error: ActivityError) -> BaseException:

@@ -6,14 +6,33 @@ import asyncio
 import contextlib
 from dataclasses import asdict, replace
 from typing import Any
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from engine.contracts import executions, payload_converter
-from engine.contracts.child_executions import Told
-from engine.contracts.pause import HOLD, Word
+from engine.contracts import payload_converter
+from engine.contracts.child_executions import ChildOutcome
+from engine.contracts.definitions import CHECK_DEFINITION, DEFINITION_CHECK, DefinitionCheck
+from engine.contracts.events import EVENT
+from engine.contracts.executions import (
+    EXECUTION,
+    OPEN_EXECUTION,
+    OUTCOME_READING,
+    RAISED,
+    READ_OUTCOME,
+    SETTLE_EXECUTION,
+    UNOPENABLE,
+    ExecutionStart,
+    OpenedExecution,
+    OutcomeReading,
+    Settlement,
+)
+from engine.contracts.json_value import Json
+from engine.contracts.pause import HOLD, PauseSignal
+from engine.contracts.schedules import SCHEDULE, TriggerStart
+from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import ACCOUNT, PATIENCE, BusyError, Patience
 from engine.interpreter import checkpoint, retry_from_failure
@@ -40,7 +59,7 @@ STOPPED = "The execution was stopped from outside."
 
 # What is no failure of ours fails the task alone, which is tried again: so a defect of a deploy, or a history
 # that does not replay, ends nobody's execution.
-@workflow.defn(name=executions.EXECUTION)
+@workflow.defn(name=EXECUTION)
 class ExecutionWorkflow:
     """One run of a definition, or of the rest of it."""
 
@@ -52,7 +71,7 @@ class ExecutionWorkflow:
         self._cancelled = False
 
     @workflow.run
-    async def run(self, start: executions.ExecutionStart) -> RawValue | Told | None:
+    async def run(self, start: ExecutionStart) -> RawValue | ChildOutcome | None:
         """Return the reply, sealed for whoever awaits it; to the execution that ordered this one, the end.
 
         :raises ApplicationError: when the execution failed; its type is the kind of error, its one
@@ -67,12 +86,12 @@ class ExecutionWorkflow:
                 settlement, subject=subject, cancelled=self._cancelled, steps=steps
             )
             workflow.set_current_details(ui_details.ended(self._walk, settlement))
-        answer: str | None = await locally(executions.SETTLE_EXECUTION, settlement, str)
+        answer: str | None = await locally(SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
         reply = payload_converter.sealed(answer) if answer is not None else None
         if settlement.error is None:
-            return Told(result=settlement.result) if start.ordered is not None else reply
+            return ChildOutcome(result=settlement.result) if start.ordered is not None else reply
         told = reply if start.ordered is None else settlement.error
         raise ApplicationError(
             "The execution failed",
@@ -81,13 +100,13 @@ class ExecutionWorkflow:
             non_retryable=True,
         )
 
-    @workflow.signal(name=executions.EVENT)
-    def event(self, events: list[executions.Json]) -> None:
+    @workflow.signal(name=EVENT)
+    def event(self, events: list[Json]) -> None:
         """Take events in; the walk looks at them when it listens."""
         self._inbox.put(events)
 
     @workflow.signal(name=HOLD)
-    def hold(self, word: Word) -> None:
+    def hold(self, word: PauseSignal) -> None:
         """Have the walk hold before its next step, or go on."""
         self._hold.hear(word.number, paused=word.paused)
 
@@ -96,8 +115,8 @@ class ExecutionWorkflow:
         """Return the names of the steps that ran, in order."""
         return [] if self._walk is None else list(self._walk.trail)
 
-    async def _settled(self, start: executions.ExecutionStart) -> executions.Settlement:
-        ended = executions.Settlement(
+    async def _settled(self, start: ExecutionStart) -> Settlement:
+        ended = Settlement(
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
@@ -107,7 +126,7 @@ class ExecutionWorkflow:
         except ExhaustedError as error:
             problem = _problem("runtime", error.detail)
         except ApplicationError as error:
-            if error.type != executions.UNOPENABLE:
+            if error.type != UNOPENABLE:
                 raise
             return replace(ended, status="failed", error=error.details[0])
         except InvalidError as error:
@@ -125,15 +144,13 @@ class ExecutionWorkflow:
         left = None if self._walk is None else retry_from_failure.left(self._walk)
         return replace(ended, status="failed", error=problem.shown(), left=left)
 
-    async def _walked(self, start: executions.ExecutionStart) -> Any:
+    async def _walked(self, start: ExecutionStart) -> Any:
         """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
         ACCOUNT.set(start.account_id)
         world = TemporalWorld(start.account_id, start.execution_id)
         PATIENCE.set(Patience(lambda: (world.task_mark(), world.now())))
         if start.bookmark is None:
-            opened: executions.Opened = await locally(
-                executions.OPEN_EXECUTION, start, executions.Opened
-            )
+            opened: OpenedExecution = await locally(OPEN_EXECUTION, start, OpenedExecution)
             walk = checkpoint.begin(opened, start.execution_id, world)
             retry_from_failure.retake(walk, opened)
             opened = replace(opened, left=None)
@@ -174,44 +191,43 @@ class ExecutionWorkflow:
             workflow.set_current_details(ui_details.standing(walk))
         return walking.done()
 
-    async def _paced(self, walk: Walk, opened: executions.Opened, *, resumed: bool) -> Any:
+    async def _paced(self, walk: Walk, opened: OpenedExecution, *, resumed: bool) -> Any:
         if opened.slowed_seconds and not resumed:
             await walk.world.sleep(opened.slowed_seconds, summary="turn")
         return await walk.through(opened.input)
 
 
-@workflow.defn(name=executions.DEFINITION_CHECK, failure_exception_types=[Exception])
+@workflow.defn(name=DEFINITION_CHECK, failure_exception_types=[Exception])
 class DefinitionCheckWorkflow:
     """One look at a definition that was just saved."""
 
     @workflow.run
-    async def run(self, check: executions.DefinitionCheck) -> None:
+    async def run(self, check: DefinitionCheck) -> None:
         """Have the definition opened, checked, its diagnostics stored and its schedule begun."""
-        triggers: list[str] = await locally(executions.CHECK_DEFINITION, check, list[str])
+        version = VersionReference(UUID(check.definition_id), check.version)
+        triggers: list[str] = await locally(CHECK_DEFINITION, check, list[str])
         for trigger in triggers or ():
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await start_below(
-                    executions.SCHEDULE,
-                    executions.ScheduleStart(
+                    SCHEDULE,
+                    TriggerStart(
                         check.definition_id, check.account_id, trigger, version=check.version
                     ),
-                    workflow_id=executions.schedule_workflow_id(
-                        check.definition_id, trigger, check.version
-                    ),
+                    workflow_id=str(TriggerWorkflowId(version, trigger)),
                     account_id=check.account_id,
                     definition_id=check.definition_id,
                     lasts=None,
                 )
 
 
-@workflow.defn(name=executions.OUTCOME_READING, failure_exception_types=[Exception])
+@workflow.defn(name=OUTCOME_READING, failure_exception_types=[Exception])
 class OutcomeReadingWorkflow:
     """One look at how an execution ended, for somebody who did not wait for it."""
 
     @workflow.run
-    async def run(self, reading: executions.OutcomeReading) -> RawValue | None:
+    async def run(self, reading: OutcomeReading) -> RawValue | None:
         """Return the outcome, sealed to whoever asked; nothing while there is none."""
-        answer: str | None = await locally(executions.READ_OUTCOME, reading, str)
+        answer: str | None = await locally(READ_OUTCOME, reading, str)
         return payload_converter.sealed(answer) if answer is not None else None
 
 
@@ -222,4 +238,4 @@ def _problem(kind: str, detail: str) -> Problem:
 
 def _shown_kind(uri: str) -> str:
     """Return what an operator may see: a failure's type is not encrypted, and users write their own."""
-    return standard_kind(uri) or executions.RAISED
+    return standard_kind(uri) or RAISED

@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
-from engine.contracts import executions
+from engine.contracts.executions import UNDONE, UNOPENABLE
 
 LOCAL_SECONDS = 20.0
 # A database that is away comes back; a row that is gone does not.
@@ -34,8 +34,8 @@ async def locally(name: str, argument: Any, answer: type | None) -> Any:
     except CancelledError:
         raise
     except FailureError as error:
-        if isinstance(error, ApplicationError) and error.type == executions.UNOPENABLE:
+        if isinstance(error, ApplicationError) and error.type == UNOPENABLE:
             raise
         message = f"The engine could not {name}"
         # A cause would bring its encrypted details along, and who awaits this has no key to them.
-        raise ApplicationError(message, type=executions.UNDONE, non_retryable=True) from None
+        raise ApplicationError(message, type=UNDONE, non_retryable=True) from None

@@ -14,7 +14,19 @@ from temporalio import workflow
 from temporalio.common import VersioningBehavior
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
-from engine.contracts import executions, schedules
+from engine.contracts.events import EVENT
+from engine.contracts.executions import EXECUTION, EXECUTION_ENDED, ExecutionStart
+from engine.contracts.json_value import Json
+from engine.contracts.schedules import (
+    FIRE_SCHEDULE,
+    OPEN_SCHEDULE,
+    SCHEDULE,
+    TriggerDocument,
+    TriggerExecution,
+    TriggerFiring,
+    TriggerStart,
+)
+from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.errors import EngineError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
@@ -42,7 +54,7 @@ LOOK_SECONDS_MAX = 600.0
 FAILING: Sequence[type[Exception]] = (EngineError, ExhaustedError, FaultError)
 
 
-@workflow.defn(name=executions.SCHEDULE, failure_exception_types=FAILING)
+@workflow.defn(name=SCHEDULE, failure_exception_types=FAILING)
 class ScheduleWorkflow:
     """One trigger of a definition's schedule, `after` or `on`, as long as the definition has its version.
 
@@ -51,18 +63,18 @@ class ScheduleWorkflow:
     """
 
     @workflow.init
-    def __init__(self, start: executions.ScheduleStart) -> None:
+    def __init__(self, start: TriggerStart) -> None:
         self._start = start
         self._inbox = Inbox() if start.inbox is None else Inbox.read(start.inbox)
 
     @workflow.run
-    async def run(self, start: executions.ScheduleStart) -> None:
+    async def run(self, start: TriggerStart) -> None:
         """Start executions until the definition is gone or will never be due again."""
         ACCOUNT.set(start.account_id)
-        found: executions.Scheduled | None = await locally(
-            executions.OPEN_SCHEDULE,
+        found: TriggerDocument | None = await locally(
+            OPEN_SCHEDULE,
             replace(start, standing=None, inbox=None),
-            executions.Scheduled,
+            TriggerDocument,
         )
         schedule = None if found is None else documents.parse(found.document).schedule
         if found is None or schedule is None:
@@ -78,8 +90,8 @@ class ScheduleWorkflow:
         except OverError:
             return
 
-    @workflow.signal(name=executions.EVENT)
-    def event(self, events: list[executions.Json]) -> None:
+    @workflow.signal(name=EVENT)
+    def event(self, events: list[Json]) -> None:
         """Take events in."""
         self._inbox.put(events)
 
@@ -94,7 +106,7 @@ class ScheduleWorkflow:
                 await execution
         await workflow.sleep(timedelta(seconds=schedule.after or 0))
 
-    async def _listen(self, schedule: Schedule, found: executions.Scheduled) -> None:
+    async def _listen(self, schedule: Schedule, found: TriggerDocument) -> None:
         """Fire on the events that together are what is listened for (DSL, "Event-driven scheduling")."""
         definition = documents.parse(found.document)
         world = TemporalWorld(self._start.account_id, "")
@@ -136,19 +148,15 @@ class ScheduleWorkflow:
         :raises OverError: when the definition is gone, or changed.
         """
         account_id, definition_id = self._start.account_id, self._start.definition_id
-        firing = schedules.Firing(
-            execution_id, definition_id, account_id, events, self._start.version
-        )
-        fired: schedules.Fired | None = await locally(
-            executions.FIRE_SCHEDULE, firing, schedules.Fired
-        )
+        firing = TriggerFiring(execution_id, definition_id, account_id, events, self._start.version)
+        fired: TriggerExecution | None = await locally(FIRE_SCHEDULE, firing, TriggerExecution)
         if fired is None:
             raise OverError
         with contextlib.suppress(WorkflowAlreadyStartedError):
             return await start_below(
-                executions.EXECUTION,
-                executions.ExecutionStart(execution_id, account_id),
-                workflow_id=executions.execution_workflow_id(execution_id),
+                EXECUTION,
+                ExecutionStart(execution_id, account_id),
+                workflow_id=str(ExecutionWorkflowId(UUID(execution_id))),
                 account_id=account_id,
                 definition_id=definition_id,
                 lasts=timedelta(seconds=fired.seconds_max),
@@ -159,14 +167,14 @@ class ScheduleWorkflow:
         """Return the id of the next execution."""
         return _uuid7(workflow.now(), workflow.random())
 
-    def _handed_on(self) -> executions.ScheduleStart:
+    def _handed_on(self) -> TriggerStart:
         return replace(self._start, inbox=self._inbox.written())
 
 
 # It has no end, and would keep its first build from ever being stopped: it goes along with each new one.
 # Temporal takes no such word from workers without a build, whose schedules are the class above.
 @workflow.defn(
-    name=executions.SCHEDULE,
+    name=SCHEDULE,
     failure_exception_types=FAILING,
     versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
 )
@@ -174,11 +182,11 @@ class UpgradedScheduleWorkflow(ScheduleWorkflow):
     """The same on workers that have a build."""
 
     @workflow.init
-    def __init__(self, start: executions.ScheduleStart) -> None:
+    def __init__(self, start: TriggerStart) -> None:
         super().__init__(start)
 
     @workflow.run
-    async def run(self, start: executions.ScheduleStart) -> None:
+    async def run(self, start: TriggerStart) -> None:
         """Start executions until the definition is gone or will never be due again."""
         await super().run(start)
 
@@ -186,7 +194,7 @@ class UpgradedScheduleWorkflow(ScheduleWorkflow):
 async def _end_of(execution_id: str) -> None:
     """Look whether an execution that another started has ended, less often the longer it lasts."""
     seconds = 1.0
-    while not await locally(executions.EXECUTION_ENDED, execution_id, bool):
+    while not await locally(EXECUTION_ENDED, execution_id, bool):
         await workflow.sleep(seconds)
         seconds = min(2 * seconds, LOOK_SECONDS_MAX)
 

@@ -15,8 +15,7 @@ from bin.devtools.fakes.rabbitmq import Rabbit
 from bin.devtools.stack.servers import Stack
 from engine.calls.asyncapi import amqp_queues
 from engine.calls.asyncapi.document import find
-from engine.contracts.calls import AsyncApiCall
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import AsyncApiCall, HttpCall
 from engine.egress.guard import Egress
 
 FEATURES = sorted((Path(__file__).parent / "scenarios").glob("*.feature"))

@@ -9,7 +9,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from engine.workflows.executions.bulk_jobs import BATCH
+from engine.workflows.executions.bulk_jobs import BATCH_EXECUTIONS
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
 from tests.support.platform import joined
@@ -18,7 +18,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.journey
 
 
-COUNT = 5 * BATCH
+COUNT = 5 * BATCH_EXECUTIONS
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
 PROGRESS = "SELECT status, matched, done, failed FROM bulk_jobs WHERE id = %s"
 
@@ -58,8 +58,8 @@ def test_a_killed_relay_goes_on_where_it_was(
         assert (job["matched"], job["done"]) == (COUNT, 0)
         newest_first = ids[::-1]
         for batches in (1, 3):
-            done = batches * BATCH
-            with locked(fragile, newest_first[done + BATCH // 2]):
+            done = batches * BATCH_EXECUTIONS
+            with locked(fragile, newest_first[done + BATCH_EXECUTIONS // 2]):
                 fragile.revive("relay")
                 until(partial(has_done, fragile, job["id"], done))
                 fragile.kill("relay")  # in the middle of the next batch

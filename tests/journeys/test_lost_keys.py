@@ -25,7 +25,7 @@ def key_lost(sessions: sessionmaker[Session], account_id: UUID) -> Iterator[None
     def swap(wrapped: str) -> str:
         with sessions.begin() as session:
             key = session.get_one(AccountKey, account_id)
-            before, key.wrapped = key.wrapped, wrapped
+            before, key.wrapped_key = key.wrapped_key, wrapped
             return before
 
     before = swap("nobodys.AAAA")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from engine.workflows.executions.forced_ends import LATE
+from engine.workflows.executions.forced_ends import TIMED_OUT
 from tests.support.journeys.executions import (
     ended,
     sleeping,
@@ -47,4 +47,4 @@ async def test_an_execution_whose_worker_is_lost_for_good_ends_with_its_time(
             assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
             error = ended(laptop, execution_id)["error"]
         assert error["type"].endswith("/timeout")
-        assert laptop.open(error["sealed"])["detail"] == LATE.detail
+        assert laptop.open(error["sealed"])["detail"] == TIMED_OUT.detail

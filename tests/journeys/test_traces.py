@@ -129,9 +129,7 @@ def test_an_execute_that_the_relay_starts_is_the_same_trace(traced: Traced) -> N
     (carried,) = [one for one in spans if one.name == "carry execution.start"]
     assert carried.attributes["execution"] == ran["executionId"]
     lines = (traced.logs / "relay.log").read_text().splitlines()
-    (line,) = [
-        one for one in lines if "event=execution_started" in one and ran["executionId"] in one
-    ]
+    (line,) = [one for one in lines if "event=delivered" in one and ran["executionId"] in one]
     assert "account=" in line
 
 

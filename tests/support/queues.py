@@ -11,8 +11,7 @@ from bin.devtools.fakes.https_server import HOSTS, StandIn
 from engine.calls.asyncapi import brokers
 from engine.calls.asyncapi.amqp_queues import Consumer
 from engine.calls.asyncapi.document import Route, find
-from engine.contracts.calls import AsyncApiCall
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import AsyncApiCall, HttpCall
 from engine.egress.guard import Egress
 
 CALL = AsyncApiCall(

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from standardwebhooks import Webhook
 from uuid_utils.compat import uuid7
 
-from engine.notifications.web_push import decoded, encoded
+from engine.notifications.web_push import decode_base64url, encode_base64url
 
 SECONDS_MAX = 60
 DAY_SECONDS = 86_400
@@ -128,7 +128,7 @@ class Browser:
     def subscription(self, endpoint: str) -> dict[str, Any]:
         """Return PushSubscription.toJSON()."""
         point = self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        keys = {"p256dh": encoded(point), "auth": encoded(self._auth)}
+        keys = {"p256dh": encode_base64url(point), "auth": encode_base64url(self._auth)}
         return {"endpoint": endpoint, "expirationTime": None, "keys": keys}
 
     def read(self, received: Received, *, origin: str, server_key: str) -> dict[str, Any]:
@@ -140,12 +140,16 @@ class Browser:
         assert headers["content-encoding"] == "aes128gcm"
         assert headers["ttl"].isdigit()
         assert re.fullmatch(r"[A-Za-z0-9_-]{1,32}", headers["topic"])
-        assert len(headers["topic"]) % 4 != 1, "it is decoded as base64url by some services"
+        assert len(headers["topic"]) % 4 != 1, (
+            "it is decode_base64url as base64url by some services"
+        )
         assert headers["urgency"] in {"very-low", "low", "normal", "high"}
         found = re.fullmatch(r"vapid t=([\w.-]+), k=([\w-]+)", headers["authorization"])
         assert found is not None
         assert found[2] == server_key
-        point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decoded(server_key))
+        point = ec.EllipticCurvePublicKey.from_encoded_point(
+            ec.SECP256R1(), decode_base64url(server_key)
+        )
         required = {"require": ["aud", "exp", "sub"]}
         claims = jwt.decode(
             found[1],

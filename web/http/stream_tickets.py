@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from engine.errors import UnauthenticatedError, UnavailableError
 from web.http.problems import MalformedError
-from web.http.redis_notify import Bell
+from web.http.redis_notify import RedisPublisher
 
 LASTS = timedelta(seconds=30)
 BYTES = 32
@@ -87,8 +87,8 @@ def _key(ticket: str) -> OctKey:
 
 
 def _redis() -> Redis:
-    bell: Bell = current_app.extensions["bell"]
-    return bell.redis
+    publisher: RedisPublisher = current_app.extensions["redis_publisher"]
+    return publisher.redis
 
 
 def _unavailable(fault: RedisError) -> UnavailableError:

@@ -10,11 +10,13 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from engine.store.account_scope import AccountScope
 from engine.workflows.executions import timeline
-from engine.workflows.executions.timeline import Told
+from engine.workflows.executions.timeline import TimelinePage
 from web.realtime.flask_bridge import Asked, Scope, Send
 from web.realtime.hub import Stream
 from web.realtime.sse import Streaming, say
@@ -52,7 +54,7 @@ class Progress(Streaming):
             for step in page.steps:
                 seq = step.seq
                 await say(send, f"id: {seq}\nevent: step\ndata: {json.dumps(told(step))}\n\n")
-            if page.more:
+            if page.has_more:
                 continue
             if page.status != "running":
                 await say(send, f"event: ended\ndata: {json.dumps({'status': page.status})}\n\n")
@@ -61,6 +63,8 @@ class Progress(Streaming):
                 await say(send, ": still here\n\n")
 
 
-def _since(asked: Asked, seq: int) -> Callable[[Session], Told]:
-    ids = {"account_id": asked.identity.account_id, "execution_id": asked.kept["execution_id"]}
-    return lambda session: timeline.since(session, **ids, seq=seq, limit=PAGE)
+def _since(asked: Asked, seq: int) -> Callable[[Session], TimelinePage]:
+    account_id, execution_id = asked.identity.account_id, asked.kept["execution_id"]
+    return lambda session: timeline.read(
+        AccountScope(session, account_id, datetime.now(UTC)), execution_id, after=seq, limit=PAGE
+    )

@@ -112,7 +112,9 @@ class Asked:
 
     def _live(self) -> bool:
         who = self.identity
-        return sessions.live(db.session(), account_id=who.account_id, session_id=who.session_id)
+        return sessions.is_active(
+            db.session(), account_id=who.account_id, session_id=who.session_id
+        )
 
     def _go_on(self) -> None:
         for name, value in self.kept.items():

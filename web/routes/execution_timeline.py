@@ -12,17 +12,16 @@ from engine.contracts import timestamps
 from engine.errors import Fault, InvalidError
 from engine.store.timeline import ExecutionStep
 from engine.workflows.executions import executions, timeline
-from web.extensions import db
 from web.http import authentication, rate_limits
 from web.http.json_bodies import Blueprint
 from web.schemas import execution_timeline as schemas
 
 blueprint = Blueprint(
-    "progress", __name__, url_prefix="/api/executions", description="What executions do"
+    "execution_timeline", __name__, url_prefix="/api/executions", description="Execution timelines"
 )
 _SEQ = re.compile(r"\d{1,9}", re.ASCII)
 
-authentication.protect(blueprint, ticketed={"events"})
+authentication.protect(blueprint, ticket={"events"})
 rate_limits.limit(blueprint, "workflows")
 
 
@@ -31,17 +30,14 @@ rate_limits.limit(blueprint, "workflows")
 @blueprint.response(200, schemas.Steps)
 def steps(query: dict[str, Any], execution_id: UUID) -> dict[str, Any]:
     """List what happened to the steps of an execution, in its order; `cursor` leads on, now or later."""
-    found = timeline.since(
-        db.session(),
-        account_id=authentication.identity().account_id,
-        execution_id=execution_id,
-        seq=query["cursor"],
-        limit=query["limit"],
+    after = query["cursor"]
+    page = timeline.read(
+        authentication.agent_scope(), execution_id, after=after, limit=query["limit"]
     )
     return {
-        "steps": [told(step) for step in found.steps],
-        "cursor": found.steps[-1].seq if found.steps else query["cursor"],
-        "hasMore": found.more,
+        "steps": [told(step) for step in page.steps],
+        "cursor": page.steps[-1].seq if page.steps else after,
+        "hasMore": page.has_more,
     }
 
 
@@ -59,9 +55,7 @@ def events(query: dict[str, Any], execution_id: UUID) -> Response:
     if named and not _SEQ.fullmatch(named):
         fault = Fault("/Last-Event-ID", "is the id of no event of this stream")
         raise InvalidError("event_id_invalid", "The last event's id is not valid.", faults=[fault])
-    executions.find(
-        db.session(), account_id=authentication.identity().account_id, execution_id=execution_id
-    )
+    executions.find(authentication.agent_scope(), execution_id)
     g.execution_id, g.seq = execution_id, int(named) if named else query["after"]
     return Response(content_type="text/event-stream; charset=utf-8")
 

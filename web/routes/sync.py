@@ -23,7 +23,7 @@ from web.http.json_bodies import Blueprint
 from web.schemas import sync as schemas
 
 blueprint = Blueprint("sync", __name__, url_prefix="/api/sync", description=sync_head.TOLD)
-authentication.protect(blueprint, reading={"pull"})
+authentication.protect(blueprint, autocommit={"pull"})
 rate_limits.limit(blueprint, "sync")
 sync_head.protect(blueprint)
 
@@ -47,7 +47,7 @@ def push(body: dict[str, Any]) -> dict[str, Any]:
     if pushed.refusal is not None:
         raise pushed.refusal
     if pushed.stamp:
-        redis_notify.changed({change.type: pushed.stamp})
+        redis_notify.publish_changes(authentication.agent_scope(), {change.type: pushed.stamp})
     return {"success": True, "version": pushed.version}
 
 
@@ -82,7 +82,7 @@ def batch(body: dict[str, Any]) -> Response:
         change.type: push.stamp for change, push in zip(changes, pushes, strict=True) if push.stamp
     }
     if written:
-        redis_notify.changed(written)
+        redis_notify.publish_changes(authentication.agent_scope(), written)
     return _json({"results": results})
 
 

@@ -15,9 +15,9 @@ from web.http.json_bodies import Blueprint
 from web.schemas import sync_events as schemas
 
 blueprint = Blueprint(
-    "streams", __name__, url_prefix="/api/sync/events", description="Live notices"
+    "sync_events", __name__, url_prefix="/api/sync/events", description="Live sync events"
 )
-authentication.protect(blueprint, ticketed={"events"})
+authentication.protect(blueprint, ticket={"events"})
 rate_limits.limit(blueprint, "sync")
 
 

@@ -23,24 +23,24 @@ from web.http import authentication, etags, rate_limits, sync_head
 from web.http.json_bodies import Blueprint
 from web.schemas import sync_state as schemas
 
-blueprint = Blueprint("states", __name__, url_prefix="/api/sync", description=sync_head.TOLD)
+blueprint = Blueprint("sync_state", __name__, url_prefix="/api/sync", description=sync_head.TOLD)
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "sync")
 sync_head.protect(blueprint)
 
 
 @blueprint.route("/states/<segment:kind>/<segment:entity_id>", methods=["GET"])
-@blueprint.response(200, schemas.State, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.State, headers=etags.RESPONSE_HEADERS)
 @blueprint.alt_response(304, description="It is what If-None-Match names", success=True)
-@blueprint.doc(parameters=[etags.KNOWN])
+@blueprint.doc(parameters=[etags.IF_NONE_MATCH])
 def read(kind: str, entity_id: str) -> Response | tuple[dict[str, Any], int, dict[str, str]]:
     """Return one entity's current version and its siblings."""
     found = entities.find(
         db.session(), account_id=authentication.identity().account_id, entity=(kind, entity_id)
     )
     shown = [found["updatedAt"], *(one["vectorClock"] for one in found["siblings"])]
-    tag = etags.tagged(*shown)
-    if etags.unchanged(*shown):
+    tag = etags.make_header(*shown)
+    if etags.is_current(*shown):
         return Response(status=304, headers=tag)
     return found, 200, tag
 

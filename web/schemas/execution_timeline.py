@@ -81,7 +81,7 @@ class Held(Run):
     paused = fields.Boolean(required=True)
 
 
-class Standing(Executed):
+class StandingSchema(Executed):
     """An execution: how far it is, and its result or error once it has ended."""
 
     paused = fields.Boolean(required=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.contracts.task_queue import TASK_QUEUE
 from worker.temporal import grpc_environment  # noqa: F401 - before anything loads gRPC
 
 # isort: split
@@ -32,7 +33,6 @@ from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
@@ -40,10 +40,10 @@ from engine.expressions.sandbox import pool
 from engine.observability import logging, metrics, tracing
 from engine.observability.metrics_publisher import Publisher
 from engine.store.sessions import make_sessions
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal.payload_offload import claim_check
-from engine.temporal.payload_owners import Owners
+from engine.temporal.payload_owners import WorkflowOwners
 from engine.temporal_workflows.execution import (
     DefinitionCheckWorkflow,
     ExecutionWorkflow,
@@ -52,19 +52,19 @@ from engine.temporal_workflows.execution import (
 from engine.temporal_workflows.firing import FiringWorkflow
 from engine.temporal_workflows.preview import DrawingWorkflow, ValidationWorkflow
 from engine.temporal_workflows.schedule import ScheduleWorkflow, UpgradedScheduleWorkflow
-from engine.workflows.events.dispatch import Switchboard
+from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.executions.outcomes import Outcomes
-from engine.workflows.secrets import Opener
+from engine.workflows.secrets import SecretOpener
 from worker.temporal import builds
 from worker.temporal.core_metrics import Core
 from worker.temporal.event_router import Doorbell, Router
 
 THREADS = 8
-# Each is a thread that wants the interpreter, and children. A hundred at once, of one account's flood, keep
-# each other from either for seconds, and every one of them misses Temporal's two (ADR 0007).
+# Each needs a thread, the GIL and child processes. A hundred at once, of one account's flood, block
+# one another for seconds, and all of them miss Temporal's deadline of two seconds (ADR 0007).
 WORKFLOW_TASKS_AT_ONCE = 8
 GRACE = timedelta(seconds=20)  # hosts kill after 30
-BEAT = timedelta(seconds=2)  # how soon an activity that nobody wants any more learns of it
+BEAT = timedelta(seconds=2)  # how soon a cancelled activity learns of it
 RECONNECT_SECONDS = 1.0
 
 
@@ -80,49 +80,50 @@ def make_worker(
     :raises SettingsError: when key material is missing.
     """
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
-    opener = Opener(EngineKeys.parse(settings.need("engine_private_keys")), outcomes.ring)
+    opener = SecretOpener(EngineKeys.parse(settings.need("engine_private_keys")), outcomes.ring)
     doorbell = Doorbell()
-    switchboard = Switchboard(opener.keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
+    dispatcher = Dispatcher(opener.keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
     worker = Worker(
         client,
-        task_queue=contracts.TASK_QUEUE,
+        task_queue=TASK_QUEUE,
         workflows=[
             *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow),
             *(FiringWorkflow, ValidationWorkflow, DrawingWorkflow),
             UpgradedScheduleWorkflow if settings.worker_build_id else ScheduleWorkflow,
         ],
         activities=[
-            *_inward(settings, sessions, opener, outcomes, switchboard, journal),
+            *_inward(settings, sessions, opener, outcomes, dispatcher, journal),
             *_outward(settings),
         ],
         activity_executor=threads,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
         interceptors=[Heartbeats()],
-        workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
+        # The workflow code is ours and contains no user's program.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=GRACE,
         max_heartbeat_throttle_interval=BEAT,
         deployment_config=builds.config(settings),
     )
-    router = Router(client, sessions, switchboard, doorbell, settings.redis_url)
+    router = Router(client, sessions, dispatcher, doorbell, settings.redis_url)
     return worker, router
 
 
 def _inward(
     settings: Settings,
     sessions: sessionmaker[Session],
-    opener: Opener,
+    opener: SecretOpener,
     outcomes: Outcomes,
-    switchboard: Switchboard,
+    dispatcher: Dispatcher,
     journal: Journal,
 ) -> list[Callable[..., Any]]:
-    """Return the activities that read and write what the platform keeps."""
+    """Return the activities that use the platform's own database."""
     definitions = DefinitionActivities(sessions, opener, settings)
     looks = LookActivities(sessions, opener, outcomes, definitions)
     turns = Turns(settings.need("redis_url"))
     executions = ExecutionActivities(
-        sessions, opener, outcomes, switchboard, settings, turns, journal
+        sessions, opener, outcomes, dispatcher, settings, turns, journal
     )
-    events = EventActivities(sessions, switchboard, settings)
+    events = EventActivities(sessions, dispatcher, settings)
     return [
         *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
         *(looks.validate, looks.draw, events.publish, events.open, events.fire, events.ended),
@@ -131,7 +132,7 @@ def _inward(
 
 
 def _outward(settings: Settings) -> list[Callable[..., Any]]:
-    """Return the activities that ask other services, all of them through the egress guard."""
+    """Return the activities that call other services, all through the egress guard."""
     http = HttpCaller(Egress(allow=settings.egress_allow))
     agents, messages = AgentActivities(http), MessageActivities(http)
     return [
@@ -147,7 +148,7 @@ def _outward(settings: Settings) -> list[Callable[..., Any]]:
 
 
 async def main() -> None:
-    """Run until SIGTERM or SIGINT, then finish what is in flight or hand it back."""
+    """Run until SIGTERM or SIGINT, then finish running tasks or return them to the server."""
     settings, stopped = Settings.from_env(), asyncio.Event()
     logging.configure(settings)
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -159,14 +160,14 @@ async def main() -> None:
     publisher = Publisher(settings, "temporal", look=core.look)
     sessions = make_sessions(settings, pool_size=THREADS)
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
-    owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+    owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
     client = await _connected(settings, storage, owners, core)
     publisher.start()
     journal = Journal(sessions, settings)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads, journal.open():
         worker, router = make_worker(client, settings, sessions, threads, journal)
         async with worker:
-            structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
+            structlog.get_logger().info("worker_ready", task_queue=TASK_QUEUE)
             routing = asyncio.create_task(router.run())
             promotion = asyncio.create_task(builds.promote(client, settings))
             stopping = asyncio.create_task(stopped.wait())
@@ -174,18 +175,18 @@ async def main() -> None:
             for work in (promotion, routing):
                 work.cancel()
             for one in ended:
-                one.result()  # a worker without its router had better be started anew
+                one.result()  # a worker whose router fails has to be restarted
     await asyncio.to_thread(publisher.stop)
     tracing.close()
 
 
 async def _connected(
-    settings: Settings, storage: ExternalStorage, owners: Owners, core: Core
+    settings: Settings, storage: ExternalStorage, owners: WorkflowOwners, core: Core
 ) -> Client:
-    """Wait for the server: a worker that starts before it is not to blame."""
+    """Connect, waiting for a server that is not up yet."""
     while True:
         try:
-            return await temporal.connect(
+            return await connect(
                 settings, keyed=True, storage=storage, owners=owners, runtime=core.runtime
             )
         except RuntimeError as fault:

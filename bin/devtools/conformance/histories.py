@@ -27,7 +27,8 @@ from bin.devtools.fakes import catalog, grpc, mcp_and_a2a, openapi
 from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.temporal import start_temporal
-from engine.contracts import executions
+from engine.contracts.events import EVENT
+from engine.contracts.executions import EXECUTION, INTERPRETER, ExecutionStart, OpenedExecution
 from engine.egress.guard import Egress
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal_workflows.execution import ExecutionWorkflow
@@ -166,13 +167,13 @@ async def record(
     }
     document = {"document": HEADER, "use": {"functions": FUNCTIONS}, "do": [{"step": step}, PAUSE]}
     execution_id = f"{case.replace(' ', '-')}-{rests_every}"
-    memory.openings[execution_id] = executions.Opened(
+    memory.openings[execution_id] = OpenedExecution(
         "d", 1, document, {"id": 2}, "a", rests_every=rests_every
     )
     handle = await client.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, "a"),
-        id=executions.execution_workflow_id(execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, "a"),
+        id=f"execution:{execution_id}",
         task_queue=QUEUE,
         execution_timeout=timedelta(seconds=60),
     )
@@ -181,7 +182,7 @@ async def record(
         await handle.cancel()
     if case == "listen":
         told = [complete({"id": str(n), "type": "t", "data": {"n": n}}) for n in range(2)]
-        await handle.signal(executions.EVENT, told)
+        await handle.signal(EVENT, told)
     try:
         await handle.result()
     except WorkflowFailureError:
@@ -240,7 +241,7 @@ async def record_all(cases: list[str], address: str, server: StandIn, folder: Pa
 
 def main() -> None:
     """Record what the command line names."""
-    folder = FOLDER / str(executions.INTERPRETER)
+    folder = FOLDER / str(INTERPRETER)
     folder.mkdir(parents=True, exist_ok=True)
     missing = [case for case in (*CASES, CANCELLED) if not (folder / file_of(case)).exists()]
     cases = sys.argv[1:] or missing

@@ -26,7 +26,7 @@ from bin.devtools.conformance.in_memory_events import Broker, Memory, complete
 from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.temporal import start_temporal
-from engine.contracts import executions
+from engine.contracts.executions import EXECUTION, ExecutionStart, Settlement
 from engine.egress.guard import Egress
 from engine.errors import EngineError, Fault
 from engine.interpreter import documents
@@ -47,7 +47,7 @@ class Trial:
     definition: dict[str, Any] = field(default_factory=dict)
     input: Any = None
     secrets: dict[str, Any] = field(default_factory=dict)
-    settlement: executions.Settlement | None = None
+    settlement: Settlement | None = None
     trail: list[str] = field(default_factory=list)
     account_id: str = field(default_factory=lambda: str(uuid7()))
     started: str | None = None  # an execution that nobody has waited for yet
@@ -160,9 +160,9 @@ async def _start(trial: Trial, broker: Broker, queue: str, *, checked: bool = Tr
         trial.account_id, execution_id, trial.definition, trial.input, secrets=trial.secrets
     )
     await broker.client.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, trial.account_id),
-        id=executions.execution_workflow_id(execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, trial.account_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
         execution_timeout=timedelta(seconds=30),
     )
@@ -176,7 +176,7 @@ def _check(definition: dict[str, Any]) -> None:
 
 
 async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) -> None:
-    handle = client.get_workflow_handle(executions.execution_workflow_id(execution_id))
+    handle = client.get_workflow_handle(f"execution:{execution_id}")
     try:
         await handle.result()
     except WorkflowFailureError:

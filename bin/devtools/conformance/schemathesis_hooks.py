@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.api_fuzzer import entered
-from engine.notifications.web_push import encoded
+from engine.notifications.web_push import encode_base64url
 from engine.sync.conflict_rules import JUMP_MAX
 
 KEY = "Idempotency-Key"
@@ -25,7 +25,7 @@ POINT_LENGTHS = range(87, 89)  # in base64url
 def point() -> str:
     """Return a browser's public key."""
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
-    return encoded(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+    return encode_base64url(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
 
 
 @schemathesis.hook

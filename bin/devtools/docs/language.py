@@ -16,11 +16,12 @@ PAGE = ROOT / "docs" / "reference" / "language.md"
 TABLE = ROOT / "engine" / "language" / "support_table.json"
 _OPENING = f"""# The workflow language, construct by construct
 
-`python -m bin.devtools.docs.language` writes this page; do not edit it. Workflows are documents of
-the Open Workflow Specification {table.SPECIFICATION}. A test tries each row on the engine's own
-grammar. A refused construct is refused when a workflow is saved: `diagnostics` has a JSON pointer
-and the reason given here. It is refused again if it is executed all the same. Nothing is ignored.
-`GET /api/workflows/language` serves the same table.
+`python -m bin.devtools.docs.language` writes this page; it is not edited by hand. Workflows are
+documents of the Open Workflow Specification {table.SPECIFICATION}. Each row was tried on the
+engine's own grammar. A workflow with a refused construct is stored as a draft: its `diagnostics`
+have a JSON pointer and the reason given here, and its execution fails with them. Nothing is ever
+ignored.
+`GET /api/workflows/language` answers with the same table.
 """
 
 

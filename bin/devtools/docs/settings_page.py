@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from bin.devtools.docs.settings_texts import GROUPS
-from engine.config.setting_types import AT_LEAST, AT_MOST, CHOICES
+from engine.config.setting_types import CHOICES, MAXIMUMS, MINIMUMS
 from engine.config.settings import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
@@ -25,14 +25,14 @@ UNITS = {  # by the end of a name, longest first
 }
 _OPENING = """# Settings
 
-`python -m bin.devtools.docs.settings_page` writes this page; do not edit it. All settings are
-environment variables. A process reads them once, when it starts. A malformed setting, or one out of
-its bounds, stops the process at once, with a message that begins with its name. A setting that a
-process needs and lacks stops it too, at the latest when the process needs it. No secret has a
-default: `bin/keys` generates a complete set.
+`python -m bin.devtools.docs.settings_page` writes this page; it is not edited by hand. All settings
+are environment variables, which each process reads once at its start. A malformed value, or one
+out of its bounds, stops the process at once, with a message that begins with the setting's name.
+So does a missing setting, at the latest when the process needs it. No secret has a default:
+`bin/keys` prints a complete set.
 
-*Needed* names what does not work without a setting that has no default. Where nothing is needed,
-the default is good for production.
+*Needed* names what does not work without a setting that has no default. Where it is empty, the
+default is good for production.
 """
 
 
@@ -59,8 +59,8 @@ def _unit(name: str) -> str:
     if name in CHOICES:
         return " or ".join(f"`{choice}`" for choice in CHOICES[name])
     unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
-    bounds = [f"from {AT_LEAST[name]:g}"] if AT_LEAST.get(name, 1) != 1 else []
-    bounds += [f"to {AT_MOST[name]:g}"] if name in AT_MOST else []
+    bounds = [f"from {MINIMUMS[name]:g}"] if MINIMUMS.get(name, 1) != 1 else []
+    bounds += [f"to {MAXIMUMS[name]:g}"] if name in MAXIMUMS else []
     return ", ".join(filter(None, [unit, " ".join(bounds)]))
 
 

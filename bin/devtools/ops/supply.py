@@ -172,7 +172,9 @@ def main() -> int:
     parser.add_argument("--upgrade-package", metavar="NAME", action="append", default=[])
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--check", action="store_true", help="say what is out of date; change nothing")
-    one.add_argument("--licences", action="store_true", help="write docs/reference/licences.md alone")
+    one.add_argument(
+        "--licences", action="store_true", help="write docs/reference/licences.md alone"
+    )
     one.add_argument(
         "--sbom", metavar="FILE", type=Path, help="write a CycloneDX 1.6 SBOM in JSON there"
     )

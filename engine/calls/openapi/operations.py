@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from engine.calls.openapi import bodies
 from engine.calls.openapi.parameters import VARIABLE, Written
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import HttpCall
 from engine.language.uri_templates import filled
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")

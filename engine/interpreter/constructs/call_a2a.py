@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.contracts import calls, executions
+from engine.contracts.calls import CALL_A2A, A2aCall, RpcAnswer
 from engine.interpreter.constructs import call_http
 from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Walk
@@ -36,16 +36,16 @@ class CallA2a:
 
         :raises FaultError: of kind runtime when the agent refuses, communication when there is none.
         """
-        call = calls.A2aCall(
+        call = A2aCall(
             http=self.at.addressed(walk, data, scope, seconds=SECONDS_MAX),
             carded=self.carded,
             method=self.method,
             parameters=self._completed(walk, filled(walk, self.parameters, data, scope)),
         )
-        answer: executions.RpcAnswer = await walk.call(
-            calls.CALL_A2A,
+        answer: RpcAnswer = await walk.call(
+            CALL_A2A,
             call,
-            answer=executions.RpcAnswer,
+            answer=RpcAnswer,
             seconds=SECONDS_MAX + 5,
             scope=scope,
             repeatable=self.method in READING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.contracts import calls
+from engine.contracts.calls import PUBLISH_MESSAGE, AsyncApiCall
 from engine.interpreter.constructs import authentication_policies, call_http, subscribe_asyncapi
 from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Kind, Walk
@@ -35,13 +35,13 @@ class Operation:
     protocol: str | None
     authentication: Any
 
-    def addressed(self, walk: Walk, data: Any, scope: Scope) -> calls.AsyncApiCall:
+    def addressed(self, walk: Walk, data: Any, scope: Scope) -> AsyncApiCall:
         """Return the operation to call, as whom and for how long at most.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
         document = self.document.addressed(walk, data, scope, seconds=SECONDS_MAX)
-        return calls.AsyncApiCall(
+        return AsyncApiCall(
             document=replace(document, redirect=True),
             operation=self.operation,
             channel=self.channel,
@@ -71,9 +71,7 @@ class Publish:
             raise fault("expression", "the headers of a message must be an object")
         call = replace(self.at.addressed(walk, data, scope), message=message)
         seconds = 2 * SECONDS_MAX + 5
-        await walk.call(
-            calls.PUBLISH_MESSAGE, call, answer=type(None), seconds=seconds, scope=scope
-        )
+        await walk.call(PUBLISH_MESSAGE, call, answer=type(None), seconds=seconds, scope=scope)
         return Outcome(message)
 
 

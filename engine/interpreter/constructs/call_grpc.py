@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.contracts import calls, executions
+from engine.contracts.calls import CALL_GRPC, GrpcCall, RpcAnswer
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Walk
@@ -39,7 +39,7 @@ class CallGrpc:
         :raises FaultError: of kind configuration when the proto has no such method, validation when the
             arguments do not fit it, and otherwise by the service's status.
         """
-        call = calls.GrpcCall(
+        call = GrpcCall(
             proto=replace(
                 self.proto.addressed(walk, data, scope, seconds=SECONDS_MAX), redirect=True
             ),
@@ -51,8 +51,8 @@ class CallGrpc:
             authentication=walk.fill(self.authentication, data, scope),
             timeout_seconds=SECONDS_MAX,
         )
-        answer: executions.RpcAnswer = await walk.call(
-            calls.CALL_GRPC, call, answer=executions.RpcAnswer, seconds=SECONDS_MAX + 5, scope=scope
+        answer: RpcAnswer = await walk.call(
+            CALL_GRPC, call, answer=RpcAnswer, seconds=SECONDS_MAX + 5, scope=scope
         )
         return Outcome(answer.result)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from engine.contracts import executions
+from engine.contracts.calls import CALL_HTTP, HttpAnswer, HttpCall
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies
 from engine.interpreter.runtime.interpreter import Walk
@@ -56,16 +56,14 @@ class CallHttp:
         answer = await request(walk, call, scope)
         return Outcome(shown(call, answer, self.output), authorization=answer.authorization)
 
-    def addressed(
-        self, walk: Walk, data: Any, scope: Scope, *, seconds: float
-    ) -> executions.HttpCall:
+    def addressed(self, walk: Walk, data: Any, scope: Scope, *, seconds: float) -> HttpCall:
         """Return where to call, as whom, and for how long at most.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
         policy = walk.fill(self.authentication, data, scope)
         scope = scope.knowing(authorization=authorization.authorization(policy))
-        return executions.HttpCall(
+        return HttpCall(
             method=self.method,
             uri=self.located(walk, data, scope),
             headers=_texts(walk.fill(self.headers, data, scope), "headers"),
@@ -89,15 +87,15 @@ class CallHttp:
 NOWHERE = CallHttp("GET", "")
 
 
-async def request(walk: Walk, call: executions.HttpCall, scope: Scope) -> executions.HttpAnswer:
+async def request(walk: Walk, call: HttpCall, scope: Scope) -> HttpAnswer:
     """Send one request and return an answer that is no failure.
 
     :raises FaultError: of kind communication; its status is the answer's.
     """
-    answer: executions.HttpAnswer = await walk.call(
-        executions.CALL_HTTP,
+    answer: HttpAnswer = await walk.call(
+        CALL_HTTP,
         call,
-        answer=executions.HttpAnswer,
+        answer=HttpAnswer,
         seconds=call.timeout_seconds + 5,
         scope=scope,
         repeatable=call.method in IDEMPOTENT or any(name.lower() == KEY for name in call.headers),
@@ -110,7 +108,7 @@ async def request(walk: Walk, call: executions.HttpCall, scope: Scope) -> execut
     return answer
 
 
-def shown(call: executions.HttpCall, answer: executions.HttpAnswer, output: str) -> Any:
+def shown(call: HttpCall, answer: HttpAnswer, output: str) -> Any:
     """Return what a definition asked to see of an answer."""
     if output == "raw":
         return answer.raw

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.contracts import calls, executions
+from engine.contracts.calls import CALL_MCP, McpCall, RpcAnswer
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Walk
@@ -45,17 +45,17 @@ class CallMcp:
         """
         asked = walk.seconds(self.timeout, data, scope)
         seconds = min(asked, SECONDS_MAX)
-        call = calls.McpCall(
+        call = McpCall(
             http=self.at.addressed(walk, data, scope, seconds=seconds),
             method=self.method,
             parameters=filled(walk, self.parameters, data, scope),
             protocol_version=self.version,
             client=walk.fill(self.client, data, scope),
         )
-        answer: executions.RpcAnswer = await walk.call(
-            calls.CALL_MCP,
+        answer: RpcAnswer = await walk.call(
+            CALL_MCP,
             call,
-            answer=executions.RpcAnswer,
+            answer=RpcAnswer,
             seconds=seconds + 5,
             scope=scope,
             repeatable=self.method != "tools/call",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.contracts import executions
+from engine.contracts.calls import COMPOSE_OPENAPI, HttpCall, OpenApiCall
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
@@ -33,17 +33,17 @@ class CallOpenApi:
         :raises FaultError: of kind communication, or configuration when there is no such operation.
         """
         described = call_http.CallHttp("GET", self.document, self.document_authentication)
-        asked = executions.OpenApiCall(
+        asked = OpenApiCall(
             document=replace(
                 described.addressed(walk, data, scope, seconds=call_http.SECONDS_MAX), redirect=True
             ),
             operation=self.operation,
             arguments=filled(walk, self.parameters, data, scope),
         )
-        call: executions.HttpCall = await walk.call(
-            executions.COMPOSE_OPENAPI,
+        call: HttpCall = await walk.call(
+            COMPOSE_OPENAPI,
             asked,
-            answer=executions.HttpCall,
+            answer=HttpCall,
             seconds=call_http.SECONDS_MAX + 5,
             scope=scope,
             repeatable=True,

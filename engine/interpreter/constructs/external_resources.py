@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.contracts import executions
+from engine.contracts.calls import HttpCall
 from engine.errors import EngineError, TooLargeError
 from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Walk
@@ -27,7 +27,7 @@ async def fetched(
     :raises FaultError: of kind communication when it cannot be fetched, configuration when it cannot be read.
     """
     if where not in walk.fetched:
-        asked = executions.HttpCall(
+        asked = HttpCall(
             "GET",
             where,
             headers={"accept": ACCEPTED},

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from engine.contracts import executions
-from engine.contracts.child_executions import Ordered, Wanted
+from engine.contracts.child_executions import FIND_DEFINITION, ChildOrder, DefinitionName
+from engine.contracts.executions import ExecutionStart
 from engine.interpreter.runtime.interpreter import Kind, Walk
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
@@ -50,20 +50,20 @@ class RunWorkflow:
                 "runtime", f"workflows run one another more than {DEPTH_MAX} deep (runDepth)"
             )
         given = {} if self.input is None else walk.fill(self.input, data, scope)
-        wanted = Wanted(walk.account_id, self.namespace, self.name, self.version)
+        wanted = DefinitionName(walk.account_id, self.namespace, self.name, self.version)
         number = (
             walk.calls + 1
         )  # of the call that comes now: others may be made while it is awaited
         definition_id: str = await walk.call(
-            executions.FIND_DEFINITION,
+            FIND_DEFINITION,
             wanted,
             answer=str,
             seconds=FIND_SECONDS,
             scope=scope,
             repeatable=True,
         )
-        ordered = Ordered(walk.execution_id, definition_id, given, walk.run_depth + 1)
-        child = executions.ExecutionStart(_id_of(walk, number), walk.account_id, ordered=ordered)
+        ordered = ChildOrder(walk.execution_id, definition_id, given, walk.run_depth + 1)
+        child = ExecutionStart(_id_of(walk, number), walk.account_id, ordered=ordered)
         told = await walk.world.run(child, waits=self.waits)
         if not self.waits:
             return Outcome(data)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
-from engine.contracts import calls
+from engine.contracts.calls import CONSUME_MESSAGES, AsyncApiCall, ConsumedMessages
 from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX
@@ -27,7 +27,7 @@ AMOUNT_MAX = 10_000
 class Addressed(Protocol):
     """What knows where to subscribe."""
 
-    def addressed(self, walk: Walk, data: Any, scope: Scope) -> calls.AsyncApiCall:
+    def addressed(self, walk: Walk, data: Any, scope: Scope) -> AsyncApiCall:
         """Return the operation to call."""
         ...
 
@@ -121,10 +121,10 @@ class Subscribe:
                 linger=every and amount is not None and amount - kept["count"] <= BATCH_MAX,
                 every=every,
             )
-            found: calls.Consumed = await walk.call(
-                calls.CONSUME_MESSAGES,
+            found: ConsumedMessages = await walk.call(
+                CONSUME_MESSAGES,
                 call,
-                answer=calls.Consumed,
+                answer=ConsumedMessages,
                 seconds=call.timeout_seconds + call.document.timeout_seconds + 5,
                 scope=scope,
                 repeatable=True,

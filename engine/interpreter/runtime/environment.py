@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from engine.contracts.child_executions import Told
+from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.executions import ExecutionStart
-from engine.contracts.timeline import Entry
+from engine.contracts.timeline import TimelineEntry
 from engine.language.model import Step
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
@@ -54,7 +54,7 @@ class World(Protocol):
         """
         ...
 
-    async def run(self, start: ExecutionStart, *, waits: bool) -> Told | None:
+    async def run(self, start: ExecutionStart, *, waits: bool) -> ChildOutcome | None:
         """Start an execution of its own, and when it is waited for, tell its end.
 
         Nothing when it is not waited for, or was ended from outside.
@@ -69,7 +69,7 @@ class World(Protocol):
         """Count steps among the account's of this minute; return the seconds to wait before the next."""
         ...
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: TimelineEntry) -> None:
         """Hand an entry of the journal over, for as long as the walk goes on here."""
         ...
 

@@ -20,7 +20,7 @@ from engine.contracts.timeline import (
     RETRYING,
     SKIPPED,
     STARTED,
-    Entry,
+    TimelineEntry,
 )
 from engine.interpreter.runtime.environment import World
 from engine.language.errors import Problem, standard_kind
@@ -30,7 +30,7 @@ from engine.language.model import Step
 class Sink(Protocol):
     """Where entries go; it may neither fail nor wait."""
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: TimelineEntry) -> None:
         """Take an entry."""
         ...
 
@@ -120,7 +120,7 @@ class Scribe:
         ids, counts = (self.account_id, self.execution_id), tuple(self.counts.values())
         at, running = self.world.now(), self.running
         self.world.note(
-            Entry(*ids, self.seq, place, kind, phase, attempt, at, error, running, counts)
+            TimelineEntry(*ids, self.seq, place, kind, phase, attempt, at, error, running, counts)
         )
 
 

@@ -18,7 +18,7 @@ from bin.devtools.conformance.call_activities import calls
 from bin.devtools.conformance.in_memory_events import Broker, Memory
 from bin.devtools.stack.servers import Stack
 from engine.activities.step_quota import Turns
-from engine.contracts import executions
+from engine.contracts.executions import EXECUTION, ExecutionStart
 from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.egress.guard import Egress
 from engine.interpreter import documents, retry_from_failure
@@ -116,9 +116,9 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
             )
             memory.openings[execution_id] = retaken
         handle = await temporal.start_workflow(
-            executions.EXECUTION,
-            executions.ExecutionStart(execution_id, execution_id, reply_key),
-            id=executions.execution_workflow_id(execution_id),
+            EXECUTION,
+            ExecutionStart(execution_id, execution_id, reply_key),
+            id=f"execution:{execution_id}",
             task_queue=queue,
             execution_timeout=EXECUTION_TIMEOUT,
         )

@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 from engine.accounts import agents
 from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Channel
 from engine.sync import batch, pull
 from engine.sync.change import Change
@@ -37,7 +38,7 @@ def add(session: Session, account_id: UUID, ring: Keyring) -> Add:
     def added(
         agent_id: str = "phone", endpoint: str = "https://hooks.example.org/", **values: object
     ) -> Channel:
-        agents.meet(session, account_id=account_id, agent_id=agent_id, now=NOW)
+        agents.record_sighting(AgentScope(session, account_id, NOW, agent_id))
         channel = Channel(
             id=uuid7(),
             account_id=account_id,

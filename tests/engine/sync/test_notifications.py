@@ -13,7 +13,9 @@ from uuid_utils.compat import uuid7
 
 from engine.accounts import agents
 from engine.contracts import timestamps
+from engine.contracts.outbox_messages import StateChange
 from engine.store import outbox
+from engine.store.account_scope import AccountScope, AgentScope
 from engine.sync import batch, notifications, pull
 from engine.sync.change import Change
 from engine.sync.notifications import Notice
@@ -28,7 +30,7 @@ MANY = 2_000
 @pytest.fixture(autouse=True)
 def agents_of_the_account(session: Session, account_id: UUID) -> None:
     for agent_id in ("laptop", "phone", "tablet"):
-        agents.meet(session, account_id=account_id, agent_id=agent_id, now=NOW)
+        agents.record_sighting(AgentScope(session, account_id, NOW, agent_id))
 
 
 def change(session: Session, account_id: UUID, agent_id: str, kind: str = "settings") -> int:
@@ -65,12 +67,12 @@ def test_news_is_the_newest_stamp_of_others_and_the_types_they_changed(
 def test_every_live_agent_is_told_once_what_others_did(session: Session, account_id: UUID) -> None:
     first = change(session, account_id, "laptop", "workflow")
     second = change(session, account_id, "phone")
-    agents.revoke(session, account_id=account_id, agent_id="tablet", now=NOW)
+    agents.revoke(AccountScope(session, account_id, NOW), "tablet")
     assert delivered(session, account_id) == {
         "laptop": {"head": timestamps.text(second), "types": ["settings"]},
         "phone": {"head": timestamps.text(first), "types": ["workflow"]},
     }
-    assert outbox.take_all(session, account_id=account_id, kind=outbox.CHANGED) == []
+    assert outbox.take_all(session, account_id=account_id, kind=StateChange.kind) == []
     assert delivered(session, account_id) == {}
     change(session, account_id, "laptop")
     assert set(delivered(session, account_id)) == {"phone"}

@@ -11,7 +11,7 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle, WorkflowQueryFailedError
 
-from engine.contracts import executions
+from engine.contracts.executions import Settlement
 
 EXECUTION_TIMEOUT = timedelta(seconds=150)  # ends those that hang, on a machine as busy as may be
 HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
@@ -21,7 +21,7 @@ HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.
 class Ran:
     """One execution that ended."""
 
-    settlement: executions.Settlement
+    settlement: Settlement
     handle: WorkflowHandle[Any, Any]
     failure: BaseException | None
     trail: list[str]

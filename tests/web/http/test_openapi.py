@@ -1,4 +1,4 @@
-"""Health, keys, documents, and the answers to requests that lead nowhere."""
+"""Health, public keys, OpenAPI document, and requests to unknown addresses."""
 
 import re
 from typing import Any

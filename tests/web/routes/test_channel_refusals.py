@@ -1,4 +1,4 @@
-"""What is no channel, or cannot be one here."""
+"""Channels that the API refuses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from engine.notifications.web_push import encoded
+from engine.notifications.web_push import encode_base64url
 from tests.support.web.channels import DOOR, URL, change, keys, register, subscribed
 from tests.support.web.people import Make, Person
 
@@ -89,7 +89,10 @@ BAD_BODIES: list[tuple[dict[str, Any], str]] = [
         "/subscription",
     ),
     (subscribed() | {"url": URL}, "/url"),
-    (subscribed(keys=keys() | {"p256dh": encoded(b"\4" + b"1" * 64)}), "/subscription/keys/p256dh"),
+    (
+        subscribed(keys=keys() | {"p256dh": encode_base64url(b"\4" + b"1" * 64)}),
+        "/subscription/keys/p256dh",
+    ),
     (subscribed(keys=keys() | {"p256dh": "A" * 87}), "/subscription/keys/p256dh"),
     (subscribed(keys=keys() | {"auth": "A" * 24}), "/subscription/keys/auth"),
     (subscribed(keys=keys() | {"auth": "!" * 22}), "/subscription/keys/auth"),

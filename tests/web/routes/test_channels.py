@@ -1,4 +1,4 @@
-"""Registering where an agent is told of changes, and looking after it."""
+"""Registration and management of notification channels."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def box(receiver: Receiver) -> Box:
 
 @pytest.fixture
 def here(make: Make, receiver: Receiver) -> FlaskClient:
-    """A client of an app whose channels may lead to this machine: what is registered may be sent to."""
+    """Return a client of an app that may send notices to receivers on this machine."""
     return make(EGRESS_ALLOW=receiver.host).test_client()
 
 

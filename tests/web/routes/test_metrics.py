@@ -1,4 +1,4 @@
-"""`/metrics`: whom it answers, and what all processes say there."""
+"""`/metrics`: its token, and the metrics of all processes."""
 
 import os
 import re

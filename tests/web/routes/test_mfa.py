@@ -1,4 +1,4 @@
-"""Second factors: added, shown once each, and taken away."""
+"""Second factors: enrolment, verification and removal."""
 
 import base64
 import time

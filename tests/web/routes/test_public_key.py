@@ -1,4 +1,4 @@
-"""Proof of the public key: by signing, or by opening."""
+"""Proof of the public key by a signature or by decryption."""
 
 import base64
 import json

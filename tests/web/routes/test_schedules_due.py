@@ -13,8 +13,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from bin.devtools.stack.client import Client
+from engine.contracts.outbox_messages import ExecutionLaunch
 from engine.store.executions import Execution
-from engine.store.outbox import EXECUTE, OutboxMessage
+from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Firing, Schedule
 from tests.support.waiting import until
 from tests.support.web.schedules import SLEEPER, YEARLY, ended, fired, made, path, refused, stamp
@@ -121,7 +122,11 @@ def many(sessions: sessionmaker[Session], schedule: dict[str, Any], count: int) 
         due = now + timedelta(days=365)
         session.add_all(
             OutboxMessage(
-                account_id=account, kind=EXECUTE, subject=str(row.id), created_at=now, due_at=due
+                account_id=account,
+                kind=ExecutionLaunch.kind,
+                subject=str(row.id),
+                created_at=now,
+                due_at=due,
             )
             for row in rows
         )

@@ -205,8 +205,9 @@ def _roll_back(sessions: sessionmaker[Session], person: Person, head: str) -> No
         values = {"id": person.id, "moment": moment, "link": bytes.fromhex(link)}
         stamp = "(extract(epoch FROM CAST(:moment AS timestamptz)) * 1000000)"
         session.execute(
-            text(f"DELETE FROM sync_changes WHERE account_id = :id AND stamp > {stamp}"), values
-        )  # noqa: S608
+            text(f"DELETE FROM sync_changes WHERE account_id = :id AND stamp > {stamp}"),  # noqa: S608
+            values,
+        )
         session.execute(
             text(f"UPDATE sync_heads SET stamp = {stamp}, link = :link WHERE account_id = :id"),  # noqa: S608
             values,

@@ -13,11 +13,12 @@ from temporalio.client import Client as TemporalClient
 from temporalio.service import RPCError, RPCStatusCode
 
 from bin.devtools.stack.client import Client
-from engine.store import outbox
+from engine.contracts.outbox_messages import ScheduleSync
+from engine.store.account_scope import AccountScope
 from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Schedule
 from engine.store.workflows import Definition
-from engine.workflows.schedules import schedules, temporal_sync
+from engine.workflows.schedules import schedules
 from tests.support.platform import Platform
 from tests.support.waiting import until
 from tests.support.web.schedules import HEAD, made, path, refused
@@ -78,7 +79,7 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_loo
         later = datetime.now(UTC) + timedelta(hours=1)
         known = {row.id for row in session.scalars(select(Schedule))} - {UUID(schedule["id"])}
         assert UUID(other["id"]) in known
-        assert temporal_sync.make_good(session, known, now=later) == 1
+        assert schedules.sync_missing(session, known, now=later) == 1
         session.execute(update(OutboxMessage).values(due_at=datetime.now(UTC)))
 
     async def there() -> bool:
@@ -98,12 +99,14 @@ def test_the_schedules_of_a_workflow_go_with_it(
     schedule = made(laptop)
     with sessions.begin() as session:
         definition = session.get_one(Definition, UUID(schedule["workflowId"]))
-        schedules.drop(session, definition_id=definition.id, now=datetime.now(UTC))
+        schedules.delete_of_definition(
+            AccountScope(session, definition.account_id, datetime.now(UTC)), definition.id
+        )
         session.delete(definition)
     assert laptop.request("GET", "/api/schedules")["schedules"] == []
     with sessions() as session:
         message = select(OutboxMessage).where(
-            OutboxMessage.kind == outbox.FOLLOW, OutboxMessage.subject == schedule["id"]
+            OutboxMessage.kind == ScheduleSync.kind, OutboxMessage.subject == schedule["id"]
         )
         until(lambda: not session.scalars(message.execution_options(populate_existing=True)).all())
 
