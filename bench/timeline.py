@@ -26,7 +26,7 @@ from bin.devtools.stack.servers import running
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
 from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
-from engine.contracts.timeline import COUNTED, TimelineEntry
+from engine.contracts.timeline import COUNTED_PHASES, TimelineEntry
 from engine.crypto.keyring import Keyring
 from engine.interpreter.runtime.timeline import Door
 from engine.store.account_scope import AccountScope
@@ -94,7 +94,7 @@ def end_execution(rows: Rows, outcomes: Outcomes, journal: Journal, *, entries: 
     execution_id = rows.execution()
     names = (str(rows.account_id), str(execution_id))
     for seq in range(1, entries + 1):
-        counts = tuple(0 for _ in COUNTED)
+        counts = tuple(0 for _ in COUNTED_PHASES)
         journal.put(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
     began = time.perf_counter()
     with rows.sessions() as session, journal.taken(session, *names):

@@ -89,7 +89,7 @@ class ExecutionWorkflow:
         answer: str | None = await locally(SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
-        reply = payload_converter.sealed(answer) if answer is not None else None
+        reply = payload_converter.reply_payload(answer) if answer is not None else None
         if settlement.error is None:
             return ChildOutcome(result=settlement.result) if start.ordered is not None else reply
         told = reply if start.ordered is None else settlement.error
@@ -228,7 +228,7 @@ class OutcomeReadingWorkflow:
     async def run(self, reading: OutcomeReading) -> RawValue | None:
         """Return the outcome, sealed to whoever asked; nothing while there is none."""
         answer: str | None = await locally(READ_OUTCOME, reading, str)
-        return payload_converter.sealed(answer) if answer is not None else None
+        return payload_converter.reply_payload(answer) if answer is not None else None
 
 
 def _problem(kind: str, detail: str) -> Problem:

@@ -24,7 +24,7 @@ class ValidationWorkflow:
     @workflow.run
     async def run(self, validation: Validation) -> RawValue:
         """Return what is wrong with it, sealed to whoever asked."""
-        return payload_converter.sealed(await locally(VALIDATE_DEFINITION, validation, str))
+        return payload_converter.reply_payload(await locally(VALIDATE_DEFINITION, validation, str))
 
 
 @workflow.defn(name=DRAWING, failure_exception_types=[Exception])
@@ -34,4 +34,4 @@ class DrawingWorkflow:
     @workflow.run
     async def run(self, drawing: Drawing) -> RawValue:
         """Return its graph, sealed to whoever asked."""
-        return payload_converter.sealed(await locally(DRAW_DEFINITION, drawing, str))
+        return payload_converter.reply_payload(await locally(DRAW_DEFINITION, drawing, str))

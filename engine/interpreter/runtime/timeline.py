@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from engine.contracts.timeline import (
     CANCELLED,
     COMPLETED,
-    COUNTED,
+    COUNTED_PHASES,
     FAILED,
     PAUSED,
     RAISED,
@@ -50,7 +50,7 @@ class Scribe:
     world: World
     seq: int = 0
     running: tuple[str, ...] = ()
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED_PHASES, 0))
 
     def began(self, step: Step, attempt: int) -> None:
         """Tell that a step runs."""

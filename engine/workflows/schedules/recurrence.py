@@ -61,14 +61,14 @@ def read(members: Mapping[str, Any], before: Plan | None = None) -> Plan:
                 values[seconds[name]] = _seconds(value, least[name])
             except ValueError as error:
                 faults.append(Fault(POINTERS.get(name, f"/{name}"), str(error)))
-    planned = Plan(**values)
+    new_plan = Plan(**values)
     every_faulty = any(fault.pointer == "/every" for fault in faults)
-    if not every_faulty and (planned.every is None) == (planned.cron is None):
+    if not every_faulty and (new_plan.every is None) == (new_plan.cron is None):
         faults.append(Fault("", "must have one of every and cron"))
-    faults += _faults(planned)
+    faults += _faults(new_plan)
     if faults:
         raise InvalidError("schedule_invalid", "There can be no such schedule.", faults=faults)
-    return planned
+    return new_plan
 
 
 def of_definition(schedule: Schedule | None, *, now: datetime) -> dict[str, Plan]:

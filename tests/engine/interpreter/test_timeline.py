@@ -23,7 +23,7 @@ from engine.contracts.executions import (
     TimelineFlush,
 )
 from engine.contracts.pause import HOLD, PauseSignal
-from engine.contracts.timeline import COUNTED, TimelineEntry
+from engine.contracts.timeline import COUNTED_PHASES, TimelineEntry
 from engine.interpreter.runtime.timeline import Door
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER, Execute, Ran
@@ -93,7 +93,7 @@ async def test_what_is_told_says_how_far_the_walk_is(execute: Execute, record: R
     steps = [{"all": {"fork": {"branches": BRANCHES}}}, {"skip": {"if": "false", **SET}}]
     entries = record.of(await execute(steps, {}))
     running: list[str] = []
-    counts = dict.fromkeys(COUNTED, 0)
+    counts = dict.fromkeys(COUNTED_PHASES, 0)
     for entry in entries:
         counts[entry.phase] += 1
         if entry.phase == "started":

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
 from engine.contracts.executions import TimelineFlush
-from engine.contracts.timeline import COMPLETED, COUNTED, STARTED, TimelineEntry
+from engine.contracts.timeline import COMPLETED, COUNTED_PHASES, STARTED, TimelineEntry
 from engine.errors import NotFoundError
 from engine.store.account_scope import AccountScope
 from engine.workflows import definitions
@@ -42,7 +42,7 @@ def told(account_id: UUID, execution_id: UUID, count: int) -> list[TimelineEntry
     found = []
     for seq in range(1, count + 1):
         begins, step = seq % 2 == 1, (seq - 1) // 2
-        counts = [0 for _ in COUNTED]
+        counts = [0 for _ in COUNTED_PHASES]
         counts[:2] = [step + 1, step + (not begins)]
         found.append(
             TimelineEntry(

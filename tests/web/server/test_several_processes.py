@@ -1,4 +1,4 @@
-"""Several web processes behind one address, as hosts run one a core: every stream hears, wherever it is."""
+"""Several web processes behind one address: every stream gets its events in whichever it is."""
 
 import signal
 from collections.abc import Iterator
