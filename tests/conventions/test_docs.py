@@ -24,7 +24,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 FILE = re.compile(r"(?<![\w/.-])(?:web|engine|worker|migrations|tests|bench|bin|docs)/[\w./-]*\w")
 MODULE = re.compile(r"(?<![\w/.-])(?:web|engine|worker|bench|bin\.devtools)(?:\.[a-z_]\w*)+")
-DECISION = re.compile(r"\bADR (\d+)")
+DECISION = re.compile(r"\bADR\s+(\d+)")
 
 
 def name(path: Path) -> str:
