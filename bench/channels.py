@@ -23,7 +23,7 @@ from bench.quick_mode import full_or_quick
 from bench.results import record
 from bin.devtools.stack.client import Client, Keys
 from engine.notifications.deliveries import SPACING
-from tests.support.receivers import Box, Received, Receiver, Reply, receiving
+from tests.support.receivers import Box, Delivery, Receiver, Reply, receiving
 
 ROUNDS = full_or_quick(25, 2)
 SLOW = full_or_quick(40, 2)
@@ -63,7 +63,7 @@ def rounds(
     """Push ROUNDS times; return the seconds to the stream and to the webhook."""
     webhook_times = Queue[float]()
 
-    def answer(_delivery: Received) -> Reply:
+    def answer(_delivery: Delivery) -> Reply:
         webhook_times.put(time.perf_counter())
         return 204, {}
 
@@ -82,7 +82,7 @@ def rounds(
 def slow_endpoints(api_url: str, receiver: Receiver) -> Iterator[None]:
     """Keep SLOW endpoints of another account busy with slow answers while the body runs."""
 
-    def slow(_delivery: Received) -> Reply:
+    def slow(_delivery: Delivery) -> Reply:
         time.sleep(SLOW_SECONDS)
         return 204, {}
 

@@ -103,8 +103,8 @@ def compare(platform: PlatformUnderTest, connection: psycopg.Connection) -> None
         meter, began = CpuMeter(processes), time.perf_counter()
         run()
         until(lambda: connection.execute(pending).fetchone() == (0,), "the outbox to be empty")
-        elapsed = time.perf_counter() - began
-        took = {name: seconds - elapsed * idle[name] for name, seconds in meter.seconds().items()}
+        duration = time.perf_counter() - began
+        took = {name: seconds - duration * idle[name] for name, seconds in meter.seconds().items()}
         micros = {name: 1e6 * max(0.0, seconds) / times for name, seconds in took.items()}
         bare = bare or micros["web"]
         report(what, micros, bare)

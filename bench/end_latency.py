@@ -89,11 +89,11 @@ async def until(holds: Callable[[], bool]) -> None:
 
 def statuses(client: Client, workflow_id: str, execution_id: str) -> set[str]:
     """Return all statuses that the API shows of an execution; a worker has to open its outcome."""
-    shown = {client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]["status"]}
+    values = {client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]["status"]}
     for path in ("/api/executions", f"/api/workflows/{workflow_id}/executions"):
         page = client.request("GET", path)["executions"]
-        shown |= {row["status"] for row in page if row["executionId"] == execution_id}
-    return shown
+        values |= {row["status"] for row in page if row["executionId"] == execution_id}
+    return values
 
 
 async def measure_end(

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from bin.devtools.stack.fresh_keys import fresh_keys
-from bin.devtools.stack.platform import LIFTED, migrate, processes
+from bin.devtools.stack.platform import NO_RATE_LIMITS, migrate, processes
 from bin.devtools.stack.server import Server
 from bin.devtools.stack.servers import Stack, running
 
@@ -33,7 +33,7 @@ def run_platform(*, web_processes: int = 1) -> Iterator[PlatformUnderTest]:
     """Run the platform as the Procfile says, with one web process or several."""
     shutil.rmtree(HOME / "temporal", ignore_errors=True)
     with running(HOME, database="cloudapi_bench") as stack:
-        environ = stack.environ() | fresh_keys() | LIFTED
+        environ = stack.environ() | fresh_keys() | NO_RATE_LIMITS
         environ |= {"PORT": str(stack.web_port), "WEB_CONCURRENCY": str(web_processes)}
         if any(server.name == "PostgreSQL" for server in stack.servers):  # started here
             _empty(stack.database_url)

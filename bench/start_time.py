@@ -93,8 +93,8 @@ class Scene:
     def channels(self) -> float:
         """Restart channels while a notification waits; return the seconds to the webhook."""
         self.platform.servers["channels"].stop()
-        while not self._box.received.empty():
-            self._box.received.get()
+        while not self._box.deliveries.empty():
+            self._box.deliveries.get()
         self._push()
         until(lambda: self._has_message("channels"), "the fan-out to send")
         with self._restart("channels") as began:

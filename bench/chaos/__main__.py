@@ -30,7 +30,7 @@ from bench.chaos.roles import PASSWORD
 from bin.devtools.stack.client import Client, Keys
 from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.parts import Parts
-from bin.devtools.stack.platform import LIFTED, PARTS, ROOT, migrate, process
+from bin.devtools.stack.platform import NO_RATE_LIMITS, PARTS, ROOT, migrate, process
 from bin.devtools.stack.server import stop_all
 from bin.devtools.stack.servers import Stack, running
 
@@ -55,7 +55,9 @@ class Platform:
 
     def __init__(self, stack: Stack, proxies: Proxies) -> None:
         self._proxies = proxies
-        self._environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(stack.web_port)}
+        self._environ = (
+            stack.environ() | fresh_keys() | NO_RATE_LIMITS | {"PORT": str(stack.web_port)}
+        )
         self.api_url = f"http://127.0.0.1:{proxies.open(stack.web_port, 'web')}"
         self._by_part = {name: self._environ_of(name) for name in PARTS}
         logs = HOME / "logs"
@@ -80,7 +82,7 @@ class Platform:
                 self.parts.halt(fault.part)
                 time.sleep(FAULT_SECONDS)
                 yield
-                self.parts.go_on(fault.part)
+                self.parts.resume(fault.part)
             case _:
                 self._proxies.cut(fault.part)
                 time.sleep(FAULT_SECONDS)

@@ -31,7 +31,7 @@ from tests.support.journeys.changed_worker import ChangedWorkflow
 from tests.support.journeys.executions import HEAD, ended
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.gate import Gate
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 from tests.support.web.events import event, publish, starter
 from worker.temporal import builds
@@ -127,7 +127,7 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
     fleet.deploy("a", TODAY)
     await fleet.told("a", "current")
     gate.held = {"/held"}
-    with joined(fleet.fragile.platform) as laptop:
+    with new_agent(fleet.fragile.platform) as laptop:
         call = f"{{call: http, with: {{method: put, endpoint: {gate.url}/held, body: {{a: 1}}}}}}"
         old = [
             begin(laptop, does)
@@ -162,7 +162,7 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
 async def test_what_schedules_begin_runs_on_the_current_build(fleet: Fleet) -> None:
     fleet.deploy("a", TODAY)
     await fleet.told("a", "current")
-    with joined(fleet.fragile.platform) as laptop:
+    with new_agent(fleet.fragile.platform) as laptop:
         clocked = laptop.create_workflow("clocked", f"{HEAD}do: [{{step: {{set: {{n: 1}}}}}}]")
         body = {"workflowId": clocked["id"], "every": 1}
         schedule = laptop.request("POST", "/api/schedules", json=body)

@@ -12,7 +12,7 @@ import pytest
 from engine.workflows.executions.bulk_jobs import BATCH_EXECUTIONS
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -50,7 +50,7 @@ def test_a_killed_relay_goes_on_where_it_was(
     monkeypatch.setitem(fragile.platform.environ, "EXECUTIONS_PER_ACCOUNT_MAX", str(COUNT))
     fragile.kill("web")
     fragile.revive("web")
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("sleeper", SLEEPER)
         ids = [laptop.execute(workflow["id"], wait=0)["executionId"] for _ in range(COUNT)]
         fragile.kill("relay")

@@ -27,7 +27,7 @@ from engine.store.sessions import make_engine
 from engine.temporal.payload_offload import referenced
 from engine.temporal.payload_owners import WorkflowOwners
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -144,7 +144,7 @@ def go(client: Client, execution_id: str) -> Any:
 def test_keys_are_exchanged_and_everything_old_still_opens(fragile: Fragile) -> None:
     environ = fragile.platform.environ
     with (
-        joined(fragile.platform) as laptop,
+        new_agent(fragile.platform) as laptop,
         Client(fragile.platform.api_url, "phone", laptop.keys) as phone,
     ):
         plain = laptop.create_workflow("plain", PLAIN)["id"]
@@ -190,7 +190,7 @@ def test_nothing_of_an_account_that_is_gone_opens_with_what_the_platform_has(
     fragile: Fragile, size: int
 ) -> None:
     canary = secrets.token_hex(12)
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         account_id = UUID(laptop.request("GET", "/api/auth/me")["id"])
         ran = run(laptop, laptop.create_workflow("plain", PLAIN)["id"], canary + "x" * size)
         history = asyncio.run(history_of(fragile, ran["executionId"]))

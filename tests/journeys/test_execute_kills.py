@@ -9,7 +9,7 @@ from bin.devtools.stack.client import Client
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.kills import PLAN, SOAK, Asking, counted, killing
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -45,7 +45,7 @@ def workflow_of(laptop: Client) -> str:
 async def test_however_often_it_is_asked_for_and_whoever_is_killed_there_is_one_execution(
     fragile: Fragile, *, soak: bool
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         account_id = laptop.request("GET", "/api/auth/me")["id"]
         url = f"{fragile.platform.api_url}/api/workflows/{workflow_of(laptop)}/execute"
         asking = Asking.of(

@@ -36,7 +36,7 @@ from tests.support.journeys.executions import (
     without_worker,
 )
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import Platform, beside, joined
+from tests.support.platform import Platform, beside, new_agent
 from tests.support.waiting import until
 from worker.relay.stragglers import Stragglers
 from worker.relay.temporal_client import TemporalConnection
@@ -127,7 +127,7 @@ def stray(fragile: Fragile) -> Iterator[sessionmaker[Session]]:
 async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more_while_no_worker_runs(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
-    with joined(fragile.platform) as laptop, without_worker(fragile):
+    with new_agent(fragile.platform) as laptop, without_worker(fragile):
         workflow_id, execution_id = sleeping(laptop)
         carried(stray, execution_id)
         fragile.kill("relay")
@@ -147,7 +147,7 @@ async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more
 async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_by_the_row(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         with without_worker(fragile):
             workflow_id, execution_id = sleeping(laptop)
             carried(stray, execution_id)
@@ -170,7 +170,7 @@ async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
     looks = Stragglers(stray, door_of(fragile))
     environ = fragile.platform.environ
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         with without_worker(fragile):
             environ["EXECUTION_RESTS_EVERY"] = "1"
         try:

@@ -1,4 +1,4 @@
-"""Queues of a broker, as the tests put into them and take from them."""
+"""Queues of a broker: routes to them, messages and consumers."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ CALL = AsyncApiCall(
 
 
 def guard(server: StandIn, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
-    trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
-    return Egress(allow=allow, **(trusted | more))
+    options: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
+    return Egress(allow=allow, **(options | more))
 
 
 def to(operation: str, **queue: Any) -> Route:
-    """Return the way to an operation, or with `queue` to a queue of this test's own."""
+    """Return the route of an operation, or with `queue` the route to another queue."""
     route = find(rabbitmq.DOCUMENT, replace(CALL, operation=operation))
     return replace(route, channel={"is": "queue", "queue": queue}) if queue else route
 

@@ -1,4 +1,4 @@
-"""Events and schedules without a database: what one workflow emits reaches its account's others at once."""
+"""Executions, events and schedules in memory: an event reaches its account's workflows at once."""
 
 from __future__ import annotations
 
@@ -57,21 +57,17 @@ SECONDS_MAX = 30
 
 @dataclass(slots=True)
 class Memory:
-    """Executions without a database: what they open and how they settled, by id."""
+    """Executions without a database: their definitions, inputs and outcomes, by id."""
 
     openings: dict[str, OpenedExecution] = field(default_factory=dict)
     settlements: dict[str, Settlement] = field(default_factory=dict)
-    saved: dict[str, dict[str, Any]] = field(
-        default_factory=dict
-    )  # documents that others run, by id
-    rests_every: int = 0  # see `OpenedExecution`; of those that others run
+    saved: dict[str, dict[str, Any]] = field(default_factory=dict)  # for `run: workflow`, by id
+    rests_every: int = 0  # see `OpenedExecution`; for executions that other executions run
 
     @activity.defn(name=FIND_DEFINITION)
-    async def find(self, wanted: DefinitionName) -> str:
-        """Return the id of the workflow that was saved last of those that are meant."""
-        words = [wanted.namespace, wanted.name] + (
-            [] if wanted.version == LATEST else [wanted.version]
-        )
+    async def find(self, query: DefinitionName) -> str:
+        """Return the id of the matching workflow that was saved last."""
+        words = [query.namespace, query.name] + ([] if query.version == LATEST else [query.version])
         for definition_id, document in reversed(self.saved.items()):
             header = document["document"]
             if [header["namespace"], header["name"], header["version"]][: len(words)] == words:
@@ -97,18 +93,18 @@ class Memory:
 
     @activity.defn(name=SETTLE_EXECUTION)
     async def settle(self, settlement: Settlement) -> str | None:
-        """Keep the outcome; answer whoever waits with something that is not it."""
+        """Store the outcome, and answer a waiting request with a placeholder."""
         self.settlements[settlement.execution_id] = settlement
         return "a.sealed.reply" if settlement.reply_key else None
 
     @activity.defn(name=COUNT_STEPS)
-    async def take_steps(self, _taken: StepCount) -> float:
-        """Let the steps pass without a wait."""
+    async def take_steps(self, _steps: StepCount) -> float:
+        """Allow the steps without a delay."""
         return 0.0
 
     @activity.defn(name=FLUSH_TIMELINE)
-    async def keep_steps(self, _told: TimelineFlush) -> None:
-        """Keep nothing: there is no journal."""
+    async def keep_steps(self, _steps: TimelineFlush) -> None:
+        """Store nothing, because there is no timeline."""
 
     def activities(self) -> list[Callable[..., Any]]:
         """Return the activities that a worker needs to open, count and settle executions."""
@@ -117,10 +113,10 @@ class Memory:
 
 @dataclass(slots=True)
 class Broker:
-    """The workflows of accounts that run, what they listen for, and what schedules have begun."""
+    """The running workflows of accounts, their event types, and the executions of schedules."""
 
     client: Client
-    openings: dict[str, OpenedExecution]  # where executions are opened from, by id
+    openings: dict[str, OpenedExecution]  # definitions and inputs of executions, by id
     rests_every: int = 0  # see `OpenedExecution`
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     heard: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -134,7 +130,7 @@ class Broker:
         default_factory=lambda: defaultdict(dict)
     )  # definitions
     published: set[str] = field(default_factory=set)  # keys of events
-    _begun: asyncio.Event = field(default_factory=asyncio.Event)
+    _has_firing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def open(
         self,
@@ -146,13 +142,17 @@ class Broker:
         rests_every: int | None = None,
         secrets: Mapping[str, Any] | None = None,
     ) -> None:
-        """Have an execution opened with this document and what it lists of the secrets, listening."""
+        """Register an execution with its document and the secrets that the document lists."""
         heard = [kind for kind in lifecycle_events.TYPES if kind in self.heard[account_id]]
         rests = self.rests_every if rests_every is None else rests_every
-        known = secrets or {}
+        secret_values = secrets or {}
         self.openings[execution_id] = OpenedExecution(
             *("kit", 1, document, data, account_id),
-            secrets={name: known[name] for name in grammar.secrets_of(document) if name in known},
+            secrets={
+                name: secret_values[name]
+                for name in grammar.secrets_of(document)
+                if name in secret_values
+            },
             rests_every=rests,
             heard=heard,
         )
@@ -160,13 +160,13 @@ class Broker:
         self.heard[account_id] |= event_types.in_steps(document)
 
     async def deliver(self, account_id: str, event: dict[str, Any]) -> None:
-        """Signal an event to all workflows of the account that run."""
+        """Signal an event to all running workflows of the account."""
         for workflow_id in sorted(self.running[account_id]):
             with suppress(RPCError):  # it has ended
                 await self.client.get_workflow_handle(workflow_id).signal(EVENT, [event])
 
     async def schedule(self, account_id: str, document: dict[str, Any], queue: str) -> None:
-        """Begin a definition's schedule."""
+        """Start a definition's schedule."""
         definition_id = str(uuid7())
         self.documents[definition_id] = document
         schedule, now = grammar.parse(document).schedule, datetime.now(UTC)
@@ -196,33 +196,35 @@ class Broker:
             paused=False,
             counted_from=datetime.now(UTC),
         )
-        wanted = temporal_schedules.of_row(row, execution_seconds_max=SECONDS_MAX, task_queue=queue)
-        await temporal_schedules.sync(self.client, wanted)
-        self.timed[account_id][wanted.schedule_id] = definition_id
+        schedule = temporal_schedules.of_row(
+            row, execution_seconds_max=SECONDS_MAX, task_queue=queue
+        )
+        await temporal_schedules.sync(self.client, schedule)
+        self.timed[account_id][schedule.schedule_id] = definition_id
 
     async def nth(self, account_id: str, number: int) -> str:
-        """Return the id of the execution that a schedule begins as its `number`-th, once it has."""
+        """Return the id of the `number`-th execution of a schedule, once it has started."""
         async with asyncio.timeout(SECONDS_MAX):
             while len(self.fired[account_id]) < number:
-                self._begun.clear()
-                await self._begun.wait()
+                self._has_firing.clear()
+                await self._has_firing.wait()
         execution_id = self.fired[account_id][number - 1]
         handle = self.client.get_workflow_handle(f"execution:{execution_id}")
         async with asyncio.timeout(SECONDS_MAX):
             while True:
                 try:
                     await handle.describe()
-                except RPCError:  # it is made, and about to be started
+                except RPCError:  # it is about to start
                     await asyncio.sleep(0.02)
                 else:
                     return execution_id
 
     def activities(self) -> list[Callable[..., Any]]:
-        """Return what a worker needs beside what opens and settles executions."""
+        """Return the activities that a worker needs beside those of `Memory`."""
         return [self.publish, self.open_schedule, self.fire, self.fire_due]
 
     async def forget(self, account_id: str) -> None:
-        """End the account's schedules: a trial is over."""
+        """Stop the schedules and workflows of the account."""
         for schedule_id in self.timed.pop(account_id, {}):
             await temporal_schedules.sync(
                 self.client, TemporalSchedule(schedule_id, UUID(account_id))
@@ -252,7 +254,7 @@ class Broker:
             document = self.documents[firing.definition_id]
             self.open(firing.account_id, firing.execution_id, document, firing.input)
             self.fired[firing.account_id].append(firing.execution_id)
-            self._begun.set()
+            self._has_firing.set()
         return TriggerExecution(SECONDS_MAX)
 
     @activity.defn(name=FIRE_DUE)

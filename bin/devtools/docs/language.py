@@ -1,4 +1,4 @@
-"""Write `docs/reference/language.md` from the support table; `python -m` runs this module."""
+"""Write `docs/reference/language.md` from the support table: `bin/docs` calls this module."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def page() -> str:
     parts = [_OPENING]
     for group, rows in groupby(table.rows(), key=lambda row: row.group):
         parts.append(
-            f"## {group}\n\n| construct | | what is covered, or why it is refused |\n|---|---|---|\n"
+            f"## {group}\n\n"
+            "| construct | | what is covered, or why it is refused |\n|---|---|---|\n"
         )
         parts[-1] += "".join(_row(row) for row in rows)
     parts.append("## Limits\n\n| limit | value | of |\n|---|---|---|\n")
@@ -40,7 +41,7 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def published() -> bytes:
+def table_json() -> bytes:
     """Return the table as the JSON that `engine.language.support_table` reads."""
     content = {
         "specification": table.SPECIFICATION,
@@ -52,14 +53,14 @@ def published() -> bytes:
 
 
 def _row(row: table.Row) -> str:
-    said = row.covers if row.supported else row.reason or ""
-    cells = (f"`{row.name}`", "yes" if row.supported else "refused", said.replace("|", "\\|"))
+    text = row.covers if row.supported else row.reason or ""
+    cells = (f"`{row.name}`", "yes" if row.supported else "refused", text.replace("|", "\\|"))
     return f"| {' | '.join(cells)} |\n"
 
 
 def main() -> int:
     """Write the page, and the table that the web process serves."""
-    TABLE.write_bytes(published())
+    TABLE.write_bytes(table_json())
     PAGE.write_text(page())
     print(f"{TABLE.name} and {PAGE.name} written")
     return 0

@@ -1,4 +1,4 @@
-"""Write `docs/reference/settings.md` from the settings; `python -m` runs this module."""
+"""Write `docs/reference/settings.md` from the settings: `bin/docs` calls this module."""
 
 from __future__ import annotations
 
@@ -42,15 +42,16 @@ def page() -> str:
     parts = [_OPENING]
     for group, rows in GROUPS.items():
         parts.append(
-            f"## {group}\n\n| variable | default | unit | what it is | needed |\n|---|---|---|---|---|\n"
+            f"## {group}\n\n"
+            "| variable | default | unit | what it is | needed |\n|---|---|---|---|---|\n"
         )
         parts[-1] += "".join(_row(name, defaults[name], *words) for name, words in rows.items())
     return "\n".join(parts)
 
 
-def _row(name: str, default: object, says: str, needed: str = "") -> str:
-    shown = "" if default == "" else f"`{default}`"
-    cells = (f"`{name.upper()}`", shown, _unit(name), says.replace("|", "\\|"), needed)
+def _row(name: str, default: object, says: str, needed_for: str = "") -> str:
+    text = "" if default == "" else f"`{default}`"
+    cells = (f"`{name.upper()}`", text, _unit(name), says.replace("|", "\\|"), needed_for)
     return f"| {' | '.join(cells)} |\n"
 
 

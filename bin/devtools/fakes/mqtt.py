@@ -1,7 +1,7 @@
 """An MQTT broker on the loopback, with and without TLS, on which somebody counts aloud.
 
-It is a process of its own: `python -m bin.devtools.fakes.mqtt PORT TLS_PORT CERTIFICATE KEY REDIS_URL`. What the
-library leaves open when a client goes is nobody else's concern then.
+It is a process of its own: `python -m bin.devtools.fakes.mqtt PORT TLS_PORT CERTIFICATE KEY
+REDIS_URL`. What the library leaves open when a client goes is nobody else's concern then.
 """
 
 from __future__ import annotations

@@ -234,7 +234,8 @@ def _environment(folder: Path, names: int, between: int) -> dict[str, str]:
         "RABBITMQ_CONF_ENV_FILE": str(folder / "environment"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_PID_FILE": str(folder / "rabbitmq.pid"),
-        # One scheduler that does not spin is enough; what nodes say to each other stays on the loopback.
+        # One scheduler that does not spin is enough; what nodes say to each other stays on the
+        # loopback.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
         " -kernel inet_dist_use_interface {127,0,0,1}",
         "RUNNING_UNDER_SYSTEMD": "true",  # without a shell around it that would have to be stopped, too

@@ -43,7 +43,7 @@ class Part:
     """Command of the run, and the seconds that it is meant to take at most on 2 cores."""
 
     name: str
-    command: Sequence[str | Path]
+    command: tuple[str, ...]
     seconds_max: int
 
 
@@ -64,7 +64,7 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     _processes: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stopped: bool = False
+    _stopping: threading.Event = field(default_factory=threading.Event)
 
     def run_lanes(self, *lanes: Sequence[Part]) -> None:
         """Run the parts of each lane one after the other, and the lanes side by side.
@@ -74,11 +74,11 @@ class Run:
         with ThreadPoolExecutor(len(lanes)) as pool:
             futures = [pool.submit(self._run_lane, lane) for lane in lanes]
             try:
-                ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                results, _ = wait(futures, return_when=FIRST_EXCEPTION)
             finally:
                 self._stop()
-            self._stopped = False
-        for future in sorted(ended, key=lambda future: future.exception() is None):
+            self._stopping.clear()
+        for future in sorted(results, key=lambda future: future.exception() is None):
             future.result()
 
     def run_last(self, part: Part) -> tuple[int, str]:
@@ -113,7 +113,7 @@ class Run:
         began = time.monotonic()
         with log.open("wb") as sink:
             with self._lock:
-                if self._stopped:
+                if self._stopping.is_set():
                     return False
                 process = subprocess.Popen(
                     part.command,
@@ -127,7 +127,7 @@ class Run:
             status = process.wait()
         with self._lock:
             self._processes.discard(process)
-            if self._is_stopped():
+            if self._stopping.is_set():
                 return False
         seconds = time.monotonic() - began
         if status:
@@ -136,14 +136,10 @@ class Run:
         print(f"ok    {part.name} in {seconds:.0f} s", flush=True)
         return True
 
-    def _is_stopped(self) -> bool:
-        """Tell whether another thread has stopped the run meanwhile."""
-        return self._stopped
-
     def _stop(self) -> None:
         """Stop the parts that are at work, and start no other."""
         with self._lock:
-            self._stopped = True
+            self._stopping.set()
             processes = list(self._processes)
         for process in processes:
             with suppress(ProcessLookupError):  # it has ended meanwhile
@@ -156,21 +152,21 @@ class Run:
 
 
 # The Python environment comes first: every other part needs it.
-SETUP = Part("setup", ["bin/setup"], 45)
+SETUP = Part("setup", ("bin/setup",), 45)
 # Lane of parts that keep a core busy.
 WORK = (
-    Part("lint", ["bin/lint"], 150),
-    Part("fuzz", ["bin/fuzz", "--examples", "10"], 150),
+    Part("lint", ("bin/lint",), 150),
+    Part("fuzz", ("bin/fuzz", "--examples", "10"), 150),
 )
 # Lane of parts that mostly wait for servers, processes and timers.
 WAITS = (
-    Part("build-check", ["bin/build-check"], 90),
-    Part("dev", ["bin/dev", "--once"], 40),
-    Part("chaos", [".venv/bin/python", "-m", "bench.chaos", "--minutes", "1", "--seed", "1"], 130),
+    Part("build-check", ("bin/build-check",), 90),
+    Part("dev", ("bin/dev", "--once"), 40),
+    Part("chaos", (".venv/bin/python", "-m", "bench.chaos", "--minutes", "1", "--seed", "1"), 130),
 )
 KIT_SECONDS_MAX = 45
 # Three test workers fill 2 cores, so nothing runs beside them.
-TEST = Part("test", ["bin/test"], 480)
+TEST = Part("test", ("bin/test",), 480)
 
 
 def kit_parts(kit: str) -> list[Part]:
@@ -178,7 +174,7 @@ def kit_parts(kit: str) -> list[Part]:
     return [
         Part(
             f"conformance {every}",
-            ["bin/conformance", "--kit", kit, "--rests-every", every],
+            ("bin/conformance", "--kit", kit, "--rests-every", every),
             KIT_SECONDS_MAX,
         )
         for every in ("0", "1")

@@ -36,7 +36,8 @@ WITH entries AS (
 )
 INSERT INTO execution_progress (execution_id, seq, running, {", ".join(COUNTED_PHASES)})
 SELECT * FROM json_to_recordset(CAST(:last AS json)) AS progress (
-  execution_id uuid, seq integer, running jsonb, {", ".join(f"{name} integer" for name in COUNTED_PHASES)}
+  execution_id uuid, seq integer, running jsonb,
+  {", ".join(f"{name} integer" for name in COUNTED_PHASES)}
 )
 ON CONFLICT (execution_id) DO UPDATE SET
   seq = EXCLUDED.seq, running = EXCLUDED.running,

@@ -21,7 +21,7 @@ from engine.notifications.vapid import VapidSigner
 from engine.store.accounts import Channel
 from engine.sync.notifications import ChangeNotification
 from tests.support.channels import Add
-from tests.support.receivers import Browser, Received, Receiver, verified
+from tests.support.receivers import Browser, Delivery, Receiver, verify_webhook
 
 pytestmark = pytest.mark.stack
 
@@ -61,7 +61,7 @@ async def test_a_webhook_says_who_and_how_far_under_an_id_that_stays(
     first, second = box.next(), box.next()
     data = {"accountId": str(channel.account_id), "agentId": "phone"} | TOLD
     for received in (first, second):
-        told = verified(received, webhook.encode_secret(b"k" * 32))
+        told = verify_webhook(received, webhook.encode_secret(b"k" * 32))
         assert told == {"type": "sync.changed", "timestamp": TOLD["head"], "data": data}
         assert received.headers["webhook-id"] == f"msg_{channel.id.hex}_{HEAD}"
     assert first.body == second.body
@@ -77,11 +77,11 @@ async def test_for_a_day_after_a_rotation_both_secrets_verify(
     await send(to_receiver, delivery(channel))
     received = box.next()
     for secret in (b"k" * 32, b"b" * 32):
-        assert verified(received, webhook.encode_secret(secret))["type"] == "sync.changed"
+        assert verify_webhook(received, webhook.encode_secret(secret))["type"] == "sync.changed"
     channel.secret_before_until = now - timedelta(minutes=1)
     await send(to_receiver, delivery(channel))
     with pytest.raises(WebhookVerificationError):
-        verified(box.next(), webhook.encode_secret(b"b" * 32))
+        verify_webhook(box.next(), webhook.encode_secret(b"b" * 32))
 
 
 def subscribed(channel: Channel, browser: Browser, ring: Keyring, key_id: str) -> Channel:
@@ -115,7 +115,7 @@ async def test_a_subscription_to_a_key_that_is_no_more_is_not_pretended_to(
 
 
 def answering(status: int, **headers: str) -> Any:
-    def answer(_received: Received) -> tuple[int, dict[str, str]]:
+    def answer(_received: Delivery) -> tuple[int, dict[str, str]]:
         return status, headers
 
     return answer

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import jwt
 import pytest
 
-from bin.devtools.stack.fresh_keys import draw
+from bin.devtools.stack.fresh_keys import new_key
 from engine.config.settings import Settings, SettingsError
 from engine.errors import InvalidError
 from engine.notifications import vapid
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 
 
 def test_a_token_is_for_the_origin_of_the_endpoint_alone() -> None:
-    settings = Settings.from_env(draw("VAPID_PRIVATE_KEYS"))
+    settings = Settings.from_env(new_key("VAPID_PRIVATE_KEYS"))
     ((kid, key),) = vapid.public_keys(settings).items()
     for endpoint, audience in (
         ("https://push.example.org/send/secret?x=y", "https://push.example.org"),
@@ -47,7 +47,7 @@ def test_without_keys_there_are_none_and_nothing_is_signed() -> None:
         "[]",
         '{"keys": []}',
         '{"keys": [{"kty": "EC"}]}',
-        draw("ENGINE_PRIVATE_KEYS")["ENGINE_PUBLIC_KEYS"],
+        new_key("ENGINE_PRIVATE_KEYS")["ENGINE_PUBLIC_KEYS"],
     ],
 )
 def test_a_malformed_key_is_refused_by_the_name_of_its_setting(text: str) -> None:

@@ -21,11 +21,11 @@ def keys() -> dict[str, str]:
     return {"p256dh": encode_base64url(raw), "auth": encode_base64url(b"0123456789abcdef")}
 
 
-def subscribed(**changes: Any) -> dict[str, Any]:
-    """Return what a browser gives, as a body."""
+def subscription_body(**changes: Any) -> dict[str, Any]:
+    """Return the body of a registration with a browser's subscription."""
     endpoint = "https://push.example.org/send/one"
-    given = {"endpoint": endpoint, "expirationTime": None, "keys": keys()}
-    return {"kind": "webPush", "subscription": given | changes}
+    subscription = {"endpoint": endpoint, "expirationTime": None, "keys": keys()}
+    return {"kind": "webPush", "subscription": subscription | changes}
 
 
 def register(

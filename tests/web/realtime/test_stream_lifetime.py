@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from bin.devtools.stack.client import Client
 from engine.contracts import timestamps
 from engine.store.sync import SyncHead
-from tests.support.platform import Platform, beside, joined
+from tests.support.platform import Platform, beside, new_agent
 from tests.support.waiting import until
 from tests.support.web.live import DOOR, push
 from tests.support.web.people import Make
@@ -18,7 +18,7 @@ from web.realtime.flask_bridge import BridgedRequest
 
 @pytest.mark.platform
 def test_a_stream_ends_when_its_token_expires(platform: Platform) -> None:
-    with beside(platform, ACCESS_TOKEN_SECONDS="2") as other, joined(other) as client:
+    with beside(platform, ACCESS_TOKEN_SECONDS="2") as other, new_agent(other) as client:
 
         def lines() -> list[str]:
             """Return a stream's lines; none when its token expired before it was open."""
@@ -47,7 +47,7 @@ def test_a_stream_ends_at_logout(laptop: Client, phone: Client) -> None:
 def test_a_quiet_stream_is_still_there(platform: Platform) -> None:
     with (
         beside(platform, HEARTBEAT_SECONDS="0.1") as other,
-        joined(other) as client,
+        new_agent(other) as client,
         client.http.stream("GET", DOOR) as stream,
     ):
         beats = [line for line, _ in zip(stream.iter_lines(), range(8), strict=False) if line]

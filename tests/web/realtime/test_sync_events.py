@@ -9,7 +9,7 @@ import pytest
 from httpx2 import ServerSentEvent
 
 from bin.devtools.stack.client import Client
-from tests.support.platform import Platform, joined
+from tests.support.platform import Platform, new_agent
 from tests.support.web.live import DOOR, push
 
 pytestmark = pytest.mark.platform
@@ -70,7 +70,7 @@ def test_what_happened_while_away_is_told_on_return_once(laptop: Client, phone: 
 
 
 def test_another_account_hears_nothing(platform: Platform, laptop: Client, phone: Client) -> None:
-    with joined(platform) as stranger:
+    with new_agent(platform) as stranger:
         theirs, mine = follow(stranger), follow(phone)
         push(laptop, "one")
         mine.get(timeout=SECONDS_MAX)

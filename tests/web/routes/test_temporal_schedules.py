@@ -21,7 +21,7 @@ from engine.store.workflows import Definition
 from engine.workflows.schedules import schedules
 from tests.support.platform import Platform
 from tests.support.waiting import until
-from tests.support.web.schedules import HEAD, made, path, refused
+from tests.support.web.schedules import HEAD, create_schedule, path, refusal
 
 pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 async def test_a_deleted_schedule_is_no_more_in_temporal_either(
     laptop: Client, platform: Platform
 ) -> None:
-    schedule = made(laptop)
+    schedule = create_schedule(laptop)
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
@@ -38,13 +38,13 @@ async def test_a_deleted_schedule_is_no_more_in_temporal_either(
     laptop.delete_schedule(schedule)
     with pytest.raises(RPCError, match="not found"):
         await handle.describe()
-    assert refused(laptop, "GET", path(schedule))["code"] == "schedule_unknown"
+    assert refusal(laptop, "GET", path(schedule))["code"] == "schedule_unknown"
 
 
 async def test_nothing_that_a_user_wrote_stands_in_temporals_schedule(
     laptop: Client, platform: Platform
 ) -> None:
-    schedule = made(laptop, note="canary-note", input={"canary": "canary-input"})
+    schedule = create_schedule(laptop, note="canary-note", input={"canary": "canary-input"})
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
@@ -56,7 +56,7 @@ async def test_nothing_that_a_user_wrote_stands_in_temporals_schedule(
 async def test_a_schedule_that_temporal_has_lost_is_made_again_when_it_is_looked_at(
     laptop: Client, platform: Platform
 ) -> None:
-    schedule = made(laptop)
+    schedule = create_schedule(laptop)
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
@@ -69,7 +69,7 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_when_it_is_looked
 async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_look(
     laptop: Client, platform: Platform, sessions: sessionmaker[Session]
 ) -> None:
-    schedule, other = made(laptop), made(laptop)
+    schedule, other = create_schedule(laptop), create_schedule(laptop)
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
@@ -96,7 +96,7 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_loo
 def test_the_schedules_of_a_workflow_go_with_it(
     laptop: Client, sessions: sessionmaker[Session]
 ) -> None:
-    schedule = made(laptop)
+    schedule = create_schedule(laptop)
     with sessions.begin() as session:
         definition = session.get_one(Definition, UUID(schedule["workflowId"]))
         schedules.delete_of_definition(
@@ -154,7 +154,7 @@ async def test_a_new_version_changes_the_times_of_its_workflow_and_a_faulty_one_
 
 
 async def test_a_deleted_workflow_is_due_no_more(laptop: Client, platform: Platform) -> None:
-    schedule = made(laptop)
+    schedule = create_schedule(laptop)
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
