@@ -3,8 +3,8 @@
 `requirements.lock` has every production package with the hashes of all files of its release.
 `requirements.txt` has the same versions and a "." for the platform itself: Procfile hosts read it,
 and pip refuses "." beside hashes. `bin/requirements.txt` has the packages of the extras, and
-`bin/scanners.txt` those of the extra `scan`, both with hashes. `docs/reference/licences.md` has the licences
-of the production packages.
+`bin/scanners.txt` those of the extra `scan`, both with hashes. `docs/reference/licences.md` has the
+licences of the production packages.
 """
 
 from __future__ import annotations
