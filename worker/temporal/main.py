@@ -155,7 +155,7 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     tracing.configure(settings, "temporal")
     for kind in ("jq", "schema", "redaction", "yaml"):
-        pool.shared(kind).tell = metrics.record_evaluation
+        pool.get_pool(kind).observer = metrics.record_evaluation
     core = Core()
     publisher = Publisher(settings, "temporal", measure=core.look)
     sessions = make_sessions(settings, pool_size=THREADS)
