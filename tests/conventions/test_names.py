@@ -31,7 +31,7 @@ BARE_PARTICIPLES = frozenset(
 )
 
 
-# What names columns, JSON members and the members of Temporal payloads: others read them by these names.
+# Folders whose classes name columns, JSON members and members of Temporal payloads.
 PUBLISHED = ("engine/store/", "engine/contracts/", "web/schemas/")
 
 
@@ -47,11 +47,13 @@ def definitions(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def members(tree: ast.AST) -> set[tuple[str, int]]:
-    """Return the names that stand in the bodies of classes: columns, members of JSON and payloads."""
+    """Return the names in the bodies of classes: columns, members of JSON and payloads."""
     names = set()
     for node in ast.walk(tree):
         for statement in node.body if isinstance(node, ast.ClassDef) else ():
-            targets = [statement.target] if isinstance(statement, ast.AnnAssign) else []
+            targets: list[ast.expr] = (
+                [statement.target] if isinstance(statement, ast.AnnAssign) else []
+            )
             targets += statement.targets if isinstance(statement, ast.Assign) else []
             names |= {
                 (target.id, target.lineno) for target in targets if isinstance(target, ast.Name)

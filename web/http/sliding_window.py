@@ -1,9 +1,9 @@
-"""Rate limiting strategy for Flask-Limiter: sliding windows of a minute, an area's and General together.
+"""Strategy for Flask-Limiter: sliding windows of a minute, an area's and General together.
 
-A request is taken from both windows or from neither. A window's weight is what its minute counted so far
-plus the part of the minute before that still overlaps the last sixty seconds. On Redis one Lua script
-judges and counts in one round trip, by Redis' own clock. All keys of one client share a hash slot if the
-client's name is a hash tag, `{…}`: the script then runs on a cluster as well.
+A request is counted in both windows or in neither. The weight of a window is its count of this minute,
+plus the part of the minute before that overlaps the last sixty seconds. On Redis one Lua script
+judges and counts in one round trip, by Redis' own clock. All keys of one client share a hash slot if
+the client's name is a hash tag, `{…}`: the script then runs on a cluster as well.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from redis.exceptions import RedisError
 SECONDS = 60
 GENERAL = "general"
 
-# KEYS: one hash per window. ARGV: the cost, whether to count (1 or 0), then each window's limit. Answers
-# the seconds of the minute that passed, and for each window what this minute and the one before counted,
-# and whether it is full.
+# KEYS: one hash per window. ARGV: the cost, whether to count (1 or 0), then the limit of each window.
+# It returns the seconds since the minute began. For each window it returns the counts of this minute
+# and of the one before, and whether the window is full.
 SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -37,7 +37,8 @@ local cost, counting = tonumber(ARGV[1]), ARGV[2] == '1'
 local counts, full = {}, false
 for i, key in ipairs(KEYS) do
   local stored = redis.call('HMGET', key, 'minute', 'count', 'before')
-  local last, count, before = tonumber(stored[1]) or 0, tonumber(stored[2]) or 0, tonumber(stored[3]) or 0
+  local last, count = tonumber(stored[1]) or 0, tonumber(stored[2]) or 0
+  local before = tonumber(stored[3]) or 0
   if last ~= minute then
     before = last == minute - 1 and count or 0
     count = 0
@@ -114,7 +115,7 @@ class AreaWindows(RateLimiter):
     def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
         """Count a request of a client in an area: `identifiers` are the client and the area.
 
-        `g.readings` are its windows then, refusing ones first: Flask-Limiter itself would ask for each
+        `g.readings` are its windows then, refusing ones first: Flask-Limiter itself would read each
         of them once more.
         """
         readings = self._judge(self._windows(item, *identifiers), cost, counting=True)
@@ -151,7 +152,7 @@ class SharedWindows(AreaWindows):
     def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
         """Run the script.
 
-        :raises RedisError: when Redis does not answer; Flask-Limiter then falls back to the process.
+        :raises RedisError: when Redis does not answer. Flask-Limiter then falls back to the process.
         """
         amounts = [window.item.amount for window in windows]
         keys = [self._prefixed(window.key) for window in windows]

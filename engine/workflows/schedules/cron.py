@@ -1,7 +1,7 @@
-"""Cron expressions as Debian's cron reads them, translated to the calendars of Temporal's schedules.
+"""Cron expressions as Debian's cron reads them, translated to calendars of Temporal schedules.
 
-Temporal's own cron strings mean other things: a sixth field is a year, and days of the month and of the week
-must both match.
+Temporal's own cron strings mean other things: a sixth field is a year, and days of the month and of
+the week must both match.
 """
 
 from __future__ import annotations
