@@ -28,7 +28,7 @@ from engine.config.settings import Settings
 from engine.contracts import executions as contracts
 from engine.contracts.timeline import COUNTED, Entry
 from engine.crypto.keyring import Keyring
-from engine.interpreter.runtime.timeline import Door
+from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.store.accounts import Account
 from engine.store.sessions import make_sessions
 from engine.temporal import client as temporal
@@ -82,7 +82,7 @@ async def walk(bench: Bench, rows: Rows, journal: Journal | None) -> None:
     steps = [{f"s{number}": {"set": {"n": "${ .n }"}}} for number in range(STEPS)]
     document = {"document": HEADER, "do": steps}
     bench.memory.openings[execution_id] = contracts.Opened("d", 1, document, {"n": 1}, account_id)
-    Door.sink = journal
+    TimelineOutput.sink = journal
     name, start = (
         contracts.execution_workflow_id(execution_id),
         contracts.ExecutionStart(execution_id, account_id),

@@ -22,7 +22,7 @@ from uuid_utils.compat import uuid7
 from engine.config.settings import Settings
 from engine.contracts import executions
 from engine.contracts.executions import DefinitionCheck, ExecutionStart, OutcomeReading
-from engine.contracts.pause import Word
+from engine.contracts.pause import PauseCommand
 from engine.crypto import jwe
 from engine.errors import UnavailableError
 from engine.temporal import client as temporal
@@ -96,7 +96,7 @@ class Temporal:
         """
         return self.ask(lambda client: temporal.stop_execution(client, str(execution_id), how=how))
 
-    def hold(self, execution_id: UUID, word: Word) -> bool:
+    def hold(self, execution_id: UUID, word: PauseCommand) -> bool:
         """Have an execution pause or go on; tell whether Temporal knows of it.
 
         :raises UnavailableError: when it does not answer.

@@ -226,7 +226,7 @@ class ExecutionActivities:
         left = self._outcomes.left(
             session, account_id=execution.account_id, execution_id=execution.retry_of
         )
-        return left and retry_from_failure.matched(left, document)
+        return left and retry_from_failure.match_document(left, document)
 
 
 def _ending(settlement: contracts.Settlement) -> tuple[str, dict[str, Any]]:

@@ -23,7 +23,7 @@ from temporalio import activity
 from engine.config.settings import Settings
 from engine.contracts import executions
 from engine.contracts.timeline import Entry
-from engine.interpreter.runtime.timeline import Door
+from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.workflows.executions import timeline
 from engine.workflows.executions.timeline_queue import Lines, Waiting
 
@@ -57,12 +57,12 @@ class Journal:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Be where the process' walks tell their steps while the body runs; then write what is left."""
-        Door.sink = self
+        TimelineOutput.sink = self
         self._thread.start()
         try:
             yield
         finally:
-            Door.sink = None
+            TimelineOutput.sink = None
             self._closing.set()
             self._rung.set()
             self._thread.join()

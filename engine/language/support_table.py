@@ -1,7 +1,7 @@
 """Support table of the workflow language: which constructs run, and the limits of every definition.
 
-`python -m bin.devtools.docs.language` tries each construct on the interpreter and writes the result to
-`support_table.json`. So the web process can serve the table without loading the interpreter.
+`python -m bin.devtools.docs.language` tries each construct on the interpreter and writes the result
+to `support_table.json`. So the web process can serve the table without loading the interpreter.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from engine.config.settings import Settings
 from engine.config.temporal_tls import tls
 from engine.contracts import executions, summaries
 from engine.contracts.executions import DefinitionCheck, ExecutionStart, OutcomeReading
-from engine.contracts.pause import HOLD, Word
+from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
 from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.contracts.preview import Drawing, Validation
 from engine.crypto.temporal_codec import Owners, SealingCodec
@@ -163,14 +163,14 @@ async def terminate(client: Client, workflow_id: str, *, why: str) -> None:
             raise
 
 
-async def hold_execution(client: Client, execution_id: str, word: Word) -> bool:
+async def hold_execution(client: Client, execution_id: str, word: PauseCommand) -> bool:
     """Have an execution's workflow pause or go on; tell whether there is one, running or not.
 
     :raises RPCError: when the server does not do it.
     """
     handle = client.get_workflow_handle(executions.execution_workflow_id(execution_id))
     try:
-        await handle.signal(HOLD, word)
+        await handle.signal(PAUSE_SIGNAL, word)
     except RPCError as fault:
         if fault.status != RPCStatusCode.NOT_FOUND:
             raise

@@ -1,4 +1,4 @@
-"""Workflows that a workflow starts: schedules, and executions of schedules and of `run: workflow`."""
+"""Child workflows: schedules, and the executions of schedules and of `run: workflow`."""
 
 from __future__ import annotations
 
@@ -20,38 +20,36 @@ from engine.contracts import summaries
 TASK_TIMEOUT = timedelta(seconds=5)
 
 
-async def start_below(
-    kind: str,
+async def start_child_workflow(
+    workflow_type: str,
     argument: Any,
     *,
     workflow_id: str,
     account_id: str,
     definition_id: str,
-    lasts: timedelta | None,
-    answer: type | None = None,
-    left_behind: ParentClosePolicy = ParentClosePolicy.ABANDON,
+    execution_timeout: timedelta | None,
+    result_type: type | None = None,
+    parent_close_policy: ParentClosePolicy = ParentClosePolicy.ABANDON,
 ) -> workflow.ChildWorkflowHandle[Any, Any]:
-    """Start a workflow; `left_behind` is what becomes of it when the one that starts it ends before it.
+    """Start a child workflow. Its id is used once for ever.
 
-    Under one id there is never a second.
-
-    :raises WorkflowAlreadyStartedError: when there is a first.
+    :raises WorkflowAlreadyStartedError: when a workflow of this id exists or existed.
     """
-    kinds, asked = ChildWorkflowCancellationType, ParentClosePolicy.REQUEST_CANCEL
+    is_awaited = parent_close_policy == ParentClosePolicy.REQUEST_CANCEL
     account, definition = (
         SearchAttributeKey.for_keyword(name) for name in ("account", "definition")
     )
     child = await workflow.start_child_workflow(
-        kind,
+        workflow_type,
         argument,
         id=workflow_id,
-        result_type=answer,
-        execution_timeout=lasts,
+        result_type=result_type,
+        execution_timeout=execution_timeout,
         task_timeout=TASK_TIMEOUT,
-        cancellation_type=kinds.TRY_CANCEL
-        if left_behind == asked
-        else kinds.WAIT_CANCELLATION_COMPLETED,
-        parent_close_policy=left_behind,
+        cancellation_type=ChildWorkflowCancellationType.TRY_CANCEL
+        if is_awaited
+        else ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        parent_close_policy=parent_close_policy,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         priority=Priority(fairness_key=account_id),
         search_attributes=TypedSearchAttributes(
@@ -60,14 +58,14 @@ async def start_below(
                 SearchAttributePair(definition, definition_id),
             ]
         ),
-        static_summary=summaries.summary(kind, definition_id),
+        static_summary=summaries.summary(workflow_type, definition_id),
         static_details=summaries.details(workflow_id, account_id, definition_id),
     )
-    child.add_done_callback(_noted)
+    child.add_done_callback(_retrieve_exception)
     return child
 
 
-def _noted(child: Any) -> None:
-    """Look at how it ended: nobody else may, and the loop would complain."""
+def _retrieve_exception(child: Any) -> None:
+    """Retrieve the exception of a child: asyncio logs an error for one that nobody retrieves."""
     if not child.cancelled():
         child.exception()

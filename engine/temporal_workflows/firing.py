@@ -1,4 +1,4 @@
-"""The Temporal workflow of one time at which a schedule is due."""
+"""Temporal workflow of one firing of a schedule: a time at which the schedule is due."""
 
 from __future__ import annotations
 
@@ -11,48 +11,50 @@ from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from engine.contracts import executions, schedules
-from engine.temporal_workflows.child_workflows import start_below
-from engine.temporal_workflows.local_activities import locally
+from engine.temporal_workflows.child_workflows import start_child_workflow
+from engine.temporal_workflows.local_activities import run_local_activity
 
-DUE_AT = SearchAttributeKey.for_datetime(
-    "TemporalScheduledStartTime"
-)  # Temporal's own, in whole seconds
+# Temporal's own search attribute, in whole seconds.
+DUE_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
 @workflow.defn(name=schedules.FIRING)
 class FiringWorkflow:
-    """Makes the execution of its time and waits for its end, for Temporal looks at this one for overlaps.
+    """Firing that creates an execution and waits for its end.
 
-    When it is cancelled or terminated, the execution is.
+    Temporal's overlap policy looks at this workflow, so it lasts as long as its execution. Its
+    cancellation or termination is that of the execution too.
     """
 
     @workflow.run
     async def run(self, start: schedules.FiringStart) -> None:
-        """Return once the execution has ended, however."""
-        began = workflow.info().start_time
-        due_at = workflow.info().typed_search_attributes.get(DUE_AT) or began
+        """Return when the execution has ended, with any outcome."""
+        start_time = workflow.info().start_time
+        due_at = workflow.info().typed_search_attributes.get(DUE_AT) or start_time
         due = schedules.Due(
             start.schedule_id,
             start.account_id,
             due_at.astimezone(UTC).isoformat(),
-            (workflow.now() - began).total_seconds(),
+            (workflow.now() - start_time).total_seconds(),
         )
-        made: schedules.Made | None = await locally(schedules.FIRE_DUE, due, schedules.Made)
-        if made is None:
+        creation: schedules.Made | None = await run_local_activity(
+            schedules.FIRE_DUE, due, schedules.Made
+        )
+        if creation is None:
             return
         with contextlib.suppress(FailureError, WorkflowAlreadyStartedError):
-            await (await _execution(start, made))
+            await (await _start_execution(start, creation))
 
 
-async def _execution(
-    start: schedules.FiringStart, made: schedules.Made
+async def _start_execution(
+    start: schedules.FiringStart, creation: schedules.Made
 ) -> workflow.ChildWorkflowHandle[object, object]:
-    return await start_below(
+    return await start_child_workflow(
         executions.EXECUTION,
-        executions.ExecutionStart(made.execution_id, start.account_id),
-        workflow_id=executions.execution_workflow_id(made.execution_id),
+        executions.ExecutionStart(creation.execution_id, start.account_id),
+        workflow_id=executions.execution_workflow_id(creation.execution_id),
         account_id=start.account_id,
-        definition_id=made.definition_id,
-        lasts=timedelta(seconds=made.seconds_max),
-        left_behind=ParentClosePolicy.TERMINATE,
+        definition_id=creation.definition_id,
+        execution_timeout=timedelta(seconds=creation.seconds_max),
+        parent_close_policy=ParentClosePolicy.TERMINATE,
     )

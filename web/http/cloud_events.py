@@ -49,7 +49,7 @@ def read(request: Request) -> list[Any]:
 def _check(event: Any, pointer: str) -> None:
     if looks_sealed(event):
         return
-    wrong = cloud_events.wrong(event)
+    wrong = cloud_events.find_fault(event)
     if wrong is not None:
         raise _invalid(f"{pointer}/{wrong[0]}" if wrong[0] else pointer, wrong[1])
     try:

@@ -11,7 +11,7 @@ import structlog
 from flask import current_app, request
 
 from engine.contracts import timestamps
-from engine.contracts.pause import Word
+from engine.contracts.pause import PauseCommand
 from engine.errors import UnavailableError
 from engine.store import outbox
 from engine.store.executions import Execution
@@ -192,7 +192,7 @@ def _hold(execution_id: UUID, *, paused: bool) -> dict[str, Any]:
     )
     told, word, subject = (
         _held(execution),
-        Word(execution.holds, execution.paused),
+        PauseCommand(execution.holds, execution.paused),
         holds.subject_of(execution),
     )
     session.commit()

@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from engine.config.settings import Settings
 from engine.contracts.executions import DefinitionCheck, ExecutionStart
-from engine.contracts.pause import Word
+from engine.contracts.pause import PauseCommand
 from engine.errors import NotFoundError
 from engine.store import outbox
 from engine.store.outbox import OutboxMessage
@@ -133,7 +133,7 @@ class Errands:
         with self._sessions() as session:
             return bool(executions.still_running(session, [execution_id]))
 
-    def _wanted(self, execution_id: UUID) -> Word | None:
+    def _wanted(self, execution_id: UUID) -> PauseCommand | None:
         with self._sessions() as session:
             return pause.wanted(session, execution_id)
 

@@ -154,7 +154,7 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
     tracing.configure(settings, "temporal")
     for kind in ("jq", "schema", "redaction", "yaml"):
-        pool.shared(kind).tell = metrics.evaluated
+        pool.get_pool(kind).observer = metrics.evaluated
     core = Core()
     publisher = Publisher(settings, "temporal", look=core.look)
     sessions = make_sessions(settings, pool_size=THREADS)

@@ -54,8 +54,8 @@ def cases(path: Path) -> Iterator[Case]:
 
 def verdict(case: Case) -> str:
     """Return `passed`, `refused` for what the engine does not offer, or what is wrong."""
-    asked = jq.program(case.program)
-    why = jq.refusal(asked, frozenset())
+    asked = jq.parse_program(case.program)
+    why = jq.find_fault(asked, frozenset())
     if why is not None:
         if any(said in why for said in OUTSIDE) or any(name in case.program for name in MODULES):
             return "refused"
@@ -110,7 +110,7 @@ def _case(first: int, block: list[str], *, fails: bool) -> Case:
 
 def _read(text: str) -> Any:
     """Return what jq itself makes of an expected output."""
-    literal = jq.program(f"{json.dumps(text.removeprefix(chr(0xFEFF)))} | fromjson")
+    literal = jq.parse_program(f"{json.dumps(text.removeprefix(chr(0xFEFF)))} | fromjson")
     return jq.evaluate(literal, None, variables={}, now=NOW).value
 
 

@@ -44,7 +44,7 @@ class Switchboard:
             event = orjson.loads(opened)
         except (InvalidError, ValueError):
             return None
-        return event if cloud_events.wrong(event) is None else None
+        return event if cloud_events.find_fault(event) is None else None
 
     def routing_keys(
         self, session: Session, account_id: UUID, kinds: Iterable[str]
@@ -108,7 +108,9 @@ class Switchboard:
         at = f"{now:%Y-%m-%dT%H:%M:%S.%f}Z"
         told = [
             (uuid5(execution_id, event["type"] + phase), event)
-            for event in lifecycle_events.events(subject, "workflow", phase, at, heard, **data)
+            for event in lifecycle_events.create_events(
+                subject, "workflow", phase, at, heard, **data
+            )
         ]
         sealed = [
             Sealed(key, self.seal({"id": str(key), **event}), lifecycle=True) for key, event in told

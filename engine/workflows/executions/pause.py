@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine.contracts.pause import Word
+from engine.contracts.pause import PauseCommand
 from engine.errors import ConflictError
 from engine.store import outbox
 from engine.store.executions import Execution
@@ -39,12 +39,12 @@ def hold(
     return execution
 
 
-def wanted(session: Session, execution_id: UUID) -> Word | None:
+def wanted(session: Session, execution_id: UUID) -> PauseCommand | None:
     """Return what is to be signalled to an execution at the moment; nothing once it has ended."""
     execution = session.get(Execution, execution_id)
     if execution is None or execution.status != "running":
         return None
-    return Word(execution.holds, execution.paused)
+    return PauseCommand(execution.holds, execution.paused)
 
 
 def subject_of(execution: Execution) -> str:

@@ -14,7 +14,7 @@ from cronsim import CronSim
 
 from engine.errors import Fault, InvalidError
 from engine.language import durations
-from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, Schedule, cron_fault
+from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, Schedule, check_cron
 
 OVERLAPS = ("skip", "buffer_one", "allow_all", "cancel_other", "terminate_other")
 CATCHUP_SECONDS_MIN = 10  # Temporal takes no less
@@ -137,7 +137,7 @@ def _last_one_only(plan: Plan, now: datetime) -> Plan:
 
 
 def _seconds(value: Any, least: int) -> int:
-    seconds = float(value) if isinstance(value, int | float) else durations.seconds(value)
+    seconds = float(value) if isinstance(value, int | float) else durations.to_seconds(value)
     if not seconds.is_integer():
         raise ValueError("must be whole seconds")
     if not least <= seconds <= SECONDS_MAX:
@@ -151,7 +151,7 @@ def _zones() -> frozenset[str]:
 
 
 def _faults(plan: Plan) -> Iterator[Fault]:
-    if plan.cron is not None and (wrong := cron_fault(plan.cron)):
+    if plan.cron is not None and (wrong := check_cron(plan.cron)):
         yield Fault("/cron", wrong)
     if plan.timezone not in _zones():
         yield Fault("/timezone", "is no time zone of the IANA database, such as Europe/Paris")

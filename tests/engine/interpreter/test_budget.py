@@ -1,4 +1,4 @@
-"""What an account walks in a minute is counted for all of its executions, and past the bound they wait."""
+"""The tasks of an account's executions are counted by the minute; past the limit they wait."""
 
 from __future__ import annotations
 

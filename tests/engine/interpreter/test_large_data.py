@@ -1,4 +1,4 @@
-"""Much data through many steps: the walk lets Temporal have its turn by what it did, not by steps alone."""
+"""Large data through many tasks: the execution yields to Temporal by the weight of its work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What failed goes on in another execution: from the failed step, and nothing that is done is done again."""
+"""A retry continues in another execution at the failed task; completed tasks do not run again."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Elsewhere:
 
 
 class Relay:
-    """Opens a schedule, and starts the first execution itself before its workflow can; then there is none."""
+    """Activities of a schedule that start its first execution before its workflow can."""
 
     def __init__(self, temporal: Client, queue: str) -> None:
         self._temporal, self._queue = temporal, queue

@@ -1,4 +1,4 @@
-"""What a walk tells of its steps: once each, in one order, whoever walks and however often it is told."""
+"""A timeline has each entry once, in one order, whichever workers run the execution."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.in_memory_events import Broker, Memory
 from engine.contracts import executions
-from engine.contracts.pause import HOLD, Word
+from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
 from engine.contracts.timeline import COUNTED, Entry
-from engine.interpreter.runtime.timeline import Door
+from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER, Execute, Ran
 from tests.support.interpreter.replays import replay
@@ -45,7 +45,7 @@ class Record:
         self.told[entry.execution_id][entry.seq].append(entry)
 
     def of(self, ran: Ran | str) -> list[Entry]:
-        """Return an execution's entries, of which no two have the same number and say different things."""
+        """Return an execution's entries; assert that entries of one number are equal."""
         name = ran if isinstance(ran, str) else ran.settlement.execution_id
         told = self.told[name]
         assert sorted(told) == list(range(1, len(told) + 1))
@@ -57,9 +57,9 @@ class Record:
 @pytest.fixture
 def record() -> Iterator[Record]:
     """Where this process' walks tell their steps during a test."""
-    Door.sink = found = Record()
+    TimelineOutput.sink = found = Record()
     yield found
-    Door.sink = None
+    TimelineOutput.sink = None
 
 
 def happened(entries: list[Entry]) -> list[tuple[str, str, int]]:
@@ -161,14 +161,16 @@ async def test_a_walk_that_is_paused_holds_in_all_its_branches_and_in_whichever_
     execution_id = handle.id.partition(":")[2]
     while sum(entry.phase == "started" for entry in record.of(execution_id)) < 5:
         await handle.query("trail")
-    await handle.signal(HOLD, Word(3, paused=True))
-    await handle.signal(HOLD, Word(2, paused=False))  # which has been overtaken
+    await handle.signal(PAUSE_SIGNAL, PauseCommand(3, paused=True))
+    await handle.signal(PAUSE_SIGNAL, PauseCommand(2, paused=False))  # which has been overtaken
     held: list[tuple[str, str, int]] = []
     while ("", "paused", 1) not in held or sum(phase == "completed" for _, phase, _ in held) < 2:
         await handle.query("trail")
         held = happened(record.of(execution_id))
     assert not [place for place, phase, _ in held if place.endswith("/do/1")]
-    await temporal.get_workflow_handle(handle.id).signal(HOLD, Word(4, paused=False))
+    await temporal.get_workflow_handle(handle.id).signal(
+        PAUSE_SIGNAL, PauseCommand(4, paused=False)
+    )
     await handle.result()
     assert memory.settlements[execution_id].error is None
     entries = record.of(execution_id)
@@ -188,13 +190,13 @@ async def test_a_pause_before_the_first_step_is_kept_to(
         executions.ExecutionStart(execution_id, execution_id),
         id=executions.execution_workflow_id(execution_id),
         task_queue=queue,
-        start_signal=HOLD,
-        start_signal_args=[Word(1, paused=True)],
+        start_signal=PAUSE_SIGNAL,
+        start_signal_args=[PauseCommand(1, paused=True)],
     )
     while not record.of(execution_id):
         await handle.query("trail")
     assert happened(record.of(execution_id)) == [("", "paused", 1)]
-    await handle.signal(HOLD, Word(2, paused=False))
+    await handle.signal(PAUSE_SIGNAL, PauseCommand(2, paused=False))
     await handle.result()
     await replay(await handle.fetch_history())
     assert [entry.phase for entry in record.of(execution_id)] == [

@@ -1,4 +1,4 @@
-"""YAML that is large is read by a child, as small YAML is read, or refused with what would do instead."""
+"""A sandbox process parses large YAML as small YAML, or the refusal states an alternative."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from engine.expressions.sandbox import pool, yaml_worker
 from engine.interpreter import documents
 from engine.interpreter.constructs import external_resources
 from engine.language.errors import FaultError
-from engine.language.parser import HERE_CHARACTERS_MAX
-from tests.support.interpreter.children import until_the_machine_has_time
+from engine.language.parser import LOCAL_CHARACTERS_MAX
+from tests.engine.expressions.test_jq import until_the_machine_has_time
 
-pytestmark = pytest.mark.unit
-
-
-FILLED = "# " + "x" * HERE_CHARACTERS_MAX + "\n"
+FILLED = "# " + "x" * LOCAL_CHARACTERS_MAX + "\n"
 
 
 def read(text: str) -> Any:
