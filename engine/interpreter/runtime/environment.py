@@ -1,4 +1,8 @@
-"""Environment of an execution: time, random values, waiting, calls; equal on every replay."""
+"""Environment of an execution: time, random values, waiting, calls; equal on every replay.
+
+The environment is a Protocol although Temporal alone provides it: Temporal's workflows import the
+interpreter, so the interpreter cannot import them.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """What children have answered lately."""
 
+import pytest
+
 from engine.expressions.sandbox.cache import BYTES_MAX, ENTRIES_MAX, OutputCache
 
 pytestmark = pytest.mark.unit

@@ -11,7 +11,9 @@ from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import BusyError
 from engine.interpreter import definition_cache, documents
 from engine.interpreter.definition_cache import ENTRIES_MAX, DefinitionCache
-from tests.engine.interpreter.conftest import HEADER
+from tests.support.interpreter.executions import HEADER
+
+pytestmark = pytest.mark.unit
 
 
 def document(value: Any = 1) -> dict[str, Any]:

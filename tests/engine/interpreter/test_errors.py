@@ -6,7 +6,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from engine.language.errors import TYPES, is_same_type
-from tests.engine.interpreter.conftest import Execute
+from tests.support.interpreter.executions import Execute
 
 ERROR = {"type": TYPES + "communication", "status": 503, "title": "Away"}
 

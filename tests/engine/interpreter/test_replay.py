@@ -16,8 +16,8 @@ from engine.interpreter.constructs.call_task import CALLS
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.model import TaskResult
-from engine.temporal_workflows.execution import ExecutionWorkflow
-from tests.engine.interpreter.conftest import Execute
+from tests.support.interpreter.executions import Execute
+from tests.support.interpreter.replays import replay
 
 RECORDED = sorted(FOLDER.glob("*/*.json"))
 TODAY = FOLDER / str(executions.INTERPRETER)
@@ -34,6 +34,7 @@ async def test_a_recorded_history_replays_the_same_way(path: Path) -> None:
     await replay(read(path))
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("kind", registry.CONSTRUCTS)
 def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
     cases = [case for case in CASES if case.split()[0] == kind]

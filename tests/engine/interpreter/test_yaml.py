@@ -12,7 +12,9 @@ from engine.interpreter import documents
 from engine.interpreter.constructs import external_resources
 from engine.language.errors import FaultError
 from engine.language.parser import LOCAL_CHARACTERS_MAX
-from tests.engine.expressions.test_jq import until_the_machine_has_time
+from tests.support.interpreter.children import until_the_machine_has_time
+
+pytestmark = pytest.mark.unit
 
 FILLED = "# " + "x" * LOCAL_CHARACTERS_MAX + "\n"
 
