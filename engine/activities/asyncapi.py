@@ -23,11 +23,11 @@ from engine.calls.asyncapi.open_subscriptions import Subscription, Subscriptions
 from engine.calls.asyncapi.redis import RefusedError
 from engine.calls.http import HttpCaller
 from engine.calls.oauth import UnauthenticatedError
-from engine.contracts.calls import CONSUME_MESSAGES, PUBLISH_MESSAGE, AsyncApiCall, Consumed
+from engine.contracts.calls import CONSUME_MESSAGES, PUBLISH_MESSAGE, AsyncApiCall, MessageBatch
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import EgressError
 from engine.errors import EngineError
-from engine.interpreter.constructs.call_http import queried
+from engine.interpreter.constructs.call_http import to_query
 from engine.interpreter.constructs.subscribe_asyncapi import WAIT_SECONDS_MAX
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, FaultError
@@ -73,7 +73,7 @@ class MessageActivities:
             await brokers.publish(self._http.egress, route, policy, encoded, told)
 
     @activity.defn(name=CONSUME_MESSAGES)
-    async def consume(self, call: AsyncApiCall) -> Consumed:
+    async def consume(self, call: AsyncApiCall) -> MessageBatch:
         """Wait for messages, and give those that came in time.
 
         :raises ApplicationError: of the kind of what failed.
@@ -94,7 +94,7 @@ class MessageActivities:
                     call.count_max, linger=call.linger, seconds=call.timeout_seconds
                 )
                 kept = not call.linger or len(found) < call.count_max
-                return Consumed(
+                return MessageBatch(
                     [
                         http_polling.shown(message.decode(errors="replace"), route)
                         for message in found
@@ -117,7 +117,7 @@ class MessageActivities:
         except (TypeError, AttributeError, KeyError, RecursionError):
             raise ValueError("the service's description is broken") from None
 
-    async def _consumed(self, route: Route, call: AsyncApiCall) -> Consumed:
+    async def _consumed(self, route: Route, call: AsyncApiCall) -> MessageBatch:
         """Take messages of a queue, and acknowledge them once they stand in the workflow's history.
 
         They stand there when the server has this activity's answer; so it is given from within.
@@ -131,7 +131,7 @@ class MessageActivities:
                 taken = await consumer.take(
                     wanted, linger=call.linger, seconds=call.timeout_seconds
                 )
-                found = Consumed([_shown(delivery, route) for delivery in taken])
+                found = MessageBatch([_shown(delivery, route) for delivery in taken])
                 over = call.linger and len(taken) == wanted
                 if not taken and call.timeout_seconds < WAIT_SECONDS_MAX:
                     await consumer.close()  # its time has passed: nobody will ask again
@@ -159,7 +159,7 @@ class MessageActivities:
             timeout_seconds=call.timeout_seconds,
         )
         if method in _QUERYING:
-            asked = replace(asked, query=queried(payload))
+            asked = replace(asked, query=to_query(payload))
         elif payload is not None:
             kind = {"content-type": http_polling.media(route)}
             asked = replace(

@@ -86,7 +86,7 @@ class EventActivities:
                     workflow_id=contracts.schedule_workflow_id(
                         start.definition_id, start.trigger, start.version
                     ),
-                    kinds=event_types.in_strategy(document["schedule"]["on"]),
+                    kinds=event_types.of_strategy(document["schedule"]["on"]),
                     now=datetime.now(UTC),
                 )
             return contracts.Scheduled(document)

@@ -17,7 +17,7 @@ from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
 from engine.contracts import executions as contracts
-from engine.contracts.child_executions import Ordered
+from engine.contracts.child_executions import ChildOrder
 from engine.crypto import jwe
 from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError, TooLargeError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
@@ -122,7 +122,7 @@ class ExecutionActivities:
             )
         return None if told is None else self._outcomes.reply(reading.reply_key, told)
 
-    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: Ordered) -> None:
+    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: ChildOrder) -> None:
         """Store the row of an execution that another one ordered: from now on it ends as all do.
 
         :raises ApplicationError: `UNOPENABLE`, when it is one too many; its row is there all the same.
@@ -153,7 +153,7 @@ class ExecutionActivities:
             account_id=execution.account_id,
             definition_id=execution.definition_id,
             workflow_id=contracts.execution_workflow_id(str(execution.id)),
-            kinds=event_types.in_steps(document),
+            kinds=event_types.of_tasks(document),
             now=now,
         )
         subject = Subject.of(document, str(execution.id))

@@ -1,4 +1,4 @@
-"""What crosses between workflows and the activities that call tools, agents, gRPC services and brokers."""
+"""Arguments and results of the activities that call MCP, A2A, gRPC and AsyncAPI services."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ CALL_MCP = "call_mcp"  # activity: McpCall → RpcAnswer
 CALL_A2A = "call_a2a"  # activity: A2aCall → RpcAnswer
 CALL_GRPC = "call_grpc"  # activity: GrpcCall → RpcAnswer
 PUBLISH_MESSAGE = "publish_message"  # activity: AsyncApiCall → None
-CONSUME_MESSAGES = "consume_messages"  # activity: AsyncApiCall → Consumed
+CONSUME_MESSAGES = "consume_messages"  # activity: AsyncApiCall → MessageBatch
 
 
 @dataclass(frozen=True, slots=True)
 class McpCall:
-    """One method of an MCP server over streamable HTTP; `http` says where, as whom and how long."""
+    """Call of a method of an MCP server over streamable HTTP.
+
+    `http` has the address, the credentials and the time limit.
+    """
 
     http: HttpCall
     method: str
@@ -26,7 +29,7 @@ class McpCall:
 
 @dataclass(frozen=True, slots=True)
 class A2aCall:
-    """One method of an agent, whose card is at `http` when `carded`, and which is there itself otherwise."""
+    """Call of a method of an A2A server; `http` is the address of its card when `carded`."""
 
     http: HttpCall
     carded: bool
@@ -36,7 +39,7 @@ class A2aCall:
 
 @dataclass(frozen=True, slots=True)
 class GrpcCall:
-    """One method of a gRPC service, and where its proto is."""
+    """Call of a method of a gRPC service, with the address of its proto."""
 
     proto: HttpCall
     service: str
@@ -50,7 +53,7 @@ class GrpcCall:
 
 @dataclass(frozen=True, slots=True)
 class AsyncApiCall:
-    """An operation of a service that exchanges messages, and where the service describes itself."""
+    """Call of an operation that an AsyncAPI document describes, with the document's address."""
 
     document: HttpCall
     operation: str | None
@@ -60,20 +63,20 @@ class AsyncApiCall:
     variables: dict[str, Json]
     authentication: dict[str, Json] | None
     timeout_seconds: float
-    message: dict[str, Json] | None = (
-        None  # payload, headers; None when messages are to be consumed
-    )
-    subscription: str = ""  # names one whose messages are kept from one call to the next
-    count_max: int = 0  # how many messages are wanted at most
-    linger: bool = False  # whether to wait for all of them, and not only for the first
-    every: bool = (
-        False  # whether each that comes counts; otherwise a broker that keeps them gives one
-    )
+    message: dict[str, Json] | None = None  # payload, headers; None to receive messages
+    subscription: str = ""  # name of one that stays open from one call to the next
+    count_max: int = 0  # of messages in the batch
+    linger: bool = False  # whether to wait for count_max messages, and not only for the first
+    # Whether every message counts; otherwise a broker with acknowledgements delivers one at a time.
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Consumed:
-    """Messages in the order they came (payload, headers, correlationId), and whether no more can come."""
+class MessageBatch:
+    """Messages in the order of arrival; `ended` when no others can follow.
+
+    A message has the members payload, headers and correlationId.
+    """
 
     messages: list[dict[str, Json]]
     ended: bool = False

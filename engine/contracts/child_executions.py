@@ -1,36 +1,36 @@
-"""What passes between an execution and one that it orders (`run: workflow`): encrypted history only."""
+"""Values that a parent and its child execution exchange (`run: workflow`), in encrypted history."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-Json = Any  # what json.loads gives
+Json = Any  # a JSON value
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which of an account's definitions is meant, in its document's own words."""
+class DefinitionReference:
+    """Reference to a definition of an account by the members of its `document`."""
 
     account_id: str
     namespace: str
     name: str
-    version: str  # or latest
+    version: str  # or "latest"
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
-    """What an execution runs that another one ordered."""
+class ChildOrder:
+    """Order of a parent execution to run a definition as its child."""
 
-    by: str  # the execution
+    by: str  # id of the parent execution
     definition_id: str
     input: Json
-    depth: int  # how many workflows ran one another down to this one
+    depth: int  # of the child below the execution that no other ordered
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How an execution ended that another one ordered; exactly one of the two says what with."""
+class ChildOutcome:
+    """Outcome of a child execution; exactly one member is set."""
 
     result: Json = None
     error: dict[str, Json] | None = None

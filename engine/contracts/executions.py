@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from engine.contracts.child_executions import Ordered
+from engine.contracts.child_executions import ChildOrder
 
 TASK_QUEUE = "engine"
 
@@ -93,7 +93,7 @@ class ExecutionStart:
     account_id: str
     reply_key: dict[str, str] | None = None  # JWK of an ephemeral key; None when nobody waits
     bookmark: str | None = None  # where a run before this one left off; None at the beginning
-    ordered: Ordered | None = None  # by another execution, which is told the end
+    ordered: ChildOrder | None = None  # by another execution, which is told the end
 
 
 @dataclass(frozen=True, slots=True)

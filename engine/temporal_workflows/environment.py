@@ -20,7 +20,7 @@ from temporalio.exceptions import (
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 from engine.contracts import executions
-from engine.contracts.child_executions import Told
+from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.timeline import Entry
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.language.errors import STANDARD, fault
@@ -140,7 +140,9 @@ class TemporalEnvironment:
         except ActivityError as error:
             raise _fault_of(error) from None
 
-    async def run_child(self, start: executions.ExecutionStart, *, waits: bool) -> Told | None:
+    async def run_child(
+        self, start: executions.ExecutionStart, *, waits: bool
+    ) -> ChildOutcome | None:
         """Start an execution as a child workflow; one that is awaited ends when this one does."""
         order = start.ordered
         handle = await start_child_workflow(
@@ -150,13 +152,13 @@ class TemporalEnvironment:
             account_id=self.account_id,
             definition_id=order.definition_id if order is not None else "",
             execution_timeout=workflow.info().execution_timeout,
-            result_type=Told,
+            result_type=ChildOutcome,
             parent_close_policy=REQUEST_CANCEL if waits else ABANDON,
         )
         if not waits:
             return None
         try:
-            outcome: Told = await handle
+            outcome: ChildOutcome = await handle
         except ChildWorkflowError as error:
             current = asyncio.current_task()
             if current is not None and current.cancelling():
@@ -165,10 +167,10 @@ class TemporalEnvironment:
         return outcome
 
 
-def _outcome_of(cause: BaseException | None) -> Told | None:
+def _outcome_of(cause: BaseException | None) -> ChildOutcome | None:
     """Return the error that a child ended with, or None when it was ended from outside."""
     if isinstance(cause, ApplicationError) and len(cause.details) == 1:
-        return Told(error=cause.details[0])
+        return ChildOutcome(error=cause.details[0])
     return None
 
 

@@ -15,7 +15,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from engine.contracts import executions, payload_converter
-from engine.contracts.child_executions import Told
+from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
 from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import ACCOUNT, WAIT_BUDGET, BusyError, WaitBudget
@@ -56,7 +56,7 @@ class ExecutionWorkflow:
         self._cancelled = False
 
     @workflow.run
-    async def run(self, start: executions.ExecutionStart) -> RawValue | Told | None:
+    async def run(self, start: executions.ExecutionStart) -> RawValue | ChildOutcome | None:
         """Return the encrypted reply for the waiting client; to a parent execution, the outcome.
 
         :raises ApplicationError: when the execution failed. Its type is the kind of the error, its
@@ -78,7 +78,7 @@ class ExecutionWorkflow:
         reply = payload_converter.sealed(answer) if answer is not None else None
         has_parent = start.ordered is not None
         if settlement.error is None:
-            return Told(result=settlement.result) if has_parent else reply
+            return ChildOutcome(result=settlement.result) if has_parent else reply
         detail = settlement.error if has_parent else reply
         raise ApplicationError(
             "The execution failed",

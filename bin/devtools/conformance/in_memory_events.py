@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from uuid_utils.compat import uuid7
 
 from engine.contracts import executions, schedules
-from engine.contracts.child_executions import Wanted
+from engine.contracts.child_executions import DefinitionReference
 from engine.interpreter import documents as grammar
 from engine.interpreter.constructs import event_types
 from engine.interpreter.constructs.run_task import LATEST
@@ -44,7 +44,7 @@ class Memory:
     rests_every: int = 0  # see `Opened`; of those that others run
 
     @activity.defn(name=executions.FIND_DEFINITION)
-    async def find(self, wanted: Wanted) -> str:
+    async def find(self, wanted: DefinitionReference) -> str:
         """Return the id of the workflow that was saved last of those that are meant."""
         words = [wanted.namespace, wanted.name] + (
             [] if wanted.version == LATEST else [wanted.version]
@@ -134,7 +134,7 @@ class Broker:
             heard=heard,
         )
         self.running[account_id].add(executions.execution_workflow_id(execution_id))
-        self.heard[account_id] |= event_types.in_steps(document)
+        self.heard[account_id] |= event_types.of_tasks(document)
 
     async def deliver(self, account_id: str, event: dict[str, Any]) -> None:
         """Signal an event to all workflows of the account that run."""

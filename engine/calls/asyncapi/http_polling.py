@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from engine.calls.asyncapi.document import Route
 from engine.calls.http import HttpCaller
 from engine.calls.json_rpc import data_of_events
-from engine.contracts.calls import AsyncApiCall, Consumed
+from engine.contracts.calls import AsyncApiCall, MessageBatch
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import Answer, EgressError
 
@@ -20,7 +20,7 @@ SLICE_SECONDS = 5.0  # how long a stream is read before what it gave is looked a
 _EVENTS = "text/event-stream"
 
 
-async def ask(http: HttpCaller, route: Route, call: AsyncApiCall) -> Consumed:
+async def ask(http: HttpCaller, route: Route, call: AsyncApiCall) -> MessageBatch:
     """Give the messages of one answer: the events of a stream, the items of an array, or the one it is.
 
     :raises EgressError: when there is no answer.
@@ -45,11 +45,11 @@ async def ask(http: HttpCaller, route: Route, call: AsyncApiCall) -> Consumed:
     except EgressError as error:
         if error.code != "timeout":
             raise
-        return Consumed([shown(text, route) for text in data_of_events(bytes(seen))])
+        return MessageBatch([shown(text, route) for text in data_of_events(bytes(seen))])
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         text = f"the server answered {answer.status}"
         raise ApplicationError(text, answer.status, type="communication", non_retryable=True)
-    return Consumed(_messages(answer, route), ended=True)
+    return MessageBatch(_messages(answer, route), ended=True)
 
 
 def _messages(answer: Answer, route: Route) -> list[dict[str, Any]]:

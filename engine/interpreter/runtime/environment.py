@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from engine.contracts.child_executions import Told
+from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.executions import ExecutionStart
 from engine.contracts.timeline import Entry
 from engine.language.model import Task
@@ -54,7 +54,7 @@ class Environment(Protocol):
         """
         ...
 
-    async def run_child(self, start: ExecutionStart, *, waits: bool) -> Told | None:
+    async def run_child(self, start: ExecutionStart, *, waits: bool) -> ChildOutcome | None:
         """Start a child execution; if the parent waits for it, return how it ended.
 
         None when the parent does not wait, or when the child was ended from outside.

@@ -14,7 +14,7 @@ from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
 from engine.contracts import executions as contracts
-from engine.contracts.child_executions import Ordered
+from engine.contracts.child_executions import ChildOrder
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
@@ -55,7 +55,7 @@ def test_one_execution_too_many_ends_with_the_limits_name(
         )
     crowded = activities(sessions, replace(settings, executions_per_account_max=1))
     execution_id, account = str(uuid7()), str(account_id)
-    ordered = Ordered(str(orderer.id), str(definition.id), {"n": 1}, 1)
+    ordered = ChildOrder(str(orderer.id), str(definition.id), {"n": 1}, 1)
     with pytest.raises(ApplicationError) as refused:
         crowded.open(contracts.ExecutionStart(execution_id, account, ordered=ordered))
     assert refused.value.type == contracts.UNOPENABLE

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 from engine.contracts import executions
-from engine.contracts.child_executions import Told
+from engine.contracts.child_executions import ChildOutcome
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from worker.temporal import main as process
 
@@ -17,7 +17,7 @@ class ChangedWorkflow(ExecutionWorkflow):
     """An execution that waits a moment before it walks: histories of today do not replay on it."""
 
     @workflow.run
-    async def run(self, start: executions.ExecutionStart) -> RawValue | Told | None:
+    async def run(self, start: executions.ExecutionStart) -> RawValue | ChildOutcome | None:
         """Wait, and go on as ever."""
         await workflow.sleep(0.01)
         return await super().run(start)
