@@ -15,14 +15,13 @@ from temporalio.exceptions import ApplicationError
 
 from engine.activities.openapi import DESCRIPTION_BYTES_MAX, described
 from engine.calls.asyncapi import amqp_bindings, brokers, http_polling
-from engine.calls.asyncapi.amqp import Delivery
-from engine.calls.asyncapi.amqp_queues import Consumer, Told
-from engine.calls.asyncapi.document import Route, find
-from engine.calls.asyncapi.mqtt import UnknownError
-from engine.calls.asyncapi.open_subscriptions import Subscription, Subscriptions
-from engine.calls.asyncapi.redis import RefusedError
+from engine.calls.asyncapi.amqp import AmqpDelivery
+from engine.calls.asyncapi.amqp_queues import MessageProperties, QueueConsumer
+from engine.calls.asyncapi.document import Route, find_route
+from engine.calls.asyncapi.errors import BrokerAuthenticationError, BrokerError
+from engine.calls.asyncapi.open_subscriptions import BrokerSubscription, OpenSubscriptions
 from engine.calls.http import HttpCaller
-from engine.calls.oauth import UnauthenticatedError
+from engine.calls.oauth import CredentialsError
 from engine.contracts.calls import CONSUME_MESSAGES, PUBLISH_MESSAGE, AsyncApiCall, MessageBatch
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import EgressError
@@ -46,8 +45,8 @@ class MessageActivities:
 
     def __init__(self, http: HttpCaller) -> None:
         self._http = http
-        self.subscriptions = Subscriptions[Subscription]()
-        self.consumers = Subscriptions[Consumer]()
+        self.subscriptions = OpenSubscriptions[BrokerSubscription]()
+        self.consumers = OpenSubscriptions[QueueConsumer]()
 
     @activity.defn(name=PUBLISH_MESSAGE)
     async def publish(self, call: AsyncApiCall) -> None:
@@ -65,9 +64,11 @@ class MessageActivities:
                 await self._posted(route, call, payload, headers or {})
                 return
             if headers and route.protocol != "amqp":
-                raise ValueError(f"{route.protocol} carries no headers")
-            told = Told(
-                headers or {}, http_polling.media(route), http_polling.correlation(message, route)
+                raise ValueError(f"{route.protocol} messages have no headers")
+            told = MessageProperties(
+                headers or {},
+                http_polling.media_type(route),
+                http_polling.correlation_id(message, route),
             )
             policy, encoded = call.authentication or {}, _encoded(payload, route)
             await brokers.publish(self._http.egress, route, policy, encoded, told)
@@ -78,39 +79,41 @@ class MessageActivities:
 
         :raises ApplicationError: of the kind of what failed.
         """
-        subscription = self.subscriptions.found(call.subscription)
+        subscription = self.subscriptions.pop(call.subscription)
         kept = False
         try:
             async with _understood(call.timeout_seconds + call.document.timeout_seconds):
                 route = await self._route(call)
                 if route.protocol == "http":
-                    return await http_polling.ask(self._http, route, call)
+                    return await http_polling.poll(self._http, route, call)
                 if route.protocol == "amqp":
                     return await self._consumed(route, call)
                 policy = call.authentication or {}
                 if subscription is None:
-                    subscription = Subscription(brokers.messages(self._http.egress, route, policy))
-                found = await subscription.take(
+                    subscription = BrokerSubscription(
+                        brokers.iterate_messages(self._http.egress, route, policy)
+                    )
+                found = await subscription.receive(
                     call.count_max, linger=call.linger, seconds=call.timeout_seconds
                 )
                 kept = not call.linger or len(found) < call.count_max
                 return MessageBatch(
                     [
-                        http_polling.shown(message.decode(errors="replace"), route)
+                        http_polling.build_message(message.decode(errors="replace"), route)
                         for message in found
                     ]
                 )
         finally:
             if subscription is not None:
                 if kept:
-                    self.subscriptions.keep(call.subscription, subscription)
+                    self.subscriptions.add(call.subscription, subscription)
                 else:
                     await subscription.close()
 
     async def _route(self, call: AsyncApiCall) -> Route:
         answer = await self._http.send(call.document, bytes_max=DESCRIPTION_BYTES_MAX)
         try:
-            return find(await asyncio.to_thread(described, answer), call)
+            return find_route(await asyncio.to_thread(described, answer), call)
         except EngineError as error:
             said = error.faults[0].detail if error.faults else error.detail
             raise ValueError(f"the service's description cannot be read: {said}") from None
@@ -122,13 +125,13 @@ class MessageActivities:
 
         They stand there when the server has this activity's answer; so it is given from within.
         """
-        consumer = self.consumers.found(call.subscription)
+        consumer = self.consumers.pop(call.subscription)
         if consumer is None:
-            consumer = Consumer(self._http.egress, route, call.authentication or {})
+            consumer = QueueConsumer(self._http.egress, route, call.authentication or {})
         wanted = call.count_max if call.every else 1
-        async with consumer.busy:
+        async with consumer.lock:
             try:
-                taken = await consumer.take(
+                taken = await consumer.receive(
                     wanted, linger=call.linger, seconds=call.timeout_seconds
                 )
                 found = MessageBatch([_shown(delivery, route) for delivery in taken])
@@ -137,11 +140,11 @@ class MessageActivities:
                     await consumer.close()  # its time has passed: nobody will ask again
                     return found
                 if not over:  # whoever asks next may ask as soon as the answer is there
-                    self.consumers.keep(call.subscription, consumer)
+                    self.consumers.add(call.subscription, consumer)
                 if not taken:
                     return found
                 await answer(found)
-                await asyncio.shield(consumer.acknowledge(taken, over=over))
+                await asyncio.shield(consumer.acknowledge(taken, close=over))
             except BaseException:
                 consumer.abort()
                 raise
@@ -161,7 +164,7 @@ class MessageActivities:
         if method in _QUERYING:
             asked = replace(asked, query=to_query(payload))
         elif payload is not None:
-            kind = {"content-type": http_polling.media(route)}
+            kind = {"content-type": http_polling.media_type(route)}
             asked = replace(
                 asked, headers=kind | asked.headers, body=_encoded(payload, route).decode()
             )
@@ -171,18 +174,18 @@ class MessageActivities:
             raise ApplicationError(text, answer.status, type="communication", non_retryable=True)
 
 
-def _shown(delivery: Delivery, route: Route) -> dict[str, Any]:
+def _shown(delivery: AmqpDelivery, route: Route) -> dict[str, Any]:
     told = delivery.properties
-    return http_polling.shown(
+    return http_polling.build_message(
         delivery.body.decode(errors="replace"),
         route,
-        headers=amqp_bindings.shown(told.headers),
-        correlation=told.correlation_id,
+        headers=amqp_bindings.headers_to_json(told.headers),
+        message_id=told.correlation_id,
     )
 
 
 def _encoded(payload: Any, route: Route) -> bytes:
-    if isinstance(payload, str) and http_polling.media(route).startswith("text/"):
+    if isinstance(payload, str) and http_polling.media_type(route).startswith("text/"):
         return payload.encode()
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -203,7 +206,7 @@ async def _understood(seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
-    except RefusedError as error:
+    except BrokerError as error:
         raise _failure(_refusal(error), f"the broker refused: {error}") from None
     except TimeoutError:
         raise _failure("timeout", "the call took too long") from None
@@ -211,7 +214,7 @@ async def _understood(seconds: float) -> AsyncIterator[None]:
         raise _failure(
             "timeout" if error.code == "timeout" else "communication", str(error)
         ) from None
-    except UnauthenticatedError as error:
+    except CredentialsError as error:
         raise _failure("authentication", str(error)) from None
     except FaultError as error:
         raise _failure("expression", str(error.problem.detail)) from None
@@ -219,8 +222,8 @@ async def _understood(seconds: float) -> AsyncIterator[None]:
         raise _failure("configuration", str(error)) from None
 
 
-def _refusal(error: RefusedError) -> str:
-    if isinstance(error, UnknownError):
+def _refusal(error: BrokerError) -> str:
+    if isinstance(error, BrokerAuthenticationError):
         return "authentication"
     return _REFUSALS.get(str(error).partition(" ")[0], "communication")
 

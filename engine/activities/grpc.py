@@ -14,11 +14,11 @@ from temporalio.exceptions import ApplicationError
 from engine.calls import credentials
 from engine.calls.grpc import proto_compiler
 from engine.calls.http import HttpCaller
-from engine.calls.oauth import UnauthenticatedError
+from engine.calls.oauth import CredentialsError
 from engine.contracts.calls import CALL_GRPC, GrpcCall
 from engine.contracts.executions import HttpCall, RpcAnswer
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
-from engine.egress.targets import HTTPS, Target, authorities, reached
+from engine.egress.targets import HTTPS, Target, authorities, resolve_target
 
 PROTO_BYTES_MAX = 262_144
 MESSAGE_COST = (
@@ -74,20 +74,22 @@ class GrpcActivities:
             async with asyncio.timeout(call.timeout_seconds):
                 proto = await self._fetched(call.proto)
                 asked = {"proto": proto, "service": call.service, "method": call.method}
-                written = await proto_compiler.ask("write", asked | {"arguments": call.arguments})
-                target = await reached(self._http.egress, call.host, call.port)
+                written = await proto_compiler.execute(
+                    "encode", asked | {"arguments": call.arguments}
+                )
+                target = await resolve_target(self._http.egress, call.host, call.port)
                 known = replace(call, authentication=await self._policy(call))
                 answers = await self.exchanged(target, known, written)
                 encoded = [base64.b64encode(answer).decode() for answer in answers]
                 kept = {name: written[name] for name in ("compiled", "type")}
-                messages = (await proto_compiler.ask("read", kept | {"messages": encoded}))[
+                messages = (await proto_compiler.execute("decode", kept | {"messages": encoded}))[
                     "messages"
                 ]
         except TimeoutError:
             raise ApplicationError(
                 "the call took too long", type="timeout", non_retryable=True
             ) from None
-        except UnauthenticatedError as error:
+        except CredentialsError as error:
             raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
         except EgressError as error:
             kind = "timeout" if error.code == "timeout" else "communication"
@@ -99,7 +101,7 @@ class GrpcActivities:
         asked = HttpCall(
             "POST", "", authentication=call.authentication, timeout_seconds=call.timeout_seconds
         )
-        return (await self._http.authenticated(asked)).authentication
+        return (await self._http.authenticate(asked)).authentication
 
     async def _fetched(self, proto: HttpCall) -> str:
         answer = await self._http.send(proto, bytes_max=PROTO_BYTES_MAX)
@@ -149,7 +151,7 @@ class GrpcActivities:
         where = f"{'ipv6' if v6 else 'ipv4'}:{where}"
         authority = target.host if target.port == HTTPS else f"{target.host}:{target.port}"
         options = (*_OPTIONS, ("grpc.default_authority", authority))
-        if target.opened and target.port != HTTPS:
+        if target.is_allowlisted and target.port != HTTPS:
             return grpc.aio.insecure_channel(where, options=options)
         trust = grpc.ssl_channel_credentials(authorities(self._http.egress.ssl_context))
         named = (*options, ("grpc.ssl_target_name_override", target.host))
@@ -158,12 +160,12 @@ class GrpcActivities:
 
 def _metadata(policy: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     if "bearer" in policy:
-        return (("authorization", f"Bearer {credentials.token(policy)}"),)
+        return (("authorization", f"Bearer {credentials.bearer_token(policy)}"),)
     if "basic" in policy:
         known = ":".join(credentials.name_and_password(policy))
         return (("authorization", f"Basic {base64.b64encode(known.encode()).decode()}"),)
     if policy:
-        raise credentials.unknown("grpc", "basic", "bearer")
+        raise credentials.unsupported_policy("grpc", "basic", "bearer")
     return ()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine.calls.http import HttpCaller, shown
-from engine.calls.oauth import UnauthenticatedError
+from engine.calls.http import HttpCaller, to_answer
+from engine.calls.oauth import CredentialsError
 from engine.contracts import executions
 from engine.egress.guard import EgressError
 
@@ -25,9 +25,11 @@ class HttpActivities:
             the call cannot show who makes it; never retried here.
         """
         try:
-            authenticated = await self._caller.authenticated(call)
-            return shown(authenticated, await self._caller.send_authenticated(call, authenticated))
+            authenticated = await self._caller.authenticate(call)
+            return to_answer(
+                authenticated, await self._caller.send_authenticated(call, authenticated)
+            )
         except EgressError as error:
             raise ApplicationError(str(error), type="communication", non_retryable=True) from None
-        except UnauthenticatedError as error:
+        except CredentialsError as error:
             raise ApplicationError(str(error), type="authentication", non_retryable=True) from None

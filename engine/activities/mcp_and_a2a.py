@@ -14,9 +14,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine.calls import json_rpc
-from engine.calls.http import HttpCaller, content_of
-from engine.calls.json_rpc import Message, RefusedError
-from engine.calls.oauth import UnauthenticatedError
+from engine.calls.http import HttpCaller, decode_content
+from engine.calls.json_rpc import JsonRpcError, Message
+from engine.calls.oauth import CredentialsError
 from engine.contracts.calls import CALL_A2A, CALL_MCP, A2aCall, McpCall
 from engine.contracts.executions import HttpCall, RpcAnswer
 from engine.egress.guard import EgressError
@@ -64,7 +64,7 @@ class AgentActivities:
             body = {"method": call.method, "params": call.parameters}
             if call.method not in STREAMING:
                 return await self._asked(at, body)
-            results, _ = await json_rpc.exchange(self._http, at, body, done=_is_final)
+            results, _ = await json_rpc.exchange(self._http, at, body, is_last=_is_final)
             return RpcAnswer(results)
 
     async def _begun(self, call: McpCall) -> tuple[HttpCall, str | None]:
@@ -74,11 +74,14 @@ class AgentActivities:
             "clientInfo": call.client,
         }
         results, headers = await json_rpc.exchange(
-            self._http, call.http, {"method": "initialize", "params": hello}, done=json_rpc.answers
+            self._http,
+            call.http,
+            {"method": "initialize", "params": hello},
+            is_last=json_rpc.is_answer,
         )
         version = results[0].get("protocolVersion") if isinstance(results[0], dict) else None
         if version not in VERSIONS or version >= STATELESS_SINCE:
-            raise RefusedError("the server speaks no revision of the protocol that is known here")
+            raise JsonRpcError("the server speaks no revision of the protocol that is known here")
         session = headers.get("mcp-session-id")
         more = {"mcp-protocol-version": version} | ({"mcp-session-id": session} if session else {})
         begun = replace(call.http, headers={**call.http.headers, **more})
@@ -105,19 +108,19 @@ class AgentActivities:
         at = replace(call.http, headers={**call.http.headers, **headers})
         answer = await self._asked(at, {"method": call.method, "params": parameters})
         if isinstance(answer.result, dict) and answer.result.get("resultType") == "input_required":
-            raise RefusedError("the server asks for more input, and nobody is here to give it")
+            raise JsonRpcError("the server asks for more input, and nobody is here to give it")
         return answer
 
     async def _asked(self, at: HttpCall, body: Message) -> RpcAnswer:
-        results, _ = await json_rpc.exchange(self._http, at, body, done=json_rpc.answers)
+        results, _ = await json_rpc.exchange(self._http, at, body, is_last=json_rpc.is_answer)
         return RpcAnswer(results[0])
 
     async def _found(self, card: HttpCall) -> HttpCall:
         """Return where an agent is by its card; credentials go along within the card's origin only."""
         answer = await self._http.send(replace(card, method="GET", redirect=True))
-        described = content_of(answer)
+        described = decode_content(answer)
         if answer.status != httpx2.codes.OK or not isinstance(described, dict):
-            raise RefusedError(f"the agent's card cannot be read ({answer.status})")
+            raise JsonRpcError(f"the agent's card cannot be read ({answer.status})")
         uri = urljoin(answer.uri, _interface(described))
         near = origin(httpx2.URL(uri)) == origin(httpx2.URL(card.uri))
         return replace(card, uri=uri, authentication=card.authentication if near else None)
@@ -131,7 +134,7 @@ def _interface(card: dict[str, Any]) -> str:
         kind = interface.get("transport") or interface.get("protocolBinding")
         if kind == "JSONRPC" and isinstance(interface.get("url"), str):
             return str(interface["url"])
-    raise RefusedError("the agent's card names no address that speaks JSON-RPC")
+    raise JsonRpcError("the agent's card names no address that speaks JSON-RPC")
 
 
 def _is_final(message: Message) -> bool:
@@ -145,9 +148,9 @@ async def _understood(seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
-    except RefusedError as error:
+    except JsonRpcError as error:
         raise ApplicationError(str(error), type="runtime", non_retryable=True) from None
-    except UnauthenticatedError as error:
+    except CredentialsError as error:
         raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
     except TimeoutError:
         raise ApplicationError(

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine.calls.http import HttpCaller
-from engine.calls.oauth import UnauthenticatedError
+from engine.calls.oauth import CredentialsError
 from engine.calls.openapi.operations import compose
 from engine.contracts.executions import COMPOSE_OPENAPI, HttpCall, OpenApiCall
 from engine.egress.guard import Answer, EgressError
@@ -42,7 +42,7 @@ class OpenApiActivities:
             return compose(description, answer.uri, call.operation, call.arguments)
         except EgressError as error:
             raise ApplicationError(str(error), type="communication", non_retryable=True) from None
-        except UnauthenticatedError as error:
+        except CredentialsError as error:
             raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
         except EngineError as error:
             said = error.faults[0].detail if error.faults else error.detail

@@ -10,7 +10,7 @@ from typing import Any, Self
 from engine.config.settings import Settings
 from engine.contracts import timestamps
 from engine.crypto.keyring import Keyring
-from engine.egress.guard import Egress, EgressError, Outgoing
+from engine.egress.guard import Egress, EgressError, EgressRequest
 from engine.errors import InvalidError
 from engine.notifications import endpoint_policy, retry_policy, web_push, webhook
 from engine.notifications.deliveries import Delivery
@@ -58,10 +58,12 @@ class Courier:
             return Outcome(fault.code)
         return retry_policy.judge(channel.kind, answer, now=now)
 
-    def _outgoing(self, delivery: Delivery, now: datetime) -> Outgoing:
+    def _outgoing(self, delivery: Delivery, now: datetime) -> EgressRequest:
         write = self._push if delivery.channel.kind == "webPush" else self._webhook
         headers, body = write(delivery, now)
-        return Outgoing("POST", delivery.channel.endpoint, headers, {}, body, seconds=SECONDS_MAX)
+        return EgressRequest(
+            "POST", delivery.channel.endpoint, headers, {}, body, seconds=SECONDS_MAX
+        )
 
     def _push(self, delivery: Delivery, now: datetime) -> tuple[dict[str, str], bytes]:
         channel, notice = delivery.channel, delivery.notice

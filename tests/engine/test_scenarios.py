@@ -14,7 +14,7 @@ from bin.devtools.fakes.https_server import StandIn, stand_in
 from bin.devtools.fakes.rabbitmq import Rabbit
 from bin.devtools.stack.servers import Stack
 from engine.calls.asyncapi import amqp_queues
-from engine.calls.asyncapi.document import find
+from engine.calls.asyncapi.document import find_route
 from engine.contracts.calls import AsyncApiCall
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import Egress
@@ -54,7 +54,11 @@ async def _tell(server: StandIn, operation: str) -> None:
     call = AsyncApiCall(HttpCall("GET", ""), operation, None, None, None, {}, None, 5.0)
     while True:
         await amqp_queues.publish(
-            egress, find(rabbitmq.DOCUMENT, call), {}, b'{"text":"news"}', amqp_queues.Told()
+            egress,
+            find_route(rabbitmq.DOCUMENT, call),
+            {},
+            b'{"text":"news"}',
+            amqp_queues.MessageProperties(),
         )
         await asyncio.sleep(EVERY_SECONDS)
 

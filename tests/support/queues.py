@@ -9,8 +9,8 @@ from uuid import uuid4
 from bin.devtools.fakes import openapi, rabbitmq
 from bin.devtools.fakes.https_server import HOSTS, StandIn
 from engine.calls.asyncapi import brokers
-from engine.calls.asyncapi.amqp_queues import Consumer
-from engine.calls.asyncapi.document import Route, find
+from engine.calls.asyncapi.amqp_queues import QueueConsumer
+from engine.calls.asyncapi.document import Route, find_route
 from engine.contracts.calls import AsyncApiCall
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import Egress
@@ -37,7 +37,7 @@ def guard(server: StandIn, *, allow: str = ",".join(HOSTS), **more: Any) -> Egre
 
 def to(operation: str, **queue: Any) -> Route:
     """Return the way to an operation, or with `queue` to a queue of this test's own."""
-    route = find(rabbitmq.DOCUMENT, replace(CALL, operation=operation))
+    route = find_route(rabbitmq.DOCUMENT, replace(CALL, operation=operation))
     return replace(route, channel={"is": "queue", "queue": queue}) if queue else route
 
 
@@ -50,5 +50,5 @@ async def put(server: StandIn, route: Route, *payloads: bytes) -> None:
         await brokers.publish(guard(server), route, {}, payload)
 
 
-def consumer(server: StandIn, route: Route) -> Consumer:
-    return Consumer(guard(server), route, {})
+def consumer(server: StandIn, route: Route) -> QueueConsumer:
+    return QueueConsumer(guard(server), route, {})

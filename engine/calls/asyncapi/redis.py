@@ -1,8 +1,8 @@
-"""Publish and subscribe by Redis's protocol (RESP2), on a connection that the guard made.
+"""Publish and subscribe by Redis's protocol (RESP2), on a connection through the egress guard.
 
-Redis clients connect by name and read replies of any size; what is needed here is three commands.
+Redis clients connect by name and read replies of any size; calls need only three commands.
 `hiredis.Reader` reserves 16 GB for a reply of 13 bytes that announces an array of 2,147,483,647
-elements, and has no limit to set; so replies are read here, within limits (decision 36).
+elements, and has no limit to set. So this module reads replies within limits (decision 36).
 """
 
 from __future__ import annotations
@@ -10,54 +10,51 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from engine.calls.asyncapi.errors import BrokerError
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
-from engine.egress.targets import Wire
+from engine.egress.targets import StreamPair
 
-ITEMS_MAX = 4  # of a message that was published: its kind, its channel, its payload
+ITEMS_MAX = 4  # of a pushed message: its kind, its channel, its payload
 LINE_BYTES_MAX = 65_536
 
 
-class RefusedError(Exception):
-    """A broker that answers, and not with what was asked for."""
+async def log_in(streams: StreamPair, username: str, password: str) -> None:
+    """Authenticate.
 
-
-async def log_in(wire: Wire, username: str, password: str) -> None:
-    """Say who is there.
-
-    :raises RefusedError: when the server does not believe it.
+    :raises BrokerError: when the server refuses the credentials.
     """
-    await _asked(wire, "AUTH", *([username] if username else []), password)
+    await _request(streams, "AUTH", *([username] if username else []), password)
 
 
-async def publish(wire: Wire, channel: str, payload: bytes) -> None:
-    """Publish one message; nobody need be there to hear it.
+async def publish(streams: StreamPair, channel: str, payload: bytes) -> None:
+    """Publish one message, whether it has subscribers or not.
 
-    :raises RefusedError: when the server refuses.
+    :raises BrokerError: when the server refuses.
     """
-    await _asked(wire, "PUBLISH", channel, payload)
+    await _request(streams, "PUBLISH", channel, payload)
 
 
-async def subscribe(wire: Wire, channel: str) -> None:
+async def subscribe(streams: StreamPair, channel: str) -> None:
     """Subscribe to one channel.
 
-    :raises RefusedError: when the server refuses.
+    :raises BrokerError: when the server refuses.
     """
-    await _asked(wire, "SUBSCRIBE", channel)
+    await _request(streams, "SUBSCRIBE", channel)
 
 
-async def receive(wire: Wire) -> bytes:
+async def receive(streams: StreamPair) -> bytes:
     """Wait for the next message.
 
-    :raises EgressError: when the connection ends, or what comes is no message that a step may hold.
+    :raises EgressError: when the connection ends, or the message is too large.
     """
     while True:
-        match await _reply(wire[0]):
+        match await _reply(streams[0]):
             case [b"message", bytes(), bytes() as payload]:
                 return payload
 
 
-async def _asked(wire: Wire, *words: str | bytes) -> Any:
-    reader, writer = wire
+async def _request(streams: StreamPair, *words: str | bytes) -> Any:
+    reader, writer = streams
     encoded = [word.encode() if isinstance(word, str) else word for word in words]
     writer.write(
         b"*%d\r\n" % len(encoded)
@@ -88,7 +85,7 @@ async def _reply(reader: asyncio.StreamReader, *, nested: bool = False) -> Any:
     except ValueError:
         kind = b""
     if kind == b"-":
-        raise RefusedError(rest.decode(errors="replace")[:200])
+        raise BrokerError(rest.decode(errors="replace")[:200])
     if kind in (b"+", b"$"):
         return rest
     raise EgressError("the server does not speak Redis")

@@ -17,8 +17,8 @@ from bin.devtools.fakes import brokers, openapi
 from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
 from engine.activities.asyncapi import MessageActivities
 from engine.calls.asyncapi import brokers as spoken
-from engine.calls.asyncapi.document import Route, find
-from engine.calls.asyncapi.open_subscriptions import Subscription
+from engine.calls.asyncapi.document import Route, find_route
+from engine.calls.asyncapi.open_subscriptions import BrokerSubscription
 from engine.calls.http import HttpCaller
 from engine.contracts.calls import AsyncApiCall
 from engine.contracts.executions import HttpCall
@@ -59,7 +59,7 @@ def made(server: StandIn, **more: Any) -> MessageActivities:
 
 
 def to(broker: str) -> Route:
-    return find(brokers.THIRD, replace(CALL, server=broker))
+    return find_route(brokers.THIRD, replace(CALL, server=broker))
 
 
 async def consume(activities: MessageActivities, call: AsyncApiCall) -> list[Any]:
@@ -108,7 +108,7 @@ async def test_what_comes_between_two_requests_for_messages_is_not_lost(
         numbers += [tick["n"] for tick in await consume(activities, replace(CALL, server=broker))]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert await consume(activities, replace(CALL, server=broker, count_max=1, linger=True))
-    assert activities.subscriptions.found("s") is None, "nobody asks any more"
+    assert activities.subscriptions.pop("s") is None, "nobody asks any more"
 
 
 async def test_a_request_for_so_many_messages_waits_for_all_of_them(server: StandIn) -> None:
@@ -124,11 +124,11 @@ async def test_messages_faster_than_they_are_consumed_end_the_subscription() -> 
             yield ZEROS
             await asyncio.sleep(0)
 
-    subscription = Subscription(flood())
-    taken = await subscription.take(1000, linger=True, seconds=10.0)
+    subscription = BrokerSubscription(flood())
+    taken = await subscription.receive(1000, linger=True, seconds=10.0)
     assert 1 < len(taken) * len(ZEROS) < 2 * BODY_BYTES_MAX
     with pytest.raises(EgressError, match="faster than they are consumed"):
-        await subscription.take(1, linger=False, seconds=10.0)
+        await subscription.receive(1, linger=False, seconds=10.0)
     await subscription.close()
 
 
@@ -224,13 +224,13 @@ async def test_a_server_that_says_nothing_is_a_timeout(server: StandIn) -> None:
 )
 def test_a_document_that_leads_nowhere_is_told(members: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        find(brokers.THIRD | members, GREETING)
+        find_route(brokers.THIRD | members, GREETING)
 
 
 def test_a_server_names_its_port_or_has_the_usual_one() -> None:
     for given, port in (("mqtt.example.org", 8883), ("mqtt.example.org:9000", 9000)):
         servers = {"mqtts": {"host": given, "protocol": "secure-mqtt"}}
-        route = find(
+        route = find_route(
             brokers.THIRD | {"servers": servers},
             replace(GREETING, operation="keep", server="mqtts"),
         )
@@ -240,7 +240,11 @@ def test_a_server_names_its_port_or_has_the_usual_one() -> None:
 @pytest.mark.parametrize(
     ("policy", "kind", "said"),
     [
-        ({"bearer": {"token": "t"}}, "configuration", "redis is told who calls by basic"),
+        (
+            {"bearer": {"token": "t"}},
+            "configuration",
+            "redis supports only authentication by basic",
+        ),
         (
             {"basic": {"username": "a"}},
             "authentication",

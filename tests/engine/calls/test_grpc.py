@@ -21,7 +21,7 @@ from engine.calls.http import HttpCaller
 from engine.contracts.calls import GrpcCall
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import Egress
-from engine.egress.targets import reached
+from engine.egress.targets import resolve_target
 
 pytestmark = pytest.mark.unit
 
@@ -60,7 +60,7 @@ async def refused(server: StandIn, asked: GrpcCall, **guard: Any) -> tuple[str |
 
 async def write(proto: str, arguments: Any = None, method: str = "M") -> Any:
     asked = {"proto": proto, "service": "S", "method": method, "arguments": arguments or {}}
-    return await proto_compiler.ask("write", asked)
+    return await proto_compiler.execute("encode", asked)
 
 
 async def broken(proto: str, arguments: Any = None) -> tuple[str | None, str]:
@@ -97,8 +97,8 @@ async def test_an_authority_nobody_trusts_is_not_trusted(server: StandIn) -> Non
         allow=",".join(HOSTS), resolver=server.resolve
     )  # trusts the world's authorities alone
     asked = {"proto": grpc.PROTO, "service": "Greeter", "method": "Echo", "arguments": {}}
-    written = await proto_compiler.ask("write", asked)
-    target = await reached(guarded, grpc.HOST, 443)
+    written = await proto_compiler.execute("encode", asked)
+    target = await resolve_target(guarded, grpc.HOST, 443)
     with pytest.raises(ApplicationError, match="UNAVAILABLE"):
         await GrpcActivities(HttpCaller(guarded)).exchanged(target, CALL, written)
 
@@ -187,10 +187,16 @@ async def test_an_answer_that_grows_when_it_is_read_ends_its_process_and_nothing
     packed = b"\x0a\x90\x4e" + bytes(10_000)  # ten thousand names in ten thousand bytes
     kept = {name: told[name] for name in ("compiled", "type")}
     with pytest.raises(ApplicationError, match="more time or memory than it may"):
-        await proto_compiler.ask("read", kept | {"messages": [base64.b64encode(packed).decode()]})
+        await proto_compiler.execute(
+            "decode", kept | {"messages": [base64.b64encode(packed).decode()]}
+        )
     few = base64.b64encode(b"\x0a\x01\x00").decode()
     assert (
-        len((await proto_compiler.ask("read", kept | {"messages": [few]}))["messages"][0]["all"])
+        len(
+            (await proto_compiler.execute("decode", kept | {"messages": [few]}))["messages"][0][
+                "all"
+            ]
+        )
         == 1
     )
 
@@ -208,7 +214,7 @@ async def test_arguments_nested_without_an_end_do_not_fit() -> None:
 @pytest.mark.parametrize(
     ("policy", "kind", "said"),
     [
-        ({"digest": {}}, "configuration", "grpc is told who calls by basic or bearer"),
+        ({"digest": {}}, "configuration", "grpc supports only authentication by basic or bearer"),
         ({"bearer": {}}, "authentication", "the authentication has no token"),
     ],
 )

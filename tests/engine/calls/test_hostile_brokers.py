@@ -20,9 +20,8 @@ from bin.devtools.fakes.https_server import StandIn, stand_in
 from bin.devtools.fakes.rabbitmq import Rabbit
 from engine.calls.asyncapi import brokers
 from engine.calls.asyncapi.amqp_frames import TABLE_BYTES_MAX
-from engine.calls.asyncapi.amqp_queues import Consumer, Told
-from engine.calls.asyncapi.mqtt import UnknownError
-from engine.calls.asyncapi.redis import RefusedError
+from engine.calls.asyncapi.amqp_queues import MessageProperties, QueueConsumer
+from engine.calls.asyncapi.errors import BrokerAuthenticationError, BrokerError
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
 from tests.support.queues import guard, put, to
 
@@ -110,7 +109,7 @@ def _nested(levels: int) -> bytes:
 
 
 @asynccontextmanager
-async def hostile(server: StandIn, says: bytes) -> AsyncIterator[Consumer]:
+async def hostile(server: StandIn, says: bytes) -> AsyncIterator[QueueConsumer]:
     """Give a consumer of a broker that says this at once, and hangs up."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -127,7 +126,7 @@ async def hostile(server: StandIn, says: bytes) -> AsyncIterator[Consumer]:
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     async with listening:
-        found = Consumer(
+        found = QueueConsumer(
             guard(server, resolver=lambda _, __: _found([("127.0.0.1", port)])), to("made"), {}
         )
         yield found
@@ -159,13 +158,13 @@ async def hostile(server: StandIn, says: bytes) -> AsyncIterator[Consumer]:
             frame.marshal(
                 commands.Connection.Start(server_properties={}, mechanisms="EXTERNAL"), 0
             ),
-            RefusedError,
-            "a name and a password are not what it asks for",
+            BrokerError,
+            "it does not support a name with a password",
         ),
         (
             said()[: said().index(b"\x00\x0a\x00\x1e") - 7]
             + frame.marshal(commands.Connection.Close(403, "ACCESS_REFUSED", 0, 0), 0),
-            UnknownError,
+            BrokerAuthenticationError,
             "403 ACCESS_REFUSED",
         ),
     ],
@@ -175,20 +174,20 @@ async def test_a_server_that_says_something_else_is_an_error(
 ) -> None:
     async with hostile(server, says) as reader:
         with pytest.raises(kind, match=told):
-            await reader.take(1, linger=False, seconds=5.0)
+            await reader.receive(1, linger=False, seconds=5.0)
 
 
 @pytest.mark.parametrize(
     ("bindings", "headers", "told"),
     [
-        ({"priority": "high"}, {}, "priority with what is no number"),
-        ({"priority": 300}, {}, "cannot be said by AMQP"),
-        ({"expiration": -1}, {}, "expiration with what is no number"),
+        ({"priority": "high"}, {}, "priority of the document's amqp binding is no number"),
+        ({"priority": 300}, {}, "AMQP cannot represent this"),
+        ({"expiration": -1}, {}, "expiration of the document's amqp binding is no number"),
         ({"deliveryMode": 3}, {}, "delivery_mode"),
-        ({"userId": 7}, {}, "cannot be said by AMQP"),
+        ({"userId": 7}, {}, "AMQP cannot represent this"),
         ({}, {"n" * 129: 1}, "names of 128 bytes at most"),
         ({}, {"deep": [{"n" * 129: 1}]}, "names of 128 bytes at most"),
-        ({}, {"large": 2**63}, "cannot be said by AMQP"),
+        ({}, {"large": 2**63}, "AMQP cannot represent this"),
     ],
 )
 async def test_what_amqp_has_no_place_for_is_an_error(
@@ -196,4 +195,4 @@ async def test_what_amqp_has_no_place_for_is_an_error(
 ) -> None:
     route = replace(to("work"), bindings=bindings)
     with pytest.raises(ValueError, match=told):
-        await brokers.publish(guard(server), route, {}, b"{}", Told(headers))
+        await brokers.publish(guard(server), route, {}, b"{}", MessageProperties(headers))

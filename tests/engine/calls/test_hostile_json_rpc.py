@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from engine.activities.mcp_and_a2a import STATELESS_SINCE, AgentActivities
 from engine.calls.http import HttpCaller
-from engine.calls.json_rpc import REFUSAL_CHARACTERS_MAX
+from engine.calls.json_rpc import ERROR_CHARACTERS_MAX
 from engine.contracts.calls import McpCall
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import Egress
@@ -141,7 +141,7 @@ async def refused(host: str, version: str, seconds: float) -> ApplicationError:
         await agents.mcp(call)
     assert failed.value.type in STANDARD
     assert failed.value.non_retryable
-    assert len(failed.value.message) <= REFUSAL_CHARACTERS_MAX
+    assert len(failed.value.message) <= ERROR_CHARACTERS_MAX
     return failed.value
 
 
