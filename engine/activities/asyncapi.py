@@ -22,7 +22,7 @@ from engine.calls.asyncapi.errors import BrokerAuthenticationError, BrokerError
 from engine.calls.asyncapi.open_subscriptions import BrokerSubscription, OpenSubscriptions
 from engine.calls.http import HttpCaller
 from engine.calls.oauth import CredentialsError
-from engine.contracts.calls import CONSUME_MESSAGES, PUBLISH_MESSAGE, AsyncApiCall, MessageBatch
+from engine.contracts.calls import CONSUME_MESSAGES, PUBLISH_MESSAGE, AsyncApiCall, ConsumedMessages
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import EgressError
 from engine.errors import EngineError
@@ -74,7 +74,7 @@ class MessageActivities:
             await brokers.publish(self._http.egress, route, policy, encoded, told)
 
     @activity.defn(name=CONSUME_MESSAGES)
-    async def consume(self, call: AsyncApiCall) -> MessageBatch:
+    async def consume(self, call: AsyncApiCall) -> ConsumedMessages:
         """Wait for messages, and give those that came in time.
 
         :raises ApplicationError: of the kind of what failed.
@@ -97,7 +97,7 @@ class MessageActivities:
                     call.count_max, linger=call.linger, seconds=call.timeout_seconds
                 )
                 kept = not call.linger or len(found) < call.count_max
-                return MessageBatch(
+                return ConsumedMessages(
                     [
                         http_polling.build_message(message.decode(errors="replace"), route)
                         for message in found
@@ -120,7 +120,7 @@ class MessageActivities:
         except (TypeError, AttributeError, KeyError, RecursionError):
             raise ValueError("the service's description is broken") from None
 
-    async def _consumed(self, route: Route, call: AsyncApiCall) -> MessageBatch:
+    async def _consumed(self, route: Route, call: AsyncApiCall) -> ConsumedMessages:
         """Take messages of a queue, and acknowledge them once they stand in the workflow's history.
 
         They stand there when the server has this activity's answer; so it is given from within.
@@ -134,7 +134,7 @@ class MessageActivities:
                 taken = await consumer.receive(
                     wanted, linger=call.linger, seconds=call.timeout_seconds
                 )
-                found = MessageBatch([_shown(delivery, route) for delivery in taken])
+                found = ConsumedMessages([_shown(delivery, route) for delivery in taken])
                 over = call.linger and len(taken) == wanted
                 if not taken and call.timeout_seconds < WAIT_SECONDS_MAX:
                     await consumer.close()  # its time has passed: nobody will ask again

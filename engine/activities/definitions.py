@@ -17,7 +17,7 @@ from engine.accounts import encryption_keys
 from engine.activities.schedules import too_many, write_down
 from engine.config.settings import Settings
 from engine.contracts import executions
-from engine.contracts.child_executions import DefinitionReference
+from engine.contracts.child_executions import DefinitionName
 from engine.crypto import jwe, keyring
 from engine.crypto.public_keys import sealable
 from engine.errors import EngineError, Fault
@@ -78,14 +78,14 @@ class DefinitionActivities:
         return triggers
 
     @activity.defn(name=executions.FIND_DEFINITION)
-    async def find(self, wanted: DefinitionReference) -> str:
+    async def find(self, wanted: DefinitionName) -> str:
         """Return the id of the definition that `run: workflow` means.
 
         :raises ApplicationError: of type configuration, when the account has no such definition that can run.
         """
         return await asyncio.to_thread(self._find, wanted)
 
-    def _find(self, wanted: DefinitionReference) -> str:
+    def _find(self, wanted: DefinitionName) -> str:
         account_id = UUID(wanted.account_id)
         with self._sessions.begin() as session:
             key = encryption_keys.obtain(session, self._ring, account_id=account_id)

@@ -10,7 +10,7 @@ CALL_MCP = "call_mcp"  # activity: McpCall → RpcAnswer
 CALL_A2A = "call_a2a"  # activity: A2aCall → RpcAnswer
 CALL_GRPC = "call_grpc"  # activity: GrpcCall → RpcAnswer
 PUBLISH_MESSAGE = "publish_message"  # activity: AsyncApiCall → None
-CONSUME_MESSAGES = "consume_messages"  # activity: AsyncApiCall → MessageBatch
+CONSUME_MESSAGES = "consume_messages"  # activity: AsyncApiCall → ConsumedMessages
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class AsyncApiCall:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageBatch:
+class ConsumedMessages:
     """Messages in the order of arrival; `ended` when no others can follow.
 
     A message has the members payload, headers and correlationId.

@@ -9,7 +9,7 @@ Json = Any  # a JSON value
 
 
 @dataclass(frozen=True, slots=True)
-class DefinitionReference:
+class DefinitionName:
     """Reference to a definition of an account by the members of its `document`."""
 
     account_id: str

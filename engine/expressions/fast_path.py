@@ -60,7 +60,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class BinaryOperation:
     """Operator between two values, where jq and Python agree on the result."""
 
     first: Path | Literal
@@ -84,7 +84,7 @@ class Operation:
         return _compute(_ARITHMETIC.get(self.symbol), first, second)
 
 
-FastPath = Path | Literal | Operation
+FastPath = Path | Literal | BinaryOperation
 
 
 def parse(program: str) -> FastPath | None:
@@ -94,7 +94,7 @@ def parse(program: str) -> FastPath | None:
     if match is None:
         return _parse_operand(program)
     first, second = _parse_operand(match[1]), _parse_operand(match[3])
-    return None if first is None or second is None else Operation(first, match[2], second)
+    return None if first is None or second is None else BinaryOperation(first, match[2], second)
 
 
 def _parse_operand(program: str) -> Path | Literal | None:

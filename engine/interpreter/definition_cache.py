@@ -18,7 +18,7 @@ import orjson
 
 from engine.expressions.sandbox.fair_queue import WAIT_BUDGET, BusyError, WaitBudget
 from engine.interpreter import documents
-from engine.language.model import Definition
+from engine.language.model import WorkflowDefinition
 
 ENTRIES_MAX = 16
 WAIT_SECONDS_MAX = 1.0  # of waiting for other threads, before half a second of parsing
@@ -28,11 +28,11 @@ class DefinitionCache:
     """Cache of the last definitions, by the document's digest; threads share the frozen values."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[bytes, Definition] = OrderedDict()
+        self._entries: OrderedDict[bytes, WorkflowDefinition] = OrderedDict()
         self._parsing = threading.Lock()
         self._lock = threading.Lock()
 
-    def parse(self, document: Any) -> Definition:
+    def parse(self, document: Any) -> WorkflowDefinition:
         """Return the definition that a document describes.
 
         :raises InvalidError: `definition_invalid`, as `documents.parse`.
@@ -42,7 +42,7 @@ class DefinitionCache:
         definition = self._get(digest)
         return self._parse(digest, document) if definition is None else definition
 
-    def _parse(self, digest: bytes, document: Any) -> Definition:
+    def _parse(self, digest: bytes, document: Any) -> WorkflowDefinition:
         budget, start = WAIT_BUDGET.get() or WaitBudget(), time.monotonic()
         if not self._parsing.acquire(timeout=max(0.0, budget.remaining(WAIT_SECONDS_MAX))):
             budget.spend(time.monotonic() - start)
@@ -55,14 +55,14 @@ class DefinitionCache:
             self._parsing.release()
         return definition
 
-    def _get(self, digest: bytes) -> Definition | None:
+    def _get(self, digest: bytes) -> WorkflowDefinition | None:
         with self._lock:
             definition = self._entries.get(digest)
             if definition is not None:
                 self._entries.move_to_end(digest)
             return definition
 
-    def _put(self, digest: bytes, definition: Definition) -> None:
+    def _put(self, digest: bytes, definition: WorkflowDefinition) -> None:
         with self._lock:
             self._entries[digest] = definition
             if len(self._entries) > ENTRIES_MAX:

@@ -11,7 +11,7 @@ from engine.interpreter.constructs import reusable_components, task_list
 from engine.interpreter.constructs import schedule as schedules
 from engine.interpreter.constructs.transforms import read_transform
 from engine.language import parser
-from engine.language.model import Definition
+from engine.language.model import WorkflowDefinition
 from engine.language.reader import DocumentNode, DocumentReading, EnoughError
 
 MEMBERS = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
@@ -41,7 +41,7 @@ def check(document: Any) -> list[Fault]:
     return _read(document, compiles=True)[1]
 
 
-def parse(document: Any) -> Definition:
+def parse(document: Any) -> WorkflowDefinition:
     """Return the definition that a document describes.
 
     Its programs are not compiled: a faulty one fails when it runs.
@@ -54,11 +54,11 @@ def parse(document: Any) -> Definition:
     return definition
 
 
-def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
+def _read(document: Any, *, compiles: bool) -> tuple[WorkflowDefinition, list[Fault]]:
     reading = DocumentReading(compiles=compiles, read_task=task_list.read_task)
     depth_fault = parser.check_depth(document)
     if depth_fault is not None:
-        return Definition("", (), {}), [depth_fault]
+        return WorkflowDefinition("", (), {}), [depth_fault]
     use = document.get("use") if isinstance(document, dict) else None
     node = DocumentNode(
         document, "", reading, task_list.read_tasks, use=use if isinstance(use, dict) else {}
@@ -66,15 +66,15 @@ def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
     try:
         return _read_definition(replace(node, variables=node.global_variables())), reading.faults
     except EnoughError:
-        return Definition("", (), {}), reading.faults
+        return WorkflowDefinition("", (), {}), reading.faults
 
 
-def _read_definition(node: DocumentNode) -> Definition:
+def _read_definition(node: DocumentNode) -> WorkflowDefinition:
     node.allow_only(*MEMBERS)
     _check_header(node.require("document"))
     _check_rest(node)
     timeout, schedule = node.get("timeout"), node.get("schedule")
-    return Definition(
+    return WorkflowDefinition(
         name=str(node.require("document").value.get("name", "")) if _has_header(node.value) else "",
         tasks=task_list.read_tasks(node.require("do")),
         source=node.value if isinstance(node.value, dict) else {},

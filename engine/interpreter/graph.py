@@ -24,7 +24,7 @@ from engine.interpreter.constructs.raise_task import Raise
 from engine.interpreter.constructs.subscribe_asyncapi import Subscribe
 from engine.interpreter.constructs.switch_task import Switch
 from engine.interpreter.constructs.try_task import Try
-from engine.language.model import CONTINUE, END, EXIT, Definition, Task
+from engine.language.model import CONTINUE, END, EXIT, Task, WorkflowDefinition
 
 BEGINNING, ENDING = "", "/do/-"
 EDGES_MAX = 10_000
@@ -83,7 +83,7 @@ RETURN = Flow(None)
 Resolver = Callable[[str | None], Flow]  # returns the flow that a `then` means for a task
 
 
-def draw(definition: Definition) -> Graph:
+def draw(definition: WorkflowDefinition) -> Graph:
     """Return the graph of a definition that can run.
 
     :raises TooLargeError: `graph_too_large`, past EDGES_MAX edges.

@@ -28,7 +28,7 @@ _STANDARD_TYPE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ProblemDetails:
     """Error of an execution; `instance` is the JSON pointer (RFC 6901) of the task that failed."""
 
     type: str
@@ -46,7 +46,7 @@ class Problem:
 class FaultError(Exception):
     """Error that a task raises and a `try` may catch."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: ProblemDetails) -> None:
         super().__init__(problem.type)
         self.problem = problem
 
@@ -70,7 +70,9 @@ def fault(
 ) -> FaultError:
     """Return an error of a standard kind, to be raised; the interpreter adds the failed task."""
     usual_status, usual_title = STANDARD[kind]
-    return FaultError(Problem(TYPES + kind, status or usual_status, title or usual_title, detail))
+    return FaultError(
+        ProblemDetails(TYPES + kind, status or usual_status, title or usual_title, detail)
+    )
 
 
 def is_same_type(one: str, other: str) -> bool:

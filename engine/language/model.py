@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.expressions.jq import Program
-from engine.language.schedule import Schedule
+from engine.language.schedule import ScheduleTriggers
 
 CONTINUE, EXIT, END = "continue", "exit", "end"
 
@@ -50,7 +50,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class WorkflowDefinition:
     """Definition of a workflow."""
 
     name: str
@@ -59,4 +59,4 @@ class Definition:
     input: Transform = Transform()
     output: Transform = Transform()
     timeout: Any = None
-    schedule: Schedule | None = None
+    schedule: ScheduleTriggers | None = None

@@ -16,7 +16,7 @@ CRON_LENGTH_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class ScheduleTriggers:
     """Triggers of a definition's executions; several work side by side, each for itself.
 
     `every` and `after` are in seconds. `cron` is in UTC, with five fields as in Debian's cron, or

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,18 +16,31 @@ from temporalio.common import (
 )
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
-from engine.contracts import summaries
+from engine.contracts import executions, summaries
 
 TASK_TIMEOUT = timedelta(seconds=5)
 
 
+@dataclass(frozen=True, slots=True)
+class ChildWorkflow:
+    """Child workflow to start: its type, argument and id, its account and its definition."""
+
+    type: str
+    argument: Any
+    id: str
+    account_id: str
+    definition_id: str
+
+
+def execution_workflow(start: executions.ExecutionStart, definition_id: str) -> ChildWorkflow:
+    """Return the child workflow of an execution."""
+    workflow_id = executions.execution_workflow_id(start.execution_id)
+    return ChildWorkflow(executions.EXECUTION, start, workflow_id, start.account_id, definition_id)
+
+
 async def start_child_workflow(
-    workflow_type: str,
-    argument: Any,
+    child: ChildWorkflow,
     *,
-    workflow_id: str,
-    account_id: str,
-    definition_id: str,
     execution_timeout: timedelta | None,
     result_type: type | None = None,
     parent_close_policy: ParentClosePolicy = ParentClosePolicy.ABANDON,
@@ -39,10 +53,10 @@ async def start_child_workflow(
     account, definition = (
         SearchAttributeKey.for_keyword(name) for name in ("account", "definition")
     )
-    child = await workflow.start_child_workflow(
-        workflow_type,
-        argument,
-        id=workflow_id,
+    handle = await workflow.start_child_workflow(
+        child.type,
+        child.argument,
+        id=child.id,
         result_type=result_type,
         execution_timeout=execution_timeout,
         task_timeout=TASK_TIMEOUT,
@@ -51,21 +65,21 @@ async def start_child_workflow(
         else ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
         parent_close_policy=parent_close_policy,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        priority=Priority(fairness_key=account_id),
+        priority=Priority(fairness_key=child.account_id),
         search_attributes=TypedSearchAttributes(
             [
-                SearchAttributePair(account, account_id),
-                SearchAttributePair(definition, definition_id),
+                SearchAttributePair(account, child.account_id),
+                SearchAttributePair(definition, child.definition_id),
             ]
         ),
-        static_summary=summaries.summary(workflow_type, definition_id),
-        static_details=summaries.details(workflow_id, account_id, definition_id),
+        static_summary=summaries.summary(child.type, child.definition_id),
+        static_details=summaries.details(child.id, child.account_id, child.definition_id),
     )
-    child.add_done_callback(_retrieve_exception)
-    return child
+    handle.add_done_callback(_retrieve_exception)
+    return handle
 
 
-def _retrieve_exception(child: Any) -> None:
+def _retrieve_exception(handle: Any) -> None:
     """Retrieve the exception of a child: asyncio logs an error for one that nobody retrieves."""
-    if not child.cancelled():
-        child.exception()
+    if not handle.cancelled():
+        handle.exception()

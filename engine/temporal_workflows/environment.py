@@ -22,10 +22,11 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 from engine.contracts import executions
 from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.timeline import Entry
+from engine.interpreter.runtime.environment import ActivityCall
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.language.errors import STANDARD, fault
 from engine.language.model import Task
-from engine.temporal_workflows.child_workflows import start_child_workflow
+from engine.temporal_workflows.child_workflows import execution_workflow, start_child_workflow
 from engine.temporal_workflows.local_activities import run_local_activity
 
 ABANDON, REQUEST_CANCEL = (
@@ -110,17 +111,7 @@ class TemporalEnvironment:
         """Return a random number, the same on replay."""
         return workflow.random().uniform(low, high)
 
-    async def call(
-        self,
-        name: str,
-        argument: Any,
-        *,
-        answer: type,
-        task: Task | None,
-        number: int,
-        seconds: float,
-        repeatable: bool,
-    ) -> Any:
+    async def call(self, call: ActivityCall, *, task: Task | None, number: int) -> Any:
         """Run an activity for a task; a repeatable one runs again when its worker is lost.
 
         :raises FaultError: when the activity failed.
@@ -128,14 +119,14 @@ class TemporalEnvironment:
         place = "" if task is None else task.place
         try:
             return await workflow.execute_activity(
-                name,
-                argument,
-                result_type=answer,
+                call.name,
+                call.argument,
+                result_type=call.answer,
                 activity_id=f"{place}#{number}",
                 summary=None if task is None else task.name,
-                start_to_close_timeout=timedelta(seconds=seconds),
+                start_to_close_timeout=timedelta(seconds=call.seconds),
                 heartbeat_timeout=HEARTBEAT,
-                retry_policy=_RETRY if repeatable else _NO_RETRY,
+                retry_policy=_RETRY if call.repeatable else _NO_RETRY,
             )
         except ActivityError as error:
             raise _fault_of(error) from None
@@ -146,11 +137,7 @@ class TemporalEnvironment:
         """Start an execution as a child workflow; one that is awaited ends when this one does."""
         order = start.ordered
         handle = await start_child_workflow(
-            executions.EXECUTION,
-            start,
-            workflow_id=executions.execution_workflow_id(start.execution_id),
-            account_id=self.account_id,
-            definition_id=order.definition_id if order is not None else "",
+            execution_workflow(start, order.definition_id if order is not None else ""),
             execution_timeout=workflow.info().execution_timeout,
             result_type=ChildOutcome,
             parent_close_policy=REQUEST_CANCEL if waits else ABANDON,

@@ -28,11 +28,11 @@ from engine.language.errors import (
     TYPES,
     ExhaustedError,
     FaultError,
-    Problem,
+    ProblemDetails,
     standard_kind,
 )
 from engine.temporal_workflows import ui_details
-from engine.temporal_workflows.child_workflows import start_child_workflow
+from engine.temporal_workflows.child_workflows import ChildWorkflow, start_child_workflow
 from engine.temporal_workflows.environment import TemporalEnvironment
 from engine.temporal_workflows.local_activities import run_local_activity
 
@@ -223,17 +223,19 @@ class DefinitionCheckWorkflow:
         for trigger in triggers or ():
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await start_child_workflow(
-                    executions.SCHEDULE,
-                    executions.ScheduleStart(
-                        check.definition_id, check.account_id, trigger, version=check.version
-                    ),
-                    workflow_id=executions.schedule_workflow_id(
-                        check.definition_id, trigger, check.version
-                    ),
-                    account_id=check.account_id,
-                    definition_id=check.definition_id,
-                    execution_timeout=None,
+                    _schedule_workflow(check, trigger), execution_timeout=None
                 )
+
+
+def _schedule_workflow(check: executions.DefinitionCheck, trigger: str) -> ChildWorkflow:
+    definition_id, account_id, version = check.definition_id, check.account_id, check.version
+    return ChildWorkflow(
+        executions.SCHEDULE,
+        executions.ScheduleStart(definition_id, account_id, trigger, version=version),
+        executions.schedule_workflow_id(definition_id, trigger, version),
+        account_id,
+        definition_id,
+    )
 
 
 @workflow.defn(name=executions.OUTCOME_READING, failure_exception_types=[Exception])
@@ -247,9 +249,9 @@ class OutcomeReadingWorkflow:
         return payload_converter.sealed(answer) if answer is not None else None
 
 
-def _problem(kind: str, detail: str) -> Problem:
+def _problem(kind: str, detail: str) -> ProblemDetails:
     status, title = STANDARD[kind]
-    return Problem(TYPES + kind, status, title, detail, instance="")
+    return ProblemDetails(TYPES + kind, status, title, detail, instance="")
 
 
 def _error_kind(uri: str) -> str:

@@ -11,7 +11,7 @@ from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from engine.contracts import executions, schedules
-from engine.temporal_workflows.child_workflows import start_child_workflow
+from engine.temporal_workflows.child_workflows import execution_workflow, start_child_workflow
 from engine.temporal_workflows.local_activities import run_local_activity
 
 # Temporal's own search attribute, in whole seconds.
@@ -50,11 +50,10 @@ async def _start_execution(
     start: schedules.FiringStart, creation: schedules.Made
 ) -> workflow.ChildWorkflowHandle[object, object]:
     return await start_child_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(creation.execution_id, start.account_id),
-        workflow_id=executions.execution_workflow_id(creation.execution_id),
-        account_id=start.account_id,
-        definition_id=creation.definition_id,
+        execution_workflow(
+            executions.ExecutionStart(creation.execution_id, start.account_id),
+            creation.definition_id,
+        ),
         execution_timeout=timedelta(seconds=creation.seconds_max),
         parent_close_policy=ParentClosePolicy.TERMINATE,
     )

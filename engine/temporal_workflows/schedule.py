@@ -27,9 +27,9 @@ from engine.interpreter.runtime.quiescence import Quiescence
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import ExhaustedError, FaultError
-from engine.language.model import Definition
-from engine.language.schedule import Schedule
-from engine.temporal_workflows.child_workflows import start_child_workflow
+from engine.language.model import WorkflowDefinition
+from engine.language.schedule import ScheduleTriggers
+from engine.temporal_workflows.child_workflows import execution_workflow, start_child_workflow
 from engine.temporal_workflows.environment import TemporalEnvironment
 from engine.temporal_workflows.local_activities import run_local_activity
 
@@ -90,7 +90,7 @@ class ScheduleWorkflow:
         """Receive events."""
         self._event_inbox.put(events)
 
-    async def _repeat(self, schedule: Schedule) -> None:
+    async def _repeat(self, schedule: ScheduleTriggers) -> None:
         """Start an execution, wait for its end, then wait for the delay (`after`)."""
         execution_id = self._new_execution_id()
         execution = await self._fire(execution_id, None)
@@ -101,7 +101,7 @@ class ScheduleWorkflow:
                 await execution
         await workflow.sleep(timedelta(seconds=schedule.after or 0))
 
-    async def _listen(self, definition: Definition, schedule: Schedule) -> None:
+    async def _listen(self, definition: WorkflowDefinition, schedule: ScheduleTriggers) -> None:
         """Wait for the events of `on`, then start an execution (DSL, "Event-driven scheduling")."""
         environment = TemporalEnvironment(self._start.account_id, "")
         interpreter = Interpreter(
@@ -154,11 +154,9 @@ class ScheduleWorkflow:
             raise OverError
         with contextlib.suppress(WorkflowAlreadyStartedError):
             return await start_child_workflow(
-                executions.EXECUTION,
-                executions.ExecutionStart(execution_id, account_id),
-                workflow_id=executions.execution_workflow_id(execution_id),
-                account_id=account_id,
-                definition_id=definition_id,
+                execution_workflow(
+                    executions.ExecutionStart(execution_id, account_id), definition_id
+                ),
                 execution_timeout=timedelta(seconds=creation.seconds_max),
             )
         return None

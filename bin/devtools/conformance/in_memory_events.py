@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from uuid_utils.compat import uuid7
 
 from engine.contracts import executions, schedules
-from engine.contracts.child_executions import DefinitionReference
+from engine.contracts.child_executions import DefinitionName
 from engine.interpreter import documents as grammar
 from engine.interpreter.constructs import event_types
 from engine.interpreter.constructs.run_task import LATEST
@@ -44,7 +44,7 @@ class Memory:
     rests_every: int = 0  # see `Opened`; of those that others run
 
     @activity.defn(name=executions.FIND_DEFINITION)
-    async def find(self, wanted: DefinitionReference) -> str:
+    async def find(self, wanted: DefinitionName) -> str:
         """Return the id of the workflow that was saved last of those that are meant."""
         words = [wanted.namespace, wanted.name] + (
             [] if wanted.version == LATEST else [wanted.version]

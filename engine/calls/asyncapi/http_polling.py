@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from engine.calls.asyncapi.document import Route
 from engine.calls.http import HttpCaller
 from engine.calls.json_rpc import event_data
-from engine.contracts.calls import AsyncApiCall, MessageBatch
+from engine.contracts.calls import AsyncApiCall, ConsumedMessages
 from engine.contracts.executions import HttpCall
 from engine.egress.guard import Answer, EgressError
 
@@ -20,7 +20,7 @@ SLICE_SECONDS = 5.0  # of reading a stream, before its messages are returned
 _EVENTS = "text/event-stream"
 
 
-async def poll(http: HttpCaller, route: Route, call: AsyncApiCall) -> MessageBatch:
+async def poll(http: HttpCaller, route: Route, call: AsyncApiCall) -> ConsumedMessages:
     """Return the messages of one answer: events of a stream, items of an array, or its body.
 
     :raises EgressError: when there is no answer.
@@ -45,11 +45,13 @@ async def poll(http: HttpCaller, route: Route, call: AsyncApiCall) -> MessageBat
     except EgressError as error:
         if error.code != "timeout":
             raise
-        return MessageBatch([build_message(text, route) for text in event_data(bytes(received))])
+        return ConsumedMessages(
+            [build_message(text, route) for text in event_data(bytes(received))]
+        )
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         text = f"the server answered {answer.status}"
         raise ApplicationError(text, answer.status, type="communication", non_retryable=True)
-    return MessageBatch(_messages(answer, route), ended=True)
+    return ConsumedMessages(_messages(answer, route), ended=True)
 
 
 def _messages(answer: Answer, route: Route) -> list[dict[str, Any]]:

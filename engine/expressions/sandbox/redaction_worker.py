@@ -12,7 +12,7 @@ REPLACEMENT = "***"
 CHARACTERS_MIN = 4
 
 
-class Secrets:
+class SecretSpellings:
     """Secrets, given as a JSON text of any shape, in every spelling of their texts and numbers."""
 
     def __init__(self, source: str) -> None:
@@ -27,10 +27,10 @@ class Secrets:
         yield [_replace(value, matches)] if matches else None
 
 
-def compiler() -> Callable[[str], Secrets]:
+def compiler() -> Callable[[str], SecretSpellings]:
     """Return the compiler of secrets, all its imports loaded: later the sandbox opens no file."""
-    list(Secrets('["horse"]').input_text('"a horse"'))
-    return Secrets
+    list(SecretSpellings('["horse"]').input_text('"a horse"'))
+    return SecretSpellings
 
 
 def _replace(value: Any, spellings: list[str]) -> Any:

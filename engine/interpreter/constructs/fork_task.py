@@ -11,7 +11,7 @@ from temporalio import workflow
 
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.errors import FaultError, Problem
+from engine.language.errors import FaultError, ProblemDetails
 from engine.language.model import Task, TaskResult
 from engine.language.reader import DocumentNode
 
@@ -49,7 +49,7 @@ class Fork:
         """Run one branch, unless it ended in an earlier run; the frame stores how it ended."""
         outcome = scope.frame.state.setdefault(str(index), {})
         if "problem" in outcome:
-            raise FaultError(Problem(**outcome["problem"]))
+            raise FaultError(ProblemDetails(**outcome["problem"]))
         with interpreter.quiescence.strand(scope.frame), scope.frame.child(str(index)) as frame:
             if "output" not in outcome:
                 try:

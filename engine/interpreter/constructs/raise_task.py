@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.errors import FaultError, Problem, fault
+from engine.language.errors import FaultError, ProblemDetails, fault
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 
@@ -43,7 +43,7 @@ class Raise:
             for name in ("title", "detail", "instance")
             if members.get(name)
         }
-        raise FaultError(Problem(members["type"], status, **texts))
+        raise FaultError(ProblemDetails(members["type"], status, **texts))
 
 
 def read(node: DocumentNode) -> Raise:

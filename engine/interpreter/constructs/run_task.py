@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from engine.contracts import executions
-from engine.contracts.child_executions import ChildOrder, DefinitionReference
+from engine.contracts.child_executions import ChildOrder, DefinitionName
 from engine.interpreter.constructs.placeholder import Placeholder
 from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
-from engine.language.errors import FaultError, Problem, fault
+from engine.language.errors import FaultError, ProblemDetails, fault
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 
@@ -51,9 +51,7 @@ class RunWorkflow:
                 "runtime", f"workflows run one another more than {DEPTH_MAX} deep (runDepth)"
             )
         child_input = {} if self.input is None else interpreter.fill(self.input, data, scope)
-        reference = DefinitionReference(
-            interpreter.account_id, self.namespace, self.name, self.version
-        )
+        reference = DefinitionName(interpreter.account_id, self.namespace, self.name, self.version)
         # The number of the next call, as other strands may call while this one waits.
         number = interpreter.calls + 1
         definition_id: str = await interpreter.call(
@@ -124,8 +122,8 @@ def _child_id(interpreter: Interpreter, number: int) -> str:
     return str(UUID(bytes=bytes(octets)))
 
 
-def _problem(error: dict[str, Any]) -> Problem:
+def _problem(error: dict[str, Any]) -> ProblemDetails:
     texts = {name: error.get(name) for name in ("title", "detail")}
-    return Problem(
+    return ProblemDetails(
         str(error["type"]), int(error["status"]), **texts, instance=error.get("instance", "")
     )

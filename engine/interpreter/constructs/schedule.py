@@ -8,13 +8,19 @@ from engine.expressions.jq import Program
 from engine.interpreter.constructs import event_consumption
 from engine.language import cloud_events
 from engine.language.reader import DocumentNode
-from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, TRIGGERS, Schedule, check_cron
+from engine.language.schedule import (
+    SECONDS_MAX,
+    SECONDS_MIN,
+    TRIGGERS,
+    ScheduleTriggers,
+    check_cron,
+)
 
 # Without an execution there is no input and no context.
 VARIABLES = frozenset({"runtime", "workflow"})
 
 
-def read(node: DocumentNode) -> Schedule:
+def read(node: DocumentNode) -> ScheduleTriggers:
     """Read a definition's schedule (DSL reference, "Schedule")."""
     members = node.allow_only(*TRIGGERS, "read").members()
     if isinstance(node.value, dict) and not members.keys() & set(TRIGGERS):
@@ -22,7 +28,7 @@ def read(node: DocumentNode) -> Schedule:
     reads, on = node.get("read"), node.get("on")
     if reads is not None and on is None:
         reads.add_fault("needs on")
-    return Schedule(
+    return ScheduleTriggers(
         every=_read_interval(node.get("every")),
         cron=_read_cron(node.get("cron")),
         after=_read_period(node.get("after")),

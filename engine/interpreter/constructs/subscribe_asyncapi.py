@@ -130,10 +130,10 @@ class Subscribe:
                 linger=every and amount is not None and amount - state["count"] <= BATCH_MAX,
                 every=every,
             )
-            batch: calls.MessageBatch = await interpreter.call(
+            batch: calls.ConsumedMessages = await interpreter.call(
                 calls.CONSUME_MESSAGES,
                 call,
-                answer=calls.MessageBatch,
+                answer=calls.ConsumedMessages,
                 seconds=call.timeout_seconds + call.document.timeout_seconds + 5,
                 scope=scope,
                 repeatable=True,

@@ -12,7 +12,7 @@ from engine.interpreter.constructs.for_task import read_variable
 from engine.interpreter.constructs.retry_policy import RetryPolicy
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.errors import FaultError, Problem, is_same_type
+from engine.language.errors import FaultError, ProblemDetails, is_same_type
 from engine.language.model import Task, TaskResult
 from engine.language.reader import DocumentNode
 
@@ -81,7 +81,9 @@ class Try:
             interpreter.timeline.record_retry(scope.task, retry + 1, error.problem)
         state["caught"] = problem
 
-    def _catches(self, problem: Problem, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
+    def _catches(
+        self, problem: ProblemDetails, interpreter: Interpreter, data: Any, scope: Scope
+    ) -> bool:
         members = problem.to_json()
         for name, template in self.filter.items():
             value = interpreter.fill(template, data, scope)
@@ -126,7 +128,7 @@ class Try:
                 await interpreter.run_tasks(self.handler, data, scope, part="catch"), self.then
             )
         if self.retry is not None:
-            raise FaultError(Problem(**scope.frame.state["caught"]))
+            raise FaultError(ProblemDetails(**scope.frame.state["caught"]))
         return TaskResult(data, self.then)
 
 

@@ -1,12 +1,13 @@
 """Environment of an execution: time, random values, waiting, calls; equal on every replay.
 
-The environment is a Protocol although Temporal alone provides it: Temporal's workflows import the
-interpreter, so the interpreter cannot import them.
+It is a Protocol although Temporal alone provides it. Temporal's workflows import the interpreter,
+which therefore cannot import them; and the interpreter is independent of Temporal's workflows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,6 +17,17 @@ from engine.contracts.timeline import Entry
 from engine.language.model import Task
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityCall:
+    """Call of an activity: its name and argument, the type of its answer, and its time limit."""
+
+    name: str
+    argument: Any
+    answer: type
+    seconds: float
+    repeatable: bool = False  # whether it runs again when its worker is lost
 
 
 class Environment(Protocol):
@@ -37,17 +49,7 @@ class Environment(Protocol):
         """Wait for some seconds, across restarts of workers."""
         ...
 
-    async def call(
-        self,
-        name: str,
-        argument: Any,
-        *,
-        answer: type,
-        task: Task | None,
-        number: int,
-        seconds: float,
-        repeatable: bool,
-    ) -> Any:
+    async def call(self, call: ActivityCall, *, task: Task | None, number: int) -> Any:
         """Run an activity for a task; `number` distinguishes the calls of one execution.
 
         :raises FaultError: when the activity failed.

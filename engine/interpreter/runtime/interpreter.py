@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.environment import RUNTIME, date_time
+from engine.interpreter.runtime.environment import RUNTIME, ActivityCall, date_time
 from engine.interpreter.runtime.evaluation import Evaluation
 from engine.interpreter.runtime.event_inbox import EventInbox
 from engine.interpreter.runtime.event_outbox import EventOutbox
@@ -26,7 +26,15 @@ from engine.interpreter.runtime.timeline import TimelineRecorder, error_kind_of
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, FaultError, fault
 from engine.language.lifecycle_events import Subject
-from engine.language.model import CONTINUE, END, EXIT, Definition, Task, TaskResult, Transform
+from engine.language.model import (
+    CONTINUE,
+    END,
+    EXIT,
+    Task,
+    TaskResult,
+    Transform,
+    WorkflowDefinition,
+)
 from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
 
 TRAIL_MAX = 1_000
@@ -60,7 +68,7 @@ class RemoteSchema(Protocol):
 class Interpreter(Evaluation):
     """State of one execution, and the operations that its constructs use."""
 
-    definition: Definition
+    definition: WorkflowDefinition
     execution_id: str
     raw_input: Any
     quiescence: Quiescence
@@ -199,15 +207,8 @@ class Interpreter(Evaluation):
         :raises FaultError: when the activity failed.
         """
         self.calls += 1
-        return await self.environment.call(
-            name,
-            argument,
-            answer=answer,
-            task=scope.task,
-            number=self.calls,
-            seconds=seconds,
-            repeatable=repeatable,
-        )
+        call = ActivityCall(name, argument, answer, seconds, repeatable)
+        return await self.environment.call(call, task=scope.task, number=self.calls)
 
     async def sleep_until(self, until: float, scope: Scope) -> None:
         """Wait until a time in seconds since the epoch; the strand is idle meanwhile."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.interpreter.runtime.environment import Environment, date_time
 from engine.interpreter.runtime.event_outbox import EventOutbox
-from engine.language.errors import Problem
+from engine.language.errors import ProblemDetails
 from engine.language.lifecycle_events import Subject, create_events
 from engine.language.model import Task
 
@@ -45,7 +45,7 @@ class LifecycleEvents:
         """Emit that a surrounding task or the execution cancelled a task."""
         self._emit("task", "cancelled", task=task.pointer)
 
-    def emit_faulted(self, task: Task, problem: Problem) -> None:
+    def emit_faulted(self, task: Task, problem: ProblemDetails) -> None:
         """Emit that a task failed, with its error."""
         self._emit("task", "faulted", task=task.pointer, error=problem.to_json())
 

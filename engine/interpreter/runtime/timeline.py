@@ -24,7 +24,7 @@ from engine.contracts.timeline import (
     Entry,
 )
 from engine.interpreter.runtime.environment import Environment
-from engine.language.errors import Problem, standard_kind
+from engine.language.errors import ProblemDetails, standard_kind
 from engine.language.model import Task
 
 
@@ -83,7 +83,7 @@ class TimelineRecorder:
             self._remove_running(task)
             self._record(task.place, task.kind, CANCELLED, attempt)
 
-    def record_retry(self, task: Task | None, attempt: int, problem: Problem) -> None:
+    def record_retry(self, task: Task | None, attempt: int, problem: ProblemDetails) -> None:
         """Record that the tasks of a `try` failed and will run again."""
         if task is not None:
             self._record(task.place, task.kind, RETRYING, attempt, error_kind_of(problem))
@@ -121,6 +121,6 @@ class TimelineRecorder:
         )
 
 
-def error_kind_of(problem: Problem) -> str:
+def error_kind_of(problem: ProblemDetails) -> str:
     """Return the standard kind of an error, or RAISED for a type that the user wrote."""
     return standard_kind(problem.type) or RAISED

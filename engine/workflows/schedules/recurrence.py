@@ -14,7 +14,7 @@ from cronsim import CronSim
 
 from engine.errors import Fault, InvalidError
 from engine.language import durations
-from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, Schedule, check_cron
+from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, ScheduleTriggers, check_cron
 
 OVERLAPS = ("skip", "buffer_one", "allow_all", "cancel_other", "terminate_other")
 CATCHUP_SECONDS_MIN = 10  # Temporal takes no less
@@ -71,7 +71,7 @@ def read(asked: Mapping[str, Any], before: Plan | None = None) -> Plan:
     return found
 
 
-def of_definition(schedule: Schedule | None, *, now: datetime) -> dict[str, Plan]:
+def of_definition(schedule: ScheduleTriggers | None, *, now: datetime) -> dict[str, Plan]:
     """Return the plans of a definition's own schedule by their triggers, every and cron.
 
     Its runs may overlap (DSL reference, "Schedule"); of the times that were missed the last is made up for.

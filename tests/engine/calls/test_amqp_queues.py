@@ -23,7 +23,7 @@ from engine.calls.asyncapi import amqp
 from engine.calls.asyncapi.amqp_queues import QueueConsumer, connect
 from engine.calls.asyncapi.errors import BrokerError
 from engine.calls.http import HttpCaller
-from engine.contracts.calls import CONSUME_MESSAGES, AsyncApiCall, MessageBatch
+from engine.contracts.calls import CONSUME_MESSAGES, AsyncApiCall, ConsumedMessages
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from tests.support.queues import CALL, consumer, fresh, guard, put, to
@@ -115,12 +115,12 @@ class Taking:
     """Takes messages as a subscription does."""
 
     @workflow.run
-    async def run(self, call: AsyncApiCall) -> MessageBatch:
+    async def run(self, call: AsyncApiCall) -> ConsumedMessages:
         """Return what was taken."""
-        found: MessageBatch = await workflow.execute_activity(
+        found: ConsumedMessages = await workflow.execute_activity(
             CONSUME_MESSAGES,
             call,
-            result_type=MessageBatch,
+            result_type=ConsumedMessages,
             start_to_close_timeout=timedelta(seconds=40),
         )
         return found

@@ -10,7 +10,7 @@ import pytest
 
 from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.redaction import Redaction
-from engine.language.errors import ExhaustedError, FaultError, Problem
+from engine.language.errors import ExhaustedError, FaultError, ProblemDetails
 from tests.support.interpreter.children import until_the_machine_has_time
 from tests.support.interpreter.executions import Execute
 
@@ -63,7 +63,7 @@ def test_of_two_secrets_the_longer_one_is_hidden_whole() -> None:
 
 @pytest.mark.unit
 def test_every_member_of_an_error_is_looked_at() -> None:
-    problem = Problem("https://horse.example.org", 400, "a horse", "horses", "/do/0/horse")
+    problem = ProblemDetails("https://horse.example.org", 400, "a horse", "horses", "/do/0/horse")
     redaction = Redaction({"key": "horse"}, Budget(Still()))  # type: ignore[arg-type]  # as above
     shown = until_the_machine_has_time(lambda: redaction.redact_error(FaultError(problem))).problem
     assert "horse" not in str(shown)

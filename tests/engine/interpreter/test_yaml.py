@@ -79,7 +79,7 @@ def test_yaml_that_takes_too_long_is_refused_and_json_named(
         def evaluate(self, _source: str, _text: str) -> Any:
             raise pool.BrokenError
 
-    monkeypatch.setattr(pool, "shared", lambda _kind: Killed())
+    monkeypatch.setattr(pool, "get_pool", lambda _kind: Killed())
     assert "as JSON it does not" in refusal(FILLED + "a: 1\n")[1]
 
 
