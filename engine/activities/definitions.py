@@ -56,7 +56,7 @@ class DefinitionActivities:
             found = versions.find(
                 session, account_id=account_id, definition_id=definition_id, version=check.version
             )
-            document, faults = self.looked_at(found.encrypted_data, found.encryption_key)
+            document, faults = self.check_envelope(found.encrypted_data, found.encryption_key)
             superseded = newest.version != check.version
             if not faults and not superseded:
                 faults = too_many(session, newest, document, schedules_max=self._schedules_max)
@@ -101,17 +101,17 @@ class DefinitionActivities:
                 raise ApplicationError(message, type="configuration", non_retryable=True)
             return str(found.id)
 
-    def looked_at(
+    def check_envelope(
         self, encrypted_data: str, encryption_key: str
     ) -> tuple[dict[str, Any], list[Fault]]:
         """Return the document that was sealed, and all for which it is refused."""
         try:
-            document = self.opened(encrypted_data, encryption_key)
+            document = self.open_envelope(encrypted_data, encryption_key)
             return document, documents.check(document)
         except EngineError as refusal:
             return {}, list(refusal.faults) or [Fault("", refusal.detail)]
 
-    def opened(self, encrypted_data: str, encryption_key: str) -> dict[str, Any]:
+    def open_envelope(self, encrypted_data: str, encryption_key: str) -> dict[str, Any]:
         """Return the document that was sealed.
 
         :raises EngineError: when it does not open, or is none.

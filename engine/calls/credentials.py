@@ -6,6 +6,8 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
+from engine.calls.errors import failure
+
 
 def name_and_password(policy: dict[str, Any]) -> tuple[str, str]:
     """Return the username and the password of a `basic` policy.
@@ -15,11 +17,7 @@ def name_and_password(policy: dict[str, Any]) -> tuple[str, str]:
     members = policy["basic"]
     if isinstance(members, dict) and None not in (members.get("username"), members.get("password")):
         return str(members["username"]), str(members["password"])
-    raise ApplicationError(
-        "the authentication has no username, or no password",
-        type="authentication",
-        non_retryable=True,
-    )
+    raise failure("authentication", "the authentication has no username, or no password")
 
 
 def bearer_token(policy: dict[str, Any]) -> str:
@@ -31,12 +29,10 @@ def bearer_token(policy: dict[str, Any]) -> str:
     token = bearer.get("token") if isinstance(bearer, dict) else bearer
     if isinstance(token, str):
         return token
-    raise ApplicationError(
-        "the authentication has no token", type="authentication", non_retryable=True
-    )
+    raise failure("authentication", "the authentication has no token")
 
 
 def unsupported_policy(protocol: str, *schemes: str) -> ApplicationError:
     """Return the error for an authentication scheme that a protocol does not support."""
     text = f"{protocol} supports only authentication by {' or '.join(schemes)}"
-    return ApplicationError(text, type="configuration", non_retryable=True)
+    return failure("configuration", text)

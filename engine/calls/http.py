@@ -12,7 +12,8 @@ import httpx2
 import orjson
 from temporalio import activity
 
-from engine.calls.oauth import CredentialsError, TokenCache
+from engine.calls.errors import CredentialsError
+from engine.calls.oauth import TokenCache
 from engine.contracts import executions
 from engine.egress.guard import BODY_BYTES_MAX, Answer, Egress, EgressError, EgressRequest
 from engine.language import authorization

@@ -19,6 +19,7 @@ import orjson
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from engine.calls.errors import CredentialsError
 from engine.egress.guard import Answer, Egress, EgressRequest
 
 TOKENS_MAX = 1_000
@@ -30,10 +31,6 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 # Parameter for the policy's `subject` in each grant; token exchange has its own parameters.
 _SUBJECT_PARAMETERS = {"authorization_code": "code", "refresh_token": "refresh_token"}
-
-
-class CredentialsError(Exception):
-    """Lack of credentials for a call; the text quotes nothing of the request."""
 
 
 @dataclass(slots=True)

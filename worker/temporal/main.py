@@ -18,15 +18,15 @@ from temporalio.client import Client
 from temporalio.converter import ExternalStorage
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from engine.activities.asyncapi import MessageActivities
+from engine.activities.asyncapi import AsyncApiActivities
 from engine.activities.definitions import DefinitionActivities
 from engine.activities.events import EventActivities
 from engine.activities.executions import ExecutionActivities
 from engine.activities.grpc import GrpcActivities
 from engine.activities.http import HttpActivities
-from engine.activities.mcp_and_a2a import AgentActivities
+from engine.activities.mcp_and_a2a import McpAndA2aActivities
 from engine.activities.openapi import OpenApiActivities
-from engine.activities.preview import LookActivities
+from engine.activities.preview import PreviewActivities
 from engine.activities.schedules import ScheduleActivities
 from engine.activities.step_quota import Turns
 from engine.activities.timeline import Journal
@@ -117,7 +117,7 @@ def _inward(
 ) -> list[Callable[..., Any]]:
     """Return the activities that read and write what the platform keeps."""
     definitions = DefinitionActivities(sessions, opener, settings)
-    looks = LookActivities(sessions, opener, outcomes, definitions)
+    looks = PreviewActivities(sessions, opener, outcomes, definitions)
     turns = Turns(settings.need("redis_url"))
     executions = ExecutionActivities(
         sessions, opener, outcomes, switchboard, settings, turns, journal
@@ -133,7 +133,7 @@ def _inward(
 def _outward(settings: Settings) -> list[Callable[..., Any]]:
     """Return the activities that ask other services, all of them through the egress guard."""
     http = HttpCaller(Egress(allow=settings.egress_allow))
-    agents, messages = AgentActivities(http), MessageActivities(http)
+    agents, messages = McpAndA2aActivities(http), AsyncApiActivities(http)
     return [
         *(
             HttpActivities(http).call,

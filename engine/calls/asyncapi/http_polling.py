@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from temporalio.exceptions import ApplicationError
 
 from engine.calls.asyncapi.document import Route
+from engine.calls.errors import failure
 from engine.calls.http import HttpCaller
 from engine.calls.json_rpc import event_data
 from engine.contracts.calls import AsyncApiCall, ConsumedMessages
@@ -50,7 +50,7 @@ async def poll(http: HttpCaller, route: Route, call: AsyncApiCall) -> ConsumedMe
         )
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         text = f"the server answered {answer.status}"
-        raise ApplicationError(text, answer.status, type="communication", non_retryable=True)
+        raise failure("communication", text, answer.status)
     return ConsumedMessages(_messages(answer, route), ended=True)
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
+from engine.calls.errors import failure
 
 WALL_SECONDS_MAX = 10.0
 CHILDREN_MAX = 2  # a host has two cores
@@ -32,7 +32,7 @@ async def execute(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
     async with _children:
         result = await _run(command, json.dumps(arguments).encode())
     if "error" in result:
-        raise ApplicationError(result["detail"], type=result["error"], non_retryable=True)
+        raise failure(result["error"], result["detail"])
     return result
 
 
@@ -52,7 +52,7 @@ async def _run(command: str, text: bytes) -> dict[str, Any]:
         result: dict[str, Any] = json.loads(output)
     except (TimeoutError, ValueError):
         detail = "the proto, or its messages, need more time or memory than allowed"
-        raise ApplicationError(detail, type="configuration", non_retryable=True) from None
+        raise failure("configuration", detail) from None
     else:
         return result
     finally:

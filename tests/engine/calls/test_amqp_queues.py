@@ -18,7 +18,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from bin.devtools.fakes.https_server import StandIn, stand_in
 from bin.devtools.fakes.rabbitmq import Rabbit
 from bin.devtools.stack.servers import Stack
-from engine.activities.asyncapi import MessageActivities
+from engine.activities.asyncapi import AsyncApiActivities
 from engine.calls.asyncapi import amqp
 from engine.calls.asyncapi.amqp_queues import QueueConsumer, connect
 from engine.calls.asyncapi.errors import BrokerError
@@ -160,7 +160,7 @@ async def test_a_message_is_acknowledged_only_when_its_workflow_has_it(
     client = await Client.connect(
         stack.temporal_address, namespace=stack.temporal_namespace, interceptors=[losing]
     )
-    activities, queue = MessageActivities(HttpCaller(guard(server))), f"queues-{uuid4()}"
+    activities, queue = AsyncApiActivities(HttpCaller(guard(server))), f"queues-{uuid4()}"
     await put(server, to("copies"), b'"1"', b'"2"')
     async with Worker(
         client,

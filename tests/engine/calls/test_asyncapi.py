@@ -15,7 +15,7 @@ from temporalio.testing import ActivityEnvironment
 
 from bin.devtools.fakes import brokers, openapi
 from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
-from engine.activities.asyncapi import MessageActivities
+from engine.activities.asyncapi import AsyncApiActivities
 from engine.calls.asyncapi import brokers as spoken
 from engine.calls.asyncapi.document import Route, find_route
 from engine.calls.asyncapi.open_subscriptions import BrokerSubscription
@@ -54,20 +54,20 @@ def guard(server: StandIn, *, allow: str = ",".join(HOSTS), **more: Any) -> Egre
     return Egress(allow=allow, **(trusted | more))
 
 
-def made(server: StandIn, **more: Any) -> MessageActivities:
-    return MessageActivities(HttpCaller(guard(server, **more)))
+def made(server: StandIn, **more: Any) -> AsyncApiActivities:
+    return AsyncApiActivities(HttpCaller(guard(server, **more)))
 
 
 def to(broker: str) -> Route:
     return find_route(brokers.THIRD, replace(CALL, server=broker))
 
 
-async def consume(activities: MessageActivities, call: AsyncApiCall) -> list[Any]:
+async def consume(activities: AsyncApiActivities, call: AsyncApiCall) -> list[Any]:
     found = await ActivityEnvironment().run(activities.consume, call)
     return [message["payload"] for message in found.messages]
 
 
-async def refused(activities: MessageActivities, call: AsyncApiCall) -> tuple[str | None, str]:
+async def refused(activities: AsyncApiActivities, call: AsyncApiCall) -> tuple[str | None, str]:
     work = activities.consume if call.message is None else activities.publish
     with pytest.raises(ApplicationError) as raised:
         await ActivityEnvironment().run(work, call)
@@ -75,7 +75,7 @@ async def refused(activities: MessageActivities, call: AsyncApiCall) -> tuple[st
 
 
 @asynccontextmanager
-async def hostile(server: StandIn, says: bytes) -> AsyncIterator[MessageActivities]:
+async def hostile(server: StandIn, says: bytes) -> AsyncIterator[AsyncApiActivities]:
     """Give activities whose brokers answer the first thing they hear with these bytes, and no more."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,7 +11,8 @@ from joserfc import jwt
 
 from bin.devtools.fakes import oauth
 from bin.devtools.fakes.https_server import HOSTS, stand_in
-from engine.calls.oauth import CredentialsError, TokenCache
+from engine.calls.errors import CredentialsError
+from engine.calls.oauth import TokenCache
 from engine.egress.guard import Egress, EgressError, EgressRequest
 
 pytestmark = pytest.mark.unit

@@ -189,7 +189,7 @@ Feature: AsyncAPI
     type: https://open-workflow-specification.org/spec/1.0.0/errors/validation
     status: 400
     detail: >-
-      the message's payload is not what the document says: /greeting breaks the schema's minLength
+      the message's payload does not match the document: /greeting breaks the schema's minLength
     instance: /do/0/greet
     """
 
@@ -211,7 +211,7 @@ Feature: AsyncAPI
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/validation
     detail: >-
-      the message's headers is not what the document says: the value breaks the schema's required
+      the message's headers does not match the document: the value breaks the schema's required
     """
 
   # AsyncAPI 3, "Multi Format Schema Object": what cannot be validated is not sent.
