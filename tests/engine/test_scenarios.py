@@ -10,8 +10,8 @@ import pytest_asyncio
 from bin.devtools.conformance.gherkin import Scenario, scenarios
 from bin.devtools.conformance.kit import Attempt, worker
 from bin.devtools.fakes import rabbitmq
-from bin.devtools.fakes.https_server import StandIn, stand_in
-from bin.devtools.fakes.rabbitmq import Rabbit
+from bin.devtools.fakes.https_server import FakeServer, fake_server
+from bin.devtools.fakes.rabbitmq import RabbitBroker
 from bin.devtools.stack.servers import Stack
 from engine.calls.asyncapi import amqp_queues
 from engine.calls.asyncapi.document import find_route
@@ -30,16 +30,16 @@ HEARD = ("news", "cast")  # operations whose messages reach those alone who are 
 
 @pytest_asyncio.fixture(scope="module", params=RESTS, ids=WAYS)
 async def try_out(stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Attempt]:
-    with stand_in() as server:
+    with fake_server() as server:
         async with worker(stack.temporal_address, server, rests_every=request.param) as attempt:
             yield attempt
 
 
 @pytest_asyncio.fixture(scope="module", params=RESTS, ids=WAYS)
 async def try_out_with_queues(
-    stack: Stack, rabbit: Rabbit, request: pytest.FixtureRequest
+    stack: Stack, rabbit: RabbitBroker, request: pytest.FixtureRequest
 ) -> AsyncIterator[Attempt]:
-    with stand_in(rabbit) as server:
+    with fake_server(rabbit) as server:
         async with worker(stack.temporal_address, server, rests_every=request.param) as attempt:
             telling = [asyncio.create_task(_tell(server, operation)) for operation in HEARD]
             yield attempt
@@ -48,7 +48,7 @@ async def try_out_with_queues(
             await asyncio.wait(telling)
 
 
-async def _tell(server: StandIn, operation: str) -> None:
+async def _tell(server: FakeServer, operation: str) -> None:
     """Tell the same to whoever is there, again and again."""
     egress = Egress(allow=rabbitmq.HOST, resolver=server.resolve)
     call = AsyncApiCall(HttpCall("GET", ""), operation, None, None, None, {}, None, 5.0)

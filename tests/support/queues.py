@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from bin.devtools.fakes import openapi, rabbitmq
-from bin.devtools.fakes.https_server import HOSTS, StandIn
+from bin.devtools.fakes.https_server import HOSTS, FakeServer
 from engine.calls.asyncapi import brokers
 from engine.calls.asyncapi.amqp_queues import QueueConsumer
 from engine.calls.asyncapi.document import Route, find_route
@@ -30,7 +30,7 @@ CALL = AsyncApiCall(
 )
 
 
-def guard(server: StandIn, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
+def guard(server: FakeServer, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
     trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
     return Egress(allow=allow, **(trusted | more))
 
@@ -45,10 +45,10 @@ def fresh() -> Route:
     return to("made", name=f"fresh-{uuid4()}", durable=False)
 
 
-async def put(server: StandIn, route: Route, *payloads: bytes) -> None:
+async def put(server: FakeServer, route: Route, *payloads: bytes) -> None:
     for payload in payloads:
         await brokers.publish(guard(server), route, {}, payload)
 
 
-def consumer(server: StandIn, route: Route) -> QueueConsumer:
+def consumer(server: FakeServer, route: Route) -> QueueConsumer:
     return QueueConsumer(guard(server), route, {})

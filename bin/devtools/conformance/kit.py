@@ -23,7 +23,7 @@ from bin.devtools.conformance.call_activities import calls
 from bin.devtools.conformance.deviation import DeviationError, at, same
 from bin.devtools.conformance.gherkin import Line, Scenario, scenarios
 from bin.devtools.conformance.in_memory_events import Broker, Memory, complete
-from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
+from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.temporal import start_temporal
 from engine.contracts import executions
@@ -187,7 +187,9 @@ async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) 
 
 
 @asynccontextmanager
-async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> AsyncIterator[Attempt]:
+async def worker(
+    address: str, server: FakeServer, *, rests_every: int = 0
+) -> AsyncIterator[Attempt]:
     """Run a worker of the engine, and give what tries a scenario on it; it raises DeviationError."""
     client, queue = await Client.connect(address), f"kit-{uuid7()}"
     memory = Memory(rests_every=rests_every)
@@ -209,7 +211,7 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
 
 
 async def run(
-    told: list[Scenario], address: str, server: StandIn, *, rests_every: int = 0
+    told: list[Scenario], address: str, server: FakeServer, *, rests_every: int = 0
 ) -> tuple[int, int]:
     """Run every scenario and print its verdict; return how many passed, and of how many."""
     passed = 0
@@ -239,7 +241,7 @@ def main() -> int:
     told = [
         scenario for path in sorted(asked.kit.glob("*.feature")) for scenario in scenarios(path)
     ]
-    with TemporaryDirectory() as home, stand_in() as server:
+    with TemporaryDirectory() as home, fake_server() as server:
         temporal, address, _ = start_temporal(Path(home), free_port(), free_port())
         try:
             passed, total = asyncio.run(run(told, address, server, rests_every=asked.rests_every))

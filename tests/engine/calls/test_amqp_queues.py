@@ -15,8 +15,8 @@ from temporalio.client import Client, CompleteAsyncActivityInput, Interceptor, O
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from bin.devtools.fakes.https_server import StandIn, stand_in
-from bin.devtools.fakes.rabbitmq import Rabbit
+from bin.devtools.fakes.https_server import FakeServer, fake_server
+from bin.devtools.fakes.rabbitmq import RabbitBroker
 from bin.devtools.stack.servers import Stack
 from engine.activities.asyncapi import AsyncApiActivities
 from engine.calls.asyncapi import amqp
@@ -32,8 +32,8 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def server(rabbit: Rabbit) -> Iterator[StandIn]:
-    with stand_in(rabbit) as standing:
+def server(rabbit: RabbitBroker) -> Iterator[FakeServer]:
+    with fake_server(rabbit) as standing:
         yield standing
 
 
@@ -41,7 +41,9 @@ async def take(by: QueueConsumer, count_max: int, *, seconds: float = 0.2) -> li
     return [one.body for one in await by.receive(count_max, linger=True, seconds=seconds)]
 
 
-async def test_what_was_not_acknowledged_goes_back_when_its_taker_is_gone(server: StandIn) -> None:
+async def test_what_was_not_acknowledged_goes_back_when_its_taker_is_gone(
+    server: FakeServer,
+) -> None:
     route = fresh()
     await put(server, route, b"1", b"2", b"3")
     killed = consumer(server, route)
@@ -56,7 +58,7 @@ async def test_what_was_not_acknowledged_goes_back_when_its_taker_is_gone(server
     await last.close()
 
 
-async def test_between_two_requests_a_queue_serves_whoever_else_asks(server: StandIn) -> None:
+async def test_between_two_requests_a_queue_serves_whoever_else_asks(server: FakeServer) -> None:
     route = fresh()
     await put(server, route, b"1", b"2")
     one, other = consumer(server, route), consumer(server, route)
@@ -69,7 +71,7 @@ async def test_between_two_requests_a_queue_serves_whoever_else_asks(server: Sta
 
 
 async def test_more_than_an_activity_may_hold_stays_in_the_queue_in_its_order(
-    server: StandIn,
+    server: FakeServer,
 ) -> None:
     route, half = fresh(), BODY_BYTES_MAX * 2 // 5
     await put(server, route, *[bytes([65 + number]) * half for number in range(4)])
@@ -85,7 +87,7 @@ async def test_more_than_an_activity_may_hold_stays_in_the_queue_in_its_order(
 
 
 async def test_a_message_that_is_too_large_is_an_error_and_stays_where_it_is(
-    server: StandIn,
+    server: FakeServer,
 ) -> None:
     route = fresh()
     await put(server, route, b"0" * (BODY_BYTES_MAX + 1))
@@ -96,7 +98,7 @@ async def test_a_message_that_is_too_large_is_an_error_and_stays_where_it_is(
         reader.abort()
 
 
-async def test_a_queue_that_is_deleted_ends_its_subscription(server: StandIn) -> None:
+async def test_a_queue_that_is_deleted_ends_its_subscription(server: FakeServer) -> None:
     route = fresh()
     name, reader = route.channel["queue"]["name"], consumer(server, route)
     waiting = asyncio.create_task(reader.receive(1, linger=False, seconds=20.0))
@@ -154,7 +156,7 @@ class _Losing(OutboundInterceptor):
 
 @pytest.mark.parametrize("arrives", [False, True], ids=["on its way", "on the way back"])
 async def test_a_message_is_acknowledged_only_when_its_workflow_has_it(
-    stack: Stack, server: StandIn, arrives: bool
+    stack: Stack, server: FakeServer, arrives: bool
 ) -> None:
     losing = Losing(arrives=arrives)
     client = await Client.connect(

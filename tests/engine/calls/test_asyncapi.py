@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from bin.devtools.fakes import brokers, openapi
-from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
+from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
 from engine.activities.asyncapi import AsyncApiActivities
 from engine.calls.asyncapi import brokers as spoken
 from engine.calls.asyncapi.document import Route, find_route
@@ -44,22 +44,22 @@ ZEROS = b"0" * 65_536
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with stand_in() as standing:
+def server() -> Iterator[FakeServer]:
+    with fake_server() as standing:
         yield standing
 
 
-def guard(server: StandIn, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
+def guard(server: FakeServer, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
     trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
     return Egress(allow=allow, **(trusted | more))
 
 
-def made(server: StandIn, **more: Any) -> AsyncApiActivities:
+def made(server: FakeServer, **more: Any) -> AsyncApiActivities:
     return AsyncApiActivities(HttpCaller(guard(server, **more)))
 
 
 def to(broker: str) -> Route:
-    return find_route(brokers.THIRD, replace(CALL, server=broker))
+    return find_route(brokers.DOCUMENT_3, replace(CALL, server=broker))
 
 
 async def consume(activities: AsyncApiActivities, call: AsyncApiCall) -> list[Any]:
@@ -75,7 +75,7 @@ async def refused(activities: AsyncApiActivities, call: AsyncApiCall) -> tuple[s
 
 
 @asynccontextmanager
-async def hostile(server: StandIn, says: bytes) -> AsyncIterator[AsyncApiActivities]:
+async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[AsyncApiActivities]:
     """Give activities whose brokers answer the first thing they hear with these bytes, and no more."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,7 +101,7 @@ async def hostile(server: StandIn, says: bytes) -> AsyncIterator[AsyncApiActivit
 
 @pytest.mark.parametrize("broker", ["redis", "mqtt"])
 async def test_what_comes_between_two_requests_for_messages_is_not_lost(
-    server: StandIn, broker: str
+    server: FakeServer, broker: str
 ) -> None:
     activities, numbers = made(server), list[int]()
     while len(numbers) < 20:
@@ -111,7 +111,7 @@ async def test_what_comes_between_two_requests_for_messages_is_not_lost(
     assert activities.subscriptions.pop("s") is None, "nobody asks any more"
 
 
-async def test_a_request_for_so_many_messages_waits_for_all_of_them(server: StandIn) -> None:
+async def test_a_request_for_so_many_messages_waits_for_all_of_them(server: FakeServer) -> None:
     numbers = [
         tick["n"] for tick in await consume(made(server), replace(CALL, count_max=5, linger=True))
     ]
@@ -142,7 +142,7 @@ async def test_messages_faster_than_they_are_consumed_end_the_subscription() -> 
     ],
 )
 async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
-    server: StandIn, broker: str, address: str, port: int | None, said: str
+    server: FakeServer, broker: str, address: str, port: int | None, said: str
 ) -> None:
     egress = guard(server, allow="", resolver=lambda _, at: _found([(address, at)]))
     route = to(broker)
@@ -152,7 +152,7 @@ async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
 
 @pytest.mark.parametrize("broker", ["redis", "mqtt"])
 async def test_without_tls_a_public_broker_is_spoken_to_at_its_own_port_alone(
-    server: StandIn, broker: str
+    server: FakeServer, broker: str
 ) -> None:
     egress = guard(server, allow="", resolver=lambda _, at: _found([("8.8.8.8", at)]))
     with pytest.raises(EgressError, match="port 11211 is not allowed"):
@@ -163,14 +163,16 @@ async def _found(addresses: Sequence[tuple[str, int]]) -> Sequence[tuple[str, in
     return addresses
 
 
-async def test_a_broker_whose_certificate_nobody_trusts_is_not_spoken_to(server: StandIn) -> None:
+async def test_a_broker_whose_certificate_nobody_trusts_is_not_spoken_to(
+    server: FakeServer,
+) -> None:
     await spoken.publish(guard(server), to("mqtts"), {}, b"{}")
     egress = guard(server, ssl_context=ssl.create_default_context())
     with pytest.raises(EgressError, match="the server cannot be reached"):
         await spoken.publish(egress, to("mqtts"), {}, b"{}")
 
 
-async def test_a_broker_whose_certificate_is_anothers_is_not_spoken_to(server: StandIn) -> None:
+async def test_a_broker_whose_certificate_is_anothers_is_not_spoken_to(server: FakeServer) -> None:
     at = await server.resolve(brokers.MQTT, 8883)
     egress = guard(server, allow="other.example.org", resolver=lambda _, __: _found(at))
     with pytest.raises(EgressError, match="the server cannot be reached"):
@@ -194,14 +196,14 @@ async def test_a_broker_whose_certificate_is_anothers_is_not_spoken_to(server: S
     ],
 )
 async def test_a_server_that_speaks_something_else_is_a_communication_error(
-    server: StandIn, broker: str, says: bytes, said: str
+    server: FakeServer, broker: str, says: bytes, said: str
 ) -> None:
     async with hostile(server, says) as activities:
         told = await refused(activities, replace(GREETING, server=broker))
     assert told == ("communication", said)
 
 
-async def test_a_server_that_says_nothing_is_a_timeout(server: StandIn) -> None:
+async def test_a_server_that_says_nothing_is_a_timeout(server: FakeServer) -> None:
     async with hostile(server, b"") as activities:
         told = await refused(activities, replace(GREETING, timeout_seconds=0.5))
     assert told == ("timeout", "the call took too long")
@@ -224,14 +226,14 @@ async def test_a_server_that_says_nothing_is_a_timeout(server: StandIn) -> None:
 )
 def test_a_document_that_leads_nowhere_is_told(members: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        find_route(brokers.THIRD | members, GREETING)
+        find_route(brokers.DOCUMENT_3 | members, GREETING)
 
 
 def test_a_server_names_its_port_or_has_the_usual_one() -> None:
     for given, port in (("mqtt.example.org", 8883), ("mqtt.example.org:9000", 9000)):
         servers = {"mqtts": {"host": given, "protocol": "secure-mqtt"}}
         route = find_route(
-            brokers.THIRD | {"servers": servers},
+            brokers.DOCUMENT_3 | {"servers": servers},
             replace(GREETING, operation="keep", server="mqtts"),
         )
         assert (route.tls, route.host, route.port) == (True, "mqtt.example.org", port)
@@ -254,7 +256,7 @@ def test_a_server_names_its_port_or_has_the_usual_one() -> None:
     ],
 )
 async def test_a_policy_that_a_broker_cannot_be_told_is_an_error(
-    server: StandIn, policy: dict[str, Any], kind: str, said: str
+    server: FakeServer, policy: dict[str, Any], kind: str, said: str
 ) -> None:
     asked = replace(GREETING, authentication=policy)
     assert await refused(made(server), asked) == (kind, said)

@@ -16,8 +16,8 @@ from pamqp import commands, frame
 from pamqp.header import ContentHeader
 
 from bin.devtools.fakes import rabbitmq
-from bin.devtools.fakes.https_server import StandIn, stand_in
-from bin.devtools.fakes.rabbitmq import Rabbit
+from bin.devtools.fakes.https_server import FakeServer, fake_server
+from bin.devtools.fakes.rabbitmq import RabbitBroker
 from engine.calls.asyncapi import brokers
 from engine.calls.asyncapi.amqp_frames import TABLE_BYTES_MAX
 from engine.calls.asyncapi.amqp_queues import MessageProperties, QueueConsumer
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def server(rabbit: Rabbit) -> Iterator[StandIn]:
-    with stand_in(rabbit) as standing:
+def server(rabbit: RabbitBroker) -> Iterator[FakeServer]:
+    with fake_server(rabbit) as standing:
         yield standing
 
 
@@ -48,7 +48,7 @@ async def _found(addresses: Sequence[tuple[str, int]]) -> Sequence[tuple[str, in
     ],
 )
 async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
-    server: StandIn, operation: str, address: str, port: int | None, said: str
+    server: FakeServer, operation: str, address: str, port: int | None, said: str
 ) -> None:
     egress = guard(server, allow="", resolver=lambda _, at: _found([(address, at)]))
     route = to(operation)
@@ -57,7 +57,7 @@ async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
 
 
 async def test_without_tls_a_public_broker_is_spoken_to_at_its_own_port_alone(
-    server: StandIn,
+    server: FakeServer,
 ) -> None:
     egress = guard(server, allow="", resolver=lambda _, at: _found([("8.8.8.8", at)]))
     with pytest.raises(EgressError, match="port 6379 is not allowed"):
@@ -65,7 +65,7 @@ async def test_without_tls_a_public_broker_is_spoken_to_at_its_own_port_alone(
 
 
 async def test_a_broker_with_a_certificate_that_is_not_good_for_it_is_not_spoken_to(
-    server: StandIn,
+    server: FakeServer,
 ) -> None:
     await put(server, to("safe", name=f"fresh-{uuid4()}", durable=False), b"{}")
     untrusting = guard(server, ssl_context=ssl.create_default_context())
@@ -109,7 +109,7 @@ def _nested(levels: int) -> bytes:
 
 
 @asynccontextmanager
-async def hostile(server: StandIn, says: bytes) -> AsyncIterator[QueueConsumer]:
+async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[QueueConsumer]:
     """Give a consumer of a broker that says this at once, and hangs up."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -170,7 +170,7 @@ async def hostile(server: StandIn, says: bytes) -> AsyncIterator[QueueConsumer]:
     ],
 )
 async def test_a_server_that_says_something_else_is_an_error(
-    server: StandIn, says: bytes, kind: type[Exception], told: str
+    server: FakeServer, says: bytes, kind: type[Exception], told: str
 ) -> None:
     async with hostile(server, says) as reader:
         with pytest.raises(kind, match=told):
@@ -185,13 +185,13 @@ async def test_a_server_that_says_something_else_is_an_error(
         ({"expiration": -1}, {}, "expiration of the document's amqp binding is no number"),
         ({"deliveryMode": 3}, {}, "delivery_mode"),
         ({"userId": 7}, {}, "AMQP cannot represent this"),
-        ({}, {"n" * 129: 1}, "names of 128 bytes at most"),
-        ({}, {"deep": [{"n" * 129: 1}]}, "names of 128 bytes at most"),
+        ({}, {"n" * 129: 1}, "names of amqp headers may have 128 bytes at most"),
+        ({}, {"deep": [{"n" * 129: 1}]}, "names of amqp headers may have 128 bytes at most"),
         ({}, {"large": 2**63}, "AMQP cannot represent this"),
     ],
 )
 async def test_what_amqp_has_no_place_for_is_an_error(
-    server: StandIn, bindings: dict[str, Any], headers: dict[str, Any], told: str
+    server: FakeServer, bindings: dict[str, Any], headers: dict[str, Any], told: str
 ) -> None:
     route = replace(to("work"), bindings=bindings)
     with pytest.raises(ValueError, match=told):

@@ -10,7 +10,7 @@ import pytest
 from joserfc import jwt
 
 from bin.devtools.fakes import oauth
-from bin.devtools.fakes.https_server import HOSTS, stand_in
+from bin.devtools.fakes.https_server import HOSTS, fake_server
 from engine.calls.errors import CredentialsError
 from engine.calls.oauth import TokenCache
 from engine.egress.guard import Egress, EgressError, EgressRequest
@@ -28,7 +28,7 @@ POLICY = {
 
 @pytest.fixture
 def egress() -> Iterator[Egress]:
-    with stand_in() as server:
+    with fake_server() as server:
         yield Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
 
 
