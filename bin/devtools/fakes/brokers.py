@@ -112,11 +112,16 @@ channels:
     publish: {{ operationId: greet, message: {{ $ref: '#/components/messages/greeting' }} }}
     subscribe: {{ message: {{ payload: {{ type: object }} }} }}
   ticks:
-    subscribe: {{ operationId: listenToTicks, message: {{ oneOf: [ {{ payload: {{ type: object }} }} ] }} }}
+    subscribe:
+      operationId: listenToTicks
+      message: {{ oneOf: [ {{ payload: {{ type: object }} }} ] }}
 components:
   messages:
     greeting:
-      payload: {{ type: object, required: [ greeting ], properties: {{ greeting: {{ type: string }} }} }}
+      payload:
+        type: object
+        required: [ greeting ]
+        properties: {{ greeting: {{ type: string }} }}
 """
 
 

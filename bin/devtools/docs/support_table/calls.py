@@ -27,16 +27,18 @@ CALLS = [
         "Calls",
         "openapi",
         call_document("openapi", document={"endpoint": _AT}, operationId="find"),
-        "OpenAPI 3.0, 3.1 and Swagger 2.0, as JSON (8 MiB) or YAML (1 MiB); parameters of every place and"
-        " style; server variables and API keys as arguments; bodies as JSON, form, multipart or text;"
-        " references within the description; what fits no parameter is the body, or refused without one",
+        "OpenAPI 3.0, 3.1 and Swagger 2.0, as JSON (8 MiB) or YAML (1 MiB); parameters of every"
+        " place and style; server variables and API keys as arguments; bodies as JSON, form,"
+        " multipart or text; references inside the description; other arguments are the body, or"
+        " refused without one",
     ),
     Construct(
         "Calls",
         "mcp over http",
         call_document("mcp", **_MCP, transport={"http": {"endpoint": _AT}}),
-        "streamable HTTP, answers as JSON or events; every method; revisions 2025-03-26, 2025-06-18 and"
-        " 2025-11-25 with sessions, 2026-07-28 without; what a server asks back is not answered; up to 300 s",
+        "streamable HTTP, answers as JSON or events; every method; revisions 2025-03-26,"
+        " 2025-06-18 and 2025-11-25 with sessions, 2026-07-28 without; requests of the server get"
+        " no answer; up to 300 s",
     ),
     Construct(
         "Calls",
@@ -47,8 +49,8 @@ CALLS = [
         "Calls",
         "a2a",
         call_document("a2a", method="tasks/get", server=_AT, parameters={"id": "1"}),
-        "JSON-RPC over HTTP, streams as arrays; all methods; an agent's card by its first JSON-RPC address;"
-        " credentials stay within the card's origin; up to 300 s",
+        "JSON-RPC over HTTP, streams as arrays; all methods; an agent's card by its first JSON-RPC"
+        " address; credentials stay within the card's origin; up to 300 s",
     ),
     Construct(
         "Calls",
@@ -59,27 +61,27 @@ CALLS = [
             service={"name": "Greeter", "host": "localhost"},
             method="Greet",
         ),
-        "by a proto of one file (256 KiB) and Google's well-known types; one message out, one back, or a"
-        " stream as an array; values as ProtoJSON; TLS but at hosts an operator opened; basic and bearer;"
-        " up to 30 s",
+        "by a proto of one file (256 KiB) and Google's well-known types; one message out, one"
+        " back, or a stream as an array; values as ProtoJSON; TLS but at hosts an operator opened;"
+        " basic and bearer; up to 30 s",
     ),
     Construct(
         "Calls",
         "asyncapi, publishing",
         call_document("asyncapi", **_OPERATION, message={"payload": {}}),
-        "AsyncAPI 2 and 3, as JSON (8 MiB) or YAML (1 MiB); over http, redis (publish and subscribe),"
-        " mqtt 3.1.1 and amqp 0.9.1 (a queue, or an exchange with a routing key; confirmed by the broker),"
-        " with TLS or without; payload and headers validated by the message's schema (JSON Schema);"
-        " basic, and for http bearer and digest",
+        "AsyncAPI 2 and 3, as JSON (8 MiB) or YAML (1 MiB); over http, redis (publish and"
+        " subscribe), mqtt 3.1.1 and amqp 0.9.1 (a queue, or an exchange with a routing key;"
+        " confirmed by the broker), with TLS or without; payload and headers validated by the"
+        " message's schema (JSON Schema); basic, and for http bearer and digest",
     ),
     Construct(
         "Calls",
         "asyncapi, subscribing",
         call_document("asyncapi", **_OPERATION, subscription={"consume": {"amount": 1}}),
-        "amount, while, until, each with for; filter; foreach; over http the events of a stream or the items"
-        " of an array; over redis, mqtt and an exchange of amqp at most once: what a broker tells while no"
-        " worker is subscribed is not consumed; from a queue of amqp at least once, acknowledged when the"
-        " execution has it",
+        "amount, while, until, each with for; filter; foreach; over http the events of a stream or"
+        " the items of an array; over redis, mqtt and an exchange of amqp at most once: what a"
+        " broker tells while no worker is subscribed is not consumed; from a queue of amqp at"
+        " least once, acknowledged when the execution has it",
     ),
     Construct(
         "Calls",
@@ -93,7 +95,7 @@ CALLS = [
             use={"functions": {"hello": {"set": {"a": 1}}}},
             do=[{"step": {"call": "hello"}}],
         ),
-        "a step under a name, with its arguments as input",
+        "a step with a name, with its arguments as input",
     ),
     Construct(
         "Calls",
@@ -141,6 +143,6 @@ AUTHENTICATIONS = [
         "Authentications",
         "from a secret",
         {**_authentication_document(basic={"use": "mine"}), "use": {"secrets": ["mine"]}},
-        "a policy whose members a secret holds",
+        "a policy whose members are those of a secret",
     ),
 ]

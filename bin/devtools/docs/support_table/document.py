@@ -13,7 +13,7 @@ DOCUMENT = [
         "Document",
         "document",
         document_with(),
-        "dsl 1.0.x; title, summary, tags and metadata are kept",
+        "dsl 1.0.x; title, summary, tags and metadata are stored",
     ),
     Construct(
         "Document",
@@ -31,7 +31,7 @@ DOCUMENT = [
         "Document",
         "timeout",
         document_with(timeout={"after": "PT1M"}),
-        "of the document_with execution",
+        "of the whole execution",
     ),
     Construct(
         "Document", "evaluate.language: jq", document_with(evaluate={"language": "jq"}), "jq 1.8"
@@ -55,39 +55,39 @@ REUSABLE = [
         "Reusable",
         "authentications",
         _component_document("authentications", {"bearer": {"token": "a"}}),
-        "policies, named by calls, catalogs and endpoints",
+        "policies, referenced by calls, catalogs and endpoints",
     ),
-    Construct("Reusable", "errors", _component_document("errors", _ERROR), "what a raise names"),
+    Construct("Reusable", "errors", _component_document("errors", _ERROR), "referenced by raise"),
     Construct(
         "Reusable",
         "retries",
         _component_document("retries", {"delay": "PT1S"}),
-        "what a catch names",
+        "referenced by catch",
     ),
     Construct(
         "Reusable",
         "timeouts",
         _component_document("timeouts", {"after": "PT1S"}, timeout="mine"),
-        "what a step or the workflow names",
+        "referenced by steps and the workflow",
     ),
     Construct(
         "Reusable",
         "functions",
         _component_document("functions", STEP["step"]),
-        "steps under a name; what is called gets its arguments as input; none calls itself",
+        "steps with names; a function gets its arguments as input and cannot call itself",
     ),
     Construct(
         "Reusable",
         "catalogs",
         _component_document("catalogs", {"endpoint": "https://example.org/"}),
-        "functions at name:version@catalog, fetched once in an execution; up to 16 deep; they have no secrets"
-        " and do not listen",
+        "functions at name:version@catalog, fetched once in an execution; up to 16 deep; they have"
+        " no secrets and do not listen",
     ),
     Construct(
         "Reusable",
         "secrets",
         document_with(use={"secrets": ["mine"]}),
-        "of the account, read when the execution begins, hidden in errors and events",
+        "of the account, read at the start of the execution, redacted in errors and events",
     ),
     Construct(
         "Reusable",
@@ -95,7 +95,7 @@ REUSABLE = [
         document_with(
             use={"extensions": [{"mine": {"extend": "all", "before": [STEP], "after": [STEP]}}]}
         ),
-        "steps before and after every step of a kind; exit in those before stands in for the step",
+        "steps before and after every step of a kind; exit in the steps before replaces the step",
     ),
 ]
 
@@ -104,7 +104,7 @@ SCHEDULES = [
         "Schedules",
         "every",
         document_with(schedule={"every": {"hours": 1}}),
-        "an interval of document_with seconds",
+        "an interval of whole seconds",
     ),
     Construct(
         "Schedules",

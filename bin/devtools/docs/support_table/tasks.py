@@ -22,8 +22,8 @@ _PROCESS: dict[str, dict[str, object]] = {
 
 # Of the processes, only workflows are supported.
 _RUNS = (
-    "another workflow of the account that was found sound, as an execution of its own, awaited or not;"
-    " without a version the one saved last; up to 8 deep; its output and its error are the step's"
+    "another workflow of the account without faults, as a child execution, awaited or not; without"
+    " a version, the version saved last; up to 8 deep; its output and its error are the step's"
 )
 
 STEPS = [
@@ -37,7 +37,8 @@ STEPS = [
         task_document(
             **{"for": {"each": "x", "in": ".all", "at": "i"}, "while": ". != null", "do": [STEP]}
         ),
-        "each, at, in as an expression or an array, while; each round gets what the one before gave",
+        "each, at, while, and in as an expression or an array; each round gets the output of the"
+        " round before",
     ),
     Construct(
         "Steps",
@@ -45,13 +46,13 @@ STEPS = [
         task_document(
             switch=[{"case": {"when": ".a", "then": "end"}}, {"default": {"then": "continue"}}]
         ),
-        "the first case that holds; the one without when is the last resort wherever it stands",
+        "the first case that holds; the case without when is the default, in any position",
     ),
     Construct(
         "Steps",
         "fork",
         task_document(fork={"branches": [STEP]}),
-        "all branches side by side; the first fault ends it",
+        "concurrent branches; the first error ends the fork",
     ),
     Construct(
         "Steps",
@@ -71,7 +72,8 @@ STEPS = [
         task_document(
             **{"try": _FAILING_TASKS, "catch": {"errors": {"with": {"status": 409}}, "do": [STEP]}}
         ),
-        "filters on every member, as, when, exceptWhen, do, then; types compare under every host and path",
+        "filters on every member, as, when, exceptWhen, do, then; error types match under every"
+        " host and path",
     ),
     Construct(
         "Steps",
@@ -89,7 +91,8 @@ STEPS = [
                 },
             }
         ),
-        "constant, linear and exponential backoff, jitter, limits; the count is of tries after the first",
+        "constant, linear and exponential backoff, jitter, limits; the count is the number of"
+        " retries",
     ),
     Construct(
         "Steps",
@@ -98,7 +101,10 @@ STEPS = [
         "ISO 8601, an object of units, or an expression",
     ),
     Construct(
-        "Steps", "emit", task_document(emit={"event": _EVENT}), "a CloudEvent 1.0.2, completed"
+        "Steps",
+        "emit",
+        task_document(emit={"event": _EVENT}),
+        "a CloudEvent 1.0.2; missing attributes have defaults",
     ),
     Construct(
         "Steps",
@@ -137,13 +143,13 @@ STEPS = [
                 "to": {"one": {**_EVENT, "correlate": {"order": {"from": ".order", "expect": "7"}}}}
             }
         ),
-        "values that several events must have in common, or an expected one",
+        "values that several events must share, or one that they must have",
     ),
     Construct(
         "Listening",
         "foreach",
         task_document(listen={"to": {"any": [_EVENT], "until": "false"}}, foreach={"do": [STEP]}),
-        "steps for each event as it comes",
+        "steps for each event on its arrival",
     ),
 ]
 
@@ -152,7 +158,7 @@ AROUND = [
         "Around a step",
         "if",
         set_document(**{"if": ".a > 1"}),
-        "what does not hold leaves the data as it came",
+        "a condition that does not hold leaves the data unchanged",
     ),
     Construct(
         "Around a step",
@@ -164,13 +170,13 @@ AROUND = [
         "Around a step",
         "output",
         set_document(output={"as": ".a", "schema": {"document": {"type": "number"}}}),
-        "a transformation, then a schema of what it gave",
+        "a transformation, then a schema of its result",
     ),
     Construct(
         "Around a step",
         "export",
         set_document(export={"as": "$context + ."}),
-        "what $context is from there on",
+        "the value of $context from there on",
     ),
     Construct(
         "Around a step",
@@ -178,7 +184,7 @@ AROUND = [
         set_document(
             input={"schema": {"resource": {"endpoint": "https://example.org/schema.json"}}}
         ),
-        "at an address, as JSON or YAML; fetched once in an execution; references within it",
+        "at an address, as JSON or YAML; fetched once in an execution; references inside it",
     ),
     Construct(
         "Around a step", "timeout", set_document(timeout={"after": "PT1S"}), "inline or by name"
