@@ -1,8 +1,9 @@
 """What a login costs over its hash, and a refresh over its SQL statement: `python -m bench.auth`.
 
-Clients log in and refresh over HTTP; by turns, as many threads verify the same password bare, and as many
-connections rotate rows of the same table bare. Then the slowest hundredth of `GET /api/auth/me` is
-measured alone and while fifty logins come at once. Prints rates, times and their ratios.
+Clients log in and refresh over HTTP. By turns, as many threads verify the same password without the
+platform, and as many connections update rows of the same table. Then the slowest hundredth of
+`GET /api/auth/me` is measured alone, and while fifty logins come at once. Prints rates, times and
+their ratios.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from uuid import uuid4
 import psycopg
 from argon2 import PasswordHasher
 
-from bench.pace import paced
-from bench.platform import Measured, measured
+from bench.platform import PlatformUnderTest, run_platform
+from bench.quick_mode import full_or_quick
 from bench.rates import Task, rate
 from bench.results import record
 from engine.config.settings import Settings
 
 CLIENTS = 4  # as many as may hash at once on two cores
-ROUNDS = paced(5, 1)
-READS = paced(1000, 100)
-LOGINS = paced(50, 5)
+ROUNDS = full_or_quick(5, 1)
+READS = full_or_quick(1000, 100)
+LOGINS = full_or_quick(50, 5)
 PASSWORD = "a long pass phrase"  # noqa: S105 - of made-up accounts
 ROTATE = """
 UPDATE sessions SET counter = counter + 1, rotated_at = now()
@@ -40,16 +41,16 @@ WHERE id = %s AND revoked_at IS NULL RETURNING counter
 
 
 class Person:
-    """One account over a plain kept connection."""
+    """Account that sends requests over one plain keep-alive connection."""
 
     def __init__(self, api_url: str) -> None:
         url = urlsplit(api_url)
         self._connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
         self.email = f"{uuid4()}@example.org"
-        entered = self._post(
+        answer = self._post(
             "register", {"email": self.email, "password": PASSWORD, "publicKey": ""}
         )
-        self._token, self._refresh_token = entered["accessToken"], entered["refreshToken"]
+        self._token, self._refresh_token = answer["accessToken"], answer["refreshToken"]
 
     @property
     def session_id(self) -> str:
@@ -57,7 +58,7 @@ class Person:
         return str(self._refresh_token.split(".")[2])
 
     def login(self) -> None:
-        """Log in, waiting as long as a full house asks."""
+        """Log in; wait while the platform answers that it is busy."""
         while self._post("login", {"email": self.email, "password": PASSWORD}) == {}:
             time.sleep(1)
 
@@ -87,34 +88,34 @@ class Person:
             return {}
         if answer.status >= http.client.BAD_REQUEST:
             raise AssertionError(f"{name} answered {answer.status}: {text!r}")
-        told: dict[str, Any] = json.loads(text)
-        return told
+        body_of_answer: dict[str, Any] = json.loads(text)
+        return body_of_answer
 
 
-def compare(what: str, ours: Sequence[Task], baseline: Sequence[Task], named: str) -> None:
+def compare(what: str, ours: Sequence[Task], baseline: Sequence[Task], baseline_name: str) -> None:
     """Measure by turns; print."""
     pairs = [(rate(ours), rate(baseline)) for _ in range(ROUNDS)]
     rates = [statistics.median(side) for side in zip(*pairs, strict=True)]
     print(
-        f"{what}, {len(ours)} clients: {rates[0]:.0f}/s over HTTP, {rates[1]:.0f}/s {named}, "
-        f"ratio {rates[0] / rates[1]:.2f}"
+        f"{what}, {len(ours)} clients: {rates[0]:.0f}/s over HTTP, "
+        f"{rates[1]:.0f}/s {baseline_name}, ratio {rates[0] / rates[1]:.2f}"
     )
-    record(f"{what}, {len(ours)} clients", rates[0], "/s", over=named, baseline=rates[1])
+    record(f"{what}, {len(ours)} clients", rates[0], "/s", over=baseline_name, baseline=rates[1])
 
 
-def verifying(settings: Settings) -> Task:
-    """Return the bare verification of a password."""
+def make_verification(settings: Settings) -> Task:
+    """Return a task that verifies a password without the platform."""
     hasher = PasswordHasher(settings.password_hash_passes, settings.password_hash_kib, 1)
-    known = hasher.hash(PASSWORD)
+    digest = hasher.hash(PASSWORD)
 
     def verify() -> None:
-        hasher.verify(known, PASSWORD)
+        hasher.verify(digest, PASSWORD)
 
     return verify
 
 
-def rotating(exits: ExitStack, platform: Measured, person: Person) -> Task:
-    """Return the bare rotation of a person's session."""
+def make_rotation(exits: ExitStack, platform: PlatformUnderTest, person: Person) -> Task:
+    """Return a task that rotates a person's session by SQL alone."""
     connection = exits.enter_context(psycopg.connect(platform.stack.database_url))
 
     def rotate(session_id: str) -> None:
@@ -135,7 +136,7 @@ def crowd(api_url: str) -> Iterator[Person]:
         yield Person(api_url)
 
 
-def under_logins(platform: Measured) -> None:
+def under_logins(platform: PlatformUnderTest) -> None:
     """Measure reads alone and while logins come at once; print."""
     reader, people = Person(platform.api_url), list(crowd(platform.api_url))
     alone = [reader.read() for _ in range(READS)]
@@ -145,11 +146,11 @@ def under_logins(platform: Measured) -> None:
         beside = []
         while not all(login.done() for login in logins):
             beside.append(reader.read())
-        lasted = time.perf_counter() - began
+        seconds = time.perf_counter() - began
     quiet, busy = slowest(alone), slowest(beside)
     print(
         f"GET /api/auth/me, p99: {quiet:.1f} ms alone, {busy:.1f} ms while {LOGINS} logins took "
-        f"{lasted:.1f} s ({len(beside)} reads), ratio {busy / quiet:.1f}"
+        f"{seconds:.1f} s ({len(beside)} reads), ratio {busy / quiet:.1f}"
     )
     claim = f"GET /api/auth/me beside {LOGINS} logins, p99"
     record(claim, busy, "ms", over="the same alone", baseline=quiet)
@@ -157,13 +158,16 @@ def under_logins(platform: Measured) -> None:
 
 def main() -> None:
     """Measure logins, refreshes, and reads beside logins."""
-    with measured() as platform, ExitStack() as exits:
+    with run_platform() as platform, ExitStack() as exits:
         settings = Settings.from_env(platform.environ)
         people = [Person(platform.api_url) for _ in range(CLIENTS)]
         compare(
-            "login", [one.login for one in people], [verifying(settings)] * CLIENTS, "bare hashes"
+            "login",
+            [one.login for one in people],
+            [make_verification(settings)] * CLIENTS,
+            "bare hashes",
         )
-        bare = [rotating(exits, platform, Person(platform.api_url)) for _ in people]
+        bare = [make_rotation(exits, platform, Person(platform.api_url)) for _ in people]
         compare("refresh", [one.refresh for one in people], bare, "bare SQL")
         under_logins(platform)
 

@@ -1,8 +1,8 @@
 """What a stranger's bombs cost a neighbour: `python -m bench.bombs`.
 
-One account executes a workflow of pure steps, one after the other, while two others keep a bomb going each:
-one that burns its whole budget of time, one that fills its budget of memory. Prints the neighbour's latency
-beside the same without bombs, by turns, and their ratio.
+One account executes a workflow of pure steps, one after the other. Two others run a bomb each,
+again and again: one burns its whole budget of time, one fills its budget of memory. Prints the
+neighbour's latency beside the latency without bombs, by turns, and their ratio.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
-from bench.pace import paced
-from bench.platform import measured
+from bench.platform import run_platform
+from bench.quick_mode import full_or_quick
 from bench.results import record
 from bin.devtools.stack.client import Client, Keys
 
-ROUNDS = paced(6, 1)
-EXECUTIONS = paced(40, 5)  # of the neighbour, a round
-WARM_UP = paced(20, 2)
+ROUNDS = full_or_quick(6, 1)
+EXECUTIONS = full_or_quick(40, 5)  # of the neighbour, a round
+WARM_UP = full_or_quick(20, 2)
 HEAD = "document: {dsl: '1.0.3', namespace: bench, name: case, version: '1.0.0'}\n"
 # Not plain, so that it needs a child of jq as the bombs do.
 PURE = (
@@ -33,7 +33,7 @@ BOMBS = ("last(range(infinite))", '[range(infinite) | "x"] | length')
 
 
 class Runner:
-    """An account with a workflow."""
+    """Account with one workflow."""
 
     def __init__(self, api_url: str, document: str) -> None:
         self._client = Client(api_url, "bench", Keys.fresh())
@@ -52,25 +52,25 @@ class Runner:
         answer = self._client.http.post(
             self._path, json={"input": {"n": 21}}, headers={"Prefer": "wait=20"}
         ).json()
-        spent = 1000 * (time.perf_counter() - began)
+        milliseconds = 1000 * (time.perf_counter() - began)
         if answer["status"] != status:
             raise AssertionError(answer)
-        return spent
+        return milliseconds
 
     def until_idle(self) -> None:
-        """Return once none of the account's executions runs; it may have to wait for its minute."""
+        """Return once none of the account's executions runs; the step quota may delay them."""
         query = "/api/executions?status=running&limit=1"
         while self._client.request("GET", query)["executions"]:
             time.sleep(0.1)
 
     def endings(self) -> Counter[str]:
         """Return how many of the account's executions have which status."""
-        found, cursor = Counter[str](), ""
+        counts, cursor = Counter[str](), ""
         while True:
             page = self._client.request("GET", f"/api/executions?limit=100{cursor}")
-            found.update(execution["status"] for execution in page["executions"])
+            counts.update(execution["status"] for execution in page["executions"])
             if not page["hasMore"]:
-                return found
+                return counts
             cursor = f"&cursor={page['cursor']}"
 
     def start(self, n: int) -> int:
@@ -82,19 +82,19 @@ class Runner:
 
 
 @contextmanager
-def bombing(runners: list[Runner]) -> Iterator[list[float]]:
-    """Keep one bomb of each runner going; give the list of how long each took."""
-    stop, spent = threading.Event(), list[float]()
+def running_bombs(runners: list[Runner]) -> Iterator[list[float]]:
+    """Run one bomb of each runner again and again; yield the list of their milliseconds."""
+    stop, times = threading.Event(), list[float]()
 
     def repeat(runner: Runner) -> None:
         while not stop.is_set():
-            spent.append(runner.run("failed"))
+            times.append(runner.run("failed"))
 
     threads = [threading.Thread(target=repeat, args=(runner,)) for runner in runners]
     for thread in threads:
         thread.start()
     try:
-        yield spent
+        yield times
     finally:
         stop.set()
         for thread in threads:
@@ -104,7 +104,7 @@ def bombing(runners: list[Runner]) -> Iterator[list[float]]:
 def main() -> None:
     """Measure and print."""
     alone, beside, bombs = list[float](), list[float](), 0
-    with measured() as platform:
+    with run_platform() as platform:
         neighbour = Runner(platform.api_url, PURE)
         strangers = [
             Runner(platform.api_url, f"{HEAD}do:\n  - bomb: {{set: {{x: '${{ {bomb} }}'}}}}\n")
@@ -114,9 +114,9 @@ def main() -> None:
             neighbour.run("completed")
         for _ in range(ROUNDS):
             alone += [neighbour.run("completed") for _ in range(EXECUTIONS)]
-            with bombing(strangers) as spent:
+            with running_bombs(strangers) as bomb_times:
                 beside += [neighbour.run("completed") for _ in range(EXECUTIONS)]
-            bombs += len(spent)
+            bombs += len(bomb_times)
     for name, times in (("alone", alone), (f"beside {bombs} bombs", beside)):
         p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
         print(f"pure execution {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")

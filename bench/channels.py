@@ -1,7 +1,7 @@
-"""How soon a webhook is told, beside a live stream: `python -m bench.channels`.
+"""How soon a webhook is notified, beside a live stream: `python -m bench.channels`.
 
-From the push to the event on a stream, and to the webhook's arrival, of the same push; then the same while
-an account of its own keeps many endpoints busy that take seconds to answer. Prints medians and ratios.
+Measures each push until its event reaches a stream, and until it reaches the webhook. Then the same
+while another account has many endpoints that take seconds to answer. Prints medians and ratios.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from uuid import uuid4
 
 import httpx2
 
-from bench.pace import paced
-from bench.platform import measured
+from bench.platform import run_platform
+from bench.quick_mode import full_or_quick
 from bench.results import record
 from bin.devtools.stack.client import Client, Keys
 from engine.notifications.deliveries import SPACING
-from tests.support.receivers import Box, Received, Receiver, Reply, receiving
+from tests.support.receivers import Box, Delivery, Receiver, Reply, receiving
 
-ROUNDS = paced(25, 2)
-SLOW = paced(40, 2)
-SLOW_SECONDS = paced(8.0, 1.0)
+ROUNDS = full_or_quick(25, 2)
+SLOW = full_or_quick(40, 2)
+SLOW_SECONDS = full_or_quick(8.0, 1.0)
 
 
 def hook(client: Client, box: Box) -> None:
@@ -41,52 +41,52 @@ def push(client: Client, number: int) -> None:
 
 
 def follow(client: Client) -> Queue[float]:
-    """Return when each event came, once the stream is open."""
-    came, opened = Queue[float](), threading.Event()
+    """Return a queue of the times at which events came, once the stream is open."""
+    came, is_open = Queue[float](), threading.Event()
 
     def listen() -> None:
-        with contextlib.suppress(httpx2.TransportError):  # when all has been measured
+        with contextlib.suppress(httpx2.TransportError):  # the client is closed at the end
             for event in client.events():
                 if event.event == "open":
-                    opened.set()
+                    is_open.set()
                 elif event.event == "message" and event.data:
                     came.put(time.perf_counter())
 
     threading.Thread(target=listen, daemon=True).start()
-    opened.wait()
+    is_open.wait()
     return came
 
 
 def rounds(
-    laptop: Client, streamed: Queue[float], box: Box, first: int
+    laptop: Client, stream_times: Queue[float], box: Box, first: int
 ) -> tuple[list[float], list[float]]:
     """Push ROUNDS times; return the seconds to the stream and to the webhook."""
-    arrived = Queue[float]()
+    webhook_times = Queue[float]()
 
-    def answer(_received: Received) -> Reply:
-        arrived.put(time.perf_counter())
+    def answer(_delivery: Delivery) -> Reply:
+        webhook_times.put(time.perf_counter())
         return 204, {}
 
     box.answer = answer
     by_stream, by_webhook = [], []
     for number in range(first, first + ROUNDS):
-        time.sleep(1.2 * SPACING.total_seconds())  # what comes sooner is told together
+        time.sleep(1.2 * SPACING.total_seconds())  # pushes that come sooner share a notification
         began = time.perf_counter()
         push(laptop, number)
-        by_stream.append(streamed.get(timeout=30) - began)
-        by_webhook.append(arrived.get(timeout=30) - began)
+        by_stream.append(stream_times.get(timeout=30) - began)
+        by_webhook.append(webhook_times.get(timeout=30) - began)
     return by_stream, by_webhook
 
 
 @contextmanager
-def kept_busy(api_url: str, receiver: Receiver) -> Iterator[None]:
-    """Keep SLOW endpoints of another account answering slowly, again and again."""
+def slow_endpoints(api_url: str, receiver: Receiver) -> Iterator[None]:
+    """Keep SLOW endpoints of another account busy with slow answers while the body runs."""
 
-    def slow(_received: Received) -> Reply:
+    def slow(_delivery: Delivery) -> Reply:
         time.sleep(SLOW_SECONDS)
         return 204, {}
 
-    stopped, keys = threading.Event(), Keys.fresh()
+    stop, keys = threading.Event(), Keys.fresh()
     with ExitStack() as exits:
         pusher = exits.enter_context(Client(api_url, "pusher", keys))
         pusher.register(f"{uuid4()}@example.org", "a long pass phrase")
@@ -97,21 +97,21 @@ def kept_busy(api_url: str, receiver: Receiver) -> Iterator[None]:
             box.answer = slow
             hook(agent, box)
 
-        def pushing() -> None:
+        def push_often() -> None:
             number = 0
-            while not stopped.wait(1):
+            while not stop.wait(1):
                 number += 1
                 push(pusher, number)
 
-        thread = threading.Thread(target=pushing)
+        thread = threading.Thread(target=push_often)
         thread.start()
         time.sleep(SPACING.total_seconds() * 3)
         yield
-        stopped.set()
+        stop.set()
         thread.join()
 
 
-def tell(name: str, by_stream: list[float], by_webhook: list[float]) -> None:
+def report(name: str, by_stream: list[float], by_webhook: list[float]) -> None:
     """Print two medians and their ratio."""
     stream, webhook = statistics.median(by_stream), statistics.median(by_webhook)
     print(
@@ -126,7 +126,7 @@ def main() -> None:
     with receiving() as receiver:
         os.environ["EGRESS_ALLOW"] = receiver.host
         with (
-            measured() as platform,
+            run_platform() as platform,
             Client(platform.api_url, "laptop", Keys.fresh()) as laptop,
             Client(platform.api_url, "phone", laptop.keys) as phone,
         ):
@@ -134,10 +134,12 @@ def main() -> None:
             phone.login(laptop.email, laptop.password)
             box = receiver.box()
             hook(phone, box)
-            streamed = follow(phone)
-            tell("alone", *rounds(laptop, streamed, box, 1))
-            with kept_busy(platform.api_url, receiver):
-                tell(f"beside {SLOW} slow endpoints", *rounds(laptop, streamed, box, 1 + ROUNDS))
+            stream_times = follow(phone)
+            report("alone", *rounds(laptop, stream_times, box, 1))
+            with slow_endpoints(platform.api_url, receiver):
+                report(
+                    f"beside {SLOW} slow endpoints", *rounds(laptop, stream_times, box, 1 + ROUNDS)
+                )
 
 
 if __name__ == "__main__":

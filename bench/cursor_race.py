@@ -1,12 +1,12 @@
 """What a cursor loses in a race of writers: `python -m bench.cursor_race`.
 
-Eight agents write a thousand states each to one account while a poller follows its cursor, a page at a
-time. Four cursors are raced on the same PostgreSQL with the same transaction around the write: a read, a
-thought, the write, and a row for the outbox. Three are the usual ones: the time the transaction began, the
-time the row was written, and a number from a sequence. They are on a table of their own. The fourth is the
-engine's: its own push and its own pull. Prints of each how many writes the poller never saw, saw twice
-and saw out of order. Exits with 1 when the engine's cursor is not clean, or a usual one lost nothing in
-any of its tries: then the race proves nothing.
+Eight agents write a thousand states each to one account. A poller follows its cursor meanwhile, one
+page at a time. Four cursors race on the same PostgreSQL, each in the same transaction: a read, a
+pause, the write, and an outbox row. Three are usual: the time at which the transaction began, the
+time at which the row was written, and a number from a sequence. They use a table of their own. The
+fourth is the engine's own push and pull. Prints for each cursor how many writes the poller missed,
+saw twice and saw out of order. Exits with 1 when the engine's cursor has any of these, or when a
+usual cursor misses nothing in any of its tries: such a race proves nothing.
 """
 
 from __future__ import annotations
@@ -26,23 +26,25 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from bench.platform import measured
+from bench.platform import run_platform
 from engine.config.settings import Settings
 from engine.contracts import timestamps
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Account
 from engine.store.sessions import make_sessions
-from engine.sync import batch, pull
-from engine.sync.change import Change
+from engine.sync import pull
+from engine.sync.change import Change, SyncLimits
+from engine.sync.push import push_changes
 
 AGENTS, WRITES = 8, 1_000
 TRIES = 3
-THOUGHT_SECONDS = 0.002  # at most, within the transaction: what a request does besides
+THOUGHT_SECONDS = 0.002  # the longest pause in the transaction: a request does other work there
 PAGE = 100
 DATA = "x" * 1024
 
-Stamped = tuple[int, str]  # a row's place in the feed, and its name
+Item = tuple[int, str]  # a row's stamp in the feed, and its name
 Write = Callable[[Session, str, str], None]  # by an agent, a name
-Page = Callable[[Session, int], tuple[Sequence[Stamped], int]]  # since a cursor; with the next one
+Page = Callable[[Session, int], tuple[Sequence[Item], int]]  # after a cursor; with the next one
 
 USUAL = {
     "now()": "(extract(epoch FROM now()) * 1000000)::bigint",
@@ -61,63 +63,63 @@ SCHEMA = """
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of the writes of one race."""
+    """How the writes of one race reached the poller."""
 
-    lost: int
-    duplicated: int
-    disordered: int
+    missing: int
+    duplicates: int
+    out_of_order: int
     seconds: float
 
     @property
     def clean(self) -> bool:
         """Tell whether the poller saw every write once, in order."""
-        return not (self.lost or self.duplicated or self.disordered)
+        return not (self.missing or self.duplicates or self.out_of_order)
 
     def __str__(self) -> str:
         """Return the line of a report."""
         total = AGENTS * WRITES
         return (
-            f"{self.lost} lost ({self.lost / total:.1%}), {self.duplicated} duplicated, "
-            f"{self.disordered} out of order; {total / self.seconds:.0f} writes/s"
+            f"{self.missing} lost ({self.missing / total:.1%}), {self.duplicates} duplicated, "
+            f"{self.out_of_order} out of order; {total / self.seconds:.0f} writes/s"
         )
 
 
 def race(sessions: sessionmaker[Session], write: Write, page: Page) -> Result:
-    """Let the agents write and the poller follow until it has seen the end."""
-    done = Event()
+    """Let the agents write, and the poller follow until it has reached the end."""
+    writers_ended = Event()
 
     def work(agent: int) -> None:
         for number in range(WRITES):
             with sessions.begin() as session:
                 write(session, f"agent-{agent}", f"{agent}-{number}")
 
-    def poll() -> list[Stamped]:
-        seen: list[Stamped] = []
+    def poll() -> list[Item]:
+        items: list[Item] = []
         cursor = 0
         while True:
-            last_look = done.is_set()
+            last_look = writers_ended.is_set()
             with sessions() as session:
                 states, cursor = page(session, cursor)
-            seen += states
+            items += states
             if last_look and not states:
-                return seen
+                return items
 
     with ThreadPoolExecutor(AGENTS + 1) as threads:
         poller = threads.submit(poll)
         began = time.perf_counter()
         list(threads.map(work, range(AGENTS)))
         seconds = time.perf_counter() - began
-        done.set()
-        seen = poller.result()
-    names = [name for _, name in seen]
-    disordered = sum(later <= earlier for (earlier, _), (later, _) in pairwise(seen))
+        writers_ended.set()
+        items = poller.result()
+    names = [name for _, name in items]
+    out_of_order = sum(later <= earlier for (earlier, _), (later, _) in pairwise(items))
     return Result(
-        AGENTS * WRITES - len(set(names)), len(names) - len(set(names)), disordered, seconds
+        AGENTS * WRITES - len(set(names)), len(names) - len(set(names)), out_of_order, seconds
     )
 
 
 def think() -> None:
-    """Do within the transaction what takes a request its time."""
+    """Pause within the transaction for as long as a request's other work takes."""
     time.sleep(random.uniform(0, THOUGHT_SECONDS))  # noqa: S311 - no secret
 
 
@@ -126,7 +128,9 @@ def usual(sessions: sessionmaker[Session], place: str) -> Result:
     with sessions.begin() as session:
         session.execute(text(SCHEMA))
     read = text("SELECT stamp FROM race_states WHERE name = :name FOR UPDATE")
-    insert = text(f"INSERT INTO race_states VALUES (:name, :agent, :data, {place})")  # noqa: S608 - a constant
+    insert = text(
+        f"INSERT INTO race_states VALUES (:name, :agent, :data, {place})"  # noqa: S608 - a constant
+    )
     outbox = text("INSERT INTO race_outbox (subject) VALUES (:name)")
     newer = text(
         "SELECT stamp, name FROM race_states WHERE stamp > :since ORDER BY stamp LIMIT :page"
@@ -138,7 +142,7 @@ def usual(sessions: sessionmaker[Session], place: str) -> Result:
         session.execute(insert, {"name": name, "agent": agent, "data": DATA})
         session.execute(outbox, {"name": name})
 
-    def page(session: Session, since: int) -> tuple[Sequence[Stamped], int]:
+    def page(session: Session, since: int) -> tuple[Sequence[Item], int]:
         rows = session.execute(newer, {"since": since, "page": PAGE}).all()
         states = [(row.stamp, row.name) for row in rows]
         return states, states[-1][0] if states else since
@@ -163,19 +167,19 @@ def ours(sessions: sessionmaker[Session]) -> Result:
         session.get(Account, account_id)
         think()
         change = Change("settings", name, DATA, "1", {agent: 1})
-        now = datetime.now(UTC)
-        if not batch.push(
-            session, account_id=account_id, agent_id=agent, change=change, now=now
-        ).accepted:
+        scope = AgentScope(session, account_id, datetime.now(UTC), agent)
+        (result,) = push_changes(scope, [change], SyncLimits())
+        if not result.is_accepted:
             raise AssertionError(f"{name} was refused")
 
-    def page(session: Session, since: int) -> tuple[Sequence[Stamped], int]:
-        found = pull.pull(session, account_id=account_id, since=since, limit=PAGE)
+    def page(session: Session, since: int) -> tuple[Sequence[Item], int]:
+        scope = AgentScope(session, account_id, datetime.now(UTC), "poller")
+        answer = pull.read_page(scope, since=since, limit=PAGE)
         states = [
             (timestamps.parse(state["updatedAt"], "/since"), state["entityId"])
-            for state in found.states
+            for state in answer.states
         ]
-        return states, found.cursor
+        return states, answer.cursor
 
     return race(sessions, write, page)
 
@@ -183,7 +187,7 @@ def ours(sessions: sessionmaker[Session]) -> Result:
 def main() -> int:
     """Race all four; return what the process exits with."""
     failures = []
-    with measured() as platform:
+    with run_platform() as platform:
         sessions = make_sessions(Settings.from_env(platform.environ), pool_size=AGENTS + 1)
         result = ours(sessions)
         print(f"the head, taken last: {result}")
@@ -193,7 +197,7 @@ def main() -> int:
             for _ in range(TRIES):
                 result = usual(sessions, place)
                 print(f"{name}: {result}")
-                if result.lost:
+                if result.missing:
                     break
             else:
                 failures.append(f"{name} lost nothing in {TRIES} races: they prove nothing")

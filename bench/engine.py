@@ -1,10 +1,10 @@
 """What the engine costs over Temporal itself: `python -m bench.engine`.
 
-Against the bare SDK by turns on the same server, payloads sealed on our side: (a) a one-step execution over a
-workflow that does nothing, and over one that has nothing done by two local activities; (b) what a pure step
-adds, and how many events of history; (c) http steps over a workflow written by hand for the same
-activities; (d) one expression on 1 KB, by jq and natively; (e) executions a second at 1, 8 and 32 at once
-over the bare SDK's. Prints medians and ratios.
+By turns with the bare SDK on the same server, with payloads encrypted on our side. (a) A one-step
+execution over a workflow that does nothing, and over one with two empty local activities. (b) The
+time and the history events that a pure step adds. (c) HTTP steps over a workflow written by hand
+for the same activities. (d) One expression on 1 KB, by jq and natively. (e) Executions a second
+with 1, 8 and 32 at once, over the bare SDK's. Prints medians and ratios.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import uvloop
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from bench.byhand import ByHandWorkflow
-from bench.noop import NoopWorkflow, PairWorkflow, nothing
-from bench.pace import paced
+from bench.baseline_calls import ByHandWorkflow
+from bench.baseline_workflow import NoopWorkflow, PairWorkflow, nothing
 from bench.platform import HOME
+from bench.quick_mode import full_or_quick
 from bench.results import record
 from bin.devtools.conformance.in_memory_events import Memory
 from bin.devtools.stack.fresh_keys import fresh_keys
@@ -32,22 +32,22 @@ from bin.devtools.stack.servers import running
 from engine.activities.http import HttpActivities
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
-from engine.contracts import executions
+from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
 from engine.egress.guard import Egress
 from engine.expressions import jq
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.echo import echo
 
 QUEUE = "bench"
-ROUNDS = paced(100, 4)
-WARM_UP = paced(10, 1)
+ROUNDS = full_or_quick(100, 4)
+WARM_UP = full_or_quick(10, 1)
 HTTP_STEPS = 10
-HTTP_ROUNDS = paced(20, 2)
+HTTP_ROUNDS = full_or_quick(20, 2)
 EVALUATIONS = 1000
 AT_ONCE = (1, 8, 32)
-SECONDS = paced(4.0, 0.5)
+SECONDS = full_or_quick(4.0, 0.5)
 AIM = 1.3  # of an execution over a workflow that does nothing
 AIM_BY_HAND, AIM_AT_ONCE = 1.1, 0.8
 NOOP = "no-op of the bare SDK"
@@ -57,7 +57,7 @@ Task = Callable[[], Awaitable[Any]]
 
 
 class OneOwner:
-    """Whose all workflows are: payloads are sealed under the account's key too, as they are at work."""
+    """Owner of all workflows: one account, so that payloads are also encrypted with its key."""
 
     async def owner(self, _workflow_id: str) -> UUID:
         """Return the one account."""
@@ -68,11 +68,11 @@ class OneOwner:
         return bytes(32)
 
     def remember(self, workflow_id: str, account_id: UUID) -> None:
-        """Know it already."""
+        """Do nothing: there is one owner."""
 
 
 class Bench:
-    """A worker of both sides in this process: executions open from memory and settle into it."""
+    """Worker of both sides: executions open from memory and store their outcomes there."""
 
     def __init__(self, client: Client, plain: Client, memory: Memory) -> None:
         self.client, self.plain, self.memory = client, plain, memory
@@ -81,20 +81,20 @@ class Bench:
         """Execute steps and return the workflow's id."""
         execution_id = str(uuid4())
         document = {"document": HEADER, "do": list(steps)}
-        self.memory.openings[execution_id] = executions.Opened("d", 1, document, data, "a")
-        name = executions.execution_workflow_id(execution_id)
-        start = executions.ExecutionStart(execution_id, "a")
-        await self.client.execute_workflow(executions.EXECUTION, start, id=name, task_queue=QUEUE)
+        self.memory.openings[execution_id] = OpenedExecution("d", 1, document, data, "a")
+        name = f"execution:{execution_id}"
+        start = ExecutionStart(execution_id, "a")
+        await self.client.execute_workflow(EXECUTION, start, id=name, task_queue=QUEUE)
         if self.memory.settlements.pop(execution_id).error is not None:
             raise AssertionError("the execution failed")
         return name
 
     async def noop(self) -> None:
-        """Run what does nothing, on the SDK as it comes."""
+        """Run a workflow that does nothing, on the bare SDK."""
         await self.plain.execute_workflow("noop", id=f"noop:{uuid4()}", task_queue=f"{QUEUE}-plain")
 
     async def pair(self) -> None:
-        """Run what has nothing done by two local activities, on the SDK as it comes."""
+        """Run a workflow with two empty local activities, on the bare SDK."""
         await self.plain.execute_workflow("pair", id=f"pair:{uuid4()}", task_queue=f"{QUEUE}-plain")
 
     async def by_hand(self, url: str) -> None:
@@ -111,32 +111,32 @@ class Bench:
 
 async def by_turns(tasks: Sequence[Task], rounds: int) -> list[float]:
     """Return the median milliseconds of each task."""
-    spent: list[list[float]] = [[] for _ in tasks]
+    times_by_task: list[list[float]] = [[] for _ in tasks]
     for turn in range(WARM_UP + rounds):
-        for task, times in zip(tasks, spent, strict=True):
+        for task, times in zip(tasks, times_by_task, strict=True):
             began = time.perf_counter()
             await task()
             if turn >= WARM_UP:
                 times.append(1000 * (time.perf_counter() - began))
-    return [statistics.median(times) for times in spent]
+    return [statistics.median(times) for times in times_by_task]
 
 
 async def rate(task: Task, at_once: int) -> float:
-    """Return how often a second a task is done by so many at once."""
-    deadline, began, done = time.perf_counter() + SECONDS, time.perf_counter(), 0
+    """Return how many tasks end in a second, with so many at once."""
+    deadline, began, count = time.perf_counter() + SECONDS, time.perf_counter(), 0
 
     async def repeat() -> None:
-        nonlocal done
+        nonlocal count
         while time.perf_counter() < deadline:
             await task()
-            done += 1
+            count += 1
 
     await asyncio.gather(*(repeat() for _ in range(at_once)))
-    return done / (time.perf_counter() - began)
+    return count / (time.perf_counter() - began)
 
 
 async def compare(bench: Bench, url: str) -> None:
-    """Measure and print what needs the server."""
+    """Measure and print all that needs the server."""
     one = [{"double": {"set": {"double": "${ .n * 2 }"}}}]
     hundred = [{f"s{number}": {"set": {"n": "${ .n }"}}} for number in range(101)]
     calls = [
@@ -147,7 +147,8 @@ async def compare(bench: Bench, url: str) -> None:
         [lambda: bench.ours(one, {"n": 1}), bench.pair, bench.noop], ROUNDS
     )
     print(
-        f"(a) one step {ours:.1f} ms, no-op of the bare SDK {bare:.1f} ms, ratio {ours / bare:.2f}; "
+        f"(a) one step {ours:.1f} ms, no-op of the bare SDK {bare:.1f} ms, "
+        f"ratio {ours / bare:.2f}; "
         f"two local activities that do nothing {pair:.1f} ms, ratio {ours / pair:.2f}"
     )
     record("one step", ours, "ms", over=NOOP, baseline=bare, at_most=AIM)
@@ -159,9 +160,10 @@ async def compare(bench: Bench, url: str) -> None:
     events = [
         await bench.events(await bench.ours(steps, {"n": 1})) for steps in (hundred[:1], hundred)
     ]
-    added = (many - few) / 100
+    per_step = (many - few) / 100
     print(
-        f"(b) 100 pure steps add {added:.3f} ms each; {events[0]} and {events[1]} events of history"
+        f"(b) 100 pure steps add {per_step:.3f} ms each; "
+        f"{events[0]} and {events[1]} events of history"
     )
     record("101 pure steps", many, "ms", over="one pure step", baseline=few)
     ours, bare = await by_turns(
@@ -202,13 +204,13 @@ def expressions() -> None:
     }
     medians = {}
     for name, text in (("jq", "[.items[].price] | add"), ("natively", ".items[3].name")):
-        asked, spent = jq.parse_program(text), []
+        program, times = jq.parse_program(text), []
         for number in range(EVALUATIONS):
-            unlike = {**data, "n": number}  # an answer of jq is remembered
+            unlike = {**data, "n": number}  # jq's answers are cached
             began = time.perf_counter()
-            jq.evaluate(asked, unlike, variables={}, now=0.0)
-            spent.append(1e6 * (time.perf_counter() - began))
-        p50, p99 = statistics.median(spent), statistics.quantiles(spent, n=100)[98]
+            jq.evaluate(program, unlike, variables={}, now=0.0)
+            times.append(1e6 * (time.perf_counter() - began))
+        p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
         print(f"(d) an expression on 1 KB {name}: p50 {p50:.0f} µs, p99 {p99:.0f} µs")
         medians[name] = p50
     record(
@@ -222,7 +224,7 @@ def expressions() -> None:
 
 async def measure(settings: Settings) -> None:
     """Run the workers of both sides and compare."""
-    client = await temporal.connect(settings, keyed=True, owners=OneOwner())
+    client = await connect(settings, keyed=True, owners=OneOwner())
     plain, memory = await Client.connect(settings.temporal_address), Memory()
     runner = UnsandboxedWorkflowRunner()
     with ThreadPoolExecutor(8) as threads:

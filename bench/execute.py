@@ -1,7 +1,7 @@
 """What executing costs over Temporal itself: `python -m bench.execute`.
 
-One sealed one-step workflow over HTTP with `Prefer: wait`, against the bare SDK starting and awaiting a
-workflow that does nothing, by turns on the same server. Prints the medians and their ratio.
+By turns on the same server, one sealed one-step workflow over HTTP with `Prefer: wait`, and a
+workflow that does nothing, started and awaited by the bare SDK. Prints the medians and their ratio.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from uuid import uuid4
 
 from temporalio.client import Client as TemporalClient
 
-from bench.noop import TASK_QUEUE
-from bench.pace import paced
-from bench.platform import HOME, Measured, measured
+from bench.baseline_workflow import TASK_QUEUE
+from bench.platform import HOME, PlatformUnderTest, run_platform
+from bench.quick_mode import full_or_quick
 from bench.results import record
 from bin.devtools.stack.client import Client, Keys
 from bin.devtools.stack.server import start
 
-ROUNDS = paced(200, 5)
-WARM_UP = paced(20, 2)
+ROUNDS = full_or_quick(200, 5)
+WARM_UP = full_or_quick(20, 2)
 DOCUMENT = """
 document: {dsl: '1.0.3', namespace: bench, name: one-step, version: '1.0.0'}
 do:
@@ -31,8 +31,8 @@ do:
 """
 
 
-class Ours:
-    """The platform's own client, with an input that was sealed before the clock starts."""
+class Executor:
+    """Client of the platform with one workflow, whose input is sealed before the clock starts."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -57,12 +57,12 @@ async def bare(temporal: TemporalClient) -> float:
     return time.perf_counter() - began
 
 
-async def compare(platform: Measured) -> tuple[list[float], list[float]]:
+async def compare(platform: PlatformUnderTest) -> tuple[list[float], list[float]]:
     """Run both by turns; return their seconds."""
     temporal = await TemporalClient.connect(platform.stack.temporal_address)
     with Client(platform.api_url, "bench", Keys.fresh()) as client:
         client.register(f"{uuid4()}@example.org", "a long pass phrase")
-        ours, ours_seconds, bare_seconds = Ours(client), [], []
+        ours, ours_seconds, bare_seconds = Executor(client), [], []
         for turn in range(WARM_UP + ROUNDS):
             pair = (await asyncio.to_thread(ours.run), await bare(temporal))
             if turn >= WARM_UP:
@@ -73,10 +73,10 @@ async def compare(platform: Measured) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     """Measure and print."""
-    with measured() as platform:
+    with run_platform() as platform:
         worker = start(
             "noop",
-            [sys.executable, "-m", "bench.noop"],
+            [sys.executable, "-m", "bench.baseline_workflow"],
             log=HOME / "logs" / "noop.log",
             ready=lambda: True,
             env=os.environ | platform.environ,
@@ -88,7 +88,8 @@ def main() -> None:
     for name, seconds in (("POST execute, one step", ours), ("bare SDK, no-op", baseline)):
         cuts = statistics.quantiles(seconds, n=20)
         print(
-            f"{name}: median {1000 * statistics.median(seconds):.1f} ms, p95 {1000 * cuts[18]:.1f} ms"
+            f"{name}: median {1000 * statistics.median(seconds):.1f} ms, "
+            f"p95 {1000 * cuts[18]:.1f} ms"
         )
     medians = [1000 * statistics.median(seconds) for seconds in (ours, baseline)]
     print(f"ratio of the medians of {ROUNDS}, by turns: {medians[0] / medians[1]:.2f}")

@@ -1,4 +1,4 @@
-"""What a measurement ran on, and how fast that is."""
+"""The machine that a measurement ran on, and its speed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LOOPS = 400_000
 HASHED_BYTES = 16 * 1024 * 1024
 
 
-def described() -> dict[str, str]:
-    """Return what the machine is and which servers run on it, which are started for that."""
+def describe() -> dict[str, str]:
+    """Return the machine and the versions of its servers, which are started for that."""
     with running(HOME, database="cloudapi_bench") as stack:
         return {
             "processor": _processor(),
@@ -39,9 +39,9 @@ def described() -> dict[str, str]:
 def calibration() -> dict[str, float]:
     """Return how long two fixed pieces of work take (ms), at their best of some tries.
 
-    Reports of two machines, or of two days, are compared by these: Python's own speed, and the processor's.
+    They compare reports of two machines or two days: by Python's own speed, and the processor's.
     """
-    return {"interpreted": _best(_interpreted), "hashed": _best(_hashed)}
+    return {"interpreted": _best(_run_loop), "hashed": _best(_hash_zeros)}
 
 
 def _best(work: Callable[[], object]) -> float:
@@ -53,20 +53,20 @@ def _best(work: Callable[[], object]) -> float:
     return min(times)
 
 
-def _interpreted() -> int:
+def _run_loop() -> int:
     total = 0
     for number in range(LOOPS):
         total = (total * 31 + number) & 0xFFFFFFFF
     return total
 
 
-def _hashed() -> bytes:
+def _hash_zeros() -> bytes:
     return hashlib.sha256(bytes(HASHED_BYTES)).digest()
 
 
 def _processor() -> str:
-    known = Path("/proc/cpuinfo")
-    lines = known.read_text().splitlines() if known.exists() else []
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
 
@@ -77,8 +77,8 @@ def _servers(stack: Stack) -> dict[str, str]:
         Redis.from_url(stack.redis_url) as redis,
     ):
         (postgres,) = connection.execute("SHOW server_version").fetchone() or ("",)
-        told = redis.info("server")
-    valkey = told.get("valkey_version", told["redis_version"])
+        info = redis.info("server")
+    valkey = info.get("valkey_version", info["redis_version"])
     return {
         "PostgreSQL": str(postgres),
         "Valkey": str(valkey),
@@ -87,8 +87,8 @@ def _servers(stack: Stack) -> dict[str, str]:
 
 
 def _temporal(address: str) -> str:
-    """Return the server's version, asked for from outside: the SDK's threads would outlive the question."""
+    """Return the server's version, queried by a program: the SDK's threads would stay."""
     program = Path(sys.executable).parent / "temporal"
     command = [program, "operator", "cluster", "system", "--address", address, "--output", "json"]
-    told = subprocess.run([str(part) for part in command], capture_output=True, check=True)
-    return str(json.loads(told.stdout)["serverVersion"])
+    answer = subprocess.run([str(part) for part in command], capture_output=True, check=True)
+    return str(json.loads(answer.stdout)["serverVersion"])

@@ -1,4 +1,4 @@
-"""The page of results: a table and a plot for each measurement, made of what was recorded alone."""
+"""The page of results: a table and a plot for each measurement, from the recorded results alone."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from bin.devtools.stack.platform import ROOT
 HEAD = """\
 # Performance
 
-Made by `python -m bench.report`, which measures all of it anew; nothing here is written by hand. Each figure
-stands beside a baseline that was measured in the same run on the same machine, by turns where that is
-possible, and is told as the ratio of the two: a ratio can be compared between machines, a figure cannot. An
-aim is what the ratio should be; where none is named, none has been set.
+`python -m bench.report` writes this page from the measurements; nothing here is written by hand.
+Each figure stands beside a baseline, which the same run measured on the same machine, by turns
+where possible. The ratio of the two can be compared between machines, the figure cannot. An aim is
+what the ratio should be; a row without an aim has none.
 """
 QUICK = "\n**Only tried out: these figures mean nothing.**\n"
 COLUMNS = ("claim", "figure", "baseline", "ratio", "aim", "met")
-MET = {True: "yes", False: "**no**", None: ""}
+VERDICTS = {True: "yes", False: "**no**", None: ""}
 
 
-def written(runs: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, str]]:
+def render(runs: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, str]]:
     """Return the page (Markdown), and its plots (SVG) by file name."""
-    drawn: dict[str, str] = {}
+    plot_files: dict[str, str] = {}
     parts = [HEAD]
     if any(run["quick"] for run in runs.values()):
         parts.append(QUICK)
     parts += [_summary(runs), _machines(runs)]
     for name, run in runs.items():
-        found = [Result.of(told) for told in run["results"]]
-        made = dict(_plots(name, found))
-        drawn |= made
-        parts.append(_section(name, run, found, list(made)))
-    return "\n".join(parts), drawn
+        results = [Result.of(row) for row in run["results"]]
+        files = dict(_plots(name, results))
+        plot_files |= files
+        parts.append(_section(name, run, results, list(files)))
+    return "\n".join(parts), plot_files
 
 
 def number(value: float) -> str:
-    """Return a figure as it is read: three digits that count, thousands set apart."""
+    """Return a figure with three significant digits, and thousands separated by commas."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
@@ -53,27 +53,29 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _summary(runs: Mapping[str, Mapping[str, Any]]) -> str:
-    found = [(name, Result.of(told)) for name, run in runs.items() for told in run["results"]]
-    aimed = [(name, result) for name, result in found if result.met is not None]
-    missed = [(name, result) for name, result in aimed if not result.met]
-    met = len(aimed) - len(missed)
-    text = f"{len(found)} figures, {len(aimed)} of them with an aim, {met} of which meet it.\n"
-    if missed:
-        rows = [[_link(name), *_row(result)[:-1]] for name, result in missed]
+    results = [(name, Result.of(row)) for name, run in runs.items() for row in run["results"]]
+    with_aim = [(name, result) for name, result in results if result.meets_aim is not None]
+    misses = [(name, result) for name, result in with_aim if not result.meets_aim]
+    hits = len(with_aim) - len(misses)
+    text = (
+        f"{len(results)} figures, {len(with_aim)} of them with an aim, {hits} of which meet it.\n"
+    )
+    if misses:
+        rows = [[_link(name), *_row(result)[:-1]] for name, result in misses]
         text += "\nWhat misses its aim:\n\n" + table(["measurement", *COLUMNS[:-1]], rows)
-    if broken := [name for name, run in runs.items() if run["exit"]]:
-        text += "\nWhat did not come to its end: " + ", ".join(map(_link, broken)) + "\n"
+    if failures := [name for name, run in runs.items() if run["exit"]]:
+        text += "\nWhat did not come to its end: " + ", ".join(map(_link, failures)) + "\n"
     return text
 
 
 def _machines(runs: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return what ran where, and how fast two fixed pieces of work were then."""
+    """Return which measurement ran on which machine, and the speed of two fixed pieces of work."""
     names = defaultdict(list)
     for name, run in runs.items():
         names[tuple(run["machine"].items())].append(name)
     parts = ["## Machine\n"]
-    for described, here in names.items():
-        rows = [list(pair) for pair in described]
+    for machine, here in names.items():
+        rows = [list(pair) for pair in machine]
         if len(names) > 1:
             rows.append(["measured here", ", ".join(here)])
         parts.append(table(["of", "what"], rows))
@@ -86,32 +88,32 @@ def _machines(runs: Mapping[str, Mapping[str, Any]]) -> str:
         for name, run in runs.items()
     ]
     parts.append(
-        "Calibration: milliseconds of a fixed loop in Python and of hashing 16 MiB, before and after each "
-        "measurement. Where the two differ, something else was running.\n"
+        "Calibration: milliseconds of a fixed loop in Python and of hashing 16 MiB, before and "
+        "after each measurement. Where the two differ, something else was running.\n"
     )
     parts.append(table(["measurement", "when", "took", "loop, ms", "hashing, ms"], rows))
     return "\n".join(parts)
 
 
 def _section(
-    name: str, run: Mapping[str, Any], found: Sequence[Result], made: Sequence[str]
+    name: str, run: Mapping[str, Any], results: Sequence[Result], files: Sequence[str]
 ) -> str:
-    parts = [f"## {name}\n", f"`python -m bench.{name}`. {_described(name)}\n"]
+    parts = [f"## {name}\n", f"`python -m bench.{name}`. {_description(name)}\n"]
     if run["exit"]:
         parts.append(f"**Did not come to its end (exit {run['exit']}).**\n")
-    if found:
-        parts.append(table(COLUMNS, [_row(result) for result in found]))
-    parts += [f"![{name}](performance/{file})\n" for file in made]
+    if results:
+        parts.append(table(COLUMNS, [_row(result) for result in results]))
+    parts += [f"![{name}](performance/{file})\n" for file in files]
     output = "\n".join(run["output"])
     parts.append(f"<details><summary>Output</summary>\n\n```\n{output}\n```\n\n</details>\n")
     return "\n".join(parts)
 
 
-def _described(name: str) -> str:
-    """Return what the measurement says of itself, but for its first line."""
+def _description(name: str) -> str:
+    """Return the docstring of the measurement without its first line."""
     source = (ROOT / "bench" / f"{name.partition(' ')[0]}.py").read_text()
-    said = (ast.get_docstring(ast.parse(source)) or "").split("\n\n", 1)
-    return " ".join(said[-1].split())
+    paragraphs = (ast.get_docstring(ast.parse(source)) or "").split("\n\n", 1)
+    return " ".join(paragraphs[-1].split())
 
 
 def _row(result: Result) -> list[str]:
@@ -122,24 +124,24 @@ def _row(result: Result) -> list[str]:
         f"{number(result.baseline)} {result.unit}: {result.over}",
         f"{result.ratio:.2f}",
         result.aim,
-        MET[result.met],
+        VERDICTS[result.meets_aim],
     ]
 
 
-def _plots(name: str, found: Sequence[Result]) -> Iterator[tuple[str, str]]:
+def _plots(name: str, results: Sequence[Result]) -> Iterator[tuple[str, str]]:
     """Yield the plots of a measurement: lines of what grows, bars of the rest."""
     file = name.replace(" ", "-").replace("_", "-")
-    growing = [result for result in found if result.size is not None]
-    level = [result for result in found if result.size is None and not result.detail]
+    growing = [result for result in results if result.size is not None]
+    level = [result for result in results if result.size is None and not result.detail]
     if growing:
         series: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for result in growing:
             series[result.claim].append((result.size or 0.0, result.ratio))
         aims = {result.at_most for result in growing} - {None}
-        told = f"ratio to: {growing[0].over}"
+        unit = f"ratio to: {growing[0].over}"
         yield (
             f"{file}-growth.svg",
-            plots.lines(name, told, series, max(filter(None, aims), default=None)),
+            plots.lines(name, unit, series, max(filter(None, aims), default=None)),
         )
     if level:
         rows = [

@@ -1,4 +1,4 @@
-"""A stack and a platform for measuring: their own, with the rate limits lifted."""
+"""A stack and a platform for measurements, without rate limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from bin.devtools.stack.fresh_keys import fresh_keys
-from bin.devtools.stack.platform import LIFTED, migrate, processes
+from bin.devtools.stack.platform import NO_RATE_LIMITS, migrate, processes
 from bin.devtools.stack.server import Server
 from bin.devtools.stack.servers import Stack, running
 
@@ -19,8 +19,8 @@ HOME = Path(__file__).parent.parent / ".cloudapi" / "bench"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Where the platform under measurement answers, and what its processes were given."""
+class PlatformUnderTest:
+    """Address of the platform under measurement, its servers, and its processes' environment."""
 
     api_url: str
     stack: Stack
@@ -29,20 +29,20 @@ class Measured:
 
 
 @contextmanager
-def measured(*, web_processes: int = 1) -> Iterator[Measured]:
+def run_platform(*, web_processes: int = 1) -> Iterator[PlatformUnderTest]:
     """Run the platform as the Procfile says, with one web process or several."""
     shutil.rmtree(HOME / "temporal", ignore_errors=True)
     with running(HOME, database="cloudapi_bench") as stack:
-        environ = stack.environ() | fresh_keys() | LIFTED
+        environ = stack.environ() | fresh_keys() | NO_RATE_LIMITS
         environ |= {"PORT": str(stack.web_port), "WEB_CONCURRENCY": str(web_processes)}
-        if any(server.name == "PostgreSQL" for server in stack.servers):  # ours, and nobody else's
+        if any(server.name == "PostgreSQL" for server in stack.servers):  # started here
             _empty(stack.database_url)
         migrate(environ, HOME / "logs")
         with processes(environ, HOME / "logs") as servers:
-            yield Measured(f"http://127.0.0.1:{stack.web_port}", stack, environ, servers)
+            yield PlatformUnderTest(f"http://127.0.0.1:{stack.web_port}", stack, environ, servers)
 
 
 def _empty(database_url: str) -> None:
-    """Leave nothing of the measurement before: each begins with no account, and with today's tables."""
+    """Drop all tables: each measurement begins without accounts and with the newest tables."""
     with psycopg.connect(database_url) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")

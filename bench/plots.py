@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn by hand: bars of ratios, and lines of what grows. The same data give the same file."""
+"""Plots as SVG: bars of ratios, and lines of growth. The same data always give the same file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH = 760
-LEFT, RIGHT = 300, 110  # of the plotted area: room for names, and for figures
+MARGIN_LEFT, MARGIN_RIGHT = 300, 110  # of the plot area: room for names, and for figures
 ROW, BAR = 26, 14
 TOP, BOTTOM = 52, 34
 GRAPH_HEIGHT = 220
@@ -16,20 +16,22 @@ NAME_LETTERS = 46
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #52514e }
 .title { font-size: 14px; font-weight: 600; fill: #0b0b0b }
-.value { fill: #0b0b0b } .ground { fill: #fcfcfb } .grid { stroke: #e6e5e1 } .one { stroke: #8a8983 }
+.value { fill: #0b0b0b } .ground { fill: #fcfcfb }
+.grid { stroke: #e6e5e1 } .one { stroke: #8a8983 }
 .bar { fill: #2a78d6 } .aim { stroke: #c2510a; stroke-width: 2 }
 .most { stroke: #2a78d6 } .other { stroke: #b9b8b2 }
 .dot { fill: #2a78d6 } .quiet { fill: #b9b8b2 } .aimed { fill: #c2510a }
 @media (prefers-color-scheme: dark) {
-text { fill: #c3c2b7 } .title, .value { fill: #fff } .ground { fill: #1a1a19 } .grid { stroke: #343431 }
-.one { stroke: #8a8983 } .bar, .dot { fill: #3987e5 } .aim { stroke: #f08a3c } .most { stroke: #3987e5 }
+text { fill: #c3c2b7 } .title, .value { fill: #fff }
+.ground { fill: #1a1a19 } .grid { stroke: #343431 } .one { stroke: #8a8983 }
+.bar, .dot { fill: #3987e5 } .aim { stroke: #f08a3c } .most { stroke: #3987e5 }
 .other { stroke: #5f5e59 } .quiet { fill: #5f5e59 } .aimed { fill: #f08a3c }
 }"""
-Row = tuple[str, float, float | None, str]  # a name, a ratio, its aim, and how it is written
+Row = tuple[str, float, float | None, str]  # a name, a ratio, its aim, and the ratio as text
 
 
 def bars(title: str, rows: Sequence[Row]) -> str:
-    """Return bars of ratios on a logarithmic scale: from the baseline at 1, shorter or longer."""
+    """Return bars of ratios on a logarithmic scale; they start at the baseline, which is 1."""
     values = [
         value for _, ratio, aim, _ in rows for value in (ratio, aim or ratio, 1.0) if value > 0
     ]
@@ -39,7 +41,7 @@ def bars(title: str, rows: Sequence[Row]) -> str:
 
     def x(ratio: float) -> float:
         at = min(max(math.log2(ratio), low), high) if ratio > 0 else low
-        return LEFT + (at - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+        return MARGIN_LEFT + (at - low) / (high - low) * (WIDTH - MARGIN_LEFT - MARGIN_RIGHT)
 
     parts = []
     step = math.ceil((high - low) / 6)
@@ -47,19 +49,19 @@ def bars(title: str, rows: Sequence[Row]) -> str:
         at, kind = x(2.0**power), "one" if power == 0 else "grid"
         parts.append(_line(kind, at, TOP - 8, at, height - BOTTOM + 4))
         parts.append(_text(at, height - 12, f"{2.0**power:g}", anchor="middle"))
-    for number, (name, ratio, aim, told) in enumerate(rows):
+    for number, (name, ratio, aim, text) in enumerate(rows):
         y = TOP + ROW * number
         begin, end = sorted((x(1.0), x(ratio)))
-        parts.append(_text(LEFT - 10, y + 12, _short(name), anchor="end"))
+        parts.append(_text(MARGIN_LEFT - 10, y + 12, _short(name), anchor="end"))
         parts.append(
-            f'<rect class="bar" x="{begin:.1f}" y="{y}" width="{max(end - begin, 2):.1f}" height="{BAR}" '
-            f'rx="2"><title>{escape(f"{name}: {told}")}</title></rect>'
+            f'<rect class="bar" x="{begin:.1f}" y="{y}" width="{max(end - begin, 2):.1f}" '
+            f'height="{BAR}" rx="2"><title>{escape(f"{name}: {text}")}</title></rect>'
         )
         if aim is not None:
             parts.append(_line("aim", x(aim), y - 3, x(aim), y + BAR + 3))
-        parts.append(_text(WIDTH - RIGHT + 12, y + 12, told, kind="value"))
+        parts.append(_text(WIDTH - MARGIN_RIGHT + 12, y + 12, text, kind="value"))
     return _drawing(
-        title, "ratio to the baseline, which is at 1", height, parts, aimed=_aimed(rows)
+        title, "ratio to the baseline, which is at 1", height, parts, has_aim=_has_aim(rows)
     )
 
 
@@ -100,23 +102,24 @@ def lines(
     parts.append(_text(right + 12, y(end) + 4, f"{_short(highest, 20)}: {end:.2f}", kind="value"))
     if len(series) > 1:
         parts.append(_text(right + 12, y(end) + 20, f"{len(series) - 1} more in grey"))
-    return _drawing(title, unit, height, parts, aimed=aim is not None)
+    return _drawing(title, unit, height, parts, has_aim=aim is not None)
 
 
-def _aimed(rows: Sequence[Row]) -> bool:
+def _has_aim(rows: Sequence[Row]) -> bool:
     return any(aim is not None for _, _, aim, _ in rows)
 
 
-def _drawing(title: str, told: str, height: int, parts: Sequence[str], *, aimed: bool) -> str:
+def _drawing(title: str, subtitle: str, height: int, parts: Sequence[str], *, has_aim: bool) -> str:
     shape = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    label = f'aria-label="{escape(title)}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {shape} role="img" aria-label="{escape(title)}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {shape} role="img" {label}>',
             f"<style>{STYLE}</style>",
             f'<rect class="ground" width="{WIDTH}" height="{height}" rx="6"/>',
             _text(16, 22, title, kind="title"),
-            _text(WIDTH - 16, 22, told, anchor="end"),
-            *([_text(WIDTH - 16, 38, "aim", anchor="end", kind="aimed")] if aimed else []),
+            _text(WIDTH - 16, 22, subtitle, anchor="end"),
+            *([_text(WIDTH - 16, 38, "aim", anchor="end", kind="aimed")] if has_aim else []),
             *parts,
             "</svg>\n",
         ]
@@ -127,9 +130,9 @@ def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _text(x: float, y: float, told: str, *, anchor: str = "start", kind: str = "") -> str:
-    named = f' class="{kind}"' if kind else ""
-    return f'<text{named} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(told)}</text>'
+def _text(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
+    css_class = f' class="{kind}"' if kind else ""
+    return f'<text{css_class} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _short(name: str, letters: int = NAME_LETTERS) -> str:

@@ -1,9 +1,10 @@
 """Where the time of a path goes: `python -m bench.profile push`, `pull` or `execute`.
 
-While a load takes that path, py-spy looks at the process that works most for it, web or the Temporal worker,
-and counts which function holds the interpreter; who waits for it, or for a server, is not seen. Prints the
-heaviest in percent: ours themselves, ours with all that they call, and those of libraries. It needs leave to
-trace another process (root, or CAP_SYS_PTRACE).
+While a load takes that path, py-spy samples the process that works most for it, web or the Temporal
+worker. It counts which function holds the interpreter lock; waiting for the lock or for a server
+does not count. Prints the heaviest functions in percent: our own by themselves, our own with all
+that they call, and those of libraries. It needs the right to trace another process (root, or
+CAP_SYS_PTRACE).
 """
 
 from __future__ import annotations
@@ -17,52 +18,56 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from bench.execute import Ours
-from bench.kept import Kept, answers_per_second, head, repeating
-from bench.pace import paced
-from bench.platform import HOME, Measured, measured
+from bench.connections import HttpConnection, answers_per_second, head, repeating
+from bench.execute import Executor
+from bench.platform import HOME, PlatformUnderTest, run_platform
+from bench.quick_mode import full_or_quick
 from bench.results import record
-from bench.stacks import Tally, collapsed
+from bench.stack_samples import Tally, count_samples
 from bench.sync import PULL, Agent
 from bin.devtools.stack.client import Client, Keys
 
-SECONDS = paced(30, 3)
-WARM_UP_SECONDS = paced(3.0, 0.5)
+SECONDS = full_or_quick(30, 3)
+WARM_UP_SECONDS = full_or_quick(3.0, 0.5)
 RATE = 250  # samples a second
 CLIENTS = 4
-MOST = 15  # functions of each kind that are told
+MOST = 15  # functions of each kind that are printed
 PARTS = {"push": "web", "pull": "web", "execute": "temporal"}
-Turn = Callable[[float], object]  # takes the path again and again, for so many seconds
+Turn = Callable[[float], object]  # repeats the path for so many seconds
 
 
-def requests(platform: Measured, path: str, exits: ExitStack) -> Turn:
+def requests(platform: PlatformUnderTest, path: str, exits: ExitStack) -> Turn:
     """Return the load of pushes or pulls, of one account with some states."""
     client = exits.enter_context(Client(platform.api_url, "first", Keys.fresh()))
     client.register(f"{uuid4()}@example.org", "a long pass phrase")
     agents = [Agent(platform.api_url, client, number) for number in range(CLIENTS)]
-    kept = [exits.enter_context(Kept(platform.api_url, agent.pushing())) for agent in agents]
+    connections = [
+        exits.enter_context(HttpConnection(platform.api_url, agent.pushing())) for agent in agents
+    ]
     if path == "pull":
-        answers_per_second(kept, WARM_UP_SECONDS)
+        answers_per_second(connections, WARM_UP_SECONDS)
         pulls = [head("GET", f"{PULL}?limit=100", agent.headers) + b"\r\n" for agent in agents]
-        kept = [exits.enter_context(Kept(platform.api_url, repeating(pull))) for pull in pulls]
-    return lambda seconds: answers_per_second(kept, seconds)
+        connections = [
+            exits.enter_context(HttpConnection(platform.api_url, repeating(pull))) for pull in pulls
+        ]
+    return lambda seconds: answers_per_second(connections, seconds)
 
 
-def executions(platform: Measured, exits: ExitStack) -> Turn:
+def executions(platform: PlatformUnderTest, exits: ExitStack) -> Turn:
     """Return the load of executions of one step, by several clients."""
     clients = [
         exits.enter_context(Client(platform.api_url, "bench", Keys.fresh())) for _ in range(CLIENTS)
     ]
     for client in clients:
         client.register(f"{uuid4()}@example.org", "a long pass phrase")
-    all_ours = [Ours(client) for client in clients]
+    all_ours = [Executor(client) for client in clients]
 
     def turn(seconds: float) -> None:
         stop = threading.Event()
         timer = threading.Timer(seconds, stop.set)
         timer.start()
 
-        def repeat(ours: Ours) -> None:
+        def repeat(ours: Executor) -> None:
             while not stop.is_set():
                 ours.run()
 
@@ -76,8 +81,8 @@ def executions(platform: Measured, exits: ExitStack) -> Turn:
 
 
 @contextmanager
-def loaded(turn: Turn) -> Iterator[None]:
-    """Keep the load up while the body runs."""
+def under_load(turn: Turn) -> Iterator[None]:
+    """Repeat the load while the body runs."""
     stop = threading.Event()
 
     def repeat() -> None:
@@ -91,10 +96,10 @@ def loaded(turn: Turn) -> Iterator[None]:
     thread.join()
 
 
-def sampled(pid: int) -> Tally:
-    """Return what holds a process' interpreter, by its samples.
+def sample(pid: int) -> Tally:
+    """Return which functions hold a process' interpreter lock, by samples.
 
-    :raises SystemExit: when it may not be looked at, or py-spy is missing.
+    :raises SystemExit: when py-spy is missing, or may not trace the process
     """
     program, output = Path(sys.executable).parent / "py-spy", HOME / "stacks.txt"
     if not program.exists():
@@ -108,21 +113,21 @@ def sampled(pid: int) -> Tally:
         raise SystemExit(
             f"py-spy could not look (may this user trace other processes?): {ran.stderr}"
         )
-    return collapsed(output.read_text().splitlines())
+    return count_samples(output.read_text().splitlines())
 
 
 def main() -> None:
-    """Load one path, look, and print."""
+    """Load one path, sample its process, and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.profile")
     parser.add_argument("path", choices=list(PARTS))
     path = parser.parse_args().path
-    with measured() as platform, ExitStack() as exits:
+    with run_platform() as platform, ExitStack() as exits:
         turn = executions(platform, exits) if path == "execute" else requests(platform, path, exits)
         turn(WARM_UP_SECONDS)
-        with loaded(turn):
-            tally = sampled(platform.servers[PARTS[path]].process.pid)
+        with under_load(turn):
+            tally = sample(platform.servers[PARTS[path]].process.pid)
     print(f"{path}: {tally.whole:.0f} samples of {PARTS[path]} in {SECONDS} s, {RATE} a second")
-    print(tally.told(MOST))
+    print(tally.summary(MOST))
     claim = f"{path}: time of {PARTS[path]} in our own functions"
     record(claim, tally.ours, "samples", over="all samples", baseline=tally.whole)
 

@@ -1,4 +1,4 @@
-"""How often something is done in a second, by several at once."""
+"""How often several threads at once finish a task in a second."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from bench.pace import paced
+from bench.quick_mode import full_or_quick
 
-ROUND_SECONDS = paced(2.0, 0.3)
+ROUND_SECONDS = full_or_quick(2.0, 0.3)
 Task = Callable[[], None]
 
 
 def rate(tasks: Sequence[Task]) -> float:
-    """Repeat each task in a thread of its own for a round; return how many were done per second."""
+    """Repeat each task in a thread of its own for a round; return the number of ends a second."""
     deadline = time.perf_counter() + ROUND_SECONDS
 
     def repeat(task: Task) -> int:
-        done = 0
+        count = 0
         while time.perf_counter() < deadline:
             task()
-            done += 1
-        return done
+            count += 1
+        return count
 
     with ThreadPoolExecutor(len(tasks)) as threads:
         began = time.perf_counter()
-        done = sum(threads.map(repeat, tasks))
-        return done / (time.perf_counter() - began)
+        total = sum(threads.map(repeat, tasks))
+        return total / (time.perf_counter() - began)

@@ -1,9 +1,9 @@
-"""Measure everything, one after the other, and write the page: `python -m bench.report`.
+"""Run every measurement, one after the other, and write the page: `python -m bench.report`.
 
-Each measurement is a process of its own; never do two run at once. What each printed and recorded is kept in
-`docs/performance/results.json`, with the machine and how fast it was just then; `docs/performance.md`, its
-plots and the tables of `docs/scale.md` are made of that. `--only` measures some of them anew, `--page` none.
-With `--quick` all are only tried out, in a directory of their own: such figures mean nothing.
+Each measurement is a process of its own, and no two run at once. `docs/performance/results.json`
+stores the output and results of each, with the machine and its speed. From it this program writes
+`docs/performance.md`, its plots and the tables of `docs/scale.md`. `--only` measures some again,
+`--page` none. `--quick` only tries all out, in a directory of its own: such figures mean nothing.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from bin.devtools.stack.platform import ROOT
 
 SECONDS_MAX = 3600.0  # of one measurement
 DOCS = ROOT / "docs"
-TRIED = HOME / "tried"  # where a page of figures that mean nothing goes
+QUICK_DOCS = HOME / "quick"  # for a page of figures that mean nothing
 COMMANDS = {
     name: ("-m", *f"bench.{name}".split())
     for name in (
-        *("sync", "pull_growth", "live", "channels", "auth"),
-        *("execute", "engine", "walk", "events", "fairness", "bombs", "runs"),
-        *("accounts", "start", "memory", "toll", "million"),
+        *("sync", "pull_growth", "live_streams", "channels", "auth"),
+        *("execute", "engine", "step_cost", "events", "fairness", "bombs", "execution_list_growth"),
+        *("account_growth", "start_time", "memory", "cpu_cost", "million_pushes"),
         *("profile push", "profile pull", "profile execute"),
     )
 }
 
 
 def measure(name: str, *, quick: bool) -> dict[str, Any]:
-    """Run one measurement to its end; return what it told, and what the machine was like."""
+    """Run one measurement to its end; return its output and results, and the machine's speed."""
     record = HOME / "results.jsonl"
     record.parent.mkdir(parents=True, exist_ok=True)
     record.unlink(missing_ok=True)
@@ -61,9 +61,8 @@ def measure(name: str, *, quick: bool) -> dict[str, Any]:
     with process:
         for line in process.stdout or ():
             print(f"{name}: {line}", end="", flush=True)
-            output.append(
-                line.rstrip("\n").replace(str(ROOT), ".")
-            )  # where it ran is nobody's business
+            # Without the directory it ran in, which is private.
+            output.append(line.rstrip("\n").replace(str(ROOT), "."))
     watch.cancel()
     return {
         "ran": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -77,27 +76,27 @@ def measure(name: str, *, quick: bool) -> dict[str, Any]:
 
 
 def _beside(before: dict[str, float]) -> list[tuple[tuple[str, float], float]]:
-    """Pair each calibration with the same now."""
+    """Pair each calibration with the same one now."""
     return list(zip(before.items(), machine.calibration().values(), strict=True))
 
 
-def write(kept: dict[str, Any], docs: Path) -> None:
-    """Write the page, its plots and the tables of scale from what is kept."""
+def write(records: dict[str, Any], docs: Path) -> None:
+    """Write the page, its plots and the tables of scale from the records of measurements."""
     folder = docs / "performance"
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.svg"):
         old.unlink()
-    runs = {name: kept[name] for name in COMMANDS if name in kept}
-    text, plots = page.written(runs)
+    runs = {name: records[name] for name in COMMANDS if name in records}
+    text, plots = page.render(runs)
     for name, drawing in plots.items():
         (folder / name).write_text(drawing)
     (docs / "performance.md").write_text(text)
-    (folder / "results.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    (folder / "results.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
     scale.rewrite(docs / "scale.md", runs)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is asked for and write the page after each."""
+    """Run the chosen measurements, and write the page after each."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.report", description=(__doc__ or "").split("\n")[0]
     )
@@ -108,24 +107,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--quick", action="store_true", help="only try everything out, on a page of its own"
     )
     parser.add_argument("--page", action="store_true", help="measure nothing: write the page again")
-    asked = parser.parse_args(arguments)
-    docs = TRIED if asked.quick else DOCS
-    if asked.quick:
+    options = parser.parse_args(arguments)
+    docs = QUICK_DOCS if options.quick else DOCS
+    if options.quick:
         docs.mkdir(parents=True, exist_ok=True)
         shutil.copy(DOCS / "scale.md", docs / "scale.md")
-    kept: dict[str, Any] = {}
+    records: dict[str, Any] = {}
     with suppress(FileNotFoundError):
-        kept = json.loads((docs / "performance" / "results.json").read_text())
-    names = [] if asked.page else asked.only or list(COMMANDS)
-    described = machine.described() if names else {}
+        records = json.loads((docs / "performance" / "results.json").read_text())
+    names = [] if options.page else options.only or list(COMMANDS)
+    machine_now = machine.describe() if names else {}
     for name in names:
-        kept[name] = measure(name, quick=asked.quick) | {"machine": described}
-        write(kept, docs)
-    if asked.page:
-        write(kept, docs)
+        records[name] = measure(name, quick=options.quick) | {"machine": machine_now}
+        write(records, docs)
+    if options.page:
+        write(records, docs)
     print(f"written: {docs / 'performance.md'}")
-    if failed := [name for name in names if kept[name]["exit"]]:
-        sys.exit(f"failed: {', '.join(failed)}")
+    if failures := [name for name in names if records[name]["exit"]]:
+        sys.exit(f"failed: {', '.join(failures)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The tables of `docs/scale.md`: what so many accounts need, from measured figures and what is assumed.
+"""The tables of `docs/scale.md`: what so many accounts need, by measurements and assumptions.
 
-They stand between marks in the page, which `python -m bench.report` fills anew.
+They stand between marks in the page; `python -m bench.report` fills them in.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ A_DAY = {  # what an active account does in a day
 }
 PEAK = 3.0  # the busiest minutes over the mean of the day
 STREAMING = 0.05  # accounts with a live stream open then
-USED = 0.5  # of a core, at the peak: the rest is for what nobody foresaw
+USAGE_MAX = 0.5  # of a core, at the peak: the rest is a reserve
 DAY_SECONDS = 86_400
-# What one of each can be at most, as they are commonly had; past it there have to be several.
+# The most that one of each can use, as it is commonly sold; larger loads need several.
 UNITS = {"web": 1, "temporal": 1, "relay": 1, "fanout": 1, "channels": 1} | {
     "PostgreSQL": 64,  # cores of one primary
     "Valkey": 1,  # it computes on one thread
     "Temporal": 64,  # cores of one store under its history
 }
-WAL_BYTES_PER_SECOND = 200e6  # that one primary writes, and its replicas take
+WAL_BYTES_PER_SECOND = 200e6  # that one primary writes and its replicas receive
 MARK = "<!-- bench.scale: {name} -->\n"
 END = "<!-- end -->"
 MISSING = "Not measured yet: `python -m bench.report` fills this in.\n"
@@ -42,47 +42,48 @@ STREAMS = re.compile(r"memory of web with (\d+) streams")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What the arithmetic takes from the record."""
+class Figures:
+    """Figures that the arithmetic takes from the results."""
 
-    toll: Mapping[tuple[str, str], float]  # processor seconds of a request, by request and part
-    held: Mapping[str, float]  # bytes of a process, by part
+    cpu_cost: Mapping[tuple[str, str], float]  # processor seconds of a request, by request and part
+    memory: Mapping[str, float]  # bytes of a process, by part
     stream_bytes: float
     push_bytes: float  # in the database
-    push_ahead: float  # written ahead
+    push_wal: float  # in its write-ahead log
 
     @classmethod
     def of(cls, runs: Mapping[str, Mapping[str, Any]]) -> Self | None:
         """Return the figures, or nothing when one of the measurements is missing."""
-        found = {
-            name: {told["claim"]: Result.of(told) for told in run["results"]}
+        results = {
+            name: {row["claim"]: Result.of(row) for row in run["results"]}
             for name, run in runs.items()
             if not run["exit"]
         }
-        if not {"toll", "memory", "million", "live"} <= set(found):
+        if not {"cpu_cost", "memory", "million_pushes", "live_streams"} <= set(results):
             return None
         streams = next(
-            (one for claim, one in found["live"].items() if STREAMS.fullmatch(claim)), None
+            (one for claim, one in results["live_streams"].items() if STREAMS.fullmatch(claim)),
+            None,
         )
         if streams is None:
             return None
         many = int(STREAMS.sub(r"\1", streams.claim))
         return cls(
-            {_split(claim): one.figure / 1e6 for claim, one in found["toll"].items()},
+            {_split(claim): one.figure / 1e6 for claim, one in results["cpu_cost"].items()},
             {
                 _split(claim)[0]: 1e6 * one.figure
-                for claim, one in found["memory"].items()
+                for claim, one in results["memory"].items()
                 if "after" in claim
             },
             1e6 * (streams.figure - streams.baseline) / many,
-            found["million"]["database, a push"].figure,
-            found["million"]["written ahead, a push"].figure,
+            results["million_pushes"]["database, a push"].figure,
+            results["million_pushes"]["written ahead, a push"].figure,
         )
 
     def cores(self, part: str, accounts: float) -> float:
         """Return how many cores a part needs at the peak of so many accounts."""
-        spent = (rate(what, accounts) * self.toll.get((what, part), 0.0) for what in A_DAY)
-        return sum(spent) / USED
+        seconds = (rate(what, accounts) * self.cpu_cost.get((what, part), 0.0) for what in A_DAY)
+        return sum(seconds) / USAGE_MAX
 
 
 def rate(what: str, accounts: float) -> float:
@@ -91,28 +92,31 @@ def rate(what: str, accounts: float) -> float:
 
 
 def rewrite(path: Path, runs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Fill in the page's tables."""
-    page, known = path.read_text(), Measured.of(runs)
-    tables = {"assumed": assumed(), "rates": rates()}
-    for name, made in {"cores": cores, "storage": storage, "first": first}.items():
-        tables[name] = made(known) if known else MISSING
+    """Fill in the tables of the page.
+
+    :raises ValueError: when the page has no place for one of them
+    """
+    page, figures = path.read_text(), Figures.of(runs)
+    tables = {"assumed": assumptions(), "rates": rates()}
+    for name, make in {"cores": cores, "storage": storage, "first": first}.items():
+        tables[name] = make(figures) if figures else MISSING
     for name, text in tables.items():
         mark = MARK.format(name=name)
-        before, found, rest = page.partition(mark)
-        if not found or END not in rest:
+        before, separator, rest = page.partition(mark)
+        if not separator or END not in rest:
             raise ValueError(f"{path} has no place for {name}")
         page = f"{before}{mark}{text}{END}{rest.partition(END)[2]}"
     path.write_text(page)
 
 
-def assumed() -> str:
-    """Return what is assumed of people and machines."""
+def assumptions() -> str:
+    """Return the assumptions about people and machines."""
     rows = [
         ["accounts active in a day", f"{DAILY_ACTIVE:.0%}"],
         *([f"{what}, of an active account", f"{times:g} a day"] for what, times in A_DAY.items()),
         ["busiest minutes over the mean of the day", f"{PEAK:g} times"],
         ["accounts with a live stream open then", f"{STREAMING:.0%}"],
-        ["of a core used at the peak", f"{USED:.0%}"],
+        ["of a core used at the peak", f"{USAGE_MAX:.0%}"],
         ["written ahead by one primary at most", f"{WAL_BYTES_PER_SECOND / 1e6:.0f} MB/s"],
         *(
             [f"cores of one {part} at most", str(cores)]
@@ -124,41 +128,43 @@ def assumed() -> str:
 
 
 def rates() -> str:
-    """Return how often what is done at the peak."""
+    """Return how often each thing happens at the peak."""
     rows = [[f"{what}, a second", *(number(rate(what, n)) for n in ACCOUNTS)] for what in A_DAY]
     rows.append(["live streams open", *(number(STREAMING * n) for n in ACCOUNTS)])
     return _by_accounts("at the peak", rows)
 
 
-def cores(known: Measured) -> str:
-    """Return what each part needs: cores, and the memory of as many processes and of the streams."""
-    rows = [[f"{part}, cores", *(number(known.cores(part, n)) for n in ACCOUNTS)] for part in UNITS]
+def cores(figures: Figures) -> str:
+    """Return the cores that each part needs, and the memory of its processes and streams."""
+    rows = [
+        [f"{part}, cores", *(number(figures.cores(part, n)) for n in ACCOUNTS)] for part in UNITS
+    ]
     rows += [
-        [f"{part}, GB of memory", *(number(_held(known, part, n) / 1e9) for n in ACCOUNTS)]
+        [f"{part}, GB of memory", *(number(_memory(figures, part, n) / 1e9) for n in ACCOUNTS)]
         for part in UNITS
-        if part in known.held and UNITS[part] == 1
+        if part in figures.memory and UNITS[part] == 1
     ]
     return _by_accounts("needed at the peak", rows)
 
 
-def storage(known: Measured) -> str:
-    """Return what is written and kept."""
-    yearly = DAILY_ACTIVE * A_DAY["a push"] * 365 * known.push_bytes
+def storage(figures: Figures) -> str:
+    """Return how much is written, and how much of it is stored."""
+    yearly = DAILY_ACTIVE * A_DAY["a push"] * 365 * figures.push_bytes
     rows = [
         ["database grows in a year, TB", *(number(n * yearly / 1e12) for n in ACCOUNTS)],
         [
             "written ahead, MB/s",
-            *(number(rate("a push", n) * known.push_ahead / 1e6) for n in ACCOUNTS),
+            *(number(rate("a push", n) * figures.push_wal / 1e6) for n in ACCOUNTS),
         ],
     ]
     return _by_accounts("of pushes of 1 KB", rows)
 
 
-def first(known: Measured) -> str:
-    """Return how many accounts one of each serves, what gives first on top."""
-    full = {part: UNITS[part] / (known.cores(part, 1) or float("inf")) for part in UNITS}
+def first(figures: Figures) -> str:
+    """Return how many accounts one of each part serves, the scarcest part first."""
+    full = {part: UNITS[part] / (figures.cores(part, 1) or float("inf")) for part in UNITS}
     full = {part: accounts for part, accounts in full.items() if accounts}
-    full["writing ahead"] = WAL_BYTES_PER_SECOND / (rate("a push", 1) * known.push_ahead)
+    full["writing ahead"] = WAL_BYTES_PER_SECOND / (rate("a push", 1) * figures.push_wal)
     rows = [
         [part, "the disk of one primary" if part not in UNITS else _unit(part), number(accounts)]
         for part, accounts in sorted(full.items(), key=lambda pair: pair[1])
@@ -171,9 +177,9 @@ def _unit(part: str) -> str:
     return "a process on a core" if cores == 1 else f"a machine of {cores} cores"
 
 
-def _held(known: Measured, part: str, accounts: float) -> float:
-    streams = STREAMING * accounts * known.stream_bytes if part == "web" else 0.0
-    return max(1.0, known.cores(part, accounts)) * known.held[part] + streams
+def _memory(figures: Figures, part: str, accounts: float) -> float:
+    streams = STREAMING * accounts * figures.stream_bytes if part == "web" else 0.0
+    return max(1.0, figures.cores(part, accounts)) * figures.memory[part] + streams
 
 
 def _split(claim: str) -> tuple[str, str]:

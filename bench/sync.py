@@ -1,12 +1,12 @@
 """What pushes and pulls cost over their own SQL: `python -m bench.sync`.
 
-Eight kept connections, of one account and of eight, push states of 1 KB, pull all of an account's states
-from the start, and pull when there is nothing new; each over the whole HTTP path, with the limits lifted,
-a web process a core and all other processes of the Procfile beside them. By turns, eight connections run
-the very statements of those requests, transaction by transaction, on the same PostgreSQL. Prints medians
-and their ratio. The connections of each round are new ones: which web process takes a connection, keeps
-it, and chance shares them out. The live notice is measured with a single web process, which then has all
-of the streams.
+Eight keep-alive connections, of one account and of eight, push states of 1 KB, pull all states from
+the start, and pull when there is nothing new. Each request takes the whole HTTP path without rate
+limits, with a web process a core and all other processes of the Procfile. By turns, eight
+connections run the same statements, transaction by transaction, on the same PostgreSQL. Prints
+medians and their ratio. Each round opens new connections, because chance distributes connections
+over the web processes. The live notice is measured with one web process, which then has all
+streams.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ import psycopg
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from bench.fill import fill
-from bench.kept import Kept, Script, answers_per_second, head
-from bench.live import live_notice
-from bench.pace import paced
-from bench.platform import Measured, measured
+from bench.connections import HttpConnection, Script, answers_per_second, head
+from bench.live_streams import live_notice
+from bench.platform import PlatformUnderTest, run_platform
+from bench.quick_mode import full_or_quick
 from bench.rates import ROUND_SECONDS, rate
 from bench.results import record
-from bench.statements import Transaction, recorded
+from bench.sql_statements import Transaction, record_statements
+from bench.states import insert_states
 from bin.devtools.stack.client import Client, Keys
 from engine.config.settings import Settings
 from web.app import create_app
 
 CONNECTIONS = 8
-ROUNDS = paced(5, 1)
+ROUNDS = full_or_quick(5, 1)
 STATES = 2000  # of an account that is pulled from the start
 ENTITIES = 200  # that an agent pushes by turns
 DATA = "x" * 1024
@@ -49,7 +49,7 @@ PUSH, PULL = "/api/sync/push", "/api/sync/pull"
 
 
 class Agent:
-    """One agent of an account: what it asks over HTTP, and the statements of that."""
+    """Agent of an account: its requests over HTTP, and their SQL statements."""
 
     def __init__(
         self,
@@ -109,17 +109,17 @@ class Agent:
                 raise AssertionError("there was something new")
 
     def sql_of_push(self, app: Flask) -> list[Transaction]:
-        """Return the statements of a push."""
-        return recorded(
+        """Return the SQL statements of a push."""
+        return record_statements(
             app, lambda client: client.post(PUSH, data=self.change(), headers=self.headers)
         )
 
     def sql_of_idle(self, app: Flask) -> list[Transaction]:
-        """Return the statements of a pull at the head."""
+        """Return the SQL statements of a pull at the head."""
         return self._sql_of_pull(app, self._at_head(app))[0]
 
     def sql_of_drain(self, app: Flask, limit: int) -> list[Transaction]:
-        """Return the statements of all pages from the start."""
+        """Return the SQL statements of all pages from the start."""
         ran, page = self._sql_of_pull(app, f"{PULL}?limit={limit}")
         while page["hasMore"]:
             more, page = self._sql_of_pull(app, f"{PULL}?limit={limit}&since={page['cursor']}")
@@ -136,11 +136,11 @@ class Agent:
             answers.append(client.get(path, headers=self.headers))
             return answers[-1]
 
-        return recorded(app, send), orjson.loads(answers[-1].data)
+        return record_statements(app, send), orjson.loads(answers[-1].data)
 
 
 def bare(connection: psycopg.Connection, transactions: Sequence[Transaction]) -> None:
-    """Run what a request ran."""
+    """Run the SQL statements of a request."""
     for transaction in transactions:
         for statement, values in transaction:
             cursor = connection.execute(statement, values, prepare=True)
@@ -149,9 +149,9 @@ def bare(connection: psycopg.Connection, transactions: Sequence[Transaction]) ->
         connection.commit()
 
 
-def agents_of(platform: Measured, accounts: int) -> Iterator[Agent]:
-    """Return one agent a connection, spread evenly over new accounts that have their states."""
-    registered = []
+def agents_of(platform: PlatformUnderTest, accounts: int) -> Iterator[Agent]:
+    """Yield one agent per connection, spread evenly over new accounts that have states."""
+    clients = []
     with psycopg.connect(platform.stack.database_url) as connection:
         for _ in range(accounts):
             with Client(platform.api_url, "first", Keys.fresh()) as client:
@@ -159,15 +159,17 @@ def agents_of(platform: Measured, accounts: int) -> Iterator[Agent]:
                     "user"
                 ]["id"]
             newest = time.time_ns() // 1000
-            fill(connection, account_id, states=STATES, data_bytes=len(DATA), newest=newest)
-            registered.append(client)
+            insert_states(
+                connection, account_id, states=STATES, data_bytes=len(DATA), newest=newest
+            )
+            clients.append(client)
     for number in range(CONNECTIONS):
-        yield Agent(platform.api_url, registered[number % accounts], number)
+        yield Agent(platform.api_url, clients[number % accounts], number)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Something to measure: a script and statements per connection, and how many each time is worth."""
+    """Something to measure: scripts and statements by connection, and the value of each answer."""
 
     what: str
     scripts: Sequence[Callable[[], Script]]
@@ -175,7 +177,7 @@ class Case:
     per_answer: int = 1
     per_run: int = 1
 
-    def compare(self, platform: Measured, accounts: int) -> None:
+    def compare(self, platform: PlatformUnderTest, accounts: int) -> None:
         """Measure by turns; print."""
         with ExitStack() as exits:
             bares = [
@@ -188,27 +190,27 @@ class Case:
         answers, runs = (statistics.median(side) for side in zip(*pairs, strict=True))
         ours, baseline = answers * self.per_answer, runs * self.per_run
         print(
-            f"{self.what}, {CONNECTIONS} connections of {accounts} account(s): {ours:.0f}/s over HTTP, "
-            f"{baseline:.0f}/s bare SQL, ratio {ours / baseline:.3f}",
+            f"{self.what}, {CONNECTIONS} connections of {accounts} account(s): "
+            f"{ours:.0f}/s over HTTP, {baseline:.0f}/s bare SQL, ratio {ours / baseline:.3f}",
             flush=True,
         )
         claim = f"{self.what}, {accounts} account{'s' * (accounts > 1)}"
         record(claim, ours, "/s", over="bare SQL", baseline=baseline)
 
-    def _over_http(self, platform: Measured) -> float:
+    def _over_http(self, platform: PlatformUnderTest) -> float:
         """Return the rate of answers of one round."""
         with ExitStack() as exits:
-            kept = []
+            connections = []
             for script in self.scripts:
-                kept.append(exits.enter_context(Kept(platform.api_url, script())))
-                kept[
-                    -1
-                ].once()  # before the next one knocks: a process takes all that it finds at its door
-            return answers_per_second(kept, ROUND_SECONDS)
+                connection = exits.enter_context(HttpConnection(platform.api_url, script()))
+                # An answer before the next connection: a process accepts all that wait at once.
+                connection.once()
+                connections.append(connection)
+            return answers_per_second(connections, ROUND_SECONDS)
 
 
 def cases(app: Flask, agents: Sequence[Agent]) -> Iterator[Case]:
-    """Return what to measure, pushes last: they change what is pulled."""
+    """Yield the cases to measure, pushes last, because they change what a pull returns."""
     for limit in (500, 100):
         yield Case(
             f"items pulled by {limit}",
@@ -227,20 +229,21 @@ def cases(app: Flask, agents: Sequence[Agent]) -> Iterator[Case]:
 def main() -> None:
     """Measure one account and eight."""
     cores = os.cpu_count() or 1
-    with measured(web_processes=cores) as platform:
+    with run_platform(web_processes=cores) as platform:
         with psycopg.connect(platform.stack.database_url) as connection:
             (fsync,) = connection.execute("SHOW fsync").fetchone() or ("",)
         if fsync != "on":
             raise AssertionError("pushes are measured with fsync on")
         print(
-            f"fsync {fsync}, {cores} cores and web processes, {len(DATA)} bytes, medians of {ROUNDS}"
+            f"fsync {fsync}, {cores} cores and web processes, {len(DATA)} bytes, "
+            f"medians of {ROUNDS}"
         )
         app = create_app(Settings.from_env(platform.environ))
         for accounts in (1, 8):
             for case in cases(app, list(agents_of(platform, accounts))):
                 case.compare(platform, accounts)
-    with measured() as platform:
-        live_notice(platform, accounts=100, streams=paced(1000, 100))
+    with run_platform() as platform:
+        live_notice(platform, accounts=100, streams=full_or_quick(1000, 100))
 
 
 if __name__ == "__main__":

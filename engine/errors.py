@@ -1,4 +1,4 @@
-"""Everything the engine refuses, by family: a family says what kind of refusal it is, the code says which."""
+"""Errors of the engine: the class states the kind of a refusal, the code the exact one."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One place in a document and what is wrong there (JSON pointer, RFC 6901).
+    """Place in a document (JSON pointer, RFC 6901) and what is wrong there.
 
-    A document that was sealed is not to be quoted to others than its owner: `outline` and `gist` say the
-    same without its words, where these differ.
+    Only its owner may read words of an encrypted document. Where pointer or detail contain such
+    words, `outline` and `gist` state the same without them.
     """
 
     pointer: str
     detail: str
-    outline: str | None = (
-        None  # the pointer with `*` for every name that the document's author chose
-    )
+    # The pointer with `*` in the place of every name that the document's author chose.
+    outline: str | None = None
     gist: str | None = None
 
-    def unquoted(self) -> Fault:
-        """Return the fault as it may stand in the clear."""
+    def redact(self) -> Fault:
+        """Return the fault without words of the document, as it may be stored in plain text."""
         outline = self.pointer if self.outline is None else self.outline
         return Fault(outline, self.detail if self.gist is None else self.gist)
 
 
 class EngineError(Exception):
-    """A refusal with a stable snake_case code, a sentence for people, and data for programs.
+    """Refusal with a stable snake_case code, a sentence for people, and data for programs.
 
-    `extra` members appear beside the problem's own fields (RFC 9457 section 3.2).
+    The members of `extra` extend the problem document (RFC 9457 section 3.2).
     """
 
     def __init__(
@@ -50,35 +49,35 @@ class EngineError(Exception):
 
 
 class InvalidError(EngineError):
-    """Well-formed, but breaks a rule."""
+    """The request is well-formed but breaks a rule."""
 
 
 class UnauthenticatedError(EngineError):
-    """Nobody we know, or no longer."""
+    """The credentials are missing or not valid."""
 
 
 class ForbiddenError(EngineError):
-    """Known, but not allowed."""
+    """The caller is authenticated but not allowed to do this."""
 
 
 class NotFoundError(EngineError):
-    """Does not exist, or is not the caller's: the two are not told apart."""
+    """The object does not exist or belongs to another account; the answer is the same for both."""
 
 
 class ConflictError(EngineError):
-    """Cannot happen in the present state."""
+    """The state of the object does not permit the operation."""
 
 
 class GoneError(EngineError):
-    """Was there once, and is kept no more."""
+    """The object existed once and is not stored any more."""
 
 
 class TooLargeError(EngineError):
-    """Larger than a published limit."""
+    """The request is larger than a published limit."""
 
 
 class UnavailableError(EngineError):
-    """A part that is needed is down or full; worth trying again after `retry_seconds`."""
+    """A required part is down or full; clients may try again after `retry_seconds`."""
 
     def __init__(self, code: str, detail: str, *, retry_seconds: int = 1) -> None:
         super().__init__(code, detail)

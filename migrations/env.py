@@ -1,4 +1,4 @@
-"""Run migrations on DATABASE_URL under an advisory lock, so that two releases never migrate at once."""
+"""Run migrations on DATABASE_URL under an advisory lock: two releases never migrate at once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from engine.store.metadata import METADATA
 from engine.store.sessions import make_engine
 
 LOCK = 0x636C6F7564  # "cloud"; any constant of our own will do
-# A statement that waits for a table's lock keeps everybody out who comes after it: it gives up soon, and the
-# release tries again.
+# A statement that waits for a table's lock blocks all later ones. So it fails soon, and the release
+# tries again.
 LOCK_SECONDS_MAX = 3
 STATEMENT_SECONDS_MAX = 900
 
@@ -39,7 +39,7 @@ def _run(connection: Connection) -> None:
         target_metadata=METADATA,
         compare_server_default=True,
         transaction_per_migration=True,
-        on_version_apply=_tell,  # type: ignore[arg-type] # it is called by keywords
+        on_version_apply=_log,  # type: ignore[arg-type] # it is called by keywords
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -50,7 +50,7 @@ def _limit(connection: Connection) -> None:
     connection.execute(text(f"SET statement_timeout = '{STATEMENT_SECONDS_MAX}s'"))
 
 
-def _tell(*, step: MigrationInfo, **_: Any) -> None:
+def _log(*, step: MigrationInfo, **_: Any) -> None:
     revisions = step.up_revision_ids or step.down_revision_ids
     structlog.get_logger().info(
         "migrated" if step.is_upgrade else "migrated_down", revision=",".join(revisions)

@@ -1,4 +1,4 @@
-"""Real servers for every test: one stack a run, a migrated database, fresh keys."""
+"""Real servers for every test: one stack for a run, a migrated database, new keys."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client
 from bin.devtools.stack.fresh_keys import fresh_keys
-from bin.devtools.stack.platform import LIFTED, processes
+from bin.devtools.stack.platform import NO_RATE_LIMITS, processes
 from bin.devtools.stack.servers import Stack
 from engine.config.settings import Settings
 from engine.store.accounts import Account
 from engine.store.sessions import make_engine
-from tests.support.platform import ROOT, Platform, channel_settings, joined
+from tests.support.platform import ROOT, Platform, channel_settings, new_agent
 from tests.support.receivers import Receiver, receiving
 from tests.support.servers import own_part
 
-# How long an example takes says how busy the machine is.
+# An example's duration depends on the load of the machine.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
 pytest_plugins = ["tests.support.web.fixtures"]
-NEEDS = ("unit", "stack", "platform", "journey")  # markers; each includes what those before it need
+NEEDS = ("unit", "stack", "platform", "journey")  # markers; each includes the needs of those before
 FIXTURES = {"stack": {"stack"}, "platform": {"platform"}, "journey": {"fragile", "traced"}}
 AT_THE_END = pytest.StashKey[ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run take its time."""
+    """Add the option that lets the races and the state machine run for long."""
     parser.addoption(
         "--soak", action="store_true", help="run the state machine and the races for long"
     )
@@ -53,7 +53,7 @@ def soak(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def home(worker_id: str) -> Path:
-    """Where the servers of this run keep their data; of a run in parallel, each worker has its own."""
+    """The directory of the servers' data; each parallel worker has its own."""
     return ROOT / ".cloudapi" / ("test" if worker_id == "master" else f"test-{worker_id}")
 
 
@@ -61,31 +61,44 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[AT_THE_END] = ExitStack()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse tests that do not say what they need, or use more than they say.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse tests without a marker, and those that use more than their marker says.
 
-    :raises pytest.UsageError: naming the first such test.
+    Parallel workers begin with journeys, which take longest, so that none runs alone at the end.
+
+    :raises pytest.UsageError: with the name of the first such test
     """
-    for item in items:
-        markers = [name for name in NEEDS if item.get_closest_marker(name)]
-        if len(markers) != 1:
-            raise pytest.UsageError(
-                f"{item.nodeid} carries {len(markers)} of the markers {', '.join(NEEDS)}"
-            )
-        fixtures: set[str] = set(getattr(item, "fixturenames", ()))
-        for name in NEEDS[NEEDS.index(markers[0]) + 1 :]:
-            if fixtures & FIXTURES[name]:
-                raise pytest.UsageError(f"{item.nodeid} is marked {markers[0]} and needs {name}")
+    needs = {item: _needs(item) for item in items}
+    if hasattr(config, "workerinput"):
+        items.sort(key=needs.__getitem__, reverse=True)
+
+
+def _needs(item: pytest.Item) -> int:
+    """Return the place of the test's marker in NEEDS.
+
+    :raises pytest.UsageError: when the test has no marker or several, or a later one's fixture
+    """
+    markers = [name for name in NEEDS if item.get_closest_marker(name)]
+    if len(markers) != 1:
+        raise pytest.UsageError(
+            f"{item.nodeid} carries {len(markers)} of the markers {', '.join(NEEDS)}"
+        )
+    place = NEEDS.index(markers[0])
+    fixtures: set[str] = set(getattr(item, "fixturenames", ()))
+    for name in NEEDS[place + 1 :]:
+        if fixtures & FIXTURES[name]:
+            raise pytest.UsageError(f"{item.nodeid} is marked {markers[0]} and needs {name}")
+    return place
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leave the shared servers; who started them waits here, where no test's time runs."""
+    """Leave the shared servers; the worker that started them waits here, outside of any test."""
     session.config.stash[AT_THE_END].close()
 
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """A migrated database, a Redis index and a Temporal namespace of this worker's own, on shared servers."""
+    """A migrated database, a Redis index and a Temporal namespace of this worker on shared servers."""
     return request.config.stash[AT_THE_END].enter_context(
         own_part(ROOT / ".cloudapi" / "test-servers")
     )
@@ -112,19 +125,19 @@ def sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
 
 @pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
-    """A server on this machine that channels may lead to."""
-    with receiving() as found:
-        yield found
+    """A server on this machine that receives the messages of channels."""
+    with receiving() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def platform(
     home: Path, stack: Stack, environ: dict[str, str], receiver: Receiver
 ) -> Iterator[Platform]:
-    """All processes of the Procfile on the test stack, with the rate limits lifted."""
+    """All processes of the Procfile on the test stack, without rate limits."""
     logs = home / "logs"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
-    settings = environ | LIFTED | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
+    settings = environ | NO_RATE_LIMITS | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
     settings |= {"CORS_ORIGINS": "https://app.example.org"} | channel_settings(receiver)
     with processes(settings, logs) as servers:
         yield Platform(f"http://127.0.0.1:{stack.web_port}", settings, logs, servers)
@@ -133,14 +146,14 @@ def platform(
 @pytest.fixture
 def session(sessions: sessionmaker[Session]) -> Iterator[Session]:
     """A session that is rolled back after the test."""
-    with sessions() as opened:
-        yield opened
-        opened.rollback()
+    with sessions() as session:
+        yield session
+        session.rollback()
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_the_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the developer's own environment out of the tests."""
+    """Hide the developer's own environment from the tests."""
     for name in Settings.__dataclass_fields__:
         if name.upper() in os.environ:
             monkeypatch.delenv(name.upper())
@@ -149,13 +162,13 @@ def _no_settings_from_the_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def laptop(platform: Platform) -> Iterator[Client]:
     """An agent of a new account on the running platform."""
-    with joined(platform) as client:
+    with new_agent(platform) as client:
         yield client
 
 
 @pytest.fixture
 def account_id(sessions: sessionmaker[Session]) -> Iterator[UUID]:
-    """An account whose rows are really committed, and gone after the test."""
+    """An account whose rows are committed, and deleted after the test."""
     with sessions.begin() as session:
         account = Account(
             id=uuid7(),

@@ -1,4 +1,4 @@
-"""HTTP in, JSON out; holds no rule."""
+"""Flask application: extensions, hooks and the blueprints of all routes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.config.settings import Settings
-from engine.observability import metrics
+from engine.observability.metrics import POOLS
 from engine.store import pool
 from engine.store.sessions import JSON
 from web.extensions import api, db
@@ -21,7 +21,7 @@ from web.http import (
     redis_notify,
     request_log,
 )
-from web.http.account_services import Desk
+from web.http.account_services import AccountServices
 from web.routes import (
     account,
     account_deletion,
@@ -33,6 +33,7 @@ from web.routes import (
     execution_timeline,
     executions,
     health,
+    metrics,
     mfa,
     mfa_verification,
     public_key,
@@ -46,7 +47,6 @@ from web.routes import (
     workflow_versions,
     workflows,
 )
-from web.routes import metrics as scrape
 from web.temporal_client import Temporal
 
 BLUEPRINTS = (
@@ -72,7 +72,7 @@ BLUEPRINTS = (
     bulk.blueprint,
     events.blueprint,
     health.blueprint,
-    scrape.blueprint,
+    metrics.blueprint,
 )
 
 
@@ -97,17 +97,17 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions |= {
         "settings": settings,
-        "desk": Desk.from_settings(settings),
-        "published_keys": health.publish(settings),
+        "account_services": AccountServices.from_settings(settings),
+        "public_keys": health.build_public_key_set(settings),
         "temporal": Temporal(settings),
     }
-    request_log.trace(app)
-    if settings.proxy_hops:  # outermost, where `web.realtime.flask_bridge` looks for it
+    request_log.configure(app)
+    if settings.proxy_hops:  # outermost, because `web.realtime.flask_bridge` reads it
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
     with app.app_context():
-        metrics.POOLS.watch(db.engine)
+        POOLS.add(db.engine)
     access_tokens.configure(app, settings)
     authentication.configure(app)
     rate_limits.configure(app, settings)

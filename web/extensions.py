@@ -1,8 +1,9 @@
-"""The extensions, unbound: `create_app` binds them.
+"""Flask extensions, which `create_app` binds to an app.
 
-Flask-SQLAlchemy makes the engine and pool of the app, and ends each request's session. The models are
-plain SQLAlchemy and not its `db.Model`, because `engine` and `worker` know no Flask (ADR 0002).
-Flask-Limiter is made for each app in `web.http.rate_limits`: a `Limiter` has one storage for all apps bound to it.
+Flask-SQLAlchemy creates the app's engine and pool, and ends the session of each request. The models
+are plain SQLAlchemy instead of its `db.Model`, because `engine` and `worker` do not use Flask
+(ADR 0002). `web.http.rate_limits` creates Flask-Limiter for each app, because a `Limiter` has one
+storage for all apps that are bound to it.
 """
 
 from __future__ import annotations
@@ -17,13 +18,12 @@ from engine.store.metadata import METADATA
 
 
 class RequestSession(Session):
-    """The session of one request."""
+    """Database session of one request."""
 
     def close(self) -> None:
-        """Give the connection back.
+        """Return the connection to the pool, or discard one that was lost.
 
-        One that has been lost by now is thrown away: what the request did is committed or was told to have
-        failed, so its answer stands.
+        The request was committed or answered with an error by now, so its answer is still right.
         """
         try:
             super().close()
@@ -36,10 +36,10 @@ jwt = JWTManager()
 
 
 class ProblemApi(Api):  # type: ignore[misc] # flask-smorest is untyped
-    """flask-smorest without its own error bodies: `web.http.problems` answers every error."""
+    """Api of flask-smorest without its error bodies: `web.http.problems` answers every error."""
 
     def _register_error_handlers(self) -> None:
-        """Register none."""
+        """Register no error handlers."""
 
 
 api = ProblemApi()

@@ -1,4 +1,4 @@
-"""The release step: what is done once before processes of this version start, by one release at a time."""
+"""Release step: runs once before processes of this version start."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ from engine.observability import logging
 from worker.temporal import search_attributes
 
 CONFIGURATION = Path(migrations.__file__).parent / "alembic.ini"
-TRIES = 20
-PAUSE_SECONDS = 3.0  # in which those who waited behind a migration get on
+ATTEMPTS = 20
+PAUSE_SECONDS = 3.0  # in which transactions that waited behind the migration proceed
 
 
 def main() -> int:
-    """Do all steps and return the exit status; each finds out by itself whether anything is left to do.
+    """Run all steps and return the exit status; a step that was done before does nothing.
 
     :raises SettingsError: when a setting is malformed.
     """
     logging.configure(Settings.from_env())
     migrate()
-    unregistered = asyncio.run(search_attributes.main())
-    if not unregistered:
+    status = asyncio.run(search_attributes.main())
+    if not status:
         structlog.get_logger().info("released")
-    return unregistered
+    return status
 
 
 def migrate() -> None:
-    """Bring the database to this version's head; a lock that somebody else holds on a table is waited for.
+    """Upgrade the database to this version's head; try again while a table is locked.
 
-    :raises OperationalError: when it is held for too long, or the database is down.
+    :raises OperationalError: when a table stays locked, or the database is down.
     """
-    for tries_left in reversed(range(TRIES)):
+    for attempts_left in reversed(range(ATTEMPTS)):
         try:
             command.upgrade(Config(CONFIGURATION), "head")
         except OperationalError as fault:
-            if not isinstance(fault.orig, LockNotAvailable) or not tries_left:
+            if not isinstance(fault.orig, LockNotAvailable) or not attempts_left:
                 raise
-            structlog.get_logger().warning("table_in_use", tries_left=tries_left)
+            structlog.get_logger().warning("table_in_use", attempts_left=attempts_left)
             time.sleep(PAUSE_SECONDS)
         else:
             return
 
 
 if __name__ == "__main__":
-    status = main()
-    # As in worker.temporal: the SDK's native threads crash in a dying interpreter, and the release with them.
+    exit_status = main()
+    # As in worker.temporal: the SDK's native threads crash while the interpreter finalizes.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)
+    os._exit(exit_status)

@@ -1,4 +1,4 @@
-"""A steady mixed load: registering, refreshing, pushing, pulling, listening, creating, executing."""
+"""A steady mixed load: register, refresh, push, pull, listen, create, execute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx2
 
 from bench.chaos.history import History
-from bench.chaos.insisting import Insisting
+from bench.chaos.retrying_client import RetryingClient
 from bench.chaos.roles import (
     DOUBLE,
     PASSWORD,
@@ -33,20 +33,20 @@ READERS = {"Follower", "Listener"}
 
 
 class Load:
-    """Threads that each play a role until it is over."""
+    """Threads that each play a role until the load ends."""
 
     def __init__(self, api_url: str, history: History) -> None:
         self._api_url = api_url
         self._history = history
         self._over = threading.Event()
-        self._insisting = Insisting(history, self._over)
-        self._written = threading.Event()
+        self._insisting = RetryingClient(history, self._over)
+        self._writers_end = threading.Event()
         self._closing = ExitStack()
         self._threads: list[threading.Thread] = []
         self.accounts: list[Client] = []
 
     def begin(self) -> None:
-        """Make the accounts, and begin."""
+        """Make the accounts, and start the threads."""
         for _ in range(ACCOUNTS):
             laptop = self._client("laptop", Keys.fresh())
             laptop.register(f"{uuid4()}@example.org", PASSWORD)
@@ -63,8 +63,8 @@ class Load:
         self._play(Registrar(self.accounts[0], self._insisting), 2.0)
 
     def end(self) -> None:
-        """Let the writers finish what they have begun, and give the readers time to learn of all of it."""
-        self._written.set()
+        """Wait until the writers have finished, and until the readers have reached the head."""
+        self._writers_end.set()
         deadline = time.monotonic() + ENDING_SECONDS_MAX
         for thread in self._threads:
             if thread.name not in READERS:
@@ -92,7 +92,7 @@ class Load:
 
     def _play(self, role: Role, pause: float) -> None:
         name = type(role).__name__
-        ends = self._over if name in READERS else self._written
+        ends = self._over if name in READERS else self._writers_end
 
         def repeat() -> None:
             while not ends.is_set():

@@ -1,4 +1,5 @@
 """Accounts with their agents, sessions, tokens, passwords, keys, exports and deletion.
 
-Called by routes, by every context that works for an account, and by the relay. May import `store` and `crypto`.
+Routes, the relay and every context that works for an account call it. It may import `store`,
+`crypto` and what they import.
 """

@@ -1,102 +1,132 @@
-"""People: who registers, and who they are when they come back."""
+"""Accounts: registration, verification of credentials, change of the public key, deletion."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine.accounts.passwords import Passwords
+from engine.contracts.outbox_messages import AccountErasure
 from engine.errors import ConflictError, ForbiddenError, UnauthenticatedError
+from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account, Agent
+from engine.store.outbox import OutboxMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Email, password and public key of an account to be created."""
+
+    email: str
+    password: str
+    public_key: str
 
 
 def register(
     session: Session,
     passwords: Passwords,
+    registration: Registration,
     *,
-    email: str,
-    password: str,
-    public_key: str,
     now: datetime,
-    registration: str = "open",
+    open_to_public: bool,
 ) -> Account:
-    """Make an account.
+    """Create an account.
 
     :raises ForbiddenError: when registration is closed.
-    :raises InvalidError: when the password cannot be used.
-    :raises ConflictError: when the email is taken.
+    :raises InvalidError: when the password does not follow the rules.
+    :raises ConflictError: when another account has the email.
     """
-    if registration != "open":
-        raise ForbiddenError("registration_closed", "New accounts are not accepted here.")
-    made = session.scalars(
+    if not open_to_public:
+        raise ForbiddenError("registration_closed", "This server accepts no new accounts.")
+    email = registration.email
+    password_hash = passwords.hash(registration.password, personal=list_personal_words(email))
+    account = session.scalars(
         insert(Account)
         .values(
             id=uuid7(),
-            email=normal(email),
-            password_hash=passwords.hash(password, personal=personal_words(email)),
-            public_key=public_key,
+            email=normalize_email(email),
+            password_hash=password_hash,
+            public_key=registration.public_key,
             created_at=now,
         )
         .on_conflict_do_nothing(index_elements=[Account.email])
         .returning(Account)
     ).one_or_none()
-    if made is None:
+    if account is None:
         raise ConflictError("email_taken", "An account with this email exists.")
-    return made
+    return account
 
 
-def recognise(session: Session, passwords: Passwords, *, email: str, password: str) -> Account:
-    """Return the account that the email and the password belong to.
+def verify_credentials(
+    session: Session, passwords: Passwords, *, email: str, password: str
+) -> Account:
+    """Return the account of an email and a password, and renew an outdated hash.
 
-    An unknown email answers as a wrong password does, and costs the same.
+    An unknown email is refused like a wrong password and takes as long.
 
-    :raises UnauthenticatedError: when they belong to none.
+    :raises UnauthenticatedError: when no account has both.
     """
-    account = session.scalars(select(Account).where(Account.email == normal(email))).one_or_none()
-    known = account.password_hash if account else None
-    if not passwords.verify(known, password) or account is None:
+    query = select(Account).where(Account.email == normalize_email(email))
+    account = session.scalars(query).one_or_none()
+    password_hash = account.password_hash if account else None
+    if not passwords.verify(password_hash, password) or account is None:
         raise UnauthenticatedError("credentials_invalid", "The email or the password is wrong.")
-    if passwords.outdated(account.password_hash):
+    if passwords.needs_rehash(account.password_hash):
         account.password_hash = passwords.hash(password)
     return account
 
 
-def confirm(session: Session, passwords: Passwords, *, account_id: UUID, password: str) -> Account:
-    """Return the account, whose owner has just shown its password.
+def verify_password(account: Account, passwords: Passwords, password: str) -> None:
+    """Check the password of an account whose owner is logged in.
 
-    :raises UnauthenticatedError: when it is another.
+    :raises UnauthenticatedError: when the password is wrong.
     """
-    account = session.get_one(Account, account_id)
     if not passwords.verify(account.password_hash, password):
         raise UnauthenticatedError("credentials_invalid", "The password is wrong.")
-    return account
 
 
-def personal_words(email: str) -> list[str]:
-    """Return the words of an email that make no password for its owner."""
-    return [normal(email), normal(email).partition("@")[0]]
+def list_personal_words(email: str) -> list[str]:
+    """Return the words of an email that its owner's password must not consist of."""
+    return [normalize_email(email), normalize_email(email).partition("@")[0]]
 
 
-def trusts(session: Session, *, email: str, agent_id: str | None) -> bool:
-    """Tell whether the agent is a known one of the account with this email, and not revoked."""
+def has_agent(session: Session, *, email: str, agent_id: str | None) -> bool:
+    """Return whether the account with this email has this agent and has not revoked it."""
     query = (
         select(Agent.id)
         .join(Account, Account.id == Agent.account_id)
-        .where(Account.email == normal(email), Agent.id == agent_id, Agent.revoked_at.is_(None))
+        .where(
+            Account.email == normalize_email(email),
+            Agent.id == agent_id,
+            Agent.revoked_at.is_(None),
+        )
     )
     return session.scalar(query) is not None
 
 
 def change_public_key(account: Account, public_key: str) -> None:
-    """Replace the key that results are sealed to; that its holder has its private half is unproved."""
+    """Replace the key that results are encrypted to, and reset the proof of its private half."""
     account.public_key, account.key_proved_at = public_key, None
 
 
-def normal(email: str) -> str:
-    """Return the form in which two spellings of an email are the same."""
+def erase(scope: AccountScope) -> None:
+    """Delete the account and all of its rows.
+
+    The account's key is deleted too, so no copy of what it encrypted can be decrypted any more
+    (crypto-shredding). The relay deletes the account's histories from Temporal.
+    """
+    session, account_id = scope.session, scope.account_id
+    session.execute(delete(OutboxMessage).where(OutboxMessage.account_id == account_id))
+    session.execute(delete(Account).where(Account.id == account_id))
+    outbox.append(session, AccountErasure(account_id), now=scope.now, delay_seconds=0)
+
+
+def normalize_email(email: str) -> str:
+    """Return the form of an email that is compared: trimmed and in lower case."""
     return email.strip().lower()

@@ -1,4 +1,4 @@
-"""Everything that is kept of an account, item by item, for its owner to take along."""
+"""Export of everything that is stored of an account, item by item, for its owner."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from engine.contracts import timestamps
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import (
     Account,
     Agent,
@@ -30,7 +30,8 @@ from engine.store.workflows import Definition, DefinitionVersion
 
 BATCH = 100
 
-# Left out is nothing but what is ours and not the person's: hashes, wrapped keys, how far we have told.
+# Kind, table and the columns that are left out. These hold nothing of the person's own: hashes,
+# ciphertext under keys of the platform, and how far the platform has delivered notices.
 KINDS: list[tuple[str, type[Base], set[str]]] = [
     ("agent", Agent, {"notified_stamp"}),
     ("channel", Channel, {"secret", "secret_before", "told_stamp", "queued_until", "leased_until"}),
@@ -54,41 +55,43 @@ STAMPS = {"stamp", "last_stamp"}
 NAMES = {"clock": "vectorClock", "stamp": "updatedAt"}
 
 
-def items(session: Session, *, account_id: UUID) -> Iterator[dict[str, Any]]:
-    """Yield `{"kind", "value"}` for each thing of an account, the account itself first; read as a stream.
+def iterate_items(scope: AccountScope) -> Iterator[dict[str, Any]]:
+    """Yield `{"kind", "value"}` for each row of an account, the account itself first.
 
-    Outcomes of executions are under the account's key, which only workers open: they are read at
-    `/api/executions/:id`. Of secrets there are the names alone: nobody reads their values back.
+    Rows are read as a stream. An execution's outcome is encrypted with the account's key, which
+    only workers can decrypt: clients read it at `/api/executions/:id`. A secret appears by its
+    name alone, because its value can never be read back.
     """
+    session, account_id = scope.session, scope.account_id
     account = session.get_one(Account, account_id)
-    yield {"kind": "account", "value": _shown(account, {"password_hash"})}
-    for kind, model, kept in KINDS:
-        mine = select(model).where(model.__table__.c.account_id == account_id)
-        for row in session.scalars(mine.execution_options(yield_per=BATCH)):
-            yield {"kind": kind, "value": _shown(row, kept | {"account_id"})}
+    yield {"kind": "account", "value": _to_members(account, {"password_hash"})}
+    for kind, model, internal_columns in KINDS:
+        query = select(model).where(model.__table__.c.account_id == account_id)
+        for row in session.scalars(query.execution_options(yield_per=BATCH)):
+            yield {"kind": kind, "value": _to_members(row, internal_columns | {"account_id"})}
             session.expunge(row)
 
 
-def _shown(row: Base, kept: set[str]) -> dict[str, Any]:
+def _to_members(row: Base, internal_columns: set[str]) -> dict[str, Any]:
     return {
-        NAMES.get(column.name) or _camel(column.name): _plain(
+        NAMES.get(column.name) or _to_camel_case(column.name): _to_json(
             column.name, getattr(row, column.name)
         )
         for column in row.__table__.columns
-        if column.name not in kept
+        if column.name not in internal_columns
     }
 
 
-def _plain(name: str, value: Any) -> Any:
+def _to_json(name: str, value: Any) -> Any:
     if name in STAMPS:
-        return None if value is None else timestamps.text(value)
+        return None if value is None else timestamps.to_text(value)
     if isinstance(value, datetime):
-        return timestamps.text(timestamps.of(value.astimezone(UTC)))
+        return timestamps.to_text(timestamps.from_datetime(value.astimezone(UTC)))
     if isinstance(value, bytes):
         return value.hex()
     return str(value) if isinstance(value, UUID) else value
 
 
-def _camel(name: str) -> str:
+def _to_camel_case(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.title() for part in rest)

@@ -1,4 +1,7 @@
-"""Idempotency keys (draft-ietf-httpapi-idempotency-key-header): the same request twice does its work once."""
+"""Idempotency keys: a request that is sent twice does its work once.
+
+The header is the one of draft-ietf-httpapi-idempotency-key-header.
+"""
 
 from __future__ import annotations
 
@@ -13,55 +16,57 @@ from sqlalchemy.orm import Session
 from engine.errors import ConflictError, InvalidError
 from engine.store.accounts import IdempotencyKey
 
-LASTS = timedelta(hours=24)
+LIFETIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A request that bears a key: whose it is, and what it asks."""
+class IdempotentRequest:
+    """Account, key and fingerprint of a request that has an Idempotency-Key."""
 
     account_id: UUID
     key: str
     fingerprint: str
 
     @classmethod
-    def of(cls, account_id: UUID, key: str, *asked: bytes) -> Request:
-        """Take the fingerprint of what is asked: method, path, body."""
+    def of(cls, account_id: UUID, key: str, *parts: bytes) -> IdempotentRequest:
+        """Compute the fingerprint of the request's parts: method, path, body."""
         digest = hashlib.sha256(
-            b"".join(hashlib.sha256(part).digest() for part in asked)
+            b"".join(hashlib.sha256(part).digest() for part in parts)
         ).hexdigest()
         return cls(account_id, key, digest)
 
 
-def claim(session: Session, request: Request, *, now: datetime) -> UUID | None:
-    """Return what the same request made before; nothing when it is the first, which then holds the key.
+def claim(session: Session, request: IdempotentRequest, *, now: datetime) -> UUID | None:
+    """Return the id of the object that the same request created before, if there is one.
 
-    The key is held to the end of the transaction, in which the caller stores what it made (`remember`).
+    The first request gets None and locks the key until its transaction ends. In the
+    same transaction the caller stores what it created (`remember`).
 
-    :raises ConflictError: `idempotency_in_flight`, while another request holds the key.
-    :raises InvalidError: `idempotency_key_reused`, when the key came with another request.
+    :raises ConflictError: `idempotency_in_flight`, while another request has the lock.
+    :raises InvalidError: `idempotency_key_reused`, when another request used the key.
     """
     name = func.hashtextextended(f"{request.account_id}:{request.key}", 0)
     if not session.scalar(select(func.pg_try_advisory_xact_lock(name))):
         raise ConflictError(
-            "idempotency_in_flight", "A request with this Idempotency-Key is under way."
+            "idempotency_in_flight", "A request with this Idempotency-Key is still in progress."
         )
     session.execute(
         delete(IdempotencyKey).where(
-            IdempotencyKey.account_id == request.account_id, IdempotencyKey.created_at < now - LASTS
+            IdempotencyKey.account_id == request.account_id,
+            IdempotencyKey.created_at < now - LIFETIME,
         )
     )
-    known = session.get(IdempotencyKey, (request.account_id, request.key))
-    if known is None:
+    row = session.get(IdempotencyKey, (request.account_id, request.key))
+    if row is None:
         return None
-    if known.fingerprint != request.fingerprint:
-        detail = "This Idempotency-Key came with another request before."
+    if row.fingerprint != request.fingerprint:
+        detail = "Another request used this Idempotency-Key before."
         raise InvalidError("idempotency_key_reused", detail)
-    return known.subject
+    return row.subject
 
 
-def remember(session: Session, request: Request, subject: UUID, *, now: datetime) -> None:
-    """Store what a request that holds its key has made."""
+def remember(session: Session, request: IdempotentRequest, subject: UUID, *, now: datetime) -> None:
+    """Store the id of the object that a request created while it had the lock on its key."""
     session.add(
         IdempotencyKey(
             account_id=request.account_id,

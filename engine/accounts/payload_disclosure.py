@@ -1,8 +1,7 @@
-"""What operators are shown of an account's payloads: nothing without a line in the account's own trail."""
+"""Disclosure of payloads to operators: each one is recorded in the account's own audit log."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
@@ -11,36 +10,42 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine.accounts import audit_log
-from engine.accounts.audit_log import Actor
+from engine.contracts.workflow_ids import CheckWorkflowId, ExecutionWorkflowId, parse
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.workflows import Definition
 
-DISCLOSED = "payloads_disclosed"
+EVENT_KIND = "payloads_disclosed"
 TABLES: dict[str, type[Execution | Definition]] = {"execution": Execution, "definition": Definition}
-# The check of a definition's later version has the version's number too.
-_OURS = re.compile(r"(?:(execution)|(definition)):([0-9a-f-]{36})(?(2)(?::[1-9]\d*)?)", re.ASCII)
 
 
 def disclose(session: Session, workflow_ids: Collection[str], *, now: datetime) -> set[str]:
-    """Note a disclosure in the trail of each account concerned; return the workflows it may be made for.
+    """Record the disclosure for each account concerned; return the workflows that may be disclosed.
 
-    A workflow that belongs to nobody known is disclosed to nobody.
+    A Temporal workflow without a known account is never disclosed.
     """
-    asked = {workflow_id: _named(workflow_id) for workflow_id in workflow_ids}
-    known: dict[tuple[str, UUID] | None, UUID] = {}
+    subjects = {workflow_id: _parse_subject(workflow_id) for workflow_id in workflow_ids}
+    accounts: dict[tuple[str, UUID] | None, UUID] = {}
     for kind, table in TABLES.items():
-        ids = {named[1] for named in asked.values() if named is not None and named[0] == kind}
+        ids = {subject[1] for subject in subjects.values() if subject and subject[0] == kind}
         for row in session.execute(select(table.id, table.account_id).where(table.id.in_(ids))):
-            known[kind, row.id] = row.account_id
-    owners = {workflow_id: known[named] for workflow_id, named in asked.items() if named in known}
+            accounts[kind, row.id] = row.account_id
+    owners = {
+        workflow_id: accounts[subject]
+        for workflow_id, subject in subjects.items()
+        if subject in accounts
+    }
     for account_id in sorted(set(owners.values())):
-        audit_log.record(session, Actor(account_id), DISCLOSED, now=now)
+        audit_log.record(AccountScope(session, account_id, now), EVENT_KIND)
     return set(owners)
 
 
-def _named(workflow_id: str) -> tuple[str, UUID] | None:
-    found = _OURS.fullmatch(workflow_id)
-    try:
-        return None if found is None else (found[1] or found[2], UUID(found[3]))
-    except ValueError:
-        return None
+def _parse_subject(workflow_id: str) -> tuple[str, UUID] | None:
+    """Return the kind and the id of the row that a Temporal workflow belongs to."""
+    match parse(workflow_id):
+        case ExecutionWorkflowId(execution_id):
+            return "execution", execution_id
+        case CheckWorkflowId(version):
+            return "definition", version.definition_id
+        case _:
+            return None

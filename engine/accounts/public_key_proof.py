@@ -1,4 +1,7 @@
-"""Proof that an account's holder has the private half of its public key: by signing, or by opening."""
+"""Proof that the owner of an account has the private half of its public key.
+
+The owner signs a text, or decrypts a JWE, of a challenge that is valid once.
+"""
 
 from __future__ import annotations
 
@@ -15,81 +18,85 @@ from sqlalchemy.orm import Session
 
 from engine.accounts.mfa import challenges
 from engine.crypto import jwe
-from engine.crypto.public_keys import sealable, verifying
+from engine.crypto.public_keys import find_encryption_key, find_signing_key
 from engine.errors import ConflictError, ForbiddenError
 from engine.store.accounts import Account, RefreshSession
 
 PURPOSE = "key.proof"
-HALF = challenges.NONCE_BYTES // 2
-P256_HALF = 32
+NONCE_HALF_BYTES = challenges.NONCE_BYTES // 2
+P256_HALF_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What the key's holder is to do: sign the one, or open the other; `None` is what their key cannot."""
+class KeyChallenge:
+    """Text to sign and JWE to decrypt; None where the key's type cannot do it."""
 
     to_sign: str | None
     to_open: str | None
 
 
-def pose(session: Session, held: RefreshSession, *, now: datetime) -> Task:
-    """Return a task for the account's public key: Ed25519 and P-256 sign, X25519 and P-256 open.
+def create_challenge(
+    session: Session, login_session: RefreshSession, *, now: datetime
+) -> KeyChallenge:
+    """Return a challenge for the account's public key.
 
-    :raises ConflictError: `public_key_opaque`, when the key's form is not known.
+    Ed25519 and P-256 keys sign; X25519 and P-256 keys decrypt.
+
+    :raises ConflictError: `public_key_opaque`, when the key's form is not recognised.
     """
-    public_key = session.get_one(Account, held.account_id).public_key
-    to, signer = sealable(public_key), verifying(public_key)
-    if to is None and signer is None:
-        raise ConflictError(
-            "public_key_opaque", "The account's publicKey has no form that can be proved."
-        )
-    nonce = challenges.draw(session, session_id=held.id, purpose=PURPOSE, now=now)
-    return Task(
-        to_sign=None if signer is None else _text(held, nonce),
-        to_open=None if to is None else jwe.seal(to, nonce[HALF:].hex().encode()),
+    public_key = session.get_one(Account, login_session.account_id).public_key
+    encryption_key, signing_key = find_encryption_key(public_key), find_signing_key(public_key)
+    if encryption_key is None and signing_key is None:
+        detail = "The form of the account's publicKey is not recognised, so it cannot be proved."
+        raise ConflictError("public_key_opaque", detail)
+    nonce = challenges.create(session, session_id=login_session.id, purpose=PURPOSE, now=now)
+    plaintext = nonce[NONCE_HALF_BYTES:].hex().encode()
+    return KeyChallenge(
+        to_sign=None if signing_key is None else _signature_input(login_session, nonce),
+        to_open=None if encryption_key is None else jwe.seal(encryption_key, plaintext),
     )
 
 
-def check(
+def verify(
     session: Session,
-    held: RefreshSession,
+    login_session: RefreshSession,
     *,
     signature: str | None = None,
-    opened: str | None = None,
+    plaintext: str | None = None,
     now: datetime,
 ) -> Account:
-    """Note that the key is proved; the task is used up, whatever comes.
+    """Store that the key is proved; the challenge cannot be answered again, right or wrong.
 
     :raises ForbiddenError: `proof_invalid`.
     """
-    account = session.get_one(Account, held.account_id, with_for_update=True)
-    nonce = challenges.take(session, session_id=held.id, purpose=PURPOSE, now=now)
-    proved = nonce is not None and (
-        opened == nonce[HALF:].hex()
+    account = session.get_one(Account, login_session.account_id, with_for_update=True)
+    nonce = challenges.consume(session, session_id=login_session.id, purpose=PURPOSE, now=now)
+    valid = nonce is not None and (
+        plaintext == nonce[NONCE_HALF_BYTES:].hex()
         if signature is None
-        else _signed(account, held, nonce, signature)
+        else _verify_signature(account, _signature_input(login_session, nonce), signature)
     )
-    if not proved:
+    if not valid:
         raise ForbiddenError("proof_invalid", "This does not prove the account's publicKey.")
     account.key_proved_at = now
     return account
 
 
-def _text(held: RefreshSession, nonce: bytes) -> str:
-    """Return what is signed: it names its purpose and account, so that it means nothing anywhere else."""
-    return f"cloudapi-key-proof:{held.account_id}:{nonce[:HALF].hex()}"
+def _signature_input(login_session: RefreshSession, nonce: bytes) -> str:
+    """Return the text to sign: purpose and account in it keep the signature useless elsewhere."""
+    return f"cloudapi-key-proof:{login_session.account_id}:{nonce[:NONCE_HALF_BYTES].hex()}"
 
 
-def _signed(account: Account, held: RefreshSession, nonce: bytes, signature: str) -> bool:
-    known = verifying(account.public_key)
-    key = known.public_key if known is not None else None
-    data = _text(held, nonce).encode()
+def _verify_signature(account: Account, text: str, signature: str) -> bool:
+    signing_key = find_signing_key(account.public_key)
+    key = signing_key.public_key if signing_key is not None else None
+    data = text.encode()
     try:
         raw = base64.urlsafe_b64decode(signature.replace("+", "-").replace("/", "_") + "==")
         if isinstance(key, Ed25519PublicKey):
             key.verify(raw, data)
-        elif isinstance(key, EllipticCurvePublicKey) and len(raw) == 2 * P256_HALF:
-            r, s = (int.from_bytes(half) for half in (raw[:P256_HALF], raw[P256_HALF:]))
+        elif isinstance(key, EllipticCurvePublicKey) and len(raw) == 2 * P256_HALF_BYTES:
+            r, s = (int.from_bytes(half) for half in (raw[:P256_HALF_BYTES], raw[P256_HALF_BYTES:]))
             key.verify(encode_dss_signature(r, s), data, ECDSA(hashes.SHA256()))
         else:
             return False

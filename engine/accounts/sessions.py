@@ -1,4 +1,4 @@
-"""Sessions: who is in, since when they last proved it, and until when."""
+"""Login sessions: start, binding to an agent, admission of requests, proof of identity, end."""
 
 from __future__ import annotations
 
@@ -14,42 +14,44 @@ from sqlalchemy.orm import Session
 from engine.accounts import agents
 from engine.config.settings import Settings
 from engine.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from engine.store.account_scope import AccountScope, AgentScope
 from engine.store.accounts import Agent, RefreshSession
 
-PENDING_LASTS = timedelta(minutes=5)  # how long a second factor may be owed
+PENDING_LIFETIME = timedelta(minutes=5)  # of a session that waits for its second factor
 
 
 @dataclass(frozen=True, slots=True)
-class Periods:
-    """How long a session lasts without a refresh, and at most."""
+class SessionLifetime:
+    """Longest time of a session without a refresh (`idle`), and in all (`absolute`)."""
 
     idle: timedelta
     absolute: timedelta
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Read them from the settings."""
+        """Read both times from the settings."""
         return cls(
             timedelta(seconds=settings.refresh_idle_seconds),
             timedelta(seconds=settings.refresh_absolute_seconds),
         )
 
-    def over(self, session: RefreshSession, now: datetime) -> bool:
-        """Tell whether a session has run out."""
+    def has_expired(self, session: RefreshSession, now: datetime) -> bool:
+        """Return whether a session is older than either time allows."""
         return now - session.rotated_at > self.idle or now - session.created_at > self.absolute
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A session that an agent may act in; `wrote` says that there is something to commit."""
+    """State of the session in which an agent may act."""
 
-    wrote: bool
+    has_changes: bool  # whether the admission wrote rows that the caller has to commit
     pending: bool
     proved_at: datetime
-    pulled_stamp: int  # the agent has pulled past this one
+    pulled_stamp: int  # the agent has pulled all changes up to this stamp
 
 
-# Every request asks this: session and agent in one statement, without what an object of each would cost.
+# Every request runs this query. One statement on tables reads session and agent without the cost
+# of two mapped objects.
 SESSIONS, AGENTS = RefreshSession.__table__.c, Agent.__table__.c
 ADMISSION = (
     select(
@@ -71,22 +73,17 @@ ADMISSION = (
 
 
 def start(
-    session: Session,
-    *,
-    account_id: UUID,
-    agent_id: str | None,
-    now: datetime,
-    amr: str = "pwd",
-    pending: bool = False,
+    scope: AccountScope, *, agent_id: str | None, amr: str = "pwd", pending: bool = False
 ) -> RefreshSession:
-    """Start a session, bound to the agent when it is known; a pending one owes a second factor.
+    """Start a session, bound to the agent if it has an id; a pending one needs a second factor.
 
-    :raises ForbiddenError: when the agent has been revoked.
+    :raises ForbiddenError: when the agent is revoked.
     """
+    session, now = scope.session, scope.now
     if agent_id is not None:
-        agents.meet(session, account_id=account_id, agent_id=agent_id, now=now)
-    started = RefreshSession(
-        account_id=account_id,
+        agents.record_sighting(AgentScope(session, scope.account_id, now, agent_id))
+    login_session = RefreshSession(
+        account_id=scope.account_id,
         agent_id=agent_id,
         created_at=now,
         rotated_at=now,
@@ -94,64 +91,72 @@ def start(
         amr=amr,
         pending=pending,
     )
-    session.add(started)
+    session.add(login_session)
     session.flush()
-    return started
+    return login_session
 
 
-def admit(
-    session: Session, *, session_id: UUID, account_id: UUID, agent_id: str, now: datetime
-) -> Admission:
-    """Let an agent act in a session: meet the agent, and bind the session to it at first use.
+def admit(scope: AgentScope, session_id: UUID) -> Admission:
+    """Admit a request of an agent in a session.
+
+    It registers the agent and binds the session to the agent at first use.
 
     :raises UnauthenticatedError: when the session is over.
-    :raises ForbiddenError: when it is bound to another agent, or the agent has been revoked.
+    :raises ForbiddenError: when the session is bound to another agent, or the agent is revoked.
     """
-    named = {"session_id": session_id, "account_id": account_id, "agent_id": agent_id}
-    found = session.execute(ADMISSION, named).one_or_none()
-    if found is None or found.revoked_at is not None:
+    session, agent_id = scope.session, scope.agent_id
+    ids = {"session_id": session_id, "account_id": scope.account_id, "agent_id": agent_id}
+    row = session.execute(ADMISSION, ids).one_or_none()
+    if row is None or row.revoked_at is not None:
         raise UnauthenticatedError("session_ended", "The session has ended.")
-    # Nearly every request comes from an agent that is known, in a session that is bound to it.
-    met = (
-        found.agent_id == agent_id and not found.blocked and agents.lately(found.last_seen_at, now)
+    # Nearly every request comes from a registered agent, in a session that is bound to it.
+    current = (
+        row.agent_id == agent_id
+        and not row.blocked
+        and agents.is_sighting_recent(row.last_seen_at, scope.now)
     )
-    wrote = not met and bind(session, session.get_one(RefreshSession, session_id), agent_id, now)
-    return Admission(wrote, found.pending, found.proved_at, found.pulled_stamp)
+    has_changes = not current and bind(
+        session, session.get_one(RefreshSession, session_id), agent_id, scope.now
+    )
+    return Admission(has_changes, row.pending, row.proved_at, row.pulled_stamp)
 
 
-def bind(session: Session, found: RefreshSession, agent_id: str | None, now: datetime) -> bool:
-    """Meet the agent and bind the session to it at first use; tell whether that wrote anything.
+def bind(
+    session: Session, login_session: RefreshSession, agent_id: str | None, now: datetime
+) -> bool:
+    """Register the agent and bind the session to it at first use; return whether a row changed.
 
-    :raises ForbiddenError: when the session is bound to another agent, or the agent has been revoked.
+    :raises ForbiddenError: when the session is bound to another agent, or the agent is revoked.
     """
     if agent_id is None:
         return False
-    if found.agent_id not in {None, agent_id}:
+    if login_session.agent_id not in {None, agent_id}:
         raise ForbiddenError("agent_mismatch", "The session belongs to another agent.")
-    met = agents.meet(session, account_id=found.account_id, agent_id=agent_id, now=now)
-    bound = found.agent_id is None
-    found.agent_id = agent_id
-    return met or bound
-
-
-def browse(
-    session: Session, periods: Periods, *, account_id: UUID, now: datetime
-) -> Sequence[RefreshSession]:
-    """Return the account's sessions that are not over, the one used last first."""
-    query = select(RefreshSession).where(
-        RefreshSession.account_id == account_id,
-        RefreshSession.revoked_at.is_(None),
-        RefreshSession.rotated_at >= now - periods.idle,
-        RefreshSession.created_at >= now - periods.absolute,
-        or_(RefreshSession.pending.is_(False), RefreshSession.created_at >= now - PENDING_LASTS),
+    has_new_sighting = agents.record_sighting(
+        AgentScope(session, login_session.account_id, now, agent_id)
     )
-    return session.scalars(
+    has_new_agent = login_session.agent_id is None
+    login_session.agent_id = agent_id
+    return has_new_sighting or has_new_agent
+
+
+def list_sessions(scope: AccountScope, lifetime: SessionLifetime) -> Sequence[RefreshSession]:
+    """Return the account's sessions that are not over, the most recently refreshed first."""
+    now = scope.now
+    query = select(RefreshSession).where(
+        RefreshSession.account_id == scope.account_id,
+        RefreshSession.revoked_at.is_(None),
+        RefreshSession.rotated_at >= now - lifetime.idle,
+        RefreshSession.created_at >= now - lifetime.absolute,
+        or_(RefreshSession.pending.is_(False), RefreshSession.created_at >= now - PENDING_LIFETIME),
+    )
+    return scope.session.scalars(
         query.order_by(RefreshSession.rotated_at.desc(), RefreshSession.id)
     ).all()
 
 
-def live(session: Session, *, account_id: UUID, session_id: UUID) -> bool:
-    """Tell whether a session has not been ended."""
+def is_active(session: Session, *, account_id: UUID, session_id: UUID) -> bool:
+    """Return whether a session of the account exists and has not been revoked."""
     query = select(RefreshSession.id).where(
         RefreshSession.account_id == account_id,
         RefreshSession.id == session_id,
@@ -160,8 +165,8 @@ def live(session: Session, *, account_id: UUID, session_id: UUID) -> bool:
     return session.scalar(query) is not None
 
 
-def settled_before(session: Session, *, account_id: UUID, agent_id: str) -> bool:
-    """Tell whether the agent ever had a session of the account that owed no factor."""
+def has_completed_login(session: Session, *, account_id: UUID, agent_id: str) -> bool:
+    """Return whether the agent ever had a session of the account that needed no more factor."""
     query = select(RefreshSession.id).where(
         RefreshSession.account_id == account_id,
         RefreshSession.agent_id == agent_id,
@@ -170,51 +175,48 @@ def settled_before(session: Session, *, account_id: UUID, agent_id: str) -> bool
     return session.scalar(query.limit(1)) is not None
 
 
-def end(
-    session: Session, *, account_id: UUID, session_id: UUID, reason: str, now: datetime
-) -> None:
+def end(scope: AccountScope, session_id: UUID, *, reason: str) -> None:
     """End one of the account's sessions.
 
-    :raises NotFoundError: when it has none with this id that has not ended.
+    :raises NotFoundError: when the account has no such session, or it has ended.
     """
-    only = RefreshSession.id == session_id
-    if not _end(session, only, account_id=account_id, reason=reason, now=now):
+    if not _end(scope, RefreshSession.id == session_id, reason):
         raise NotFoundError("session_unknown", "There is no such session.")
 
 
-def end_all(
-    session: Session, *, account_id: UUID, reason: str, now: datetime, keep: UUID | None = None
-) -> int:
-    """End the account's sessions, all or all but one; return how many."""
-    others = RefreshSession.id != keep if keep else True
-    return _end(session, others, account_id=account_id, reason=reason, now=now)
+def end_all(scope: AccountScope, *, reason: str, except_id: UUID | None = None) -> int:
+    """End the account's sessions, except one if it is named; return how many."""
+    return _end(scope, RefreshSession.id != except_id if except_id else True, reason)
 
 
-def revoke_agent(session: Session, *, account_id: UUID, agent_id: str, now: datetime) -> int:
+def revoke_agent(scope: AccountScope, agent_id: str) -> int:
     """Block an agent's id and end the sessions that are bound to it; return how many.
 
     :raises NotFoundError: when the account has no agent with this id.
     """
-    agents.revoke(session, account_id=account_id, agent_id=agent_id, now=now)
-    bound = RefreshSession.agent_id == agent_id
-    return _end(session, bound, account_id=account_id, reason="agent_revoked", now=now)
+    agents.revoke(scope, agent_id)
+    return _end(scope, RefreshSession.agent_id == agent_id, "agent_revoked")
 
 
-def prove(
+def record_proof(
     session: Session, *, session_id: UUID, now: datetime, amr: str | None = None
 ) -> RefreshSession:
-    """Note that a session's holder has just proved who they are; it owes nothing any more."""
-    found = session.get_one(RefreshSession, session_id)
-    found.proved_at, found.pending, found.tries = now, False, 0
-    found.amr = amr or found.amr
-    return found
+    """Store that the session's owner just proved their identity; it needs no more factor."""
+    login_session = session.get_one(RefreshSession, session_id)
+    login_session.proved_at, login_session.pending, login_session.tries = now, False, 0
+    login_session.amr = amr or login_session.amr
+    return login_session
 
 
-def _end(session: Session, which: object, *, account_id: UUID, reason: str, now: datetime) -> int:
-    ended = session.scalars(
+def _end(scope: AccountScope, condition: object, reason: str) -> int:
+    session_ids = scope.session.scalars(
         update(RefreshSession)
-        .where(RefreshSession.account_id == account_id, RefreshSession.revoked_at.is_(None), which)  # type: ignore[arg-type] # SQL or True
-        .values(revoked_at=now, revoked_reason=reason)
+        .where(
+            RefreshSession.account_id == scope.account_id,
+            RefreshSession.revoked_at.is_(None),
+            condition,  # type: ignore[arg-type] # SQL or True
+        )
+        .values(revoked_at=scope.now, revoked_reason=reason)
         .returning(RefreshSession.id)
     )
-    return len(ended.all())
+    return len(session_ids.all())

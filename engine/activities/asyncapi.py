@@ -21,8 +21,13 @@ from engine.calls.asyncapi.errors import BrokerAuthenticationError, BrokerError
 from engine.calls.asyncapi.open_subscriptions import BrokerSubscription, OpenSubscriptions
 from engine.calls.errors import failure, translate_errors
 from engine.calls.http import HttpCaller
-from engine.contracts.calls import CONSUME_MESSAGES, PUBLISH_MESSAGE, AsyncApiCall, ConsumedMessages
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import (
+    CONSUME_MESSAGES,
+    PUBLISH_MESSAGE,
+    AsyncApiCall,
+    ConsumedMessages,
+    HttpCall,
+)
 from engine.errors import EngineError
 from engine.interpreter.constructs.call_http import to_query
 from engine.interpreter.constructs.subscribe_asyncapi import WAIT_SECONDS_MAX

@@ -1,4 +1,4 @@
-"""The check of a definition that was just saved: opened here, refused with pointers, forgotten."""
+"""Activities that check a definition after its saving, and find one for a child execution."""
 
 from __future__ import annotations
 
@@ -14,97 +14,91 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine.accounts import encryption_keys
-from engine.activities.schedules import too_many, write_down
+from engine.activities.schedules import find_excess, store_schedules
 from engine.config.settings import Settings
-from engine.contracts import executions
-from engine.contracts.child_executions import DefinitionName
+from engine.contracts.child_executions import FIND_DEFINITION, DefinitionName
+from engine.contracts.definitions import CHECK_DEFINITION, DefinitionCheck
+from engine.contracts.workflow_ids import VersionReference
 from engine.crypto import jwe, keyring
-from engine.crypto.public_keys import sealable
+from engine.crypto.public_keys import find_encryption_key
 from engine.errors import EngineError, Fault
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
 from engine.interpreter.constructs.run_task import LATEST
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.workflows import definitions, versions
 from engine.workflows.definitions import Diagnosis
-from engine.workflows.secrets import Opener
+from engine.workflows.secrets import SecretOpener
 
 
 class DefinitionActivities:
-    """Holds the database and the engine's private keys."""
+    """Activities of definitions; with the engine's private keys they can decrypt them."""
 
-    def __init__(self, sessions: sessionmaker[Session], opener: Opener, settings: Settings) -> None:
+    def __init__(
+        self, sessions: sessionmaker[Session], opener: SecretOpener, settings: Settings
+    ) -> None:
         self._sessions = sessions
         self._keys, self._ring = opener.keys, opener.ring
         self.definition_bytes_max = settings.definition_bytes_max
         self._schedules_max = settings.schedules_per_account_max
 
-    @activity.defn(name=executions.CHECK_DEFINITION)
-    def check(self, check: executions.DefinitionCheck) -> list[str]:
-        """Open a definition's version, check it against the grammar, and store what is wrong with it.
+    @activity.defn(name=CHECK_DEFINITION)
+    def check(self, check: DefinitionCheck) -> list[str]:
+        """Decrypt a definition's version, check it, and store its faults.
 
-        Unless a newer version is there, its times become schedules of the account; what else triggers it
-        is returned. One that cannot run has neither.
+        Unless there is a newer version, its times become schedules of the account, and the result
+        has its other triggers. A version with faults has neither.
         """
         ACCOUNT.set(check.account_id)
-        account_id, definition_id = UUID(check.account_id), UUID(check.definition_id)
-        now, triggers = datetime.now(UTC), list[str]()
+        account_id, triggers = UUID(check.account_id), list[str]()
+        version = VersionReference(UUID(check.definition_id), check.version)
         with self._sessions.begin() as session:
-            newest = definitions.find(
-                session, account_id=account_id, definition_id=definition_id, lock=True
-            )
-            found = versions.find(
-                session, account_id=account_id, definition_id=definition_id, version=check.version
-            )
-            document, faults = self.check_envelope(found.encrypted_data, found.encryption_key)
-            superseded = newest.version != check.version
-            if not faults and not superseded:
-                faults = too_many(session, newest, document, schedules_max=self._schedules_max)
+            scope = AccountScope(session, account_id, datetime.now(UTC))
+            newest = definitions.find(scope, version.definition_id, lock=True)
+            saved = versions.find(scope, version.definition_id, version.version)
+            document, faults = self.check_envelope(saved.encrypted_data, saved.encryption_key)
+            is_newest = newest.version == check.version
+            if not faults and is_newest:
+                faults = find_excess(scope, newest, document, schedules_max=self._schedules_max)
             diagnosis = diagnosis_of(session.get_one(Account, account_id), faults)
             if not faults:
                 key = encryption_keys.obtain(session, self._ring, account_id=account_id)
                 family, reference = _marks(key, document["document"])
                 diagnosis = replace(diagnosis, family=family, reference=reference)
-            definitions.diagnose(
-                session,
-                account_id=account_id,
-                definition_id=definition_id,
-                diagnosis=diagnosis,
-                now=now,
-                version=check.version,
-            )
-            if not superseded:
-                triggers = write_down(session, self._keys, newest, {} if faults else document, now)
+            definitions.diagnose(scope, version, diagnosis)
+            if is_newest:
+                triggers = store_schedules(scope, self._keys, newest, {} if faults else document)
         return triggers
 
-    @activity.defn(name=executions.FIND_DEFINITION)
-    async def find(self, wanted: DefinitionName) -> str:
-        """Return the id of the definition that `run: workflow` means.
+    @activity.defn(name=FIND_DEFINITION)
+    async def find(self, name: DefinitionName) -> str:
+        """Return the id of the definition that `run: workflow` names.
 
-        :raises ApplicationError: of type configuration, when the account has no such definition that can run.
+        :raises ApplicationError: of type configuration, when the account has no such definition
+            without faults.
         """
-        return await asyncio.to_thread(self._find, wanted)
+        return await asyncio.to_thread(self._find, name)
 
-    def _find(self, wanted: DefinitionName) -> str:
-        account_id = UUID(wanted.account_id)
+    def _find(self, name: DefinitionName) -> str:
+        account_id = UUID(name.account_id)
         with self._sessions.begin() as session:
             key = encryption_keys.obtain(session, self._ring, account_id=account_id)
-            family, reference = _marks(key, asdict(wanted))
-            found = definitions.find_marked(
-                session,
-                account_id=account_id,
+            family, reference = _marks(key, asdict(name))
+            definition = definitions.find_by_marks(
+                AccountScope(session, account_id, datetime.now(UTC)),
                 family=family,
-                reference=None if wanted.version == LATEST else reference,
+                reference=None if name.version == LATEST else reference,
             )
-            if found is None:
+            if definition is None:
                 message = "the account has no such workflow that can run"
                 raise ApplicationError(message, type="configuration", non_retryable=True)
-            return str(found.id)
+            return str(definition.id)
 
     def check_envelope(
         self, encrypted_data: str, encryption_key: str
     ) -> tuple[dict[str, Any], list[Fault]]:
-        """Return the document that was sealed, and all for which it is refused."""
+        """Return the decrypted document and its faults."""
         try:
             document = self.open_envelope(encrypted_data, encryption_key)
             return document, documents.check(document)
@@ -112,9 +106,9 @@ class DefinitionActivities:
             return {}, list(refusal.faults) or [Fault("", refusal.detail)]
 
     def open_envelope(self, encrypted_data: str, encryption_key: str) -> dict[str, Any]:
-        """Return the document that was sealed.
+        """Return the decrypted document.
 
-        :raises EngineError: when it does not open, or is none.
+        :raises EngineError: when it cannot be decrypted, or is no document.
         """
         text, content_type = jwe.open_definition(
             self._keys,
@@ -126,15 +120,17 @@ class DefinitionActivities:
 
 
 def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
-    """Return by what a document with this header is found: all its three words but the version, and all."""
+    """Return the fingerprints of a document's namespace and name, and of these and the version."""
     family = (str(header["namespace"]), str(header["name"]))
-    return keyring.mark(key, *family), keyring.mark(key, *family, str(header["version"]))
+    return keyring.fingerprint(key, *family), keyring.fingerprint(
+        key, *family, str(header["version"])
+    )
 
 
 def diagnosis_of(account: Account, faults: list[Fault]) -> Diagnosis:
-    """Return what may be told of faults, and all of it sealed to the account's key, if it has one."""
-    key = sealable(account.public_key)
+    """Return the redacted faults, and all of them encrypted to the account's key if it has one."""
+    key = find_encryption_key(account.public_key)
     if key is None or not faults:
-        return Diagnosis([fault.unquoted() for fault in faults])
-    told = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
-    return Diagnosis([fault.unquoted() for fault in faults], jwe.seal(key, orjson.dumps(told)))
+        return Diagnosis([fault.redact() for fault in faults])
+    members = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
+    return Diagnosis([fault.redact() for fault in faults], jwe.seal(key, orjson.dumps(members)))

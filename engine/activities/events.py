@@ -1,4 +1,4 @@
-"""Events that executions emit, and what waits for them: written down where web writes, opened here alone."""
+"""Activities that store the events of executions and serve the triggers of definitions."""
 
 from __future__ import annotations
 
@@ -10,113 +10,113 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
-from engine.contracts import schedules
+from engine.contracts.events import PUBLISH_EVENTS, Publication
+from engine.contracts.executions import EXECUTION_ENDED
+from engine.contracts.schedules import (
+    FIRE_SCHEDULE,
+    OPEN_SCHEDULE,
+    TriggerDocument,
+    TriggerExecution,
+    TriggerFiring,
+    TriggerStart,
+)
+from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.crypto import jwe
 from engine.errors import NotFoundError
 from engine.interpreter import documents
 from engine.interpreter.constructs import event_types
+from engine.store.account_scope import AccountScope
 from engine.store.workflows import DefinitionVersion
 from engine.workflows import definitions, versions
 from engine.workflows.events import queue
-from engine.workflows.events.dispatch import Switchboard
-from engine.workflows.events.queue import Sealed
-from engine.workflows.executions import executions
+from engine.workflows.events.dispatch import Dispatcher
+from engine.workflows.events.queue import SealedEvent
+from engine.workflows.executions import executions, queries
 from engine.workflows.schedules import triggers
 
 
 class EventActivities:
-    """Holds the database and the switchboard."""
+    """Activities of events and triggers."""
 
     def __init__(
-        self, sessions: sessionmaker[Session], switchboard: Switchboard, settings: Settings
+        self, sessions: sessionmaker[Session], dispatcher: Dispatcher, settings: Settings
     ) -> None:
         self._sessions = sessions
-        self._switchboard = switchboard
+        self._dispatcher = dispatcher
         self._settings = settings
 
-    @activity.defn(name=contracts.PUBLISH_EVENTS)
-    def publish(self, publication: contracts.Publication) -> None:
-        """Write down what an execution emits, each event once however often this is tried."""
-        sealed = [
-            Sealed(
-                UUID(told["key"]),
-                self._switchboard.seal(told["event"]),
-                lifecycle=told["lifecycle"],
+    @activity.defn(name=PUBLISH_EVENTS)
+    def publish(self, publication: Publication) -> None:
+        """Store the events of an execution, each once however often the activity runs."""
+        events = [
+            SealedEvent(
+                UUID(event["key"]),
+                self._dispatcher.seal(event["event"]),
+                lifecycle=event["lifecycle"],
             )
-            for told in publication.events
+            for event in publication.events
         ]
         account_id, execution_id = UUID(publication.account_id), UUID(publication.execution_id)
         with self._sessions.begin() as session:
-            execution = executions.find(session, account_id=account_id, execution_id=execution_id)
-            queue.keep(
-                session,
-                account_id=account_id,
-                events=sealed,
-                now=datetime.now(UTC),
-                definition_id=execution.definition_id,
-            )
-        self._switchboard.wake()
+            scope = AccountScope(session, account_id, datetime.now(UTC))
+            execution = executions.find(scope, execution_id)
+            queue.store(scope, events, definition_id=execution.definition_id)
+        self._dispatcher.wake()
 
-    @activity.defn(name=contracts.OPEN_SCHEDULE)
-    def open(self, start: contracts.ScheduleStart) -> contracts.Scheduled | None:
-        """Return the document a schedule goes by, and listen for what triggers it.
+    @activity.defn(name=OPEN_SCHEDULE)
+    def open(self, start: TriggerStart) -> TriggerDocument | None:
+        """Return the document of a trigger's version, and subscribe to its events.
 
-        Nothing when the definition is gone, or has been changed since.
+        Return None when the definition was deleted or has a newer version.
         """
-        account_id, definition_id = UUID(start.account_id), UUID(start.definition_id)
+        version = VersionReference(UUID(start.definition_id), start.version)
         with self._sessions.begin() as session:
+            scope = AccountScope(session, UUID(start.account_id), datetime.now(UTC))
             try:
-                newest = definitions.find(
-                    session, account_id=account_id, definition_id=definition_id, lock=True
-                )
+                newest = definitions.find(scope, version.definition_id, lock=True)
             except NotFoundError:
                 return None
             if newest.version != start.version:
                 return None
-            found = versions.find(
-                session, account_id=account_id, definition_id=definition_id, version=start.version
-            )
-            document = self._document(found)
+            saved = versions.find(scope, version.definition_id, version.version)
+            document = self._document(saved)
             if start.trigger == "on":
-                self._switchboard.listen(
-                    session,
-                    account_id=account_id,
-                    definition_id=definition_id,
-                    workflow_id=contracts.schedule_workflow_id(
-                        start.definition_id, start.trigger, start.version
-                    ),
-                    kinds=event_types.of_strategy(document["schedule"]["on"]),
-                    now=datetime.now(UTC),
+                self._dispatcher.listen(
+                    scope,
+                    definition_id=version.definition_id,
+                    workflow_id=str(TriggerWorkflowId(version, start.trigger)),
+                    event_types=event_types.of_strategy(document["schedule"]["on"]),
                 )
-            return contracts.Scheduled(document)
+            return TriggerDocument(document)
 
-    @activity.defn(name=contracts.FIRE_SCHEDULE)
-    def fire(self, firing: schedules.Firing) -> schedules.Fired | None:
-        """Store the execution that a schedule starts; nothing when its definition is gone, or changed."""
+    @activity.defn(name=FIRE_SCHEDULE)
+    def fire(self, firing: TriggerFiring) -> TriggerExecution | None:
+        """Store the execution that a trigger starts.
+
+        Return None when the definition was deleted or has a newer version.
+        """
+        version = VersionReference(UUID(firing.definition_id), firing.version)
         with self._sessions.begin() as session:
-            there = triggers.fire(
-                session,
-                account_id=UUID(firing.account_id),
-                definition_id=UUID(firing.definition_id),
+            scope = AccountScope(session, UUID(firing.account_id), datetime.now(UTC))
+            is_stored = triggers.fire(
+                scope,
+                version,
                 execution_id=UUID(firing.execution_id),
-                input_sealed=self._switchboard.seal(firing.input),
-                now=datetime.now(UTC),
-                version=firing.version,
+                input_jwe=self._dispatcher.seal(firing.input),
             )
-        return schedules.Fired(self._settings.execution_seconds_max) if there else None
+        return TriggerExecution(self._settings.execution_seconds_max) if is_stored else None
 
-    @activity.defn(name=contracts.EXECUTION_ENDED)
-    def ended(self, execution_id: str) -> bool:
-        """Tell whether an execution has ended, or is no more."""
+    @activity.defn(name=EXECUTION_ENDED)
+    def has_ended(self, execution_id: str) -> bool:
+        """Return whether an execution has ended or was deleted."""
         with self._sessions() as session:
-            return not executions.still_running(session, [UUID(execution_id)])
+            return not queries.find_running(session, [UUID(execution_id)])
 
-    def _document(self, sealed: DefinitionVersion) -> dict[str, Any]:
+    def _document(self, version: DefinitionVersion) -> dict[str, Any]:
         text, content_type = jwe.open_definition(
-            self._switchboard.keys,
-            encrypted_data=sealed.encrypted_data,
-            encryption_key=sealed.encryption_key,
+            self._dispatcher.keys,
+            encrypted_data=version.encrypted_data,
+            encryption_key=version.encryption_key,
             bytes_max=self._settings.definition_bytes_max,
         )
         return documents.read(text, content_type)

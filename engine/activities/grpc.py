@@ -14,8 +14,7 @@ from engine.calls import credentials
 from engine.calls.errors import failure, translate_errors
 from engine.calls.grpc import proto_compiler
 from engine.calls.http import HttpCaller
-from engine.contracts.calls import CALL_GRPC, GrpcCall
-from engine.contracts.executions import HttpCall, RpcAnswer
+from engine.contracts.calls import CALL_GRPC, GrpcCall, HttpCall, RpcAnswer
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
 from engine.egress.targets import HTTPS, Target, authorities, resolve_target
 

@@ -6,7 +6,7 @@ from temporalio import activity
 
 from engine.calls.errors import translate_errors
 from engine.calls.http import HttpCaller, to_answer
-from engine.contracts import executions
+from engine.contracts.calls import CALL_HTTP, HttpAnswer, HttpCall
 
 
 class HttpActivities:
@@ -15,8 +15,8 @@ class HttpActivities:
     def __init__(self, caller: HttpCaller) -> None:
         self._caller = caller
 
-    @activity.defn(name=executions.CALL_HTTP)
-    async def call(self, call: executions.HttpCall) -> executions.HttpAnswer:
+    @activity.defn(name=CALL_HTTP)
+    async def call(self, call: HttpCall) -> HttpAnswer:
         """Send one request and return the answer, whatever its status.
 
         :raises ApplicationError: of type communication, when there is no answer; of type

@@ -15,8 +15,7 @@ from engine.calls import json_rpc
 from engine.calls.errors import failure, translate_errors
 from engine.calls.http import HttpCaller, decode_content
 from engine.calls.json_rpc import JsonRpcError, Message
-from engine.contracts.calls import CALL_A2A, CALL_MCP, A2aCall, McpCall
-from engine.contracts.executions import HttpCall, RpcAnswer
+from engine.contracts.calls import CALL_A2A, CALL_MCP, A2aCall, HttpCall, McpCall, RpcAnswer
 from engine.egress.guard import EgressError
 from engine.egress.redirects import origin
 from engine.interpreter.constructs.call_a2a import STREAMING
@@ -120,7 +119,10 @@ class McpAndA2aActivities:
         return RpcAnswer(results[0])
 
     async def _read_card(self, card: HttpCall) -> HttpCall:
-        """Return a call to the address on a card; it has credentials only within the card's origin."""
+        """Return a call to the address on a card.
+
+        It has the card's credentials only within the card's origin.
+        """
         answer = await self._http.send(replace(card, method="GET", redirect=True))
         content = decode_content(answer)
         if answer.status != httpx2.codes.OK or not isinstance(content, dict):

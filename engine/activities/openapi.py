@@ -15,7 +15,7 @@ from temporalio import activity
 from engine.calls.errors import failure, translate_errors
 from engine.calls.http import HttpCaller
 from engine.calls.openapi.operations import compose
-from engine.contracts.executions import COMPOSE_OPENAPI, HttpCall, OpenApiCall
+from engine.contracts.calls import COMPOSE_OPENAPI, HttpCall, OpenApiCall
 from engine.egress.guard import Answer
 from engine.errors import EngineError
 from engine.language import parser

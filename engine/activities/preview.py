@@ -6,6 +6,7 @@ The results are encrypted to the requester's reply key.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
@@ -21,14 +22,15 @@ from engine.contracts.preview import (
     Validation,
 )
 from engine.crypto import jwe
-from engine.crypto.public_keys import need_sealable
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import EngineError, TooLargeError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents, graph, mermaid
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.workflows import versions
 from engine.workflows.executions.outcomes import Outcomes
-from engine.workflows.secrets import Opener
+from engine.workflows.secrets import SecretOpener
 
 # Encrypted twice, each time with four bytes for three, this is less than Temporal's 2 MiB.
 GRAPH_BYTES_MAX = 1_048_576
@@ -41,7 +43,7 @@ class PreviewActivities:
     def __init__(
         self,
         sessions: sessionmaker[Session],
-        opener: Opener,
+        opener: SecretOpener,
         outcomes: Outcomes,
         definitions: DefinitionActivities,
     ) -> None:
@@ -63,13 +65,13 @@ class PreviewActivities:
         )
         with self._sessions() as session:
             diagnosis = diagnosis_of(session.get_one(Account, UUID(validation.account_id)), faults)
-        fits = diagnosis.sealed is not None and len(diagnosis.sealed) <= FAULTS_BYTES_MAX
+        fits = diagnosis.jwe is not None and len(diagnosis.jwe) <= FAULTS_BYTES_MAX
         result = {
             "valid": not faults,
             "diagnostics": [
-                {"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.shown
+                {"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.faults
             ],
-            "diagnosticsSealed": diagnosis.sealed if fits else None,
+            "diagnosticsSealed": diagnosis.jwe if fits else None,
         }
         return self._outcomes.reply(validation.reply_key, result)
 
@@ -79,13 +81,13 @@ class PreviewActivities:
         account_id, definition_id = UUID(drawing.account_id), UUID(drawing.definition_id)
         with self._sessions() as session:
             definition = versions.find(
-                session, account_id=account_id, definition_id=definition_id, version=drawing.version
+                AccountScope(session, account_id, datetime.now(UTC)), definition_id, drawing.version
             )
             public_key = session.get_one(Account, account_id).public_key
         try:
             text = self._draw(definition.encrypted_data, definition.encryption_key, drawing.form)
             if drawing.sealed:
-                result = {"graph": jwe.seal(need_sealable(public_key), text)}
+                result = {"graph": jwe.seal(require_encryption_key(public_key), text)}
             else:
                 result = {"graph": orjson.loads(text)}
         except TooLargeError as refusal:

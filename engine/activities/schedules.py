@@ -1,4 +1,4 @@
-"""Schedules in the worker: those that definitions ask for, and what is due."""
+"""Activity that fires due schedules, and the schedules of a definition's document."""
 
 from __future__ import annotations
 
@@ -10,72 +10,61 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from engine.config.settings import Settings
-from engine.contracts import schedules as dues
+from engine.contracts.schedules import FIRE_DUE, DueExecution, DueFiring
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.errors import Fault
 from engine.interpreter import documents
+from engine.store.account_scope import AccountScope
 from engine.store.workflows import Definition
 from engine.workflows.schedules import firings, recurrence, schedules, triggers
-from engine.workflows.schedules.firings import Time
+from engine.workflows.schedules.firings import DueTime
 
 
 class ScheduleActivities:
-    """Holds the database."""
+    """Activities of schedules."""
 
     def __init__(self, sessions: sessionmaker[Session], settings: Settings) -> None:
         self._sessions = sessions
         self._settings = settings
 
-    @activity.defn(name=dues.FIRE_DUE)
-    def fire(self, due: dues.Due) -> dues.Made | None:
-        """Make the execution of a time; nothing when there is none to be."""
-        time = Time(
-            UUID(due.account_id),
+    @activity.defn(name=FIRE_DUE)
+    def fire(self, due: DueFiring) -> DueExecution | None:
+        """Store the execution of a due time; return None when the time starts none."""
+        time = DueTime(
             UUID(due.schedule_id),
             datetime.fromisoformat(due.due_at),
             timedelta(seconds=due.late_seconds),
         )
         settings = self._settings
         with self._sessions.begin() as session:
-            now = datetime.now(UTC)
-            fired = firings.fire(
-                session, time, running_max=settings.executions_per_account_max, now=now
-            )
-            if fired is None or fired.execution_id is None:
+            scope = AccountScope(session, UUID(due.account_id), datetime.now(UTC))
+            firing = firings.fire(scope, time, running_max=settings.executions_per_account_max)
+            if firing is None or firing.execution_id is None:
                 return None
-            definition_id = schedules.of(session, fired).definition_id
-        return dues.Made(
-            str(fired.execution_id), str(definition_id), settings.execution_seconds_max
+            definition_id = schedules.of_firing(session, firing).definition_id
+        return DueExecution(
+            str(firing.execution_id), str(definition_id), settings.execution_seconds_max
         )
 
 
-def too_many(
-    session: Session, definition: Definition, document: dict[str, Any], *, schedules_max: int
+def find_excess(
+    scope: AccountScope, definition: Definition, document: dict[str, Any], *, schedules_max: int
 ) -> list[Fault]:
-    """Return what is wrong with a definition that is one schedule too many for its account."""
-    asked = recurrence.of_definition(documents.parse(document).schedule, now=definition.created_at)
-    others = schedules.count(session, account_id=definition.account_id, besides=definition.id)
-    if not asked or others + len(asked) <= schedules_max:
+    """Return a fault when a definition exceeds its account's number of schedules."""
+    plans = recurrence.of_definition(documents.parse(document).schedule, now=definition.created_at)
+    others = schedules.count(scope, besides=definition.id)
+    if not plans or others + len(plans) <= schedules_max:
         return []
     return [Fault("/schedule", f"an account may have {schedules_max} schedules")]
 
 
-def write_down(
-    session: Session,
-    keys: EngineKeys,
-    definition: Definition,
-    document: dict[str, Any],
-    now: datetime,
+def store_schedules(
+    scope: AccountScope, keys: EngineKeys, definition: Definition, document: dict[str, Any]
 ) -> list[str]:
-    """Have a document's times be schedules of the account; return the triggers that are no times."""
+    """Store a document's times as schedules of the account; return its other triggers."""
     schedule = documents.parse(document).schedule if document else None
-    plans = recurrence.of_definition(schedule, now=now)
-    triggers.write_down(
-        session,
-        plans,
-        definition=definition,
-        input_sealed=jwe.seal(next(iter(keys.keys.values())), b"null"),
-        now=now,
-    )
+    plans = recurrence.of_definition(schedule, now=scope.now)
+    input_jwe = jwe.seal(next(iter(keys.keys.values())), b"null")
+    triggers.store_schedules(scope, plans, definition=definition, input_jwe=input_jwe)
     return [name for name in (schedule.triggers() if schedule else ()) if name not in plans]

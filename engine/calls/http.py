@@ -14,7 +14,7 @@ from temporalio import activity
 
 from engine.calls.errors import CredentialsError
 from engine.calls.oauth import TokenCache
-from engine.contracts import executions
+from engine.contracts.calls import HttpAnswer, HttpCall
 from engine.egress.guard import BODY_BYTES_MAX, Answer, Egress, EgressError, EgressRequest
 from engine.language import authorization
 
@@ -28,7 +28,7 @@ class HttpCaller:
 
     async def send(
         self,
-        call: executions.HttpCall,
+        call: HttpCall,
         *,
         bytes_max: int = BODY_BYTES_MAX,
         stop_reading: Callable[[bytearray], bool] | None = None,
@@ -44,7 +44,7 @@ class HttpCaller:
         )
 
     async def send_authenticated(
-        self, call: executions.HttpCall, authenticated_call: executions.HttpCall, **limits: Any
+        self, call: HttpCall, authenticated_call: HttpCall, **limits: Any
     ) -> Answer:
         """Send an authenticated call, and forget its token when the service refuses it.
 
@@ -57,7 +57,7 @@ class HttpCaller:
             self._tokens.forget((authenticated_call.authentication or {})["bearer"]["token"])
         return answer
 
-    async def authenticate(self, call: executions.HttpCall) -> executions.HttpCall:
+    async def authenticate(self, call: HttpCall) -> HttpCall:
         """Return the call with an access token, if its policy is of OAuth 2.0 or OpenID Connect.
 
         :raises CredentialsError: when the authority issues no token.
@@ -75,7 +75,7 @@ class HttpCaller:
         return call
 
 
-def _to_request(call: executions.HttpCall) -> EgressRequest:
+def _to_request(call: HttpCall) -> EgressRequest:
     headers = {name.lower(): value for name, value in call.headers.items()}
     body: bytes | None = None
     if isinstance(call.body, str):
@@ -132,12 +132,12 @@ class _Bearer(httpx2.Auth):
         yield request
 
 
-def to_answer(call: executions.HttpCall, answer: Answer) -> executions.HttpAnswer:
+def to_answer(call: HttpCall, answer: Answer) -> HttpAnswer:
     """Return the answer with its body once, decoded or raw.
 
     Both forms together would exceed Temporal's payload limit.
     """
-    return executions.HttpAnswer(
+    return HttpAnswer(
         status=answer.status,
         headers=answer.headers,
         content=None if call.raw else decode_content(answer),

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from engine.calls.http import HttpCaller
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import HttpCall
 from engine.egress.guard import Answer
 
 ERROR_CHARACTERS_MAX = 1_000

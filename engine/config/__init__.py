@@ -1,4 +1,4 @@
-"""Settings: the only reader of the environment, complete and checked at start.
+"""Settings: read from the environment and checked completely when a process starts.
 
-Called by every process. May import nothing of the engine.
+Every process calls it. It may import nothing of the engine.
 """

@@ -1,4 +1,4 @@
-"""What a setting's value may be: what is wrong with one is found when a process starts, not later."""
+"""Types and bounds of settings, checked when a process starts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 import math
 from typing import Any
 
-# Numbers are not negative; these have closer bounds.
-AT_LEAST: dict[str, float] = {
+# No number may be negative; these settings have narrower bounds.
+MINIMUMS: dict[str, float] = {
     "port": 1,
     "web_concurrency": 1,
     "web_threads": 1,
@@ -22,12 +22,12 @@ AT_LEAST: dict[str, float] = {
     "executions_per_account_max": 1,
     "heartbeat_seconds": 0.01,
 }
-AT_MOST: dict[str, float] = {
+MAXIMUMS: dict[str, float] = {
     "port": 65_535,
     "metrics_port": 65_535,
     "otel_traces_sampler_arg": 1,
     "sync_strict_clocks": 1,
-    # Hosts' routers wait 30 s for the first byte of an answer, and 55 s for the next one.
+    # Routers of hosting platforms wait 30 s for the first byte of an answer, 55 s for the next.
     "execute_wait_seconds_max": 28,
     "pull_wait_seconds_max": 28,
     "heartbeat_seconds": 50,
@@ -55,9 +55,9 @@ KEY_SETS = {
 
 
 def parse(text: str, kind: type) -> Any:
-    """Return a number, or the text itself.
+    """Return a text as a value of the setting's type.
 
-    :raises ValueError: saying what it must be.
+    :raises ValueError: when it is not of this type; the message states the type.
     """
     if kind is str:
         return text
@@ -72,14 +72,16 @@ def parse(text: str, kind: type) -> Any:
 
 
 def check(name: str, value: Any) -> None:
-    """Look whether a setting that is not empty may have this value; secrets are not quoted.
+    """Check the value of a setting that is not empty.
 
-    :raises ValueError: saying what it must be.
+    :raises ValueError: when the setting cannot have it; the message never quotes a secret.
     """
     if isinstance(value, int | float):
-        least, most = AT_LEAST.get(name, 0), AT_MOST.get(name, math.inf)
-        if not least <= value <= most:
-            bounds = f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        minimum, maximum = MINIMUMS.get(name, 0), MAXIMUMS.get(name, math.inf)
+        if not minimum <= value <= maximum:
+            bounds = f"from {minimum:g} to {maximum:g}"
+            if maximum == math.inf:
+                bounds = f"at least {minimum:g}"
             raise ValueError(f"must be {bounds}, not {value}")
     elif name in CHOICES and value not in CHOICES[name]:
         raise ValueError(f"must be {' or '.join(CHOICES[name])}, not {value!r}")
@@ -97,11 +99,11 @@ def _check_schemes(value: str, schemes: tuple[str, ...]) -> None:
 
 
 def _check_key_set(value: str) -> None:
-    """Look whether this is a JWK Set that is not empty (RFC 7517, section 5)."""
+    """Check that a value is a JWK Set with at least one key (RFC 7517 section 5)."""
     try:
         keys = json.loads(value)["keys"]
-        whole = bool(keys) and all(key["kty"] and key["kid"] for key in keys)
+        valid = bool(keys) and all(key["kty"] and key["kid"] for key in keys)
     except (ValueError, LookupError, TypeError):
-        whole = False
-    if not whole:
+        valid = False
+    if not valid:
         raise ValueError('must be a JWK Set: {"keys": [{"kty": …, "kid": …, …}]}')

@@ -1,4 +1,4 @@
-"""How the connection to Temporal is secured: by certificates, a key, or not at all."""
+"""TLS configuration of the connection to Temporal."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from temporalio.service import TLSConfig
 from engine.config.settings import Settings
 
 
-def tls(settings: Settings) -> TLSConfig | bool:
-    """Return how the connection is secured, by the rules of `temporalio.envconfig`, whose names these are."""
-    server_name, authority = (
-        settings.temporal_tls_server_name,
-        settings.temporal_tls_server_ca_cert_data,
-    )
+def make_tls_config(settings: Settings) -> TLSConfig | bool:
+    """Return the TLS configuration by the rules and names of `temporalio.envconfig`.
+
+    False means a connection without TLS.
+    """
+    server_name = settings.temporal_tls_server_name
+    ca_certificate = settings.temporal_tls_server_ca_cert_data
     certificate, key = settings.temporal_tls_client_cert_data, settings.temporal_tls_client_key_data
-    wanted = bool(settings.temporal_api_key or server_name or authority or certificate)
+    enabled = bool(settings.temporal_api_key or server_name or ca_certificate or certificate)
     if settings.temporal_tls:
-        wanted = settings.temporal_tls == "true"
-    if not wanted:
+        enabled = settings.temporal_tls == "true"
+    if not enabled:
         return False
     return TLSConfig(
-        server_root_ca_cert=_pem(authority),
+        server_root_ca_cert=_pem(ca_certificate),
         domain=server_name or None,
         client_cert=_pem(certificate),
         client_private_key=_pem(key),
@@ -28,5 +29,5 @@ def tls(settings: Settings) -> TLSConfig | bool:
 
 
 def _pem(text: str) -> bytes | None:
-    """Return the bytes of a PEM variable; some hosts take no line breaks, and give them back escaped."""
+    """Return the bytes of a PEM variable, in which some hosting platforms escape line breaks."""
     return text.replace("\\n", "\n").encode() or None

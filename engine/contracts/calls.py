@@ -1,11 +1,13 @@
-"""Arguments and results of the activities that call MCP, A2A, gRPC and AsyncAPI services."""
+"""Calls of HTTP, OpenAPI, gRPC, MCP, A2A and AsyncAPI services: activities and arguments."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from engine.contracts.executions import HttpCall, Json
+from engine.contracts.json_value import Json
 
+CALL_HTTP = "call_http"  # activity: HttpCall → HttpAnswer
+COMPOSE_OPENAPI = "compose_openapi"  # activity: OpenApiCall → HttpCall
 CALL_MCP = "call_mcp"  # activity: McpCall → RpcAnswer
 CALL_A2A = "call_a2a"  # activity: A2aCall → RpcAnswer
 CALL_GRPC = "call_grpc"  # activity: GrpcCall → RpcAnswer
@@ -14,11 +16,51 @@ CONSUME_MESSAGES = "consume_messages"  # activity: AsyncApiCall → ConsumedMess
 
 
 @dataclass(frozen=True, slots=True)
-class McpCall:
-    """Call of a method of an MCP server over streamable HTTP.
+class HttpCall:
+    """One HTTP request, all expressions evaluated."""
 
-    `http` has the address, the credentials and the time limit.
-    """
+    method: str
+    uri: str
+    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, Json] = field(default_factory=dict)
+    body: Json = None
+    redirect: bool = False
+    authentication: dict[str, Json] | None = None  # {"basic": {…}} and so on, resolved
+    timeout_seconds: float = 30.0
+    raw: bool = False  # whether the answer has the bytes instead of the content
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """Answer to a request: `content` is JSON or text, `raw` on request the bytes in Base64."""
+
+    status: int
+    headers: dict[str, str]
+    content: Json
+    raw: str
+    uri: str  # after redirects
+    authorization: dict[str, Json] | None = None  # of the request: scheme, parameter
+
+
+@dataclass(frozen=True, slots=True)
+class OpenApiCall:
+    """Operation by its id, and where its service's description is."""
+
+    document: HttpCall
+    operation: str
+    arguments: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class RpcAnswer:
+    """Result of a remote procedure (JSON-RPC 2.0, gRPC); a stream's results are all in it."""
+
+    result: Json
+
+
+@dataclass(frozen=True, slots=True)
+class McpCall:
+    """One method of an MCP server over streamable HTTP; `http` has address and credentials."""
 
     http: HttpCall
     method: str
@@ -29,7 +71,7 @@ class McpCall:
 
 @dataclass(frozen=True, slots=True)
 class A2aCall:
-    """Call of a method of an A2A server; `http` is the address of its card when `carded`."""
+    """One method of an agent; `http` is the address of its card when `carded`, else its own."""
 
     http: HttpCall
     carded: bool
@@ -39,7 +81,7 @@ class A2aCall:
 
 @dataclass(frozen=True, slots=True)
 class GrpcCall:
-    """Call of a method of a gRPC service, with the address of its proto."""
+    """One method of a gRPC service, and where its proto file is."""
 
     proto: HttpCall
     service: str
@@ -53,7 +95,7 @@ class GrpcCall:
 
 @dataclass(frozen=True, slots=True)
 class AsyncApiCall:
-    """Call of an operation that an AsyncAPI document describes, with the document's address."""
+    """Operation of a service that exchanges messages, and where its description is."""
 
     document: HttpCall
     operation: str | None
@@ -63,20 +105,16 @@ class AsyncApiCall:
     variables: dict[str, Json]
     authentication: dict[str, Json] | None
     timeout_seconds: float
-    message: dict[str, Json] | None = None  # payload, headers; None to receive messages
-    subscription: str = ""  # name of one that stays open from one call to the next
-    count_max: int = 0  # of messages in the batch
-    linger: bool = False  # whether to wait for count_max messages, and not only for the first
-    # Whether every message counts; otherwise a broker with acknowledgements delivers one at a time.
-    every: bool = False
+    message: dict[str, Json] | None = None  # payload, headers; None: consume messages
+    subscription: str = ""  # name of one whose messages stay between calls
+    count_max: int = 0  # the most messages to consume
+    linger: bool = False  # whether to wait for all of them, and not only for the first
+    every: bool = False  # whether each message counts; else a broker that stores them gives one
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumedMessages:
-    """Messages in the order of arrival; `ended` when no others can follow.
-
-    A message has the members payload, headers and correlationId.
-    """
+    """Messages (payload, headers, correlationId) in order, and whether no more can come."""
 
     messages: list[dict[str, Json]]
     ended: bool = False

@@ -1,16 +1,17 @@
-"""Values that a parent and its child execution exchange (`run: workflow`), in encrypted history."""
+"""Executions that another execution runs (`run: workflow`); only encrypted history has these."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-Json = Any  # a JSON value
+from engine.contracts.json_value import Json
+
+FIND_DEFINITION = "find_definition"  # activity: DefinitionName → the definition's id
 
 
 @dataclass(frozen=True, slots=True)
 class DefinitionName:
-    """Reference to a definition of an account by the members of its `document`."""
+    """Name of one of an account's definitions, as its document has it."""
 
     account_id: str
     namespace: str
@@ -20,9 +21,9 @@ class DefinitionName:
 
 @dataclass(frozen=True, slots=True)
 class ChildOrder:
-    """Order of a parent execution to run a definition as its child."""
+    """What a child execution runs, and for which parent."""
 
-    by: str  # id of the parent execution
+    by: str  # the parent's id
     definition_id: str
     input: Json
     depth: int  # of the child below the execution that no other ordered
@@ -30,7 +31,7 @@ class ChildOrder:
 
 @dataclass(frozen=True, slots=True)
 class ChildOutcome:
-    """Outcome of a child execution; exactly one member is set."""
+    """Outcome of a child execution; exactly one of the two is set."""
 
     result: Json = None
     error: dict[str, Json] | None = None

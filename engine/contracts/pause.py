@@ -1,15 +1,15 @@
-"""Signal that pauses or resumes an execution's workflow, and the command it carries."""
+"""Signal that pauses or resumes an execution's workflow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-PAUSE_SIGNAL = "hold"  # signal of executions: PauseCommand
+PAUSE_SIGNAL = "hold"  # signal of executions: PauseSignal
 
 
 @dataclass(frozen=True, slots=True)
-class PauseCommand:
-    """Command to pause or to resume an execution; of several, the highest number counts."""
+class PauseSignal:
+    """Argument of the signal: whether to pause or resume; of several, the highest number counts."""
 
     number: int
     paused: bool

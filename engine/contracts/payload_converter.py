@@ -1,4 +1,4 @@
-"""The sealed answer of an execution on its way through Temporal, as a payload of its own."""
+"""Payload converter: replies of executions pass Temporal as JWEs in a payload of their own."""
 
 from __future__ import annotations
 
@@ -19,51 +19,50 @@ from temporalio.converter import (
     value_to_type,
 )
 
-from engine.contracts import executions
+SEALED_ENCODING = b"application/jose"  # of a payload that is a JWE to a reply key
 
 
-def sealed(jwe: str) -> RawValue:
+def reply_payload(jwe: str) -> RawValue:
     """Return a JWE as the payload that no codec touches."""
-    return RawValue(Payload(metadata={"encoding": executions.SEALED_ENCODING}, data=jwe.encode()))
+    return RawValue(Payload(metadata={"encoding": SEALED_ENCODING}, data=jwe.encode()))
 
 
 class ReplyPayloadConverter(CompositePayloadConverter):
-    """The default converter, and JWE replies as text: without it a failed execution cannot be decoded."""
+    """Default converter that also decodes JWE replies, as failed executions have them, to text."""
 
     def __init__(self) -> None:
-        *others, _ = (
-            DefaultPayloadConverter.default_encoding_payload_converters
-        )  # plain JSON comes last
-        super().__init__(_Sealed(), *others, TYPED_JSON)
+        # The last one is for plain JSON; TYPED_JSON replaces it.
+        *others, _ = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(_ReplyConverter(), *others, TYPED_JSON)
 
 
-class _Sealed(EncodingPayloadConverter):
+class _ReplyConverter(EncodingPayloadConverter):
     @property
     def encoding(self) -> str:
-        return executions.SEALED_ENCODING.decode()
+        return SEALED_ENCODING.decode()
 
-    def to_payload(self, value: Any) -> Payload | None:  # noqa: ARG002 - only `sealed` makes one
+    def to_payload(self, value: Any) -> Payload | None:  # noqa: ARG002 - only `reply_payload` makes one
         return None
 
-    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ARG002 - the same
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ARG002
         return payload.data.decode()
 
 
 class _Encoder(AdvancedJSONEncoder):
-    """Dataclasses member by member; the SDK would copy all that is in them first."""
+    """Encodes dataclasses member by member; the SDK would copy their whole content first."""
 
     def default(self, o: Any) -> Any:
-        """Return what stands for a value that is none of JSON's own."""
+        """Return the JSON value of an object that JSON does not have."""
         if dataclasses.is_dataclass(o) and not isinstance(o, type):
             return {field.name: getattr(o, field.name) for field in dataclasses.fields(o)}
         return super().default(o)
 
 
 class _Dataclasses(JSONTypeConverter):
-    """Dataclasses by their fields; the SDK would evaluate a class's annotations anew at each value."""
+    """Decodes dataclasses; the SDK would evaluate a class's annotations again for each value."""
 
     def to_typed_value(self, hint: type, value: Any) -> Any:
-        """Return the dataclass; what it does not know is left out, as a newer sender's.
+        """Return the dataclass; members that it does not have, as of a newer sender, are left out.
 
         :raises TypeError: when the value is no object, or lacks a field without a default.
         """
@@ -72,8 +71,8 @@ class _Dataclasses(JSONTypeConverter):
         if not isinstance(value, dict):
             raise TypeError(f"Expected an object for {hint.__name__}, was {type(value).__name__}")
         fields = _fields(hint)
-        known = {name: value[name] for name in fields if name in value}
-        return hint(**{name: _typed(fields[name], given) for name, given in known.items()})
+        members = {name: value[name] for name in fields if name in value}
+        return hint(**{name: _typed(fields[name], member) for name, member in members.items()})
 
 
 def _typed(hint: Any, value: Any) -> Any:

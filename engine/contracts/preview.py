@@ -1,11 +1,11 @@
-"""TODO."""
+"""Previews of definitions: validation of an unsaved one, and a graph of a saved one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-VALIDATION = "definition.validate"  # workflow type; id read:<uuid>
-DRAWING = "definition.draw"  # workflow type; id read:<uuid>
+VALIDATION = "definition.validate"  # workflow type; its id is a ReadingWorkflowId
+DRAWING = "definition.draw"  # workflow type; its id is a ReadingWorkflowId
 VALIDATE_DEFINITION = "validate_definition"  # local activity: Validation → JWE to the reply key
 DRAW_DEFINITION = "draw_definition"  # local activity: Drawing → JWE to the reply key
 JSON, MERMAID = "json", "mermaid"
@@ -13,7 +13,7 @@ JSON, MERMAID = "json", "mermaid"
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The argument of validating what is not saved: sealed to the engine, whatever it was before."""
+    """Argument of a validation: the request's body as a JWE to the engine."""
 
     account_id: str
     sealed: str  # JWE of {"encryptedData", "encryptionKey"}
@@ -22,7 +22,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The argument of drawing a definition's version: ids, and how the graph is wanted."""
+    """Argument of a drawing: ids of a definition's version, and the form of the graph."""
 
     account_id: str
     definition_id: str

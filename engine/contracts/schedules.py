@@ -1,27 +1,29 @@
-"""What passes when a schedule or another trigger of a definition is due: between workflows and activities."""
+"""Firings of schedules and of other triggers: workflow types, activities, arguments and answers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-FIRING = "schedule.fire"  # workflow type; id fire:<uuid of the schedule>-<time>
-FIRE_DUE = "fire_due"  # local activity: Due → Made, or None
+from engine.contracts.json_value import Json
 
-Json = Any  # what json.loads gives
+FIRING = "schedule.fire"  # workflow type; its id is a FiringWorkflowId and the time
+FIRE_DUE = "fire_due"  # local activity: DueFiring → DueExecution, or None
+SCHEDULE = "schedule"  # workflow type; its id is a TriggerWorkflowId
+OPEN_SCHEDULE = "open_schedule"  # local activity: TriggerStart → TriggerDocument, or None
+FIRE_SCHEDULE = "fire_schedule"  # local activity: TriggerFiring → TriggerExecution, or None
 
 
 @dataclass(frozen=True, slots=True)
 class FiringStart:
-    """The argument of a firing: ids only, for it stands in Temporal's schedule as it is."""
+    """Argument of a firing: ids only, because Temporal's schedule stores it as it is."""
 
     schedule_id: str
     account_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """A time at which a schedule is due, and by how much nobody could work on it."""
+class DueFiring:
+    """Time at which a schedule is due, and by how much its workflow came too late."""
 
     schedule_id: str
     account_id: str
@@ -30,8 +32,8 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """An execution that may start, and how long it may last."""
+class DueExecution:
+    """Execution that a firing may start, and how long it may last."""
 
     execution_id: str
     definition_id: str
@@ -39,8 +41,27 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Firing:
-    """An execution that shall be: its id, and the events it runs on."""
+class TriggerStart:
+    """Argument of a trigger's workflow: ids, the trigger, and the state of the run before."""
+
+    definition_id: str
+    account_id: str
+    trigger: str  # after | on
+    standing: dict[str, Json] | None = None  # state of what it listens for
+    inbox: dict[str, Json] | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerDocument:
+    """Document of a trigger, in plaintext: worker memory and encrypted history only."""
+
+    document: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerFiring:
+    """Execution that a trigger starts: its id, and the events that are its input."""
 
     execution_id: str
     definition_id: str
@@ -50,7 +71,7 @@ class Firing:
 
 
 @dataclass(frozen=True, slots=True)
-class Fired:
-    """An execution that may start, and how long it may last."""
+class TriggerExecution:
+    """Execution that a trigger may start: how long it may last."""
 
     seconds_max: int

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Entries of execution timelines: phases of steps, and the progress after each."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from datetime import datetime
 
 STARTED, COMPLETED, FAILED = "started", "completed", "failed"
 CANCELLED, SKIPPED, RETRYING = "cancelled", "skipped", "retrying"
-COUNTED = (STARTED, COMPLETED, FAILED, CANCELLED, SKIPPED, RETRYING)
+COUNTED_PHASES = (STARTED, COMPLETED, FAILED, CANCELLED, SKIPPED, RETRYING)
 PAUSED, RESUMED = "paused", "resumed"  # of the whole walk: neither place nor kind
-PHASES = (*COUNTED, PAUSED, RESUMED)
-RAISED = "raised"  # the kind of an error that is none of the standard's: users write their own
+PHASES = (*COUNTED_PHASES, PAUSED, RESUMED)
+RAISED = "raised"  # kind of an error of the user's own, which the standard does not have
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happened to a step, and how far the walk is after it."""
+class TimelineEntry:
+    """Phase that a step has reached, and the progress of the walk after it."""
 
     account_id: str
     execution_id: str
@@ -23,8 +23,8 @@ class Entry:
     place: str  # of the step: its pointer without names
     kind: str  # the member that says what the step does
     phase: str
-    attempt: int  # from 1: of the innermost `try` around the step; of a `try` that retries, the one to come
+    attempt: int  # from 1: of the innermost `try` around the step, or of a `try` the next one
     at: datetime
     error: str | None  # a standard kind, or RAISED
     running: tuple[str, ...]  # places, outermost first
-    counts: tuple[int, ...]  # of all entries up to this one, by COUNTED
+    counts: tuple[int, ...]  # of all entries up to this one, by COUNTED_PHASES

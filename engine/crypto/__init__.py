@@ -1,4 +1,4 @@
-"""Encryption: JWE envelopes, public keys, keys at rest, and the codec of Temporal payloads.
+"""Encryption: JWEs, public keys, keyrings, and the codec of Temporal payloads.
 
-Called by every context that seals or opens a value. May import `errors`.
+Every context that encrypts or decrypts a value calls it. It may import `errors` alone.
 """

@@ -1,4 +1,4 @@
-"""Envelopes: values sealed to a public key as standard JOSE (RFC 7516), in one narrow profile."""
+"""JWEs: values encrypted to a public key (RFC 7516), in one narrow profile."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from engine.errors import Fault, InvalidError
 
 Key = OKPKey | ECKey
 
-SEALED = ["ECDH-ES", "ECDH-ES+A256KW", "A256GCM"]
-DIRECT = ["dir", "A256GCM"]
+ALGORITHMS = ["ECDH-ES", "ECDH-ES+A256KW", "A256GCM"]
+DIRECT_ALGORITHMS = ["dir", "A256GCM"]
 CURVES = {"X25519", "P-256"}
 DEK_BYTES = 32
 RECIPIENTS_MAX = 64
 
 
 class _Registry(JWERegistry):
-    """joserfc's rules with room for a document, and without its own list of header members."""
+    """joserfc's rules with space for a document, and without its own list of header members."""
 
     def __init__(self, algorithms: list[str], bytes_max: int) -> None:
         super().__init__(
@@ -36,44 +36,47 @@ class _Registry(JWERegistry):
 
 @dataclass(frozen=True, slots=True)
 class EngineKeys:
-    """The engine's private keys by kid: what opens definitions and inputs. Worker only."""
+    """The engine's private keys by kid, which decrypt definitions and inputs. Worker only."""
 
     keys: Mapping[str, Key]
 
     @classmethod
     def parse(cls, key_set: str) -> EngineKeys:
         """Read a JWK Set (RFC 7517)."""
-        return cls({key.kid: key for key in keys_of(key_set) if key.kid})
+        return cls({key.kid: key for key in parse_keys(key_set) if key.kid})
 
-    def open(self, sealed: str, *, pointer: str, bytes_max: int) -> bytes:
-        """Open a JWE that is sealed to one of the keys: compact, or general JSON with several recipients.
+    def open(self, token: str, *, pointer: str, bytes_max: int) -> bytes:
+        """Decrypt a JWE to one of the keys: compact, or general JSON with several recipients.
 
         :raises InvalidError: `envelope_malformed`, `envelope_unknown_key` or `envelope_unopenable`.
         """
-        if sealed.lstrip().startswith("{"):
-            return self._open_json(sealed, pointer, bytes_max)
-        header = _header(sealed.partition(".")[0], pointer)
+        if token.lstrip().startswith("{"):
+            return self._open_json(token, pointer, bytes_max)
+        header = _parse_header(token.partition(".")[0], pointer)
         key = self._key(header.get("kid"), pointer)
         try:
-            registry = _Registry(SEALED, bytes_max)
-            return jwe.decrypt_compact(sealed, key, registry=registry).plaintext or b""
+            registry = _Registry(ALGORITHMS, bytes_max)
+            return jwe.decrypt_compact(token, key, registry=registry).plaintext or b""
         except (JoseError, ValueError, KeyError, TypeError) as fault:
             raise _unopenable(fault, pointer) from None
 
-    def _open_json(self, sealed: str, pointer: str, bytes_max: int) -> bytes:
-        """Open for our own recipient alone: the others are the account's agents."""
+    def _open_json(self, text: str, pointer: str, bytes_max: int) -> bytes:
+        """Decrypt for the engine's recipient; the other recipients are the account's agents."""
         try:
-            token = json.loads(sealed)
-            shared = _header(token.get("protected", "e30"), pointer) | token.get("unprotected", {})
-            kids = [{**shared, **one.get("header", {})}.get("kid") for one in token["recipients"]]
-            mine = next(
-                (place for place, kid in enumerate(kids[:RECIPIENTS_MAX]) if kid in self.keys), None
+            token = json.loads(text)
+            protected_header = _parse_header(token.get("protected", "e30"), pointer)
+            shared_header = protected_header | token.get("unprotected", {})
+            recipients = token["recipients"]
+            kids = [(shared_header | one.get("header", {})).get("kid") for one in recipients]
+            index = next(
+                (index for index, kid in enumerate(kids[:RECIPIENTS_MAX]) if kid in self.keys),
+                None,
             )
-            if mine is None:
-                raise _unknown(pointer)
-            token["recipients"] = [token["recipients"][mine]]
-            opened = jwe.decrypt_json(
-                token, self.keys[str(kids[mine])], registry=_Registry(SEALED, bytes_max)
+            if index is None:
+                raise _unknown_key(pointer)
+            token["recipients"] = [recipients[index]]
+            content = jwe.decrypt_json(
+                token, self.keys[str(kids[index])], registry=_Registry(ALGORITHMS, bytes_max)
             )
         except (
             JoseError,
@@ -84,34 +87,35 @@ class EngineKeys:
             RecursionError,
         ) as fault:
             raise _unopenable(fault, pointer) from None
-        return opened.plaintext or b""
+        return content.plaintext or b""
 
     def _key(self, kid: Any, pointer: str) -> Key:
         if not isinstance(kid, str) or kid not in self.keys:
-            raise _unknown(pointer)
+            raise _unknown_key(pointer)
         return self.keys[kid]
 
 
-def keys_of(key_set: str) -> list[Key]:
-    """Return the keys of a JWK Set that values can be sealed to."""
-    found = KeySet.import_key_set(json.loads(key_set)).keys
-    return [key for key in found if isinstance(key, OKPKey | ECKey) and key.curve_name in CURVES]
+def parse_keys(key_set: str) -> list[Key]:
+    """Return the keys of a JWK Set that values can be encrypted to."""
+    keys = KeySet.import_key_set(json.loads(key_set)).keys
+    return [key for key in keys if isinstance(key, OKPKey | ECKey) and key.curve_name in CURVES]
 
 
 def seal(key: Key, plaintext: bytes) -> str:
-    """Seal bytes to a public key (JWE compact, ECDH-ES+A256KW, A256GCM)."""
+    """Encrypt bytes to a public key (JWE compact, ECDH-ES+A256KW, A256GCM)."""
     header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM"} | ({"kid": key.kid} if key.kid else {})
-    return jwe.encrypt_compact(header, plaintext, key, algorithms=SEALED)
+    return jwe.encrypt_compact(header, plaintext, key, algorithms=ALGORITHMS)
 
 
-def open_with(key: Key, sealed: str, *, bytes_max: int) -> bytes:
-    """Open what was sealed to a key of our own making.
+def open_with(key: Key, token: str, *, bytes_max: int) -> bytes:
+    """Decrypt a JWE with a key that this process generated.
 
     :raises InvalidError: `envelope_unopenable`.
     """
     try:
         return (
-            jwe.decrypt_compact(sealed, key, registry=_Registry(SEALED, bytes_max)).plaintext or b""
+            jwe.decrypt_compact(token, key, registry=_Registry(ALGORITHMS, bytes_max)).plaintext
+            or b""
         )
     except (JoseError, ValueError, KeyError, TypeError) as fault:
         raise _unopenable(fault, "") from None
@@ -122,58 +126,60 @@ def open_definition(
 ) -> tuple[str, str | None]:
     """Return a definition's text and content type.
 
-    `encryption_key` is the 32-byte DEK sealed to the engine, `encrypted_data` the document under it
-    (JWE compact, `dir`, A256GCM).
+    `encryption_key` is a JWE of the 32-byte data key to the engine. `encrypted_data` is the
+    document under the data key (JWE compact, `dir`, A256GCM).
 
-    :raises InvalidError: with the pointer of the part that does not open.
+    :raises InvalidError: with the pointer of the part that cannot be decrypted.
     """
     dek = keys.open(encryption_key, pointer="/encryptionKey", bytes_max=1024)
     if len(dek) != DEK_BYTES:
-        raise _malformed(f"holds a key of {len(dek)} bytes, not {DEK_BYTES}", "/encryptionKey")
-    header = _header(encrypted_data.partition(".")[0], "/encryptedData")
+        raise _malformed_jwe(
+            f"contains a key of {len(dek)} bytes, not {DEK_BYTES}", "/encryptionKey"
+        )
+    header = _parse_header(encrypted_data.partition(".")[0], "/encryptedData")
     try:
-        registry = _Registry(DIRECT, bytes_max)
-        opened = jwe.decrypt_compact(encrypted_data, OctKey.import_key(dek), registry=registry)
-        return (opened.plaintext or b"").decode(), _media_type(header.get("cty"))
+        registry = _Registry(DIRECT_ALGORITHMS, bytes_max)
+        content = jwe.decrypt_compact(encrypted_data, OctKey.import_key(dek), registry=registry)
+        return (content.plaintext or b"").decode(), _media_type(header.get("cty"))
     except UnicodeDecodeError:
-        raise _malformed("holds no UTF-8 text", "/encryptedData") from None
+        raise _malformed_jwe("is not UTF-8 text", "/encryptedData") from None
     except (JoseError, ValueError, KeyError, TypeError) as fault:
         raise _unopenable(fault, "/encryptedData") from None
 
 
-def looks_sealed(value: Any) -> bool:
-    """Tell whether a JSON value has the form of a JWE: five parts, the first a header with an `enc`."""
+def is_compact_jwe(value: Any) -> bool:
+    """Return whether a value has the form of a compact JWE: five parts, a header with `enc`."""
     if not isinstance(value, str) or value.count(".") != 4:  # noqa: PLR2004 - RFC 7516 section 7.1
         return False
     try:
-        return "enc" in _header(value.partition(".")[0], "")
+        return "enc" in _parse_header(value.partition(".")[0], "")
     except InvalidError:
         return False
 
 
 def _media_type(cty: Any) -> str | None:
-    """Return a cty in full: RFC 7516 section 4.1.12 lets "application/" be left out."""
+    """Return a cty in full: RFC 7516 section 4.1.12 permits to omit "application/"."""
     if not isinstance(cty, str):
         return None
     return cty if "/" in cty else f"application/{cty}"
 
 
-def _header(text: str, pointer: str) -> dict[str, Any]:
+def _parse_header(text: str, pointer: str) -> dict[str, Any]:
     try:
         header = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, RecursionError):
-        raise _malformed("is no JWE", pointer) from None
+        raise _malformed_jwe("is not a JWE", pointer) from None
     if not isinstance(header, dict):
-        raise _malformed("is no JWE", pointer)
+        raise _malformed_jwe("is not a JWE", pointer)
     return cast(dict[str, Any], header)
 
 
-def _malformed(detail: str, pointer: str) -> InvalidError:
+def _malformed_jwe(detail: str, pointer: str) -> InvalidError:
     return _refusal("envelope_malformed", detail, pointer)
 
 
-def _unknown(pointer: str) -> InvalidError:
-    detail = "is sealed to no key of this engine: see /.well-known/jwks.json"
+def _unknown_key(pointer: str) -> InvalidError:
+    detail = "is encrypted to a key that this engine does not have: see /.well-known/jwks.json"
     return _refusal("envelope_unknown_key", detail, pointer)
 
 
@@ -181,9 +187,11 @@ def _unopenable(fault: Exception, pointer: str) -> InvalidError:
     if isinstance(fault, InvalidError):
         return fault
     reason = type(fault).__name__.removesuffix("Error") or "Encoding"
-    detail = f"does not open ({reason}): it was altered, is too large, or uses another algorithm"
+    detail = (
+        f"cannot be decrypted ({reason}): it was altered, is too large, or uses another algorithm"
+    )
     return _refusal("envelope_unopenable", detail, pointer)
 
 
 def _refusal(code: str, detail: str, pointer: str) -> InvalidError:
-    return InvalidError(code, "The envelope cannot be opened.", faults=[Fault(pointer, detail)])
+    return InvalidError(code, "The JWE cannot be decrypted.", faults=[Fault(pointer, detail)])

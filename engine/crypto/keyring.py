@@ -1,4 +1,4 @@
-"""Values at rest: each under a key of its own, that under the account's key, and that under the keyring."""
+"""Keys at rest, in three layers: keyring, account's key, data key of each value."""
 
 from __future__ import annotations
 
@@ -21,62 +21,71 @@ NONCE_BYTES = 12  # NIST SP 800-38D section 5.2.1.1
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The keys that wrap accounts' keys, by kid; the first wraps new ones."""
+    """Keys by kid that wrap other keys; the first one wraps new keys."""
 
     keys: Mapping[str, bytes]
 
-    def wrap(self, key: bytes, account_id: UUID) -> str:
-        """Return an account's key as `<kid>.<base64url>` under the current key of the ring."""
-        kid = next(iter(self.keys))
-        return f"{kid}.{_encrypt(self.keys[kid], key, account_id.bytes)}"
+    def wrap(self, key: bytes, owner_id: UUID) -> str:
+        """Return a key as `<kid>.<base64url>`, encrypted with the current key of the ring.
 
-    def unwrap(self, wrapped: str, account_id: UUID) -> bytes:
-        """Return the account's key.
+        `owner_id` is the id of the account or row that the key belongs to.
+        """
+        kid = next(iter(self.keys))
+        return f"{kid}.{_encrypt(self.keys[kid], key, owner_id.bytes)}"
+
+    def unwrap(self, wrapped_key: str, owner_id: UUID) -> bytes:
+        """Return the key.
 
         :raises InvalidError: `key_unopenable`.
         """
-        kid, _, text = wrapped.partition(".")
+        kid, _, text = wrapped_key.partition(".")
         if kid not in self.keys:
             raise InvalidError("key_unopenable", f"The keyring has no key {kid!r}.")
-        return _decrypt(self.keys[kid], text, account_id.bytes)
+        return _decrypt(self.keys[kid], text, owner_id.bytes)
 
-    def is_current(self, wrapped: str) -> bool:
-        """Tell whether an account's key is wrapped by the ring's current key."""
-        return wrapped.partition(".")[0] == next(iter(self.keys))
+    def is_current(self, wrapped_key: str) -> bool:
+        """Return whether the ring's current key wrapped this key."""
+        return wrapped_key.partition(".")[0] == next(iter(self.keys))
 
 
-def mark(account_key: bytes, *words: str) -> str:
-    """Return what tells alike words from others without showing them: an HMAC (RFC 2104) under the key."""
-    told = json.dumps(["mark", *words]).encode()
-    return base64.urlsafe_b64encode(hmac.digest(account_key, told, "sha256")).decode().rstrip("=")
+def fingerprint(account_key: bytes, *words: str) -> str:
+    """Return an HMAC of words (RFC 2104): equal words have equal ones, which do not reveal them."""
+    message = json.dumps(["mark", *words]).encode()
+    digest = hmac.digest(account_key, message, "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def seal_value(account_key: bytes, plaintext: bytes, *, bound_to: UUID) -> str:
-    """Return a value under a fresh key, and that key under the account's, bound to the id of its row."""
-    dek = os.urandom(KEY_BYTES)
-    return (
-        f"{_encrypt(account_key, dek, bound_to.bytes)}.{_encrypt(dek, plaintext, bound_to.bytes)}"
-    )
+    """Return a value encrypted with a new data key, and that key with the account's key.
+
+    `bound_to` is the id of the row: the ciphertext cannot be decrypted in another one.
+    """
+    data_key = os.urandom(KEY_BYTES)
+    wrapped_key = _encrypt(account_key, data_key, bound_to.bytes)
+    return f"{wrapped_key}.{_encrypt(data_key, plaintext, bound_to.bytes)}"
 
 
-def open_value(account_key: bytes, sealed: str, *, bound_to: UUID) -> bytes:
+def open_value(account_key: bytes, ciphertext: str, *, bound_to: UUID) -> bytes:
     """Return the value.
 
-    :raises InvalidError: `key_unopenable`, when it was altered, moved, or sealed under another key.
+    :raises InvalidError: `key_unopenable`, when it was altered, moved to another row, or
+        encrypted with another key.
     """
-    wrapped, _, text = sealed.partition(".")
-    return _decrypt(_decrypt(account_key, wrapped, bound_to.bytes), text, bound_to.bytes)
+    wrapped_key, _, text = ciphertext.partition(".")
+    data_key = _decrypt(account_key, wrapped_key, bound_to.bytes)
+    return _decrypt(data_key, text, bound_to.bytes)
 
 
-def _encrypt(key: bytes, plaintext: bytes, bound: bytes) -> str:
+def _encrypt(key: bytes, plaintext: bytes, associated_data: bytes) -> str:
     nonce = os.urandom(NONCE_BYTES)
-    data = nonce + AESGCM(key).encrypt(nonce, plaintext, bound)
+    data = nonce + AESGCM(key).encrypt(nonce, plaintext, associated_data)
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _decrypt(key: bytes, text: str, bound: bytes) -> bytes:
+def _decrypt(key: bytes, text: str, associated_data: bytes) -> bytes:
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     try:
-        return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound)
+        return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], associated_data)
     except InvalidTag:
-        raise InvalidError("key_unopenable", "The value does not open under this key.") from None
+        detail = "The value cannot be decrypted with this key."
+        raise InvalidError("key_unopenable", detail) from None

@@ -1,4 +1,4 @@
-"""Temporal's payloads, sealed: the server, its database and its UI hold ciphertext."""
+"""Payload codec that encrypts: Temporal's server, database and UI see ciphertext only."""
 
 from __future__ import annotations
 
@@ -25,46 +25,47 @@ from temporalio.converter import (
 from engine.errors import EngineError
 
 ENCODING = b"binary/encrypted"
-# A JWE is sealed to somebody's public key already; nothing at all is what clients without a key can read.
-LEFT_ALONE = {b"application/jose", b"binary/null"}
+# A JWE is encrypted already. Clients without a key have to read that a payload is null.
+PLAIN_ENCODINGS = {b"application/jose", b"binary/null"}
 KEY_BYTES = 32
 NONCE_BYTES = 12
 KEYS_CACHED = 10_000
 
 
 class UnreadablePayloadError(Exception):
-    """A payload was altered, moved to another workflow, or sealed under a key we do not have."""
+    """A payload was altered, moved to another workflow, or encrypted with an unknown key."""
 
 
-class Owners(Protocol):
-    """Knows whose a workflow is, and the keys of accounts that still exist."""
+class OwnerDirectory(Protocol):
+    """Directory of the accounts of Temporal workflows and of the accounts' keys."""
 
     async def owner(self, workflow_id: str) -> UUID | None:
-        """Return the account of a workflow, if it is known."""
+        """Return the account of a workflow, None if it has none."""
         ...
 
     async def key(self, account_id: UUID) -> bytes:
         """Return an account's key.
 
-        :raises EngineError: when there is none any more, or it does not open.
+        :raises EngineError: when it was deleted or cannot be unwrapped.
         """
         ...
 
     def remember(self, workflow_id: str, account_id: UUID) -> None:
-        """Know the owner of a workflow from now on."""
+        """Store the account of a workflow."""
         ...
 
 
 @dataclass(frozen=True)
-class SealingCodec(PayloadCodec, WithSerializationContext):
-    """AES-256-GCM under a key of each workflow's own; the ids of all that makes it stand in the metadata.
+class EncryptionCodec(PayloadCodec, WithSerializationContext):
+    """Codec with AES-256-GCM and one key per workflow.
 
-    It is made of a key of the platform's and of the account's: when an account is deleted, its key is, and
-    no copy of a history opens any more (crypto-shredding).
+    The key is derived from a key of the platform and the account's key; a payload's metadata names
+    both. When an account is deleted, its key is too, so no copy of a history can be decrypted any
+    more (crypto-shredding).
     """
 
-    keys: Mapping[str, bytes]  # by kid; the first seals
-    owners: Owners | None = None
+    keys: Mapping[str, bytes]  # by kid; the first one encrypts
+    owners: OwnerDirectory | None = None
     workflow_id: str = ""
 
     def with_context(self, context: SerializationContext) -> Self:
@@ -74,48 +75,50 @@ class SealingCodec(PayloadCodec, WithSerializationContext):
         return self
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Seal each payload that is not sealed already."""
+        """Encrypt each payload that is not encrypted yet."""
         return [await self._encode(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Open each payload that we sealed; ids sent by web come unsealed.
+        """Decrypt each payload that this codec encrypted; web sends ids in plain text.
 
-        :raises UnreadablePayloadError: when one does not open here.
+        :raises UnreadablePayloadError: when a payload cannot be decrypted.
         """
         return [await self._decode(payload) for payload in payloads]
 
     async def _encode(self, payload: Payload) -> Payload:
-        if payload.metadata.get("encoding") in LEFT_ALONE:
+        if payload.metadata.get("encoding") in PLAIN_ENCODINGS:
             return payload
-        kid, bound = next(iter(self.keys)), self.workflow_id.encode()
-        metadata = {"encoding": ENCODING, "kid": kid.encode(), "workflow": bound}
+        kid, workflow_id = next(iter(self.keys)), self.workflow_id.encode()
+        metadata = {"encoding": ENCODING, "kid": kid.encode(), "workflow": workflow_id}
         owner = None if self.owners is None else await self.owners.owner(self.workflow_id)
         if owner is not None:
             metadata["account"] = str(owner).encode()
         nonce = os.urandom(NONCE_BYTES)
-        cipher = _cipher(self.keys[kid], await self._account_key(metadata), bound)
-        data = nonce + cipher.encrypt(nonce, payload.SerializeToString(), bound)
+        cipher = _cipher(self.keys[kid], await self._account_key(metadata), workflow_id)
+        data = nonce + cipher.encrypt(nonce, payload.SerializeToString(), workflow_id)
         return Payload(metadata=metadata, data=data)
 
     async def _decode(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != ENCODING:
             return payload
-        kid, bound = payload.metadata["kid"].decode(), payload.metadata["workflow"]
-        if kid not in self.keys or (self.workflow_id and bound != self.workflow_id.encode()):
-            raise UnreadablePayloadError(f"sealed under {kid!r}, or for another workflow")
+        metadata = payload.metadata
+        kid, workflow_id = metadata["kid"].decode(), metadata["workflow"]
+        if kid not in self.keys or (self.workflow_id and workflow_id != self.workflow_id.encode()):
+            raise UnreadablePayloadError(f"encrypted with {kid!r}, or for another workflow")
+        nonce, ciphertext = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
         try:
-            cipher = _cipher(self.keys[kid], await self._account_key(payload.metadata), bound)
-            data = cipher.decrypt(payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:], bound)
+            cipher = _cipher(self.keys[kid], await self._account_key(metadata), workflow_id)
+            data = cipher.decrypt(nonce, ciphertext, workflow_id)
         except (InvalidTag, ValueError):
             raise UnreadablePayloadError("altered") from None
-        if self.owners is not None and "account" in payload.metadata:
-            self.owners.remember(bound.decode(), UUID(payload.metadata["account"].decode()))
+        if self.owners is not None and "account" in metadata:
+            self.owners.remember(workflow_id.decode(), UUID(metadata["account"].decode()))
         return Payload.FromString(data)
 
     async def _account_key(self, metadata: Mapping[str, bytes]) -> bytes | None:
-        """Return the key of the account that is named; none was before payloads were sealed under one.
+        """Return the key of the account that the metadata names, None without an account.
 
-        :raises UnreadablePayloadError: when there is none any more.
+        :raises UnreadablePayloadError: when the account was deleted.
         """
         if "account" not in metadata:
             return None
@@ -124,11 +127,11 @@ class SealingCodec(PayloadCodec, WithSerializationContext):
                 return await self.owners.key(UUID(metadata["account"].decode()))
         except EngineError:
             pass
-        raise UnreadablePayloadError("sealed under the key of an account that is not here")
+        raise UnreadablePayloadError("encrypted with the key of an unknown account")
 
 
 @lru_cache(KEYS_CACHED)
-def _cipher(key: bytes, account_key: bytes | None, bound: bytes) -> AESGCM:
-    """Return the cipher of one workflow (HKDF, RFC 5869): a nonce need be unique within it only."""
-    info = b"temporal payload\0" + bound
+def _cipher(key: bytes, account_key: bytes | None, workflow_id: bytes) -> AESGCM:
+    """Derive the cipher of one workflow (HKDF, RFC 5869); nonces are unique within it."""
+    info = b"temporal payload\0" + workflow_id
     return AESGCM(HKDF(SHA256(), KEY_BYTES, salt=account_key, info=info).derive(key))

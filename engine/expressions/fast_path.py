@@ -18,7 +18,7 @@ _LITERAL = re.compile(r'true|false|null|-?(?:0|[1-9]\d{0,14})|"[\w ,;:/.@+-]*"',
 _OPERAND = r'"[^"]*"|[^\s"]+'
 _OPERATION = re.compile(rf"({_OPERAND})\s+(==|!=|<=|>=|[<>*+-])\s+({_OPERAND})", re.ASCII)
 _EQUAL = {"==": operator.eq, "!=": operator.ne}
-_ORDERED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 EXACT_MAX = 2**53  # jq computes in doubles, exact for integers up to this (IEEE 754, binary64)
 
@@ -77,8 +77,8 @@ class BinaryOperation:
             same_type = _json_type(first) == _json_type(second)
             return _EQUAL[self.symbol](first if same_type else 0, second if same_type else 1)
         types = {_json_type(first), _json_type(second)}
-        if self.symbol in _ORDERED and types == {float}:
-            return _ORDERED[self.symbol](first, second)
+        if self.symbol in _COMPARISONS and types == {float}:
+            return _COMPARISONS[self.symbol](first, second)
         if self.symbol == "+" and types == {str}:
             return first + second
         return _compute(_ARITHMETIC.get(self.symbol), first, second)

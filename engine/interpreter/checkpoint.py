@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from engine.contracts.executions import INTERPRETER, ExecutionStart, Opened
+from engine.contracts.executions import INTERPRETER, ExecutionStart, OpenedExecution
 from engine.interpreter.definition_cache import DEFINITIONS
 from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.environment import Environment
@@ -27,7 +27,9 @@ class NewerError(Exception):
     """The execution needs a newer interpreter: this worker must leave it to others."""
 
 
-def create_interpreter(opening: Opened, execution_id: str, environment: Environment) -> Interpreter:
+def create_interpreter(
+    opening: OpenedExecution, execution_id: str, environment: Environment
+) -> Interpreter:
     """Return an interpreter at the beginning of the definition.
 
     :raises InvalidError: when the document cannot run.
@@ -50,7 +52,7 @@ def create_interpreter(opening: Opened, execution_id: str, environment: Environm
 
 
 def continuation(
-    start: ExecutionStart, interpreter: Interpreter, opening: Opened
+    start: ExecutionStart, interpreter: Interpreter, opening: OpenedExecution
 ) -> ExecutionStart:
     """Return the argument of the next run, which continues from a quiescent interpreter.
 
@@ -60,7 +62,7 @@ def continuation(
     return replace(start, ordered=order, bookmark=dump(interpreter, opening))
 
 
-def dump(interpreter: Interpreter, opening: Opened) -> str:
+def dump(interpreter: Interpreter, opening: OpenedExecution) -> str:
     """Return the checkpoint of a quiescent interpreter.
 
     :raises ExhaustedError: when it has more than CHARACTERS_MAX characters.
@@ -88,7 +90,9 @@ def dump(interpreter: Interpreter, opening: Opened) -> str:
     return text
 
 
-def load(text: str, execution_id: str, environment: Environment) -> tuple[Interpreter, Opened]:
+def load(
+    text: str, execution_id: str, environment: Environment
+) -> tuple[Interpreter, OpenedExecution]:
     """Return the interpreter that a checkpoint describes, and what the execution was opened with.
 
     :raises NewerError: when this interpreter is too old for the checkpoint.
@@ -96,7 +100,7 @@ def load(text: str, execution_id: str, environment: Environment) -> tuple[Interp
     state = decode(text)
     if state["form"] > FORMAT:
         raise NewerError(str(state["form"]))
-    opening = Opened(**state["opened"])
+    opening = OpenedExecution(**state["opened"])
     interpreter = create_interpreter(opening, execution_id, environment)
     interpreter.context = state["values"][state["context"]]
     interpreter.frame = Frame.from_json(state["frames"], state["values"])

@@ -50,7 +50,7 @@ class DefinitionCache:
         try:
             budget.spend(time.monotonic() - start)
             definition = self._get(digest) or documents.parse(document)
-            self._put(digest, definition)
+            self._store(digest, definition)
         finally:
             self._parsing.release()
         return definition
@@ -62,7 +62,7 @@ class DefinitionCache:
                 self._entries.move_to_end(digest)
             return definition
 
-    def _put(self, digest: bytes, definition: WorkflowDefinition) -> None:
+    def _store(self, digest: bytes, definition: WorkflowDefinition) -> None:
         with self._lock:
             self._entries[digest] = definition
             if len(self._entries) > ENTRIES_MAX:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from engine.contracts.executions import Opened
+from engine.contracts.executions import OpenedExecution
 from engine.errors import Fault, InvalidError
 from engine.interpreter import checkpoint
 from engine.interpreter.runtime.event_inbox import EventInbox
@@ -56,7 +56,7 @@ def match_document(text: str, document: dict[str, Json]) -> str:
     return checkpoint.encode(state)
 
 
-def restore(interpreter: Interpreter, opening: Opened) -> None:
+def restore(interpreter: Interpreter, opening: OpenedExecution) -> None:
     """Set an interpreter to the state of the failed execution, if `opened` has one."""
     if opening.left is None:
         return

@@ -8,8 +8,11 @@ from datetime import datetime
 
 from cronsim import CronSim, CronSimError
 
-AWAITED = ("after", "on")  # a workflow of ours waits for them; the others are Temporal schedules
-TRIGGERS = ("every", "cron", *AWAITED)
+WAITING_TRIGGERS = (
+    "after",
+    "on",
+)  # a workflow of ours waits for them; the others are Temporal schedules
+TRIGGERS = ("every", "cron", *WAITING_TRIGGERS)
 SECONDS_MIN = 1.0
 SECONDS_MAX = 366 * 86_400
 CRON_LENGTH_MAX = 256

@@ -1,4 +1,5 @@
-"""Notification channels: Web Push and webhooks that tell an account's agents of changes.
+"""Notification channels: Web Push and webhooks that notify an account's agents of changes.
 
-Called by routes and by the `channels` process. May import `sync`, `accounts`, `egress` and `crypto`.
+Routes, the relay and the `channels` process call it. It may import `sync`, `accounts`, `egress`,
+`crypto` and what they import.
 """

@@ -1,8 +1,9 @@
-"""What is owed to channels and by when: rows that say it, taken by one process at a time.
+"""Deliveries to channels: when one is due, which process makes it, and how it ended.
 
-Nothing is locked while a request is under way. A row has three times: `next_try_at`, before which there
-is no try and without which nothing is owed; `queued_until`, while a message for it is in the queue; and
-`leased_until`, while a process delivers. Whatever a process that dies has held falls due by itself.
+No row is locked during a request to an endpoint. A channel's row has three times. `next_try_at` is
+the time of the next try; without it there is nothing to deliver. Until `queued_until` a message for
+the channel is in the queue. Until `leased_until` a process delivers. When a process dies, its
+channels become due again by these times.
 """
 
 from __future__ import annotations
@@ -15,58 +16,63 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from engine.notifications.retry_policy import Outcome, Patience
+from engine.notifications.retry_policy import ChannelRetryPolicy, DeliveryOutcome
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Agent, Channel
 from engine.store.sync import SyncHead
 from engine.sync import notifications, pull
-from engine.sync.notifications import Notice
+from engine.sync.notifications import ChangeNotification
 
-LIVE = ("active", "failing")
-QUEUED = timedelta(seconds=15)
+LIVE_STATES = ("active", "failing")
+QUEUE_PERIOD = timedelta(seconds=15)
 LEASE = timedelta(seconds=20)  # longer than a delivery can take
-SPACING = timedelta(seconds=1)  # between two notices: what changes faster is told together
+SPACING = timedelta(seconds=1)  # between two notices of a channel; later changes join the second
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """One notice on its way: of changes, or, without one, a test."""
+class ChannelDelivery:
+    """Notice to deliver to a channel; without a notice it is a test."""
 
     channel: Channel
     leased_until: datetime
-    notice: Notice | None
+    notice: ChangeNotification | None
     test_id: UUID | None
 
 
-def mark(session: Session, *, account_id: UUID, now: datetime) -> list[UUID]:
-    """Note what is owed to the account's channels after a change; return those that are due at once.
+def schedule_deliveries(scope: AccountScope) -> list[UUID]:
+    """Schedule deliveries to the account's channels after a change; return those due at once.
 
-    A channel that owes a try already is left to it: it will tell of this change too.
+    A channel with a scheduled delivery is left alone: that delivery includes this change.
     """
+    now = scope.now
     query = (
         select(Channel)
         .join(Agent, (Agent.account_id == Channel.account_id) & (Agent.id == Channel.agent_id))
         .where(
-            Channel.account_id == account_id, Channel.state.in_(LIVE), Agent.revoked_at.is_(None)
+            Channel.account_id == scope.account_id,
+            Channel.state.in_(LIVE_STATES),
+            Agent.revoked_at.is_(None),
         )
         .order_by(Channel.id)
         .with_for_update(of=Channel)
+        .execution_options(populate_existing=True)
     )
-    due = []
-    for channel in session.scalars(query.execution_options(populate_existing=True)).all():
+    due_ids = []
+    for channel in scope.session.scalars(query).all():
         if (
             channel.next_try_at is None
-            and _owe(session, channel, now)
+            and _schedule(scope.session, channel, now)
             and channel.next_try_at == now
         ):
-            channel.queued_until = now + QUEUED
-            due.append(channel.id)
-    return due
+            channel.queued_until = now + QUEUE_PERIOD
+            due_ids.append(channel.id)
+    return due_ids
 
 
-def take_due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[UUID]:
-    """Return up to `limit` channels that are due and in nobody's hands, and note that they are queued.
+def queue_due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[UUID]:
+    """Return up to `limit` due channels that are neither queued nor leased; mark them as queued.
 
-    Relays may run side by side: a locked row is skipped.
+    Several relays may run at once: a locked row is skipped.
     """
     query = (
         select(Channel.id)
@@ -79,15 +85,17 @@ def take_due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[U
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    due = session.scalars(query).all()
-    if due:
-        queued = update(Channel).where(Channel.id.in_(due)).values(queued_until=now + QUEUED)
-        session.execute(queued.execution_options(synchronize_session=False))
-    return due
+    due_ids = session.scalars(query).all()
+    if due_ids:
+        statement = (
+            update(Channel).where(Channel.id.in_(due_ids)).values(queued_until=now + QUEUE_PERIOD)
+        )
+        session.execute(statement.execution_options(synchronize_session=False))
+    return due_ids
 
 
-def claim(session: Session, *, channel_id: UUID, now: datetime) -> Delivery | None:
-    """Take a channel that is due, for LEASE, and return what it is to be told; nothing if it is not due."""
+def claim(session: Session, *, channel_id: UUID, now: datetime) -> ChannelDelivery | None:
+    """Lease a due channel for LEASE and return its delivery; None when nothing is due."""
     query = (
         select(Channel)
         .where(
@@ -95,7 +103,8 @@ def claim(session: Session, *, channel_id: UUID, now: datetime) -> Delivery | No
             Channel.next_try_at <= now,
             or_(Channel.leased_until.is_(None), Channel.leased_until <= now),
         )
-        .with_for_update()  # whoever holds it is done in a moment, and may have left it due
+        # A transaction that has the lock ends in a moment and may leave the channel due.
+        .with_for_update()
         .execution_options(populate_existing=True)
     )
     channel = session.scalars(query).one_or_none()
@@ -103,40 +112,44 @@ def claim(session: Session, *, channel_id: UUID, now: datetime) -> Delivery | No
         return None
     channel.queued_until = channel.leased_until = None
     agent = session.get_one(Agent, (channel.account_id, channel.agent_id), populate_existing=True)
-    if channel.state not in LIVE or agent.revoked_at is not None:
+    if channel.state not in LIVE_STATES or agent.revoked_at is not None:
         channel.next_try_at = None
         return None
-    notice = None if channel.test_id else _news(session, channel)
+    notice = None if channel.test_id else _find_notice(session, channel)
     if channel.test_id is None and notice is None:
         channel.next_try_at = None
         return None
     leased_until = channel.leased_until = now + LEASE
-    return Delivery(channel, leased_until, notice, channel.test_id)
+    return ChannelDelivery(channel, leased_until, notice, channel.test_id)
 
 
-def settle(
+def record_outcome(
     session: Session,
-    delivery: Delivery,
-    outcome: Outcome,
+    delivery: ChannelDelivery,
+    outcome: DeliveryOutcome,
     *,
-    patience: Patience,
+    retry_policy: ChannelRetryPolicy,
     now: datetime,
     chance: float,
 ) -> None:
-    """Note how a delivery ended, unless its channel was paused, or taken by another, meanwhile.
+    """Store how a delivery ended, unless its channel was paused or leased again meanwhile.
 
-    What is not noted is told again, under the same id.
+    A delivery whose outcome is not stored is repeated with the same id. `chance`, from 0 to 1,
+    spreads the next try.
     """
-    query = select(Channel).where(
-        Channel.id == delivery.channel.id, Channel.leased_until == delivery.leased_until
+    query = (
+        select(Channel)
+        .where(Channel.id == delivery.channel.id, Channel.leased_until == delivery.leased_until)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    found = query.with_for_update().execution_options(populate_existing=True)
-    channel = session.scalars(found).one_or_none()
+    channel = session.scalars(query).one_or_none()
     if channel is None:
         return
     channel.leased_until = None
     if outcome.error is not None:
-        _fail(channel, outcome, patience, now, chance)
+        delay = max(retry_policy.delay(channel.failures + 1, chance=chance), outcome.wait)
+        _record_failure(channel, outcome, tries_max=retry_policy.tries_max, next_try_at=now + delay)
         return
     channel.state, channel.failures, channel.last_error = "active", 0, None
     channel.last_delivered_at = now
@@ -145,56 +158,56 @@ def settle(
     elif channel.test_id == delivery.test_id:
         channel.test_id = None
     channel.next_try_at = None
-    _owe(session, channel, now)
+    _schedule(session, channel, now)
 
 
-def recover(session: Session, *, now: datetime) -> int:
-    """Make due what is behind its account's head and owes nothing; return how many there were.
+def schedule_overdue(session: Session, *, now: datetime) -> int:
+    """Schedule channels that are behind their account's head but have no next try; count them.
 
-    A net below the others: what is owed is noted in the transaction that ends the outbox's row.
+    This is a safety net: the transaction that removes the outbox's row schedules deliveries.
     """
     behind = (
         select(Channel.id)
         .join(SyncHead, SyncHead.account_id == Channel.account_id)
         .where(
-            Channel.state.in_(LIVE),
+            Channel.state.in_(LIVE_STATES),
             Channel.next_try_at.is_(None),
             Channel.told_stamp < SyncHead.stamp,
         )
     )
-    found = (
+    statement = (
         update(Channel).where(Channel.id.in_(behind)).values(next_try_at=now).returning(Channel.id)
     )
-    return len(session.scalars(found.execution_options(synchronize_session=False)).all())
+    return len(session.scalars(statement.execution_options(synchronize_session=False)).all())
 
 
-def _owe(session: Session, channel: Channel, now: datetime) -> bool:
-    """Note when the channel is to be told what it has not been told; tell whether there is any of that."""
-    if channel.test_id is None and _news(session, channel) is None:
+def _schedule(session: Session, channel: Channel, now: datetime) -> bool:
+    """Set the channel's next try when there is something to deliver; return whether there is."""
+    if channel.test_id is None and _find_notice(session, channel) is None:
         return False
-    spaced = channel.last_delivered_at and channel.last_delivered_at + SPACING
-    channel.next_try_at = max(now, spaced or now)
+    earliest = channel.last_delivered_at and channel.last_delivered_at + SPACING
+    channel.next_try_at = max(now, earliest or now)
     return True
 
 
-def _news(session: Session, channel: Channel) -> Notice | None:
-    """Return what is news to the channel; when nothing is, there is none up to the account's head."""
-    head = pull.head(session, channel.account_id)  # before the news: none up to it can be missed
-    news = notifications.news(
+def _find_notice(session: Session, channel: Channel) -> ChangeNotification | None:
+    """Return the notice of changes since the channel's last one; without any, advance its stamp."""
+    # The head is read first, so that a change after it cannot be missed.
+    head = pull.read_head(session, channel.account_id)
+    notice = notifications.find_changes(
         session, account_id=channel.account_id, agent_id=channel.agent_id, since=channel.told_stamp
     )
-    if news is None:
+    if notice is None:
         channel.told_stamp = max(channel.told_stamp, head)
-    return news
+    return notice
 
 
-def _fail(
-    channel: Channel, outcome: Outcome, patience: Patience, now: datetime, chance: float
+def _record_failure(
+    channel: Channel, outcome: DeliveryOutcome, *, tries_max: int, next_try_at: datetime
 ) -> None:
     channel.failures += 1
     channel.last_error = outcome.error
-    if outcome.gone or channel.failures >= patience.tries_max:
+    if outcome.permanent or channel.failures >= tries_max:
         channel.state, channel.next_try_at, channel.test_id = "dead", None, None
         return
-    channel.state = "failing"
-    channel.next_try_at = now + max(patience.delay(channel.failures, chance=chance), outcome.wait)
+    channel.state, channel.next_try_at = "failing", next_try_at

@@ -1,4 +1,4 @@
-"""Addresses that an agent may name: https, on a host with a public name."""
+"""Endpoint policy: agents may register https addresses on hosts with public names."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import re
 from engine.egress.guard import Egress
 from engine.errors import Fault, InvalidError
 
-# A name of two labels or more whose last begins with a letter: an address in figures is none.
+# A host name has two labels or more, and the last one begins with a letter: no IP address does.
 LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-TOP = "[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-PATTERN = rf"^https://({LABEL}\.)+{TOP}(:443)?([/?][!$-~]*)?$"
-LENGTH_MAX = 2000  # of what an index entry of PostgreSQL holds, beside an agent's id
+TOP_LABEL = "[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+PATTERN = rf"^https://({LABEL}\.)+{TOP_LABEL}(:443)?([/?][!$-~]*)?$"
+LENGTH_MAX = 2000  # so that an endpoint and an agent's id fit into a PostgreSQL index entry
 
 _FORM = re.compile(PATTERN.removesuffix("$") + r"\Z")
 
 
-def usable(endpoint: str, egress: Egress) -> bool:
-    """Tell whether an address has the form; hosts that the settings open are free in it.
+def is_allowed(endpoint: str, egress: Egress) -> bool:
+    """Return whether an address has the form, or its host is opened by EGRESS_ALLOW.
 
-    The guard looks at where it leads, each time that something is sent.
+    The egress guard checks the resolved address again at each delivery.
     """
     return _FORM.match(endpoint) is not None or egress.is_allowlisted(endpoint)
 
 
 def check(endpoint: str, egress: Egress, pointer: str) -> None:
-    """Let an address through.
+    """Return when the address is allowed.
 
-    :raises InvalidError: when nothing will ever be sent there.
+    :raises InvalidError: when it is not.
     """
-    if not usable(endpoint, egress):
+    if not is_allowed(endpoint, egress):
         faults = [Fault(pointer, "must be an https:// address on a host with a public name")]
         raise InvalidError("invalid", "Nothing can be sent to this address.", faults=faults)

@@ -1,15 +1,12 @@
-"""Registering a channel: the address an agent names, and the keys that go with it."""
+"""Registration of channels: the endpoint that an agent names, and the keys of the channel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Self
-from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine.config.settings import Settings
@@ -17,22 +14,23 @@ from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
 from engine.errors import ConflictError
 from engine.notifications import endpoint_policy, management, vapid, web_push, webhook
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Channel
 from engine.sync import pull
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What registering needs: keys that wrap secrets, keys that browsers subscribe to, the guard's rules."""
+class ChannelConfig:
+    """Keyring of secrets, keys that browsers subscribe to, egress rules, channels per agent."""
 
     ring: Keyring | None
-    push_keys: Mapping[str, str]  # applicationServerKey by kid, the current one first
+    push_keys: Mapping[str, str]  # applicationServerKey by kid; the first is the current one
     egress: Egress
-    most: int  # channels of an agent
+    channels_max: int
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Read the keys; without CHANNEL_KEYS or VAPID_PUBLIC_KEYS what needs them is refused.
+        """Read the keys; without CHANNEL_KEYS or VAPID_PUBLIC_KEYS registrations are refused.
 
         :raises SettingsError: when a key is malformed.
         """
@@ -40,109 +38,95 @@ class Terms:
         egress = Egress(allow=settings.egress_allow)
         return cls(ring, vapid.public_keys(settings), egress, settings.channels_per_agent_max)
 
-    def keyring(self) -> Keyring:
-        """Return the keys that wrap secrets.
+    def require_keyring(self) -> Keyring:
+        """Return the keyring that wraps secrets.
 
         :raises ConflictError: `channels_off`.
         """
         if self.ring is None:
-            raise ConflictError("channels_off", "Channels are not set up here (CHANNEL_KEYS).")
+            detail = "Channels are not set up on this server (CHANNEL_KEYS)."
+            raise ConflictError("channels_off", detail)
         return self.ring
 
-    def push_key_id(self, subscribed_to: str | None) -> str:
-        """Return the kid of the key that a browser subscribed to; the current one, when it does not say.
+    def find_push_key_id(self, application_server_key: str | None) -> str:
+        """Return the kid of the key that a browser subscribed to; without a key, the current kid.
 
-        :raises ConflictError: `web_push_off`, or `push_key_unknown`: subscribe to the current key.
+        :raises ConflictError: `web_push_off`; `push_key_unknown`, when the browser has to
+            subscribe to the current key.
         """
         if not self.push_keys:
-            raise ConflictError("web_push_off", "Web Push is not set up here (VAPID_PUBLIC_KEYS).")
+            detail = "Web Push is not set up on this server (VAPID_PUBLIC_KEYS)."
+            raise ConflictError("web_push_off", detail)
         for kid, key in self.push_keys.items():
-            if subscribed_to is None or key == subscribed_to.rstrip("="):
+            if application_server_key is None or key == application_server_key.rstrip("="):
                 return kid
-        raise ConflictError(
-            "push_key_unknown", "The subscription is to a key that is not published here."
-        )
+        detail = "The subscription names a key that this server does not publish."
+        raise ConflictError("push_key_unknown", detail)
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """A channel, and its secret where one has just been drawn; `new` unless it was there before."""
+class ChannelRegistration:
+    """Channel, its secret if that was just generated, and whether the channel is new."""
 
     channel: Channel
     secret: str | None = None
     new: bool = True
 
 
-def add_webhook(
-    session: Session, terms: Terms, *, account_id: UUID, agent_id: str, url: str, now: datetime
-) -> Registered:
-    """Register an address for signed webhooks, and draw the secret that signs them.
+def add_webhook(scope: AgentScope, config: ChannelConfig, *, url: str) -> ChannelRegistration:
+    """Register an address for signed webhooks, and generate the secret that signs them.
 
-    :raises InvalidError: when nothing can be sent to the address.
+    :raises InvalidError: when the address is not allowed.
     :raises ConflictError: `channel_exists`; `channels_full`; `channels_off`.
     """
-    ring = terms.keyring()
-    endpoint_policy.check(url, terms.egress, "/url")
-    known = _known(session, account_id, agent_id, url)
-    if known is not None:
-        extra = {"channelId": str(known.id)}
+    ring = config.require_keyring()
+    endpoint_policy.check(url, config.egress, "/url")
+    existing = _find_channel(scope, url)
+    if existing is not None:
+        extra = {"channelId": str(existing.id)}
         raise ConflictError("channel_exists", "This agent has this channel already.", extra=extra)
-    channel = _begin(session, terms, account_id, agent_id, "webhook", url, now)
-    secret = webhook.draw()
+    channel = _create_channel(scope, config, "webhook", url)
+    secret = webhook.generate_secret()
     channel.secret = ring.wrap(secret, channel.id)
-    session.add(channel)
-    return Registered(channel, webhook.shown(secret))
+    scope.session.add(channel)
+    return ChannelRegistration(channel, webhook.encode_secret(secret))
 
 
 def add_web_push(
-    session: Session,
-    terms: Terms,
-    *,
-    account_id: UUID,
-    agent_id: str,
-    subscription: Mapping[str, str],
-    now: datetime,
-) -> Registered:
-    """Register a browser's subscription: `endpoint`, `p256dh`, `auth`, and the `application_server_key`.
+    scope: AgentScope, config: ChannelConfig, *, subscription: Mapping[str, str]
+) -> ChannelRegistration:
+    """Register a browser's subscription: `endpoint`, `p256dh`, `auth`, `application_server_key`.
 
-    One that is registered already takes its new keys and lives again: a page may register at each start.
+    A registered subscription gets its new keys and is active again, because a page may register at
+    each start.
 
-    :raises InvalidError: when nothing can be sent to it.
+    :raises InvalidError: when the endpoint is not allowed.
     :raises ConflictError: `channels_full`; `channels_off`; `web_push_off`; `push_key_unknown`.
     """
-    ring, endpoint = terms.keyring(), subscription["endpoint"]
-    endpoint_policy.check(endpoint, terms.egress, "/subscription/endpoint")
-    secret = web_push.read_keys(subscription["p256dh"], subscription["auth"], "/subscription/keys")
-    key_id = terms.push_key_id(subscription.get("application_server_key"))
-    known = _known(session, account_id, agent_id, endpoint)
-    if known is not None and known.kind != "webPush":
-        extra = {"channelId": str(known.id)}
-        raise ConflictError(
-            "channel_exists", "This agent has a webhook at this address.", extra=extra
-        )
-    channel = known or _begin(session, terms, account_id, agent_id, "webPush", endpoint, now)
+    ring, endpoint = config.require_keyring(), subscription["endpoint"]
+    endpoint_policy.check(endpoint, config.egress, "/subscription/endpoint")
+    secret = web_push.parse_keys(subscription["p256dh"], subscription["auth"], "/subscription/keys")
+    key_id = config.find_push_key_id(subscription.get("application_server_key"))
+    existing = _find_channel(scope, endpoint)
+    if existing is not None and existing.kind != "webPush":
+        extra = {"channelId": str(existing.id)}
+        detail = "This agent has a webhook at this address."
+        raise ConflictError("channel_exists", detail, extra=extra)
+    channel = existing or _create_channel(scope, config, "webPush", endpoint)
     channel.public_key, channel.key_id = subscription["p256dh"], key_id
     channel.secret = ring.wrap(secret, channel.id)
-    if known is not None and known.state == "dead":
-        management.resume(known, now=now)
-    session.add(channel)
-    return Registered(channel, new=known is None)
+    if existing is not None and existing.state == "dead":
+        management.resume(existing, now=scope.now)
+    scope.session.add(channel)
+    return ChannelRegistration(channel, new=existing is None)
 
 
-def _begin(
-    session: Session,
-    terms: Terms,
-    account_id: UUID,
-    agent_id: str,
-    kind: str,
-    endpoint: str,
-    now: datetime,
-) -> Channel:
-    """Return a channel that knows of all that has happened so far."""
-    mine = Channel.account_id == account_id, Channel.agent_id == agent_id
-    if (session.scalar(select(func.count()).where(*mine)) or 0) >= terms.most:
-        raise ConflictError("channels_full", f"An agent may have {terms.most} channels.")
-    told_stamp = pull.head(session, account_id)
+def _create_channel(scope: AgentScope, config: ChannelConfig, kind: str, endpoint: str) -> Channel:
+    """Return a channel whose first notice will be of changes after now."""
+    session, account_id, agent_id = scope.session, scope.account_id, scope.agent_id
+    conditions = Channel.account_id == account_id, Channel.agent_id == agent_id
+    if (session.scalar(select(func.count()).where(*conditions)) or 0) >= config.channels_max:
+        raise ConflictError("channels_full", f"An agent may have {config.channels_max} channels.")
     return Channel(
         id=uuid7(),
         account_id=account_id,
@@ -151,16 +135,18 @@ def _begin(
         endpoint=endpoint,
         state="active",
         failures=0,
-        told_stamp=told_stamp,
-        created_at=now,
+        told_stamp=pull.read_head(session, account_id),
+        created_at=scope.now,
     )
 
 
-def _known(session: Session, account_id: UUID, agent_id: str, endpoint: str) -> Channel | None:
-    """Return the agent's channel at an address; the agent's registrations queue here."""
-    name = f"channels/{account_id}/{agent_id}"
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+def _find_channel(scope: AgentScope, endpoint: str) -> Channel | None:
+    """Return the agent's channel at an address; a lock makes the agent's registrations wait."""
+    name = f"channels/{scope.account_id}/{scope.agent_id}"
+    scope.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
     query = select(Channel).where(
-        Channel.account_id == account_id, Channel.agent_id == agent_id, Channel.endpoint == endpoint
+        Channel.account_id == scope.account_id,
+        Channel.agent_id == scope.agent_id,
+        Channel.endpoint == endpoint,
     )
-    return session.scalars(query.with_for_update()).one_or_none()
+    return scope.session.scalars(query.with_for_update()).one_or_none()

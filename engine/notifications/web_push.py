@@ -1,4 +1,4 @@
-"""Encryption for Web Push (RFC 8291): what a push service carries only the browser can read."""
+"""Encryption for Web Push (RFC 8291): only the browser can read what a push service delivers."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from engine.errors import Fault, InvalidError
 
 AUTH_BYTES = 16  # RFC 8291 section 3.2
 SALT_BYTES = 16
-RECORD_BYTES = 4096  # RFC 8291 section 4: one record, and no push service has to take a larger one
-LAST = b"\x02"  # the delimiter of the last record (RFC 8188 section 2)
-# All notices are of one length, so that a push service does not learn which types have changed.
+# RFC 8291 section 4: one record, and no push service has to accept a larger one.
+RECORD_BYTES = 4096
+DELIMITER = b"\x02"  # the delimiter of the last record (RFC 8188 section 2)
+# All notices have the same length, so that a push service cannot infer which types changed.
 PADDED_BYTES = 256
 
 
-def read_keys(public_key: str, auth: str, pointer: str) -> bytes:
-    """Return the secret of a subscription, having looked at both of its keys.
+def parse_keys(public_key: str, auth: str, pointer: str) -> bytes:
+    """Check both keys of a subscription and return its secret.
 
-    :raises InvalidError: when one is not what a browser gives (base64url, RFC 8291 section 3).
+    :raises InvalidError: when a key does not have the form of RFC 8291 section 3 (base64url).
     """
     faults = []
     try:
-        _point(decoded(public_key))
+        _parse_point(decode_base64url(public_key))
     except ValueError:
         faults.append(
-            Fault(f"{pointer}/p256dh", "must be a point of P-256, uncompressed, in base64url")
+            Fault(f"{pointer}/p256dh", "must be an uncompressed point of P-256 in base64url")
         )
     try:
-        secret = decoded(auth)
+        secret = decode_base64url(auth)
     except ValueError:
         secret = b""
     if len(secret) != AUTH_BYTES:
@@ -50,42 +51,44 @@ def encrypt(
     *,
     public_key: bytes,
     auth: bytes,
-    padded_bytes: int = PADDED_BYTES,
+    padded_length: int = PADDED_BYTES,
     salt: bytes | None = None,
-    ours: ec.EllipticCurvePrivateKey | None = None,
+    sender_key: ec.EllipticCurvePrivateKey | None = None,
 ) -> bytes:
-    """Return a body of the content encoding aes128gcm, for the holder of the subscription's keys alone.
+    """Return a body with the content encoding aes128gcm that only the subscribed browser can read.
 
-    `public_key` is the uncompressed point of the browser, `auth` what it shares with us. Salt and key
-    are drawn for each message; only a test vector names its own.
+    `public_key` is the browser's uncompressed point, `auth` the secret that it shares with this
+    server. Salt and sender's key are generated for each message, except in test vectors.
     """
-    salt, ours = salt or os.urandom(SALT_BYTES), ours or ec.generate_private_key(ec.SECP256R1())
-    sender = ours.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    shared = ours.exchange(ec.ECDH(), _point(public_key))
-    secret = _derive(shared, auth, b"WebPush: info\0" + public_key + sender, 32)
+    salt = salt or os.urandom(SALT_BYTES)
+    sender_key = sender_key or ec.generate_private_key(ec.SECP256R1())
+    sender = sender_key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    ecdh_secret = sender_key.exchange(ec.ECDH(), _parse_point(public_key))
+    secret = _derive(ecdh_secret, auth, b"WebPush: info\0" + public_key + sender, 32)
     key = _derive(secret, salt, b"Content-Encoding: aes128gcm\0", 16)
     nonce = _derive(secret, salt, b"Content-Encoding: nonce\0", 12)
+    plaintext = (plaintext + DELIMITER).ljust(padded_length, b"\0")
     header = salt + RECORD_BYTES.to_bytes(4) + len(sender).to_bytes(1) + sender
-    return header + AESGCM(key).encrypt(nonce, (plaintext + LAST).ljust(padded_bytes, b"\0"), None)
+    return header + AESGCM(key).encrypt(nonce, plaintext, None)
 
 
-def decoded(text: str) -> bytes:
-    """Return what is written in base64url, padded or not.
+def decode_base64url(text: str) -> bytes:
+    """Return the bytes of a base64url text, with or without padding.
 
-    :raises ValueError: when it is not.
+    :raises ValueError: when the text is not base64url.
     """
     data = base64.urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
-    if encoded(data) != text.rstrip("="):
+    if encode_base64url(data) != text.rstrip("="):
         raise binascii.Error("not base64url")
     return data
 
 
-def encoded(data: bytes) -> str:
+def encode_base64url(data: bytes) -> str:
     """Return bytes in base64url without padding."""
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _point(public_key: bytes) -> ec.EllipticCurvePublicKey:
+def _parse_point(public_key: bytes) -> ec.EllipticCurvePublicKey:
     if len(public_key) != 65:  # noqa: PLR2004 - SEC 1 section 2.3.3, uncompressed
         raise ValueError("not an uncompressed point")
     return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)

@@ -1,7 +1,7 @@
-"""The scope of a use case: database session, account, agent and time travel as one value.
+"""Scope of a use case: database session, account, agent and time as one value.
 
-An entry point (a route, an activity, a relay's handler) makes it and commits the session. Every
-query of a use case is of the scope's account alone.
+An entry point (a route, an activity, a relay's handler) creates the scope and commits its session.
+Every query of a use case is restricted to the scope's account.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True, slots=True)
 class AccountScope:
-    """Database session of one account at one time (UTC)."""
+    """Database session, account and time (UTC) of a use case."""
 
     session: Session
     account_id: UUID
@@ -24,6 +24,6 @@ class AccountScope:
 
 @dataclass(frozen=True, slots=True)
 class AgentScope(AccountScope):
-    """Scope of a use case that one of the account's agents asks for."""
+    """Scope of a use case that one of the account's agents requests."""
 
     agent_id: str

@@ -1,4 +1,4 @@
-"""The tables of people: accounts, their agents and sessions, their factors and their trail."""
+"""Tables of accounts: agents, channels, sessions, factors, audit events, keys, secrets."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from engine.store.declarative import Base
 
 
 class Account(Base):
-    """A person: an email, a password's hash, and the public key that results are sealed to."""
+    """Account of a person: email, password hash, public key that results are encrypted to."""
 
     __tablename__ = "accounts"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    email: Mapped[str] = mapped_column(
-        String(320), unique=True
-    )  # as written, lower-cased for comparison
+    email: Mapped[str] = mapped_column(String(320), unique=True)  # in lower case
     password_hash: Mapped[str] = mapped_column(Text)
-    public_key: Mapped[str] = mapped_column(Text)  # byte for byte as the client sent it
+    public_key: Mapped[str] = mapped_column(Text)  # byte for byte what the client sent
     created_at: Mapped[datetime]
-    key_proved_at: Mapped[datetime | None]  # when its holder last proved to hold the private half
+    key_proved_at: Mapped[datetime | None]  # last proof of the private half
 
 
 class AccountKey(Base):
-    """An account's key-encryption key, wrapped by the keyring; deleting the row shreds what it sealed."""
+    """Key of an account, wrapped with the keyring.
+
+    Deleting the row makes everything that the key encrypted unreadable.
+    """
 
     __tablename__ = "account_keys"
     account_id: Mapped[UUID] = mapped_column(
         ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True
     )
-    wrapped: Mapped[str] = mapped_column(Text)
+    wrapped_key: Mapped[str] = mapped_column("wrapped", Text)
 
 
 class Agent(Base):
-    """A device or program of an account, known by the `X-Agent-ID` it sends."""
+    """Device or program of an account, identified by the `X-Agent-ID` that it sends."""
 
     __tablename__ = "agents"
     account_id: Mapped[UUID] = mapped_column(
@@ -47,17 +48,13 @@ class Agent(Base):
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
-    notified_stamp: Mapped[int] = mapped_column(
-        BigInteger, default=0
-    )  # newest stamp this agent was told of
-    pulled_stamp: Mapped[int] = mapped_column(BigInteger, default=0)  # it has pulled past this one
-    name: Mapped[str | None] = mapped_column(
-        String(128)
-    )  # for people; the id is what the agent sends
+    notified_stamp: Mapped[int] = mapped_column(BigInteger, default=0)  # newest in its notices
+    pulled_stamp: Mapped[int] = mapped_column(BigInteger, default=0)  # all up to it are pulled
+    name: Mapped[str | None] = mapped_column(String(128))  # for people
 
 
 class Channel(Base):
-    """Where an agent is told of changes when no live stream of its is open: a push service, or a webhook."""
+    """Push service or webhook that notifies an agent of changes while it has no live stream."""
 
     __tablename__ = "channels"
     __table_args__ = (UniqueConstraint("account_id", "agent_id", "endpoint"),)
@@ -67,36 +64,26 @@ class Channel(Base):
     kind: Mapped[str] = mapped_column(String(16))  # webPush | webhook
     endpoint: Mapped[str] = mapped_column(Text)
     public_key: Mapped[str | None] = mapped_column(String(88))  # webPush: the browser's P-256 point
-    key_id: Mapped[str | None] = mapped_column(
-        String(64)
-    )  # webPush: which of our keys it subscribed to
-    secret: Mapped[str] = mapped_column(Text)  # wrapped: webPush's auth, or what signs a webhook
-    secret_before: Mapped[str | None] = mapped_column(
-        Text
-    )  # wrapped: the last one, which signs too
+    key_id: Mapped[str | None] = mapped_column(String(64))  # webPush: kid of the VAPID key
+    secret: Mapped[str] = mapped_column(Text)  # wrapped: webPush's auth, or a webhook's signing key
+    secret_before: Mapped[str | None] = mapped_column(Text)  # wrapped: the previous signing key
     secret_before_until: Mapped[datetime | None]
-    state: Mapped[str] = mapped_column(
-        String(16), default="active"
-    )  # active | failing | dead | paused
+    state: Mapped[str] = mapped_column(String(16), default="active")  # or failing, dead, paused
     failures: Mapped[int] = mapped_column(default=0)  # since the last success
     last_error: Mapped[str | None] = mapped_column(String(32))
     last_delivered_at: Mapped[datetime | None]
-    last_stamp: Mapped[int | None] = mapped_column(
-        BigInteger
-    )  # of the last notice that was delivered
-    told_stamp: Mapped[int] = mapped_column(BigInteger)  # there is no news for it up to this one
-    next_try_at: Mapped[datetime | None] = mapped_column(index=True)  # nothing is owed without it
-    queued_until: Mapped[
-        datetime | None
-    ]  # a message for it is in the queue, and no second one is sent
-    leased_until: Mapped[datetime | None]  # a process is delivering, and no other does
-    test_id: Mapped[UUID | None]  # of a test notice that is owed
+    last_stamp: Mapped[int | None] = mapped_column(BigInteger)  # of the last delivered notice
+    told_stamp: Mapped[int] = mapped_column(BigInteger)  # no change up to it needs a notice
+    next_try_at: Mapped[datetime | None] = mapped_column(index=True)  # None: nothing to deliver
+    queued_until: Mapped[datetime | None]  # until then no second message is put into the queue
+    leased_until: Mapped[datetime | None]  # until then one process delivers, and no other
+    test_id: Mapped[UUID | None]  # of a test notice that has to be delivered
     tested_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
 class RefreshSession(Base):
-    """One refresh-token family, bound to an agent once it is known which."""
+    """Login session: one family of refresh tokens, bound to an agent at its first use."""
 
     __tablename__ = "sessions"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -109,18 +96,14 @@ class RefreshSession(Base):
     rotated_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None] = mapped_column(String(40))
-    proved_at: Mapped[datetime]  # when its holder last proved who they are
-    amr: Mapped[str] = mapped_column(
-        String(40), default="pwd"
-    )  # how, as in RFC 8176, space between
-    pending: Mapped[bool] = mapped_column(default=False)  # a second factor is still owed
-    tries: Mapped[int] = mapped_column(
-        default=0
-    )  # factors that were wrong since the last right one
+    proved_at: Mapped[datetime]  # last proof of the owner's identity
+    amr: Mapped[str] = mapped_column(String(40), default="pwd")  # RFC 8176, separated by spaces
+    pending: Mapped[bool] = mapped_column(default=False)  # it still needs a second factor
+    tries: Mapped[int] = mapped_column(default=0)  # wrong factors since the last right one
 
 
 class Factor(Base):
-    """A second factor: a secret shared with an authenticator app, or a passkey."""
+    """Second factor: a secret shared with an authenticator app, or a passkey."""
 
     __tablename__ = "factors"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -130,19 +113,17 @@ class Factor(Base):
     kind: Mapped[str] = mapped_column(String(16))  # totp | passkey
     name: Mapped[str] = mapped_column(String(128))
     created_at: Mapped[datetime]
-    confirmed_at: Mapped[datetime | None]  # it counts from then on
+    confirmed_at: Mapped[datetime | None]  # None: not enrolled yet
     used_at: Mapped[datetime | None]
-    secret: Mapped[str | None] = mapped_column(Text)  # TOTP: wrapped by the factor keys
-    last_step: Mapped[int | None] = mapped_column(
-        BigInteger
-    )  # TOTP: none up to this one is taken again
+    secret: Mapped[str | None] = mapped_column(Text)  # TOTP: wrapped with the factor keys
+    last_step: Mapped[int | None] = mapped_column(BigInteger)  # TOTP: steps up to it are used
     credential_id: Mapped[bytes | None] = mapped_column(unique=True)
     public_key: Mapped[bytes | None]
     sign_count: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class RecoveryCode(Base):
-    """A code that has not been used yet, as its digest."""
+    """Digest of a recovery code that was not used yet."""
 
     __tablename__ = "recovery_codes"
     account_id: Mapped[UUID] = mapped_column(
@@ -152,7 +133,7 @@ class RecoveryCode(Base):
 
 
 class Challenge(Base):
-    """Something unpredictable that a session is to answer, once."""
+    """Random value that a session has to answer once."""
 
     __tablename__ = "challenges"
     session_id: Mapped[UUID] = mapped_column(
@@ -164,7 +145,7 @@ class Challenge(Base):
 
 
 class AuditEvent(Base):
-    """Something that happened to an account's security."""
+    """Event that concerns the security of an account."""
 
     __tablename__ = "audit_events"
     __table_args__ = (Index(None, "account_id", "id"),)
@@ -177,7 +158,7 @@ class AuditEvent(Base):
 
 
 class IdempotencyKey(Base):
-    """What a request made, so that the same one sent again makes nothing."""
+    """Id of the object that a request created, so that the same request creates no second one."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index(None, "account_id", "created_at"),)
@@ -191,16 +172,14 @@ class IdempotencyKey(Base):
 
 
 class Secret(Base):
-    """A value that an account's workflows may use by name; only the worker opens it."""
+    """Value that an account's workflows use by name; only the worker can decrypt it."""
 
     __tablename__ = "secrets"
     __table_args__ = (UniqueConstraint("account_id", "name"),)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(128))
-    sealed: Mapped[str | None] = mapped_column(Text)  # JWE to an engine key; none once it is kept
-    kept: Mapped[str | None] = mapped_column(
-        Text
-    )  # under the account's own key, from its first use on
+    sealed: Mapped[str | None] = mapped_column(Text)  # JWE to an engine key, until its first use
+    kept: Mapped[str | None] = mapped_column(Text)  # from then on: encrypted with the account's key
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

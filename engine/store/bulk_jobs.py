@@ -1,4 +1,4 @@
-"""The table of bulk jobs: one verb for many executions."""
+"""Table of bulk jobs: one action for many executions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from engine.store.declarative import Base
 
 
 class BulkJob(Base):
-    """A verb for all executions that a query finds, and how far it has come.
+    """Action for all executions that a query finds, and its progress.
 
-    The place of the last one that was seen is kept with the counts, in the transaction that acted on it.
+    The transaction that acts on executions also stores the counts and the cursor of the last one.
     """
 
     __tablename__ = "bulk_jobs"
@@ -28,11 +28,11 @@ class BulkJob(Base):
         ForeignKey("definitions.id", ondelete="CASCADE")
     )
     since: Mapped[datetime | None]
-    until: Mapped[datetime]  # no execution that was made after the job
+    until: Mapped[datetime]  # no execution that is newer than the job
     status: Mapped[str] = mapped_column(String(8), default="running")  # running | done
     matched: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
-    place: Mapped[str | None] = mapped_column(String(64))  # of the last one that was seen
+    place: Mapped[str | None] = mapped_column(String(64))  # cursor of the last one acted on
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

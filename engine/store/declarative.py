@@ -1,4 +1,4 @@
-"""What all tables have in common: named constraints, times with zones, JSON as jsonb."""
+"""Base class of all tables: names of constraints, times with zones, JSON as jsonb."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sqlalchemy import DateTime, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
-# Named constraints, so that a migration can drop what another one made.
-NAMING = {
+# Constraints have names, so that one migration can drop those of another.
+NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
@@ -20,10 +20,10 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """All tables; times are timestamptz, JSON is jsonb, ids are UUIDv7."""
+    """Base class of all tables; times are timestamptz, JSON is jsonb, ids are UUIDv7."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map = {  # noqa: RUF012 - as SQLAlchemy declares it
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
         dict[str, int]: JSONB,

@@ -13,7 +13,7 @@ from engine.store.declarative import Base
 
 
 class Execution(Base):
-    """One run of a definition: this row is the truth, the Temporal workflow does the work."""
+    """Execution of a definition: this row is the truth, the Temporal workflow does the work."""
 
     __tablename__ = "executions"
     __table_args__ = (
@@ -28,23 +28,14 @@ class Execution(Base):
     definition_version: Mapped[int]
     status: Mapped[str] = mapped_column(String(16), default="running")
     input_sealed: Mapped[str] = mapped_column(Text)  # JWE to an engine key
-    ordered_by: Mapped[UUID | None]  # the execution that ran this one, and hears its end
-    paused: Mapped[bool] = mapped_column(
-        default=False, server_default=false()
-    )  # as its owner wants it
-    holds: Mapped[int] = mapped_column(default=0, server_default="0")  # how often that has changed
-    seal_result: Mapped[
-        bool
-    ]  # to the account's public key; else under the account's own key at rest
+    ordered_by: Mapped[UUID | None]  # the parent execution, which receives the outcome
+    paused: Mapped[bool] = mapped_column(default=False, server_default=false())  # the owner's wish
+    holds: Mapped[int] = mapped_column(default=0, server_default="0")  # counts changes of `paused`
+    # To the account's public key; otherwise the outcome is only under the account's own key.
+    seal_result: Mapped[bool]
     outcome_sealed: Mapped[str | None] = mapped_column(Text)  # {"result": …} or {"error": …}
-    retry_of: Mapped[UUID | None] = mapped_column(
-        index=True
-    )  # the failed execution that this one goes on for
-    left_sealed: Mapped[str | None] = mapped_column(
-        Text, deferred=True
-    )  # what a failed one goes on from
-    ended_by: Mapped[str | None] = mapped_column(
-        String(16)
-    )  # an ending's name, where there is no outcome
+    retry_of: Mapped[UUID | None] = mapped_column(index=True)  # the failed one that it continues
+    left_sealed: Mapped[str | None] = mapped_column(Text, deferred=True)  # checkpoint for a retry
+    ended_by: Mapped[str | None] = mapped_column(String(16))  # name of a forced end, see outcome
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

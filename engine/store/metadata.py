@@ -1,6 +1,6 @@
-"""Metadata of all tables: importing this module declares every one of them.
+"""Metadata of all tables: importing this module declares all of them.
 
-Foreign keys name tables of other modules, and a mapper must know them before the first flush.
+Foreign keys name tables of other modules, which a mapper must know before the first flush.
 """
 
 from __future__ import annotations

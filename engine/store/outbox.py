@@ -1,4 +1,4 @@
-"""The only door out of a transaction: what must reach Dramatiq or Temporal is a row first."""
+"""Transactional outbox: what must reach Dramatiq or Temporal is first a row of the transaction."""
 
 from __future__ import annotations
 
@@ -22,50 +22,38 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from engine.contracts.outbox_messages import KINDS, Message
 from engine.observability import tracing
 from engine.store.declarative import Base
 
-TAKEN_MOST = 100  # messages at once
-DELAY_SECONDS = 5.0  # which a caller has for delivering a message itself
-WAKE = "outbox"  # the Redis channel on which the relay is woken
-
-CHANGED = "sync.changed"  # subject: the type of state
-SECURITY = "account.security"  # subject: the audit event's id
-ERASE = "account.erase"  # subject: the id of the account, which is no more
-CHECK = "definition.check"  # subject: the definition's id, of a later version than the first `id:version`
-UNSCHEDULE = "definition.unschedule"  # subject: the same, of the version whose schedule ends
-EXECUTE = "execution.start"  # subject: the execution's id
-CANCEL = "execution.cancel"  # subject: the execution's id
-TERMINATE = "execution.terminate"  # subject: the execution's id
-HOLD = "execution.hold"  # subject: the execution's id, and which of its words to pause or to go on
-FORGET = "execution.forget"  # subject: the id of the execution, which is no more
-FOLLOW = "schedule.follow"  # subject: the schedule's id; it may be no more
-BACKFILL = "schedule.backfill"  # subject: the schedule's id and the times, see timetables.Gap
-BULK = "bulk.work"  # subject: the job's id
-
-KINDS = (
-    *(CHANGED, SECURITY, ERASE, CHECK, UNSCHEDULE, EXECUTE, CANCEL, TERMINATE, HOLD),
-    *(FORGET, FOLLOW, BACKFILL, BULK),
-)
+BATCH_MAX = 100  # rows that a relay takes at once
+DELAY_SECONDS = 5.0  # within these the writer may deliver a message itself
+WAKE = "outbox"  # Redis channel that wakes the relay
 
 
 class OutboxMessage(Base):
-    """Something to be carried to Dramatiq or Temporal, written in the transaction that made it true."""
+    """Row of a message to Dramatiq or Temporal, of the transaction that makes the message true."""
 
     __tablename__ = "outbox"
     __table_args__ = (Index(None, "kind", "account_id", "subject"),)
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    account_id: Mapped[UUID]  # which may be no more: that too has to be told
+    account_id: Mapped[UUID]  # no foreign key: the message of a deletion outlives the account
     kind: Mapped[str] = mapped_column(String(32))
-    subject: Mapped[str] = mapped_column(String(64))  # a stamp or a UUID: ids only, never data
+    subject: Mapped[str] = mapped_column(String(64))  # see `engine.contracts.outbox_messages`
     created_at: Mapped[datetime] = mapped_column(index=True)
-    due_at: Mapped[datetime] = mapped_column(index=True)  # when the relay should carry it
-    traceparent: Mapped[str | None] = mapped_column(
-        String(55)
-    )  # of what it is sent for (W3C Trace Context)
+    due_at: Mapped[datetime] = mapped_column(index=True)  # from then on the relay delivers it
+    traceparent: Mapped[str | None] = mapped_column(String(55))  # W3C Trace Context of the writer
+
+    @property
+    def message(self) -> Message:
+        """Return the message as a typed value.
+
+        :raises ValueError: when kind or subject is none of ours.
+        """
+        return KINDS[self.kind].parse(self.account_id, self.subject)
 
 
-# Built once: SQLAlchemy takes longer to put a statement together than the server to run this one.
+# Built once: building the statement takes SQLAlchemy longer than running it takes the server.
 MESSAGES = OutboxMessage.__table__.c
 TAKE_ALL = (
     delete(cast("Table", OutboxMessage.__table__))
@@ -75,55 +63,48 @@ TAKE_ALL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How many messages of a kind wait, and for how many seconds the oldest has been due."""
+class Backlog:
+    """Number of rows of a kind, and for how many seconds the oldest one has been due."""
 
     messages: int
     oldest_seconds: float
 
 
 def append(
-    session: Session,
-    *,
-    account_id: UUID,
-    kind: str,
-    subject: str,
-    now: datetime,
-    delay_seconds: float = DELAY_SECONDS,
+    session: Session, message: Message, *, now: datetime, delay_seconds: float = DELAY_SECONDS
 ) -> None:
-    """Add a message in the caller's transaction; the relay carries it once it is `delay_seconds` old.
+    """Add a message to the caller's transaction; the relay delivers it from `delay_seconds` on.
 
-    A delay leaves the caller time to deliver it itself, at once, and to delete it (`discarding`).
+    The delay gives the writer time to deliver the message itself and to delete its row.
     """
-    due_at = now + timedelta(seconds=delay_seconds)
     session.add(
         OutboxMessage(
-            account_id=account_id,
-            kind=kind,
-            subject=subject,
+            account_id=message.account_id,
+            kind=message.kind,
+            subject=message.subject,
             created_at=now,
-            due_at=due_at,
+            due_at=now + timedelta(seconds=delay_seconds),
             traceparent=tracing.traceparent(),
         )
     )
 
 
-def discarding(*, account_id: UUID, kind: str, subject: str) -> Delete:
-    """Return the statement that deletes a message that has been delivered."""
+def deletion(message: Message) -> Delete:
+    """Return the statement that deletes the rows of a delivered message."""
     return delete(OutboxMessage).where(
-        OutboxMessage.kind == kind,
-        OutboxMessage.account_id == account_id,
-        OutboxMessage.subject == subject,
+        OutboxMessage.kind == message.kind,
+        OutboxMessage.account_id == message.account_id,
+        OutboxMessage.subject == message.subject,
     )
 
 
 def take_due(
-    session: Session, *, now: datetime, retry_seconds: float = 5.0, limit: int = TAKEN_MOST
+    session: Session, *, now: datetime, retry_seconds: float = 5.0, limit: int = BATCH_MAX
 ) -> Sequence[OutboxMessage]:
-    """Lock up to `limit` due messages, put each off by `retry_seconds`, and return them oldest first.
+    """Return up to `limit` due rows, oldest first, and postpone each by `retry_seconds`.
 
-    Relays may run side by side: a locked row is skipped (`FOR UPDATE SKIP LOCKED`). Delivery is at
-    least once, so every receiver is idempotent.
+    Relays may run side by side: each skips rows that another one has locked. Delivery is at least
+    once, so every receiver is idempotent.
     """
     due = list(
         session.scalars(
@@ -143,16 +124,16 @@ def take_due(
     return due
 
 
-def standing(session: Session, *, now: datetime) -> dict[str, Standing]:
-    """Return how many messages of each kind there are, and for how long the oldest has been due.
+def backlogs(session: Session, *, now: datetime) -> dict[str, Backlog]:
+    """Return the backlog of each kind.
 
-    One that was offered and not delivered counts from when it was first due, not from its next try.
+    An undelivered message counts from when it was first due, not from its next try.
     """
     rows = session.execute(
         select(MESSAGES.kind, func.count(), func.min(MESSAGES.created_at)).group_by(MESSAGES.kind)
     )
-    found = {kind: Standing(count, _overdue(now - oldest)) for kind, count, oldest in rows}
-    return {kind: Standing(0, 0.0) for kind in KINDS} | found
+    waiting = {kind: Backlog(count, _overdue(now - oldest)) for kind, count, oldest in rows}
+    return {kind: Backlog(0, 0.0) for kind in KINDS} | waiting
 
 
 def _overdue(age: timedelta) -> float:
@@ -160,20 +141,20 @@ def _overdue(age: timedelta) -> float:
 
 
 def take_all(session: Session, *, account_id: UUID, kind: str) -> Sequence[str]:
-    """Delete an account's messages of a kind, to be delivered before the commit; return their subjects.
+    """Delete an account's rows of a kind and return their subjects; deliver them before the commit.
 
-    Another that takes them at the same time waits for the commit, and finds none.
+    A second caller waits for that commit and then finds none.
     """
     return session.scalars(TAKE_ALL, {"account_id": account_id, "kind": kind}).all()
 
 
-def hasten(session: Session, message_id: int, *, now: datetime) -> None:
-    """Have a message that has been taken be due again now."""
-    session.execute(update(OutboxMessage).where(OutboxMessage.id == message_id).values(due_at=now))
+def make_due(session: Session, row_id: int, *, now: datetime) -> None:
+    """Make a row that was taken due again at once."""
+    session.execute(update(OutboxMessage).where(OutboxMessage.id == row_id).values(due_at=now))
 
 
-def done(session: Session, ids: Iterable[int]) -> None:
-    """Delete messages that have been delivered, by id."""
+def delete_rows(session: Session, ids: Iterable[int]) -> None:
+    """Delete the rows of delivered messages, by their ids."""
     session.execute(
         delete(OutboxMessage)
         .where(OutboxMessage.id.in_(ids))

@@ -1,4 +1,4 @@
-"""What is too large for Temporal: kept here under the id that stands for it there."""
+"""Table of payload claims: payloads too large for Temporal, whose histories have their ids."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from engine.store.declarative import Base
 
 
 class Claim(Base):
-    """One payload, sealed by the codec as it would have been in the history, and the run that made it."""
+    """Payload as the codec encrypted it for the history, and the run that stored it."""
 
     __tablename__ = "claims"
     __table_args__ = (Index(None, "workflow_id", "created_at"),)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     execution_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("executions.id", ondelete="CASCADE"), index=True
-    )  # none for a workflow that is part of an execution under an id of its own
+    )  # null for a workflow without an execution's row
     workflow_id: Mapped[str] = mapped_column(String(256))
     run_id: Mapped[str] = mapped_column(String(64))
     data: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,4 +1,4 @@
-"""Pooled connections: how they begin, and how one that the server has dropped is noticed."""
+"""Events of connection pools: setup of connections, and detection of lost ones."""
 
 from __future__ import annotations
 
@@ -9,45 +9,53 @@ from typing import Any
 import psycopg
 from sqlalchemy.exc import InvalidatePoolError
 
-# A connection that has rested for longer is asked: a firewall on the way may have forgotten it silently.
-RESTED_SECONDS_MAX = 30.0
-RESTED_SINCE = "rested_since"
+# A connection that was idle for longer is tested by a query, because a firewall may have dropped
+# it without a sign.
+IDLE_SECONDS_MAX = 30.0
+IDLE_SINCE = "idle_since"
 
 
-def look(connection: Any, record: Any, _fairy: Any) -> None:
-    """Refuse a connection that is gone; the pool then makes anew all that it holds.
+def check_connection(connection: Any, record: Any, _fairy: Any) -> None:
+    """Refuse a connection that the server dropped; the pool then replaces all of its connections.
 
-    Between two uses nothing is on its way to us, so whatever can be read tells of an end, or at least of
-    something to find out about. Looking costs microseconds, asking a round trip.
+    Between two uses the server sends nothing, so readable data means an end or an error. This
+    check costs microseconds; the query costs a round trip and follows only in doubt.
 
-    :raises InvalidatePoolError: when it is gone.
+    :raises InvalidatePoolError: when the connection is lost.
     """
-    rested_since = record.info.get(RESTED_SINCE)
-    if rested_since is None:  # it has just been made
+    idle_since = record.info.get(IDLE_SINCE)
+    if idle_since is None:  # the connection is new
         return
-    told = select.poll()
-    told.register(connection.fileno(), select.POLLIN)
-    doubtful = told.poll(0) or time.monotonic() - rested_since > RESTED_SECONDS_MAX
-    if doubtful and not _answers(connection):
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    doubtful = poll.poll(0) or time.monotonic() - idle_since > IDLE_SECONDS_MAX
+    if doubtful and not _responds(connection):
         raise InvalidatePoolError
 
 
-def rest(_connection: Any, record: Any) -> None:
-    """Note since when a connection has not been used."""
-    record.info[RESTED_SINCE] = time.monotonic()
+def record_checkin(_connection: Any, record: Any) -> None:
+    """Store since when a connection has been idle."""
+    record.info[IDLE_SINCE] = time.monotonic()
 
 
-def plan_once(connection: Any, _record: Any) -> None:
-    """Have prepared statements planned once: ours go by keys, whose values change no plan worth having."""
-    connection.autocommit = True  # what a transaction sets, its end may take back
+def force_generic_plans(connection: Any, _record: Any) -> None:
+    """Make PostgreSQL plan a prepared statement once.
+
+    Our statements select by keys, whose values do not change the best plan.
+    """
+    connection.autocommit = True  # a rollback would revert a SET within a transaction
     connection.execute("SET plan_cache_mode = force_generic_plan")
     connection.autocommit = False
 
 
-EVENTS = [(plan_once, "connect"), (look, "checkout"), (rest, "checkin")]
+EVENTS = [
+    (force_generic_plans, "connect"),
+    (check_connection, "checkout"),
+    (record_checkin, "checkin"),
+]
 
 
-def _answers(connection: psycopg.Connection) -> bool:
+def _responds(connection: psycopg.Connection) -> bool:
     try:
         connection.execute("SELECT 1")
         connection.rollback()

@@ -1,4 +1,4 @@
-"""The tables of schedules: when a definition is executed without being asked to, and what came of it."""
+"""Tables of schedules, and of their firings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from engine.store.declarative import Base
 
 
 class Schedule(Base):
-    """When a definition is executed: this row is the truth, Temporal's schedule follows it.
+    """Schedule of a definition: this row is the truth, Temporal's schedule follows it.
 
-    One of `every` and `cron` is set. A definition's own is kept by what is written in the definition.
+    One of `every` and `cron` is set. A schedule with a trigger is written in the definition itself.
     """
 
     __tablename__ = "schedules"
@@ -27,12 +27,10 @@ class Schedule(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     definition_id: Mapped[UUID] = mapped_column(ForeignKey("definitions.id", ondelete="CASCADE"))
-    trigger: Mapped[str | None] = mapped_column(
-        String(8)
-    )  # every | cron of the definition; None: a client's
+    trigger: Mapped[str | None] = mapped_column(String(8))  # every | cron; None: a client's own
     revision: Mapped[int] = mapped_column(default=1)  # raised by one with each change
     every: Mapped[int | None]  # seconds
-    counted_from: Mapped[datetime]  # the moment that `every` counts from
+    counted_from: Mapped[datetime]  # the time from which `every` counts
     cron: Mapped[str | None] = mapped_column(String(256))
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     start_at: Mapped[datetime | None]
@@ -49,7 +47,7 @@ class Schedule(Base):
 
 
 class Firing(Base):
-    """A time at which a schedule was due, and the execution it made, or why it made none."""
+    """Time at which a schedule was due, with its execution or the reason why there is none."""
 
     __tablename__ = "firings"
     __table_args__ = (Index(None, "created_at"),)

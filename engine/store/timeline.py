@@ -1,4 +1,4 @@
-"""The tables of what executions have done so far: their journals, and how far each is."""
+"""Tables of executions' timelines and progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.store.declarative import Base
 
 
 class ExecutionStep(Base):
-    """One thing that happened to a step of an execution: where by its place, which has no names in it."""
+    """Entry of a timeline: a phase of a step, whose place is a pointer without names."""
 
     __tablename__ = "execution_steps"
     execution_id: Mapped[UUID] = mapped_column(
@@ -29,13 +29,13 @@ class ExecutionStep(Base):
 
 
 class ExecutionProgress(Base):
-    """How far an execution is: which steps run, and how many of each phase there were."""
+    """Progress of an execution: which steps run, and how many there were in each phase."""
 
     __tablename__ = "execution_progress"
     execution_id: Mapped[UUID] = mapped_column(
         ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True
     )
-    seq: Mapped[int]  # of the entry after which it was so
+    seq: Mapped[int]  # of the latest entry
     running: Mapped[list[Any]]  # places, outermost first
     started: Mapped[int]
     completed: Mapped[int]

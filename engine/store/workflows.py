@@ -14,7 +14,7 @@ from engine.store.declarative import Base
 
 
 class Definition(Base):
-    """A workflow a user wrote, as it was saved last, sealed; its status follows its latest execution."""
+    """Workflow of a user in its newest version; its latest execution sets its status."""
 
     __tablename__ = "definitions"
     __table_args__ = (
@@ -34,7 +34,8 @@ class Definition(Base):
     diagnostics: Mapped[list[Any]] = mapped_column(default=list)
     diagnostics_sealed: Mapped[str | None] = mapped_column(Text)  # JWE to the account's key
     checked_at: Mapped[datetime | None]
-    # HMACs under the account's key: of the document's namespace, name and version, and without the version.
+    # HMACs under the account's key: `reference` of the document's namespace, name and version,
+    # `family` of namespace and name.
     reference: Mapped[str | None] = mapped_column(String(43))
     family: Mapped[str | None] = mapped_column(String(43))
     last_execution_id: Mapped[UUID | None]
@@ -43,7 +44,7 @@ class Definition(Base):
 
 
 class DefinitionVersion(Base):
-    """A definition as it was saved once; the definition's own row shows the newest of them."""
+    """Saved version of a definition; the definition's own row repeats the newest one."""
 
     __tablename__ = "definition_versions"
     __table_args__ = (Index(None, "account_id"),)

@@ -1,4 +1,4 @@
-"""An activity's answer, given before the activity is over: for what may be done only when it is known."""
+"""Asynchronous completion: an activity answers before it ends, so that it may act on that."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from temporalio import activity
 from temporalio.converter import ActivitySerializationContext
 
 
-async def answer(found: Any) -> None:
-    """Give the answer of the activity that runs; it stands in the workflow's history afterwards.
+async def answer(value: Any) -> None:
+    """Complete the running activity with a value, which is in the workflow's history afterwards.
 
-    :raises RPCError: when nobody waits for it any more, or the server cannot be reached.
+    :raises RPCError: when the workflow no longer waits for it, or the server cannot be reached.
     """
     info, client = activity.info(), activity.client()
     handle = client.get_async_activity_handle(
@@ -28,4 +28,4 @@ async def answer(found: Any) -> None:
         workflow_type=info.workflow_type,
         is_local=False,
     )
-    await handle.with_context(bound).complete(found)
+    await handle.with_context(bound).complete(value)

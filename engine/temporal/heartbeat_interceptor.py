@@ -1,4 +1,4 @@
-"""A sign of life from every activity: so a killed worker is missed soon, and a cancelled call ends soon."""
+"""Heartbeats of all activities: the server notices a killed worker, and cancels a call, soon."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ EVERY_SECONDS = 1.0
 
 
 class Heartbeats(Interceptor):
-    """Belongs to every worker that runs activities: they are given up without it."""
+    """Interceptor of every worker with activities: without it they time out."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
-        """Return what beats around an activity."""
-        return _Beating(next)
+        """Return the interceptor of one activity."""
+        return _ActivityHeartbeats(next)
 
 
-class _Beating(ActivityInboundInterceptor):
+class _ActivityHeartbeats(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         if activity.info().is_local:
             return await super().execute_activity(input)
-        beating = asyncio.create_task(_beat())
+        heartbeats = asyncio.create_task(_beat())
         try:
             return await super().execute_activity(input)
         finally:
-            beating.cancel()
+            heartbeats.cancel()
 
 
 async def _beat() -> None:
-    """Tell the server at once a second; it is asked back whether the activity is still wanted."""
+    """Send a heartbeat a second; its answer says whether the activity was cancelled."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         activity.heartbeat()

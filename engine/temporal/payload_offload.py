@@ -1,4 +1,4 @@
-"""The claim check: how the worker's data converter puts large payloads aside, and finds them again."""
+"""Claim check: the worker's data converter stores large payloads in the database."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from temporalio.converter import (
     StorageDriverWorkflowInfo,
 )
 
-from engine.contracts.executions import SEALED_ENCODING
-from engine.temporal.payload_claims import fetch, keep
+from engine.contracts.payload_converter import SEALED_ENCODING
+from engine.temporal.payload_claims import fetch, store
 
-# An activity's result is lost with the call it came from: a database that restarts is waited for.
+# An activity's result would be lost with its call, so that a restart of the database is waited for.
 PAUSES_SECONDS = (0.1, 0.3, 1.0, 2.0)
 
 _REFERENCE = ExternalStorageReference.DESCRIPTOR.full_name.encode()
@@ -34,11 +34,11 @@ T = TypeVar("T")
 
 
 def claim_check(sessions: sessionmaker[Session], *, bytes_min: int) -> ExternalStorage:
-    """Return the storage of payloads of `bytes_min` and more; it sees them sealed by the codec."""
+    """Return the storage of payloads of `bytes_min` and more, which the codec has encrypted."""
     driver = ClaimDriver(sessions)
 
-    def chosen(context: StorageDriverSelectContext, payload: Payload) -> StorageDriver | None:
-        # A reply is read by web, which neither has the codec's keys nor looks into this table.
+    def select(context: StorageDriverSelectContext, payload: Payload) -> StorageDriver | None:
+        # Web reads replies; it has no keys of the codec and does not read this table.
         is_reply = payload.metadata.get("encoding") == SEALED_ENCODING
         return (
             None
@@ -46,29 +46,29 @@ def claim_check(sessions: sessionmaker[Session], *, bytes_min: int) -> ExternalS
             else driver
         )
 
-    return ExternalStorage([driver], driver_selector=chosen, payload_size_threshold=bytes_min)
+    return ExternalStorage([driver], driver_selector=select, payload_size_threshold=bytes_min)
 
 
 class ClaimDriver(StorageDriver):
-    """Keeps payloads as claims."""
+    """Stores payloads as claims."""
 
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self._sessions = sessions
 
     def name(self) -> str:
-        """Return what references in histories call this driver."""
+        """Return the name of this driver in references of histories."""
         return "claims"
 
     async def store(
         self, context: StorageDriverStoreContext, payloads: Sequence[Payload]
     ) -> list[StorageDriverClaim]:
-        """Keep payloads for the workflow they belong to."""
+        """Store payloads for the workflow they belong to."""
         target = context.target
-        assert isinstance(target, StorageDriverWorkflowInfo)  # noqa: S101 - chosen for nothing else
-        written = [payload.SerializeToString() for payload in payloads]
+        assert isinstance(target, StorageDriverWorkflowInfo)  # noqa: S101 - selected for nothing else
+        content = [payload.SerializeToString() for payload in payloads]
 
         def work(session: Session) -> list[UUID]:
-            return keep(session, written, workflow_id=target.id or "", run_id=target.run_id or "")
+            return store(session, content, workflow_id=target.id or "", run_id=target.run_id or "")
 
         return [
             StorageDriverClaim({"id": str(claim_id)}) for claim_id in await self._in_session(work)
@@ -79,34 +79,36 @@ class ClaimDriver(StorageDriver):
         context: StorageDriverRetrieveContext,  # noqa: ARG002 - the SDK's signature
         claims: Sequence[StorageDriverClaim],
     ) -> list[Payload]:
-        """Return the payloads that were kept.
+        """Return stored payloads.
 
-        :raises NotFoundError: when one is no more.
+        :raises NotFoundError: when one was deleted.
         """
         ids = [UUID(claim.claim_data["id"]) for claim in claims]
-        found = await self._in_session(lambda session: fetch(session, ids))
-        return [Payload.FromString(data) for data in found]
+        contents = await self._in_session(lambda session: fetch(session, ids))
+        return [Payload.FromString(content) for content in contents]
 
     async def _in_session(self, work: Callable[[Session], T]) -> T:
         return await patiently(self._sessions, work)
 
 
 async def referenced(sessions: sessionmaker[Session], payload: Payload) -> Payload:
-    """Return the payload that a reference in a history stands for, sealed; any other as it is.
+    """Return the encrypted payload that a reference in a history stands for; any other as it is.
 
-    :raises NotFoundError: when the claim is no more.
+    :raises NotFoundError: when the claim was deleted.
     :raises ValueError: when it is no reference of ours.
     """
     if payload.metadata.get("messageType") != _REFERENCE:
         return payload
-    told = json_format.Parse(payload.data, ExternalStorageReference(), ignore_unknown_fields=True)
-    ids = [UUID(told.claim_data["id"])]
+    reference = json_format.Parse(
+        payload.data, ExternalStorageReference(), ignore_unknown_fields=True
+    )
+    ids = [UUID(reference.claim_data["id"])]
     (data,) = await patiently(sessions, lambda session: fetch(session, ids))
     return Payload.FromString(data)
 
 
 async def patiently(sessions: sessionmaker[Session], work: Callable[[Session], T]) -> T:
-    """Do the work in a transaction of another thread; a database that comes back soon is waited for."""
+    """Do the work in a transaction of another thread; wait for a database that returns soon."""
 
     def once() -> T:
         with sessions.begin() as session:

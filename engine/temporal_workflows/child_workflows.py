@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import (
@@ -16,7 +17,9 @@ from temporalio.common import (
 )
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
-from engine.contracts import executions, summaries
+from engine.contracts import summaries
+from engine.contracts.executions import EXECUTION, ExecutionStart
+from engine.contracts.workflow_ids import ExecutionWorkflowId
 
 TASK_TIMEOUT = timedelta(seconds=5)
 
@@ -32,10 +35,10 @@ class ChildWorkflow:
     definition_id: str
 
 
-def execution_workflow(start: executions.ExecutionStart, definition_id: str) -> ChildWorkflow:
+def execution_workflow(start: ExecutionStart, definition_id: str) -> ChildWorkflow:
     """Return the child workflow of an execution."""
-    workflow_id = executions.execution_workflow_id(start.execution_id)
-    return ChildWorkflow(executions.EXECUTION, start, workflow_id, start.account_id, definition_id)
+    workflow_id = str(ExecutionWorkflowId(UUID(start.execution_id)))
+    return ChildWorkflow(EXECUTION, start, workflow_id, start.account_id, definition_id)
 
 
 async def start_child_workflow(

@@ -19,9 +19,16 @@ from temporalio.exceptions import (
 )
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
-from engine.contracts import executions
 from engine.contracts.child_executions import ChildOutcome
-from engine.contracts.timeline import Entry
+from engine.contracts.events import PUBLISH_EVENTS, Publication
+from engine.contracts.executions import (
+    COUNT_STEPS,
+    FLUSH_TIMELINE,
+    ExecutionStart,
+    StepCount,
+    TimelineFlush,
+)
+from engine.contracts.timeline import TimelineEntry
 from engine.interpreter.runtime.environment import ActivityCall
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.language.errors import STANDARD, fault
@@ -84,15 +91,15 @@ class TemporalEnvironment:
 
         :return: the seconds to wait before the next task.
         """
-        argument = executions.StepsTaken(self.account_id, count)
-        return float(await run_local_activity(executions.TAKE_STEPS, argument, float))
+        argument = StepCount(self.account_id, count)
+        return float(await run_local_activity(COUNT_STEPS, argument, float))
 
     async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
         """Store a batch of events in the account's event store, by a local activity."""
-        publication = executions.Publication(self.account_id, self.execution_id, list(batch))
-        await run_local_activity(executions.PUBLISH_EVENTS, publication, None)
+        publication = Publication(self.account_id, self.execution_id, list(batch))
+        await run_local_activity(PUBLISH_EVENTS, publication, None)
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: TimelineEntry) -> None:
         """Send an entry to the sink of the process, on replay too: the first worker may have died.
 
         `workflow.random` raises when the worker evicts the execution from its cache. The eviction
@@ -100,12 +107,12 @@ class TemporalEnvironment:
         """
         if TimelineOutput.sink is not None:
             workflow.random()
-            TimelineOutput.sink.put(entry)
+            TimelineOutput.sink.add(entry)
 
     async def store_timeline(self) -> None:
         """Store the recorded entries, by a local activity: the next run records them no more."""
-        argument = executions.StepsTold(self.account_id, self.execution_id)
-        await run_local_activity(executions.KEEP_STEPS, argument, None)
+        argument = TimelineFlush(self.account_id, self.execution_id)
+        await run_local_activity(FLUSH_TIMELINE, argument, None)
 
     def random_between(self, low: float, high: float) -> float:
         """Return a random number, the same on replay."""
@@ -131,9 +138,7 @@ class TemporalEnvironment:
         except ActivityError as error:
             raise _fault_of(error) from None
 
-    async def run_child(
-        self, start: executions.ExecutionStart, *, waits: bool
-    ) -> ChildOutcome | None:
+    async def run_child(self, start: ExecutionStart, *, waits: bool) -> ChildOutcome | None:
         """Start an execution as a child workflow; one that is awaited ends when this one does."""
         order = start.ordered
         handle = await start_child_workflow(

@@ -9,14 +9,33 @@ import asyncio
 import contextlib
 from dataclasses import asdict, replace
 from typing import Any
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from engine.contracts import executions, payload_converter
 from engine.contracts.child_executions import ChildOutcome
-from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
+from engine.contracts.definitions import CHECK_DEFINITION, DEFINITION_CHECK, DefinitionCheck
+from engine.contracts.events import EVENT
+from engine.contracts.executions import (
+    EXECUTION,
+    OPEN_EXECUTION,
+    OUTCOME_READING,
+    READ_OUTCOME,
+    SETTLE_EXECUTION,
+    UNOPENABLE,
+    ExecutionStart,
+    OpenedExecution,
+    OutcomeReading,
+    Settlement,
+)
+from engine.contracts.json_value import Json
+from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
+from engine.contracts.payload_converter import reply_payload
+from engine.contracts.schedules import SCHEDULE, TriggerStart
+from engine.contracts.timeline import RAISED
+from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import ACCOUNT, WAIT_BUDGET, BusyError, WaitBudget
 from engine.interpreter import checkpoint, retry_from_failure
@@ -38,13 +57,13 @@ from engine.temporal_workflows.local_activities import run_local_activity
 
 # The next run continues with the current build; a run itself stays with the build it began on.
 NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
-STOPPED = "The execution was stopped from outside."
+STOP_DETAIL = "The execution was stopped from outside."
 
 
 # There are no `failure_exception_types`: any other error fails the workflow task alone, and
 # Temporal retries it. So neither a defect of a deploy nor a history that does not replay ends a
 # user's execution.
-@workflow.defn(name=executions.EXECUTION)
+@workflow.defn(name=EXECUTION)
 class ExecutionWorkflow:
     """Execution of a definition: one run, from the beginning or from a checkpoint."""
 
@@ -56,7 +75,7 @@ class ExecutionWorkflow:
         self._cancelled = False
 
     @workflow.run
-    async def run(self, start: executions.ExecutionStart) -> RawValue | ChildOutcome | None:
+    async def run(self, start: ExecutionStart) -> RawValue | ChildOutcome | None:
         """Return the encrypted reply for the waiting client; to a parent execution, the outcome.
 
         :raises ApplicationError: when the execution failed. Its type is the kind of the error, its
@@ -72,10 +91,10 @@ class ExecutionWorkflow:
                 settlement, subject=subject, cancelled=self._cancelled, steps=steps
             )
             workflow.set_current_details(ui_details.describe_outcome(self._interpreter, settlement))
-        answer: str | None = await run_local_activity(executions.SETTLE_EXECUTION, settlement, str)
+        answer: str | None = await run_local_activity(SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
-        reply = payload_converter.sealed(answer) if answer is not None else None
+        reply = reply_payload(answer) if answer is not None else None
         has_parent = start.ordered is not None
         if settlement.error is None:
             return ChildOutcome(result=settlement.result) if has_parent else reply
@@ -87,13 +106,13 @@ class ExecutionWorkflow:
             non_retryable=True,
         )
 
-    @workflow.signal(name=executions.EVENT)
-    def event(self, events: list[executions.Json]) -> None:
+    @workflow.signal(name=EVENT)
+    def event(self, events: list[Json]) -> None:
         """Receive events; `listen` tasks look through them."""
-        self._event_inbox.put(events)
+        self._event_inbox.add(events)
 
     @workflow.signal(name=PAUSE_SIGNAL)
-    def pause(self, command: PauseCommand) -> None:
+    def pause(self, command: PauseSignal) -> None:
         """Pause the execution before its next task, or resume it."""
         self._pause.apply(command.number, paused=command.paused)
 
@@ -102,9 +121,9 @@ class ExecutionWorkflow:
         """Return the names of the tasks that ran, in order."""
         return [] if self._interpreter is None else list(self._interpreter.trail)
 
-    async def _settle(self, start: executions.ExecutionStart) -> executions.Settlement:
+    async def _settle(self, start: ExecutionStart) -> Settlement:
         """Run the execution to its end, and return how it ended."""
-        settlement = executions.Settlement(
+        settlement = Settlement(
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
@@ -114,7 +133,7 @@ class ExecutionWorkflow:
         except ExhaustedError as error:
             problem = _problem("runtime", error.detail)
         except ApplicationError as error:
-            if error.type != executions.UNOPENABLE:
+            if error.type != UNOPENABLE:
                 raise
             return replace(settlement, status="failed", error=error.details[0])
         except InvalidError as error:
@@ -125,20 +144,20 @@ class ExecutionWorkflow:
             raise
         except asyncio.CancelledError:
             self._cancelled = True
-            problem = _problem("runtime", STOPPED)
+            problem = _problem("runtime", STOP_DETAIL)
         except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
         state = None if self._interpreter is None else retry_from_failure.capture(self._interpreter)
         return replace(settlement, status="failed", error=problem.to_json(), left=state)
 
-    async def _interpret(self, start: executions.ExecutionStart) -> Any:
+    async def _interpret(self, start: ExecutionStart) -> Any:
         """Interpret the definition to its end; when quiescent before, continue as new."""
         ACCOUNT.set(start.account_id)
         environment = TemporalEnvironment(start.account_id, start.execution_id)
         WAIT_BUDGET.set(WaitBudget(lambda: (environment.workflow_task_mark(), environment.now())))
         interpreter, opening = await self._load(start, environment)
-        interpreter.event_inbox.put(event for _, event in self._event_inbox.events)
+        interpreter.event_inbox.add(event for _, event in self._event_inbox.events)
         interpreter.pause.apply(self._pause.number, paused=self._pause.paused)
         self._interpreter, self._event_inbox, self._pause = (
             interpreter,
@@ -170,14 +189,12 @@ class ExecutionWorkflow:
         return interpretation.result()
 
     async def _load(
-        self, start: executions.ExecutionStart, environment: TemporalEnvironment
-    ) -> tuple[Interpreter, executions.Opened]:
+        self, start: ExecutionStart, environment: TemporalEnvironment
+    ) -> tuple[Interpreter, OpenedExecution]:
         """Return the interpreter at the beginning, at the failed task, or at the checkpoint."""
         if start.bookmark is not None:
             return checkpoint.load(start.bookmark, start.execution_id, environment)
-        opening: executions.Opened = await run_local_activity(
-            executions.OPEN_EXECUTION, start, executions.Opened
-        )
+        opening: OpenedExecution = await run_local_activity(OPEN_EXECUTION, start, OpenedExecution)
         interpreter = checkpoint.create_interpreter(opening, start.execution_id, environment)
         retry_from_failure.restore(interpreter, opening)
         return interpreter, replace(opening, left=None)
@@ -202,7 +219,7 @@ def _is_done(interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> boo
 
 
 async def _run_after_delay(
-    interpreter: Interpreter, opening: executions.Opened, *, is_resumed: bool
+    interpreter: Interpreter, opening: OpenedExecution, *, is_resumed: bool
 ) -> Any:
     """Run the interpreter; a new execution of an account past its limit waits first."""
     if opening.slowed_seconds and not is_resumed:
@@ -210,16 +227,14 @@ async def _run_after_delay(
     return await interpreter.run(opening.input)
 
 
-@workflow.defn(name=executions.DEFINITION_CHECK, failure_exception_types=[Exception])
+@workflow.defn(name=DEFINITION_CHECK, failure_exception_types=[Exception])
 class DefinitionCheckWorkflow:
     """Check of a definition that was just saved."""
 
     @workflow.run
-    async def run(self, check: executions.DefinitionCheck) -> None:
+    async def run(self, check: DefinitionCheck) -> None:
         """Check the definition, store its diagnostics, and start the workflows of its schedule."""
-        triggers: list[str] = await run_local_activity(
-            executions.CHECK_DEFINITION, check, list[str]
-        )
+        triggers: list[str] = await run_local_activity(CHECK_DEFINITION, check, list[str])
         for trigger in triggers or ():
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await start_child_workflow(
@@ -227,26 +242,27 @@ class DefinitionCheckWorkflow:
                 )
 
 
-def _schedule_workflow(check: executions.DefinitionCheck, trigger: str) -> ChildWorkflow:
-    definition_id, account_id, version = check.definition_id, check.account_id, check.version
+def _schedule_workflow(check: DefinitionCheck, trigger: str) -> ChildWorkflow:
+    definition_id, account_id = check.definition_id, check.account_id
+    version = VersionReference(UUID(definition_id), check.version)
     return ChildWorkflow(
-        executions.SCHEDULE,
-        executions.ScheduleStart(definition_id, account_id, trigger, version=version),
-        executions.schedule_workflow_id(definition_id, trigger, version),
+        SCHEDULE,
+        TriggerStart(definition_id, account_id, trigger, version=check.version),
+        str(TriggerWorkflowId(version, trigger)),
         account_id,
         definition_id,
     )
 
 
-@workflow.defn(name=executions.OUTCOME_READING, failure_exception_types=[Exception])
+@workflow.defn(name=OUTCOME_READING, failure_exception_types=[Exception])
 class OutcomeReadingWorkflow:
     """Reading of an execution's outcome, for a client that did not wait for it."""
 
     @workflow.run
-    async def run(self, reading: executions.OutcomeReading) -> RawValue | None:
+    async def run(self, reading: OutcomeReading) -> RawValue | None:
         """Return the outcome, encrypted to the client's key, or None while there is none."""
-        answer: str | None = await run_local_activity(executions.READ_OUTCOME, reading, str)
-        return payload_converter.sealed(answer) if answer is not None else None
+        answer: str | None = await run_local_activity(READ_OUTCOME, reading, str)
+        return reply_payload(answer) if answer is not None else None
 
 
 def _problem(kind: str, detail: str) -> ProblemDetails:
@@ -256,4 +272,4 @@ def _problem(kind: str, detail: str) -> ProblemDetails:
 
 def _error_kind(uri: str) -> str:
     """Return the kind of an error for operators: Temporal does not encrypt a failure's type."""
-    return standard_kind(uri) or executions.RAISED
+    return standard_kind(uri) or RAISED

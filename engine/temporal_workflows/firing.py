@@ -10,7 +10,8 @@ from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
-from engine.contracts import executions, schedules
+from engine.contracts.executions import ExecutionStart
+from engine.contracts.schedules import FIRE_DUE, FIRING, DueExecution, DueFiring, FiringStart
 from engine.temporal_workflows.child_workflows import execution_workflow, start_child_workflow
 from engine.temporal_workflows.local_activities import run_local_activity
 
@@ -18,7 +19,7 @@ from engine.temporal_workflows.local_activities import run_local_activity
 DUE_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
-@workflow.defn(name=schedules.FIRING)
+@workflow.defn(name=FIRING)
 class FiringWorkflow:
     """Firing that creates an execution and waits for its end.
 
@@ -27,19 +28,17 @@ class FiringWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: schedules.FiringStart) -> None:
+    async def run(self, start: FiringStart) -> None:
         """Return when the execution has ended, with any outcome."""
         start_time = workflow.info().start_time
         due_at = workflow.info().typed_search_attributes.get(DUE_AT) or start_time
-        due = schedules.Due(
+        due = DueFiring(
             start.schedule_id,
             start.account_id,
             due_at.astimezone(UTC).isoformat(),
             (workflow.now() - start_time).total_seconds(),
         )
-        creation: schedules.Made | None = await run_local_activity(
-            schedules.FIRE_DUE, due, schedules.Made
-        )
+        creation: DueExecution | None = await run_local_activity(FIRE_DUE, due, DueExecution)
         if creation is None:
             return
         with contextlib.suppress(FailureError, WorkflowAlreadyStartedError):
@@ -47,11 +46,11 @@ class FiringWorkflow:
 
 
 async def _start_execution(
-    start: schedules.FiringStart, creation: schedules.Made
+    start: FiringStart, creation: DueExecution
 ) -> workflow.ChildWorkflowHandle[object, object]:
     return await start_child_workflow(
         execution_workflow(
-            executions.ExecutionStart(creation.execution_id, start.account_id),
+            ExecutionStart(creation.execution_id, start.account_id),
             creation.definition_id,
         ),
         execution_timeout=timedelta(seconds=creation.seconds_max),

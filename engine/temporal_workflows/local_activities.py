@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
-from engine.contracts import executions
+from engine.contracts.executions import UNDONE, UNOPENABLE
 
 TIMEOUT_SECONDS = 20.0
 # A database that is unavailable comes back; a row that was deleted does not.
@@ -35,8 +35,8 @@ async def run_local_activity(name: str, argument: Any, result_type: type | None)
     except CancelledError:
         raise
     except FailureError as error:
-        if isinstance(error, ApplicationError) and error.type == executions.UNOPENABLE:
+        if isinstance(error, ApplicationError) and error.type == UNOPENABLE:
             raise
         message = f"The engine could not {name}"
         # A cause would include its encrypted details, for which the waiting client has no key.
-        raise ApplicationError(message, type=executions.UNDONE, non_retryable=True) from None
+        raise ApplicationError(message, type=UNDONE, non_retryable=True) from None

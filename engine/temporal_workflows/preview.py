@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from engine.contracts import payload_converter
+from engine.contracts.payload_converter import reply_payload
 from engine.contracts.preview import (
     DRAW_DEFINITION,
     DRAWING,
@@ -24,9 +24,7 @@ class ValidationWorkflow:
     @workflow.run
     async def run(self, validation: Validation) -> RawValue:
         """Return the faults of the definition, encrypted to the client's key."""
-        return payload_converter.sealed(
-            await run_local_activity(VALIDATE_DEFINITION, validation, str)
-        )
+        return reply_payload(await run_local_activity(VALIDATE_DEFINITION, validation, str))
 
 
 @workflow.defn(name=DRAWING, failure_exception_types=[Exception])
@@ -36,4 +34,4 @@ class DrawingWorkflow:
     @workflow.run
     async def run(self, drawing: Drawing) -> RawValue:
         """Return the graph of the definition, encrypted to the client's key."""
-        return payload_converter.sealed(await run_local_activity(DRAW_DEFINITION, drawing, str))
+        return reply_payload(await run_local_activity(DRAW_DEFINITION, drawing, str))

@@ -14,7 +14,18 @@ from temporalio import workflow
 from temporalio.common import VersioningBehavior
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
-from engine.contracts import executions, schedules
+from engine.contracts.events import EVENT
+from engine.contracts.executions import EXECUTION_ENDED, ExecutionStart
+from engine.contracts.json_value import Json
+from engine.contracts.schedules import (
+    FIRE_SCHEDULE,
+    OPEN_SCHEDULE,
+    SCHEDULE,
+    TriggerDocument,
+    TriggerExecution,
+    TriggerFiring,
+    TriggerStart,
+)
 from engine.errors import EngineError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
@@ -44,7 +55,7 @@ POLL_SECONDS_MAX = 600.0
 FAILING: Sequence[type[Exception]] = (EngineError, ExhaustedError, FaultError)
 
 
-@workflow.defn(name=executions.SCHEDULE, failure_exception_types=FAILING)
+@workflow.defn(name=SCHEDULE, failure_exception_types=FAILING)
 class ScheduleWorkflow:
     """Trigger of a schedule, `after` or `on`, as long as the definition has its version.
 
@@ -53,20 +64,20 @@ class ScheduleWorkflow:
     """
 
     @workflow.init
-    def __init__(self, start: executions.ScheduleStart) -> None:
+    def __init__(self, start: TriggerStart) -> None:
         self._start = start
         self._event_inbox = (
             EventInbox() if start.inbox is None else EventInbox.from_json(start.inbox)
         )
 
     @workflow.run
-    async def run(self, start: executions.ScheduleStart) -> None:
+    async def run(self, start: TriggerStart) -> None:
         """Start executions until the definition is deleted or has another version."""
         ACCOUNT.set(start.account_id)
-        answer: executions.Scheduled | None = await run_local_activity(
-            executions.OPEN_SCHEDULE,
+        answer: TriggerDocument | None = await run_local_activity(
+            OPEN_SCHEDULE,
             replace(start, standing=None, inbox=None),
-            executions.Scheduled,
+            TriggerDocument,
         )
         if answer is None:
             return
@@ -85,10 +96,10 @@ class ScheduleWorkflow:
         except OverError:
             return
 
-    @workflow.signal(name=executions.EVENT)
-    def event(self, events: list[executions.Json]) -> None:
+    @workflow.signal(name=EVENT)
+    def event(self, events: list[Json]) -> None:
         """Receive events."""
-        self._event_inbox.put(events)
+        self._event_inbox.add(events)
 
     async def _repeat(self, schedule: ScheduleTriggers) -> None:
         """Start an execution, wait for its end, then wait for the delay (`after`)."""
@@ -144,19 +155,15 @@ class ScheduleWorkflow:
         :raises OverError: when the definition was deleted, or has another version.
         """
         account_id, definition_id = self._start.account_id, self._start.definition_id
-        firing = schedules.Firing(
-            execution_id, definition_id, account_id, events, self._start.version
-        )
-        creation: schedules.Fired | None = await run_local_activity(
-            executions.FIRE_SCHEDULE, firing, schedules.Fired
+        firing = TriggerFiring(execution_id, definition_id, account_id, events, self._start.version)
+        creation: TriggerExecution | None = await run_local_activity(
+            FIRE_SCHEDULE, firing, TriggerExecution
         )
         if creation is None:
             raise OverError
         with contextlib.suppress(WorkflowAlreadyStartedError):
             return await start_child_workflow(
-                execution_workflow(
-                    executions.ExecutionStart(execution_id, account_id), definition_id
-                ),
+                execution_workflow(ExecutionStart(execution_id, account_id), definition_id),
                 execution_timeout=timedelta(seconds=creation.seconds_max),
             )
         return None
@@ -165,7 +172,7 @@ class ScheduleWorkflow:
         """Return an id for the next execution."""
         return _uuid7(workflow.now(), workflow.random())
 
-    def _next_start(self) -> executions.ScheduleStart:
+    def _next_start(self) -> TriggerStart:
         return replace(self._start, inbox=self._event_inbox.to_json())
 
 
@@ -173,7 +180,7 @@ class ScheduleWorkflow:
 # Temporal refuses a versioning behaviour from workers without a build; they register the class
 # above.
 @workflow.defn(
-    name=executions.SCHEDULE,
+    name=SCHEDULE,
     failure_exception_types=FAILING,
     versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
 )
@@ -181,11 +188,11 @@ class UpgradedScheduleWorkflow(ScheduleWorkflow):
     """Schedule workflow of workers that have a build."""
 
     @workflow.init
-    def __init__(self, start: executions.ScheduleStart) -> None:
+    def __init__(self, start: TriggerStart) -> None:
         super().__init__(start)
 
     @workflow.run
-    async def run(self, start: executions.ScheduleStart) -> None:
+    async def run(self, start: TriggerStart) -> None:
         """Start executions until the definition is deleted or has another version."""
         await super().run(start)
 
@@ -193,7 +200,7 @@ class UpgradedScheduleWorkflow(ScheduleWorkflow):
 async def _wait_for_end(execution_id: str) -> None:
     """Poll until an execution has ended, less often the longer it lasts."""
     seconds = 1.0
-    while not await run_local_activity(executions.EXECUTION_ENDED, execution_id, bool):
+    while not await run_local_activity(EXECUTION_ENDED, execution_id, bool):
         await workflow.sleep(seconds)
         seconds = min(2 * seconds, POLL_SECONDS_MAX)
 

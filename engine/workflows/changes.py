@@ -1,15 +1,14 @@
-"""TODO."""
+"""Change and deletion of definitions."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
-from engine.contracts.executions import versioned
+from engine.contracts.outbox_messages import VersionCheck
+from engine.contracts.workflow_ids import VersionReference
 from engine.errors import ConflictError
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.workflows import Definition
 from engine.workflows import definitions
@@ -18,44 +17,38 @@ from engine.workflows.schedules import schedules, triggers
 
 
 def change(
-    session: Session,
-    definition: Definition,
-    draft: Draft,
-    *,
-    now: datetime,
-    definition_bytes_max: int,
+    scope: AccountScope, definition: Definition, draft: Draft, *, definition_bytes_max: int
 ) -> None:
-    """Make a draft the newest version of a definition, which is locked, and have the worker check it.
+    """Make a draft the newest version of a definition, whose row is locked, and have it checked.
 
-    Until it is checked the definition is found by the marks it had: those of another version are most
-    often the same, and nobody who runs it meanwhile shall miss it.
+    Until the check, the definition keeps the marks of the version before. They are mostly the same,
+    so that a workflow that runs this one by name meanwhile finds it.
 
     :raises TooLargeError: when the document must be larger than `definition_bytes_max`.
     """
-    definitions.bound(draft, definition_bytes_max)
-    triggers.unschedule(session, definition, now=now)
-    for name, value in definitions.written(draft, version=definition.version + 1, now=now).items():
+    definitions.check_size(draft, definition_bytes_max)
+    triggers.end_triggers(scope, definition)
+    columns = definitions.draft_columns(draft, version=definition.version + 1, now=scope.now)
+    for name, value in columns.items():
         setattr(definition, name, value)
-    definitions.note(session, definition, now=now)
+    definitions.add_version(scope, definition)
 
 
-def delete(session: Session, definition: Definition, *, now: datetime) -> None:
-    """Delete a definition, which is locked, with all its versions and its executions, which have ended.
+def delete(scope: AccountScope, definition: Definition) -> None:
+    """Delete a definition, whose row is locked, with its versions, schedules and executions.
 
     :raises ConflictError: `workflow_running`, while executions of it run.
     """
     running = select(func.count()).where(
         Execution.definition_id == definition.id, Execution.status == "running"
     )
-    count = session.scalar(running) or 0
+    count = scope.session.scalar(running) or 0
     if count:
         detail = f"Executions of the workflow run: {count}. Stop them, or wait for their end."
         raise ConflictError("workflow_running", detail, extra={"running": count})
-    triggers.unschedule(session, definition, now=now)
-    schedules.drop(session, definition_id=definition.id, now=now)
-    subject = versioned(str(definition.id), definition.version)
-    session.execute(
-        outbox.discarding(account_id=definition.account_id, kind=outbox.CHECK, subject=subject)
-    )
-    session.delete(definition)
-    session.flush()
+    triggers.end_triggers(scope, definition)
+    schedules.delete_of_definition(scope, definition.id)
+    check = VersionCheck(scope.account_id, VersionReference(definition.id, definition.version))
+    scope.session.execute(outbox.deletion(check))
+    scope.session.delete(definition)
+    scope.session.flush()

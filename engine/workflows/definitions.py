@@ -1,4 +1,4 @@
-"""Workflows users wrote: saved sealed, checked by the worker, listed by their owner."""
+"""Definitions (the API's workflows): saved encrypted, checked by the worker, listed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from engine.contracts.executions import versioned
+from engine.contracts.outbox_messages import VersionCheck
+from engine.contracts.workflow_ids import VersionReference
 from engine.errors import Fault, NotFoundError, TooLargeError
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.workflows import Definition, DefinitionVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a client sends of a new workflow; the two sealed strings are kept whatever they hold."""
+    """Workflow as a client sends it; the two encrypted strings are stored whatever they contain."""
 
     name: str
     encrypted_data: str
@@ -30,64 +31,59 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is wrong with a definition: without its words, and in full for who holds the account's key."""
+    """Faults of a definition: without quoting it, and in full as a JWE to the account's key.
 
-    shown: Sequence[Fault]
-    sealed: str | None = None
-    reference: str | None = (
-        None  # marks of the document's namespace, name and version, and without the
-    )
-    family: str | None = None  # version: what runs it finds it by these
+    `reference` marks the document's namespace, name and version, `family` namespace and name alone.
+    A workflow that runs another one finds it by these marks.
+    """
+
+    faults: Sequence[Fault]
+    jwe: str | None = None
+    reference: str | None = None
+    family: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """Some of an account's definitions, newest first, and how many there are in all."""
+class DefinitionPage:
+    """Some of an account's definitions, newest first, and the number of all that match."""
 
     definitions: Sequence[Definition]
     total: int
     has_more: bool
 
 
-def save(
-    session: Session,
-    *,
-    account_id: UUID,
-    draft: Draft,
-    now: datetime,
-    definition_bytes_max: int = 1_048_576,
-) -> Definition:
+def save(scope: AccountScope, draft: Draft, *, definition_bytes_max: int = 1_048_576) -> Definition:
     """Store a draft and have the worker check it.
 
     :raises TooLargeError: when the document must be larger than `definition_bytes_max`.
     """
-    bound(draft, definition_bytes_max)
+    check_size(draft, definition_bytes_max)
     definition = Definition(
         id=uuid7(),
-        account_id=account_id,
+        account_id=scope.account_id,
         status="draft",
-        created_at=now,
-        **written(draft, version=1, now=now),
+        created_at=scope.now,
+        **draft_columns(draft, version=1, now=scope.now),
     )
-    session.add(definition)
-    session.flush()
-    note(session, definition, now=now)
+    scope.session.add(definition)
+    scope.session.flush()
+    add_version(scope, definition)
     return definition
 
 
-def bound(draft: Draft, definition_bytes_max: int) -> None:
-    """Refuse a draft whose document must be larger than `definition_bytes_max`.
+def check_size(draft: Draft, bytes_max: int) -> None:
+    """Refuse a draft whose document must be larger than `bytes_max`.
 
     :raises TooLargeError: `definition_too_large`.
     """
     # Base64 makes four bytes of three, and a JWE adds its header, nonce and tag.
-    if len(draft.encrypted_data) > 4 * definition_bytes_max // 3 + 2048:
-        detail = f"A definition may have {definition_bytes_max} bytes."
+    if len(draft.encrypted_data) > 4 * bytes_max // 3 + 2048:
+        detail = f"A definition may have {bytes_max} bytes."
         raise TooLargeError("definition_too_large", detail)
 
 
-def written(draft: Draft, *, version: int, now: datetime) -> dict[str, Any]:
-    """Return what a definition's row says of itself once a draft is its newest version, not yet checked."""
+def draft_columns(draft: Draft, *, version: int, now: datetime) -> dict[str, Any]:
+    """Return the columns of a definition whose newest version is an unchecked draft."""
     return {
         "name": draft.name,
         "description": draft.description,
@@ -101,9 +97,9 @@ def written(draft: Draft, *, version: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def note(session: Session, definition: Definition, *, now: datetime) -> None:
-    """Keep what a definition's row says as its newest version, and have that checked."""
-    session.add(
+def add_version(scope: AccountScope, definition: Definition) -> None:
+    """Store a definition's row as its newest version, and have the worker check it."""
+    scope.session.add(
         DefinitionVersion(
             definition_id=definition.id,
             version=definition.version,
@@ -113,96 +109,82 @@ def note(session: Session, definition: Definition, *, now: datetime) -> None:
             encrypted_data=definition.encrypted_data,
             encryption_key=definition.encryption_key,
             diagnostics=[],
-            created_at=now,
+            created_at=scope.now,
         )
     )
-    subject = versioned(str(definition.id), definition.version)
-    outbox.append(
-        session, account_id=definition.account_id, kind=outbox.CHECK, subject=subject, now=now
-    )
-    session.flush()
+    reference = VersionReference(definition.id, definition.version)
+    outbox.append(scope.session, VersionCheck(scope.account_id, reference), now=scope.now)
+    scope.session.flush()
 
 
-def find(
-    session: Session, *, account_id: UUID, definition_id: UUID, lock: bool = False
-) -> Definition:
-    """Return one of the account's definitions; locked, nobody else changes, deletes or starts it meanwhile.
+def find(scope: AccountScope, definition_id: UUID, *, lock: bool = False) -> Definition:
+    """Return one of the account's definitions.
 
-    :raises NotFoundError: when it has none with this id.
+    A lock lasts until the commit: nobody changes, deletes or executes the definition meanwhile.
+
+    :raises NotFoundError: when the account has none with this id.
     """
     query = select(Definition).where(
-        Definition.account_id == account_id, Definition.id == definition_id
+        Definition.account_id == scope.account_id, Definition.id == definition_id
     )
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    definition = session.scalars(query).one_or_none()
+    definition = scope.session.scalars(query).one_or_none()
     if definition is None:
         raise NotFoundError("workflow_unknown", "There is no such workflow.")
     return definition
 
 
 def browse(
-    session: Session,
-    *,
-    account_id: UUID,
-    status: str | None = None,
-    limit: int = 20,
-    offset: int = 0,
-) -> Listing:
+    scope: AccountScope, *, status: str | None = None, limit: int = 20, offset: int = 0
+) -> DefinitionPage:
     """Return up to `limit` of the account's definitions from `offset` on, newest first."""
-    wanted = select(Definition).where(Definition.account_id == account_id)
+    query = select(Definition).where(Definition.account_id == scope.account_id)
     if status is not None:
-        wanted = wanted.where(Definition.status == status)
-    total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
-    found = session.scalars(wanted.order_by(Definition.id.desc()).limit(limit).offset(offset)).all()
-    return Listing(found, total, offset + len(found) < total)
+        query = query.where(Definition.status == status)
+    total = scope.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    newest_first = query.order_by(Definition.id.desc())
+    rows = scope.session.scalars(newest_first.limit(limit).offset(offset)).all()
+    return DefinitionPage(rows, total, offset + len(rows) < total)
 
 
-def diagnose(
-    session: Session,
-    *,
-    account_id: UUID,
-    definition_id: UUID,
-    diagnosis: Diagnosis,
-    now: datetime,
-    version: int = 1,
-) -> None:
-    """Store what the check of a version found, once: the first check of a version is the one that counts.
+def diagnose(scope: AccountScope, reference: VersionReference, diagnosis: Diagnosis) -> None:
+    """Store the result of a version's check, once: the first check of a version counts.
 
-    The definition shows what was found of its newest version, and is found by the marks of that one.
+    The definition's own row has the diagnostics and the marks of its newest version.
     """
-    found = {
+    columns = {
         "diagnostics": [
-            {"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.shown
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.faults
         ],
-        "diagnostics_sealed": diagnosis.sealed,
-        "checked_at": now,
+        "diagnostics_sealed": diagnosis.jwe,
+        "checked_at": scope.now,
     }
     marks = {"reference": diagnosis.reference, "family": diagnosis.family}
     for table, key, more in ((DefinitionVersion, "definition_id", {}), (Definition, "id", marks)):
-        session.execute(
+        scope.session.execute(
             update(table)
             .where(
-                table.account_id == account_id,
-                getattr(table, key) == definition_id,
-                table.version == version,
+                table.account_id == scope.account_id,
+                getattr(table, key) == reference.definition_id,
+                table.version == reference.version,
                 table.checked_at.is_(None),
             )
-            .values(**found, **more)
+            .values(**columns, **more)
         )
-    subject = versioned(str(definition_id), version)
-    session.execute(outbox.discarding(account_id=account_id, kind=outbox.CHECK, subject=subject))
+    scope.session.execute(outbox.deletion(VersionCheck(scope.account_id, reference)))
 
 
-def find_marked(
-    session: Session, *, account_id: UUID, family: str, reference: str | None
-) -> Definition | None:
-    """Return the definition that was saved last of those whose document has the marks, and can run."""
+def find_by_marks(scope: AccountScope, *, family: str, reference: str | None) -> Definition | None:
+    """Return the newest executable definition whose document has these marks.
+
+    `reference` restricts the search to one version of the document; None takes any.
+    """
     query = select(Definition).where(
-        Definition.account_id == account_id,
+        Definition.account_id == scope.account_id,
         Definition.diagnostics == [],
         Definition.family == family,
     )
     if reference is not None:
         query = query.where(Definition.reference == reference)
-    return session.scalars(query.order_by(Definition.id.desc()).limit(1)).one_or_none()
+    return scope.session.scalars(query.order_by(Definition.id.desc()).limit(1)).one_or_none()

@@ -20,6 +20,6 @@ def downgrade() -> None:
             accounts, account_keys, secrets, idempotency_keys, audit_events, agents, channels,
             sessions, challenges, factors, recovery_codes, sync_heads, sync_states, sync_siblings,
             sync_counters, sync_walks, sync_changes, sync_pasts, definitions, definition_versions,
-            executions, execution_steps, execution_progress, bulk_jobs, events, listeners, schedules,
-            firings, claims, outbox
+            executions, execution_steps, execution_progress, bulk_jobs, events, listeners,
+            schedules, firings, claims, outbox
     """)

@@ -1,4 +1,4 @@
-"""What an attacker finds: the running platform, two accounts, and tokens of every kind."""
+"""The running platform as an attacker finds it: two accounts, and tokens of every kind."""
 
 from __future__ import annotations
 

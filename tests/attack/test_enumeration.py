@@ -1,4 +1,4 @@
-"""Whether an account exists: told neither by what is answered nor by how long it takes."""
+"""Neither an answer nor its time reveals whether an account exists."""
 
 import random
 import time
@@ -14,9 +14,9 @@ pytestmark = pytest.mark.platform
 
 TRIES = 200
 ACCOUNTS = 50  # four tries each, which no backoff slows down
-# The chance that a try at a known email takes longer than one at an unknown email is 1/2 where nothing
-# tells them apart. Over 200 tries of each, chance alone moves the estimate by 0.029 (Mann-Whitney);
-# four times that happens once in sixteen thousand runs.
+# The chance that an attempt at a known email takes longer than one at an unknown email is 1/2 if
+# both take the same time. Over 200 attempts of each, the estimate varies by 0.029 (Mann-Whitney);
+# four times that happens once in 16,000 runs.
 NOISE = 4 * ((2 * TRIES + 1) / (12 * TRIES * TRIES)) ** 0.5
 
 

@@ -1,4 +1,4 @@
-"""Every route that names an object, asked by another account: as if the object did not exist."""
+"""Every route with an object's id answers another account as if the object did not exist."""
 
 import re
 from collections.abc import Iterator

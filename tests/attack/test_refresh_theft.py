@@ -1,4 +1,4 @@
-"""Refresh tokens raced and replayed, on the running platform."""
+"""Concurrent and repeated refresh tokens on the running platform."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

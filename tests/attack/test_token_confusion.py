@@ -1,4 +1,4 @@
-"""Every kind of token at every kind of door: each opens its own, and no other."""
+"""Every kind of token on every kind of route: each is valid on its own routes alone."""
 
 import base64
 import json
@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
+from uuid_utils.compat import uuid7
 
 from tests.support.attack import login, protect, register
 from tests.support.platform import Platform
@@ -68,7 +69,7 @@ def tokens(platform: Platform) -> dict[str, str]:
 
 
 def forged(token: str, public: dict[str, Any]) -> dict[str, str]:
-    """Return tokens that say what a good one says, and are signed as attackers sign (RFC 8725 section 2)."""
+    """Return tokens with valid claims and the signatures of attackers (RFC 8725 section 2)."""
     claims = jwt.decode(token, options={"verify_signature": False})
     header = jwt.get_unverified_header(token)
     own = Ed25519PrivateKey.generate()
@@ -78,7 +79,7 @@ def forged(token: str, public: dict[str, Any]) -> dict[str, str]:
     head, body, seal = token.split(".")
 
     def signed(**changes: Any) -> str:
-        """Sign the claims with the attacker's own key, under a header that says something else too."""
+        """Sign the claims with the attacker's own key, under a header with further members."""
         text = f"{part(header | changes)}.{body}"
         return f"{text}.{base64url_encode(own.sign(text.encode())).decode()}"
 
@@ -94,7 +95,7 @@ def forged(token: str, public: dict[str, Any]) -> dict[str, str]:
         "HMAC under the public key": jwt.encode(
             claims, published, algorithm="HS256", headers=header | {"alg": "HS256"}
         ),
-        "for another account": f"{head}.{retold(body, sub='01890000-0000-7000-8000-000000000000')}.{seal}",
+        "for another account": f"{head}.{retold(body, sub=str(uuid7()))}.{seal}",
         "for ever": f"{head}.{retold(body, exp=4102444800)}.{seal}",
     }
 

@@ -1,4 +1,4 @@
-"""The page of results is made of what was recorded; nothing is measured here."""
+"""The page of results is made from results alone; nothing is measured here."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench import report
-from bench.page import COLUMNS, written
+from bench.page import COLUMNS, render
 from bench.results import VARIABLE, read, record
 from bin.devtools.stack.platform import ROOT
 
@@ -21,8 +21,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
-def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The record of a measurement that says what it found."""
+def results_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of results as a measurement writes it."""
     path = tmp_path / "record.jsonl"
     monkeypatch.setenv(VARIABLE, str(path))
     record("pushes", 300.0, "/s", over="bare SQL", baseline=1000.0)
@@ -37,7 +37,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(results: Path, **about: Any) -> dict[str, Any]:
     machine = {"processor": "one of ours", "cores": "2"}
-    told = [asdict(one) for one in read(results)]
+    results_of_file = [asdict(one) for one in read(results)]
     calibration = {"interpreted": [30.0, 31.0], "hashed": [9.0, 9.1]}
     return {
         "ran": "2026-01-01 00:00 UTC",
@@ -46,7 +46,7 @@ def run(results: Path, **about: Any) -> dict[str, Any]:
         "exit": 0,
         "calibration": calibration,
         "output": ["a line that was printed"],
-        "results": told,
+        "results": results_of_file,
         "machine": machine,
     } | about
 
@@ -61,12 +61,12 @@ def rows(page: str) -> Iterator[dict[str, str]]:
             )
 
 
-def test_every_figure_stands_in_a_row_with_its_baseline(recorded: Path) -> None:
-    page, _ = written({"sync": run(recorded)})
-    found = list(rows(page))
-    assert len(found) == 10
-    assert all(re.fullmatch(r"[\d.,]+ \S+: .+", row["baseline"]) for row in found)
-    assert found[0] == {
+def test_every_figure_stands_in_a_row_with_its_baseline(results_file: Path) -> None:
+    page, _ = render({"sync": run(results_file)})
+    found_rows = list(rows(page))
+    assert len(found_rows) == 10
+    assert all(re.fullmatch(r"[\d.,]+ \S+: .+", row["baseline"]) for row in found_rows)
+    assert found_rows[0] == {
         "claim": "pushes",
         "figure": "300 /s",
         "baseline": "1,000 /s: bare SQL",
@@ -76,20 +76,20 @@ def test_every_figure_stands_in_a_row_with_its_baseline(recorded: Path) -> None:
     }
 
 
-def test_what_misses_its_aim_is_told_first(recorded: Path) -> None:
-    page, _ = written({"sync": run(recorded)})
+def test_what_misses_its_aim_is_told_first(results_file: Path) -> None:
+    page, _ = render({"sync": run(results_file)})
     assert "10 figures, 9 of them with an aim, 7 of which meet it." in page
-    told = page.partition("## Machine")[0]
-    assert "executing <twice> & again" in told
-    assert "pull, 1,000,000" in told
-    assert "reads" not in told
+    summary = page.partition("## Machine")[0]
+    assert "executing <twice> & again" in summary
+    assert "pull, 1,000,000" in summary
+    assert "reads" not in summary
     assert [row["met"] for row in rows(page)].count("**no**") == 2
 
 
-def test_every_plot_that_the_page_shows_is_drawn_and_no_other(recorded: Path) -> None:
-    page, drawn = written({"sync": run(recorded), "profile push": run(recorded)})
-    assert set(re.findall(r"!\[.*\]\(performance/(.*)\)", page)) == set(drawn)
-    assert set(drawn) == {
+def test_every_plot_that_the_page_shows_is_drawn_and_no_other(results_file: Path) -> None:
+    page, plots = render({"sync": run(results_file), "profile push": run(results_file)})
+    assert set(re.findall(r"!\[.*\]\(performance/(.*)\)", page)) == set(plots)
+    assert set(plots) == {
         "sync.svg",
         "sync-growth.svg",
         "profile-push.svg",
@@ -97,9 +97,9 @@ def test_every_plot_that_the_page_shows_is_drawn_and_no_other(recorded: Path) ->
     }
 
 
-def test_a_bar_or_a_point_is_drawn_for_each_figure_within_the_drawing(recorded: Path) -> None:
-    _, drawn = written({"sync": run(recorded)})
-    bars, lines = (ET.fromstring(drawn[name]) for name in ("sync.svg", "sync-growth.svg"))  # noqa: S314 - ours
+def test_a_bar_or_a_point_is_drawn_for_each_figure_within_the_drawing(results_file: Path) -> None:
+    _, plots = render({"sync": run(results_file)})
+    bars, lines = (ET.fromstring(plots[name]) for name in ("sync.svg", "sync-growth.svg"))  # noqa: S314 - ours
     assert len(bars.findall(f"{SVG}rect[@class='bar']")) == 4
     assert len(lines.findall(f".//{SVG}circle")) == 6
     for drawing in (bars, lines):
@@ -109,28 +109,28 @@ def test_a_bar_or_a_point_is_drawn_for_each_figure_within_the_drawing(recorded: 
             assert 0 <= float(text.attrib["y"]) <= height
 
 
-def test_the_same_record_makes_the_same_page(recorded: Path) -> None:
-    assert written({"sync": run(recorded)}) == written({"sync": run(recorded)})
+def test_the_same_record_makes_the_same_page(results_file: Path) -> None:
+    assert render({"sync": run(results_file)}) == render({"sync": run(results_file)})
 
 
-def test_a_measurement_that_broke_off_is_said_to_have(recorded: Path) -> None:
-    page, _ = written({"sync": run(recorded, exit=1), "auth": run(recorded)})
+def test_a_measurement_that_broke_off_is_said_to_have(results_file: Path) -> None:
+    page, _ = render({"sync": run(results_file, exit=1), "auth": run(results_file)})
     assert "What did not come to its end: [sync](#sync)" in page
     assert page.count("**Did not come to its end (exit 1).**") == 1
 
 
-def test_figures_that_were_only_tried_out_are_said_to_mean_nothing(recorded: Path) -> None:
-    assert "Only tried out" in written({"sync": run(recorded, quick=True)})[0]
-    assert "Only tried out" not in written({"sync": run(recorded)})[0]
+def test_figures_that_were_only_tried_out_are_said_to_mean_nothing(results_file: Path) -> None:
+    assert "Only tried out" in render({"sync": run(results_file, quick=True)})[0]
+    assert "Only tried out" not in render({"sync": run(results_file)})[0]
 
 
-def test_a_figure_without_a_baseline_is_refused(recorded: Path) -> None:
-    before = recorded.read_text()
+def test_a_figure_without_a_baseline_is_refused(results_file: Path) -> None:
+    before = results_file.read_text()
     with pytest.raises(ValueError, match="needs a baseline"):
         record("alone", 1.0, "s", over="", baseline=1.0)
     with pytest.raises(ValueError, match="needs a baseline"):
         record("alone", 1.0, "s", over="nothing", baseline=0.0)
-    assert recorded.read_text() == before
+    assert results_file.read_text() == before
 
 
 def test_every_measurement_of_the_report_is_a_command_that_says_what_it_measures() -> None:
@@ -140,12 +140,12 @@ def test_every_measurement_of_the_report_is_a_command_that_says_what_it_measures
         assert "record(" in source.read_text()
 
 
-def test_the_report_writes_all_of_the_page_from_nothing(recorded: Path, tmp_path: Path) -> None:
+def test_the_report_writes_all_of_the_page_from_nothing(results_file: Path, tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "scale.md").write_text((ROOT / "docs" / "scale.md").read_text())
-    report.write({"sync": run(recorded)}, docs)
+    report.write({"sync": run(results_file)}, docs)
     page = (docs / "performance.md").read_text()
-    shown = re.findall(r"\(performance/(.*\.svg)\)", page)
-    assert shown
-    assert all((docs / "performance" / name).exists() for name in shown)
+    files = re.findall(r"\(performance/(.*\.svg)\)", page)
+    assert files
+    assert all((docs / "performance" / name).exists() for name in files)

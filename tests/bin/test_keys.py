@@ -107,16 +107,16 @@ def test_browsers_subscribed_to_the_old_key_and_to_the_new_one_are_both_taken(
 def test_what_is_in_the_database_is_wrapped_anew(
     environ: dict[str, str],
     sessions: sessionmaker[Session],
-    protected: Any,
+    protected_person: Any,
     make: Callable[..., Flask],
 ) -> None:
-    account_id = UUID(protected.person.id)
+    account_id = UUID(protected_person.person.id)
     with sessions.begin() as session:
         ring = Keyring(Settings.from_env(environ).secrets("keyring"))
         key = encryption_keys.obtain(session, ring, account_id=account_id)
     hook = {"kind": "webhook", "url": "https://hooks.example.org/"}
     before = make().test_client()
-    hooked = before.post("/api/channels", json=hook, headers=protected.person.headers)
+    hooked = before.post("/api/channels", json=hook, headers=protected_person.person.headers)
     assert hooked.status_code == 201
     changed = stepped("rotate", environ, *WRAPPING)
     done = rewrap(Settings.from_env(changed))
@@ -127,9 +127,9 @@ def test_what_is_in_the_database_is_wrapped_anew(
         with sessions() as session:
             ring = Keyring(Settings.from_env(alone).secrets("keyring"))
             assert encryption_keys.obtain(session, ring, account_id=account_id) == key
-        app: App = protected.app
+        app: App = protected_person.app
         client: FlaskClient = make(**alone).test_client()
-        pending = bearing(protected.login(client))
+        pending = bearing(protected_person.login(client))
         assert verify(client, pending, app.code(time.time())).status_code == 200
     finally:  # the other tests' apps know the first keys only
         rewrap(Settings.from_env(stepped("promote", changed, *WRAPPING)))

@@ -15,6 +15,9 @@ import pytest
 from bin.devtools.ops.environment import Recipe
 from bin.devtools.stack.platform import ROOT
 
+pytestmark = pytest.mark.unit
+
+
 # Builds the checkout's own package. Where HOLD names a pipe it reads that first, and so keeps the
 # installation half done until the test closes the pipe.
 BACKEND = """

@@ -8,7 +8,7 @@ from playwright.async_api import Page
 
 from bin.devtools.stack.client import Client
 from tests.support.browser import register
-from tests.support.platform import ROOT, Platform, joined
+from tests.support.platform import ROOT, Platform, new_agent
 
 pytestmark = pytest.mark.platform
 
@@ -42,7 +42,7 @@ def snippet() -> str:
 
 async def hears(platform: Platform, page: Page, api_url: str) -> None:
     """Let a page follow, by the snippet, what another agent pushes."""
-    with joined(platform) as laptop, Client(platform.api_url, "browser", laptop.keys) as browser:
+    with new_agent(platform) as laptop, Client(platform.api_url, "browser", laptop.keys) as browser:
         browser.login(laptop.email, laptop.password)
         token = browser.http.headers["Authorization"].removeprefix("Bearer ")
         laptop.push("before", 1, version="1", clock={"laptop": 1})

@@ -18,7 +18,7 @@ from bin.devtools.stack.client import Client
 from bin.devtools.stack.platform import processes
 from bin.devtools.stack.server import accepts
 from bin.devtools.stack.servers import Stack
-from engine.accounts.payload_disclosure import DISCLOSED
+from engine.accounts.payload_disclosure import EVENT_KIND
 from engine.store.accounts import AuditEvent
 from engine.store.workflows import Definition
 from tests.support.browser import chromium
@@ -157,6 +157,8 @@ def disclosures(sessions: sessionmaker[Session], shown: Shown) -> int:
         .where(Definition.id == UUID(shown.workflow_id))
         .scalar_subquery()
     )
-    query = select(func.count()).where(AuditEvent.kind == DISCLOSED, AuditEvent.account_id == owner)
+    query = select(func.count()).where(
+        AuditEvent.kind == EVENT_KIND, AuditEvent.account_id == owner
+    )
     with sessions() as session:
         return session.scalar(query) or 0

@@ -14,6 +14,9 @@ from packaging.utils import canonicalize_name
 from bin.devtools.ops.supply import LOCK, REQUIREMENTS, TOOLS, declarations, pins
 from bin.devtools.stack.platform import ROOT
 
+pytestmark = pytest.mark.unit
+
+
 PRODUCTION = ("web", "engine", "worker", "migrations")
 OURS = {*PRODUCTION, "tests", "bin", "bench"}
 TYPES_ALONE = {"_typeshed"}  # known to type checkers; no package has it

@@ -15,8 +15,7 @@ from bin.devtools.fakes.rabbitmq import RabbitBroker
 from bin.devtools.stack.servers import Stack
 from engine.calls.asyncapi import amqp_queues
 from engine.calls.asyncapi.document import find_route
-from engine.contracts.calls import AsyncApiCall
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import AsyncApiCall, HttpCall
 from engine.egress.guard import Egress
 
 FEATURES = sorted((Path(__file__).parent / "scenarios").glob("*.feature"))
@@ -24,18 +23,19 @@ QUEUES = "asyncapi-amqp"
 EVERY_SECONDS = 0.1
 TOLD = [scenario for path in FEATURES if path.stem != QUEUES for scenario in scenarios(path)]
 OF_QUEUES = [scenario for path in FEATURES if path.stem == QUEUES for scenario in scenarios(path)]
-RESTS, WAYS = [0, 1], ["in one run", "in a new run at every safe point"]
+WAYS = {0: "in one run", 1: "in a new run at every safe point"}
+SAMPLE = 3  # of so many scenarios of a feature one goes on in new runs too; all of them in a soak
 HEARD = ("news", "cast")  # operations whose messages reach those alone who are there
 
 
-@pytest_asyncio.fixture(scope="module", params=RESTS, ids=WAYS)
+@pytest_asyncio.fixture(scope="module")
 async def try_out(stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Attempt]:
     with fake_server() as server:
         async with worker(stack.temporal_address, server, rests_every=request.param) as attempt:
             yield attempt
 
 
-@pytest_asyncio.fixture(scope="module", params=RESTS, ids=WAYS)
+@pytest_asyncio.fixture(scope="module")
 async def try_out_with_queues(
     stack: Stack, rabbit: RabbitBroker, request: pytest.FixtureRequest
 ) -> AsyncIterator[Attempt]:
@@ -63,18 +63,26 @@ async def _tell(server: FakeServer, operation: str) -> None:
         await asyncio.sleep(EVERY_SECONDS)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try out every scenario in one run, and a sample of them in many runs."""
+    for fixture, told in (("try_out", TOLD), ("try_out_with_queues", OF_QUEUES)):
+        if fixture in metafunc.fixturenames:
+            sample = told if metafunc.config.getoption("--soak") else told[::SAMPLE]
+            tries = [(0, scenario) for scenario in told] + [(1, scenario) for scenario in sample]
+            ids = [
+                f"{WAYS[rests]}: {scenario.feature}: {scenario.name}" for rests, scenario in tries
+            ]
+            metafunc.parametrize(
+                (fixture, "scenario"), tries, ids=ids, indirect=[fixture], scope="module"
+            )
+
+
 @pytest.mark.stack
-@pytest.mark.parametrize(
-    "scenario", TOLD, ids=lambda scenario: f"{scenario.feature}: {scenario.name}"
-)
 async def test_the_engine_does_as_the_scenario_says(try_out: Attempt, scenario: Scenario) -> None:
     await try_out(scenario)
 
 
 @pytest.mark.stack
-@pytest.mark.parametrize(
-    "scenario", OF_QUEUES, ids=lambda scenario: f"{scenario.feature}: {scenario.name}"
-)
 async def test_the_engine_does_with_queues_as_the_scenario_says(
     try_out_with_queues: Attempt, scenario: Scenario
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.parts import Parts
-from bin.devtools.stack.platform import LIFTED, PARTS, migrate, process
+from bin.devtools.stack.platform import NO_RATE_LIMITS, PARTS, migrate, process
 from bin.devtools.stack.server import free_port, stop_all
 from bin.devtools.stack.servers import running
 from tests.support.journeys.fragile import Fragile, service
@@ -36,7 +36,7 @@ def fragile(home: Path, receiver: Receiver) -> Iterator[Fragile]:
             connection.execute("DROP SCHEMA public CASCADE")
             connection.execute("CREATE SCHEMA public")
         called = exits.enter_context(service())
-        environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(stack.web_port)}
+        environ = stack.environ() | fresh_keys() | NO_RATE_LIMITS | {"PORT": str(stack.web_port)}
         opened, gate = called.url.removeprefix("http://"), f"127.0.0.1:{free_port()}"
         environ |= channel_settings(receiver) | {"EGRESS_ALLOW": f"{opened},{receiver.host},{gate}"}
         logs = home / "logs"

@@ -23,15 +23,15 @@ from bin.devtools.stack.server import Server, start, stop_all
 from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
 from engine.store.sessions import make_engine
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 from engine.temporal.payload_offload import claim_check
-from engine.temporal.payload_owners import Owners
+from engine.temporal.payload_owners import WorkflowOwners
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.journeys.changed_worker import ChangedWorkflow
 from tests.support.journeys.executions import HEAD, ended
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.gate import Gate
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 from tests.support.web.events import event, publish, starter
 from worker.temporal import builds
@@ -69,7 +69,9 @@ class Fleet:
             await asyncio.sleep(0.1)
             with suppress(RPCError):  # until there is a first worker
                 info = (await builds.describe(self.client, self.settings)).worker_deployment_info
-                line = next((one for one in builds.told(info) if one.startswith(f"{build} ")), None)
+                line = next(
+                    (one for one in builds.status_lines(info) if one.startswith(f"{build} ")), None
+                )
 
     async def build_of(self, execution_id: str) -> str:
         """Return the build that an execution is walked by."""
@@ -104,8 +106,8 @@ async def replays(fleet: Fleet, history: WorkflowHistory, walks: type) -> BaseEx
     engine = make_engine(fleet.settings)
     sessions = sessionmaker(engine)
     storage = claim_check(sessions, bytes_min=fleet.settings.claim_bytes_min)
-    owners = Owners(sessions, Keyring(fleet.settings.secrets("keyring")))
-    keyed = await temporal.connect(fleet.settings, keyed=True, storage=storage, owners=owners)
+    owners = WorkflowOwners(sessions, Keyring(fleet.settings.secrets("keyring")))
+    keyed = await connect(fleet.settings, keyed=True, storage=storage, owners=owners)
     replayer = Replayer(
         workflows=[walks],
         workflow_runner=UnsandboxedWorkflowRunner(),
@@ -125,7 +127,7 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
     fleet.deploy("a", TODAY)
     await fleet.told("a", "current")
     gate.held = {"/held"}
-    with joined(fleet.fragile.platform) as laptop:
+    with new_agent(fleet.fragile.platform) as laptop:
         call = f"{{call: http, with: {{method: put, endpoint: {gate.url}/held, body: {{a: 1}}}}}}"
         old = [
             begin(laptop, does)
@@ -160,7 +162,7 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
 async def test_what_schedules_begin_runs_on_the_current_build(fleet: Fleet) -> None:
     fleet.deploy("a", TODAY)
     await fleet.told("a", "current")
-    with joined(fleet.fragile.platform) as laptop:
+    with new_agent(fleet.fragile.platform) as laptop:
         clocked = laptop.create_workflow("clocked", f"{HEAD}do: [{{step: {{set: {{n: 1}}}}}}]")
         body = {"workflowId": clocked["id"], "every": 1}
         schedule = laptop.request("POST", "/api/schedules", json=body)

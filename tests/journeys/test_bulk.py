@@ -9,16 +9,16 @@ from functools import partial
 import psycopg
 import pytest
 
-from engine.workflows.executions.bulk_jobs import BATCH
+from engine.workflows.executions.bulk_jobs import BATCH_EXECUTIONS
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
 
 
-COUNT = 5 * BATCH
+COUNT = 5 * BATCH_EXECUTIONS
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
 PROGRESS = "SELECT status, matched, done, failed FROM bulk_jobs WHERE id = %s"
 
@@ -50,7 +50,7 @@ def test_a_killed_relay_goes_on_where_it_was(
     monkeypatch.setitem(fragile.platform.environ, "EXECUTIONS_PER_ACCOUNT_MAX", str(COUNT))
     fragile.kill("web")
     fragile.revive("web")
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("sleeper", SLEEPER)
         ids = [laptop.execute(workflow["id"], wait=0)["executionId"] for _ in range(COUNT)]
         fragile.kill("relay")
@@ -58,8 +58,8 @@ def test_a_killed_relay_goes_on_where_it_was(
         assert (job["matched"], job["done"]) == (COUNT, 0)
         newest_first = ids[::-1]
         for batches in (1, 3):
-            done = batches * BATCH
-            with locked(fragile, newest_first[done + BATCH // 2]):
+            done = batches * BATCH_EXECUTIONS
+            with locked(fragile, newest_first[done + BATCH_EXECUTIONS // 2]):
                 fragile.revive("relay")
                 until(partial(has_done, fragile, job["id"], done))
                 fragile.kill("relay")  # in the middle of the next batch

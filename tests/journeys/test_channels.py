@@ -10,8 +10,16 @@ from redis import Redis
 
 from bin.devtools.stack.client import Client
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import Platform, joined
-from tests.support.receivers import SECONDS_MAX, Box, Browser, Received, Receiver, Reply, verified
+from tests.support.platform import Platform, new_agent
+from tests.support.receivers import (
+    SECONDS_MAX,
+    Box,
+    Browser,
+    Delivery,
+    Receiver,
+    Reply,
+    verify_webhook,
+)
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -63,7 +71,7 @@ def held() -> tuple[threading.Event, Any]:
     """Return an answer that waits, and what lets it go."""
     go_on = threading.Event()
 
-    def answer(_received: Received) -> Reply:
+    def answer(_received: Delivery) -> Reply:
         assert go_on.wait(SECONDS_MAX)
         return 200, {}
 
@@ -81,7 +89,7 @@ def test_a_webhook_and_a_browser_are_told_what_another_did_and_nobody_of_their_o
     phone.request("POST", "/api/channels", json=subscription)
     head = push(laptop, "one")
     told = {"head": head, "types": ["settings"]}
-    said = verified(theirs.next(), secret)
+    said = verify_webhook(theirs.next(), secret)
     account_id = laptop.request("GET", "/api/auth/me")["id"]
     assert said["data"] == {"accountId": account_id, "agentId": "phone"} | told
     assert (
@@ -89,7 +97,7 @@ def test_a_webhook_and_a_browser_are_told_what_another_did_and_nobody_of_their_o
     )
     stands(phone, channel_id, state="active", lastStamp=head, failures=0, nextTryAt=None)
     later = push(phone, "two")
-    assert verified(mine.next(), my_secret)["data"]["head"] == later, (
+    assert verify_webhook(mine.next(), my_secret)["data"]["head"] == later, (
         "the first thing heard is the other's"
     )
     assert theirs.rest() == pushed.rest() == []
@@ -102,12 +110,12 @@ def test_what_changes_while_an_endpoint_is_slow_is_told_together(
     go_on, box.answer = held()
     channel_id, secret = hook(phone, box)
     push(laptop, "first")
-    first = verified(box.next(), secret)
+    first = verify_webhook(box.next(), secret)
     for number in range(20):
         head = push(laptop, f"note-{number}")
     go_on.set()
     stands(phone, channel_id, lastStamp=head)
-    heads = [verified(received, secret)["data"]["head"] for received in box.rest()]
+    heads = [verify_webhook(received, secret)["data"]["head"] for received in box.rest()]
     assert heads[-1] == head
     assert len(heads) <= 2, "of twenty changes"
     assert first["data"]["head"] < heads[0]
@@ -119,15 +127,15 @@ def test_a_slow_endpoint_delays_nobody_else(
     slow, quick, strange = receiver.box(), receiver.box(), receiver.box()
     go_on, slow.answer = held()
     hook(phone, slow)
-    with another(laptop, "tablet") as tablet, joined(platform) as stranger:
+    with another(laptop, "tablet") as tablet, new_agent(platform) as stranger:
         _, secret = hook(tablet, quick)
         push(laptop, "one")
         slow.next()
-        assert verified(quick.next(), secret)["type"] == "sync.changed"
+        assert verify_webhook(quick.next(), secret)["type"] == "sync.changed"
         with another(stranger, "watch") as watch:
             _, secret = hook(watch, strange)
             push(stranger, "one")
-            assert verified(strange.next(), secret)["type"] == "sync.changed"
+            assert verify_webhook(strange.next(), secret)["type"] == "sync.changed"
     assert slow.rest() == [], "the slow one has not answered yet"
     go_on.set()
 
@@ -146,7 +154,7 @@ def test_an_endpoint_that_fails_is_seen_to_fail_and_die_and_is_told_the_newest_o
     head = push(laptop, "two")
     box.answer = lambda _received: (204, {})
     change(phone, channel_id, state="active")
-    assert verified(box.next(), secret)["data"]["head"] == head
+    assert verify_webhook(box.next(), secret)["data"]["head"] == head
     stands(phone, channel_id, state="active", lastStamp=head, lastError=None, failures=0)
 
 
@@ -163,7 +171,7 @@ def test_an_endpoint_that_fails_for_a_while_is_failing_until_it_takes_what_it_mi
     box.rest()
     box.answer = lambda _received: (204, {})
     change(phone, channel_id, state="active")
-    assert verified(box.next(), secret)["data"]["head"] == head
+    assert verify_webhook(box.next(), secret)["data"]["head"] == head
 
 
 def test_a_subscription_that_has_ended_is_dead_at_once_and_lives_when_the_browser_subscribes_anew(
@@ -185,7 +193,7 @@ def test_a_test_is_sent_and_its_end_is_seen(phone: Client, receiver: Receiver) -
     box = receiver.box()
     channel_id, secret = hook(phone, box)
     phone.request("POST", f"/api/channels/{channel_id}/test")
-    assert verified(box.next(), secret)["type"] == "channel.test"
+    assert verify_webhook(box.next(), secret)["type"] == "channel.test"
     until(lambda: phone.request("GET", f"/api/channels/{channel_id}")["lastDeliveredAt"])
 
 
@@ -197,7 +205,7 @@ def test_after_a_rotation_both_secrets_verify(
     new = change(phone, channel_id, rotateSecret=True)["secret"]
     push(laptop, "one")
     received = box.next()
-    assert verified(received, old) == verified(received, new)
+    assert verify_webhook(received, old) == verify_webhook(received, new)
 
 
 def test_a_revoked_agent_is_told_nothing_more(laptop: Client, receiver: Receiver) -> None:
@@ -216,7 +224,7 @@ def test_a_delivery_whose_process_is_killed_is_made_when_it_is_back_whatever_red
 ) -> None:
     box = receiver.box()
     go_on, box.answer = held()
-    with joined(fragile.platform) as laptop, another(laptop, "phone") as phone:
+    with new_agent(fragile.platform) as laptop, another(laptop, "phone") as phone:
         channel_id, secret = hook(phone, box)
         head = push(laptop, "one")
         lost = box.next()
@@ -228,7 +236,7 @@ def test_a_delivery_whose_process_is_killed_is_made_when_it_is_back_whatever_red
             fragile.revive("channels")
         again = box.next()
         assert again.headers["webhook-id"] == lost.headers["webhook-id"]
-        assert verified(again, secret)["data"]["head"] == head
+        assert verify_webhook(again, secret)["data"]["head"] == head
         stands(phone, channel_id, state="active", lastStamp=head)
 
 
@@ -236,12 +244,12 @@ def test_what_changes_while_the_fan_out_is_dead_is_told_when_it_is_back(
     fragile: Fragile, receiver: Receiver
 ) -> None:
     box = receiver.box()
-    with joined(fragile.platform) as laptop, another(laptop, "phone") as phone:
+    with new_agent(fragile.platform) as laptop, another(laptop, "phone") as phone:
         channel_id, secret = hook(phone, box)
         fragile.kill("fanout")
         try:
             head = push(laptop, "one")
         finally:
             fragile.revive("fanout")
-        assert verified(box.next(), secret)["data"]["head"] == head
+        assert verify_webhook(box.next(), secret)["data"]["head"] == head
         stands(phone, channel_id, state="active", lastStamp=head)

@@ -7,8 +7,8 @@ from temporalio.client import Client as TemporalClient
 
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
-from tests.support.journeys.kills import SOAK, Asking, counted, killing
-from tests.support.platform import joined
+from tests.support.journeys.kills import PLAN, SOAK, Asking, counted, killing
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -25,7 +25,7 @@ VERSIONS = "SELECT count(*) FROM definition_versions WHERE account_id = %s"
 async def test_however_often_it_is_sent_and_whoever_is_killed_a_workflow_is_made_once(
     fragile: Fragile, *, soak: bool
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         account_id = laptop.request("GET", "/api/auth/me")["id"]
         sealed = laptop.seal_workflow(DOCUMENT)
         asking = Asking.of(
@@ -35,7 +35,7 @@ async def test_however_often_it_is_sent_and_whoever_is_killed_a_workflow_is_made
             lambda told: str(told["workflow"]["id"]),
         )
         held = {"temporal": UNCHECKED, "relay": NOTED}
-        rounds = SOAK if soak else 8
+        rounds = SOAK if soak else len(PLAN)
         keys = killing(fragile, asking, held, rounds=rounds, seconds_max=0.2)
         waiting = f"{UNCHECKED} AND account_id = %s"
         assert until(lambda: counted(fragile, waiting, account_id) == 0)

@@ -6,7 +6,7 @@ import pytest
 from bin.devtools.stack.client import Client
 from tests.support.journeys.executions import HEAD, ended
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -61,7 +61,7 @@ def listening(fragile: Fragile, client: Client, document: str) -> str:
 def test_every_event_is_heard_once_and_in_order_whatever_is_killed(
     fragile: Fragile, name: str
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         execution_id = listening(fragile, laptop, slow_ear())
         published(laptop, range(5))
         fragile.kill(name)
@@ -79,7 +79,7 @@ def test_every_event_is_heard_once_and_in_order_whatever_is_killed(
 def test_what_is_emitted_is_heard_though_the_relay_or_the_worker_is_killed(
     fragile: Fragile, name: str
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         ear = listening(fragile, laptop, f"{HEAD}do: [{{await: {{{EAR}}}}}]\n")
         before = counted(fragile, "SELECT count(*) FROM events")
         teller = laptop.execute(laptop.create_workflow("mouth", mouth())["id"], wait=0)[
@@ -94,7 +94,7 @@ def test_what_is_emitted_is_heard_though_the_relay_or_the_worker_is_killed(
 
 
 def test_a_schedule_outlives_the_worker(fragile: Fragile) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         document = HEAD + "schedule: {every: PT1S}\ndo: [{a: {set: {n: 1}}}]\n"
         workflow = laptop.create_workflow("clock", document)["id"]
 

@@ -21,14 +21,13 @@ from temporalio.client import Client as TemporalClient
 from bin.devtools.ops import keys
 from bin.devtools.stack.client import Client
 from engine.config.settings import Settings
-from engine.contracts.executions import execution_workflow_id
 from engine.crypto.keyring import Keyring
-from engine.crypto.temporal_codec import ENCODING, SealingCodec, UnreadablePayloadError
+from engine.crypto.temporal_codec import ENCODING, EncryptionCodec, UnreadablePayloadError
 from engine.store.sessions import make_engine
 from engine.temporal.payload_offload import referenced
-from engine.temporal.payload_owners import Owners
+from engine.temporal.payload_owners import WorkflowOwners
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -79,7 +78,7 @@ def payloads_in(message: Message) -> Iterator[Payload]:
 
 async def history_of(fragile: Fragile, execution_id: str) -> History:
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
-    handle = temporal.get_workflow_handle(execution_workflow_id(execution_id))
+    handle = temporal.get_workflow_handle(f"execution:{execution_id}")
     return History(events=[event async for event in handle.fetch_history_events()])
 
 
@@ -100,8 +99,8 @@ async def opened(fragile: Fragile, payloads: list[Payload]) -> list[bytes]:
     """Open sealed payloads with all that the platform has now; what does not open is left out."""
     settings, found = Settings.from_env(fragile.platform.environ), []
     with database(fragile) as sessions:
-        owners = Owners(sessions, Keyring(settings.secrets("keyring")))
-        codec = SealingCodec(settings.secrets("codec_keys"), owners)
+        owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
+        codec = EncryptionCodec(settings.secrets("codec_keys"), owners)
         for payload in payloads:
             if payload.metadata["encoding"] == ENCODING:
                 with suppress(UnreadablePayloadError):
@@ -145,7 +144,7 @@ def go(client: Client, execution_id: str) -> Any:
 def test_keys_are_exchanged_and_everything_old_still_opens(fragile: Fragile) -> None:
     environ = fragile.platform.environ
     with (
-        joined(fragile.platform) as laptop,
+        new_agent(fragile.platform) as laptop,
         Client(fragile.platform.api_url, "phone", laptop.keys) as phone,
     ):
         plain = laptop.create_workflow("plain", PLAIN)["id"]
@@ -177,7 +176,9 @@ def test_keys_are_exchanged_and_everything_old_still_opens(fragile: Fragile) -> 
         assert run(phone, fresh, "still") is not None
         refused = phone.execute(plain, {"secret": "-"})
         assert refused["status"] == "failed"
-        assert "no key of this engine" in json.dumps(phone.open(refused["error"]["sealed"]))
+        assert "a key that this engine does not have" in json.dumps(
+            phone.open(refused["error"]["sealed"])
+        )
         assert (
             run(phone, phone.create_workflow("plain, sealed anew", PLAIN)["id"], "again")
             is not None
@@ -189,7 +190,7 @@ def test_nothing_of_an_account_that_is_gone_opens_with_what_the_platform_has(
     fragile: Fragile, size: int
 ) -> None:
     canary = secrets.token_hex(12)
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         account_id = UUID(laptop.request("GET", "/api/auth/me")["id"])
         ran = run(laptop, laptop.create_workflow("plain", PLAIN)["id"], canary + "x" * size)
         history = asyncio.run(history_of(fragile, ran["executionId"]))

@@ -8,8 +8,8 @@ from temporalio.client import Client as TemporalClient
 from bin.devtools.stack.client import Client
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
-from tests.support.journeys.kills import SOAK, Asking, counted, killing
-from tests.support.platform import joined
+from tests.support.journeys.kills import PLAN, SOAK, Asking, counted, killing
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -45,14 +45,14 @@ def workflow_of(laptop: Client) -> str:
 async def test_however_often_it_is_asked_for_and_whoever_is_killed_there_is_one_execution(
     fragile: Fragile, *, soak: bool
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         account_id = laptop.request("GET", "/api/auth/me")["id"]
         url = f"{fragile.platform.api_url}/api/workflows/{workflow_of(laptop)}/execute"
         asking = Asking.of(
             laptop, url, lambda key: {"input": {"key": key}}, lambda told: str(told["executionId"])
         )
         held = {"temporal": RUNNING, "relay": STARTED}
-        rounds = SOAK if soak else 4
+        rounds = SOAK if soak else len(PLAN)
         keys = killing(fragile, asking, held, rounds=rounds, seconds_max=0.6)
         still = f"{RUNNING} AND account_id = %s"
         assert until(lambda: counted(fragile, still, account_id) == 0)

@@ -10,7 +10,7 @@ from engine.interpreter.constructs import registry
 from tests.support.journeys.executions import HEAD, ended
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.gate import Gate
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 
 pytestmark = pytest.mark.journey
 
@@ -82,7 +82,7 @@ async def test_a_worker_killed_at_any_place_loses_nothing_and_repeats_no_more_th
         "listen",
         "run",
     }
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("everything", document(gate.url))
         assert workflow["diagnostics"] == []
         naps = when == "in a nap"
@@ -123,7 +123,7 @@ def test_a_call_that_may_have_been_made_is_repeated_only_where_that_does_no_harm
       call: http
       with: {{method: post, endpoint: '{gate.url}/post', headers: {headers}, body: {{a: 1}}}}
 """
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("post", text)
         gate.held = {"/post"}
         execution_id = laptop.execute(workflow["id"], {}, wait=0)["executionId"]

@@ -7,7 +7,7 @@ import pytest
 
 from bin.devtools.stack.client import Client
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -27,7 +27,7 @@ do:
   - nap: {{wait: {{milliseconds: 10}}}}
   - give: {{set: {{text: '${{ .text }}', both: '${{ [$context[] | length] | add }}'}}}}
 """
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("large", document)
         answer = laptop.execute(workflow["id"], {"text": NEARLY})
         if answer["status"] == "running":
@@ -47,7 +47,7 @@ def failed(client: Client, answer: httpx2.Response) -> str:
 
 
 def test_a_result_past_the_limit_is_an_error_with_the_limits_name(fragile: Fragile) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow(
             "much", HEAD + "do:\n  - a: {set: {t: '${ .t }', u: '${ .t }'}}\n"
         )

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from bin.devtools.stack.client import Client, RefusedError
 from engine.config.settings import Settings
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
@@ -25,7 +25,7 @@ def listed(platform: Platform, account_id: str) -> list[WorkflowExecutionStatus 
     """Return how the account's workflows stand in Temporal."""
 
     async def ask() -> list[WorkflowExecutionStatus | None]:
-        client = await temporal.connect(Settings.from_env(platform.environ), keyed=False)
+        client = await connect(Settings.from_env(platform.environ), keyed=False)
         return [run.status async for run in client.list_workflows(f"account = '{account_id}'")]
 
     return asyncio.run(ask())

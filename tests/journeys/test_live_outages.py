@@ -13,7 +13,7 @@ import pytest
 from bin.devtools.stack.client import Client
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.streams import HEARD_SECONDS_MAX, listen
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 from tests.support.web.polls import PULL, SOON_SECONDS, Counts
 
@@ -28,7 +28,7 @@ HEARTBEAT_SECONDS_MAX = 60
 def pair(fragile: Fragile) -> Iterator[tuple[Client, Client]]:
     """Two agents of an account."""
     with (
-        joined(fragile.platform) as laptop,
+        new_agent(fragile.platform) as laptop,
         Client(fragile.platform.api_url, "phone", laptop.keys) as phone,
     ):
         phone.login(laptop.email, laptop.password)

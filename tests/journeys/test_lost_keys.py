@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from bin.devtools.stack.client import Client
 from engine.store.accounts import AccountKey
 from tests.support.journeys.executions import carried, ended, handle_of, sleeping, stands
-from tests.support.platform import Platform, joined
+from tests.support.platform import Platform, new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -25,7 +25,7 @@ def key_lost(sessions: sessionmaker[Session], account_id: UUID) -> Iterator[None
     def swap(wrapped: str) -> str:
         with sessions.begin() as session:
             key = session.get_one(AccountKey, account_id)
-            before, key.wrapped = key.wrapped, wrapped
+            before, key.wrapped_key = key.wrapped_key, wrapped
             return before
 
     before = swap("nobodys.AAAA")
@@ -38,7 +38,7 @@ def key_lost(sessions: sessionmaker[Session], account_id: UUID) -> Iterator[None
 async def test_an_account_whose_key_is_lost_holds_up_no_other(
     platform: Platform, sessions: sessionmaker[Session], laptop: Client
 ) -> None:
-    with joined(platform) as unlucky:
+    with new_agent(platform) as unlucky:
         executions_of = {client: sleeping(client) for client in (unlucky, laptop)}
         for _, execution_id in executions_of.values():
             carried(sessions, execution_id)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from engine.workflows.executions.forced_ends import LATE
+from engine.workflows.executions.forced_ends import TIMED_OUT
 from tests.support.journeys.executions import (
     ended,
     sleeping,
@@ -16,7 +16,7 @@ from tests.support.journeys.executions import (
     without_worker,
 )
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -40,11 +40,11 @@ def brief(fragile: Fragile) -> Iterator[None]:
 async def test_an_execution_whose_worker_is_lost_for_good_ends_with_its_time(
     fragile: Fragile,
 ) -> None:
-    with brief(fragile), joined(fragile.platform) as laptop:
+    with brief(fragile), new_agent(fragile.platform) as laptop:
         workflow_id, execution_id = sleeping(laptop)
         await started_to_wait(fragile, execution_id)
         with without_worker(fragile):
             assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
             error = ended(laptop, execution_id)["error"]
         assert error["type"].endswith("/timeout")
-        assert laptop.open(error["sealed"])["detail"] == LATE.detail
+        assert laptop.open(error["sealed"])["detail"] == TIMED_OUT.detail

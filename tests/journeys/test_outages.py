@@ -7,7 +7,7 @@ from bin.devtools.stack.client import Client
 from tests.support.journeys.executions import HEAD, ended, started_to_wait
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.streams import HEARD_SECONDS_MAX, listen
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -28,7 +28,7 @@ do:
 
 
 async def test_an_execution_survives_a_killed_worker_and_repeats_nothing(fragile: Fragile) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("long", document(fragile))
         answer = laptop.execute(workflow["id"], {"n": 1}, wait=0)
         assert answer["status"] == "running"
@@ -45,7 +45,7 @@ async def test_an_execution_survives_a_killed_worker_and_repeats_nothing(fragile
 
 
 def test_without_a_worker_nobody_is_told_an_end_without_its_result(fragile: Fragile) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("short", HEAD + "do:\n  - a: {set: {a: 1}}\n")
         told = laptop.execute(workflow["id"])
         fragile.kill("temporal")
@@ -60,7 +60,7 @@ def test_without_a_worker_nobody_is_told_an_end_without_its_result(fragile: Frag
 def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_back(
     fragile: Fragile,
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         before = laptop.create_workflow("before", HEAD + "do:\n  - a: {set: {a: 1}}\n")
         fragile.kill("Temporal")
         try:
@@ -83,7 +83,7 @@ def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_bac
 async def test_an_execution_stopped_in_temporal_is_settled_for_its_owner(
     fragile: Fragile, stop: str
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("endless", HEAD + "do:\n  - nap: {wait: {hours: 1}}\n")
         execution_id = laptop.execute(workflow["id"], wait=0)["executionId"]
         await started_to_wait(fragile, execution_id)
@@ -99,7 +99,7 @@ async def test_an_execution_stopped_in_temporal_is_settled_for_its_owner(
 def test_a_stop_that_is_asked_for_while_temporal_is_down_is_made_when_it_is_back(
     fragile: Fragile,
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("endless", HEAD + "do:\n  - nap: {wait: {hours: 1}}\n")
         started = laptop.execute(workflow["id"], wait=0)["executionId"]
         fragile.kill("Temporal")
@@ -118,7 +118,7 @@ def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(
     fragile: Fragile,
 ) -> None:
     with (
-        joined(fragile.platform) as laptop,
+        new_agent(fragile.platform) as laptop,
         Client(fragile.platform.api_url, "phone", laptop.keys) as phone,
     ):
         phone.login(laptop.email, laptop.password)
@@ -136,7 +136,7 @@ def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(
 
 
 def test_without_the_database_every_door_says_so_and_opens_again(fragile: Fragile) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         laptop.push("kept", 1, version="1", clock={"laptop": 1})
         fragile.kill("PostgreSQL")
         try:

@@ -12,7 +12,7 @@ import pytest
 
 from bin.devtools.stack.client import Client
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -39,7 +39,7 @@ CLOUD_EVENT = {"Content-Type": "application/cloudevents+json"}
 
 @pytest.fixture
 def client(fragile: Fragile) -> Iterator[Client]:
-    with joined(fragile.platform) as found:
+    with new_agent(fragile.platform) as found:
         yield found
 
 

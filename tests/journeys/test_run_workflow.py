@@ -13,7 +13,7 @@ from bin.devtools.stack.client import Client
 from tests.support.journeys.executions import ended
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.gate import Gate
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -62,7 +62,7 @@ async def napping(fragile: Fragile, execution_id: str) -> None:
 
 
 def test_a_workflow_is_found_by_the_words_of_its_sealed_document(fragile: Fragile) -> None:
-    with joined(fragile.platform) as laptop, joined(fragile.platform) as stranger:
+    with new_agent(fragile.platform) as laptop, new_agent(fragile.platform) as stranger:
         for version in ("1.0.0", "1.1.0"):
             saved(laptop, f"{head('inner', version)}do: [{{tell: {{set: {{by: '{version}'}}}}}}]\n")
         saved(stranger, f"{head('inner', '1.2.0')}do: [{{tell: {{set: {{by: stranger}}}}}}]\n")
@@ -80,7 +80,7 @@ def test_a_workflow_is_found_by_the_words_of_its_sealed_document(fragile: Fragil
     "document", ["", f"{head('inner')}do: [{{s: {{sett: 1}}}}]\n"], ids=["none", "broken"]
 )
 def test_a_workflow_that_cannot_run_is_not_found(fragile: Fragile, document: str) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         if document:
             assert laptop.create_workflow("broken", document)["diagnostics"]
         answer = laptop.execute(saved(laptop, running("inner")), {})
@@ -92,7 +92,7 @@ def test_a_workflow_that_cannot_run_is_not_found(fragile: Fragile, document: str
 
 def test_what_is_not_awaited_goes_on_by_itself(fragile: Fragile, gate: Gate) -> None:
     ask = f"{{call: http, with: {{method: put, endpoint: '{gate.url}/alone', body: '${{ . }}'}}}}"
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         saved(laptop, f"{head('inner')}do: [{{ask: {ask}}}]\n")
         gate.held = {"/alone"}
         answer = laptop.execute(saved(laptop, running("inner", waits="false")), {"n": 1})
@@ -107,7 +107,7 @@ def test_what_is_not_awaited_goes_on_by_itself(fragile: Fragile, gate: Gate) -> 
 async def test_what_stops_a_workflow_stops_what_it_awaits_and_nothing_else(
     fragile: Fragile,
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         saved(laptop, f"{head('inner')}do: [{{nap: {{wait: PT5M}}}}]\n")
         apart = "{run: {workflow: {namespace: tests, name: inner}, await: false}}"
         awaited = "{run: {workflow: {namespace: tests, name: inner}}}"
@@ -131,7 +131,7 @@ async def test_what_stops_a_workflow_stops_what_it_awaits_and_nothing_else(
 async def test_what_is_ended_from_outside_is_a_fault_of_the_step_that_awaits_it(
     fragile: Fragile,
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         saved(laptop, f"{head('inner')}do: [{{nap: {{wait: PT5M}}}}]\n")
         outer_id = laptop.execute(saved(laptop, running("inner")), {}, wait=0)["executionId"]
         child_id = only_child(fragile, outer_id)
@@ -146,7 +146,7 @@ async def test_what_is_ended_from_outside_is_a_fault_of_the_step_that_awaits_it(
 
 def test_a_worker_killed_meanwhile_runs_nothing_twice(fragile: Fragile, gate: Gate) -> None:
     ask = f"{{call: http, with: {{method: put, endpoint: '{gate.url}/inner', body: '${{ . }}'}}}}"
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         saved(laptop, f"{head('inner')}do: [{{ask: {ask}}}]\n")
         gate.held = {"/inner"}
         outer_id = laptop.execute(saved(laptop, running("inner")), {"n": 1}, wait=0)["executionId"]
@@ -160,7 +160,7 @@ def test_a_worker_killed_meanwhile_runs_nothing_twice(fragile: Fragile, gate: Ga
 
 
 def test_a_large_input_and_a_large_result_pass_between_the_two(fragile: Fragile) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         saved(laptop, f"{head('inner')}do: [{{tell: {{set: {{again: '${{ .text }}'}}}}}}]\n")
         given: dict[str, Any] = {"text": "x" * 400_000}
         answer = laptop.execute(saved(laptop, running("inner")), given)

@@ -10,7 +10,7 @@ import pytest
 from bin.devtools.stack.client import Client
 from tests.support.journeys.executions import HEAD, ended
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -32,7 +32,7 @@ def due(laptop: Client, schedule: dict[str, Any], count: int) -> list[dict[str, 
 
 
 def test_what_is_asked_while_temporal_is_away_is_followed_when_it_is_back(fragile: Fragile) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("clock", COUNTER)
         paused = laptop.create_schedule(workflow["id"], every=1)
         gone = laptop.create_schedule(workflow["id"], cron="0 0 1 1 *")
@@ -68,7 +68,7 @@ def carried(fragile: Fragile) -> bool:
 
 @pytest.mark.parametrize("name", ["temporal", "relay", "web"])
 def test_a_time_makes_one_execution_whoever_is_killed(fragile: Fragile, name: str) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("clock", COUNTER)
         schedule = laptop.create_schedule(workflow["id"], every=1, overlap="allow_all")
         due(laptop, schedule, 0)

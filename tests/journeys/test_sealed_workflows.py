@@ -16,7 +16,7 @@ from bin.devtools.stack.client import Client
 from engine.interpreter.constructs import registry
 from tests.support.journeys import canaries
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import Platform, joined
+from tests.support.platform import Platform, new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -39,7 +39,7 @@ do:
       if: ${{ (.greetings | length) > 1 }}
       set: {{said: '${{ .greetings | join("; ") }}'}}
 """
-    with joined(platform) as laptop, Client(platform.api_url, "phone", laptop.keys) as phone:
+    with new_agent(platform) as laptop, Client(platform.api_url, "phone", laptop.keys) as phone:
         phone.login(laptop.email, laptop.password)
         workflow = laptop.create_workflow("greet", document)
         assert workflow["diagnostics"] == []
@@ -177,7 +177,7 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
     quiet: Fragile,
 ) -> None:
     canary, control = (f"{kind}{secrets.token_hex(12)}" for kind in ("canary", "control"))
-    with joined(quiet.platform) as laptop:
+    with new_agent(quiet.platform) as laptop:
         account_id = id_of(quiet, laptop.email)
         window = f"{{{account_id}}}/sync/"  # in the key of its rate limit
         until(lambda: laptop.pull() and found_in(redis_keys(quiet.stack.redis_url), window))
@@ -221,7 +221,7 @@ def test_every_kind_of_step_has_a_canary() -> None:
 
 async def test_a_canary_in_each_kind_of_step_is_nowhere_in_the_clear(quiet: Fragile) -> None:
     canary = f"canary{secrets.token_hex(12)}"
-    with joined(quiet.platform) as laptop:
+    with new_agent(quiet.platform) as laptop:
         assert laptop.create_workflow("other", canaries.other(canary))["diagnostics"] == []
         for kind in canaries.CASES:
             text = canaries.document(kind, canary, quiet.service.url)

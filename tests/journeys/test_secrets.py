@@ -8,7 +8,7 @@ import pytest
 
 from bin.devtools.stack.client import Client
 from tests.support.journeys.executions import ended
-from tests.support.platform import Platform, joined
+from tests.support.platform import Platform, new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -23,7 +23,7 @@ do:
 
 
 def test_a_secret_is_used_and_rests_under_the_accounts_key_from_then_on(platform: Platform) -> None:
-    with joined(platform) as laptop:
+    with new_agent(platform) as laptop:
         sealed = laptop.seal(json.dumps({"password": "correct horse"}).encode())
         laptop.request("PUT", "/api/secrets/login", json={"value": sealed})
         workflow = laptop.create_workflow("use", DOCUMENT)
@@ -48,7 +48,7 @@ def test_a_secret_is_used_and_rests_under_the_accounts_key_from_then_on(platform
 def test_an_execution_without_its_secret_ends_with_the_specifications_error(
     platform: Platform,
 ) -> None:
-    with joined(platform) as laptop, joined(platform) as stranger:
+    with new_agent(platform) as laptop, new_agent(platform) as stranger:
         stranger.request("PUT", "/api/secrets/login", json={"value": {"password": "x"}})
         workflow = laptop.create_workflow("use", DOCUMENT)
         error = ran(laptop, workflow["id"])["error"]
@@ -68,7 +68,7 @@ do:
   - after: {set: {length: '${ $secrets.login.password | length }'}}
 """
     listening = "SELECT 1 FROM listeners WHERE workflow_id = 'execution:' || %s"
-    with joined(platform) as laptop:
+    with new_agent(platform) as laptop:
         laptop.request("PUT", "/api/secrets/login", json={"value": {"password": "horse"}})
         workflow = laptop.create_workflow("patient", document)
         execution_id = laptop.execute(workflow["id"], {}, wait=0)["executionId"]

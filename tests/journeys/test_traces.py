@@ -11,7 +11,7 @@ import pytest
 
 from bin.devtools.stack.client import Client, Keys
 from bin.devtools.stack.fresh_keys import fresh_keys
-from bin.devtools.stack.platform import LIFTED, migrate, processes
+from bin.devtools.stack.platform import NO_RATE_LIMITS, migrate, processes
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.servers import running
 from tests.support.journeys.collector import Collector, Seen, collecting
@@ -50,7 +50,9 @@ def traced(home: Path) -> Iterator[Traced]:
         collector = exits.enter_context(collecting())
         exported = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
         ports = [free_port(), free_port()]
-        environ = stack.environ() | fresh_keys() | LIFTED | exported | {"PORT": str(ports[0])}
+        environ = (
+            stack.environ() | fresh_keys() | NO_RATE_LIMITS | exported | {"PORT": str(ports[0])}
+        )
         migrate(environ, home / "logs")
         names = ("temporal", "relay", "fanout", "web")
         exits.enter_context(processes(environ, home / "logs", names))
@@ -129,9 +131,7 @@ def test_an_execute_that_the_relay_starts_is_the_same_trace(traced: Traced) -> N
     (carried,) = [one for one in spans if one.name == "carry execution.start"]
     assert carried.attributes["execution"] == ran["executionId"]
     lines = (traced.logs / "relay.log").read_text().splitlines()
-    (line,) = [
-        one for one in lines if "event=execution_started" in one and ran["executionId"] in one
-    ]
+    (line,) = [one for one in lines if "event=delivered" in one and ran["executionId"] in one]
     assert "account=" in line
 
 

@@ -15,13 +15,14 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bin.devtools.stack.client import Client
 from engine.config.settings import Settings
-from engine.store import outbox
+from engine.contracts.outbox_messages import ExecutionCancellation, ExecutionTermination
+from engine.store.account_scope import AccountScope
 from engine.store.outbox import OutboxMessage
 from engine.store.sessions import make_engine
 from engine.store.workflows import Definition
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order
-from engine.workflows.executions.forced_ends import LOST, STOPPED, Ending
+from engine.workflows.executions.executions import SealedInput
+from engine.workflows.executions.forced_ends import LOSS, STOP, ForcedEnd
 from tests.support.journeys.executions import (
     HEAD,
     SLEEPER,
@@ -35,15 +36,15 @@ from tests.support.journeys.executions import (
     without_worker,
 )
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import Platform, beside, joined
+from tests.support.platform import Platform, beside, new_agent
 from tests.support.waiting import until
 from worker.relay.stragglers import Stragglers
-from worker.relay.temporal_client import Door
+from worker.relay.temporal_client import TemporalConnection
 
 pytestmark = pytest.mark.journey
 
 
-STOPS = (outbox.CANCEL, outbox.TERMINATE)
+STOPS = (ExecutionCancellation.kind, ExecutionTermination.kind)
 
 
 async def erased(platform: Platform, execution_id: str) -> None:
@@ -102,19 +103,17 @@ def test_an_execution_that_was_never_started_does_not_run_for_ever(
     with sessions.begin() as session:
         definition = session.get_one(Definition, UUID(workflow_id))
         execution = executions.start(
-            session,
-            account_id=definition.account_id,
-            definition=definition,
-            order=Order("-", seal_result=False),
-            now=definition.created_at,
+            AccountScope(session, definition.account_id, definition.created_at),
+            definition,
+            SealedInput("-", seal_result=False),
         )
         session.execute(delete(OutboxMessage).where(OutboxMessage.subject == str(execution.id)))
     assert until(lambda: stands(laptop, workflow_id, str(execution.id)) == {"failed"})
 
 
-def door_of(fragile: Fragile) -> Door:
+def door_of(fragile: Fragile) -> TemporalConnection:
     """Return a door to Temporal as the relay has."""
-    return Door(Settings.from_env(fragile.platform.environ))
+    return TemporalConnection(Settings.from_env(fragile.platform.environ))
 
 
 @pytest.fixture
@@ -128,7 +127,7 @@ def stray(fragile: Fragile) -> Iterator[sessionmaker[Session]]:
 async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more_while_no_worker_runs(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
-    with joined(fragile.platform) as laptop, without_worker(fragile):
+    with new_agent(fragile.platform) as laptop, without_worker(fragile):
         workflow_id, execution_id = sleeping(laptop)
         carried(stray, execution_id)
         fragile.kill("relay")
@@ -142,22 +141,22 @@ async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more
         assert until(lambda: not any(pending(stray, kind, execution_id) for kind in STOPS))
         error = ended(laptop, execution_id)["error"]
         assert error["type"].endswith("/runtime")
-        assert laptop.open(error["sealed"])["detail"] == LOST.detail
+        assert laptop.open(error["sealed"])["detail"] == LOSS.detail
 
 
 async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_by_the_row(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         with without_worker(fragile):
             workflow_id, execution_id = sleeping(laptop)
             carried(stray, execution_id)
             fragile.kill("relay")
             await (await handle_of(fragile.platform, execution_id)).terminate()
-            found: dict[UUID, Ending] = {}
+            found: dict[UUID, ForcedEnd] = {}
             while UUID(execution_id) not in found:  # what has just closed is given a moment
                 found = await Stragglers(stray, door_of(fragile)).look()
-            assert found[UUID(execution_id)] == STOPPED
+            assert found[UUID(execution_id)] == STOP
             fragile.revive("relay")
         assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
 
@@ -171,7 +170,7 @@ async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
     looks = Stragglers(stray, door_of(fragile))
     environ = fragile.platform.environ
-    with joined(fragile.platform) as laptop:
+    with new_agent(fragile.platform) as laptop:
         with without_worker(fragile):
             environ["EXECUTION_RESTS_EVERY"] = "1"
         try:

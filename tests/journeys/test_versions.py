@@ -7,7 +7,7 @@ import pytest
 
 from bin.devtools.stack.client import Client
 from tests.support.journeys.fragile import Fragile
-from tests.support.platform import joined
+from tests.support.platform import new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -33,7 +33,7 @@ def versions(client: Client, workflow_id: str) -> Any:
 def test_an_execution_that_is_opened_late_runs_the_version_it_was_started_with(
     fragile: Fragile,
 ) -> None:
-    with joined(fragile.platform) as client:
+    with new_agent(fragile.platform) as client:
         workflow_id = client.create_workflow("said", saying("old"))["id"]
         fragile.kill("temporal")
         try:

@@ -11,7 +11,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from bin.devtools.stack.servers import Stack
-from tests.support.migrations import Release, started
+from tests.support.migrations import Release, start_command
 from tests.support.platform import ROOT
 from tests.support.servers import empty_database
 
@@ -29,7 +29,7 @@ def release(database: str, stack: Stack) -> Release:
 
     def start(environ: Mapping[str, str] = {}) -> subprocess.Popen[str]:
         temporal = {"TEMPORAL_ADDRESS": stack.temporal_address}
-        return started(database, "-m", "worker.release", environ=temporal | dict(environ))
+        return start_command(database, "-m", "worker.release", environ=temporal | dict(environ))
 
     return start
 

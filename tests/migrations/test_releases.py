@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client, Keys
-from bin.devtools.stack.platform import LIFTED, processes
+from bin.devtools.stack.platform import NO_RATE_LIMITS, processes
 from bin.devtools.stack.server import free_port
-from tests.support.migrations import Release, finished
+from tests.support.migrations import Release, output_of
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
@@ -32,7 +32,7 @@ def test_of_two_releases_at_once_one_waits_and_then_finds_nothing_to_do(
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         releases = [release(), release()]
         until(lambda: waiting(database) == 2)
-    told = [finished(one) for one in releases]
+    told = [output_of(one) for one in releases]
     assert sorted("event=migrated" in one for one in told) == [False, True]
     assert all("event=released" in one for one in told)
 
@@ -41,7 +41,7 @@ def test_of_two_releases_at_once_one_waits_and_then_finds_nothing_to_do(
 def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(
     database: str, release: Release, next_version: dict[str, str]
 ) -> None:
-    finished(release())
+    output_of(release())
     with psycopg.connect(database) as writer:
         writer.execute("LOCK TABLE sync_states IN ROW EXCLUSIVE MODE")
         waits = release(next_version)
@@ -49,7 +49,7 @@ def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(
         said = next(line for line in waits.stdout if "table_in_use" in line)
         assert "level=warning" in said
         assert waiting(database) == 0, "nobody queues behind it"
-    assert "event=released" in finished(waits)
+    assert "event=released" in output_of(waits)
 
 
 @pytest.mark.platform
@@ -60,9 +60,9 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
     platform: Platform,
     tmp_path: Path,
 ) -> None:
-    finished(release())
+    output_of(release())
     ports = [free_port(), free_port()]
-    common = platform.environ | LIFTED | {"DATABASE_URL": database}
+    common = platform.environ | NO_RATE_LIMITS | {"DATABASE_URL": database}
     before, after = (common | {"PORT": str(port)} for port in ports)
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     with (
@@ -71,7 +71,7 @@ def test_a_process_from_before_a_migration_and_one_from_after_serve_side_by_side
     ):
         laptop.register("somebody@example.org", "a long pass phrase")
         laptop.push("one", 1, version="1", clock={"laptop": 1})
-        finished(release(next_version))
+        output_of(release(next_version))
         assert httpx2.get(f"{urls[0]}/health/ready").json()["database"] == {"ok": True}
         laptop.push("one", 2, version="2", clock={"laptop": 2})
         with (
@@ -96,14 +96,14 @@ def test_a_process_whose_migrations_are_missing_says_that_it_is_not_ready(
     platform: Platform,
     tmp_path: Path,
 ) -> None:
-    finished(release())
+    output_of(release())
     port = free_port()
     environ = platform.environ | next_version | {"DATABASE_URL": database, "PORT": str(port)}
     with processes(environ, tmp_path, ("web",)):
         ready = httpx2.get(f"http://127.0.0.1:{port}/health/ready")
         assert ready.status_code == 503
         assert ready.json()["database"] == {"ok": False, "detail": "BehindError"}
-        finished(release(next_version))
+        output_of(release(next_version))
         assert httpx2.get(f"http://127.0.0.1:{port}/health/ready").json()["database"] == {
             "ok": True
         }

@@ -1,4 +1,4 @@
-"""Accounts that an attacker has or attacks, on the running platform."""
+"""Accounts of an attacker and of victims on the running platform."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PASSWORD = "a long pass phrase"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account and the answer it entered with."""
+    """An account, and the answer to its registration."""
 
     email: str
     answer: dict[str, Any]
 
     @property
     def headers(self) -> dict[str, str]:
-        """What its first agent sends."""
+        """The headers of its first agent."""
         return {"Authorization": f"Bearer {self.answer['accessToken']}", "X-Agent-ID": "laptop"}
 
 
@@ -34,16 +34,16 @@ def register(http: httpx2.Client) -> Account:
 
 
 def protect(http: httpx2.Client, account: Account) -> str:
-    """Give an account an authenticator app; return the factor's id."""
-    enrolled = http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()
-    code = TOTP(enrolled["secret"]).generate_otp(int(time.time()) // 30)
-    path = f"/api/auth/mfa/totp/{enrolled['id']}/confirm"
+    """Enrol an authenticator app; return the factor's id."""
+    factor = http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()
+    code = TOTP(factor["secret"]).generate_otp(int(time.time()) // 30)
+    path = f"/api/auth/mfa/totp/{factor['id']}/confirm"
     http.post(path, json={"code": code}, headers=account.headers).raise_for_status()
-    return str(enrolled["id"])
+    return str(factor["id"])
 
 
 def login(http: httpx2.Client, account: Account, agent_id: str = "laptop") -> dict[str, Any]:
     body = {"email": account.email, "password": PASSWORD}
     answer = http.post("/api/auth/login", json=body, headers={"X-Agent-ID": agent_id})
-    found: dict[str, Any] = answer.raise_for_status().json()
-    return found
+    body_of_answer: dict[str, Any] = answer.raise_for_status().json()
+    return body_of_answer

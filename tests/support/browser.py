@@ -12,16 +12,16 @@ from uuid_utils.compat import uuid7
 
 
 def chromium() -> str:
-    """Return the browser's path; where none is installed, and none is demanded, the test is passed over."""
-    found = (
+    """Return Chromium's path; without one, skip the test or fail by BROWSER_NEEDED."""
+    path = (
         shutil.which("chromium")
         or shutil.which("chromium-browser")
         or shutil.which("google-chrome")
     )
-    if found is None and not os.environ.get("BROWSER_NEEDED"):
+    if path is None and not os.environ.get("BROWSER_NEEDED"):
         pytest.skip(reason="no Chromium is installed here; bin/ci installs and demands it")
-    assert found is not None, "Chromium is demanded and not installed"
-    return found
+    assert path is not None, "Chromium is demanded and not installed"
+    return path
 
 
 PASSWORD = "a long pass phrase"
@@ -29,7 +29,8 @@ CALL = """async ([method, path, token, body]) => {
   const headers = {'X-Agent-ID': 'browser'};
   if (token) headers['Authorization'] = 'Bearer ' + token;
   if (body !== null) headers['Content-Type'] = 'application/json';
-  const answer = await fetch(path, {method, headers, body: body === null ? undefined : JSON.stringify(body)});
+  const text_of = value => value === null ? undefined : JSON.stringify(value);
+  const answer = await fetch(path, {method, headers, body: text_of(body)});
   const text = await answer.text();
   return {status: answer.status, body: text ? JSON.parse(text) : null};
 }"""

@@ -1,4 +1,4 @@
-"""A workflow document that is sealed as clients seal it."""
+"""A workflow document that is encrypted as clients encrypt it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-from engine.crypto.jwe import DIRECT
+from engine.crypto.jwe import DIRECT_ALGORITHMS
 
 DOCUMENT = "do: []"
 
 
 def sealed_document(dek: bytes, text: str = DOCUMENT, **header: Any) -> str:
     heads = {"alg": "dir", "enc": "A256GCM"} | header
-    return jwe.encrypt_compact(heads, text, OctKey.import_key(dek), algorithms=DIRECT)
+    return jwe.encrypt_compact(heads, text, OctKey.import_key(dek), algorithms=DIRECT_ALGORITHMS)
 
 
 DEK = b"k" * 32

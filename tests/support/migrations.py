@@ -1,4 +1,4 @@
-"""Starts Alembic and the release step on a database."""
+"""Alembic and the release step, run on a database."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from tests.support.platform import ROOT
 
 
 class Release(Protocol):
-    """Start the release step, of this version or of the one whose environment is given."""
+    """Start the release step of this version, or of the one with another environment."""
 
     def __call__(self, environ: Mapping[str, str] = ...) -> subprocess.Popen[str]: ...
 
 
-def started(database: str, *command: str, environ: Mapping[str, str] = {}) -> subprocess.Popen[str]:
+def start_command(
+    database: str, *command: str, environ: Mapping[str, str] = {}
+) -> subprocess.Popen[str]:
     """Start a command of the installation on a database."""
     return subprocess.Popen(
         [sys.executable, *command],
@@ -28,13 +30,15 @@ def started(database: str, *command: str, environ: Mapping[str, str] = {}) -> su
     )
 
 
-def finished(process: subprocess.Popen[str]) -> str:
-    """Return what a command said, once it has ended well."""
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, told
-    return told
+def output_of(process: subprocess.Popen[str]) -> str:
+    """Return the output of a command once it has ended with status 0."""
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    return output
 
 
 def alembic(database: str, *words: str) -> str:
-    """Run Alembic to its end and return what it said."""
-    return finished(started(database, "-m", "alembic", "-c", "migrations/alembic.ini", *words))
+    """Run Alembic to its end and return its output."""
+    return output_of(
+        start_command(database, "-m", "alembic", "-c", "migrations/alembic.ini", *words)
+    )

@@ -1,4 +1,4 @@
-"""The running platform, as tests reach it, and more web processes beside its own."""
+"""The running platform, its agents, and more web processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """All processes of the Procfile, running."""
+    """The running processes of the Procfile."""
 
     api_url: str
     environ: dict[str, str]
@@ -28,7 +28,7 @@ class Platform:
 
 
 def channel_settings(receiver: Receiver) -> dict[str, str]:
-    """Open the receiver to channels, and let them lose patience while a test looks on."""
+    """Allow the receiver as a channel's address, and let channels give up soon."""
     impatient = {"CHANNEL_BACKOFF_SECONDS": "0.2", "CHANNEL_TRIES_MAX": "3"}
     return impatient | {
         "EGRESS_ALLOW": receiver.host,
@@ -47,8 +47,8 @@ def beside(platform: Platform, **changes: str) -> Iterator[Platform]:
 
 
 @contextmanager
-def joined(platform: Platform, keys: Keys | None = None) -> Iterator[Client]:
-    """Register an account on the running platform and be its first agent."""
+def new_agent(platform: Platform, keys: Keys | None = None) -> Iterator[Client]:
+    """Register an account on the running platform; yield its first agent."""
     with Client(platform.api_url, "laptop", keys or Keys.fresh()) as client:
         client.register(f"{uuid7()}@example.org", "a long pass phrase")
         yield client

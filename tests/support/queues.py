@@ -1,4 +1,4 @@
-"""Queues of a broker, as the tests put into them and take from them."""
+"""Queues of a broker: routes to them, messages and consumers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from bin.devtools.fakes.https_server import HOSTS, FakeServer
 from engine.calls.asyncapi import brokers
 from engine.calls.asyncapi.amqp_queues import QueueConsumer
 from engine.calls.asyncapi.document import Route, find_route
-from engine.contracts.calls import AsyncApiCall
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import AsyncApiCall, HttpCall
 from engine.egress.guard import Egress
 
 CALL = AsyncApiCall(

@@ -1,6 +1,6 @@
-"""What channels lead to: a real HTTP server, a browser that decrypts, and a hook that verifies.
+"""Receivers of channels: a real HTTP server, a browser that decrypts, and a webhook that verifies.
 
-Both read by other implementations than the platform's own: http_ece, PyJWT and standardwebhooks.
+They use other implementations than the platform: http_ece, PyJWT and standardwebhooks.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from standardwebhooks import Webhook
 from uuid_utils.compat import uuid7
 
-from engine.notifications.web_push import decoded, encoded
+from engine.notifications.web_push import decode_base64url, encode_base64url
 
 SECONDS_MAX = 60
 DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """A request that came in; names of headers are lower-case."""
+class Delivery:
+    """A request to the server; names of headers are lower-case."""
 
     headers: dict[str, str]
     body: bytes
@@ -41,46 +41,46 @@ class Received:
 Reply = tuple[int, dict[str, str]]
 
 
-def _created(_received: Received) -> Reply:
+def _answer_created(_delivery: Delivery) -> Reply:
     return 201, {}
 
 
 @dataclass(slots=True)
 class Box:
-    """One address of the server: what came there, and what it answers."""
+    """One address of the server: its deliveries, and the answer to each."""
 
     url: str
-    received: Queue[Received] = field(default_factory=Queue)
-    answer: Callable[[Received], Reply] = _created
+    deliveries: Queue[Delivery] = field(default_factory=Queue)
+    answer: Callable[[Delivery], Reply] = _answer_created
 
-    def next(self) -> Received:
-        """Return what came next."""
-        return self.received.get(timeout=SECONDS_MAX)
+    def next(self) -> Delivery:
+        """Return the next delivery."""
+        return self.deliveries.get(timeout=SECONDS_MAX)
 
-    def rest(self) -> list[Received]:
-        """Return what has come by now."""
-        found = []
+    def rest(self) -> list[Delivery]:
+        """Return the deliveries so far."""
+        deliveries = []
         while True:
             try:
-                found.append(self.received.get_nowait())
+                deliveries.append(self.deliveries.get_nowait())
             except Empty:
-                return found
+                return deliveries
 
 
 @dataclass(slots=True)
 class Receiver:
-    """A server with as many addresses as are asked for."""
+    """A server with as many addresses as tests need."""
 
     port: int = 0
     boxes: defaultdict[str, Box] = field(default_factory=lambda: defaultdict(lambda: Box("")))
 
     @property
     def host(self) -> str:
-        """What the settings open."""
+        """The host and port, for the setting EGRESS_ALLOW."""
         return f"127.0.0.1:{self.port}"
 
     def box(self) -> Box:
-        """Return a new address."""
+        """Create an address."""
         path = f"/{uuid7()}"
         self.boxes[path].url = f"http://{self.host}{path}"
         return self.boxes[path]
@@ -95,19 +95,19 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             box = receiver.boxes[self.path]
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            received = Received({name.lower(): text for name, text in self.headers.items()}, body)
-            box.received.put(received)
-            status, headers = box.answer(received)
+            delivery = Delivery({name.lower(): text for name, text in self.headers.items()}, body)
+            box.deliveries.put(delivery)
+            status, headers = box.answer(delivery)
             try:
                 self.send_response(status)
                 for name, text in {"Content-Length": "0", **headers}.items():
                     self.send_header(name, text)
                 self.end_headers()
             except ConnectionError:
-                self.close_connection = True  # who asked was killed meanwhile
+                self.close_connection = True  # the sender was killed
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -119,7 +119,7 @@ def receiving() -> Iterator[Receiver]:
 
 
 class Browser:
-    """A browser with a subscription at a push service."""
+    """A browser with a subscription of a push service."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -128,43 +128,45 @@ class Browser:
     def subscription(self, endpoint: str) -> dict[str, Any]:
         """Return PushSubscription.toJSON()."""
         point = self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        keys = {"p256dh": encoded(point), "auth": encoded(self._auth)}
+        keys = {"p256dh": encode_base64url(point), "auth": encode_base64url(self._auth)}
         return {"endpoint": endpoint, "expirationTime": None, "keys": keys}
 
-    def read(self, received: Received, *, origin: str, server_key: str) -> dict[str, Any]:
-        """Return what was said, as a push service and a browser would take it.
+    def read(self, delivery: Delivery, *, origin: str, server_key: str) -> dict[str, Any]:
+        """Check a message as a push service does, and return its content as a browser reads it.
 
-        :raises Exception: when one of them would not.
+        :raises AssertionError: when the push service would refuse it
         """
-        headers = received.headers
+        headers = delivery.headers
         assert headers["content-encoding"] == "aes128gcm"
         assert headers["ttl"].isdigit()
         assert re.fullmatch(r"[A-Za-z0-9_-]{1,32}", headers["topic"])
-        assert len(headers["topic"]) % 4 != 1, "it is decoded as base64url by some services"
+        assert len(headers["topic"]) % 4 != 1, "some services decode it as base64url"
         assert headers["urgency"] in {"very-low", "low", "normal", "high"}
-        found = re.fullmatch(r"vapid t=([\w.-]+), k=([\w-]+)", headers["authorization"])
-        assert found is not None
-        assert found[2] == server_key
-        point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decoded(server_key))
-        required = {"require": ["aud", "exp", "sub"]}
+        match = re.fullmatch(r"vapid t=([\w.-]+), k=([\w-]+)", headers["authorization"])
+        assert match is not None
+        assert match[2] == server_key
+        point = ec.EllipticCurvePublicKey.from_encoded_point(
+            ec.SECP256R1(), decode_base64url(server_key)
+        )
+        options = {"require": ["aud", "exp", "sub"]}
         claims = jwt.decode(
-            found[1],
+            match[1],
             point,
             algorithms=["ES256"],
             audience=origin,
-            options=required,  # type: ignore[arg-type] # PyJWT's own
+            options=options,  # type: ignore[arg-type] # PyJWT's own
         )
         assert claims["exp"] <= time.time() + DAY_SECONDS
         assert claims["sub"].startswith("mailto:")
-        said = http_ece.decrypt(received.body, private_key=self._key, auth_secret=self._auth)
-        told: dict[str, Any] = json.loads(said)
-        return told
+        plaintext = http_ece.decrypt(delivery.body, private_key=self._key, auth_secret=self._auth)
+        message: dict[str, Any] = json.loads(plaintext)
+        return message
 
 
-def verified(received: Received, secret: str) -> dict[str, Any]:
-    """Return a webhook's body, if its signature is right and recent.
+def verify_webhook(delivery: Delivery, secret: str) -> dict[str, Any]:
+    """Check a webhook's signature and time, and return its body.
 
-    :raises WebhookVerificationError: otherwise.
+    :raises WebhookVerificationError: when the signature is wrong or old
     """
-    told: dict[str, Any] = Webhook(secret).verify(received.body, received.headers)
-    return told
+    message: dict[str, Any] = Webhook(secret).verify(delivery.body, delivery.headers)
+    return message

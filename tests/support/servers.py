@@ -1,4 +1,4 @@
-"""One PostgreSQL, one Valkey and one Temporal for all test workers, and the part that each worker owns."""
+"""One PostgreSQL, one Valkey and one Temporal for all test workers, and a part for each worker."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from bin.devtools.stack.temporal import start_temporal
 from bin.devtools.stack.valkey import start_valkey
 
 TEMPLATE = "cloudapi_template"
-PARTS_MAX = 12  # Valkey has 16 indexes, and the first is nobody's
-NO_DURABILITY = {
+PARTS_MAX = 12  # Valkey has 16 indexes, and no part uses the first
+NO_DURABILITY = {  # because no test kills it
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-}  # nobody kills it
+}
 CONNECTIONS_MAX = {"max_connections": "600"}
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the shared servers are, and how many parts of them have been given away."""
+    """Addresses of the shared servers, and the number of parts that are in use."""
 
     admin_url: str  # of a PostgreSQL database that no part uses
     redis_port: int
@@ -46,10 +46,10 @@ class Addresses:
 
 @contextmanager
 def own_part(home: Path) -> Iterator[Stack]:
-    """Give this process a part of the servers under `home`: a database, a namespace and a Redis index.
+    """Yield a part of the servers under `home`: a database, a namespace and a Redis index.
 
-    The first process starts the servers, and stops them once every other process has left. Each process
-    holds a lock that ends with it, so that no killed process is waited for.
+    The first process starts the servers, and stops them once every other process has left. Each
+    process holds a lock that ends with it, so that none waits for a killed one.
     """
     home.mkdir(parents=True, exist_ok=True)
     record = home / "addresses.json"
@@ -57,10 +57,10 @@ def own_part(home: Path) -> Iterator[Stack]:
         users, starting = (
             exits.enter_context((home / f"{name}.lock").open("w")) for name in ("users", "start")
         )
-        with _locked(starting):
+        with _lock(starting):
             first = _is_free(users)
             if first:
-                exits.enter_context(_shared_until_all_left(home, record, users, starting))
+                exits.enter_context(_run_servers(home, record, users, starting))
             flock(users, LOCK_SH)
             addresses = Addresses(**json.loads(record.read_text()))
             number = addresses.parts + 1
@@ -74,7 +74,7 @@ def own_part(home: Path) -> Iterator[Stack]:
 
 @contextmanager
 def empty_database(part: Stack, name: str) -> Iterator[str]:
-    """Make one more database beside that of a part, and drop it on the way out; return its URL."""
+    """Create one more database beside that of a part, and drop it at the end; yield its URL."""
     own = part.database_url.rpartition("/")[2]
     yield make_database(part.database_url, f"{own}_{name}")
     with psycopg.connect(part.database_url, autocommit=True) as connection:
@@ -82,10 +82,8 @@ def empty_database(part: Stack, name: str) -> Iterator[str]:
 
 
 @contextmanager
-def _shared_until_all_left(
-    home: Path, record: Path, users: IO[str], starting: IO[str]
-) -> Iterator[None]:
-    """Run the servers; on the way out, keep newcomers out and wait for all other users to leave."""
+def _run_servers(home: Path, record: Path, users: IO[str], starting: IO[str]) -> Iterator[None]:
+    """Run the servers; at the end, lock out new users and wait until all others have left."""
     servers: list[Server] = []
     try:
         record.write_text(json.dumps(asdict(_start(home, servers))))
@@ -98,7 +96,7 @@ def _shared_until_all_left(
 
 def _start(home: Path, servers: list[Server]) -> Addresses:
     """Start the servers and migrate the template database."""
-    shutil.rmtree(home / "temporal", ignore_errors=True)  # what a killed run left would go on there
+    shutil.rmtree(home / "temporal", ignore_errors=True)  # executions of a killed run would go on
     postgres, admin_url = start_postgres(
         home / "postgres", free_port(), NO_DURABILITY | CONNECTIONS_MAX
     )
@@ -120,7 +118,7 @@ def _start(home: Path, servers: list[Server]) -> Addresses:
 
 
 def _drop_databases(admin_url: str) -> None:
-    """Drop what earlier runs left."""
+    """Drop the databases of earlier runs."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
         for (name,) in connection.execute(
             "SELECT datname FROM pg_database WHERE datname LIKE 'cloudapi%'"
@@ -150,7 +148,7 @@ def _name(number: int) -> str:
 
 
 def _is_free(lock: IO[str]) -> bool:
-    """Take a lock for this process alone, and tell whether nobody held it."""
+    """Lock a file for this process alone; return whether it was free."""
     try:
         flock(lock, LOCK_EX | LOCK_NB)
     except BlockingIOError:
@@ -159,7 +157,7 @@ def _is_free(lock: IO[str]) -> bool:
 
 
 @contextmanager
-def _locked(lock: IO[str]) -> Iterator[None]:
+def _lock(lock: IO[str]) -> Iterator[None]:
     flock(lock, LOCK_EX)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Waits for a condition, so that no test depends on how fast the machine is."""
+"""Wait for a condition, so that no test depends on the speed of the machine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-UNTIL_SECONDS_MAX = 60
+UNTIL_SECONDS_MAX = 120
 
 
 def until(condition: Callable[[], Any]) -> Any:
     """Return the first true value of the condition.
 
-    :raises AssertionError: when there is none in time.
+    :raises AssertionError: when there is none within UNTIL_SECONDS_MAX
     """
     deadline = time.monotonic() + UNTIL_SECONDS_MAX
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The codec server beside a real execution: what it shows, to whom, and what stands in the trail."""
+"""The codec server beside a real execution: payloads, operators and the audit log."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from temporalio.api.common.v1 import Payloads
 from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
-from engine.accounts.payload_disclosure import DISCLOSED
+from engine.accounts.payload_disclosure import EVENT_KIND
 from engine.config.settings import Settings, SettingsError
-from engine.contracts.executions import execution_workflow_id
 from engine.store.accounts import AuditEvent
 from engine.store.executions import Execution
 from engine.store.payload_claims import Claim
@@ -60,7 +59,7 @@ async def body_of(settings: Settings, execution_id: str) -> dict[str, Any]:
     temporal = await TemporalClient.connect(
         settings.temporal_address, namespace=settings.temporal_namespace
     )
-    handle = temporal.get_workflow_handle(execution_workflow_id(execution_id))
+    handle = temporal.get_workflow_handle(f"execution:{execution_id}")
     found = Payloads()
     async for event in handle.fetch_history_events():
         for details in event.marker_recorded_event_attributes.details.values():
@@ -75,7 +74,7 @@ def told(sessions: sessionmaker[Session], execution_id: str) -> int:
             select(Execution.account_id).where(Execution.id == UUID(execution_id)).scalar_subquery()
         )
         query = select(func.count()).where(
-            AuditEvent.kind == DISCLOSED, AuditEvent.account_id == owner
+            AuditEvent.kind == EVENT_KIND, AuditEvent.account_id == owner
         )
         return session.scalar(query) or 0
 

@@ -1,10 +1,13 @@
-"""Access tokens by flask-jwt-extended: JWTs signed with Ed25519, verified by `kid`, so that keys rotate.
+"""Access tokens by flask-jwt-extended: JWTs signed with Ed25519, with keys that rotate by `kid`.
 
-The package issues and decodes tokens; its loaders below say what is ours in them. Its
-`verify_jwt_in_request` is not used: it decodes a token at each request, 0.30 ms of processor time
-where `Verified` takes 0.003 ms, and it knows the scheme `Bearer` in this case alone (RFC 9110 section 11.1).
-Neither are its block list and its `fresh` tokens: `engine.accounts.sessions` reads at each request whether the session
-goes on and when its holder was last proved, which changes without a new token.
+The package issues and decodes tokens; the loaders below define this platform's claims and keys.
+Two parts of the package are not used:
+
+- `verify_jwt_in_request` decodes a token at each request, in 0.30 ms of processor time where the
+  cache takes 0.003 ms. It also accepts the scheme `Bearer` in this case alone, against RFC 9110
+  section 11.1.
+- Its block list and `fresh` tokens: `engine.accounts.sessions` reads at each request whether the
+  session is active and when its owner last proved their identity. Both change without a new token.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from joserfc.jwk import KeySet
 from jwt import PyJWK, PyJWKSet
 from jwt.exceptions import PyJWTError
 
-from engine.accounts.sessions import PENDING_LASTS
+from engine.accounts.sessions import PENDING_LIFETIME
 from engine.config.settings import Settings
 from engine.errors import UnauthenticatedError
 from engine.store.accounts import RefreshSession
@@ -32,50 +35,49 @@ from web.extensions import jwt
 
 TYPE = "at+jwt"  # RFC 9068
 FULL, PENDING = "access", "pending"
-VERIFIED_MAX = 10_000  # tokens, some 500 bytes each
+CACHE_SIZE = 10_000  # tokens, about 500 bytes each
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """What a valid access token says."""
+class AccessTokenClaims:
+    """Claims of a valid access token."""
 
     account_id: UUID
     session_id: UUID
     agent_id: str | None
     expires_at: int  # seconds since 1970
-    pending: bool  # good for the second factor alone, even once that has been shown
+    pending: bool  # the token permits the second factor alone, even after it was verified
 
 
 def configure(app: Flask, settings: Settings) -> None:
-    """Give flask-jwt-extended our keys and none of its leniency."""
+    """Configure flask-jwt-extended with the settings' keys, and strictly."""
     key_set = settings.need("access_token_keys")
-    private = PyJWKSet.from_json(key_set).keys
-    public = PyJWKSet.from_json(
-        json.dumps(KeySet.import_key_set(json.loads(key_set)).as_dict(private=False))
-    )
-    app.extensions["access_token_key_id"] = private[0].key_id
-    app.extensions["access_token_keys"] = {key.key_id: key for key in public.keys}
+    private_keys = PyJWKSet.from_json(key_set).keys
+    public_set = KeySet.import_key_set(json.loads(key_set)).as_dict(private=False)
+    public_keys = PyJWKSet.from_json(json.dumps(public_set)).keys
+    app.extensions["access_token_key_id"] = private_keys[0].key_id
+    app.extensions["access_token_keys"] = {key.key_id: key for key in public_keys}
     app.config |= {
         "JWT_ALGORITHM": "EdDSA",
         "JWT_DECODE_ALGORITHMS": ["EdDSA"],
-        "JWT_PRIVATE_KEY": private[0].key,
-        "JWT_PUBLIC_KEY": public.keys[0].key,
+        "JWT_PRIVATE_KEY": private_keys[0].key,
+        "JWT_PUBLIC_KEY": public_keys[0].key,
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.access_token_seconds),
         "JWT_ENCODE_ISSUER": settings.token_issuer,
         "JWT_DECODE_ISSUER": settings.token_issuer,
         "JWT_ENCODE_AUDIENCE": settings.token_audience,
         "JWT_DECODE_AUDIENCE": settings.token_audience,
         "JWT_ENCODE_NBF": False,
-        "JWT_COOKIE_CSRF_PROTECT": False,  # tokens travel in a header alone and need no claim `csrf`
+        "JWT_COOKIE_CSRF_PROTECT": False,  # tokens are sent in a header alone, never in a cookie
     }
-    app.extensions["verified_tokens"] = Verified()
+    app.extensions["access_token_cache"] = AccessTokenCache()
     jwt.init_app(app)
 
 
-def mint(session: RefreshSession) -> str:
+def issue(session: RefreshSession) -> str:
     """Return an access token for a session and, once it is bound, its agent."""
     token: str = create_access_token(
-        session, expires_delta=PENDING_LASTS if session.pending else None
+        session, expires_delta=PENDING_LIFETIME if session.pending else None
     )
     return token
 
@@ -87,8 +89,8 @@ def _subject(session: RefreshSession) -> str:
 
 
 @jwt.additional_claims_loader
-def _own_claims(session: RefreshSession) -> dict[str, Any]:
-    """Return the claims of a session's token that RFC 7519 does not name."""
+def _additional_claims(session: RefreshSession) -> dict[str, Any]:
+    """Return the claims of a session's token beyond those of RFC 7519."""
     return {
         "type": PENDING if session.pending else FULL,
         "sid": str(session.id),
@@ -99,8 +101,8 @@ def _own_claims(session: RefreshSession) -> dict[str, Any]:
 
 
 @jwt.additional_headers_loader
-def _own_headers(_session: RefreshSession) -> dict[str, Any]:
-    """Return the header members by which a token's key and type are known."""
+def _additional_headers(_session: RefreshSession) -> dict[str, Any]:
+    """Return the header members that name a token's key and type."""
     return {"kid": current_app.extensions["access_token_key_id"], "typ": TYPE}
 
 
@@ -108,9 +110,9 @@ def _own_headers(_session: RefreshSession) -> dict[str, Any]:
 def _verification_key(headers: dict[str, Any], claims: dict[str, Any]) -> Any:
     """Return the public key that a token names.
 
-    The type is checked here, ahead of the library: that takes a token without one for an access token.
+    The type is checked here first, because the library accepts a token without a type.
 
-    :raises ValueError: when the token is of another type.
+    :raises ValueError: when the token has another type.
     :raises KeyError: when there is no such key.
     """
     if headers.get("typ") != TYPE or claims.get("type") not in {FULL, PENDING}:
@@ -119,58 +121,58 @@ def _verification_key(headers: dict[str, Any], claims: dict[str, Any]) -> Any:
     return keys[headers.get("kid")].key
 
 
-class Verified:
-    """What tokens were found to say, so that each is verified once; of the tokens themselves, the hashes.
+class AccessTokenCache:
+    """Cache of the claims of verified tokens by the tokens' hashes.
 
-    Whether the session goes on is another question, and asked at each request.
+    It saves the verification of the signature at each request. Whether the session is still active
+    is checked at each request.
     """
 
     def __init__(self) -> None:
-        self._claims: dict[bytes, Claims] = {}
+        self._claims: dict[bytes, AccessTokenClaims] = {}
         self._lock = threading.Lock()
 
-    def claims(self, token: str, *, now: datetime) -> Claims:
-        """Return what a token says.
+    def verify(self, token: str, *, now: datetime) -> AccessTokenClaims:
+        """Return the claims of a token.
 
-        :raises UnauthenticatedError: when it is not one we made for access, or has expired.
+        :raises UnauthenticatedError: when this platform did not issue it, or it has expired.
         """
         digest = hashlib.sha256(token.encode()).digest()
-        known = self._claims.get(digest)
-        found = known or _decoded(token)
-        if found is None or found.expires_at <= now.timestamp():
-            raise UnauthenticatedError(
-                "token_invalid", "The access token is not valid, or no longer."
-            )
-        if known is None:
-            self._keep(digest, found)
-        return found
+        cached_claims = self._claims.get(digest)
+        claims = cached_claims or _decode(token)
+        if claims is None or claims.expires_at <= now.timestamp():
+            detail = "The access token is not valid or has expired."
+            raise UnauthenticatedError("token_invalid", detail)
+        if cached_claims is None:
+            self._store(digest, claims)
+        return claims
 
-    def _keep(self, digest: bytes, claims: Claims) -> None:
-        """Keep what a token says in the place of what was kept first, once there is no room."""
+    def _store(self, digest: bytes, claims: AccessTokenClaims) -> None:
+        """Store claims; a full cache drops the oldest ones."""
         with self._lock:
             self._claims[digest] = claims
-            if len(self._claims) > VERIFIED_MAX:
+            if len(self._claims) > CACHE_SIZE:
                 del self._claims[next(iter(self._claims))]
 
 
-def read(token: str, *, now: datetime) -> Claims:
-    """Return what an access token says.
+def verify(token: str, *, now: datetime) -> AccessTokenClaims:
+    """Return the claims of an access token.
 
-    :raises UnauthenticatedError: when the token is not one we made for access, or has expired.
+    :raises UnauthenticatedError: when this platform did not issue it, or it has expired.
     """
-    verified: Verified = current_app.extensions["verified_tokens"]
-    return verified.claims(token, now=now)
+    cache: AccessTokenCache = current_app.extensions["access_token_cache"]
+    return cache.verify(token, now=now)
 
 
-def _decoded(token: str) -> Claims | None:
-    """Return what a token says, whenever it expires, or nothing when it is none of ours.
+def _decode(token: str) -> AccessTokenClaims | None:
+    """Return the claims of a token, also of an expired one; None for an invalid token.
 
-    The library alone would take tokens of other types, without an expiry, or fail on an unknown key
-    (RFC 8725 sections 3.9 to 3.11).
+    The library alone would accept tokens of other types or without an expiry, and fail on an
+    unknown key (RFC 8725 sections 3.9 to 3.11).
     """
     try:
         claims: dict[str, Any] = decode_token(token)
-        return Claims(
+        return AccessTokenClaims(
             UUID(claims["sub"]),
             UUID(claims["sid"]),
             claims["agent"],

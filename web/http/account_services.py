@@ -1,4 +1,4 @@
-"""What the account routes share: settings, passwords, tokens, and how someone who enters is answered."""
+"""Services that the account routes share: passwords, refresh tokens, MFA, answers to a login."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from flask import current_app
 
-from engine.accounts.mfa.verification import Factors
+from engine.accounts.mfa.verification import MfaConfig
 from engine.accounts.passwords import Passwords
 from engine.accounts.refresh_tokens import RefreshTokens
 from engine.config.settings import Settings
@@ -16,17 +16,17 @@ from web.http import access_tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Made once per app."""
+class AccountServices:
+    """Services of one app, created from its settings."""
 
     settings: Settings
     passwords: Passwords
     refresh_tokens: RefreshTokens
-    factors: Factors
+    mfa: MfaConfig
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Make it from the settings.
+        """Create the services.
 
         :raises SettingsError: when key material is missing.
         """
@@ -34,23 +34,24 @@ class Desk:
             settings,
             Passwords(settings),
             RefreshTokens.from_settings(settings),
-            Factors.from_settings(settings),
+            MfaConfig.from_settings(settings),
         )
 
-    def pair(self, session: RefreshSession, counter: int) -> dict[str, str]:
-        """Return a session's tokens; those of a pending one are good for its second factor only."""
+    def issue_tokens(self, session: RefreshSession, counter: int) -> dict[str, str]:
+        """Return a session's token pair; that of a pending session permits the MFA routes alone."""
         return {
-            "access_token": access_tokens.mint(session),
-            "refresh_token": self.refresh_tokens.make(session.id, counter),
+            "access_token": access_tokens.issue(session),
+            "refresh_token": self.refresh_tokens.issue(session.id, counter),
         }
 
-    def entered(self, account: Account, session: RefreshSession) -> dict[str, Any]:
-        """Return the answer to somebody who has entered."""
-        answer: dict[str, Any] = {"user": account} | self.pair(session, session.counter)
+    def build_login_answer(self, account: Account, session: RefreshSession) -> dict[str, Any]:
+        """Return the members of a LoginResponse."""
+        tokens = self.issue_tokens(session, session.counter)
+        answer: dict[str, Any] = {"user": account} | tokens
         return answer | {"mfa_required": True} if session.pending else answer
 
 
-def desk() -> Desk:
-    """Return the app's desk."""
-    found: Desk = current_app.extensions["desk"]
-    return found
+def services() -> AccountServices:
+    """Return the services of the current app."""
+    current: AccountServices = current_app.extensions["account_services"]
+    return current

@@ -1,4 +1,4 @@
-"""CloudEvents in a request, by the HTTP protocol binding (1.0.2): structured, in batches, or binary."""
+"""CloudEvents in a request (HTTP protocol binding 1.0.2): structured, batched or binary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 from flask import Request
 from werkzeug.datastructures import Headers
 
-from engine.crypto.jwe import looks_sealed
+from engine.crypto.jwe import is_compact_jwe
 from engine.errors import Fault, InvalidError
 from engine.language import cloud_events
 from web.http import json_bodies
@@ -21,37 +21,38 @@ ONE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json
 
 
 def read(request: Request) -> list[Any]:
-    """Return the events of a request: objects, or JWE strings whose content only the engine can judge.
+    """Return the events of a request: objects, or JWE strings, which only the engine can check.
 
-    :raises MediaTypeError: when the body is of no type that events come in.
-    :raises MalformedError: when it is no JSON though it must be.
+    :raises MediaTypeError: when the content type is none for events.
+    :raises MalformedError: when a JSON body is no JSON.
     :raises InvalidError: `event_invalid`, with the place; `events_too_many`.
     """
     if request.mimetype not in {ONE, BATCH} and "ce-specversion" in request.headers:
-        found: Any = _binary(request)
+        content: Any = _binary(request)
     elif request.mimetype in {ONE, BATCH, "application/json"}:
-        found = json_bodies.load(request.get_data(cache=True))
+        content = json_bodies.load(request.get_data(cache=True))
     else:
         detail = f"The body must be {ONE}, {BATCH} or application/json."
         raise MediaTypeError("unsupported_media_type", detail)
-    several = isinstance(found, list) and request.mimetype != ONE
-    if request.mimetype == BATCH and not several:
+    is_batch = isinstance(content, list) and request.mimetype != ONE
+    if request.mimetype == BATCH and not is_batch:
         raise _invalid("", "must be an array")
-    events = found if several else [found]
+    events = content if is_batch else [content]
     if len(events) > BATCH_MAX:
         faults = [Fault("", f"may have {BATCH_MAX} items")]
-        raise InvalidError("events_too_many", "A request brings too many events.", faults=faults)
-    for place, event in enumerate(events):
-        _check(event, f"/{place}" if several else "")
+        raise InvalidError("events_too_many", "The request has too many events.", faults=faults)
+    for index, event in enumerate(events):
+        _check(event, f"/{index}" if is_batch else "")
     return events
 
 
 def _check(event: Any, pointer: str) -> None:
-    if looks_sealed(event):
+    if is_compact_jwe(event):
         return
-    wrong = cloud_events.find_fault(event)
-    if wrong is not None:
-        raise _invalid(f"{pointer}/{wrong[0]}" if wrong[0] else pointer, wrong[1])
+    fault = cloud_events.find_fault(event)
+    if fault is not None:
+        member, detail = fault
+        raise _invalid(f"{pointer}/{member}" if member else pointer, detail)
     try:
         orjson.dumps(event)
     except TypeError:
@@ -59,7 +60,7 @@ def _check(event: Any, pointer: str) -> None:
 
 
 def _binary(request: Request) -> dict[str, Any]:
-    """Return the event that headers and body make together (HTTP protocol binding, section 3.1)."""
+    """Return the event of headers and body (HTTP protocol binding, section 3.1)."""
     event: dict[str, Any] = _attributes(request.headers)
     data, media = request.get_data(cache=True), request.mimetype
     if request.content_type:
@@ -77,11 +78,10 @@ def _binary(request: Request) -> dict[str, Any]:
 
 
 def _attributes(headers: Headers) -> dict[str, str]:
-    named = {name.lower(): value for name, value in headers.items()}
     return {
-        name.removeprefix("ce-"): unquote(value.strip('"'))
-        for name, value in named.items()
-        if name.startswith("ce-")
+        name.lower().removeprefix("ce-"): unquote(value.strip('"'))
+        for name, value in headers.items()
+        if name.lower().startswith("ce-")
     }
 
 

@@ -1,4 +1,4 @@
-"""CORS: which pages' scripts may call the API, and what they may read of its answers (WHATWG Fetch)."""
+"""CORS (WHATWG Fetch): origins whose scripts may call the API, and headers that they may use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from flask_cors import CORS
 
 from engine.config.settings import Settings
 
-SENT = [
+REQUEST_HEADERS = [
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
@@ -19,7 +19,7 @@ SENT = [
     "X-Request-ID",
     "X-Sync-Head",
 ]
-READ = [
+RESPONSE_HEADERS = [
     "ETag",
     "Idempotency-Replayed",
     "Location",
@@ -39,15 +39,15 @@ PREFLIGHT_SECONDS = 600
 
 
 def configure(app: Flask, settings: Settings) -> None:
-    """Let the pages of the setting in; without any, no header is sent and browsers keep all others out."""
+    """Allow the origins of CORS_ORIGINS; without any, browsers block scripts of all origins."""
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     if origins:
-        # Tokens travel in a header that scripts set themselves: cookies never come along.
+        # Scripts send tokens in a header that they set themselves, so cookies are never allowed.
         CORS(
             app,
             origins=origins,
             methods=METHODS,
-            allow_headers=SENT,
-            expose_headers=READ,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=RESPONSE_HEADERS,
             max_age=PREFLIGHT_SECONDS,
         )

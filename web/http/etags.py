@@ -1,4 +1,8 @@
-"""Entity tags: nobody overwrites what they have not seen, or reads what they have (RFC 9110 section 13.1)."""
+"""Entity tags: conditional changes and reads (RFC 9110 section 13.1).
+
+If-Match keeps a client from overwriting a state that it never read. If-None-Match saves it from
+reading a state that it has.
+"""
 
 from __future__ import annotations
 
@@ -12,93 +16,92 @@ from engine.errors import EngineError
 
 TAG = r'(W/)?"[\x21\x23-\x7e]*"'
 TAGS = rf"^(\*|{TAG}(, ?{TAG})*)$"  # RFC 9110 section 13.1.1
-ASKED = {
+IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "required": True,
-    "description": "The ETag of what is changed, or *",
+    "description": "ETag of the state to change, or *",
     "schema": {"type": "string", "pattern": TAGS},
 }
-KNOWN = {
+IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "ETags that were answered before: 304 when it still has one of them",
+    "description": "ETags of earlier answers: 304 if the state still has one of them",
     "schema": {"type": "string", "pattern": TAGS},
 }
-ANSWERED = {"ETag": {"schema": {"type": "string"}}}
+RESPONSE_HEADERS = {"ETag": {"schema": {"type": "string"}}}
 
 
 class PreconditionRequiredError(EngineError):
-    """A change without If-Match."""
+    """The request changes a state but has no If-Match."""
 
 
 class PreconditionFailedError(EngineError):
-    """A change of what has changed since."""
+    """The state changed after the client read it."""
 
 
-def tagged(*members: Any) -> dict[str, str]:
-    """Return the ETag header for the members that can be changed."""
-    return {"ETag": f'"{_tag(members)}"'}
+def make_header(*members: Any) -> dict[str, str]:
+    """Return the ETag header for the members that clients can change."""
+    return {"ETag": f'"{_compute_tag(members)}"'}
 
 
 def check(*members: Any) -> None:
-    """Let the request through when its If-Match names what there is now.
+    """Return when the request's If-Match names the current members.
 
     :raises PreconditionRequiredError: without an If-Match.
-    :raises PreconditionFailedError: when it names something else.
+    :raises PreconditionFailedError: when it names other members.
     """
     if not request.if_match:
-        raise _required()
-    if not request.if_match.contains(_tag(members)):
-        raise _failed()
+        raise _precondition_required()
+    if not request.if_match.contains(_compute_tag(members)):
+        raise _precondition_failed()
 
 
-def tagged_version(version: int, *members: Any) -> dict[str, str]:
-    """Return the ETag header for what has versions, and other members that nobody changes by a request."""
-    return {"ETag": f'"{version}-{_tag(members)}"'}
+def make_version_header(version: int, *members: Any) -> dict[str, str]:
+    """Return the ETag header for a versioned object, whose other members no request changes."""
+    return {"ETag": f'"{version}-{_compute_tag(members)}"'}
 
 
 def check_version(version: int) -> None:
-    """Let the request through when its If-Match names what there is now in this version.
+    """Return when the request's If-Match names the current version.
 
-    How else it stands is no matter: a client has to have seen what it overwrites, and nothing besides.
+    The other members are not compared: a client has to know what it overwrites, no more.
 
     :raises PreconditionRequiredError: without an If-Match.
     :raises PreconditionFailedError: when it names another version.
     """
     if not request.if_match:
-        raise _required()
-    # Of what is no list of tags Werkzeug makes some that are none.
-    seen = {tag.partition("-")[0] for tag in request.if_match.as_set() if tag}
-    if not request.if_match.star_tag and str(version) not in seen:
-        raise _failed()
+        raise _precondition_required()
+    # Werkzeug returns empty tags for a header that is not a list of tags.
+    versions = {tag.partition("-")[0] for tag in request.if_match.as_set() if tag}
+    if not request.if_match.star_tag and str(version) not in versions:
+        raise _precondition_failed()
 
 
-def asked() -> bool:
-    """Tell whether the request says that it has seen what it changes."""
+def has_precondition() -> bool:
+    """Return whether the request has an If-Match."""
     return bool(request.if_match)
 
 
-def unchanged(*members: Any) -> bool:
-    """Tell whether the request's If-None-Match says that its sender has what there is now."""
-    return request.if_none_match.contains_weak(_tag(members))
+def is_current(*members: Any) -> bool:
+    """Return whether the request's If-None-Match names the current members."""
+    return request.if_none_match.contains_weak(_compute_tag(members))
 
 
-def unchanged_since(tag: dict[str, str]) -> bool:
-    """Tell the same of what an ETag header was made for already."""
-    return request.if_none_match.contains_weak(tag["ETag"].strip('"'))
+def is_current_header(header: dict[str, str]) -> bool:
+    """Return whether the request's If-None-Match names the tag of an ETag header."""
+    return request.if_none_match.contains_weak(header["ETag"].strip('"'))
 
 
-def _tag(members: tuple[Any, ...]) -> str:
+def _compute_tag(members: tuple[Any, ...]) -> str:
     return hashlib.sha256(json.dumps(members).encode()).hexdigest()[:32]
 
 
-def _required() -> PreconditionRequiredError:
-    detail = "Send If-Match with the ETag of what you are changing, or *."
+def _precondition_required() -> PreconditionRequiredError:
+    detail = "Send If-Match with the ETag of the state to change, or *."
     return PreconditionRequiredError("precondition_required", detail)
 
 
-def _failed() -> PreconditionFailedError:
-    return PreconditionFailedError(
-        "precondition_failed", "It has been changed since; read it again."
-    )
+def _precondition_failed() -> PreconditionFailedError:
+    detail = "The state changed after you read it; read it again."
+    return PreconditionFailedError("precondition_failed", detail)

@@ -1,22 +1,20 @@
-"""`Idempotency-Key`: a request that is sent again makes nothing anew."""
+"""`Idempotency-Key`: a repeated request makes nothing new and answers as it did before."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from uuid import UUID
 
-from flask import g, request
+from flask import request
 
 from engine.accounts import idempotency
-from engine.accounts.idempotency import Request
-from web.extensions import db
-from web.http import authentication
+from engine.accounts.idempotency import IdempotentRequest
+from engine.store.account_scope import AccountScope
 from web.http.problems import MalformedError
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
-ASKED = {
+PARAMETER = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "the same key and body within 24 h make one thing; another body is refused",
@@ -24,41 +22,40 @@ ASKED = {
 }
 
 
-def once(make: Callable[[], UUID]) -> UUID:
-    """Return the id of what the request makes, or made when it was sent before; commits.
+@dataclass(frozen=True, slots=True)
+class KeyClaim:
+    """Claim of this request on its key, and the id of what the same request made before.
+
+    A request without a key claims nothing: it has neither.
+    """
+
+    keyed_request: IdempotentRequest | None = None
+    replay: UUID | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the header that marks the answer to a repeated request."""
+        return {} if self.replay is None else {"Idempotency-Replayed": "true"}
+
+
+def claim(scope: AccountScope) -> KeyClaim:
+    """Claim the request's key until the commit; `replay` is set when the request was sent before.
 
     :raises MalformedError: when the key is not 1 to 255 visible ASCII characters.
-    :raises ConflictError: while the same request is under way.
+    :raises ConflictError: while another request holds the key.
     :raises InvalidError: when the key came with another request.
     """
-    key, now = request.headers.get("Idempotency-Key"), datetime.now(UTC)
-    if key is not None and not KEY.fullmatch(key):
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return KeyClaim()
+    if not KEY.fullmatch(key):
         detail = "Idempotency-Key must be 1 to 255 visible ASCII characters."
         raise MalformedError("idempotency_key_malformed", detail)
-    if key is None:
-        made = make()
-    else:
-        asked = (request.method.encode(), request.path.encode(), request.get_data(cache=True))
-        bearing = Request.of(authentication.identity().account_id, key, *asked)
-        known = idempotency.claim(db.session(), bearing, now=now)
-        g.repeated = known is not None
-        made = known or make()
-        if known is None:
-            idempotency.remember(db.session(), bearing, made, now=now)
-    db.session.commit()
-    return made
+    content = (request.method.encode(), request.path.encode(), request.get_data(cache=True))
+    keyed_request = IdempotentRequest.of(scope.account_id, key, *content)
+    return KeyClaim(keyed_request, idempotency.claim(scope.session, keyed_request, now=scope.now))
 
 
-def asked() -> bool:
-    """Tell whether the request may have been sent before."""
-    return "Idempotency-Key" in request.headers
-
-
-def repeated() -> bool:
-    """Tell whether this request was sent before."""
-    return bool(g.get("repeated"))
-
-
-def header() -> dict[str, str]:
-    """Return the header that says so."""
-    return {"Idempotency-Replayed": "true"} if repeated() else {}
+def remember(scope: AccountScope, key_claim: KeyClaim, subject: UUID) -> None:
+    """Store the id of what the request has made under its key, if it has one."""
+    if key_claim.keyed_request is not None:
+        idempotency.remember(scope.session, key_claim.keyed_request, subject, now=scope.now)

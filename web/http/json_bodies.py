@@ -1,4 +1,4 @@
-"""JSON bodies, read strictly: the right media type, one meaning per document, bounded depth."""
+"""Strict JSON bodies: required media type, unambiguous documents, limited depth."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from webargs.flaskparser import FlaskParser
 from web.http.problems import MalformedError, MediaTypeError
 
 DEPTH_MAX = 64
-INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # what orjson writes, with which everything goes on
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # the range that orjson can write
 
 
 class StrictParser(FlaskParser):
-    """webargs, refusing what it would take for no body or for another body."""
+    """webargs' parser that refuses other media types and unknown query parameters."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {  # noqa: RUF012 - webargs' own declaration
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {  # noqa: RUF012 - as webargs declares it
         **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
         "query": RAISE,
     }
@@ -36,69 +36,71 @@ class StrictParser(FlaskParser):
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc] # flask-smorest is untyped
-    """flask-smorest's blueprint with the strict parser."""
+    """Blueprint of flask-smorest with the strict parser."""
 
     ARGUMENTS_PARSER = StrictParser()
 
     def arguments(self, schema: Schema | type[Schema], **options: Any) -> Any:
-        """Declare arguments, by a schema that is made once; webargs would make one for each request."""
+        """Declare arguments by one schema instance; webargs would create one for each request."""
         return super().arguments(schema() if isinstance(schema, type) else schema, **options)
 
 
 def load(data: bytes) -> Any:
-    """Parse JSON text (RFC 8259): UTF-8, finite numbers, no member twice, at most DEPTH_MAX levels.
+    """Parse JSON text (RFC 8259): UTF-8, finite numbers, unique members, at most DEPTH_MAX levels.
 
-    Whole numbers past 64 bits are doubles, as wherever else the platform reads JSON.
+    An integer beyond 64 bits becomes a double, as everywhere on the platform.
 
-    :raises MalformedError: for anything else.
+    :raises MalformedError: for any other text.
     """
     try:
         value = json.loads(
             data.decode(),
             parse_constant=_refuse_constant,
-            parse_int=_whole,
-            parse_float=_finite,
-            object_pairs_hook=_single,
+            parse_int=_parse_integer,
+            parse_float=_parse_float,
+            object_pairs_hook=_build_object,
         )
     except (ValueError, RecursionError) as fault:
-        raise MalformedError("malformed_json", f"The body is not JSON: {_told(fault)}.") from None
-    if _deeper_than(value, DEPTH_MAX):
+        raise MalformedError(
+            "malformed_json", f"The body is not JSON: {_describe(fault)}."
+        ) from None
+    if _is_deeper_than(value, DEPTH_MAX):
         raise MalformedError(
             "malformed_json", f"The body is nested deeper than {DEPTH_MAX} levels."
         )
     return value
 
 
-def _told(fault: ValueError | RecursionError) -> str:
+def _describe(fault: ValueError | RecursionError) -> str:
     if isinstance(fault, UnicodeDecodeError):
-        return f"no UTF-8 at byte {fault.start}"
-    return "nested too deeply" if isinstance(fault, RecursionError) else str(fault)
+        return f"it is not UTF-8 at byte {fault.start}"
+    return "it is nested too deeply" if isinstance(fault, RecursionError) else str(fault)
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
-def _whole(text: str) -> int | float:
-    value = int(text) if len(text) <= len(str(INTEGER_MIN)) else _finite(text)
+def _parse_integer(text: str) -> int | float:
+    value = int(text) if len(text) <= len(str(INTEGER_MIN)) else _parse_float(text)
     return value if INTEGER_MIN <= value <= INTEGER_MAX else float(value)
 
 
-def _finite(text: str) -> float:
+def _parse_float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError("a number is past what a double holds")
+        raise ValueError("a number is too large for a double")
     return value
 
 
-def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member appears twice in one object")
     return members
 
 
-def _deeper_than(value: Any, depth: int) -> bool:
+def _is_deeper_than(value: Any, depth: int) -> bool:
     level = [value]
     for _ in range(depth + 1):
         level = [

@@ -1,15 +1,15 @@
-"""Failed proofs slow the next ones down, twice as long each time; nobody is locked out for good.
+"""Exponential backoff of failed proofs of identity; nobody is locked out permanently.
 
-Every try counts before it is judged, so that many at once gain nothing, and a right one wipes the slate.
-Tries are counted by what is attacked, an account that exists or not, apart for each agent that the
-account knows: who does not know the id of a person's own agent cannot keep that agent out.
+An attempt is counted before it is verified, so that concurrent attempts gain nothing, and a right
+one resets the count. Attempts are counted per account, whether it exists or not, and apart for each
+agent that the account knows. Whoever does not know the id of the owner's agent cannot block it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -24,17 +24,17 @@ from engine.errors import UnavailableError
 from engine.observability import metrics
 from web.http.problems import LimitedError
 
-FREE = 5  # tries before any waiting
-SECONDS_MAX = 900
-FORGOTTEN_SECONDS = 86_400
+FREE_ATTEMPTS = 5
+WAIT_SECONDS_MAX = 900
+EXPIRY_SECONDS = 86_400
 
-# KEYS[1]: the slate. ARGV: free tries, longest wait, when it is forgotten. Answers the seconds to wait:
-# 0 means that the try may go on, and has been counted.
+# KEYS[1]: counter of the subject. ARGV: free attempts, longest wait, expiry, in seconds.
+# Returns the seconds to wait; 0 means that the attempt was counted and may proceed.
 SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
-local kept = redis.call('HMGET', KEYS[1], 'tries', 'free_at')
-local tries, free_at = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0
+local fields = redis.call('HMGET', KEYS[1], 'tries', 'free_at')
+local tries, free_at = tonumber(fields[1]) or 0, tonumber(fields[2]) or 0
 if free_at > now then return tostring(free_at - now) end
 tries = tries + 1
 local wait = 0
@@ -48,58 +48,61 @@ return '0'
 
 
 @dataclass(frozen=True, slots=True)
-class Backoff:
-    """Slates on Redis, under names from which nobody reads an email."""
+class LoginBackoff:
+    """Counters of attempts on Redis; their keys are keyed hashes, which reveal no email."""
 
     redis: Redis
     pepper: bytes
 
     @contextmanager
-    def tried(self, *what: str) -> Iterator[None]:
-        """Count a try at something, and wipe its slate when the body raises nothing.
+    def attempt(self, *subject: str) -> Iterator[None]:
+        """Count an attempt against a subject; reset the count when the body raises nothing.
 
-        Without Redis the limits per address and session stand alone.
+        Without Redis only the limits per address and session apply.
 
-        :raises LimitedError: `too_many_tries`, when the slate says to wait.
+        :raises LimitedError: `too_many_tries`, when the subject has to wait.
         """
-        key = f"tries:{self._name(what)}"
+        key = f"tries:{self._hash(subject)}"
+        arguments = FREE_ATTEMPTS, WAIT_SECONDS_MAX, EXPIRY_SECONDS
         try:
-            seconds = float(
-                cast(bytes, self.redis.eval(SCRIPT, 1, key, FREE, SECONDS_MAX, FORGOTTEN_SECONDS))
-            )
+            seconds = float(cast(bytes, self.redis.eval(SCRIPT, 1, key, *arguments)))
         except RedisError as fault:
-            structlog.get_logger().warning("tries_uncounted", error=type(fault).__name__)
+            structlog.get_logger().warning("attempt_uncounted", error=type(fault).__name__)
             yield
             return
         if seconds > 0:
             metrics.REFUSALS.labels("tries").inc()
-            detail = "Too many wrong tries; wait before the next one."
+            detail = "Too many wrong attempts; wait before the next one."
             raise LimitedError(detail, code="too_many_tries", retry_seconds=math.ceil(seconds))
         try:
             yield
-        except UnavailableError:  # nothing was judged
-            self._correct(lambda: self.redis.hincrby(key, "tries", -1))
+        except UnavailableError:  # the attempt was not verified
+            with _log_redis_errors():
+                self.redis.hincrby(key, "tries", -1)
             raise
-        self._correct(lambda: self.redis.delete(key))
+        with _log_redis_errors():
+            self.redis.delete(key)
 
-    def _correct(self, change: Callable[[], object]) -> None:
-        try:
-            change()
-        except RedisError as fault:
-            structlog.get_logger().warning("tries_kept", error=type(fault).__name__)
-
-    def _name(self, what: tuple[str, ...]) -> str:
-        parts = [hashlib.sha256(part.encode()).digest() for part in what]
+    def _hash(self, subject: tuple[str, ...]) -> str:
+        parts = [hashlib.sha256(part.encode()).digest() for part in subject]
         return hashlib.blake2b(b"".join(parts), key=self.pepper[:64], digest_size=16).hexdigest()
 
 
 def configure(app: Flask, settings: Settings, redis: Redis) -> None:
-    """Give the app its slates."""
+    """Create the app's counters of attempts."""
     pepper = next(iter(settings.secrets("refresh_token_keys").values()))
-    app.extensions["backoff"] = Backoff(redis, pepper)
+    app.extensions["login_backoff"] = LoginBackoff(redis, pepper)
 
 
-def tried(*what: str) -> AbstractContextManager[None]:
-    """Count a try with the app's slates, as `Backoff.tried` does."""
-    found: Backoff = current_app.extensions["backoff"]
-    return found.tried(*what)
+def attempt(*subject: str) -> AbstractContextManager[None]:
+    """Count an attempt with the app's counters, as `LoginBackoff.attempt` does."""
+    backoff: LoginBackoff = current_app.extensions["login_backoff"]
+    return backoff.attempt(*subject)
+
+
+@contextmanager
+def _log_redis_errors() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as fault:
+        structlog.get_logger().warning("attempt_not_corrected", error=type(fault).__name__)

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: made from the routes, completed with what all of them share."""
+"""OpenAPI 3.1 document: flask-smorest generates it, this module adds what all routes share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from web.extensions import api
-from web.schemas.strict import Problem
+from web.schemas.strict import ProblemDocument
 
 CONFIG = {
     "API_TITLE": "Cloud API",
@@ -25,35 +25,31 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 def complete(app: Flask) -> None:
-    """Add the security scheme, the agent's header and the problem answers to every operation."""
+    """Add the security scheme, the agent's header and the problem response to every operation."""
     spec = api.spec
     spec.components.security_scheme(
         "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     )
     if "Problem" not in spec.components.schemas:
-        spec.components.schema("Problem", schema=Problem)
+        spec.components.schema("Problem", schema=ProblemDocument)
     for key, name in api.ma_plugin.converter.refs.items():
         _merge(spec.components.schemas[name], getattr(key[0], "document", {}))
-    protected = {
-        str(rule.rule)
+    protected_paths = {
+        _remove_names(str(rule.rule))
         for rule in app.url_map.iter_rules()
-        if any(
-            check.__module__ == "web.http.authentication" for check in _checks(app, rule.endpoint)
-        )
+        if _requires_authentication(app, rule.endpoint)
     }
-    for path, operations in spec._paths.items():  # noqa: SLF001 - apispec offers no other way back in
+    for path, operations in spec._paths.items():  # noqa: SLF001 - apispec has no public accessor
+        requires_token = _remove_names(path) in protected_paths
         for method, operation in operations.items():
             if method in METHODS:
-                _complete(
-                    operation,
-                    protected=_flask_rule(path) in {_flask_rule(rule) for rule in protected},
-                )
+                _complete_operation(operation, requires_token=requires_token)
 
 
-def _complete(operation: dict[str, Any], *, protected: bool) -> None:
+def _complete_operation(operation: dict[str, Any], *, requires_token: bool) -> None:
     parameters = operation.setdefault("parameters", [])
-    parameters.append(AGENT_ID | {"required": protected})
-    operation["security"] = [{"bearer": []}] if protected else []
+    parameters.append(AGENT_ID | {"required": requires_token})
+    operation["security"] = [{"bearer": []}] if requires_token else []
     answers = operation.setdefault("responses", {})
     for status in [status for status in answers if not status.isdigit() or int(status) >= 400]:  # noqa: PLR2004
         del answers[status]
@@ -73,12 +69,11 @@ def _merge(schema: dict[str, Any], more: dict[str, Any]) -> None:
             schema[name] = value
 
 
-def _checks(app: Flask, endpoint: str) -> list[Any]:
-    blueprint = endpoint.rpartition(".")[0]
-    return list(app.before_request_funcs.get(blueprint, []))
+def _requires_authentication(app: Flask, endpoint: str) -> bool:
+    checks = app.before_request_funcs.get(endpoint.rpartition(".")[0], [])
+    return any(check.__module__ == "web.http.authentication" for check in checks)
 
 
-def _flask_rule(path: str) -> str:
-    """Return a path without its parameters' names: Flask's <uuid:id>, OpenAPI's {id}."""
-    opened = path.replace("<", "{").replace(">", "}")
-    return "/".join("{}" if part.startswith("{") else part for part in opened.split("/"))
+def _remove_names(path: str) -> str:
+    """Return a path without the names of its parameters: Flask's <uuid:id>, OpenAPI's {id}."""
+    return "/".join("{}" if part.startswith(("<", "{")) else part for part in path.split("/"))

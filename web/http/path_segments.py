@@ -1,4 +1,8 @@
-"""Ids in paths: one segment each, whatever they hold, a percent-encoded slash too (RFC 3986 section 2.2)."""
+"""Path segments: ids of one segment with any characters (RFC 3986 section 2.2).
+
+An id may contain a percent-encoded slash. WSGI servers decode the whole path, so the router would
+see two segments; the middleware keeps the slash encoded until the route is known.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,11 @@ from flask import Flask
 from werkzeug.routing import BaseConverter
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
-# Decoded as a whole, as WSGI does, a path would be cut at %2F: these stay encoded until the route is known.
-KEPT = re.compile(rb"%(2[Ff]|25)")
+ESCAPES = re.compile(rb"%(2[Ff]|25)")  # slash, and the percent sign that escapes it
 
 
-class Segment(BaseConverter):
-    """`<segment:name>` in a rule."""
+class PathSegment(BaseConverter):
+    """Converter of `<segment:name>` in a rule."""
 
     def to_python(self, value: str) -> str:
         """Return the id."""
@@ -28,18 +31,18 @@ class Segment(BaseConverter):
 
 
 def configure(app: Flask) -> None:
-    """Know segments in the rules of the app, and keep what they need of the path."""
-    app.url_map.converters["segment"] = Segment
-    app.wsgi_app = keeping(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    """Register the converter and the middleware that it needs."""
+    app.url_map.converters["segment"] = PathSegment
+    app.wsgi_app = preserve_escapes(app.wsgi_app)  # type: ignore[assignment,method-assign]
 
 
-def keeping(wsgi: Wsgi) -> Wsgi:
-    """Return a WSGI application that sees encoded slashes and percent signs as such in `PATH_INFO`."""
+def preserve_escapes(wsgi: Wsgi) -> Wsgi:
+    """Return a WSGI application whose `PATH_INFO` has slashes and percent signs still encoded."""
 
-    def kept(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        raw = environ.get("RAW_URI", "").partition("?")[0].encode("latin1")
-        if KEPT.search(raw):
-            environ["PATH_INFO"] = unquote_to_bytes(KEPT.sub(rb"%25\1", raw)).decode("latin1")
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("RAW_URI", "").partition("?")[0].encode("latin1")
+        if ESCAPES.search(path):
+            environ["PATH_INFO"] = unquote_to_bytes(ESCAPES.sub(rb"%25\1", path)).decode("latin1")
         return wsgi(environ, start_response)
 
-    return kept
+    return application

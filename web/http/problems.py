@@ -1,4 +1,4 @@
-"""Every error, engine's or HTTP's, as one shape: a problem (RFC 9457)."""
+"""Problem documents (RFC 9457): one shape for the errors of the engine and of HTTP."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ STATUS: dict[type[errors.EngineError], int] = {
     errors.UnavailableError: 503,
 }
 CHALLENGE = 'Bearer realm="cloudapi"'
-# Where there was no token to find fault with, the challenge names no error (RFC 6750 section 3.1).
 STEP_UP = ', error="insufficient_user_authentication", '  # RFC 9470 section 3
+# Without a token in the request, the challenge names no error (RFC 6750 section 3.1).
 CHALLENGES = {
     "token_missing": CHALLENGE,
     "credentials_invalid": CHALLENGE,
@@ -41,15 +41,15 @@ CHALLENGES = {
 
 
 class MalformedError(errors.EngineError):
-    """The request is no HTTP API request of ours: not JSON, or without a header it needs."""
+    """The request has a body that is not JSON, or lacks a required header."""
 
 
 class MediaTypeError(errors.EngineError):
-    """The body is of another type than JSON."""
+    """The body has another media type than JSON."""
 
 
 class LimitedError(errors.EngineError):
-    """Too many requests; worth trying again after `retry_seconds`."""
+    """The client sent too many requests; it may try again after `retry_seconds`."""
 
     def __init__(self, detail: str, *, retry_seconds: int, code: str = "rate_limited") -> None:
         super().__init__(code, detail)
@@ -66,19 +66,18 @@ STATUS |= {
 
 
 def register(app: Flask) -> None:
-    """Answer every error of the app with a problem."""
-    app.register_error_handler(errors.EngineError, of_engine)
-    app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(OperationalError, _of_database)
-    app.register_error_handler(IntegrityError, _of_integrity)
-    app.register_error_handler(StaleDataError, _of_stale)
-    app.register_error_handler(Exception, _of_bug)
+    """Answer every error of the app with a problem document."""
+    app.register_error_handler(errors.EngineError, answer_engine_error)
+    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(OperationalError, _answer_database_error)
+    app.register_error_handler(IntegrityError, _answer_integrity_error)
+    app.register_error_handler(StaleDataError, _answer_stale_data)
+    app.register_error_handler(Exception, _answer_unexpected_error)
 
 
-def of_engine(error: errors.EngineError) -> Response:
-    """Return the problem for a refusal of the engine's."""
-    told = members(error)
-    response = _problem(told.pop("status"), told.pop("code"), told.pop("detail"), **told)
+def answer_engine_error(error: errors.EngineError) -> Response:
+    """Return the problem document of an engine's error."""
+    response = _problem(**members(error))
     retry_seconds = getattr(error, "retry_seconds", None)
     if retry_seconds is not None:
         response.headers["Retry-After"] = str(retry_seconds)
@@ -86,20 +85,22 @@ def of_engine(error: errors.EngineError) -> Response:
 
 
 def members(error: errors.EngineError) -> dict[str, Any]:
-    """Return what a problem says of a refusal, beyond what every problem says."""
+    """Return the members of a problem document that depend on the error."""
     faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults]
-    told = {"status": STATUS[type(error)], "code": error.code, "detail": error.detail}
-    return told | ({"errors": faults} if faults else {}) | error.extra
+    common = {"status": STATUS[type(error)], "code": error.code, "detail": error.detail}
+    return common | ({"errors": faults} if faults else {}) | error.extra
 
 
-def _of_http(error: HTTPException) -> Response:
-    """Return the problem for what Flask, Werkzeug or webargs refused."""
+def _answer_http_error(error: HTTPException) -> Response:
+    """Return the problem document of an error of Flask, Werkzeug or webargs."""
     if error.code is None or error.code < http.HTTPStatus.BAD_REQUEST:
         return Response(status=error.code or 500, headers=error.get_headers())
     messages = getattr(error, "data", {}).get("messages")
     if isinstance(messages, Mapping):
-        faults = [{"pointer": pointer, "detail": detail} for pointer, detail in _faults(messages)]
-        return _problem(error.code, "invalid", "Some values cannot be accepted.", errors=faults)
+        faults = [
+            {"pointer": pointer, "detail": detail} for pointer, detail in _list_faults(messages)
+        ]
+        return _problem(error.code, "invalid", "Some values are not valid.", errors=faults)
     code = http.HTTPStatus(error.code).name.lower()
     response = _problem(error.code, code, error.description or code)
     if error.code == http.HTTPStatus.METHOD_NOT_ALLOWED:
@@ -107,34 +108,36 @@ def _of_http(error: HTTPException) -> Response:
     return response
 
 
-def _of_database(error: OperationalError) -> Response:
+def _answer_database_error(error: OperationalError) -> Response:
     structlog.get_logger().error("database_unavailable", error=type(error.orig).__name__)
-    return of_engine(
+    return answer_engine_error(
         errors.UnavailableError("database_unavailable", "The database cannot be reached.")
     )
 
 
-def _of_integrity(error: IntegrityError) -> Response:
-    """Answer whoever acted in an account while it was being deleted."""
-    named = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
-    if isinstance(error.orig, ForeignKeyViolation) and named.endswith("_account_id"):
-        return of_engine(errors.UnauthenticatedError("session_ended", "The session has ended."))
-    return _of_bug(error)
+def _answer_integrity_error(error: IntegrityError) -> Response:
+    """Answer a request that wrote to an account while the account was deleted."""
+    constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
+    if isinstance(error.orig, ForeignKeyViolation) and constraint.endswith("_account_id"):
+        return answer_engine_error(
+            errors.UnauthenticatedError("session_ended", "The session has ended.")
+        )
+    return _answer_unexpected_error(error)
 
 
-def _of_stale(_error: StaleDataError) -> Response:
-    detail = "It has been changed or deleted meanwhile."
-    return of_engine(errors.ConflictError("changed_meanwhile", detail))
+def _answer_stale_data(_error: StaleDataError) -> Response:
+    detail = "Another request changed or deleted the object meanwhile."
+    return answer_engine_error(errors.ConflictError("changed_meanwhile", detail))
 
 
-def _of_bug(error: Exception) -> Response:
-    """Answer what nobody expected; the log has the trace, the client nothing of it."""
+def _answer_unexpected_error(error: Exception) -> Response:
+    """Answer an unexpected error; the log has the stack trace, the client gets none of it."""
     structlog.get_logger().error("unexpected", exc_info=error)
-    return _problem(500, "internal", "Something went wrong on our side.")
+    return _problem(500, "internal", "The server failed to process the request.")
 
 
 def _problem(status: int, code: str, detail: str, **members: Any) -> Response:
-    """Build the answer, and give up whatever the request had begun in the database."""
+    """Return the problem document and roll back the request's transaction."""
     db.session.rollback()
     metrics.PROBLEMS.labels(status, code).inc()
     body = {
@@ -154,18 +157,22 @@ def _problem(status: int, code: str, detail: str, **members: Any) -> Response:
     return response
 
 
-def _faults(
-    messages: Any, pointer: str = "", *, located: bool = False
+def _list_faults(
+    messages: Any, pointer: str = "", *, has_location: bool = False
 ) -> Iterator[tuple[str, str]]:
-    """Turn marshmallow's nested messages into JSON pointers; webargs puts the location outermost."""
+    """Yield JSON pointers and details of marshmallow's messages.
+
+    The outermost key is webargs' location, which is no part of the pointer.
+    """
     if isinstance(messages, Mapping):
         for key, value in messages.items():
-            of_all = not located or (key == "_schema" and not pointer)
-            yield from _faults(value, pointer + ("" if of_all else _escaped(key)), located=True)
+            is_whole_body = not has_location or (key == "_schema" and not pointer)
+            inner_pointer = pointer + ("" if is_whole_body else _pointer_token(key))
+            yield from _list_faults(value, inner_pointer, has_location=True)
         return
     for message in messages if isinstance(messages, list) else [messages]:
         yield pointer, str(message)
 
 
-def _escaped(key: object) -> str:
+def _pointer_token(key: object) -> str:
     return "/" + str(key).replace("~", "~0").replace("/", "~1")

@@ -114,7 +114,7 @@ def _answer_refusal(_error: RateLimitExceeded) -> Response:
     reading: Reading = g.readings[0]
     metrics.REFUSALS.labels(reading.area).inc()
     detail = f"At most {reading.limit} {reading.area} requests a minute are accepted."
-    return problems.of_engine(LimitedError(detail, retry_seconds=reading.reset_seconds))
+    return problems.answer_engine_error(LimitedError(detail, retry_seconds=reading.reset_seconds))
 
 
 def _add_headers(response: Response) -> Response:

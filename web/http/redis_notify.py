@@ -1,6 +1,7 @@
-"""A word on Redis after a commit, best effort: the relay is woken, and streams are hinted at a change.
+"""Notifications on Redis after a commit, best effort: they wake the relay and the live streams.
 
-Without it the relay looks by itself, and streams hear of the change from what it carries.
+When one is lost, the relay finds the outbox message by polling, and streams get the change through
+the relay.
 """
 
 from __future__ import annotations
@@ -18,67 +19,67 @@ from redis.retry import Retry
 
 from engine.config.settings import Settings
 from engine.store import outbox
-from engine.sync import hints
-from web.http import authentication
+from engine.store.account_scope import AgentScope
+from engine.sync import notifications
 
 REDIS_SECONDS_MAX = 0.25
-PAUSE_SECONDS = 5.0  # how long Redis is left alone after it failed
+PAUSE_SECONDS = 5.0  # without publishing, after Redis failed
 
 
 @dataclass(slots=True)
-class Bell:
-    """A Redis client that is left alone for a while once it has failed."""
+class RedisPublisher:
+    """Publisher that pauses after a failure of Redis, so that requests do not wait for it."""
 
     redis: Redis
-    silent_until: float = 0.0
+    paused_until: float = 0.0
 
-    def publish(self, *words: tuple[str, str]) -> None:
-        """Publish words, each on its channel, in one trip, unless Redis has just failed."""
-        if time.monotonic() < self.silent_until:
+    def publish(self, *messages: tuple[str, str]) -> None:
+        """Publish pairs of channel and text in one round trip, unless Redis has just failed."""
+        if time.monotonic() < self.paused_until:
             return
         try:
             with self.redis.pipeline(transaction=False) as pipeline:
-                for channel, text in words:
+                for channel, text in messages:
                     pipeline.publish(channel, text)
                 pipeline.execute()
         except RedisError as fault:
-            self.silent_until = time.monotonic() + PAUSE_SECONDS
+            self.paused_until = time.monotonic() + PAUSE_SECONDS
             structlog.get_logger().warning("not_published", error=type(fault).__name__)
 
 
 def configure(app: Flask, settings: Settings) -> None:
-    """Give the app its bell."""
-    app.extensions["bell"] = Bell(
+    """Create the app's publisher."""
+    app.extensions["redis_publisher"] = RedisPublisher(
         Redis.from_url(
             settings.need("redis_url"),
             socket_timeout=REDIS_SECONDS_MAX,
             socket_connect_timeout=REDIS_SECONDS_MAX,
-            retry=Retry(NoBackoff(), 0),  # three tries by default, a second apart
+            retry=Retry(NoBackoff(), 0),  # the default is three tries, a second apart
         )
     )
 
 
-def relay() -> None:
-    """Tell the relay that the outbox has something."""
+def wake_relay() -> None:
+    """Notify the relay that the outbox has a message."""
     publish(outbox.WAKE, "")
 
 
-def changed(newest: Mapping[str, int]) -> None:
-    """Tell the relay, and ahead of it the streams, what the asking agent has written: stamps by type."""
-    who = authentication.identity()
-    channel = hints.channel(who.account_id)
-    told = [
-        hints.told(agent_id=who.agent_id, head=head, types=[kind]) for kind, head in newest.items()
+def publish_changes(scope: AgentScope, newest: Mapping[str, int]) -> None:
+    """Notify the relay and the live streams of an agent's changes: newest stamps by type."""
+    channel = notifications.hint_channel(scope.account_id)
+    messages = [
+        (channel, notifications.write_hint(agent_id=scope.agent_id, head=head, types=[kind]))
+        for kind, head in newest.items()
     ]
-    bell().publish(*((channel, hint) for hint in told), (outbox.WAKE, ""))
+    publisher().publish(*messages, (outbox.WAKE, ""))
 
 
 def publish(channel: str, text: str) -> None:
-    """Say something on Redis, best effort."""
-    bell().publish((channel, text))
+    """Publish a text on a channel, best effort."""
+    publisher().publish((channel, text))
 
 
-def bell() -> Bell:
-    """Return the app's bell."""
-    found: Bell = current_app.extensions["bell"]
-    return found
+def publisher() -> RedisPublisher:
+    """Return the publisher of the current app."""
+    current: RedisPublisher = current_app.extensions["redis_publisher"]
+    return current

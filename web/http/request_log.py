@@ -1,4 +1,4 @@
-"""One id and one log line per request; no user data in either."""
+"""Id, log line, metrics and span of each request; none contains user data."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from uuid_utils.compat import uuid7
 
 from engine.observability import metrics, tracing
 
-if TYPE_CHECKING:  # there is no such module while running
+if TYPE_CHECKING:  # typeshed's module does not exist at run time
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-ROUTE = "cloudapi.route"  # what the WSGI environment says of a request's route
+ROUTE = "cloudapi.route"  # key of the WSGI environment with the request's route
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"})
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -32,23 +32,23 @@ HEADERS = {
 log = structlog.get_logger()
 
 
-def trace(app: Flask) -> None:
-    """Name, time and log every request of the app, each a part of the trace that it names."""
-    app.wsgi_app = Traced(app.wsgi_app)  # type: ignore[method-assign]
+def configure(app: Flask) -> None:
+    """Log, time and trace every request of the app."""
+    app.wsgi_app = TracingMiddleware(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(_end)
 
 
-class Traced:
-    """A WSGI application whose requests are spans, each below the span of whoever asks."""
+class TracingMiddleware:
+    """WSGI middleware that creates a span for each request, below the client's span."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
+        """Answer a request within its span."""
 
-        def begin(status: str, *rest: Any) -> Any:
+        def record_status(status: str, *rest: Any) -> Any:
             statuses.append(int(status[:3]))
             return start_response(status, *rest)
 
@@ -57,7 +57,7 @@ class Traced:
         with tracing.span(
             method, parent=environ.get("HTTP_TRACEPARENT"), kind=SpanKind.SERVER
         ) as span:
-            answer = self._app(environ, begin)
+            answer = self._app(environ, record_status)
             route = environ.get(ROUTE, "none")
             span.update_name(f"{method} {route}")
             span.set_attribute("http.request.method", method)
@@ -67,9 +67,9 @@ class Traced:
 
 
 def _begin() -> None:
-    sent = request.headers.get("X-Request-ID", "")
-    g.request_id = sent if REQUEST_ID.fullmatch(sent) else str(uuid7())
-    g.began = time.perf_counter()
+    request_id = request.headers.get("X-Request-ID", "")
+    g.request_id = request_id if REQUEST_ID.fullmatch(request_id) else str(uuid7())
+    g.started_at = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request=g.request_id)
     if request.url_rule is not None:
@@ -81,10 +81,8 @@ def _end(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if "request_id" in g:
         response.headers["X-Request-ID"] = g.request_id
-        route, seconds = (
-            request.url_rule.rule if request.url_rule else None,
-            time.perf_counter() - g.began,
-        )
+        route = request.url_rule.rule if request.url_rule else None
+        seconds = time.perf_counter() - g.started_at
         _observe(route, response.status_code, seconds)
         log.info(
             "request",
@@ -92,19 +90,19 @@ def _end(response: Response) -> Response:
             route=route,
             status=response.status_code,
             milliseconds=round(1000 * seconds, 1),
-            **_named(),
+            **_log_context(),
         )
     return response
 
 
 def _observe(route: str | None, status: int, seconds: float) -> None:
-    """Count the request: one that asks to wait apart, for how long it takes is its own wish."""
-    told = (route or "none") + ("?wait" if "wait" in request.args else "")
+    """Observe the request's duration; one with `wait` has its own label, as its client chose it."""
+    label = (route or "none") + ("?wait" if "wait" in request.args else "")
     method = request.method if request.method in METHODS else "other"
-    metrics.REQUEST_SECONDS.labels(told, method, f"{status // 100}xx").observe(seconds)
+    metrics.REQUEST_SECONDS.labels(label, method, f"{status // 100}xx").observe(seconds)
 
 
-def _named() -> dict[str, str]:
-    """Return the execution that the request's path names, for the log."""
-    found = (request.view_args or {}).get("execution_id")
-    return {} if found is None else {"execution": str(found)}
+def _log_context() -> dict[str, str]:
+    """Return the execution of the request's path for the log."""
+    execution_id = (request.view_args or {}).get("execution_id")
+    return {} if execution_id is None else {"execution": str(execution_id)}

@@ -1,4 +1,4 @@
-"""`/api/auth`: register, log in, refresh: what needs no access token."""
+"""`/api/auth`: registration, login and refresh, which need no access token."""
 
 from __future__ import annotations
 
@@ -8,106 +8,114 @@ from typing import Any
 from flask import request
 
 from engine.accounts import accounts, audit_log, refresh_tokens, sessions
+from engine.accounts.accounts import Registration
 from engine.accounts.mfa import enrolled_factors
-from engine.accounts.mfa.verification import Shown
+from engine.accounts.mfa.verification import FactorProof
 from engine.errors import UnauthenticatedError
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account, RefreshSession
 from web.extensions import db
 from web.http import login_backoff, rate_limits, redis_notify
-from web.http.account_services import desk
-from web.http.authentication import named_agent
+from web.http.account_services import services
+from web.http.authentication import parse_agent_id
 from web.http.json_bodies import Blueprint
-from web.routes.mfa_verification import show_factor
+from web.routes.mfa_verification import verify_factor
 from web.schemas import auth as schemas
 
-blueprint = Blueprint(
-    "auth", __name__, url_prefix="/api/auth", description="Entering and staying in"
-)
+blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Authentication")
 rate_limits.limit(blueprint, "auth")
 
 
 @blueprint.route("/register", methods=["POST"])
 @blueprint.arguments(schemas.RegisterRequest)
-@blueprint.response(201, schemas.Entered)
+@blueprint.response(201, schemas.LoginResponse)
 def register(body: dict[str, str]) -> dict[str, Any]:
-    """Make an account and start its first session."""
-    desk().passwords.need_room()
-    now = datetime.now(UTC)
+    """Create an account and start its first session."""
+    passwords = services().passwords
+    passwords.check_capacity()
     account = accounts.register(
-        db.session(), desk().passwords, **body, now=now, registration=desk().settings.registration
+        db.session(),
+        passwords,
+        Registration(**body),
+        now=datetime.now(UTC),
+        open_to_public=services().settings.registration == "open",
     )
-    return _enter(account, _start(account), "registered")
+    return _complete_login(account, _start_session(account), "registered")
 
 
 @blueprint.route("/login", methods=["POST"])
 @blueprint.arguments(schemas.LoginRequest)
-@blueprint.response(200, schemas.Entered)
+@blueprint.response(200, schemas.LoginResponse)
 def login(body: dict[str, str]) -> dict[str, Any]:
     """Start a session."""
-    desk().passwords.need_room()
+    passwords = services().passwords
+    passwords.check_capacity()
     session, email, agent_id = db.session(), body["email"], _agent_id()
-    known = accounts.trusts(session, email=email, agent_id=agent_id)
-    with login_backoff.tried(
-        "password", accounts.normal(email), agent_id if agent_id and known else ""
-    ):
-        account = accounts.recognise(
-            session, desk().passwords, email=email, password=body["password"]
+    is_known_agent = accounts.has_agent(session, email=email, agent_id=agent_id)
+    backoff_agent = agent_id if agent_id and is_known_agent else ""
+    with login_backoff.attempt("password", accounts.normalize_email(email), backoff_agent):
+        account = accounts.verify_credentials(
+            session, passwords, email=email, password=body["password"]
         )
-    owes = enrolled_factors.enabled(session, account_id=account.id)
-    started = _start(account, pending=owes)
-    if owes and "mfa_code" in body:
-        _show_at_once(started, body["mfa_code"])
-    return _enter(account, started, "session_pending" if started.pending else "session_started")
+    needs_factor = enrolled_factors.has_factor(session, account_id=account.id)
+    login_session = _start_session(account, pending=needs_factor)
+    if needs_factor and "mfa_code" in body:
+        _verify_code(login_session, body["mfa_code"])
+    kind = "session_pending" if login_session.pending else "session_started"
+    return _complete_login(account, login_session, kind)
 
 
 @blueprint.route("/refresh", methods=["POST"])
 @blueprint.arguments(schemas.RefreshRequest)
-@blueprint.response(200, schemas.Tokens)
+@blueprint.response(200, schemas.TokenPair)
 def exchange(body: dict[str, str]) -> dict[str, str]:
     """Exchange a refresh token for new tokens; needs no access token."""
     rotation = refresh_tokens.rotate(
         db.session(),
-        desk().refresh_tokens,
+        services().refresh_tokens,
         body["refresh_token"],
         agent_id=_agent_id(),
         now=datetime.now(UTC),
     )
-    # Made before the commit, which would have the session read again for it; nobody gets them before.
-    pair = desk().pair(rotation.session, rotation.counter) if rotation.session else None
+    # Issued before the commit, which would make the session be read again, and sent after it.
+    tokens = None
+    if rotation.session is not None:
+        tokens = services().issue_tokens(rotation.session, rotation.counter)
     db.session.commit()
-    if pair is None:
-        redis_notify.relay()
+    if tokens is None:
+        redis_notify.wake_relay()
         raise rotation.refusal or RuntimeError("a rotation without a session has a refusal")
-    return pair
+    return tokens
 
 
-def _start(account: Account, *, pending: bool = False) -> RefreshSession:
-    return sessions.start(
-        db.session(),
-        account_id=account.id,
-        agent_id=_agent_id(),
-        now=datetime.now(UTC),
-        pending=pending,
-    )
+def _start_session(account: Account, *, pending: bool = False) -> RefreshSession:
+    scope = AccountScope(db.session(), account.id, datetime.now(UTC))
+    return sessions.start(scope, agent_id=_agent_id(), pending=pending)
 
 
-def _show_at_once(started: RefreshSession, code: str) -> None:
-    """Settle a session that has just been started; with a wrong code nobody gets to know of it."""
+def _verify_code(login_session: RefreshSession, code: str) -> None:
+    """Verify the second factor of a login; a wrong code revokes the session that was started."""
     try:
-        show_factor(started, Shown(code=code))
+        verify_factor(login_session, FactorProof(code=code))
     except UnauthenticatedError:
-        started.revoked_at, started.revoked_reason = datetime.now(UTC), "factor_wrong"
+        login_session.revoked_at = datetime.now(UTC)
+        login_session.revoked_reason = "factor_wrong"
         db.session.commit()
         raise
 
 
-def _enter(account: Account, started: RefreshSession, kind: str) -> dict[str, Any]:
-    actor = audit_log.Actor(account.id, started.id, started.agent_id)
-    audit_log.record(db.session(), actor, kind, now=datetime.now(UTC))
+def _complete_login(account: Account, login_session: RefreshSession, kind: str) -> dict[str, Any]:
+    """Record the login, commit, wake the relay and return the answer."""
+    audit_log.record(
+        AccountScope(db.session(), account.id, datetime.now(UTC)),
+        kind,
+        session_id=login_session.id,
+        agent_id=login_session.agent_id,
+    )
     db.session.commit()
-    redis_notify.relay()
-    return desk().entered(account, started)
+    redis_notify.wake_relay()
+    return services().build_login_answer(account, login_session)
 
 
 def _agent_id() -> str | None:
-    return named_agent(request.headers.get("X-Agent-ID"))
+    return parse_agent_id(request.headers.get("X-Agent-ID"))

@@ -1,8 +1,7 @@
-"""`/api/bulk`: one verb for many executions."""
+"""`/api/bulk`: one action for many executions."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +10,13 @@ from flask import current_app, url_for
 from engine.contracts import timestamps
 from engine.store.bulk_jobs import BulkJob
 from engine.workflows.executions import bulk_jobs
-from engine.workflows.executions.commands import Wanted
-from web.extensions import db
+from engine.workflows.executions.queries import ExecutionFilter
 from web.http import authentication, idempotency, rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
 from web.schemas import bulk as schemas
 
 blueprint = Blueprint(
-    "bulk", __name__, url_prefix="/api/bulk", description="One verb for many executions"
+    "bulk", __name__, url_prefix="/api/bulk", description="Bulk operations on executions"
 )
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
@@ -27,13 +25,21 @@ rate_limits.limit(blueprint, "workflows")
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(schemas.BulkRequest)
 @blueprint.response(202, schemas.BulkJobShown)
-@blueprint.doc(parameters=[idempotency.ASKED])
+@blueprint.doc(parameters=[idempotency.PARAMETER])
 def start(body: dict[str, Any]) -> tuple[BulkJob, int, dict[str, str]]:
-    """Have a verb done to all executions that a query finds."""
-    job_id = idempotency.once(lambda: _start(body))
-    redis_notify.relay()
-    headers = {"Location": url_for("bulk.read", job_id=job_id)} | idempotency.header()
-    return _find(job_id), 202, headers
+    """Start an action for all executions that a query finds."""
+    scope = authentication.agent_scope()
+    key_claim = idempotency.claim(scope)
+    if key_claim.replay is None:
+        jobs_max = current_app.extensions["settings"].bulk_jobs_per_account_max
+        job = bulk_jobs.start(scope, body["action"], _filter(body["query"]), jobs_max=jobs_max)
+        idempotency.remember(scope, key_claim, job.id)
+    else:
+        job = bulk_jobs.find(scope, key_claim.replay)
+    scope.session.commit()
+    redis_notify.wake_relay()
+    location = url_for("bulk.read", job_id=job.id)
+    return job, 202, {"Location": location} | key_claim.headers()
 
 
 @blueprint.route("", methods=["GET"])
@@ -41,40 +47,23 @@ def start(body: dict[str, Any]) -> tuple[BulkJob, int, dict[str, str]]:
 @blueprint.response(200, schemas.BulkJobsShown)
 def browse(query: dict[str, Any]) -> dict[str, Any]:
     """List the account's bulk jobs, newest first."""
-    found, cursor = bulk_jobs.browse(
-        db.session(),
-        account_id=authentication.identity().account_id,
-        limit=query["limit"],
-        after=query.get("cursor"),
+    jobs, cursor = bulk_jobs.browse(
+        authentication.agent_scope(), limit=query["limit"], after=query.get("cursor")
     )
-    return {"jobs": found, "cursor": cursor, "hasMore": bool(cursor)}
+    return {"jobs": jobs, "cursor": cursor, "hasMore": bool(cursor)}
 
 
 @blueprint.route("/<uuid:job_id>", methods=["GET"])
 @blueprint.response(200, schemas.BulkJobShown)
 def read(job_id: UUID) -> BulkJob:
-    """Return how far a job has come."""
-    return _find(job_id)
+    """Return a bulk job and its progress."""
+    return bulk_jobs.find(authentication.agent_scope(), job_id)
 
 
-def _start(body: dict[str, Any]) -> UUID:
-    asked, settings = body["query"], current_app.extensions["settings"]
+def _filter(query: dict[str, Any]) -> ExecutionFilter:
     times = {
-        name: timestamps.moment(timestamps.parse(asked[name], f"/query/{name}"))
+        name: timestamps.to_datetime(timestamps.parse(query[name], f"/query/{name}"))
         for name in ("since", "until")
-        if name in asked
+        if name in query
     }
-    return bulk_jobs.start(
-        db.session(),
-        body["action"],
-        Wanted(asked.get("status"), asked.get("workflow_id"), **times),
-        account_id=authentication.identity().account_id,
-        jobs_max=settings.bulk_jobs_per_account_max,
-        now=datetime.now(UTC),
-    ).id
-
-
-def _find(job_id: UUID) -> BulkJob:
-    return bulk_jobs.find(
-        db.session(), account_id=authentication.identity().account_id, job_id=job_id
-    )
+    return ExecutionFilter(query.get("status"), query.get("workflow_id"), **times)

@@ -1,4 +1,4 @@
-"""`/health`, the published keys and the documents: what needs no account."""
+"""`/health`, `/.well-known/jwks.json` and `/docs`: routes that need no account."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from joserfc.jwk import KeySet
 from redis import Redis
 
 from engine.config.settings import Settings
-from engine.store import schema
+from engine.store import migration_status
 from web.extensions import db
 from web.http import rate_limits
 from web.http.json_bodies import Blueprint
@@ -20,71 +20,78 @@ CHECK_SECONDS_MAX = 1.0
 
 
 class BehindError(Exception):
-    """The database lacks migrations of this version: the release step has not run."""
+    """The database lacks migrations of this version, because the release step did not run.
+
+    `/health/ready` answers with the name of this class.
+    """
 
 
-blueprint = Blueprint("health", __name__, description="Health, published keys, documents")
+blueprint = Blueprint("health", __name__, description="Health, public keys, documentation")
 rate_limits.limit(blueprint)
 
 
 @blueprint.route("/health/live", methods=["GET"])
 @blueprint.response(200)
 def live() -> Response:
-    """Answer while the process runs."""
+    """Return 200 while the process runs."""
     return jsonify({"live": True})
 
 
 @blueprint.route("/health/ready", methods=["GET"])
 @blueprint.response(200)
-@blueprint.alt_response(503, description="a part is down")
+@blueprint.alt_response(503, description="a required part is down")
 def ready() -> tuple[Response, int]:
-    """Tell whether the database, Redis and Temporal answer, one member each."""
-    parts = {"database": _ask(_database), "redis": _ask(_redis), "temporal": _ask(_temporal)}
+    """Return whether database, Redis and Temporal respond, with a member for each."""
+    parts = {
+        "database": _run_check(_check_database),
+        "redis": _run_check(_check_redis),
+        "temporal": _run_check(_check_temporal),
+    }
     healthy = all(part["ok"] for part in parts.values())
     return jsonify({"ready": healthy} | parts), 200 if healthy else 503
 
 
 @blueprint.route("/.well-known/jwks.json", methods=["GET"])
 @blueprint.response(200)
-def keys() -> Response:
-    """Return the public keys: `use: sig` verifies access tokens, `use: enc` is what clients seal to."""
-    return jsonify(current_app.extensions["published_keys"])
+def list_public_keys() -> Response:
+    """Return the public keys; `sig` keys verify access tokens, clients encrypt to `enc` keys."""
+    return jsonify(current_app.extensions["public_keys"])
 
 
 @blueprint.route("/docs", methods=["GET"])
 @blueprint.response(200, content_type="text/html")
 def docs() -> Response:
-    """Return the API's documents for people."""
+    """Return the documentation of the API."""
     return current_app.send_static_file("docs.html")
 
 
-def publish(settings: Settings) -> dict[str, Any]:
-    """Return the JWK Set to publish, made of public members only (RFC 7517)."""
-    found: list[dict[str, Any]] = []
+def build_public_key_set(settings: Settings) -> dict[str, Any]:
+    """Return the JWK Set of `/.well-known/jwks.json`, with public members only (RFC 7517)."""
+    keys: list[dict[str, Any]] = []
     for setting, use in (("access_token_keys", "sig"), ("engine_public_keys", "enc")):
         key_set = KeySet.import_key_set(json.loads(settings.need(setting)))
-        found += [key | {"use": use} for key in key_set.as_dict(private=False)["keys"]]
-    return {"keys": found}
+        keys += [key | {"use": use} for key in key_set.as_dict(private=False)["keys"]]
+    return {"keys": keys}
 
 
-def _ask(check: Callable[[], object]) -> dict[str, Any]:
+def _run_check(check: Callable[[], object]) -> dict[str, Any]:
     try:
         check()
-    except Exception as fault:  # noqa: BLE001 - whatever it is, the part is not ready
+    except Exception as fault:  # noqa: BLE001 - with any error the part is not ready
         return {"ok": False, "detail": type(fault).__name__}
     return {"ok": True}
 
 
-def _database() -> None:
-    if schema.behind(db.session()):
+def _check_database() -> None:
+    if migration_status.is_outdated(db.session()):
         raise BehindError
 
 
-def _redis() -> None:
+def _check_redis() -> None:
     settings: Settings = current_app.extensions["settings"]
     with Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1) as redis:
         redis.ping()
 
 
-def _temporal() -> None:
+def _check_temporal() -> None:
     current_app.extensions["temporal"].check()

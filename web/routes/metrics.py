@@ -1,4 +1,4 @@
-"""`/metrics`: what every process counts, for whoever bears the operator's token (Prometheus' text format)."""
+"""`/metrics`: metrics of all processes in Prometheus' text format, for the operator's token."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from web.http.json_bodies import Blueprint
 
 PROCESS = "web"
 
-blueprint = Blueprint(
-    "scrape", __name__, description="What the processes count, for their operator"
-)
+blueprint = Blueprint("metrics", __name__, description="Metrics of all processes")
 rate_limits.limit(blueprint)
 
 
 @blueprint.route("/metrics", methods=["GET"])
 @blueprint.response(200, content_type="text/plain")
-def scrape() -> Response:
-    """Return what all processes count; while Redis is away, what this one does."""
+def read() -> Response:
+    """Return the metrics of all processes; without Redis, those of this process."""
     settings: Settings = current_app.extensions["settings"]
     if not settings.metrics_token:
-        raise NotFoundError("not_found", "There is nothing here.")
+        raise NotFoundError("not_found", "The server has no such address.")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    known = hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode())
-    if scheme.lower() != "bearer" or not known:
-        raise UnauthenticatedError("metrics_token_invalid", "Only the operator's token opens this.")
-    text = metrics_publisher.exposition(Snapshot.taken(PROCESS), _told())
+    valid = hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode())
+    if scheme.lower() != "bearer" or not valid:
+        raise UnauthenticatedError(
+            "metrics_token_invalid", "The token is not the operator's (METRICS_TOKEN)."
+        )
+    text = metrics_publisher.render(Snapshot.take(PROCESS), _load_snapshots())
     return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def _told() -> list[Snapshot]:
+def _load_snapshots() -> list[Snapshot]:
     try:
-        return metrics_publisher.told(redis_notify.bell().redis)
+        return metrics_publisher.read_snapshots(redis_notify.publisher().redis)
     except RedisError as fault:
         structlog.get_logger().warning("metrics_alone", error=type(fault).__name__)
         return []

@@ -1,4 +1,4 @@
-"""`/api/auth/mfa`: an account's second factors: seen, added and taken away."""
+"""`/api/auth/mfa`: enrolment, list and removal of second factors."""
 
 from __future__ import annotations
 
@@ -9,76 +9,65 @@ from uuid import UUID
 from flask import Response, jsonify
 
 from engine.accounts.mfa import enrolled_factors, passkeys, recovery_codes, totp
-from engine.accounts.mfa.enrolled_factors import Roster
-from engine.accounts.mfa.totp import Enrolment
-from engine.store.accounts import Factor
+from engine.accounts.mfa.enrolled_factors import EnrolledFactors, Enrolment
+from engine.accounts.mfa.totp import TotpSecret
 from web.extensions import db
 from web.http import authentication, login_backoff, rate_limits, security_events
-from web.http.account_services import desk
+from web.http.account_services import services
 from web.http.json_bodies import Blueprint
 from web.schemas import mfa as schemas
 
-blueprint = Blueprint("factors", __name__, url_prefix="/api/auth/mfa", description="Second factors")
-authentication.protect(blueprint, pending={"browse"})
+blueprint = Blueprint("mfa", __name__, url_prefix="/api/auth/mfa", description="Second factors")
+authentication.protect(blueprint, pending={"list_factors"})
 rate_limits.limit(blueprint, "auth")
 
 
 @blueprint.route("", methods=["GET"])
-@blueprint.response(200, schemas.Roster)
-def browse() -> Roster:
+@blueprint.response(200, schemas.FactorsResponse)
+def list_factors() -> EnrolledFactors:
     """List the account's second factors."""
-    return enrolled_factors.browse(db.session(), account_id=authentication.identity().account_id)
+    account_id = authentication.identity().account_id
+    return enrolled_factors.list_factors(db.session(), account_id=account_id)
 
 
 @blueprint.route("/totp", methods=["POST"])
-@blueprint.arguments(schemas.NameRequest, required=False)
-@blueprint.response(201, schemas.Enrolment)
-def enrol(body: dict[str, str]) -> Enrolment:
-    """Draw a secret for an authenticator app; it counts once confirmed with a code."""
-    authentication.need_fresh()
-    enrolment = totp.enrol(
-        db.session(),
-        desk().factors.ring,
-        account_id=authentication.identity().account_id,
-        name=body["name"],
-        now=datetime.now(UTC),
-    )
+@blueprint.arguments(schemas.FactorNameRequest, required=False)
+@blueprint.response(201, schemas.TotpSecretResponse)
+def enrol_totp(body: dict[str, str]) -> TotpSecret:
+    """Generate a secret for an authenticator app; a code has to confirm it."""
+    authentication.require_step_up()
+    secret = totp.enrol(authentication.agent_scope(), services().mfa.ring, name=body["name"])
     db.session.commit()
-    return enrolment
+    return secret
 
 
 @blueprint.route("/totp/<uuid:factor_id>/confirm", methods=["POST"])
 @blueprint.arguments(schemas.CodeRequest)
-@blueprint.response(200, schemas.Confirmed)
-def confirm(body: dict[str, str], factor_id: UUID) -> dict[str, Any]:
-    """Make an authenticator app count, which ends the other sessions."""
-    authentication.need_fresh()
-    who, now = authentication.identity(), datetime.now(UTC)
-    with login_backoff.tried("factor", str(factor_id)):
-        added = totp.confirm(
-            db.session(),
-            desk().factors.ring,
-            account_id=who.account_id,
-            factor_id=factor_id,
-            session_id=who.session_id,
+@blueprint.response(200, schemas.EnrolmentResponse)
+def confirm_totp(body: dict[str, str], factor_id: UUID) -> Enrolment:
+    """Confirm an authenticator app, which ends the other sessions."""
+    authentication.require_step_up()
+    with login_backoff.attempt("factor", str(factor_id)):
+        enrolment = totp.confirm(
+            authentication.agent_scope(),
+            services().mfa.ring,
+            factor_id,
+            session_id=authentication.identity().session_id,
             code=body["code"],
-            now=now,
         )
-    return _added(added, now)
+    security_events.commit("factor_added", now=datetime.now(UTC))
+    return enrolment
 
 
 @blueprint.route("/passkeys", methods=["POST"])
 @blueprint.response(200, description="PublicKeyCredentialCreationOptionsJSON")
-def offer() -> Response:
-    """Return what a browser makes a passkey from."""
-    authentication.need_fresh()
-    who = authentication.identity()
-    options = passkeys.offer(
-        db.session(),
-        desk().factors.party,
-        account_id=who.account_id,
-        session_id=who.session_id,
-        now=datetime.now(UTC),
+def create_passkey_options() -> Response:
+    """Return the options from which a browser creates a passkey."""
+    authentication.require_step_up()
+    options = passkeys.create_registration_options(
+        authentication.agent_scope(),
+        services().mfa.relying_party,
+        session_id=authentication.identity().session_id,
     )
     db.session.commit()
     return jsonify(options)
@@ -86,51 +75,38 @@ def offer() -> Response:
 
 @blueprint.route("/passkeys/confirm", methods=["POST"])
 @blueprint.arguments(schemas.CredentialRequest)
-@blueprint.response(200, schemas.Confirmed)
-def register(body: dict[str, Any]) -> dict[str, Any]:
-    """Make a passkey count, which ends the other sessions."""
-    authentication.need_fresh()
-    who, now = authentication.identity(), datetime.now(UTC)
-    added = passkeys.register(
-        db.session(),
-        desk().factors.party,
-        account_id=who.account_id,
-        session_id=who.session_id,
+@blueprint.response(200, schemas.EnrolmentResponse)
+def register_passkey(body: dict[str, Any]) -> Enrolment:
+    """Register a passkey, which ends the other sessions."""
+    authentication.require_step_up()
+    enrolment = passkeys.register(
+        authentication.agent_scope(),
+        services().mfa.relying_party,
+        session_id=authentication.identity().session_id,
         name=body["name"],
         credential=body["credential"],
-        now=now,
     )
-    return _added(added, now)
+    security_events.commit("factor_added", now=datetime.now(UTC))
+    return enrolment
 
 
 @blueprint.route("/recovery-codes", methods=["POST"])
-@blueprint.response(200, schemas.RecoveryCodes)
-def redraw() -> dict[str, list[str]]:
-    """Draw new recovery codes; the old ones are good no more."""
-    authentication.need_fresh()
-    who, now = authentication.identity(), datetime.now(UTC)
-    enrolled_factors.need_some(db.session(), account_id=who.account_id)
-    codes = recovery_codes.draw(db.session(), account_id=who.account_id)
-    security_events.commit("recovery_codes_drawn", now=now)
+@blueprint.response(200, schemas.RecoveryCodesResponse)
+def replace_recovery_codes() -> dict[str, list[str]]:
+    """Generate new recovery codes; the old ones become invalid."""
+    authentication.require_step_up()
+    account_id = authentication.identity().account_id
+    enrolled_factors.require_factor(db.session(), account_id=account_id)
+    codes = recovery_codes.replace(db.session(), account_id=account_id)
+    security_events.commit("recovery_codes_drawn", now=datetime.now(UTC))
     return {"recovery_codes": codes}
 
 
 @blueprint.route("/<uuid:factor_id>", methods=["DELETE"])
 @blueprint.response(204)
 def remove(factor_id: UUID) -> None:
-    """Take a factor away, which ends the other sessions."""
-    authentication.need_fresh()
-    who, now = authentication.identity(), datetime.now(UTC)
-    enrolled_factors.remove(
-        db.session(),
-        account_id=who.account_id,
-        factor_id=factor_id,
-        session_id=who.session_id,
-        now=now,
-    )
-    security_events.commit("factor_removed", now=now)
-
-
-def _added(added: tuple[Factor, list[str]], now: datetime) -> dict[str, Any]:
-    security_events.commit("factor_added", now=now)
-    return {"factor": added[0], "recovery_codes": added[1]}
+    """Remove a factor, which ends the other sessions."""
+    authentication.require_step_up()
+    session_id = authentication.identity().session_id
+    enrolled_factors.remove(authentication.agent_scope(), factor_id, session_id=session_id)
+    security_events.commit("factor_removed", now=datetime.now(UTC))

@@ -1,9 +1,8 @@
-"""`/api/schedules`: when workflows are executed without being asked to."""
+"""`/api/schedules`: when workflows are executed without a request."""
 
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,28 +10,24 @@ from flask import current_app, url_for
 
 from engine.config.settings import Settings
 from engine.contracts import timestamps
+from engine.contracts.outbox_messages import Backfill, ExecutionLaunch, ScheduleSync
 from engine.errors import Fault, InvalidError
 from engine.store import outbox
-from engine.store.accounts import Account
+from engine.store.account_scope import AccountScope
 from engine.store.schedules import Schedule
-from engine.workflows import definitions
 from engine.workflows.schedules import firings, recurrence, schedules
-from engine.workflows.schedules.temporal_schedules import Followed, Gap
-from web.extensions import db
+from web import delivery
 from web.http import authentication, etags, idempotency, rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
-from web.routes import start_execution
-from web.routes.execution_input import order
-from web.routes.schedule_view import carry, follow, looked_at, tagged, told, version
+from web.routes import execution_view, sealing
+from web.routes.schedule_view import detail_view, etag, etag_members, view
 from web.schemas import schedules as schemas
 from web.schemas.workflows import Executed
 
 TIMES = ("start_at", "end_at", "since", "until")
-NOT_PLANNED = {"workflow_id", "paused", "input", "seal_result"}
+NOT_OF_PLAN = {"workflow_id", "paused", "input", "seal_result"}
 
-blueprint = Blueprint(
-    "schedules", __name__, url_prefix="/api/schedules", description="Runs by the clock"
-)
+blueprint = Blueprint("schedules", __name__, url_prefix="/api/schedules", description="Schedules")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 
@@ -41,16 +36,15 @@ rate_limits.limit(blueprint, "workflows")
 @blueprint.arguments(schemas.SchedulesQuery, location="query")
 @blueprint.response(200, schemas.SchedulesShown)
 def browse(query: dict[str, Any]) -> dict[str, Any]:
-    """List the account's schedules, newest first, those written in its workflows among them."""
-    found, cursor = schedules.browse(
-        db.session(),
-        account_id=authentication.identity().account_id,
+    """List the account's schedules, newest first, with those that its workflows contain."""
+    rows, cursor = schedules.browse(
+        authentication.agent_scope(),
         definition_id=query.get("workflow_id"),
         limit=query["limit"],
         after=query.get("cursor"),
     )
     return {
-        "schedules": [told(schedule) for schedule in found],
+        "schedules": [view(schedule) for schedule in rows],
         "cursor": cursor,
         "hasMore": bool(cursor),
     }
@@ -58,161 +52,154 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(schemas.ScheduleRequest)
-@blueprint.response(201, schemas.ScheduleLooked, headers=etags.ANSWERED)
-@blueprint.doc(parameters=[idempotency.ASKED])
+@blueprint.response(201, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
+@blueprint.doc(parameters=[idempotency.PARAMETER])
 def create(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Have a workflow executed every so often, or by a cron expression."""
-    schedule_id = idempotency.once(lambda: _make(body))
-    schedule = _find(schedule_id)
-    if not idempotency.repeated():
-        follow(schedule)
-    location = url_for("schedules.read", schedule_id=schedule_id)
-    headers = {"Location": location} | idempotency.header() | tagged(schedule)
-    return looked_at(schedule), 201, headers
+    """Have a workflow executed at intervals, or by a cron expression."""
+    scope = authentication.agent_scope()
+    key_claim = idempotency.claim(scope)
+    if key_claim.replay is None:
+        schedule = schedules.create(
+            scope,
+            body["workflow_id"],
+            recurrence.read(_plan_members(body)),
+            sealing.seal_input(body),
+            paused=body["paused"],
+            schedules_max=_settings().schedules_per_account_max,
+        )
+        idempotency.remember(scope, key_claim, schedule.id)
+        delivery.commit_and_deliver(scope, ScheduleSync(scope.account_id, schedule.id))
+    else:
+        schedule = schedules.find(scope, key_claim.replay)
+    location = url_for("schedules.read", schedule_id=schedule.id)
+    headers = {"Location": location} | key_claim.headers() | etag(schedule)
+    return detail_view(scope, schedule), 201, headers
 
 
 @blueprint.route("/<uuid:schedule_id>", methods=["GET"])
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 def read(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return a schedule, when it is due next, and what came of it lately."""
-    schedule = _find(schedule_id)
-    return looked_at(schedule), 200, tagged(schedule)
+    """Return a schedule, when it is due next, and its latest firings."""
+    scope = authentication.agent_scope()
+    schedule = schedules.find(scope, schedule_id)
+    tag = etag(schedule)
+    return detail_view(scope, schedule), 200, tag
 
 
 @blueprint.route("/<uuid:schedule_id>", methods=["PATCH"])
 @blueprint.arguments(schemas.ScheduleChange)
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def change(body: dict[str, Any], schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Change what is mentioned; one that a workflow's own document asks for changes with that alone."""
-    schedule, session = _find(schedule_id, lock=True), db.session()
-    etags.check(*version(schedule))
-    ordered = None
-    if "input" in body:
-        ordered = order(session.get_one(Account, schedule.account_id), body)
-    elif "seal_result" in body:
+    """Change the members that are sent; a schedule of a workflow's document changes with that."""
+    scope = authentication.agent_scope()
+    schedule = schedules.find(scope, schedule_id, lock=True)
+    etags.check(*etag_members(schedule))
+    if "seal_result" in body and "input" not in body:
         fault = Fault("/sealResult", "needs an input")
         raise InvalidError("schedule_invalid", "There can be no such schedule.", faults=[fault])
-    planned = recurrence.read(_asked(body), schedules.plan(schedule))
-    schedules.change(session, schedule, planned, now=datetime.now(UTC), order=ordered)
-    return _changed(schedule)
+    plan = recurrence.read(_plan_members(body), schedules.plan_of(schedule))
+    sealed_input = sealing.seal_input(body) if "input" in body else None
+    schedules.change(scope, schedule, plan, sealed_input)
+    return _commit_change(scope, schedule)
 
 
 @blueprint.route("/<uuid:schedule_id>", methods=["DELETE"])
 @blueprint.response(204)
-@blueprint.doc(parameters=[etags.ASKED])
+@blueprint.doc(parameters=[etags.IF_MATCH])
 def delete(schedule_id: UUID) -> None:
-    """Delete a schedule; executions that it has started go on."""
-    schedule = _find(schedule_id, lock=True)
-    etags.check(*version(schedule))
-    gone = Followed(schedule.id, schedule.account_id)
-    schedules.remove(db.session(), schedule, now=datetime.now(UTC))
-    db.session.commit()
-    carry(gone)
+    """Delete a schedule; executions that it has started continue."""
+    scope = authentication.agent_scope()
+    schedule = schedules.find(scope, schedule_id, lock=True)
+    etags.check(*etag_members(schedule))
+    schedules.delete(scope, schedule)
+    delivery.commit_and_deliver(scope, ScheduleSync(scope.account_id, schedule_id))
 
 
 @blueprint.route("/<uuid:schedule_id>/pause", methods=["POST"])
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 def pause(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Have a schedule be due no more."""
-    return _pause(schedule_id, paused=True)
+    """Pause a schedule: it is not due until it is resumed."""
+    return _set_paused(schedule_id, paused=True)
 
 
 @blueprint.route("/<uuid:schedule_id>/resume", methods=["POST"])
-@blueprint.response(200, schemas.ScheduleLooked, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.ScheduleLooked, headers=etags.RESPONSE_HEADERS)
 def resume(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Have a schedule be due again; what it was due for meanwhile stays undone."""
-    return _pause(schedule_id, paused=False)
+    """Resume a schedule; the times of the pause are not made up for."""
+    return _set_paused(schedule_id, paused=False)
 
 
 @blueprint.route("/<uuid:schedule_id>/run", methods=["POST"])
 @blueprint.response(200, Executed)
 @blueprint.alt_response(202, schema=Executed, success=True)
-@blueprint.doc(parameters=[idempotency.ASKED])
-def run(schedule_id: UUID) -> start_execution.Answer:
-    """Execute now what a schedule executes, paused or not, whatever else of it runs; wait as is preferred."""
-    schedule, running_max = _find(schedule_id), _settings().executions_per_account_max
+@blueprint.doc(parameters=[idempotency.PARAMETER])
+def run(schedule_id: UUID) -> execution_view.Answer:
+    """Execute a schedule's workflow now, paused or not, whatever else of it runs.
 
-    def start() -> UUID:
-        return firings.run(
-            db.session(), schedule, running_max=running_max, now=datetime.now(UTC)
-        ).id
-
-    return start_execution.started(start, schedule.definition_id, scheduleId=schedule_id)
+    `Prefer: wait=N` waits up to N seconds for its end (RFC 7240).
+    """
+    scope, (wait, _) = authentication.agent_scope(), execution_view.requested_wait()
+    schedule = schedules.find(scope, schedule_id)
+    definition_id = schedule.definition_id
+    key_claim = idempotency.claim(scope)
+    if key_claim.replay is None:
+        running_max = _settings().executions_per_account_max
+        execution_id = firings.run(scope, schedule, running_max=running_max).id
+        idempotency.remember(scope, key_claim, execution_id)
+        launch = ExecutionLaunch(scope.account_id, execution_id)
+        outcome = delivery.commit_and_deliver(scope, launch, wait=wait)
+    else:
+        execution_id = key_claim.replay
+        outcome = delivery.commit_and_join(scope, execution_id, wait=wait)
+    return execution_view.started(
+        execution_id, outcome, key_claim, workflowId=definition_id, scheduleId=schedule_id
+    )
 
 
 @blueprint.route("/<uuid:schedule_id>/backfill", methods=["POST"])
 @blueprint.arguments(schemas.BackfillRequest)
 @blueprint.response(202, schemas.Backfilled)
 def backfill(body: dict[str, Any], schedule_id: UUID) -> dict[str, Any]:
-    """Make up for a stretch of time, one execution after the other; none is made a second time."""
-    schedule, now, asked = _find(schedule_id), datetime.now(UTC), _asked(body)
-    since, until = asked["since"], min(asked["until"], now)
-    plan = schedules.plan(schedule)
+    """Execute for the times of a past stretch, one after the other; no time executes twice."""
+    scope = authentication.agent_scope()
+    schedule, members = schedules.find(scope, schedule_id), _plan_members(body)
+    since, until = members["since"], min(members["until"], scope.now)
+    plan = schedules.plan_of(schedule)
     times = recurrence.count_due(plan, counted_from=schedule.counted_from, since=since, until=until)
-    gap = Gap(schedule.id, math.ceil(since.timestamp()), math.floor(until.timestamp()))
     if times:
-        outbox.append(
-            db.session(),
-            account_id=schedule.account_id,
-            kind=outbox.BACKFILL,
-            subject=str(gap),
-            now=now,
-            delay_seconds=0,
-        )
-        db.session.commit()
-        redis_notify.relay()
+        first, last = math.ceil(since.timestamp()), math.floor(until.timestamp())
+        message = Backfill(scope.account_id, schedule_id, first, last)
+        outbox.append(scope.session, message, now=scope.now, delay_seconds=0)
+        scope.session.commit()
+        redis_notify.wake_relay()
     return {"since": since, "until": until, "times": times}
 
 
-def _make(body: dict[str, Any]) -> UUID:
-    account_id, session = authentication.identity().account_id, db.session()
-    definition = definitions.find(session, account_id=account_id, definition_id=body["workflow_id"])
-    planned = recurrence.read(_asked(body))
-    account = schedules.admit(
-        session, account_id=account_id, schedules_max=_settings().schedules_per_account_max
-    )
-    made = schedules.make(
-        session,
-        planned,
-        definition=definition,
-        order=order(account, body),
-        now=datetime.now(UTC),
-        paused=body["paused"],
-    )
-    return made.id
+def _set_paused(schedule_id: UUID, *, paused: bool) -> tuple[dict[str, Any], int, dict[str, str]]:
+    scope = authentication.agent_scope()
+    schedule = schedules.find(scope, schedule_id, lock=True)
+    schedules.set_paused(scope, schedule, paused=paused)
+    return _commit_change(scope, schedule)
 
 
-def _pause(schedule_id: UUID, *, paused: bool) -> tuple[dict[str, Any], int, dict[str, str]]:
-    schedule = _find(schedule_id, lock=True)
-    schedules.pause(db.session(), schedule, paused=paused, now=datetime.now(UTC))
-    return _changed(schedule)
+def _commit_change(
+    scope: AccountScope, schedule: Schedule
+) -> tuple[dict[str, Any], int, dict[str, str]]:
+    delivery.commit_and_deliver(scope, ScheduleSync(scope.account_id, schedule.id))
+    tag = etag(schedule)
+    return detail_view(scope, schedule), 200, tag
 
 
-def _changed(schedule: Schedule) -> tuple[dict[str, Any], int, dict[str, str]]:
-    db.session.commit()
-    follow(schedule)
-    return looked_at(schedule), 200, tagged(schedule)
-
-
-def _find(schedule_id: UUID, *, lock: bool = False) -> Schedule:
-    return schedules.find(
-        db.session(),
-        account_id=authentication.identity().account_id,
-        schedule_id=schedule_id,
-        lock=lock,
-    )
-
-
-def _asked(body: dict[str, Any]) -> dict[str, Any]:
-    """Return what is asked of a plan, its times read."""
+def _plan_members(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a body that belong to a plan, their times parsed."""
     pointers = {"start_at": "/startAt", "end_at": "/endAt"}
     return {
-        name: timestamps.moment(timestamps.parse(value, pointers.get(name, f"/{name}")))
+        name: timestamps.to_datetime(timestamps.parse(value, pointers.get(name, f"/{name}")))
         if name in TIMES and value is not None
         else value
         for name, value in body.items()
-        if name not in NOT_PLANNED
+        if name not in NOT_OF_PLAN
     }
 
 

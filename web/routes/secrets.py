@@ -1,35 +1,29 @@
-"""`/api/secrets`: what an account's workflows may use by name; values go in and never come out."""
+"""`/api/secrets`: values that an account's workflows use by name; no answer ever contains one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from flask import current_app
 
-from engine.config.settings import Settings
-from engine.crypto import jwe
-from engine.crypto.jwe import keys_of, looks_sealed
+from engine.crypto.jwe import is_compact_jwe
 from engine.errors import NotFoundError, TooLargeError
 from engine.store.accounts import Secret
 from engine.workflows import secrets
-from web.extensions import db
 from web.http import authentication, etags, rate_limits, security_events
 from web.http.json_bodies import Blueprint
+from web.routes import sealing
 from web.schemas import secrets as schemas
 
-blueprint = Blueprint(
-    "secrets", __name__, url_prefix="/api/secrets", description="Secrets of workflows"
-)
+blueprint = Blueprint("secrets", __name__, url_prefix="/api/secrets", description="Secrets")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 
-# Only a secret that is there already can be overwritten unseen.
-REPLACING = etags.ASKED | {"required": False, "description": "Needed where the name is taken"}
-# The same for all that names one: what no secret can be called is not found, or cannot be made.
-NAMED = {
+# Only an existing secret can be overwritten by a client that has not read it.
+REPLACING = etags.IF_MATCH | {"required": False, "description": "Needed where the name is taken"}
+# One pattern for all routes with a name: what no secret can be called is not found, or is refused.
+NAME_PARAMETER = {
     "in": "path",
     "name": "name",
     "required": True,
@@ -38,78 +32,67 @@ NAMED = {
 
 
 @blueprint.route("", methods=["GET"])
-@blueprint.response(200, schemas.Secrets)
+@blueprint.response(200, schemas.SecretsSchema)
 def browse() -> dict[str, Sequence[Secret]]:
     """List the account's secrets: names and times."""
-    return {
-        "secrets": secrets.browse(db.session(), account_id=authentication.identity().account_id)
-    }
+    return {"secrets": secrets.browse(authentication.agent_scope())}
 
 
-@blueprint.route("/<segment:name>", parameters=[NAMED], methods=["GET"])
-@blueprint.response(200, schemas.SecretShown, headers=etags.ANSWERED)
+@blueprint.route("/<segment:name>", parameters=[NAME_PARAMETER], methods=["GET"])
+@blueprint.response(200, schemas.SecretShown, headers=etags.RESPONSE_HEADERS)
 def read(name: str) -> tuple[Secret, int, dict[str, str]]:
     """Return one secret's name and times."""
-    found = secrets.find(db.session(), account_id=authentication.identity().account_id, name=name)
-    return found, 200, _tagged(found)
+    secret = secrets.find(authentication.agent_scope(), name)
+    return secret, 200, etags.make_header(*_etag_members(secret))
 
 
-@blueprint.route("/<segment:name>", parameters=[NAMED], methods=["PUT"])
+@blueprint.route("/<segment:name>", parameters=[NAME_PARAMETER], methods=["PUT"])
 @blueprint.arguments(schemas.SecretChange)
-@blueprint.response(200, schemas.SecretShown, headers=etags.ANSWERED)
+@blueprint.response(200, schemas.SecretShown, headers=etags.RESPONSE_HEADERS)
 @blueprint.alt_response(201, schema=schemas.SecretShown, success=True)
 @blueprint.doc(parameters=[REPLACING])
 def put(body: dict[str, Any], name: str) -> tuple[Secret, int, dict[str, str]]:
-    """Store a secret; one that is there is replaced by who has seen it."""
-    session, account_id, now = db.session(), authentication.identity().account_id, datetime.now(UTC)
-    sealed = _sealed(body["value"])
+    """Store a secret; replacing an existing one needs its ETag in If-Match."""
+    scope, value_jwe = authentication.agent_scope(), _seal(body["value"])
     try:
-        found, status = secrets.find(session, account_id=account_id, name=name, lock=True), 200
+        secret, status = secrets.find(scope, name, lock=True), 200
     except NotFoundError:
-        if etags.asked():  # what its sender has seen is no more
+        if etags.has_precondition():  # the secret that the client has read is gone
             raise
-        found = secrets.keep(session, account_id=account_id, name=name, sealed=sealed, now=now)
-        status = 201
+        secret, status = secrets.create(scope, name, value_jwe), 201
     else:
-        etags.check(*_version(found))
-        secrets.replace(found, sealed=sealed, now=now)
-    security_events.commit("secret_changed", now=now)
-    return found, status, _tagged(found)
+        etags.check(*_etag_members(secret))
+        secrets.replace(secret, value_jwe, now=scope.now)
+    security_events.commit("secret_changed", now=scope.now)
+    return secret, status, etags.make_header(*_etag_members(secret))
 
 
-@blueprint.route("/<segment:name>", parameters=[NAMED], methods=["DELETE"])
+@blueprint.route("/<segment:name>", parameters=[NAME_PARAMETER], methods=["DELETE"])
 @blueprint.response(204)
 def delete(name: str) -> None:
-    """Forget a secret: workflows that list it cannot be executed any more."""
-    session, now = db.session(), datetime.now(UTC)
-    session.delete(
-        secrets.find(session, account_id=authentication.identity().account_id, name=name, lock=True)
-    )
-    security_events.commit("secret_deleted", now=now)
+    """Delete a secret: workflows that list it cannot be executed any more."""
+    scope = authentication.agent_scope()
+    scope.session.delete(secrets.find(scope, name, lock=True))
+    security_events.commit("secret_deleted", now=scope.now)
 
 
-def _sealed(value: Any) -> str:
-    """Seal a plain value; one that was sent sealed stays as it is.
+def _seal(value: Any) -> str:
+    """Return a value as a JWE: the client's own, or one that is made here.
 
     :raises TooLargeError: when it is larger than a secret may be.
     """
-    if looks_sealed(value):
+    if is_compact_jwe(value):
         return str(value)
     plaintext = orjson.dumps(value)
     if len(plaintext) > secrets.VALUE_BYTES_MAX:
         raise TooLargeError(
             "secret_too_large", f"A secret may have {secrets.VALUE_BYTES_MAX} bytes."
         )
-    if not secrets.few(value):
+    if not secrets.within_limits(value):
         detail = f"Secrets may hold {secrets.TEXTS_MAX} texts, nested {secrets.DEPTH_MAX} deep."
         raise TooLargeError("secret_too_large", detail)
-    settings: Settings = current_app.extensions["settings"]
-    return jwe.seal(keys_of(settings.need("engine_public_keys"))[0], plaintext)
+    return sealing.seal_to_engine(plaintext)
 
 
-def _version(secret: Secret) -> tuple[str, str]:
+def _etag_members(secret: Secret) -> tuple[str, str]:
     return str(secret.id), secret.updated_at.isoformat()
-
-
-def _tagged(secret: Secret) -> dict[str, str]:
-    return etags.tagged(*_version(secret))

@@ -1,17 +1,15 @@
-"""`/api/auth/sessions` and leaving: who is in, and how they get out."""
+"""`/api/auth/sessions` and `/api/auth/logout`: list and end of login sessions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from engine.accounts import sessions
 from engine.store.accounts import RefreshSession
-from web.extensions import db
 from web.http import authentication, rate_limits, security_events
-from web.http.account_services import desk
+from web.http.account_services import services
 from web.http.json_bodies import Blueprint
 from web.schemas import account as schemas
 
@@ -24,47 +22,40 @@ rate_limits.limit(blueprint)
 @blueprint.arguments(schemas.LogoutRequest, required=False)
 @blueprint.response(204)
 def logout(body: dict[str, bool]) -> None:
-    """End this session, or all of the account's after a fresh proof."""
-    who, now = authentication.identity(), datetime.now(UTC)
+    """End this session, or all of the account's; the latter needs a step-up."""
+    scope = authentication.agent_scope()
     if body.get("all"):
-        # A password alone must not throw out those who also showed a second factor.
-        authentication.need_settled()
-        authentication.need_fresh()
-        sessions.end_all(db.session(), account_id=who.account_id, reason="logged_out", now=now)
+        # A password alone must not end sessions that also verified a second factor.
+        authentication.require_full_session()
+        authentication.require_step_up()
+        sessions.end_all(scope, reason="logged_out")
+        security_events.commit("logged_out_everywhere", now=scope.now)
     else:
-        sessions.end(
-            db.session(),
-            account_id=who.account_id,
-            session_id=who.session_id,
-            reason="logged_out",
-            now=now,
-        )
-    security_events.commit("logged_out_everywhere" if body.get("all") else "logged_out", now=now)
+        sessions.end(scope, authentication.identity().session_id, reason="logged_out")
+        security_events.commit("logged_out", now=scope.now)
 
 
 @blueprint.route("/sessions", methods=["GET"])
-@blueprint.response(200, schemas.Sessions)
-def browse() -> dict[str, Sequence[Any]]:
-    """List the account's sessions, the one used last first."""
-    who, periods = authentication.identity(), desk().refresh_tokens.periods
-    found = sessions.browse(db.session(), periods, account_id=who.account_id, now=datetime.now(UTC))
-    return {"sessions": [_told(session) for session in found]}
+@blueprint.response(200, schemas.SessionsResponse)
+def list_sessions() -> dict[str, Sequence[Any]]:
+    """List the account's sessions, the most recently refreshed first."""
+    lifetime = services().refresh_tokens.lifetime
+    login_sessions = sessions.list_sessions(authentication.agent_scope(), lifetime)
+    return {"sessions": [_describe(login_session) for login_session in login_sessions]}
 
 
 @blueprint.route("/sessions/<uuid:session_id>", methods=["DELETE"])
 @blueprint.response(204)
 def end(session_id: UUID) -> None:
-    """End one of the account's sessions; another than one's own after a fresh proof."""
-    who, now = authentication.identity(), datetime.now(UTC)
-    if session_id != who.session_id:
-        authentication.need_fresh()
-    sessions.end(
-        db.session(), account_id=who.account_id, session_id=session_id, reason="ended", now=now
-    )
-    security_events.commit("session_ended", now=now)
+    """End one of the account's sessions; another session than this one needs a step-up."""
+    if session_id != authentication.identity().session_id:
+        authentication.require_step_up()
+    scope = authentication.agent_scope()
+    sessions.end(scope, session_id, reason="ended")
+    security_events.commit("session_ended", now=scope.now)
 
 
-def _told(session: RefreshSession) -> dict[str, Any]:
+def _describe(session: RefreshSession) -> dict[str, Any]:
     return {
         "id": session.id,
         "agent_id": session.agent_id,

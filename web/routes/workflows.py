@@ -1,34 +1,29 @@
-"""`/api/workflows`: create a sealed workflow, list, execute."""
+"""`/api/workflows`: create an encrypted workflow, list them, and execute one."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from flask import current_app, url_for
 
 from engine.config.settings import Settings
+from engine.contracts.outbox_messages import ExecutionLaunch, VersionCheck
+from engine.contracts.workflow_ids import VersionReference
 from engine.language import support_table
 from engine.store.workflows import Definition
 from engine.workflows import definitions
-from engine.workflows import versions as engine_versions
 from engine.workflows.definitions import Draft
 from engine.workflows.executions import executions
 from engine.workflows.schedules.recurrence import BACKFILLED_MAX
-from web.extensions import db
+from web import delivery
 from web.http import authentication, etags, idempotency, rate_limits
 from web.http.json_bodies import Blueprint
-from web.routes import start_execution, workflow_versions
-from web.routes.execution_input import order
-from web.routes.executions import listed
-from web.schemas import executions as run_schemas
+from web.routes import execution_view, sealing, workflow_versions
+from web.schemas import executions as execution_schemas
 from web.schemas import workflows as schemas
-from web.temporal_client import Temporal
 
-blueprint = Blueprint(
-    "workflows", __name__, url_prefix="/api/workflows", description="Sealed workflows"
-)
+blueprint = Blueprint("workflows", __name__, url_prefix="/api/workflows", description="Workflows")
 authentication.protect(blueprint)
 rate_limits.limit(blueprint, "workflows")
 
@@ -38,33 +33,38 @@ rate_limits.limit(blueprint, "workflows")
 @blueprint.response(200, schemas.Listing)
 def browse(query: dict[str, Any]) -> dict[str, Any]:
     """List the account's workflows, newest first."""
-    listing = definitions.browse(
-        db.session(), account_id=authentication.identity().account_id, **query
-    )
-    return {"workflows": listing.definitions, "total": listing.total, "hasMore": listing.has_more}
+    page = definitions.browse(authentication.agent_scope(), **query)
+    return {"workflows": page.definitions, "total": page.total, "hasMore": page.has_more}
 
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(schemas.CreateRequest)
-@blueprint.response(201, schemas.Created, headers=etags.ANSWERED)
-@blueprint.doc(parameters=[idempotency.ASKED])
+@blueprint.response(201, schemas.Created, headers=etags.RESPONSE_HEADERS)
+@blueprint.doc(parameters=[idempotency.PARAMETER])
 def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, str]]:
-    """Store a sealed workflow and have it checked; what is wrong with it stands in `diagnostics`."""
-    account_id, session = authentication.identity().account_id, db.session()
-    definition_id = idempotency.once(lambda: _save(account_id, Draft(**body)))
-    if not idempotency.repeated():
-        workflow_versions.check(definition_id, account_id)
-    definition = definitions.find(session, account_id=account_id, definition_id=definition_id)
-    told = {
-        "Location": url_for("versions.read", definition_id=definition_id)
-    } | workflow_versions.tagged(definition)
-    return {"workflow": definition}, 201, told | idempotency.header()
+    """Store an encrypted workflow and check it; `diagnostics` says what is wrong with it."""
+    scope = authentication.agent_scope()
+    key_claim = idempotency.claim(scope)
+    if key_claim.replay is None:
+        bytes_max = _settings().definition_bytes_max
+        definition = definitions.save(scope, Draft(**body), definition_bytes_max=bytes_max)
+        definition_id = definition.id
+        idempotency.remember(scope, key_claim, definition_id)
+        check = VersionCheck(scope.account_id, VersionReference(definition_id))
+        delivery.commit_and_deliver(scope, check, wait=workflow_versions.CHECK_WAIT_SECONDS)
+    else:
+        definition_id = key_claim.replay
+        scope.session.commit()
+    definition = definitions.find(scope, definition_id)
+    location = {"Location": url_for("workflow_versions.read", definition_id=definition_id)}
+    headers = location | workflow_versions.etag(definition) | key_claim.headers()
+    return {"workflow": definition}, 201, headers
 
 
 @blueprint.route("/language", methods=["GET"])
 @blueprint.response(200, schemas.Language)
 def language() -> dict[str, Any]:
-    """Return what of the workflow language is supported, what is refused and why, and the limits."""
+    """Return which constructs of the language are supported or refused, and the limits."""
     return {
         "specification": support_table.SPECIFICATION,
         "constructs": support_table.CONSTRUCTS,
@@ -73,9 +73,9 @@ def language() -> dict[str, Any]:
 
 
 @blueprint.route("/limits", methods=["GET"])
-@blueprint.response(200, schemas.Limits)
+@blueprint.response(200, schemas.LimitsSchema)
 def show_limits() -> dict[str, dict[str, float]]:
-    """Return what no workflow and no execution may exceed, each under the name its error has."""
+    """Return the limits of workflows and executions, each by the name that its error has."""
     settings = _settings()
     of_settings = {
         "definitionBytes": settings.definition_bytes_max,
@@ -91,66 +91,43 @@ def show_limits() -> dict[str, dict[str, float]]:
 
 
 @blueprint.route("/<uuid:definition_id>/executions", methods=["GET"])
-@blueprint.arguments(run_schemas.OfWorkflowQuery, location="query")
-@blueprint.response(200, run_schemas.Runs)
-def browse_runs(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
+@blueprint.arguments(execution_schemas.OfWorkflowQuery, location="query")
+@blueprint.response(200, execution_schemas.Runs)
+def browse_executions(query: dict[str, Any], definition_id: UUID) -> dict[str, Any]:
     """List a workflow's executions, newest first; `cursor` leads to the next page."""
-    return listed(query, definition_id)
+    return execution_view.page(query, definition_id)
 
 
 @blueprint.route("/<uuid:definition_id>/execute", methods=["POST"])
 @blueprint.arguments(schemas.ExecuteRequest, required=False)
 @blueprint.response(200, schemas.Executed)
 @blueprint.alt_response(202, schema=schemas.Executed, success=True)
-@blueprint.doc(parameters=[idempotency.ASKED])
-def execute(body: dict[str, Any], definition_id: UUID) -> start_execution.Answer:
-    """Run a workflow; `Prefer: wait=N` waits up to N seconds for its end (RFC 7240)."""
-    account_id = authentication.identity().account_id
-    if idempotency.asked():  # what it made before may be gone, with its workflow
-        definitions.find(db.session(), account_id=account_id, definition_id=definition_id)
-    return start_execution.started(lambda: _start(account_id, definition_id, body), definition_id)
-
-
-def _save(account_id: UUID, draft: Draft) -> UUID:
-    definition = definitions.save(
-        db.session(),
-        account_id=account_id,
-        draft=draft,
-        now=datetime.now(UTC),
-        definition_bytes_max=_settings().definition_bytes_max,
-    )
-    return definition.id
-
-
-def _start(account_id: UUID, definition_id: UUID, body: dict[str, Any]) -> UUID:
-    """Store an execution of a version that is there; until the commit its workflow stays as it is."""
-    session, version = db.session(), body.get("version")
-    definition = definitions.find(
-        session, account_id=account_id, definition_id=definition_id, lock=True
-    )
-    if version is not None:
-        engine_versions.find(
-            session, account_id=account_id, definition_id=definition_id, version=version
+@blueprint.doc(parameters=[idempotency.PARAMETER])
+def execute(body: dict[str, Any], definition_id: UUID) -> execution_view.Answer:
+    """Execute a workflow; `Prefer: wait=N` waits up to N seconds for its end (RFC 7240)."""
+    scope, (wait, _) = authentication.agent_scope(), execution_view.requested_wait()
+    key_claim = idempotency.claim(scope)
+    if key_claim.replay is None:
+        execution = executions.execute(
+            scope,
+            definition_id,
+            sealing.seal_input(body),
+            version=body.get("version"),
+            running_max=_settings().executions_per_account_max,
         )
-    account = executions.admit(
-        session, account_id=account_id, running_max=_settings().executions_per_account_max
-    )
-    execution = executions.start(
-        session,
-        account_id=account_id,
-        definition=definition,
-        order=order(account, body),
-        now=datetime.now(UTC),
-        version=version,
-    )
-    return execution.id
+        execution_id = execution.id
+        idempotency.remember(scope, key_claim, execution_id)
+        launch = ExecutionLaunch(scope.account_id, execution_id)
+        outcome = delivery.commit_and_deliver(scope, launch, wait=wait)
+    else:
+        definitions.find(
+            scope, definition_id
+        )  # it may have been deleted since, with its executions
+        execution_id = key_claim.replay
+        outcome = delivery.commit_and_join(scope, execution_id, wait=wait)
+    return execution_view.started(execution_id, outcome, key_claim, workflowId=definition_id)
 
 
 def _settings() -> Settings:
     settings: Settings = current_app.extensions["settings"]
     return settings
-
-
-def _temporal() -> Temporal:
-    door: Temporal = current_app.extensions["temporal"]
-    return door

@@ -1,4 +1,4 @@
-"""Bodies of what an account's owner sees and changes."""
+"""Bodies of the routes of accounts, sessions, agents, audit log and public key."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any, ClassVar
 from marshmallow import Schema, fields, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from web.schemas.auth import KEY_LENGTH_MAX, PASSWORD_LENGTH_MAX, NewPassword, User
+from web.schemas.auth import KEY_LENGTH_MAX, PASSWORD_LENGTH_MAX, NewPassword, UserResponse
 from web.schemas.strict import EXACTLY_ONE, Flag, Moment, Strict, Text
 
 PAGE_MAX = 500
 
 
 class LogoutRequest(Strict):
-    """Which sessions to end."""
+    """Whether to end all sessions of the account."""
 
     all = Flag()
 
 
-class SessionShown(Schema):
-    """A session, as the account's owner sees it."""
+class SessionResponse(Schema):
+    """Session of the account."""
 
     id = fields.UUID(required=True)
     agent_id = fields.String(required=True, allow_none=True, data_key="agentId")
@@ -28,18 +28,20 @@ class SessionShown(Schema):
     refreshed_at = Moment(required=True, data_key="refreshedAt")
     proved_at = Moment(required=True, data_key="provedAt")
     amr = fields.List(fields.String(), required=True, metadata={"description": "RFC 8176"})
-    pending = fields.Boolean(required=True, metadata={"description": "owes a second factor"})
-    current = fields.Boolean(required=True, metadata={"description": "the one that asks"})
+    pending = fields.Boolean(
+        required=True, metadata={"description": "it still needs a second factor"}
+    )
+    current = fields.Boolean(required=True, metadata={"description": "the session of this request"})
 
 
-class Sessions(Schema):
-    """An account's sessions."""
+class SessionsResponse(Schema):
+    """Sessions of the account."""
 
-    sessions = fields.List(fields.Nested(SessionShown), required=True)
+    sessions = fields.List(fields.Nested(SessionResponse), required=True)
 
 
-class AgentShown(Schema):
-    """A device or program, as the account's owner sees it."""
+class AgentResponse(Schema):
+    """Device or program of the account."""
 
     id = fields.String(required=True)
     name = fields.String(required=True, allow_none=True)
@@ -48,27 +50,27 @@ class AgentShown(Schema):
     revoked_at = Moment(required=True, allow_none=True, data_key="revokedAt")
 
 
-class Agents(Schema):
-    """An account's agents."""
+class AgentsResponse(Schema):
+    """Agents of the account."""
 
-    agents = fields.List(fields.Nested(AgentShown), required=True)
+    agents = fields.List(fields.Nested(AgentResponse), required=True)
 
 
-class AgentChange(Strict):
-    """A new name, or none."""
+class AgentChangeRequest(Strict):
+    """New name of an agent; null removes it."""
 
     name = Text(required=True, allow_none=True, shortest=1, longest=128)
 
 
-class Me(User):
-    """An account, as its owner sees it in full."""
+class AccountResponse(UserResponse):
+    """Account of this request."""
 
     created_at = Moment(required=True, data_key="createdAt")
     key_proved_at = Moment(required=True, allow_none=True, data_key="publicKeyProvedAt")
 
 
-class MeChange(Strict):
-    """What is to change."""
+class AccountChangeRequest(Strict):
+    """New public key or password of the account."""
 
     document: ClassVar[dict[str, Any]] = {
         "minProperties": 1,
@@ -79,49 +81,53 @@ class MeChange(Strict):
     current_password = Text(longest=PASSWORD_LENGTH_MAX, data_key="currentPassword")
 
     @validates_schema
-    def _together(self, data: dict[str, str], **_options: object) -> None:
+    def _check_members(self, data: dict[str, str], **_options: object) -> None:
         if ("password" in data) != ("current_password" in data):
-            raise ValidationError("password and currentPassword go together", "currentPassword")
+            raise ValidationError(
+                "password and currentPassword are needed together", "currentPassword"
+            )
         if not data:
-            raise ValidationError("nothing to change")
+            raise ValidationError("at least one member is needed")
 
 
-class KeyTask(Schema):
-    """What the public key's holder is to do: sign the one, or open the other."""
+class KeyChallengeResponse(Schema):
+    """Text to sign and JWE to decrypt, of which the owner does one."""
 
     to_sign = fields.String(
         required=True,
         allow_none=True,
         data_key="toSign",
-        metadata={"description": "its UTF-8: Ed25519, or ECDSA P-256 with SHA-256"},
+        metadata={"description": "to sign as UTF-8: Ed25519, or ECDSA P-256 with SHA-256"},
     )
     to_open = fields.String(
         required=True, allow_none=True, data_key="toOpen", metadata={"description": "a JWE"}
     )
 
 
-class KeyProof(Strict):
-    """What was done."""
+class KeyProofRequest(Strict):
+    """Signature of the text, or plaintext of the JWE."""
 
     document = EXACTLY_ONE
-    signature = Text(longest=256, metadata={"description": "base64url; of ECDSA, r and s"})
-    opened = Text(longest=256, metadata={"description": "the text that was in the JWE"})
+    signature = Text(longest=256, metadata={"description": "base64url; for ECDSA r and s"})
+    plaintext = Text(
+        longest=256, data_key="opened", metadata={"description": "the plaintext of the JWE"}
+    )
 
     @validates_schema
-    def _one(self, data: dict[str, str], **_options: object) -> None:
+    def _check_members(self, data: dict[str, str], **_options: object) -> None:
         if len(data) != 1:
             raise ValidationError("either signature or opened is needed", "signature")
 
 
 class AuditQuery(Strict):
-    """A page of events."""
+    """Page of the audit log."""
 
     limit = fields.Integer(load_default=50, validate=validate.Range(1, PAGE_MAX))
     before = fields.UUID(metadata={"description": "only events older than this one"})
 
 
-class AuditEventShown(Schema):
-    """Something that happened to an account's security."""
+class AuditEventResponse(Schema):
+    """Event that concerns the security of the account."""
 
     id = fields.UUID(required=True)
     kind = fields.String(required=True)
@@ -130,8 +136,8 @@ class AuditEventShown(Schema):
     at = Moment(required=True)
 
 
-class Trail(Schema):
-    """Events, newest first."""
+class AuditLogResponse(Schema):
+    """Page of audit events, newest first."""
 
-    events = fields.List(fields.Nested(AuditEventShown), required=True)
+    events = fields.List(fields.Nested(AuditEventResponse), required=True)
     has_more = fields.Boolean(required=True, data_key="hasMore")

@@ -1,4 +1,4 @@
-"""Bodies of `/api/auth`."""
+"""Bodies of registration, login and refresh."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from marshmallow import Schema, fields
 from engine.accounts.passwords import LENGTH_MAX, LENGTH_MIN
 from web.schemas.strict import Email, Strict, Text
 
-PASSWORD_LENGTH_MAX = (
-    1024  # the rule for new passwords is the engine's; this bounds the work of a refusal
-)
+# It bounds the work of a refusal; the engine checks the rules of new passwords.
+PASSWORD_LENGTH_MAX = 1024
 KEY_LENGTH_MAX = 8192
-TOKEN_LENGTH_MAX = 8192  # room for whatever is no token of ours: it is refused as such
+# Longer than any token of this platform, so that other texts are refused as invalid tokens.
+TOKEN_LENGTH_MAX = 8192
 
 
 class NewPassword(Text):
-    """A password to be; how long it may be is told here, and judged by the engine once it is in NFC."""
+    """New password; the engine checks its documented length after normalization (NFC)."""
 
     def __init__(self, **options: Any) -> None:
         metadata = {"minLength": LENGTH_MIN, "maxLength": LENGTH_MAX}
@@ -25,7 +25,7 @@ class NewPassword(Text):
 
 
 class RegisterRequest(Strict):
-    """A new account."""
+    """Email, password and public key of a new account."""
 
     email = Email(required=True)
     password = NewPassword(required=True)
@@ -33,7 +33,7 @@ class RegisterRequest(Strict):
 
 
 class LoginRequest(Strict):
-    """An account's credentials."""
+    """Email and password of an account, and optionally a code of its second factor."""
 
     email = Text(required=True, longest=320)
     password = Text(required=True, longest=PASSWORD_LENGTH_MAX)
@@ -41,28 +41,28 @@ class LoginRequest(Strict):
 
 
 class RefreshRequest(Strict):
-    """A refresh token to exchange."""
+    """Refresh token to exchange."""
 
     refresh_token = Text(required=True, longest=TOKEN_LENGTH_MAX, data_key="refreshToken")
 
 
-class User(Schema):
-    """An account, as its owner sees it."""
+class UserResponse(Schema):
+    """Account of a login."""
 
     id = fields.UUID(required=True)
     email = fields.String(required=True)
     public_key = fields.String(required=True, data_key="publicKey")
 
 
-class Tokens(Schema):
-    """A pair of tokens."""
+class TokenPair(Schema):
+    """Access token and refresh token of a session."""
 
     access_token = fields.String(required=True, data_key="accessToken")
     refresh_token = fields.String(required=True, data_key="refreshToken")
 
 
-class Entered(Tokens):
-    """Tokens, and whose they are; with `mfaRequired` they are good for the second factor alone."""
+class LoginResponse(TokenPair):
+    """Account and its tokens; with `mfaRequired` they permit the routes of MFA alone."""
 
-    user = fields.Nested(User, required=True)
+    user = fields.Nested(UserResponse, required=True)
     mfa_required = fields.Boolean(data_key="mfaRequired")

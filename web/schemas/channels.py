@@ -1,4 +1,4 @@
-"""Bodies of channels."""
+"""Bodies of the routes of channels."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ENDPOINT = {
 
 
 class StampText(fields.String):
-    """A stamp as clients see it."""
+    """Integer stamp, written as RFC 3339 time."""
 
     def _serialize(self, value: Any, *_context: Any, **_options: Any) -> str | None:
-        return None if value is None else timestamps.text(value)
+        return None if value is None else timestamps.to_text(value)
 
 
 class SubscriptionKeys(Strict):
-    """What a message to the browser is encrypted with (RFC 8291 section 3)."""
+    """Keys that encrypt messages to the browser (RFC 8291 section 3)."""
 
     p256dh = Text(
         required=True,
@@ -41,22 +41,20 @@ class SubscriptionKeys(Strict):
     )
 
 
-class Subscription(Strict):
-    """PushSubscription.toJSON() as a browser gives it."""
+class PushSubscription(Strict):
+    """Result of PushSubscription.toJSON() in a browser."""
 
     endpoint = Text(required=True, longest=endpoint_policy.LENGTH_MAX, metadata=ENDPOINT)
     expiration_time = fields.Integer(
         allow_none=True,
         data_key="expirationTime",
-        metadata={
-            "description": "not needed: the push service says when the subscription has ended"
-        },
+        metadata={"description": "ignored: the push service reports the end of a subscription"},
     )
     keys = fields.Nested(SubscriptionKeys, required=True)
 
 
 class ChannelRequest(Strict):
-    """A webhook's address, or a browser's subscription."""
+    """Address of a webhook, or subscription of a browser."""
 
     document: ClassVar[dict[str, Any]] = {
         "oneOf": [
@@ -78,47 +76,45 @@ class ChannelRequest(Strict):
     }
     kind = fields.String(required=True, validate=validate.OneOf(["webPush", "webhook"]))
     url = Text(longest=endpoint_policy.LENGTH_MAX, metadata=ENDPOINT)
-    subscription = fields.Nested(Subscription)
+    subscription = fields.Nested(PushSubscription)
     application_server_key = Text(
         longest=KEY_LENGTH_MAX,
         data_key="applicationServerKey",
-        metadata={
-            "description": "what the browser subscribed to, when that is not the current key"
-        },
+        metadata={"description": "the key that the browser subscribed to, if not the current one"},
     )
 
     @validates_schema
-    def _together(self, data: dict[str, Any], **_options: object) -> None:
-        wanted, other = ("url", {"subscription", "application_server_key"})
+    def _check_members(self, data: dict[str, Any], **_options: object) -> None:
+        required, foreign = "url", {"subscription", "application_server_key"} & set(data)
         if data.get("kind") == "webPush":
-            wanted, other = ("subscription", {"url"})
-        if wanted not in data:
-            raise ValidationError(f"a channel of this kind needs {wanted}", wanted)
-        if other & set(data):
-            raise ValidationError("belongs to a channel of another kind", min(other & set(data)))
+            required, foreign = "subscription", {"url"} & set(data)
+        if required not in data:
+            raise ValidationError(f"a channel of this kind needs {required}", required)
+        if foreign:
+            raise ValidationError("belongs to a channel of another kind", min(foreign))
 
 
-class ChannelChange(Strict):
-    """What is to change."""
+class ChannelChangeRequest(Strict):
+    """New state of a channel, or rotation of its secret."""
 
     document: ClassVar[dict[str, Any]] = {"minProperties": 1}
     state = fields.String(
         validate=validate.OneOf(["active", "paused"]),
-        metadata={"description": "active begins anew with one that is paused, failing or dead"},
+        metadata={"description": "active resumes a channel that is paused, failing or dead"},
     )
     rotate_secret = Flag(
         data_key="rotateSecret",
-        metadata={"description": "a new one; the last signs too for 24 hours"},
+        metadata={"description": "the previous secret signs too for 24 hours"},
     )
 
     @validates_schema
-    def _some(self, data: dict[str, Any], **_options: object) -> None:
+    def _check_not_empty(self, data: dict[str, Any], **_options: object) -> None:
         if not data:
-            raise ValidationError("nothing to change")
+            raise ValidationError("at least one member is needed")
 
 
-class ChannelShown(Schema):
-    """A channel, as the account's owner sees it."""
+class ChannelResponse(Schema):
+    """Channel of the account."""
 
     id = fields.UUID(required=True)
     agent_id = fields.String(required=True, data_key="agentId")
@@ -133,7 +129,7 @@ class ChannelShown(Schema):
         required=True,
         allow_none=True,
         data_key="lastStamp",
-        metadata={"description": "the head that the last delivered notice told of"},
+        metadata={"description": "the head in the last delivered notice"},
     )
     next_try_at = Moment(required=True, allow_none=True, data_key="nextTryAt")
     last_error = fields.String(
@@ -147,21 +143,21 @@ class ChannelShown(Schema):
     created_at = Moment(required=True, data_key="createdAt")
 
 
-class Channels(Schema):
-    """An account's channels."""
+class ChannelsResponse(Schema):
+    """Channels of the account."""
 
-    channels = fields.List(fields.Nested(ChannelShown), required=True)
+    channels = fields.List(fields.Nested(ChannelResponse), required=True)
 
 
-class ChannelAnswer(Schema):
-    """A channel; its secret is told when it is drawn, and never again."""
+class ChannelRegistrationResponse(Schema):
+    """Channel, and its secret if that was just generated; no other answer contains it."""
 
-    channel = fields.Nested(ChannelShown, required=True)
+    channel = fields.Nested(ChannelResponse, required=True)
     secret = fields.String(required=True, allow_none=True, metadata={"description": "whsec_…"})
 
 
-class PushKey(Schema):
-    """What a browser subscribes to."""
+class VapidKeyResponse(Schema):
+    """Key that browsers subscribe to."""
 
     public_key = fields.String(
         required=True,

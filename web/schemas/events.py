@@ -1,4 +1,4 @@
-"""CloudEvents as they come over HTTP: what the documents say of them, and the answer."""
+"""CloudEvents in requests, as JSON Schemas for the documents, and the answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EXTENSION: dict[str, Any] = {
 }
 EVENT: dict[str, Any] = {
     "type": "object",
-    "description": "A CloudEvent (1.0.2, JSON format); or, as a string, a JWE of one, sealed to the engine.",
+    "description": "A CloudEvent (1.0.2, JSON format), or a string: a JWE of one to the engine.",
     "required": list(REQUIRED),
     "properties": {
         "id": _TEXT,
@@ -43,7 +43,7 @@ EVENT: dict[str, Any] = {
 BATCH: dict[str, Any] = {"type": "array", "items": EVENT, "maxItems": BATCH_MAX}
 BODY: dict[str, Any] = {
     "required": True,
-    "description": "One event or several. In binary mode, with `ce-` headers, the body is the event's data.",
+    "description": "One event or several. With `ce-` headers the body is the event's data.",
     "content": {
         "application/cloudevents+json": {"schema": EVENT},
         "application/cloudevents-batch+json": {"schema": BATCH},
@@ -52,7 +52,7 @@ BODY: dict[str, Any] = {
 }
 
 
-class Accepted(Schema):
-    """How many events were taken in: they reach whoever listens a moment later."""
+class AcceptedSchema(Schema):
+    """Number of accepted events; they are delivered a moment later."""
 
     accepted = fields.Integer(required=True)

@@ -12,23 +12,23 @@ CURSOR = validate.Regexp(r"^[0-9a-f]{1,14}\.[0-9a-f]{32}$")
 
 
 class OfWorkflowQuery(Strict):
-    """Which executions of a workflow."""
+    """Page of a workflow's executions."""
 
     status = fields.String(validate=validate.OneOf(STATUSES[1:]))
-    since = Since(metadata={"description": "made then or later"})
-    until = Since(metadata={"description": "made before"})
+    since = Since(metadata={"description": "created then or later"})
+    until = Since(metadata={"description": "created before"})
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
-    cursor = fields.String(validate=CURSOR, metadata={"description": "of the page before"})
+    cursor = fields.String(validate=CURSOR, metadata={"description": "of the previous page"})
 
 
 class RunsQuery(OfWorkflowQuery):
-    """Which executions."""
+    """Page of executions."""
 
     workflow_id = fields.UUID(data_key="workflowId")
 
 
 class RetryRequest(Strict):
-    """By which version of its workflow a failed execution is gone on with."""
+    """Version of its workflow by which a failed execution is continued."""
 
     version = fields.String(
         load_default="same",
@@ -38,7 +38,7 @@ class RetryRequest(Strict):
 
 
 class Run(Schema):
-    """An execution, without what it ended with."""
+    """Execution without its outcome."""
 
     executionId = fields.UUID(required=True)  # noqa: N815 - the API's own spelling
     workflowId = fields.UUID(required=True)  # noqa: N815

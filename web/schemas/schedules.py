@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, validate
 
 from engine.language.schedule import CRON_LENGTH_MAX
-from engine.sync.clock import integral
+from engine.sync.clock import as_integer
 from engine.workflows.schedules.recurrence import CATCHUP_SECONDS, CATCHUP_SECONDS_MIN, OVERLAPS
 from web.schemas.strict import Flag, Moment, Strict, Text, Value
 from web.schemas.sync import Since
@@ -17,11 +17,11 @@ SECONDS_MAX = 31_622_400
 # ISO 8601 section 5.5.2.
 SPAN = r"^P(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$"
 ZONE = r"^[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*$"
-INPUT = {"description": "any JSON, or a JWE; kept sealed to the engine"}
+INPUT = {"description": "any JSON, or a JWE; stored as a JWE to the engine"}
 
 
 class Span(fields.Raw):
-    """A length of time: seconds, an ISO 8601 duration, or an object of units as in the workflow language."""
+    """Duration: seconds, an ISO 8601 duration, or an object of units as in the language."""
 
     def __init__(self, *, least: int, **options: Any) -> None:
         units = {"type": "integer", "minimum": 0}
@@ -38,16 +38,16 @@ class Span(fields.Raw):
         super().__init__(metadata=options.pop("metadata", {}) | {"anyOf": forms}, **options)
 
     def _deserialize(self, value: Any, *_context: Any, **_options: Any) -> Any:
-        found = integral(value)
-        if isinstance(found, bool) or not isinstance(found, int | str | dict):
+        span = as_integer(value)
+        if isinstance(span, bool) or not isinstance(span, int | str | dict):
             raise ValidationError("Must be seconds, an ISO 8601 duration, or an object of units.")
-        if isinstance(found, dict):
-            return {unit: integral(amount) for unit, amount in found.items()}
-        return found
+        if isinstance(span, dict):
+            return {unit: as_integer(amount) for unit, amount in span.items()}
+        return span
 
 
 class ScheduleChange(Strict):
-    """What is to change of a schedule; null takes away what may be missing."""
+    """Change of a schedule; null removes an optional member."""
 
     document: ClassVar[dict[str, Any]] = {
         "minProperties": 1,
@@ -57,7 +57,7 @@ class ScheduleChange(Strict):
     cron = Text(
         longest=CRON_LENGTH_MAX,
         metadata={
-            "description": "five fields as Debian's cron has them, or six, the first of which are seconds"
+            "description": "five fields as Debian's cron has them, or six with seconds first"
         },
     )
     timezone = Text(
@@ -65,28 +65,28 @@ class ScheduleChange(Strict):
         metadata={"pattern": ZONE, "description": "of the IANA database; UTC is the default"},
     )
     start_at = Since(
-        data_key="startAt", allow_none=True, metadata={"description": "not due before"}
+        data_key="startAt", allow_none=True, metadata={"description": "the first time that counts"}
     )
-    end_at = Since(data_key="endAt", allow_none=True, metadata={"description": "not due after"})
+    end_at = Since(
+        data_key="endAt", allow_none=True, metadata={"description": "the last time that counts"}
+    )
     overlap = fields.String(
         validate=validate.OneOf(OVERLAPS),
-        metadata={
-            "description": "when it is due and its execution before still runs; skip is the default"
-        },
+        metadata={"description": "what happens when its last execution still runs; default: skip"},
     )
     catchup_window = Span(
         least=CATCHUP_SECONDS_MIN,
         data_key="catchupWindow",
-        metadata={"description": f"how late it may still run; {CATCHUP_SECONDS} is the default"},
+        metadata={"description": f"how late it may still run; default: {CATCHUP_SECONDS}"},
     )
-    jitter = Span(least=0, metadata={"description": "put off by chance, by this at most"})
-    note = Text(longest=1024, allow_none=True, metadata={"description": "kept as it is sent"})
+    jitter = Span(least=0, metadata={"description": "the longest random delay"})
+    note = Text(longest=1024, allow_none=True, metadata={"description": "stored as it is sent"})
     input = Value(allow_none=True, metadata=INPUT)
     seal_result = Flag(data_key="sealResult", metadata={"description": "needs an input"})
 
 
 class ScheduleRequest(ScheduleChange):
-    """A new schedule: every so often, or by a cron expression."""
+    """New schedule, by an interval or by a cron expression."""
 
     document: ClassVar[dict[str, Any]] = {
         "oneOf": [{"required": ["every"]}, {"required": ["cron"]}]
@@ -95,27 +95,27 @@ class ScheduleRequest(ScheduleChange):
     paused = Flag(load_default=False)
     input = Value(load_default=None, allow_none=True, metadata=INPUT)
     seal_result = Flag(
-        data_key="sealResult", metadata={"description": "default: as the input was sealed or not"}
+        data_key="sealResult", metadata={"description": "default: whether the input is a JWE"}
     )
 
 
 class BackfillRequest(Strict):
-    """A stretch of time to make up for; both ends inclusive."""
+    """Stretch of time to execute for; both ends inclusive."""
 
     since = Since(required=True)
     until = Since(required=True, metadata={"description": "now at the latest"})
 
 
 class SchedulesQuery(Strict):
-    """Which schedules."""
+    """Page of schedules."""
 
     workflow_id = fields.UUID(data_key="workflowId")
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
-    cursor = fields.UUID(metadata={"description": "of the page before"})
+    cursor = fields.UUID(metadata={"description": "of the previous page"})
 
 
 class ScheduleShown(Schema):
-    """A schedule; lengths of time in seconds."""
+    """Schedule; durations in seconds."""
 
     id = fields.UUID(required=True)
     workflow_id = fields.UUID(required=True, data_key="workflowId")
@@ -135,7 +135,7 @@ class ScheduleShown(Schema):
 
 
 class FiringShown(Schema):
-    """A time at which a schedule was due, with its execution, or why there is none."""
+    """Firing of a schedule, with its execution or the reason for its absence."""
 
     due_at = Moment(required=True, data_key="dueAt")
     execution_id = fields.UUID(required=True, allow_none=True, data_key="executionId")
@@ -144,14 +144,14 @@ class FiringShown(Schema):
 
 
 class ScheduleLooked(ScheduleShown):
-    """A schedule as it stands."""
+    """Schedule with its next times and its latest firings."""
 
     next_times = fields.List(
         Moment(),
         required=True,
         allow_none=True,
         data_key="nextTimes",
-        metadata={"description": "ten at most; null while they cannot be told"},
+        metadata={"description": "ten at most; null while they are unknown"},
     )
     recent = fields.List(
         fields.Nested(FiringShown), required=True, metadata={"description": "newest first"}
@@ -169,10 +169,11 @@ class SchedulesShown(Schema):
 
 
 class Backfilled(Schema):
-    """What a backfill makes up for."""
+    """Stretch of a backfill."""
 
     since = Moment(required=True)
     until = Moment(required=True)
     times = fields.Integer(
-        required=True, metadata={"description": "those that made no execution yet make one"}
+        required=True,
+        metadata={"description": "number of times; one that has executed before does not again"},
     )

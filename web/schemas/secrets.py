@@ -8,24 +8,26 @@ from web.schemas.strict import Moment, Strict, Value
 
 
 class SecretChange(Strict):
-    """A value, plain or sealed."""
+    """Value of a secret, in plaintext or as a JWE."""
 
     value = Value(
         required=True,
         allow_none=True,
-        metadata={"description": "any JSON, which is sealed before it is stored, or a JWE of JSON"},
+        metadata={
+            "description": "any JSON, which is encrypted before it is stored, or a JWE of JSON"
+        },
     )
 
 
 class SecretShown(Schema):
-    """A secret without its value, which nobody reads back."""
+    """Secret without its value, which no answer contains."""
 
     name = fields.String(required=True)
     created_at = Moment(required=True, data_key="createdAt")
     updated_at = Moment(required=True, data_key="updatedAt")
 
 
-class Secrets(Schema):
-    """An account's secrets, by name."""
+class SecretsSchema(Schema):
+    """Secrets of an account, by name."""
 
     secrets = fields.List(fields.Nested(SecretShown), required=True)

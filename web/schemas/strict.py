@@ -1,4 +1,4 @@
-"""What every body has in common: nothing unknown, nothing coerced, nothing the database cannot hold."""
+"""Strict schema and fields: no unknown members, no coercion, no value that PostgreSQL refuses."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any, ClassVar
 import orjson
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
-from engine.sync.clock import integral
+from engine.sync.clock import as_integer
 
 EXACTLY_ONE = {"minProperties": 1, "maxProperties": 1}
 
 
 class Strict(Schema):
-    """A body or query whose unknown members are refused.
+    """Schema of a body or query that refuses unknown members.
 
-    `document` is what its JSON Schema says beyond its members, where members depend on each other.
+    `document` extends its JSON Schema with the dependencies between members.
     """
 
     document: ClassVar[dict[str, Any]] = {}
 
     class Meta:
-        """Refuse, do not drop."""
+        """Options of marshmallow: unknown members are refused."""
 
         unknown = RAISE
 
 
 class Text(fields.String):
-    """A string that PostgreSQL can hold: no NUL, no lone surrogate; sizes in characters."""
+    """String that PostgreSQL can store: no NUL, no lone surrogate; lengths in characters."""
 
     def __init__(self, *, shortest: int = 0, longest: int, **options: Any) -> None:
         metadata = {"pattern": "^[^\\u0000]*$"} | options.pop("metadata", {})
@@ -46,7 +46,7 @@ class Text(fields.String):
 
 
 class Value(fields.Raw):
-    """Any JSON whose text is Unicode: of RFC 8259's strings those that can be written as UTF-8."""
+    """Any JSON value whose strings can be encoded as UTF-8."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         try:
@@ -57,17 +57,17 @@ class Value(fields.Raw):
 
 
 class Whole(fields.Integer):
-    """An integer by its value."""
+    """Integer by its value, so that 1.0 is one and "1" is not."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        whole = integral(value)
-        if isinstance(whole, bool) or not isinstance(whole, int):
+        number = as_integer(value)
+        if isinstance(number, bool) or not isinstance(number, int):
             raise self.make_error("invalid", input=value)
-        return super()._deserialize(whole, attr, data, **kwargs)
+        return super()._deserialize(number, attr, data, **kwargs)
 
 
 class Flag(fields.Boolean):
-    """A JSON boolean, and nothing that looks like one."""
+    """JSON boolean, without coercion of other values."""
 
     def _deserialize(self, value: Any, *_context: Any, **_options: Any) -> bool:
         if not isinstance(value, bool):
@@ -76,27 +76,27 @@ class Flag(fields.Boolean):
 
 
 class Moment(fields.DateTime):
-    """RFC 3339, UTC, microseconds and `Z`."""
+    """Time as RFC 3339 text: UTC, microseconds and `Z`."""
 
     def _serialize(self, value: Any, *_context: Any, **_options: Any) -> str | None:
         if value is None:
             return None
-        # Not by strftime, which writes the year 79 with two digits.
+        # strftime would write the year 79 with two digits.
         return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"  # type: ignore[no-any-return]
 
 
 class Email(fields.Email):
-    """An address: at most 320 characters (RFC 3696), compared without case."""
+    """Email address of at most 320 characters (RFC 3696), compared without case."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(validate=validate.Length(max=320), **options)
 
 
-class Problem(Schema):
-    """An error answer (RFC 9457); some codes bring members of their own."""
+class ProblemDocument(Schema):
+    """Error answer (RFC 9457); some codes have further members."""
 
     class Meta:
-        """Others may be there too."""
+        """Options of marshmallow: further members are allowed."""
 
         unknown = INCLUDE
 
@@ -105,5 +105,5 @@ class Problem(Schema):
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     code = fields.String(required=True, metadata={"description": "stable, snake_case"})
-    requestId = fields.String(required=True)  # noqa: N815 - the API's own spelling
+    requestId = fields.String(required=True)  # noqa: N815 - as the API spells it
     errors = fields.List(fields.Dict(keys=fields.String(), values=fields.String()))

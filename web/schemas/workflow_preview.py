@@ -1,4 +1,4 @@
-"""Queries and answers of looks at workflows: validated without being saved, and drawn."""
+"""Queries and answers of previews: validation of an unsaved workflow, and graphs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from marshmallow import Schema, fields, validate
 from engine.contracts.preview import JSON, MERMAID
 from engine.workflows.versions import VERSION_MAX
 from web.schemas.strict import Strict
-from web.schemas.workflows import Fault
+from web.schemas.workflows import FaultSchema
 
 
 class Verdict(Schema):
-    """What is wrong with a workflow that was not saved."""
+    """Diagnostics of a workflow that is not saved."""
 
     valid = fields.Boolean(required=True)
-    diagnostics = fields.List(fields.Nested(Fault), required=True)
+    diagnostics = fields.List(fields.Nested(FaultSchema), required=True)
     diagnosticsSealed = fields.String(  # noqa: N815 - the API's own spelling
         required=True,
         allow_none=True,
@@ -23,7 +23,7 @@ class Verdict(Schema):
 
 
 class GraphQuery(Strict):
-    """Which graph, and how it shall come."""
+    """Version and form of a graph."""
 
     format = fields.String(load_default=JSON, validate=validate.OneOf([JSON, MERMAID]))
     version = fields.Integer(
@@ -33,12 +33,12 @@ class GraphQuery(Strict):
         load_default=True,
         truthy={"true"},
         falsy={"false"},
-        metadata={"description": "whether it is sealed to the account's public key"},
+        metadata={"description": "whether it is a JWE to the account's public key"},
     )
 
 
 class GraphAnswer(Schema):
-    """A graph: sealed, a JWE of JSON; in the clear an object, or for Mermaid a text."""
+    """Graph: a JWE of JSON, or in plaintext an object, or a text for Mermaid."""
 
     workflowId = fields.UUID(required=True)  # noqa: N815
     workflowVersion = fields.Integer(required=True)  # noqa: N815

@@ -6,37 +6,37 @@ from marshmallow import Schema, fields, validate
 
 from engine.workflows.versions import VERSION_MAX
 from web.schemas.strict import Moment, Strict
-from web.schemas.workflows import Fault
+from web.schemas.workflows import FaultSchema
 
 
 class VersionsQuery(Strict):
-    """Which versions."""
+    """Page of versions."""
 
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
     cursor = fields.Integer(
-        validate=validate.Range(1, VERSION_MAX), metadata={"description": "of the page before"}
+        validate=validate.Range(1, VERSION_MAX), metadata={"description": "of the previous page"}
     )
 
 
 class VersionShown(Schema):
-    """A workflow as it was saved once, without what was sealed."""
+    """Version of a workflow, without its encrypted document."""
 
     version = fields.Integer(required=True)
     name = fields.String(required=True)
     description = fields.String(required=True, allow_none=True)
-    diagnostics = fields.List(fields.Nested(Fault), required=True)
+    diagnostics = fields.List(fields.Nested(FaultSchema), required=True)
     diagnostics_sealed = fields.String(required=True, allow_none=True, data_key="diagnosticsSealed")
     checked_at = Moment(
         required=True,
         allow_none=True,
         data_key="checkedAt",
-        metadata={"description": "when its diagnostics were found; null until then"},
+        metadata={"description": "when it was checked; null until then"},
     )
     created_at = Moment(required=True, data_key="createdAt")
 
 
 class VersionWhole(VersionShown):
-    """A workflow as it was saved once, with what was sealed."""
+    """Version of a workflow, with its encrypted document."""
 
     encrypted_data = fields.String(required=True, data_key="encryptedData")
     encryption_key = fields.String(required=True, data_key="encryptionKey")

@@ -8,12 +8,12 @@ from engine.workflows.versions import VERSION_MAX
 from web.schemas.strict import Flag, Moment, Strict, Text, Value, Whole
 
 STATUSES = ["draft", "running", "completed", "failed"]
-DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a definition is a setting
+DATA_LENGTH_MAX = 4 * 1_048_576  # room in a body; the limit of a definition is a setting
 KEY_LENGTH_MAX = 65_536  # room for many recipients
 
 
 class CreateRequest(Strict):
-    """A sealed definition and the key to it."""
+    """Encrypted definition and the key to it."""
 
     name = Text(required=True, shortest=1, longest=256)
     description = Text(longest=4096, load_default=None, allow_none=True)
@@ -22,27 +22,27 @@ class CreateRequest(Strict):
 
 
 class ListQuery(Strict):
-    """Which workflows."""
+    """Page of workflows."""
 
     status = fields.String(validate=validate.OneOf(STATUSES))
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
     offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
 
 
-class Limits(Schema):
-    """What no workflow and no execution may exceed."""
+class LimitsSchema(Schema):
+    """Limits of workflows and executions."""
 
     limits = fields.Dict(keys=fields.String(), values=fields.Float(), required=True)
 
 
 class ExecuteRequest(Strict):
-    """The input, plain or sealed, and how the result shall come."""
+    """Input, in plaintext or as a JWE, and whether the result is sealed."""
 
     input = Value(
         load_default=None, allow_none=True, metadata={"description": "any JSON, or a JWE"}
     )
     seal_result = Flag(
-        data_key="sealResult", metadata={"description": "default: as the input was sealed or not"}
+        data_key="sealResult", metadata={"description": "default: whether the input is a JWE"}
     )
     version = Whole(
         validate=validate.Range(1, VERSION_MAX),
@@ -50,15 +50,15 @@ class ExecuteRequest(Strict):
     )
 
 
-class Fault(Schema):
-    """One place in a definition and what is wrong there."""
+class FaultSchema(Schema):
+    """Fault of a definition, and its place."""
 
     pointer = fields.String(required=True)
     detail = fields.String(required=True)
 
 
 class Summary(Schema):
-    """A workflow in a list."""
+    """Workflow in a list."""
 
     id = fields.UUID(required=True)
     name = fields.String(required=True)
@@ -66,11 +66,9 @@ class Summary(Schema):
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     version = fields.Integer(required=True)
     diagnostics = fields.List(
-        fields.Nested(Fault),
+        fields.Nested(FaultSchema),
         required=True,
-        metadata={
-            "description": "`*` in a pointer and words left out: names of the document's own"
-        },
+        metadata={"description": "`*` in a pointer stands for a name of the document's own"},
     )
     diagnostics_sealed = fields.String(
         required=True,
@@ -84,14 +82,14 @@ class Summary(Schema):
 
 
 class Workflow(Summary):
-    """One workflow, with what the client sealed."""
+    """Workflow with its encrypted document."""
 
     encrypted_data = fields.String(required=True, data_key="encryptedData")
     encryption_key = fields.String(required=True, data_key="encryptionKey")
 
 
 class Created(Schema):
-    """A workflow that was made, or is read."""
+    """Answer with one workflow."""
 
     workflow = fields.Nested(Workflow, required=True)
 
@@ -105,7 +103,7 @@ class Listing(Schema):
 
 
 class Executed(Schema):
-    """An execution: its result or error once it has ended."""
+    """Execution, with its result or error once it has ended."""
 
     executionId = fields.UUID(required=True)  # noqa: N815
     workflowId = fields.UUID(required=True)  # noqa: N815
@@ -126,21 +124,23 @@ class Executed(Schema):
 
 
 class Construct(Schema):
-    """One construct of the workflow language."""
+    """Construct of the workflow language."""
 
     group = fields.String(required=True)
     name = fields.String(required=True)
     supported = fields.Boolean(required=True)
-    covers = fields.String(required=True, metadata={"description": "what of it is covered"})
+    covers = fields.String(
+        required=True, metadata={"description": "which parts of it are supported"}
+    )
     reason = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "why it is refused, and where it would stand"},
+        metadata={"description": "why it is refused, and its place in a document"},
     )
 
 
 class LanguageLimit(Schema):
-    """One bound of what a definition may be or do."""
+    """Limit of definitions."""
 
     name = fields.String(required=True)
     value = fields.Integer(required=True)
@@ -148,7 +148,7 @@ class LanguageLimit(Schema):
 
 
 class Language(Schema):
-    """The support table of the workflow language."""
+    """Support table of the workflow language."""
 
     specification = fields.String(
         required=True, metadata={"description": "version of the specification"}

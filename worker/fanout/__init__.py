@@ -1,4 +1,6 @@
-"""Dramatiq processes: they tell an account's other agents of changes, by stream, Web Push or webhook.
+"""Dramatiq processes that notify an account's other agents of changes.
 
-Started by the Procfile (`dramatiq worker.fanout.sync`, `dramatiq worker.fanout.notifications`).
+Notices are sent to live streams, push services and webhooks.
+
+The Procfile starts them (`dramatiq worker.fanout.sync`, `dramatiq worker.fanout.notifications`).
 """

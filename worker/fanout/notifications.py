@@ -1,4 +1,7 @@
-"""The channels process: what is told to push services and webhooks, apart from all that others wait for."""
+"""Channels process: Dramatiq actor that delivers notices to push services and webhooks.
+
+It is a process of its own, so that slow endpoints delay nothing else.
+"""
 
 from __future__ import annotations
 
@@ -14,64 +17,63 @@ from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.notifications import deliveries
-from engine.notifications.deliveries import Delivery
-from engine.notifications.retry_policy import Outcome, Patience
-from engine.notifications.sender import Courier
+from engine.notifications.deliveries import ChannelDelivery
+from engine.notifications.retry_policy import ChannelRetryPolicy, DeliveryOutcome
+from engine.notifications.sender import NotificationSender
 from engine.store.sessions import make_sessions
 from worker.fanout.broker import settings
 
 QUEUE = "channels"
-LOOKUPS_MOST = (
-    64  # a name that is resolved slowly holds up no other; as many as the process has threads
-)
+# Concurrent name resolutions, as many as the process has threads: a slow one delays no other.
+RESOLVER_THREADS = 64
 
 
 @cache
 def _sessions() -> sessionmaker[Session]:
-    """Make the pool at the first message: Dramatiq forks its workers after this module is loaded."""
+    """Create the pool at the first message, because Dramatiq forks after it loads this module."""
     return make_sessions(settings)
 
 
 @cache
-def _courier() -> Courier:
-    return Courier.from_settings(settings)
+def _sender() -> NotificationSender:
+    return NotificationSender.from_settings(settings)
 
 
 @cache
 def _loop() -> EventLoopThread:
-    """Return the loop that all requests are made on."""
+    """Return the event loop of all requests."""
     thread = get_event_loop_thread()
     if thread is None:
-        raise RuntimeError("Dramatiq has started no event loop")
-    thread.loop.set_default_executor(ThreadPoolExecutor(LOOKUPS_MOST))
+        raise RuntimeError("Dramatiq did not start an event loop")
+    thread.loop.set_default_executor(ThreadPoolExecutor(RESOLVER_THREADS))
     return thread
 
 
 @dramatiq.actor(queue_name=QUEUE)
 def deliver(channel_id: str) -> None:
-    """Tell a channel what is new to it, if that is due; ids only in the message."""
+    """Deliver a channel's notice if it is due; the message contains ids only."""
     with _sessions().begin() as session:
         delivery = deliveries.claim(session, channel_id=UUID(channel_id), now=datetime.now(UTC))
     if delivery is None:
         return
-    outcome = _sent(_courier(), delivery)
+    outcome = _send(_sender(), delivery)
     with _sessions().begin() as session:
-        deliveries.settle(
+        deliveries.record_outcome(
             session,
             delivery,
             outcome,
-            patience=Patience.from_settings(settings),
+            retry_policy=ChannelRetryPolicy.from_settings(settings),
             now=datetime.now(UTC),
-            chance=random.random(),  # noqa: S311 - spreads tries, guards nothing
+            chance=random.random(),  # noqa: S311 - it spreads tries and protects nothing
         )
 
 
-def _sent(courier: Courier, delivery: Delivery) -> Outcome:
-    """Send; what nobody expected counts as a failure, so that it ends as one."""
+def _send(sender: NotificationSender, delivery: ChannelDelivery) -> DeliveryOutcome:
+    """Send a notice; an unexpected error counts as a failed try of the channel."""
     try:
-        return _loop().run_coroutine(courier.send(delivery, now=datetime.now(UTC)))
-    except Exception as fault:  # noqa: BLE001 - a channel that breaks us is no better than one that is broken
+        return _loop().run_coroutine(sender.send(delivery, now=datetime.now(UTC)))
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the channel's tries are limited
         structlog.get_logger().error(
             "not_sent", channel=str(delivery.channel.id), error=type(fault).__name__
         )
-        return Outcome("internal")
+        return DeliveryOutcome("internal")

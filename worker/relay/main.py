@@ -1,6 +1,6 @@
-"""The relay: carries the outbox and what channels are owed, woken by a word on Redis or by the clock.
+"""The relay: delivers outbox messages and channels' notifications, woken by Redis or by the clock.
 
-Beside that it holds rows against Temporal, both ways: schedules, and executions that ended.
+Beside that it compares rows with Temporal: schedules, and executions that have ended.
 """
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.config.settings import Settings
+from engine.contracts.outbox_messages import (
+    TEMPORAL_KINDS,
+    AccountErasure,
+    BulkWork,
+    SecurityNotice,
+    StateChange,
+)
 from engine.notifications import deliveries
 from engine.observability import metrics, tracing
 from engine.observability.metrics_publisher import Publisher
@@ -27,118 +34,109 @@ from engine.store.sessions import make_sessions
 from worker.fanout.notifications import deliver
 from worker.fanout.sync import fan_out
 from worker.relay import cleanup, outbox_metrics
-from worker.relay.account_erasure import Erasure
-from worker.relay.bulk_jobs import Bulk
+from worker.relay.account_erasure import AccountEraser
+from worker.relay.bulk_jobs import BulkJobs
 from worker.relay.reconciler import Reconciler
-from worker.relay.schedules import Schedules
-from worker.relay.temporal_client import Door
-from worker.relay.temporal_commands import Errands
-from worker.relay.traced import carrying
+from worker.relay.schedule_comparison import ScheduleComparison
+from worker.relay.temporal_client import TemporalConnection
+from worker.relay.temporal_delivery import TemporalDelivery
+from worker.relay.traced import message_span
 
 LOOK_SECONDS = 1.0
-# Changes come in bursts, and a message tells of all of an account's: what comes meanwhile goes along with
-# what comes next. The first of a burst waits for nobody.
+# Changes come in bursts, and one fan-out serves all of an account's: those of this time are
+# delivered together. The first of a burst is delivered at once.
 GATHER_SECONDS = 0.25
 Deliver = Callable[[Sequence[OutboxMessage]], Awaitable[None]]
 log = structlog.get_logger()
 
 
-async def notify(messages: Sequence[OutboxMessage]) -> None:
-    """Send one fan-out per account; the actor deletes the rows."""
-    for account_id, message in {str(message.account_id): message for message in messages}.items():
-        with carrying(message):
+async def notify(rows: Sequence[OutboxMessage]) -> None:
+    """Send one fan-out per account; its actor deletes the rows."""
+    for account_id, row in {str(row.account_id): row for row in rows}.items():
+        with message_span(row):
             await asyncio.to_thread(fan_out.send, account_id)
 
 
-async def carry(sessions: sessionmaker[Session], table: Mapping[str, Deliver]) -> int:
-    """Offer every due message to its deliverer once; return how many there were."""
+async def deliver_due(sessions: sessionmaker[Session], table: Mapping[str, Deliver]) -> int:
+    """Give every due message to the delivery of its kind once; return how many there were."""
     due = await asyncio.to_thread(_take, sessions)
-    for kind, hand_over in table.items():
-        messages = [message for message in due if message.kind == kind]
-        if messages:
+    for kind, deliver_rows in table.items():
+        rows = [row for row in due if row.kind == kind]
+        if rows:
             result = "failed"
             try:
-                await hand_over(messages)
+                await deliver_rows(rows)
                 result = "carried"
-            except Exception as fault:  # noqa: BLE001 - the rows stay, and are offered again
+            except Exception as error:  # noqa: BLE001 - the rows stay, and are due again
                 log.warning(
-                    "not_carried", kind=kind, messages=len(messages), error=type(fault).__name__
+                    "not_carried", kind=kind, messages=len(rows), error=type(error).__name__
                 )
-            metrics.CARRIED.labels(kind, result).inc(len(messages))
+            metrics.RELAY_DELIVERIES.labels(kind, result).inc(len(rows))
     return len(due)
 
 
 async def remind(sessions: sessionmaker[Session]) -> int:
-    """Send a delivery for each channel that is due and in nobody's hands; return how many there were."""
+    """Send a delivery for each due channel that no worker has; return how many there were."""
 
     def take() -> Sequence[UUID]:
         with sessions.begin() as session:
-            return deliveries.take_due(session, now=datetime.now(UTC))
+            return deliveries.queue_due(session, now=datetime.now(UTC))
 
     due = await asyncio.to_thread(take)
     try:
         for channel_id in due:
             await asyncio.to_thread(deliver.send, str(channel_id))
-    except Exception as fault:  # noqa: BLE001 - they stay due, and are offered again
-        log.warning("not_reminded", channels=len(due), error=type(fault).__name__)
+    except Exception as error:  # noqa: BLE001 - they stay due, and are sent again
+        log.warning("not_reminded", channels=len(due), error=type(error).__name__)
     return len(due)
 
 
-async def run(settings: Settings, stopped: asyncio.Event) -> None:
-    """Carry until `stopped`, surviving the loss of PostgreSQL, Redis and Temporal."""
-    sessions, woken = make_sessions(settings), asyncio.Event()
-    door = Door(settings)
-    errands = Errands(settings, sessions, door)
-    schedules, bulk = Schedules(settings, sessions, door), Bulk(settings, sessions, door)
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Deliver until `stop` is set, surviving the loss of PostgreSQL, Redis and Temporal."""
+    sessions, wake = make_sessions(settings), asyncio.Event()
+    connection = TemporalConnection(settings)
+    to_temporal = TemporalDelivery(settings, sessions, connection).deliver
     table: dict[str, Deliver] = {
-        outbox.CHANGED: notify,
-        outbox.SECURITY: notify,
-        outbox.CHECK: errands.check,
-        outbox.UNSCHEDULE: errands.unschedule,
-        outbox.EXECUTE: errands.execute,
-        outbox.CANCEL: errands.cancel,
-        outbox.TERMINATE: errands.terminate,
-        outbox.HOLD: errands.hold,
-        outbox.FOLLOW: schedules.follow,
-        outbox.BACKFILL: schedules.backfill,
-        outbox.BULK: bulk.work,
-        outbox.FORGET: bulk.forget,
-        outbox.ERASE: Erasure(sessions, door).erase,
+        StateChange.kind: notify,
+        SecurityNotice.kind: notify,
+        **dict.fromkeys(TEMPORAL_KINDS, to_temporal),
+        BulkWork.kind: BulkJobs(settings, sessions).work,
+        AccountErasure.kind: AccountEraser(sessions, connection).erase,
     }
-    publisher = Publisher(settings, "relay", look=lambda: outbox_metrics.look(sessions))
+    comparison = ScheduleComparison(sessions, connection)
+    publisher = Publisher(settings, "relay", measure=lambda: outbox_metrics.look(sessions))
     publisher.start()
-    async with (
-        asyncio.TaskGroup() as tasks
-    ):  # the end of one is the end of all: a new process has them all
-        works = (
-            *(_listen(settings, woken), cleanup.run(settings, sessions)),
-            *(schedules.run(), Reconciler(sessions, door).run()),
+    # One that ends ends all: the process that replaces this one starts all of them.
+    async with asyncio.TaskGroup() as tasks:
+        parts = (
+            *(_listen(settings, wake), cleanup.run(settings, sessions)),
+            *(part.run() for part in (comparison, Reconciler(sessions, connection))),
         )
-        beside = [tasks.create_task(work) for work in works]
+        beside = [tasks.create_task(part) for part in parts]
         log.info("relay_ready")
-        await _carry_on(sessions, table, woken, stopped)
+        await _deliver_until(stop, wake, sessions, table)
         for task in beside:
             task.cancel()
     await asyncio.to_thread(publisher.stop)
 
 
-async def _carry_on(
+async def _deliver_until(
+    stop: asyncio.Event,
+    wake: asyncio.Event,
     sessions: sessionmaker[Session],
     table: Mapping[str, Deliver],
-    woken: asyncio.Event,
-    stopped: asyncio.Event,
 ) -> None:
-    """Carry what is due, whenever woken and now and then, until stopped."""
-    while not stopped.is_set():
-        woken.clear()
+    """Deliver what is due, whenever woken and every LOOK_SECONDS, until stopped."""
+    while not stop.is_set():
+        wake.clear()
         try:
-            carried = await carry(sessions, table) + await remind(sessions)
-        except OperationalError as fault:
-            log.warning("outbox_unreadable", error=type(fault.orig).__name__)
-            carried = 0
-        if not carried:
-            await _any(woken, stopped)
-        elif carried < outbox.TAKEN_MOST:
+            count = await deliver_due(sessions, table) + await remind(sessions)
+        except OperationalError as error:
+            log.warning("outbox_unreadable", error=type(error.orig).__name__)
+            count = 0
+        if not count:
+            await _any(wake, stop)
+        elif count < outbox.BATCH_MAX:
             await asyncio.sleep(GATHER_SECONDS)
 
 
@@ -147,8 +145,8 @@ def _take(sessions: sessionmaker[Session]) -> Sequence[OutboxMessage]:
         return outbox.take_due(session, now=datetime.now(UTC))
 
 
-async def _listen(settings: Settings, woken: asyncio.Event) -> None:
-    """Set `woken` at each word on Redis; without Redis the clock alone drives the relay."""
+async def _listen(settings: Settings, wake: asyncio.Event) -> None:
+    """Set `wake` at each message on Redis; without Redis the clock alone drives the relay."""
     while True:
         try:
             async with (
@@ -157,7 +155,7 @@ async def _listen(settings: Settings, woken: asyncio.Event) -> None:
             ):
                 await channel.subscribe(outbox.WAKE)
                 async for _ in channel.listen():
-                    woken.set()
+                    wake.set()
         except (RedisError, OSError):
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -171,10 +169,10 @@ async def _any(*events: asyncio.Event) -> None:
 
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    stopped = asyncio.Event()
+    stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     settings = Settings.from_env()
     tracing.configure(settings, "relay")
-    await run(settings, stopped)
+    await run(settings, stop)
     tracing.close()

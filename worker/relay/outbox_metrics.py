@@ -1,4 +1,4 @@
-"""What nobody counts as it happens: how the outbox and the queues stand, measured by the relay."""
+"""Gauges of the outbox and of the Dramatiq queues, measured by the relay."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def look(sessions: sessionmaker[Session]) -> None:
     for queue in (sync.QUEUE, notifications.QUEUE):
         metrics.QUEUE_MESSAGES.labels(queue).set(broker.do_qsize(queue))
     with sessions.begin() as session:
-        found = outbox.standing(session, now=datetime.now(UTC))
-    for kind, standing in found.items():
-        metrics.OUTBOX_MESSAGES.labels(kind).set(standing.messages)
-        metrics.OUTBOX_OLDEST_SECONDS.labels(kind).set(standing.oldest_seconds)
+        backlogs = outbox.backlogs(session, now=datetime.now(UTC))
+    for kind, backlog in backlogs.items():
+        metrics.OUTBOX_MESSAGES.labels(kind).set(backlog.messages)
+        metrics.OUTBOX_OLDEST_SECONDS.labels(kind).set(backlog.oldest_seconds)

@@ -1,4 +1,4 @@
-"""Work that a process does again and again beside its main one, whatever happens in between."""
+"""Work that a process repeats at intervals beside its main one."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 from temporalio.service import RPCError
 
-# What is away comes back; Temporal's client says of a server that it cannot reach no more than RuntimeError.
-AWAY = (OperationalError, RedisError, RPCError, RuntimeError, OSError)
+# Outages end; for an unreachable server Temporal's client raises a plain RuntimeError.
+OUTAGES = (OperationalError, RedisError, RPCError, RuntimeError, OSError)
 log = structlog.get_logger()
 
 
 async def rounds(work: Callable[[], Awaitable[object]], *, seconds: float, failed: str) -> None:
-    """Do the work every so many seconds until cancelled; what a round fails with is logged as `failed`.
+    """Do the work every `seconds` until cancelled; log the errors of rounds as event `failed`.
 
-    A defect costs its own round and nobody else's: whoever ended for it would end again after its restart.
+    A defect costs its own round alone: a process that ended for it would end again when restarted.
     """
     while True:
         try:
             await work()
-        except AWAY as fault:
-            log.warning(failed, error=type(fault).__name__)
+        except OUTAGES as error:
+            log.warning(failed, error=type(error).__name__)
         except Exception:
             log.exception(failed)
         await asyncio.sleep(seconds)

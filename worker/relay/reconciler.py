@@ -1,4 +1,4 @@
-"""The reconciler: settles executions that ended without their interpreter having a word."""
+"""The reconciler: ends the rows of executions whose workflows closed without doing so."""
 
 from __future__ import annotations
 
@@ -10,36 +10,39 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.contracts import executions as contracts
+from engine.contracts.executions import EXECUTION
+from engine.contracts.workflow_ids import parse_execution
 from engine.observability import metrics
-from engine.workflows.executions import completion, executions
-from engine.workflows.executions.forced_ends import Ending, ending_of
+from engine.store.account_scope import AccountScope
+from engine.workflows.executions import completion, queries
+from engine.workflows.executions.forced_ends import ForcedEnd, end_of
+from engine.workflows.executions.queries import RunningExecution
 from worker.relay.periodic import rounds
-from worker.relay.stragglers import PATIENCE, Stragglers
-from worker.relay.temporal_client import Door
+from worker.relay.stragglers import SETTLING_PERIOD, Stragglers
+from worker.relay.temporal_client import TemporalConnection
 
 LOOK_SECONDS = 2.0
-# Visibility lags behind the truth; a row is looked at again rather than missed.
+# Visibility lags: looks overlap, so that none misses a workflow.
 OVERLAP = timedelta(seconds=60)
-# How far back the first look goes; what closed before that is found among the stragglers.
-BACK = timedelta(days=1)
+# How far back the first look goes; what closed before is found among the stragglers.
+FIRST_LOOK_PERIOD = timedelta(days=1)
+STATUSES = "('Terminated', 'TimedOut', 'Canceled', 'Failed')"
 log = structlog.get_logger()
-ENDED = "('Terminated', 'TimedOut', 'Canceled', 'Failed')"
 
 
 class Reconciler:
-    """Asks Temporal which executions closed, and ends the rows that do not know of it.
+    """Finds closed workflows in Temporal and ends the rows that still run.
 
-    One question finds what closes from now on, whatever there is. Whether what runs by its row is still
-    there is asked in turn (`Stragglers`): a closing that nobody looked for, and what Temporal has lost.
-    It needs no key, and no worker that runs: an ending is kept by its name.
+    One query finds all that closes from now on. `Stragglers` finds, in turn, what closed unnoticed
+    and what Temporal has lost. It needs neither keys nor a running worker: a row stores the name of
+    such an end.
     """
 
-    def __init__(self, sessions: sessionmaker[Session], door: Door) -> None:
+    def __init__(self, sessions: sessionmaker[Session], connection: TemporalConnection) -> None:
         self._sessions = sessions
-        self._door = door
-        self._stragglers = Stragglers(sessions, door)
-        self._since = datetime.now(UTC) - BACK
+        self._connection = connection
+        self._stragglers = Stragglers(sessions, connection)
+        self._since = datetime.now(UTC) - FIRST_LOOK_PERIOD
 
     async def run(self) -> None:
         """Look every LOOK_SECONDS until cancelled, whatever is down in between."""
@@ -49,48 +52,54 @@ class Reconciler:
         )
 
     async def look(self) -> None:
-        """Settle what closed since the last look."""
-        began = datetime.now(UTC)
+        """End the rows of workflows that closed since the last look.
+
+        :raises RPCError: when the server does not answer.
+        """
+        start = datetime.now(UTC)
         query = (
-            f"WorkflowType = '{contracts.EXECUTION}' AND ExecutionStatus IN {ENDED} "
+            f"WorkflowType = '{EXECUTION}' AND ExecutionStatus IN {STATUSES} "
             f"AND CloseTime > '{self._since - OVERLAP:%Y-%m-%dT%H:%M:%SZ}'"
         )
-        closed: dict[UUID, Ending] = {}
-        client = await self._door.client()
-        async for found in client.list_workflows(query):
-            execution_id = contracts.executed_by(found.id)
-            # A fresh failure is about to be settled by its own last step.
-            old = found.close_time is None or began - found.close_time > PATIENCE
-            if execution_id is not None and old:
-                closed[execution_id] = ending_of(found.status)
-        await self._end(closed)
-        self._since = began
+        ends: dict[UUID, ForcedEnd] = {}
+        client = await self._connection.client()
+        async for workflow in client.list_workflows(query):
+            execution_id = parse_execution(workflow.id)
+            # The last step of a workflow that has just failed is about to end its row itself.
+            is_settled = (
+                workflow.close_time is None or start - workflow.close_time > SETTLING_PERIOD
+            )
+            if execution_id is not None and is_settled:
+                ends[execution_id] = end_of(workflow.status)
+        await self._end(ends)
+        self._since = start
 
     async def look_for_stragglers(self) -> None:
-        """Settle what has ended unnoticed, of those whose turn it is."""
+        """End the rows of the next stragglers.
+
+        :raises RPCError: when the server does not answer.
+        """
         await self._end(await self._stragglers.look())
 
-    async def _end(self, endings: Mapping[UUID, Ending]) -> None:
-        settled = await asyncio.to_thread(self._settle, endings) if endings else []
-        metrics.RECONCILED.inc(len(settled))
-        for execution_id in settled:
+    async def _end(self, ends: Mapping[UUID, ForcedEnd]) -> None:
+        ids = await asyncio.to_thread(self._settle, ends) if ends else []
+        metrics.RECONCILIATIONS.inc(len(ids))
+        for execution_id in ids:
             log.info("reconciled", execution=str(execution_id))
 
-    def _settle(self, endings: Mapping[UUID, Ending]) -> Sequence[UUID]:
+    def _settle(self, ends: Mapping[UUID, ForcedEnd]) -> Sequence[UUID]:
+        """End the rows that still run; return the ids of the executions that this call ended."""
         with self._sessions() as session:
-            rows = executions.still_running(session, list(endings))
+            running = queries.find_running(session, list(ends))
         return [
-            one for one, account_id in rows if self._settled(account_id, one, endings[one].name)
+            execution.execution_id
+            for execution in running
+            if self._settle_one(execution, ends[execution.execution_id])
         ]
 
-    def _settled(self, account_id: UUID, execution_id: UUID, ended_by: str) -> bool:
+    def _settle_one(self, execution: RunningExecution, end: ForcedEnd) -> bool:
         with self._sessions.begin() as session:
+            scope = AccountScope(session, execution.account_id, datetime.now(UTC))
             return completion.settle(
-                session,
-                account_id=account_id,
-                execution_id=execution_id,
-                status="failed",
-                outcome_sealed=None,
-                ended_by=ended_by,
-                now=datetime.now(UTC),
+                scope, execution.execution_id, status="failed", ended_by=end.name
             )

@@ -1,4 +1,4 @@
-"""Stragglers: executions that run by their rows while Temporal has closed them, or knows them no more."""
+"""Stragglers: executions that run by their rows while Temporal has closed or lost them."""
 
 from __future__ import annotations
 
@@ -11,94 +11,94 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from engine.contracts import executions
-from engine.workflows.executions import unfinished
-from engine.workflows.executions.forced_ends import LOST, Ending, ending_of
-from engine.workflows.executions.unfinished import Running
-from worker.relay.temporal_client import Door
+from engine.contracts.workflow_ids import ExecutionWorkflowId, parse_execution
+from engine.workflows.executions import queries
+from engine.workflows.executions.forced_ends import LOSS, ForcedEnd, end_of
+from engine.workflows.executions.queries import RunningExecution
+from worker.relay.temporal_client import TemporalConnection
 
 PAGE_ROWS = 500
-PAGES_MOST = 5  # of one look
-DESCRIBED_MOST = 200  # of one look: each is a call
+PAGES_MAX = 5  # of one look
+DESCRIBED_MAX = 200  # of one look: each is a call
 DESCRIBED_AT_ONCE = 16
-# What closed a moment ago is about to be settled by its own last step, or was.
-PATIENCE = timedelta(seconds=1)
+# The last step of a workflow that closed less than this ago has ended its row or is about to.
+SETTLING_PERIOD = timedelta(seconds=1)
 
 
 class Stragglers:
-    """Looks at what runs by its row: a question to visibility for each page, calls for what is not there."""
+    """Search for stragglers: a visibility query per page of rows, and calls for the missing."""
 
-    def __init__(self, sessions: sessionmaker[Session], door: Door) -> None:
+    def __init__(self, sessions: sessionmaker[Session], connection: TemporalConnection) -> None:
         self._sessions = sessions
-        self._door = door
-        self._after: Running | None = None
+        self._connection = connection
+        self._after: RunningExecution | None = None
 
-    async def look(self) -> dict[UUID, Ending]:
-        """Return how executions ended whose rows do not know of it, of those whose turn it is.
+    async def look(self) -> dict[UUID, ForcedEnd]:
+        """Return the ends of the next stragglers; after the last row, looks begin with the first.
 
-        After the last of all, the next look begins with the first again.
+        :raises RPCError: when the server does not answer.
         """
-        found: dict[UUID, Ending] = {}
-        asked = 0
-        for _ in range(PAGES_MOST):
+        ends: dict[UUID, ForcedEnd] = {}
+        count = 0
+        for _ in range(PAGES_MAX):
             rows = await asyncio.to_thread(self._page)
-            # What waits in the outbox is about to start; all else Temporal has had (`executions.start`).
-            begun = [row for row in rows if not row.awaits_start]
-            there = await self._visible([row.execution_id for row in begun])
-            missing = [row for row in begun if row.execution_id not in there]
-            some = missing[: DESCRIBED_MOST - asked]
-            found |= await self._described([row.execution_id for row in some])
-            asked += len(some)
-            if len(some) < len(missing):
-                self._after = some[-1] if some else self._after
-                return found
+            # Launches in the outbox are about to start; Temporal has had all others.
+            launched = [row for row in rows if not row.awaits_launch]
+            visible = await self._find_visible([row.execution_id for row in launched])
+            missing = [row for row in launched if row.execution_id not in visible]
+            batch = missing[: DESCRIBED_MAX - count]
+            ends |= await self._describe([row.execution_id for row in batch])
+            count += len(batch)
+            if len(batch) < len(missing):
+                self._after = batch[-1] if batch else self._after
+                return ends
             if len(rows) < PAGE_ROWS:
                 self._after = None
-                return found
+                return ends
             self._after = rows[-1]
-        return found
+        return ends
 
-    def _page(self) -> Sequence[Running]:
+    def _page(self) -> Sequence[RunningExecution]:
         with self._sessions() as session:
-            return unfinished.page(session, after=self._after, limit=PAGE_ROWS)
+            return queries.list_running(session, after=self._after, limit=PAGE_ROWS)
 
-    async def _visible(self, execution_ids: Collection[UUID]) -> set[UUID]:
-        """Return those that run by visibility, asked by id: a new run of an old one has started lately."""
+    async def _find_visible(self, execution_ids: Collection[UUID]) -> set[UUID]:
+        """Return those that run by visibility. Ids find new runs of old executions too."""
         if not execution_ids:
             return set()
-        named = ", ".join(
-            f"'{executions.execution_workflow_id(str(one))}'" for one in execution_ids
-        )
-        query = f"ExecutionStatus = 'Running' AND WorkflowId IN ({named})"
-        found, client = set[UUID](), await self._door.client()
-        async for run in client.list_workflows(query, page_size=len(execution_ids)):
-            execution_id = executions.executed_by(run.id)
+        names = ", ".join(f"'{ExecutionWorkflowId(one)}'" for one in execution_ids)
+        query = f"ExecutionStatus = 'Running' AND WorkflowId IN ({names})"
+        visible, client = set[UUID](), await self._connection.client()
+        async for workflow in client.list_workflows(query, page_size=len(execution_ids)):
+            execution_id = parse_execution(workflow.id)
             if execution_id is not None:
-                found.add(execution_id)
-        return found
+                visible.add(execution_id)
+        return visible
 
-    async def _described(self, execution_ids: Sequence[UUID]) -> dict[UUID, Ending]:
-        """Ask for each, since visibility lags behind; return those that have ended."""
-        turn, client = asyncio.Semaphore(DESCRIBED_AT_ONCE), await self._door.client()
+    async def _describe(self, execution_ids: Sequence[UUID]) -> dict[UUID, ForcedEnd]:
+        """Return the ends of those that have ended; visibility lags, so each one is described."""
+        turn, client = asyncio.Semaphore(DESCRIBED_AT_ONCE), await self._connection.client()
 
-        async def describe(execution_id: UUID) -> Ending | None:
+        async def describe(execution_id: UUID) -> ForcedEnd | None:
             async with turn:
-                return await _ending(client, execution_id)
+                return await _forced_end(client, execution_id)
 
-        endings = await asyncio.gather(*map(describe, execution_ids))
-        pairs = zip(execution_ids, endings, strict=True)
-        return {execution_id: ending for execution_id, ending in pairs if ending is not None}
+        ends = await asyncio.gather(*map(describe, execution_ids))
+        pairs = zip(execution_ids, ends, strict=True)
+        return {execution_id: end for execution_id, end in pairs if end is not None}
 
 
-async def _ending(client: Client, execution_id: UUID) -> Ending | None:
-    handle = client.get_workflow_handle(executions.execution_workflow_id(str(execution_id)))
+async def _forced_end(client: Client, execution_id: UUID) -> ForcedEnd | None:
+    """Return the end of an execution; None while it runs or may still end its row itself."""
+    handle = client.get_workflow_handle(str(ExecutionWorkflowId(execution_id)))
     try:
-        told = await handle.describe()
-    except RPCError as fault:
-        if fault.status != RPCStatusCode.NOT_FOUND:
+        description = await handle.describe()
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
             raise
-        return LOST
-    goes_on = {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW}
-    if told.status in goes_on or told.close_time is None:
+        return LOSS
+    running = {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW}
+    if description.status in running or description.close_time is None:
         return None
-    return ending_of(told.status) if datetime.now(UTC) - told.close_time > PATIENCE else None
+    is_settled = datetime.now(UTC) - description.close_time > SETTLING_PERIOD
+    return end_of(description.status) if is_settled else None

@@ -1,15 +1,15 @@
-"""The relay's one connection to Temporal, which all that it carries there shares."""
+"""The relay's one connection to Temporal, shared by all its parts."""
 
 from __future__ import annotations
 
 from temporalio.client import Client
 
 from engine.config.settings import Settings
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 
 
-class Door:
-    """Connects when first asked; the client itself then outlives the server's restarts. It holds no keys."""
+class TemporalConnection:
+    """Connection that is made at first need and outlives restarts of the server; it has no keys."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -21,5 +21,5 @@ class Door:
         :raises RuntimeError: when the server cannot be reached.
         """
         if self._client is None:
-            self._client = await temporal.connect(self._settings, keyed=False)
+            self._client = await connect(self._settings, keyed=False)
         return self._client

@@ -1,4 +1,4 @@
-"""Carrying a message as a part of the trace that it was sent for."""
+"""Spans of deliveries: each is a child of the span that wrote the message."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from contextlib import contextmanager
 
 from opentelemetry.trace import SpanKind
 
+from engine.contracts.outbox_messages import ExecutionMessage
 from engine.observability import tracing
-from engine.store import outbox
 from engine.store.outbox import OutboxMessage
-
-OF_EXECUTIONS = (outbox.EXECUTE, outbox.CANCEL, outbox.TERMINATE)
 
 
 @contextmanager
-def carrying(message: OutboxMessage) -> Iterator[None]:
-    """Run the body below the span of the message's sender; it starts a new trace for one without."""
-    with tracing.span(
-        f"carry {message.kind}", parent=message.traceparent, kind=SpanKind.CONSUMER
-    ) as span:
-        span.set_attributes({"account": str(message.account_id), "kind": message.kind})
-        if message.kind in OF_EXECUTIONS:
-            span.set_attribute("execution", message.subject)
+def message_span(row: OutboxMessage) -> Iterator[None]:
+    """Run the body in a span below the writer's; a message without one starts a new trace."""
+    with tracing.span(f"carry {row.kind}", parent=row.traceparent, kind=SpanKind.CONSUMER) as span:
+        message = row.message
+        span.set_attributes({"account": str(row.account_id), "kind": row.kind})
+        if isinstance(message, ExecutionMessage):
+            span.set_attribute("execution", str(message.execution_id))
         yield

@@ -10,6 +10,7 @@ import uvloop
 from worker.temporal.main import main
 
 uvloop.run(main())  # uvloop takes a fifth off the time of an execution
-# Everything has ended here. The SDK's native threads are not told so, and crash in a dying interpreter.
+# Everything has ended here, but the SDK's native threads run on and would crash in a finalizing
+# interpreter.
 sys.stdout.flush()
 os._exit(0)

@@ -1,7 +1,7 @@
-"""Versions of the Temporal worker: which build this one is, and the build that new executions begin on.
+"""Builds of the Temporal worker: this one's, and the one on which new executions begin.
 
-`python -m worker.temporal.builds` tells which builds there are and which of them may be stopped;
-`python -m worker.temporal.builds BUILD` has new executions begin on that one, as after a release that was no good.
+`python -m worker.temporal.builds` lists the builds and says which of them may be stopped.
+`python -m worker.temporal.builds BUILD` has new executions begin on that one.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from temporalio.service import RPCError
 from temporalio.worker import WorkerDeploymentConfig
 
 from engine.config.settings import Settings
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 
-AGAIN_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 
 def config(settings: Settings) -> WorkerDeploymentConfig | None:
-    """Return which version this worker is of; nothing where the settings name no build.
+    """Return the version of this worker; None where the settings name no build.
 
-    An execution stays with the build it began on until it ends or goes on in a new run.
+    An execution stays with the build it began on until it ends or continues in a new run.
     """
     if not settings.worker_build_id:
         return None
@@ -43,19 +43,19 @@ def config(settings: Settings) -> WorkerDeploymentConfig | None:
 
 
 async def promote(client: Client, settings: Settings) -> None:
-    """Have new executions begin on this build once the server knows it, unless a later one is there.
+    """Have new executions begin on this build once the server knows it, unless a later one exists.
 
-    A worker of an older build that is started again, as hosts do, must not undo a release. Of several that
-    start at once one makes the change, and the others find it made.
+    A restarted worker of an older build must not undo a release. Of several that start at once one
+    makes the change.
     """
     build = settings.worker_build_id
     while build:
         try:
-            if await _promoted(client, settings):
+            if await _promote_once(client, settings):
                 return
-        except RPCError as fault:
-            structlog.get_logger().info("not_promoted", build=build, error=fault.status.name)
-        await asyncio.sleep(AGAIN_SECONDS)
+        except RPCError as error:
+            structlog.get_logger().info("not_promoted", build=build, error=error.status.name)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def make_current(
@@ -63,7 +63,7 @@ async def make_current(
 ) -> None:
     """Have new executions begin on a build; on workers without one when it is empty.
 
-    :raises RPCError: when there is no such build, or something else was made current since the token.
+    :raises RPCError: when there is no such build, or the current one has changed since `token`.
     """
     await client.workflow_service.set_worker_deployment_current_version(
         SetWorkerDeploymentCurrentVersionRequest(
@@ -79,7 +79,7 @@ async def make_current(
 async def describe(client: Client, settings: Settings) -> DescribeWorkerDeploymentResponse:
     """Return what the server knows of the deployment.
 
-    :raises RPCError: when that is nothing yet.
+    :raises RPCError: when it does not know the deployment yet.
     """
     return await client.workflow_service.describe_worker_deployment(
         DescribeWorkerDeploymentRequest(
@@ -88,51 +88,52 @@ async def describe(client: Client, settings: Settings) -> DescribeWorkerDeployme
     )
 
 
-async def _promoted(client: Client, settings: Settings) -> bool:
-    """Tell whether nothing is left to do: this build is current now, or a later one is."""
-    told = await describe(client, settings)
-    info, build = told.worker_deployment_info, settings.worker_build_id
-    known = {
+async def _promote_once(client: Client, settings: Settings) -> bool:
+    """Make this build current unless a later one is; tell whether one of the two is current now."""
+    deployment = await describe(client, settings)
+    info, build = deployment.worker_deployment_info, settings.worker_build_id
+    created_at = {
         version.deployment_version.build_id: version.create_time.ToNanoseconds()
         for version in info.version_summaries
     }
-    if build not in known:
+    if build not in created_at:
         return False
     current = info.routing_config.current_deployment_version.build_id
-    if current == build or known.get(current, 0) > known[build]:
+    if current == build or created_at.get(current, 0) > created_at[build]:
         structlog.get_logger().info("promotion_not_needed", build=build, current=current)
         return True
-    await make_current(client, settings, build, token=told.conflict_token)
+    await make_current(client, settings, build, token=deployment.conflict_token)
     structlog.get_logger().info("promoted", build=build, before=current or "none")
     return True
 
 
-def told(info: WorkerDeploymentInfo) -> list[str]:
-    """Return a line for each build: the current one, those that still have executions, those without."""
+def status_lines(info: WorkerDeploymentInfo) -> list[str]:
+    """Return a line for each build: whether it is current, has executions, or may be stopped."""
     current = info.routing_config.current_deployment_version.build_id
     drained = VersionDrainageStatus.VERSION_DRAINAGE_STATUS_DRAINED
     draining = VersionDrainageStatus.VERSION_DRAINAGE_STATUS_DRAINING
-    says = {drained: "drained: may be stopped", draining: "draining: has executions"}
+    statuses = {drained: "drained: may be stopped", draining: "draining: has executions"}
     return [
         f"{version.deployment_version.build_id}  "
         + ("current" if version.deployment_version.build_id == current else "")
-        + says.get(version.drainage_status, "")
+        + statuses.get(version.drainage_status, "")
         for version in sorted(
-            info.version_summaries, key=lambda one: one.create_time.ToNanoseconds()
+            info.version_summaries, key=lambda summary: summary.create_time.ToNanoseconds()
         )
     ]
 
 
 async def main(builds: list[str]) -> int:
-    """Make a build current when one is named; tell of all; return the exit status."""
+    """Make the named build current, if any; print all builds; return the exit status."""
     settings = Settings.from_env()
-    client = await temporal.connect(settings, keyed=False)
+    client = await connect(settings, keyed=False)
     try:
         for build in builds:
             await make_current(client, settings, build)
-        print("\n".join(told((await describe(client, settings)).worker_deployment_info)))  # noqa: T201
-    except RPCError as fault:
-        print(f"{settings.worker_deployment}: {fault.message}", file=sys.stderr)  # noqa: T201
+        info = (await describe(client, settings)).worker_deployment_info
+        print("\n".join(status_lines(info)))  # noqa: T201
+    except RPCError as error:
+        print(f"{settings.worker_deployment}: {error.message}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

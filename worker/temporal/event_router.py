@@ -1,4 +1,4 @@
-"""The router: brings an account's events to whatever of it listens, in their order, at least once."""
+"""The router: delivers an account's events to its listeners, in order, at least once."""
 
 from __future__ import annotations
 
@@ -19,191 +19,190 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from engine.contracts import executions as contracts
+from engine.contracts.events import EVENT
+from engine.contracts.workflow_ids import ExecutionWorkflowId, parse_execution
 from engine.errors import EngineError
 from engine.language.cloud_events import ANY_TYPE
+from engine.store.account_scope import AccountScope
 from engine.store.events import Event, Listener
+from engine.temporal.commands import SERVER_FAILURES
 from engine.workflows.events import queue, subscriptions
-from engine.workflows.events.dispatch import Switchboard
-from engine.workflows.executions import executions
+from engine.workflows.events.dispatch import Dispatcher
+from engine.workflows.executions import queries
 
 LOOK_SECONDS = 1.0
 BATCH = 100
 SIGNAL_EVENTS_MAX = 50
 SIGNAL_BYTES_MAX = 524_288
-# What comes again when the server is well; any other refusal would come for ever.
-PASSING = {
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.UNKNOWN,
-    RPCStatusCode.INTERNAL,
-}
 Deliveries = dict[str, list[dict[str, Any]]]
 log = structlog.get_logger()
 
 
 class Doorbell:
-    """Wakes the router from any thread of the process."""
+    """Wake-up of the router from any thread of the process."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.rung = asyncio.Event()
+        self.wake = asyncio.Event()
 
     def ring(self) -> None:
-        """Wake it."""
-        self._loop.call_soon_threadsafe(self.rung.set)
+        """Wake the router."""
+        self._loop.call_soon_threadsafe(self.wake.set)
 
 
 class Router:
-    """Runs beside the Temporal worker: it alone can tell what an event is.
+    """Part of the Temporal worker, which alone can decrypt events.
 
-    Several may run: each takes accounts that no other has at the moment. What a listener has is forgotten
-    only once all have it, so that a router's end repeats events and loses none; listeners know repetitions.
+    Several may run: each takes accounts that no other one has. An event's content is deleted only
+    when all listeners have it, so that the end of a router repeats events and loses none.
+    Listeners ignore repetitions.
     """
 
     def __init__(
         self,
         client: Client,
         sessions: sessionmaker[Session],
-        switchboard: Switchboard,
+        dispatcher: Dispatcher,
         doorbell: Doorbell,
         redis_url: str,
     ) -> None:
         self._client = client
         self._sessions = sessions
-        self._switchboard = switchboard
+        self._dispatcher = dispatcher
         self._doorbell = doorbell
         self._redis_url = redis_url
 
     async def run(self) -> None:
         """Route until cancelled, whatever is down in between."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._hear())
+            tasks.create_task(self._listen())
             tasks.create_task(self._route_on())
 
     async def look(self) -> int:
-        """Route what waits, some of each account; return how many events there were."""
-        routed = 0
+        """Route some pending events of each account; return how many there were."""
+        count = 0
         for account_id in await asyncio.to_thread(self._accounts):
             try:
-                routed += await self._route(account_id)
-            except EngineError as fault:  # as for an account whose key is lost: the others go on
-                log.warning("not_routed", account=str(account_id), error=fault.code)
-        return routed
+                count += await self._route(account_id)
+            except EngineError as error:  # such as an account whose key is lost
+                log.warning("not_routed", account=str(account_id), error=error.code)
+        return count
 
     async def _route_on(self) -> None:
         while True:
-            self._doorbell.rung.clear()
+            self._doorbell.wake.clear()
             try:
-                found = await self.look()
-            except (RPCError, OperationalError) as fault:
-                log.warning("not_routed", error=type(fault).__name__)
-                found = 0
-            if not found:
+                count = await self.look()
+            except (RPCError, OperationalError) as error:
+                log.warning("not_routed", error=type(error).__name__)
+                count = 0
+            if not count:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._doorbell.rung.wait(), LOOK_SECONDS)
+                    await asyncio.wait_for(self._doorbell.wake.wait(), LOOK_SECONDS)
 
     async def _route(self, account_id: UUID) -> int:
-        """Deliver an account's oldest events; an exception gives them back."""
+        """Deliver an account's oldest events; after an exception they are still pending."""
         with self._sessions() as session:
             rows, deliveries = await asyncio.to_thread(self._take, session, account_id)
-            ended = await asyncio.gather(
+            outcomes = await asyncio.gather(
                 *(self._deliver(*delivery) for delivery in deliveries.items())
             )
-            gone = [workflow_id for workflow_id in ended if workflow_id is not None]
-            await asyncio.to_thread(self._done, session, rows, gone)
+            closed = [workflow_id for workflow_id in outcomes if workflow_id is not None]
+            await asyncio.to_thread(self._finish, session, rows, closed)
         return len(rows)
 
     def _accounts(self) -> Sequence[UUID]:
         with self._sessions() as session:
-            return queue.accounts_waiting(session)
+            return queue.list_accounts(session)
 
     def _take(self, session: Session, account_id: UUID) -> tuple[Sequence[Event], Deliveries]:
-        """Return an account's events and, by workflow, what it gets of them."""
-        rows = queue.take(session, account_id=account_id, limit=BATCH)
-        opened = [
-            (row, event) for row in rows if (event := self._switchboard.open(row)) is not None
+        """Return an account's events and, by workflow, those that it receives."""
+        scope = AccountScope(session, account_id, datetime.now(UTC))
+        rows = queue.take(scope, limit=BATCH)
+        readable = [
+            (row, event) for row in rows if (event := self._dispatcher.open(row)) is not None
         ]
-        if len(opened) < len(rows):
+        if len(readable) < len(rows):
             log.warning(
-                "events_unreadable", account=str(account_id), events=len(rows) - len(opened)
+                "events_unreadable", account=str(account_id), events=len(rows) - len(readable)
             )
-        kinds = {str(event["type"]) for _, event in opened}
-        keys = self._switchboard.routing_keys(session, account_id, kinds) if kinds else {}
-        listening = subscriptions.of(
-            session, account_id=account_id, keys=[*keys.values(), ANY_TYPE]
+        event_types = {str(event["type"]) for _, event in readable}
+        keys = (
+            self._dispatcher.routing_keys(session, account_id, event_types) if event_types else {}
         )
+        listeners = subscriptions.list_listeners(scope, [*keys.values(), ANY_TYPE])
         deliveries: Deliveries = defaultdict(list)
-        for row, event in opened:
+        for row, event in readable:
             if row.execution_id is not None:
-                deliveries[contracts.execution_workflow_id(str(row.execution_id))].append(event)
+                deliveries[str(ExecutionWorkflowId(row.execution_id))].append(event)
                 continue
-            wanted = {keys[str(event["type"])]} | (set() if row.lifecycle else {ANY_TYPE})
-            told = {
-                one.workflow_id for one in listening if one.key in wanted and not _own(row, one)
+            matching = {keys[str(event["type"])]} | (set() if row.lifecycle else {ANY_TYPE})
+            receivers = {
+                listener.workflow_id
+                for listener in listeners
+                if listener.key in matching and not _is_own(row, listener)
             }
-            for workflow_id in sorted(told):
+            for workflow_id in sorted(receivers):
                 deliveries[workflow_id].append(event)
         return rows, deliveries
 
-    async def _deliver(self, workflow_id: str, told: list[dict[str, Any]]) -> str | None:
-        """Signal a workflow; return its id when it listens no more.
+    async def _deliver(self, workflow_id: str, events: list[dict[str, Any]]) -> str | None:
+        """Signal events to a workflow; return its id when it has closed.
 
-        :raises RPCError: when it should be tried again.
+        :raises RPCError: when the delivery must be repeated.
         """
         handle = self._client.get_workflow_handle(workflow_id)
         try:
-            for part in _parts(told):
-                await handle.signal(contracts.EVENT, part)
-        except RPCError as fault:
-            if fault.status in PASSING:
+            for part in _parts(events):
+                await handle.signal(EVENT, part)
+        except RPCError as error:
+            if error.status in SERVER_FAILURES:
                 raise
-            if fault.status != RPCStatusCode.NOT_FOUND:
-                log.warning("not_delivered", workflow=workflow_id, status=fault.status.name)
+            if error.status != RPCStatusCode.NOT_FOUND:
+                log.warning("not_delivered", workflow=workflow_id, status=error.status.name)
                 return None
-            if await asyncio.to_thread(self._to_come, workflow_id):
+            if await asyncio.to_thread(self._awaits_launch, workflow_id):
                 raise
             return workflow_id
         return None
 
-    def _to_come(self, workflow_id: str) -> bool:
-        """Tell whether an execution is yet to be started: then its events wait for it."""
-        kind, _, execution_id = workflow_id.partition(":")
-        if kind != contracts.EXECUTION:
+    def _awaits_launch(self, workflow_id: str) -> bool:
+        """Tell whether an execution is about to start: then its events wait for it."""
+        execution_id = parse_execution(workflow_id)
+        if execution_id is None:
             return False
         with self._sessions() as session:
-            return bool(executions.awaiting_start(session, UUID(execution_id)))
+            return queries.awaits_launch(session, execution_id)
 
-    def _done(self, session: Session, rows: Sequence[Event], gone: Sequence[str]) -> None:
-        if gone:
-            subscriptions.discard(session, gone)
-        queue.routed(session, [row.id for row in rows], now=datetime.now(UTC))
+    def _finish(self, session: Session, rows: Sequence[Event], closed: Sequence[str]) -> None:
+        """Discard the subscriptions of closed workflows, mark the events as routed, and commit."""
+        if closed:
+            subscriptions.discard(session, closed)
+        queue.mark_routed(session, [row.id for row in rows], now=datetime.now(UTC))
         session.commit()
 
-    async def _hear(self) -> None:
-        """Ring at each word of web's on Redis; without Redis the clock alone drives the router."""
+    async def _listen(self) -> None:
+        """Wake the router at each message on Redis; without Redis the clock alone drives it."""
         while self._redis_url:
             try:
                 async with Redis.from_url(self._redis_url) as redis, redis.pubsub() as channel:
                     await channel.subscribe(queue.WAKE)
                     async for _ in channel.listen():
-                        self._doorbell.rung.set()
+                        self._doorbell.wake.set()
             except (RedisError, OSError):
                 await asyncio.sleep(LOOK_SECONDS)
 
 
-def _own(row: Event, listener: Listener) -> bool:
-    """Tell whether a definition would hear of itself."""
+def _is_own(row: Event, listener: Listener) -> bool:
+    """Tell whether a listener's definition is the source of a lifecycle event."""
     return row.lifecycle and row.definition_id == listener.definition_id
 
 
-def _parts(told: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Cut into what one signal may carry, in order."""
+def _parts(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the events in order, as many at a time as one signal may have."""
     part: list[dict[str, Any]] = []
     size = 0
-    for event in told:
+    for event in events:
         length = len(orjson.dumps(event))
         if part and (len(part) == SIGNAL_EVENTS_MAX or size + length > SIGNAL_BYTES_MAX):
             yield part

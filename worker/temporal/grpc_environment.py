@@ -1,7 +1,7 @@
-"""Tells gRPC to keep silent and out of forks: imported first, because whatever loads it loads this too late.
+"""Environment of gRPC: no log, no fork support. It must be imported before anything loads gRPC.
 
-Its log would hold the names of hosts that a definition calls, and `temporalio` loads it wherever it is
-installed.
+The log would contain the names of hosts that definitions call. `temporalio` loads gRPC wherever
+it is installed.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.contracts.task_queue import TASK_QUEUE
 from worker.temporal import grpc_environment  # noqa: F401 - before anything loads gRPC
 
 # isort: split
@@ -28,22 +29,22 @@ from engine.activities.mcp_and_a2a import McpAndA2aActivities
 from engine.activities.openapi import OpenApiActivities
 from engine.activities.preview import PreviewActivities
 from engine.activities.schedules import ScheduleActivities
-from engine.activities.step_quota import Turns
-from engine.activities.timeline import Journal
+from engine.activities.step_quota import StepQuota
+from engine.activities.timeline import TimelineActivities
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
 from engine.expressions.sandbox import pool
+from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.observability import logging, metrics, tracing
 from engine.observability.metrics_publisher import Publisher
 from engine.store.sessions import make_sessions
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal.payload_offload import claim_check
-from engine.temporal.payload_owners import Owners
+from engine.temporal.payload_owners import WorkflowOwners
 from engine.temporal_workflows.execution import (
     DefinitionCheckWorkflow,
     ExecutionWorkflow,
@@ -52,19 +53,20 @@ from engine.temporal_workflows.execution import (
 from engine.temporal_workflows.firing import FiringWorkflow
 from engine.temporal_workflows.preview import DrawingWorkflow, ValidationWorkflow
 from engine.temporal_workflows.schedule import ScheduleWorkflow, UpgradedScheduleWorkflow
-from engine.workflows.events.dispatch import Switchboard
+from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.executions.outcomes import Outcomes
-from engine.workflows.secrets import Opener
+from engine.workflows.executions.timeline_writer import TimelineWriter
+from engine.workflows.secrets import SecretOpener
 from worker.temporal import builds
 from worker.temporal.core_metrics import Core
 from worker.temporal.event_router import Doorbell, Router
 
 THREADS = 8
-# Each is a thread that wants the interpreter, and children. A hundred at once, of one account's flood, keep
-# each other from either for seconds, and every one of them misses Temporal's two (ADR 0006).
+# Each needs a thread, the GIL and child processes. A hundred at once, of one account's flood, block
+# one another for seconds, and all of them miss Temporal's deadline of two seconds (ADR 0006).
 WORKFLOW_TASKS_AT_ONCE = 8
 GRACE = timedelta(seconds=20)  # hosts kill after 30
-BEAT = timedelta(seconds=2)  # how soon an activity that nobody wants any more learns of it
+BEAT = timedelta(seconds=2)  # how soon a cancelled activity learns of it
 RECONNECT_SECONDS = 1.0
 
 
@@ -73,73 +75,82 @@ def make_worker(
     settings: Settings,
     sessions: sessionmaker[Session],
     threads: ThreadPoolExecutor,
-    journal: Journal,
+    timeline_writer: TimelineWriter,
 ) -> tuple[Worker, Router]:
     """Return the worker and the router, not yet running.
 
     :raises SettingsError: when key material is missing.
     """
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
-    opener = Opener(EngineKeys.parse(settings.need("engine_private_keys")), outcomes.ring)
+    opener = SecretOpener(EngineKeys.parse(settings.need("engine_private_keys")), outcomes.ring)
     doorbell = Doorbell()
-    switchboard = Switchboard(opener.keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
+    dispatcher = Dispatcher(opener.keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
     worker = Worker(
         client,
-        task_queue=contracts.TASK_QUEUE,
+        task_queue=TASK_QUEUE,
         workflows=[
             *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow),
             *(FiringWorkflow, ValidationWorkflow, DrawingWorkflow),
             UpgradedScheduleWorkflow if settings.worker_build_id else ScheduleWorkflow,
         ],
         activities=[
-            *_inward(settings, sessions, opener, outcomes, switchboard, journal),
+            *_inward(settings, sessions, opener, outcomes, dispatcher, timeline_writer),
             *_outward(settings),
         ],
         activity_executor=threads,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
         interceptors=[Heartbeats()],
-        workflow_runner=UnsandboxedWorkflowRunner(),  # the workflow code is ours and holds nobody's program
+        # The workflow code is ours and contains no user's program.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=GRACE,
         max_heartbeat_throttle_interval=BEAT,
         deployment_config=builds.config(settings),
     )
-    router = Router(client, sessions, switchboard, doorbell, settings.redis_url)
+    router = Router(client, sessions, dispatcher, doorbell, settings.redis_url)
     return worker, router
 
 
 def _inward(
     settings: Settings,
     sessions: sessionmaker[Session],
-    opener: Opener,
+    opener: SecretOpener,
     outcomes: Outcomes,
-    switchboard: Switchboard,
-    journal: Journal,
+    dispatcher: Dispatcher,
+    timeline_writer: TimelineWriter,
 ) -> list[Callable[..., Any]]:
-    """Return the activities that read and write what the platform keeps."""
+    """Return the activities that use the platform's own database."""
     definitions = DefinitionActivities(sessions, opener, settings)
-    looks = PreviewActivities(sessions, opener, outcomes, definitions)
-    turns = Turns(settings.need("redis_url"))
+    previews = PreviewActivities(sessions, opener, outcomes, definitions)
+    step_quota = StepQuota(settings.need("redis_url"))
     executions = ExecutionActivities(
-        sessions, opener, outcomes, switchboard, settings, turns, journal
+        sessions, opener, outcomes, dispatcher, settings, step_quota, timeline_writer
     )
-    events = EventActivities(sessions, switchboard, settings)
+    events = EventActivities(sessions, dispatcher, settings)
     return [
         *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
-        *(looks.validate, looks.draw, events.publish, events.open, events.fire, events.ended),
-        *(turns.take, journal.keep, ScheduleActivities(sessions, settings).fire),
+        *(
+            previews.validate,
+            previews.draw,
+            events.publish,
+            events.open,
+            events.fire,
+            events.has_ended,
+        ),
+        *(step_quota.take, TimelineActivities(timeline_writer).flush),
+        ScheduleActivities(sessions, settings).fire,
     ]
 
 
 def _outward(settings: Settings) -> list[Callable[..., Any]]:
-    """Return the activities that ask other services, all of them through the egress guard."""
+    """Return the activities that call other services, all through the egress guard."""
     http = HttpCaller(Egress(allow=settings.egress_allow))
-    agents, messages = McpAndA2aActivities(http), AsyncApiActivities(http)
+    mcp_and_a2a, messages = McpAndA2aActivities(http), AsyncApiActivities(http)
     return [
         *(
             HttpActivities(http).call,
             OpenApiActivities(http).compose,
-            agents.mcp,
-            agents.a2a,
+            mcp_and_a2a.mcp,
+            mcp_and_a2a.a2a,
             GrpcActivities(http).call,
         ),
         *(messages.publish, messages.consume),
@@ -147,45 +158,49 @@ def _outward(settings: Settings) -> list[Callable[..., Any]]:
 
 
 async def main() -> None:
-    """Run until SIGTERM or SIGINT, then finish what is in flight or hand it back."""
-    settings, stopped = Settings.from_env(), asyncio.Event()
+    """Run until SIGTERM or SIGINT, then finish running tasks or return them to the server."""
+    settings, stop = Settings.from_env(), asyncio.Event()
     logging.configure(settings)
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     tracing.configure(settings, "temporal")
     for kind in ("jq", "schema", "redaction", "yaml"):
-        pool.get_pool(kind).observer = metrics.evaluated
+        pool.get_pool(kind).observer = metrics.record_evaluation
     core = Core()
-    publisher = Publisher(settings, "temporal", look=core.look)
+    publisher = Publisher(settings, "temporal", measure=core.look)
     sessions = make_sessions(settings, pool_size=THREADS)
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
-    owners = Owners(sessions, Keyring(settings.secrets("keyring")))
+    owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
     client = await _connected(settings, storage, owners, core)
     publisher.start()
-    journal = Journal(sessions, settings)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads, journal.open():
-        worker, router = make_worker(client, settings, sessions, threads, journal)
+    timeline_writer = TimelineWriter(sessions, settings)
+    TimelineOutput.sink = timeline_writer
+    with (
+        ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads,
+        timeline_writer.run(),
+    ):
+        worker, router = make_worker(client, settings, sessions, threads, timeline_writer)
         async with worker:
-            structlog.get_logger().info("worker_ready", task_queue=contracts.TASK_QUEUE)
+            structlog.get_logger().info("worker_ready", task_queue=TASK_QUEUE)
             routing = asyncio.create_task(router.run())
             promotion = asyncio.create_task(builds.promote(client, settings))
-            stopping = asyncio.create_task(stopped.wait())
+            stopping = asyncio.create_task(stop.wait())
             ended, _ = await asyncio.wait([stopping, routing], return_when=asyncio.FIRST_COMPLETED)
             for work in (promotion, routing):
                 work.cancel()
             for one in ended:
-                one.result()  # a worker without its router had better be started anew
+                one.result()  # a worker whose router fails has to be restarted
     await asyncio.to_thread(publisher.stop)
     tracing.close()
 
 
 async def _connected(
-    settings: Settings, storage: ExternalStorage, owners: Owners, core: Core
+    settings: Settings, storage: ExternalStorage, owners: WorkflowOwners, core: Core
 ) -> Client:
-    """Wait for the server: a worker that starts before it is not to blame."""
+    """Connect, waiting for a server that is not up yet."""
     while True:
         try:
-            return await temporal.connect(
+            return await connect(
                 settings, keyed=True, storage=storage, owners=owners, runtime=core.runtime
             )
         except RuntimeError as fault:

@@ -1,7 +1,7 @@
-"""Registers what executions are found by in Temporal: `python -m worker.temporal.search_attributes`, of a release.
+"""Registration of search attributes in Temporal: `python -m worker.temporal.search_attributes`.
 
-Where they are registered already, nothing is done; where this client may not register them, as on Temporal
-Cloud, it says so, and the release stops before anything is started that could not run.
+A release runs it. Where they are registered, it does nothing. Where this client may not register
+them, as on Temporal Cloud, it says so and the release stops before it starts what could not run.
 """
 
 from __future__ import annotations
@@ -16,84 +16,85 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine.config.settings import Settings
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
+from engine.temporal.search_attributes import ACCOUNT, DEFINITION
 
-NAMES = (temporal.ACCOUNT.name, temporal.DEFINITION.name)
+NAMES = (ACCOUNT.name, DEFINITION.name)
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-REFUSED = {
+REFUSALS = {
     RPCStatusCode.PERMISSION_DENIED,
     RPCStatusCode.UNIMPLEMENTED,
     RPCStatusCode.UNAUTHENTICATED,
 }
-WAIT_SECONDS_MAX = 60.0  # until what was registered can be asked for: servers remember for a while
+WAIT_SECONDS_MAX = 60.0  # until new attributes can be queried: servers cache the list
 LOOK_SECONDS = 0.2
 
 
-class RefusedError(Exception):
-    """They have to be registered by hand; the message says where and as what."""
+class RegistrationRefusedError(Exception):
+    """The attributes have to be registered by hand; the message says where and how."""
 
 
 async def register(client: Client) -> list[str]:
-    """Register those that are missing, return them, and wait until all of them can be used.
+    """Register missing attributes, return them, and wait until all of them can be used.
 
-    :raises RefusedError: when some are missing and the server lets this client register none.
+    :raises RefusedError: when some are missing and this client may not register them.
     :raises TimeoutError: when the server takes too long over it.
     """
-    missing = awaited = await _unknown(client)
+    missing = pending = await _list_missing(client)
     if missing:
         await _add(client, missing)
     async with asyncio.timeout(WAIT_SECONDS_MAX):
-        while awaited:
+        while pending:
             await asyncio.sleep(LOOK_SECONDS)
-            awaited = await _unknown(client)
+            pending = await _list_missing(client)
     return missing
 
 
-async def _unknown(client: Client) -> list[str]:
-    """Return those that workflows cannot be counted by: that may ask whoever may start them."""
-    unknown = []
+async def _list_missing(client: Client) -> list[str]:
+    """Return the attributes by which workflows cannot be counted; every client may count."""
+    missing = []
     for name in NAMES:
         try:
             await client.count_workflows(f"{name} = '-'")
-        except RPCError as fault:
-            if fault.status != RPCStatusCode.INVALID_ARGUMENT:
+        except RPCError as error:
+            if error.status != RPCStatusCode.INVALID_ARGUMENT:
                 raise
-            unknown.append(name)
-    return unknown
+            missing.append(name)
+    return missing
 
 
 async def _add(client: Client, names: list[str]) -> None:
-    wanted = dict.fromkeys(names, KEYWORD)
-    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted)
+    types = dict.fromkeys(names, KEYWORD)
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=types)
     try:
         await client.operator_service.add_search_attributes(request)
-    except RPCError as fault:
-        if fault.status == RPCStatusCode.ALREADY_EXISTS:  # by a release beside this one
+    except RPCError as error:
+        if error.status == RPCStatusCode.ALREADY_EXISTS:  # by a simultaneous release
             return
-        if fault.status not in REFUSED:
+        if error.status not in REFUSALS:
             raise
-        listed = ", ".join(f"{name} (Keyword)" for name in names)
+        attributes = ", ".join(f"{name} (Keyword)" for name in names)
         where = f"the namespace {client.namespace}, in its settings or with the host's own tool"
-        raise RefusedError(
-            f"Register the search attributes {listed} for {where}: this may not."
+        raise RegistrationRefusedError(
+            f"Register the search attributes {attributes} for {where}: this may not."
         ) from None
 
 
 async def main() -> int:
-    """Register them and say which were new; return the exit status."""
+    """Register the attributes and print the new ones; return the exit status."""
     try:
-        client = await temporal.connect(Settings.from_env(), keyed=False)
-        added = await register(client)
-    except (RefusedError, RPCError, RuntimeError, TimeoutError) as fault:
+        client = await connect(Settings.from_env(), keyed=False)
+        names = await register(client)
+    except (RegistrationRefusedError, RPCError, RuntimeError, TimeoutError) as fault:
         print(f"search attributes: {fault}", file=sys.stderr)  # noqa: T201
         return 1
-    print(f"search attributes: {', '.join(added) or 'none'} registered anew")  # noqa: T201
+    print(f"search attributes: {', '.join(names) or 'none'} registered anew")  # noqa: T201
     return 0
 
 
 if __name__ == "__main__":
     status = asyncio.run(main())
-    # As in worker.temporal: the SDK's native threads crash in a dying interpreter, and the release with them.
+    # The SDK's native threads would crash in a finalizing interpreter, and fail the release.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

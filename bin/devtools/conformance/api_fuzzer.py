@@ -1,7 +1,8 @@
-"""Fuzzes the running platform by its own OpenAPI document, with every check that schemathesis has.
+"""Fuzz the running platform by its own OpenAPI document, with every check of schemathesis.
 
-Two passes: two accounts as peers, neither of which may see what the other made; then the operations
-that end the session or the account that asks, each request in an account of its own.
+There are two passes. In the first, two accounts are peers, and neither may see the other's objects.
+The second calls the operations that end the caller's session or account, each request with a new
+account.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Keys
 from bin.devtools.stack.fresh_keys import fresh_keys
-from bin.devtools.stack.platform import LIFTED, PARTS, ROOT, migrate, processes
+from bin.devtools.stack.platform import NO_RATE_LIMITS, PARTS, ROOT, migrate, processes
 from bin.devtools.stack.servers import running
 
 HOME = ROOT / ".cloudapi" / "fuzz"
-# Addresses that are made up here are registered, and never sent to.
+# Registered channels have random addresses, so the process that sends to them does not run.
 WITHIN = tuple(part for part in PARTS if part != "channels")
-SEED = "20260101"  # a red run can be run again
-# A live stream ends when its client goes: whoever waits for the whole answer waits for ever.
+SEED = "20260101"  # so that a failure can be repeated
+# A live stream ends only when its client closes it, so a client that reads all of it never ends.
 STREAMS = [
     "--exclude-path",
     "/api/sync/events",
@@ -42,8 +43,8 @@ expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429,
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 412, 428, 429, "5xx"]
 """
-# Which cron expressions and zones there are is no matter of JSON Schema; and these bodies name a workflow,
-# which is looked for as soon as the headers are there, as here they always are.
+# JSON Schema cannot say which cron expressions and time zones exist. And these bodies name a
+# workflow, which the platform looks up as soon as the headers are valid.
 OPERATIONS = """
 [[operations]]
 include-name = ["POST /api/schedules", "PATCH /api/schedules/{schedule_id}"]
@@ -74,7 +75,7 @@ def main() -> int:
     examples = parser.parse_args().examples
     with running(HOME, database="cloudapi_fuzz") as stack:
         port = stack.web_port
-        environ = stack.environ() | fresh_keys() | LIFTED | {"PORT": str(port)}
+        environ = stack.environ() | fresh_keys() | NO_RATE_LIMITS | {"PORT": str(port)}
         environ["PULL_WAIT_SECONDS_MAX"] = "0.1"
         environ["PASSKEY_ORIGINS"] = f"http://localhost:{port}"
         migrate(environ, HOME / "logs")
@@ -86,16 +87,19 @@ def main() -> int:
 
 
 def peers(api_url: str, directory: Path, examples: int) -> int:
-    """Fuzz as two accounts, and look whether one sees what is the other's."""
-    users = [{"name": name, "fixedHeaders": entered(api_url)} for name in ("alice", "bob")]
+    """Fuzz as two accounts, and check that neither sees the other's objects."""
+    users = [{"name": name, "fixedHeaders": register_headers(api_url)} for name in ("alice", "bob")]
     (directory / "users.json").write_text(json.dumps({"auth": users}))
-    config = f"[auth.wfc]\npath = {json.dumps(str(directory / 'users.json'))}\npeers = ['alice', 'bob']\n"
-    left_out = [word for name in ENDING for word in ("--exclude-name", name)]
-    return fuzz(api_url, directory, config, [*left_out, "-n", str(examples)])
+    config = (
+        f"[auth.wfc]\npath = {json.dumps(str(directory / 'users.json'))}\n"
+        "peers = ['alice', 'bob']\n"
+    )
+    exclusions = [word for name in ENDING for word in ("--exclude-name", name)]
+    return fuzz(api_url, directory, config, [*exclusions, "-n", str(examples)])
 
 
 def alone(api_url: str, directory: Path, examples: int) -> int:
-    """Fuzz what ends the session or account that asks, each time as somebody new."""
+    """Fuzz the operations that end the caller's session or account, each time as a new account."""
     os.environ["FUZZ_AS_NEWCOMERS"] = "1"
     only = [word for name in ENDING for word in ("--include-name", name)]
     return fuzz(
@@ -107,7 +111,7 @@ def alone(api_url: str, directory: Path, examples: int) -> int:
 
 
 def fuzz(api_url: str, directory: Path, config: str, words: list[str]) -> int:
-    """Run schemathesis with all checks; return 1 when one of them fails."""
+    """Run schemathesis with all checks; return 1 when one fails, else 0."""
     (directory / "schemathesis.toml").write_text(CHECKS + config + OPERATIONS)
     command: list[str | Path] = [
         Path(sys.executable).parent / "st",
@@ -120,8 +124,8 @@ def fuzz(api_url: str, directory: Path, config: str, words: list[str]) -> int:
     return int(subprocess.run(command, check=False, cwd=ROOT, env=env).returncode != 0)
 
 
-def entered(api_url: str) -> list[dict[str, str]]:
-    """Return the headers of a new account."""
+def register_headers(api_url: str) -> list[dict[str, str]]:
+    """Register a new account and return its headers."""
     public_key = json.dumps(Keys.fresh().identity.as_dict(private=False))
     body = {
         "email": f"{uuid7()}@example.org",

@@ -1,4 +1,4 @@
-"""Every activity that calls somebody else's service, for a worker outside the platform."""
+"""The activities that call other services, for a worker outside the platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the engine does otherwise than a scenario says."""
+"""Deviations of the engine from a scenario."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 
 class DeviationError(Exception):
-    """Where the engine does otherwise than the scenario says."""
+    """The engine does otherwise than the scenario says."""
 
 
 def at(value: Any, path: str) -> Any:
-    """Return what stands at a path of names, a dot between.
+    """Return the value at a path of member names with dots between.
 
-    :raises DeviationError: when there is nothing.
+    :raises DeviationError: when there is none
     """
     for name in path.split("."):
         if not isinstance(value, dict) or name not in value:
@@ -21,10 +21,10 @@ def at(value: Any, path: str) -> Any:
     return value
 
 
-def same(what: str, found: Any, wanted: Any) -> None:
-    """Let through what is as it should be.
+def same(what: str, value: Any, reference: Any) -> None:
+    """Check that a value equals that of the scenario.
 
-    :raises DeviationError: when it is not.
+    :raises DeviationError: when it does not
     """
-    if found != wanted:
-        raise DeviationError(f"{what} is {found!r}, not {wanted!r}")
+    if value != reference:
+        raise DeviationError(f"{what} is {value!r}, not {reference!r}")

@@ -1,4 +1,4 @@
-"""The part of Gherkin that the conformance kit is written in: scenarios, steps, doc strings."""
+"""The subset of Gherkin that the conformance kit uses: scenarios, steps, doc strings."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ class Scenario:
 
 def scenarios(path: Path) -> list[Scenario]:
     """Return the scenarios of a feature file, in order."""
-    found: list[Scenario] = []
+    results: list[Scenario] = []
     name, lines = "", list[Line]()
     rows = iter(path.read_text().splitlines())
     for row in rows:
         text = row.strip()
         if text.startswith("Scenario:"):
             if name:
-                found.append(Scenario(path.stem, name, tuple(lines)))
+                results.append(Scenario(path.stem, name, tuple(lines)))
             name, lines = text.removeprefix("Scenario:").strip(), []
         elif text.startswith(_QUOTES) and lines:
             lines[-1] = Line(lines[-1].text, _doc_string(rows))
         elif text.startswith(_KEYWORDS) and name:
             lines.append(Line(text.partition(" ")[2].strip()))
-    return [*found, Scenario(path.stem, name, tuple(lines))] if name else found
+    return [*results, Scenario(path.stem, name, tuple(lines))] if name else results
 
 
 def _doc_string(rows: Iterator[str]) -> str:
-    taken: list[str] = []
+    lines: list[str] = []
     for row in rows:
         if row.strip() == _QUOTES:
             break
-        taken.append(row)
-    return textwrap.dedent("\n".join(taken))
+        lines.append(row)
+    return textwrap.dedent("\n".join(lines))

@@ -1,9 +1,10 @@
-"""Records histories for the replay tests: `python -m bin.devtools.conformance.histories [case …]`.
+"""Record histories for the replay tests: `python -m bin.devtools.conformance.histories [case …]`.
 
-Each is an execution by the interpreter of today on a Temporal of its own, with its payloads in the clear, in
-a folder named for the interpreter's version. Without names, the cases that have none yet are recorded;
-a named one is recorded anew. What is recorded of a version that has run anywhere stays as it is: executions
-under way took the same ways. A change that makes their replay fail needs a new version (docs/decisions/0017).
+Each history is an execution by the current interpreter on a Temporal of its own, with plain
+payloads. It is stored in a folder named by the interpreter's version. Without names, the cases
+without a history are recorded; a named case is recorded again. The histories of a released version
+stay, because running executions have the same. A change that makes their replay fail needs a new
+version (docs/decisions/0017).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from bin.devtools.fakes import catalog, grpc, mcp_and_a2a, openapi
 from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.temporal import start_temporal
-from engine.contracts import executions
+from engine.contracts.events import EVENT
+from engine.contracts.executions import EXECUTION, INTERPRETER, ExecutionStart, OpenedExecution
 from engine.egress.guard import Egress
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal_workflows.execution import ExecutionWorkflow
@@ -39,20 +41,20 @@ HEADER = {"dsl": "1.0.3", "namespace": "histories", "name": "case", "version": "
 
 PAUSE = {"pause": {"wait": {"milliseconds": 20}}}
 FAIL = {"fail": {"raise": {"error": {"type": "urn:x", "status": 500}}}}
-NAMED = {"namespace": "histories", "name": "other", "version": "1.0.0"}
-# What is run: by name.
+OTHER = {"namespace": "histories", "name": "other", "version": "1.0.0"}
+# Workflows that the cases run, by name.
 OTHERS: dict[str, dict[str, Any]] = {
-    "other": {"document": HEADER | NAMED, "do": [PAUSE]},
-    "slow": {"document": HEADER | NAMED | {"name": "slow"}, "do": [{"nap": {"wait": "PT20S"}}]},
+    "other": {"document": HEADER | OTHER, "do": [PAUSE]},
+    "slow": {"document": HEADER | OTHER | {"name": "slow"}, "do": [{"nap": {"wait": "PT20S"}}]},
 }
 FUNCTIONS = {"twice": {"do": [PAUSE, {"s": {"set": {"n": "${ $input.n * 2 }"}}}]}}
-DESCRIBED = {"endpoint": "https://petstore.swagger.io/v2/swagger.json"}
+PETSTORE = {"endpoint": "https://petstore.swagger.io/v2/swagger.json"}
 ORDER = "/myorg/schemas/refs/heads/main/order.yaml"
 MESSAGES = {"endpoint": f"https://{openapi.API}/asyncapi.json"}
 LOOP = {"for": {"in": "[range(3)]"}, "do": [PAUSE]}
 TWICE = {"delay": "PT0.02S", "limit": {"attempt": {"count": 2, "duration": "PT5S"}}}
 JITTER = {"jitter": {"from": "PT0.01S", "to": "PT0.03S"}, "limit": {"attempt": {"count": 1}}}
-# By name, whose first word is the kind of step that the case is of.
+# By name; its first word is the kind of task that the case is of.
 CASES: dict[str, dict[str, Any]] = {
     "set": {"set": {"a": "${ now }"}},
     "do": {"do": [PAUSE, {"s": {"set": {"a": 1}}}]},
@@ -88,13 +90,13 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "call function": {"call": "twice", "with": {"n": 1}},
     "call catalog": {"call": "add:1.0.0@default", "with": {"a": 1, "b": 2}},
-    "run": {"run": {"workflow": NAMED | {"input": {"n": 1}}}},
-    "run unawaited": {"run": {"workflow": NAMED, "await": False}},
-    "run fault": {"run": {"workflow": NAMED | {"name": "nowhere"}}},
-    "run timeout": {"run": {"workflow": NAMED | {"name": "slow"}}, "timeout": {"after": "PT0.5S"}},
+    "run": {"run": {"workflow": OTHER | {"input": {"n": 1}}}},
+    "run unawaited": {"run": {"workflow": OTHER, "await": False}},
+    "run fault": {"run": {"workflow": OTHER | {"name": "nowhere"}}},
+    "run timeout": {"run": {"workflow": OTHER | {"name": "slow"}}, "timeout": {"after": "PT0.5S"}},
     "call openapi": {
         "call": "openapi",
-        "with": {"document": DESCRIBED, "operationId": "getPetById", "parameters": {"petId": 1}},
+        "with": {"document": PETSTORE, "operationId": "getPetById", "parameters": {"petId": 1}},
     },
     "call mcp": {
         "call": "mcp",
@@ -137,7 +139,7 @@ CASES: dict[str, dict[str, Any]] = {
         },
     },
 }
-# Recorded once more, with a new run at every safe point.
+# Recorded a second time, with a new run at every safe point.
 IN_RUNS = (
     "for",
     "try",
@@ -148,7 +150,7 @@ IN_RUNS = (
     "call subscription",
     "run",
 )
-CANCELLED = "fork cancelled"  # the execution is cancelled while its branches wait
+CANCELLATION = "fork cancelled"  # the execution is cancelled while its branches wait
 
 
 def file_of(case: str, run: int | None = None) -> str:
@@ -160,28 +162,28 @@ def file_of(case: str, run: int | None = None) -> str:
 async def record(
     client: Client, memory: Memory, case: str, *, rests_every: int
 ) -> list[WorkflowHistory]:
-    """Execute a case and return the histories of its runs."""
+    """Execute a case, and return the histories of its runs."""
     step = CASES.get(case) or {
         "fork": {"branches": [{"a": {"wait": "PT20S"}}, {"b": {"wait": "PT30S"}}]}
     }
     document = {"document": HEADER, "use": {"functions": FUNCTIONS}, "do": [{"step": step}, PAUSE]}
     execution_id = f"{case.replace(' ', '-')}-{rests_every}"
-    memory.openings[execution_id] = executions.Opened(
+    memory.openings[execution_id] = OpenedExecution(
         "d", 1, document, {"id": 2}, "a", rests_every=rests_every
     )
     handle = await client.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, "a"),
-        id=executions.execution_workflow_id(execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, "a"),
+        id=f"execution:{execution_id}",
         task_queue=QUEUE,
         execution_timeout=timedelta(seconds=60),
     )
-    if case == CANCELLED:
+    if case == CANCELLATION:
         await _timer_started(handle)
         await handle.cancel()
     if case == "listen":
-        told = [complete({"id": str(n), "type": "t", "data": {"n": n}}) for n in range(2)]
-        await handle.signal(executions.EVENT, told)
+        events = [complete({"id": str(n), "type": "t", "data": {"n": n}}) for n in range(2)]
+        await handle.signal(EVENT, events)
     try:
         await handle.result()
     except WorkflowFailureError:
@@ -206,15 +208,16 @@ async def _runs(client: Client, handle: WorkflowHandle[Any, Any]) -> AsyncIterat
 
 
 def _write(folder: Path, file: str, history: WorkflowHistory) -> None:
-    told = history.to_json_dict() | {"workflowId": history.workflow_id}
-    # Stack traces say where the code lay: whoever records is to leave nothing of its own.
-    text = json.dumps(told, separators=(",", ":"), sort_keys=True).replace(f"{ROOT.resolve()}/", "")
+    document = history.to_json_dict() | {"workflowId": history.workflow_id}
+    # Stack traces contain paths, so the recorder removes its own.
+    text = json.dumps(document, separators=(",", ":"), sort_keys=True)
+    text = text.replace(f"{ROOT.resolve()}/", "")
     (folder / file).write_text(text + "\n")
     print(f"{len(text):7} bytes  {folder.name}/{file}")
 
 
 async def record_all(cases: list[str], address: str, server: FakeServer, folder: Path) -> None:
-    """Record the named cases into the folder."""
+    """Record the given cases into the folder."""
     client, memory = await Client.connect(address, identity="recorder"), Memory(saved=OTHERS)
     broker = Broker(client, memory.openings)
     guard = Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
@@ -239,10 +242,10 @@ async def record_all(cases: list[str], address: str, server: FakeServer, folder:
 
 
 def main() -> None:
-    """Record what the command line names."""
-    folder = FOLDER / str(executions.INTERPRETER)
+    """Record the cases that the command line names."""
+    folder = FOLDER / str(INTERPRETER)
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [case for case in (*CASES, CANCELLED) if not (folder / file_of(case)).exists()]
+    missing = [case for case in (*CASES, CANCELLATION) if not (folder / file_of(case)).exists()]
     cases = sys.argv[1:] or missing
     with TemporaryDirectory() as home, fake_server() as server:
         temporal, address, _ = start_temporal(Path(home), free_port(), free_port())

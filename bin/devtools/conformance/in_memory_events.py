@@ -1,4 +1,4 @@
-"""Events and schedules without a database: what one workflow emits reaches its account's others at once."""
+"""Executions, events and schedules in memory: an event reaches its account's workflows at once."""
 
 from __future__ import annotations
 
@@ -17,38 +17,57 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from uuid_utils.compat import uuid7
 
-from engine.contracts import executions, schedules
-from engine.contracts.child_executions import DefinitionName
+from engine.contracts.child_executions import FIND_DEFINITION, DefinitionName
+from engine.contracts.events import EVENT, PUBLISH_EVENTS, Publication
+from engine.contracts.executions import (
+    COUNT_STEPS,
+    FLUSH_TIMELINE,
+    OPEN_EXECUTION,
+    SETTLE_EXECUTION,
+    ExecutionStart,
+    OpenedExecution,
+    Settlement,
+    StepCount,
+    TimelineFlush,
+)
+from engine.contracts.schedules import (
+    FIRE_DUE,
+    FIRE_SCHEDULE,
+    OPEN_SCHEDULE,
+    SCHEDULE,
+    DueExecution,
+    DueFiring,
+    TriggerDocument,
+    TriggerExecution,
+    TriggerFiring,
+    TriggerStart,
+)
 from engine.interpreter import documents as grammar
 from engine.interpreter.constructs import event_types
 from engine.interpreter.constructs.run_task import LATEST
 from engine.language import lifecycle_events
 from engine.store.schedules import Schedule
 from engine.workflows.schedules import recurrence, temporal_schedules
-from engine.workflows.schedules.firings import Time
+from engine.workflows.schedules.firings import DueTime
 from engine.workflows.schedules.recurrence import Plan
-from engine.workflows.schedules.temporal_schedules import Followed
+from engine.workflows.schedules.temporal_schedules import TemporalSchedule
 
 SECONDS_MAX = 30
 
 
 @dataclass(slots=True)
 class Memory:
-    """Executions without a database: what they open and how they settled, by id."""
+    """Executions without a database: their definitions, inputs and outcomes, by id."""
 
-    openings: dict[str, executions.Opened] = field(default_factory=dict)
-    settlements: dict[str, executions.Settlement] = field(default_factory=dict)
-    saved: dict[str, dict[str, Any]] = field(
-        default_factory=dict
-    )  # documents that others run, by id
-    rests_every: int = 0  # see `Opened`; of those that others run
+    openings: dict[str, OpenedExecution] = field(default_factory=dict)
+    settlements: dict[str, Settlement] = field(default_factory=dict)
+    saved: dict[str, dict[str, Any]] = field(default_factory=dict)  # for `run: workflow`, by id
+    rests_every: int = 0  # see `OpenedExecution`; for executions that other executions run
 
-    @activity.defn(name=executions.FIND_DEFINITION)
-    async def find(self, wanted: DefinitionName) -> str:
-        """Return the id of the workflow that was saved last of those that are meant."""
-        words = [wanted.namespace, wanted.name] + (
-            [] if wanted.version == LATEST else [wanted.version]
-        )
+    @activity.defn(name=FIND_DEFINITION)
+    async def find(self, query: DefinitionName) -> str:
+        """Return the id of the matching workflow that was saved last."""
+        words = [query.namespace, query.name] + ([] if query.version == LATEST else [query.version])
         for definition_id, document in reversed(self.saved.items()):
             header = document["document"]
             if [header["namespace"], header["name"], header["version"]][: len(words)] == words:
@@ -57,12 +76,12 @@ class Memory:
             "there is no such workflow", type="configuration", non_retryable=True
         )
 
-    @activity.defn(name=executions.OPEN_EXECUTION)
-    async def open(self, start: executions.ExecutionStart) -> executions.Opened:
+    @activity.defn(name=OPEN_EXECUTION)
+    async def open(self, start: ExecutionStart) -> OpenedExecution:
         """Return the scenario's definition and input."""
         if start.ordered is None:
             return self.openings[start.execution_id]
-        return executions.Opened(
+        return OpenedExecution(
             "kit",
             1,
             self.saved[start.ordered.definition_id],
@@ -72,20 +91,20 @@ class Memory:
             rests_every=self.rests_every,
         )
 
-    @activity.defn(name=executions.SETTLE_EXECUTION)
-    async def settle(self, settlement: executions.Settlement) -> str | None:
-        """Keep the outcome; answer whoever waits with something that is not it."""
+    @activity.defn(name=SETTLE_EXECUTION)
+    async def settle(self, settlement: Settlement) -> str | None:
+        """Store the outcome, and answer a waiting request with a placeholder."""
         self.settlements[settlement.execution_id] = settlement
         return "a.sealed.reply" if settlement.reply_key else None
 
-    @activity.defn(name=executions.TAKE_STEPS)
-    async def take_steps(self, _taken: executions.StepsTaken) -> float:
-        """Let the steps pass without a wait."""
+    @activity.defn(name=COUNT_STEPS)
+    async def take_steps(self, _steps: StepCount) -> float:
+        """Allow the steps without a delay."""
         return 0.0
 
-    @activity.defn(name=executions.KEEP_STEPS)
-    async def keep_steps(self, _told: executions.StepsTold) -> None:
-        """Keep nothing: there is no journal."""
+    @activity.defn(name=FLUSH_TIMELINE)
+    async def keep_steps(self, _steps: TimelineFlush) -> None:
+        """Store nothing, because there is no timeline."""
 
     def activities(self) -> list[Callable[..., Any]]:
         """Return the activities that a worker needs to open, count and settle executions."""
@@ -94,11 +113,11 @@ class Memory:
 
 @dataclass(slots=True)
 class Broker:
-    """The workflows of accounts that run, what they listen for, and what schedules have begun."""
+    """The running workflows of accounts, their event types, and the executions of schedules."""
 
     client: Client
-    openings: dict[str, executions.Opened]  # where executions are opened from, by id
-    rests_every: int = 0  # see `Opened`
+    openings: dict[str, OpenedExecution]  # definitions and inputs of executions, by id
+    rests_every: int = 0  # see `OpenedExecution`
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     heard: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     documents: dict[str, dict[str, Any]] = field(
@@ -111,7 +130,7 @@ class Broker:
         default_factory=lambda: defaultdict(dict)
     )  # definitions
     published: set[str] = field(default_factory=set)  # keys of events
-    _begun: asyncio.Event = field(default_factory=asyncio.Event)
+    _has_firing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def open(
         self,
@@ -123,27 +142,31 @@ class Broker:
         rests_every: int | None = None,
         secrets: Mapping[str, Any] | None = None,
     ) -> None:
-        """Have an execution opened with this document and what it lists of the secrets, listening."""
+        """Register an execution with its document and the secrets that the document lists."""
         heard = [kind for kind in lifecycle_events.TYPES if kind in self.heard[account_id]]
         rests = self.rests_every if rests_every is None else rests_every
-        known = secrets or {}
-        self.openings[execution_id] = executions.Opened(
+        secret_values = secrets or {}
+        self.openings[execution_id] = OpenedExecution(
             *("kit", 1, document, data, account_id),
-            secrets={name: known[name] for name in grammar.secrets_of(document) if name in known},
+            secrets={
+                name: secret_values[name]
+                for name in grammar.secrets_of(document)
+                if name in secret_values
+            },
             rests_every=rests,
             heard=heard,
         )
-        self.running[account_id].add(executions.execution_workflow_id(execution_id))
+        self.running[account_id].add(f"execution:{execution_id}")
         self.heard[account_id] |= event_types.of_tasks(document)
 
     async def deliver(self, account_id: str, event: dict[str, Any]) -> None:
-        """Signal an event to all workflows of the account that run."""
+        """Signal an event to all running workflows of the account."""
         for workflow_id in sorted(self.running[account_id]):
             with suppress(RPCError):  # it has ended
-                await self.client.get_workflow_handle(workflow_id).signal(executions.EVENT, [event])
+                await self.client.get_workflow_handle(workflow_id).signal(EVENT, [event])
 
     async def schedule(self, account_id: str, document: dict[str, Any], queue: str) -> None:
-        """Begin a definition's schedule."""
+        """Start a definition's schedule."""
         definition_id = str(uuid7())
         self.documents[definition_id] = document
         schedule, now = grammar.parse(document).schedule, datetime.now(UTC)
@@ -154,9 +177,9 @@ class Broker:
             if trigger in plans:
                 continue
             handle: WorkflowHandle[Any, Any] = await self.client.start_workflow(
-                executions.SCHEDULE,
-                executions.ScheduleStart(definition_id, account_id, trigger),
-                id=executions.schedule_workflow_id(definition_id, trigger),
+                SCHEDULE,
+                TriggerStart(definition_id, account_id, trigger),
+                id=f"schedule:{definition_id}:{trigger}",
                 task_queue=queue,
             )
             self.running[account_id].add(handle.id)
@@ -173,41 +196,45 @@ class Broker:
             paused=False,
             counted_from=datetime.now(UTC),
         )
-        wanted = temporal_schedules.of(row, execution_seconds_max=SECONDS_MAX, task_queue=queue)
-        await temporal_schedules.follow(self.client, wanted)
-        self.timed[account_id][wanted.schedule_id] = definition_id
+        schedule = temporal_schedules.of_row(
+            row, execution_seconds_max=SECONDS_MAX, task_queue=queue
+        )
+        await temporal_schedules.sync(self.client, schedule)
+        self.timed[account_id][schedule.schedule_id] = definition_id
 
     async def nth(self, account_id: str, number: int) -> str:
-        """Return the id of the execution that a schedule begins as its `number`-th, once it has."""
+        """Return the id of the `number`-th execution of a schedule, once it has started."""
         async with asyncio.timeout(SECONDS_MAX):
             while len(self.fired[account_id]) < number:
-                self._begun.clear()
-                await self._begun.wait()
+                self._has_firing.clear()
+                await self._has_firing.wait()
         execution_id = self.fired[account_id][number - 1]
-        handle = self.client.get_workflow_handle(executions.execution_workflow_id(execution_id))
+        handle = self.client.get_workflow_handle(f"execution:{execution_id}")
         async with asyncio.timeout(SECONDS_MAX):
             while True:
                 try:
                     await handle.describe()
-                except RPCError:  # it is made, and about to be started
+                except RPCError:  # it is about to start
                     await asyncio.sleep(0.02)
                 else:
                     return execution_id
 
     def activities(self) -> list[Callable[..., Any]]:
-        """Return what a worker needs beside what opens and settles executions."""
+        """Return the activities that a worker needs beside those of `Memory`."""
         return [self.publish, self.open_schedule, self.fire, self.fire_due]
 
     async def forget(self, account_id: str) -> None:
-        """End the account's schedules: a trial is over."""
+        """Stop the schedules and workflows of the account."""
         for schedule_id in self.timed.pop(account_id, {}):
-            await temporal_schedules.follow(self.client, Followed(schedule_id, UUID(account_id)))
+            await temporal_schedules.sync(
+                self.client, TemporalSchedule(schedule_id, UUID(account_id))
+            )
         for workflow_id in self.running.pop(account_id, set()):
             with suppress(RPCError):
                 await self.client.get_workflow_handle(workflow_id).terminate()
 
-    @activity.defn(name=executions.PUBLISH_EVENTS)
-    async def publish(self, publication: executions.Publication) -> None:
+    @activity.defn(name=PUBLISH_EVENTS)
+    async def publish(self, publication: Publication) -> None:
         """Deliver what an execution emits, once however often this is tried."""
         for told in publication.events:
             if told["key"] in self.published:
@@ -215,32 +242,32 @@ class Broker:
             self.published.add(told["key"])
             await self.deliver(publication.account_id, told["event"])
 
-    @activity.defn(name=executions.OPEN_SCHEDULE)
-    async def open_schedule(self, start: executions.ScheduleStart) -> executions.Scheduled:
+    @activity.defn(name=OPEN_SCHEDULE)
+    async def open_schedule(self, start: TriggerStart) -> TriggerDocument:
         """Return the definition's document."""
-        return executions.Scheduled(self.documents[start.definition_id])
+        return TriggerDocument(self.documents[start.definition_id])
 
-    @activity.defn(name=executions.FIRE_SCHEDULE)
-    async def fire(self, firing: schedules.Firing) -> schedules.Fired:
+    @activity.defn(name=FIRE_SCHEDULE)
+    async def fire(self, firing: TriggerFiring) -> TriggerExecution:
         """Have the execution opened that a schedule starts."""
         if firing.execution_id not in self.openings:
             document = self.documents[firing.definition_id]
             self.open(firing.account_id, firing.execution_id, document, firing.input)
             self.fired[firing.account_id].append(firing.execution_id)
-            self._begun.set()
-        return schedules.Fired(SECONDS_MAX)
+            self._has_firing.set()
+        return TriggerExecution(SECONDS_MAX)
 
-    @activity.defn(name=schedules.FIRE_DUE)
-    async def fire_due(self, due: schedules.Due) -> schedules.Made | None:
+    @activity.defn(name=FIRE_DUE)
+    async def fire_due(self, due: DueFiring) -> DueExecution | None:
         """Have the execution opened for which the time has come."""
         schedule_id = UUID(due.schedule_id)
         definition_id = self.timed[due.account_id].get(schedule_id)
         if definition_id is None:
             return None
-        time = Time(UUID(due.account_id), schedule_id, datetime.fromisoformat(due.due_at))
+        time = DueTime(schedule_id, datetime.fromisoformat(due.due_at))
         execution_id = str(time.execution_id)
-        await self.fire(schedules.Firing(execution_id, definition_id, due.account_id))
-        return schedules.Made(execution_id, definition_id, SECONDS_MAX)
+        await self.fire(TriggerFiring(execution_id, definition_id, due.account_id))
+        return DueExecution(execution_id, definition_id, SECONDS_MAX)
 
 
 def complete(event: dict[str, Any]) -> dict[str, Any]:

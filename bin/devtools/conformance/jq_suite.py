@@ -1,9 +1,9 @@
-"""jq's own test suite on the engine's expressions: `python -m bin.devtools.conformance.jq_suite PATH`.
+"""Run jq's own test suite on the engine: `python -m bin.devtools.conformance.jq_suite PATH`.
 
-PATH is a file in the form of jq's `tests/jq.test`: a program, an input, the outputs, a blank line; after
-`%%FAIL` a program that must not compile, and the message. An expression of the engine gives its first output
-(none is null), so of a case's outputs the first is compared. What reaches outside a program is refused here:
-such cases are counted apart.
+PATH is a file in the format of jq's `tests/jq.test`: a program, an input, the outputs, a blank
+line. After `%%FAIL` come a program that must not compile, and the message. An expression of the
+engine returns its first output, or null, so only a case's first output is compared. The engine
+refuses programs that read anything outside of their input; these cases are counted apart.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MODULES = ("import ", "include ", "modulemeta", "$__prog_args", "get_search_list
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case: a program that fails has no outputs."""
+    """A case of the suite; one whose program fails has no outputs."""
 
     line: int
     program: str
@@ -53,52 +53,54 @@ def cases(path: Path) -> Iterator[Case]:
 
 
 def verdict(case: Case) -> str:
-    """Return `passed`, `refused` for what the engine does not offer, or what is wrong."""
-    asked = jq.parse_program(case.program)
-    why = jq.find_fault(asked, frozenset())
+    """Return `passed`, `refused` for a program that the engine does not allow, or the error."""
+    program = jq.parse_program(case.program)
+    why = jq.find_fault(program, frozenset())
     if why is not None:
-        if any(said in why for said in OUTSIDE) or any(name in case.program for name in MODULES):
+        if any(phrase in why for phrase in OUTSIDE) or any(
+            name in case.program for name in MODULES
+        ):
             return "refused"
         return "passed" if case.fails else f"does not compile: {why}"
     if case.fails:
         return "compiles, and should not"
-    return _run(asked, case)
+    return _run(program, case)
 
 
-def _run(asked: jq.Program, case: Case) -> str:
+def _run(program: jq.Program, case: Case) -> str:
     try:
         data = json.loads(case.input.removeprefix("\ufeff"))
     except ValueError:
         return "refused"  # jq's own extensions of JSON, such as nan, are no data of a workflow
     try:
-        found = jq.evaluate(asked, data, variables={}, now=NOW).value
+        output = jq.evaluate(program, data, variables={}, now=NOW).value
     except (pool.ProgramError, pool.BrokenError) as error:
-        if any(said in str(error) for said in OUTSIDE):
+        if any(phrase in str(error) for phrase in OUTSIDE):
             return "refused"
         return "passed" if not case.outputs else f"fails: {error}"
-    wanted = _read(case.outputs[0]) if case.outputs else None
-    return "passed" if found == wanted else f"gives {_short(found)}, not {_short(wanted)}"
+    reference = _read(case.outputs[0]) if case.outputs else None
+    return "passed" if output == reference else f"gives {_short(output)}, not {_short(reference)}"
 
 
 def main() -> int:
-    """Run the suite and print what failed and the count."""
+    """Run the suite; print the failures and the counts."""
     parser = argparse.ArgumentParser(
         prog="python -m bin.devtools.conformance.jq_suite", description=__doc__
     )
     parser.add_argument("path", type=Path, help="jq's tests/jq.test")
     parser.add_argument("--expect", type=int, default=0, help="fail when fewer cases pass")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     counts = {"passed": 0, "refused": 0, "failed": 0}
-    for case in cases(asked.path):
-        said = verdict(case)
-        counts[said if said in counts else "failed"] += 1
-        if said not in counts:
-            print(f"{case.line}: {case.program[:90]}\n      {said}")
+    for case in cases(options.path):
+        result = verdict(case)
+        counts[result if result in counts else "failed"] += 1
+        if result not in counts:
+            print(f"{case.line}: {case.program[:90]}\n      {result}")
     total = sum(counts.values())
     print(
         f"{counts['passed']}/{total} passed, {counts['refused']} refused, {counts['failed']} failed"
     )
-    return 0 if total and counts["passed"] >= asked.expect else 1
+    return 0 if total and counts["passed"] >= options.expect else 1
 
 
 def _case(first: int, block: list[str], *, fails: bool) -> Case:
@@ -109,7 +111,7 @@ def _case(first: int, block: list[str], *, fails: bool) -> Case:
 
 
 def _read(text: str) -> Any:
-    """Return what jq itself makes of an expected output."""
+    """Return jq's own reading of an expected output."""
     literal = jq.parse_program(f"{json.dumps(text.removeprefix(chr(0xFEFF)))} | fromjson")
     return jq.evaluate(literal, None, variables={}, now=NOW).value
 

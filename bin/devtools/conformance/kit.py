@@ -26,7 +26,7 @@ from bin.devtools.conformance.in_memory_events import Broker, Memory, complete
 from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.temporal import start_temporal
-from engine.contracts import executions
+from engine.contracts.executions import EXECUTION, ExecutionStart, Settlement
 from engine.egress.guard import Egress
 from engine.errors import EngineError, Fault
 from engine.interpreter import documents
@@ -36,32 +36,36 @@ from engine.temporal_workflows.firing import FiringWorkflow
 from engine.temporal_workflows.schedule import ScheduleWorkflow
 
 Attempt = Callable[[Scenario], Awaitable[None]]
-_FIRED = re.compile(r"the execution number (?P<number>\d+) of its schedule (?P<how>has begun|ends)")
+_FIRING = re.compile(
+    r"the execution number (?P<number>\d+) of its schedule (?P<how>has begun|ends)"
+)
 _NAMES = re.compile(r"'([^']+)'")
 
 
 @dataclass(slots=True)
 class Trial:
-    """One scenario as it is told line by line."""
+    """State of one scenario while its lines are played."""
 
     definition: dict[str, Any] = field(default_factory=dict)
     input: Any = None
     secrets: dict[str, Any] = field(default_factory=dict)
-    settlement: executions.Settlement | None = None
+    settlement: Settlement | None = None
     trail: list[str] = field(default_factory=list)
     account_id: str = field(default_factory=lambda: str(uuid7()))
-    started: str | None = None  # an execution that nobody has waited for yet
+    pending_id: str | None = None  # the execution that a later line waits for
     refusals: list[Fault] = field(default_factory=list)
 
     def expect(self, line: Line) -> None:
-        """Check one line of what should have happened.
+        """Check one line of the outcome.
 
-        :raises DeviationError: when it did not.
+        :raises DeviationError: when it does not hold
         """
         settlement, text = self.settlement, line.text
         if text.startswith("the workflow should be refused with"):
-            found = [{"pointer": fault.pointer, "detail": fault.detail} for fault in self.refusals]
-            same("refusals", found, _yaml(line.doc or ""))
+            refusals = [
+                {"pointer": fault.pointer, "detail": fault.detail} for fault in self.refusals
+            ]
+            same("refusals", refusals, _yaml(line.doc or ""))
             return
         if settlement is None:
             raise DeviationError("nothing was executed")
@@ -72,8 +76,8 @@ class Trial:
                 same("output", settlement.result, _yaml(line.doc))
         elif text.startswith("the workflow should fault"):
             same("status", settlement.status, "failed")
-            wanted = _yaml(line.doc) if line.doc else {}
-            same("error", {name: (settlement.error or {}).get(name) for name in wanted}, wanted)
+            members = _yaml(line.doc) if line.doc else {}
+            same("error", {name: (settlement.error or {}).get(name) for name in members}, members)
         elif "property with value" in text:
             same(names[0], at(settlement.result, names[0]), _yaml(line.doc or ""))
         elif count := re.search(r"containing (\d+) items", text):
@@ -103,7 +107,7 @@ class Trial:
 async def attempt(scenario: Scenario, memory: Memory, broker: Broker, queue: str) -> None:
     """Run one scenario.
 
-    :raises DeviationError: saying what differs.
+    :raises DeviationError: with the difference
     """
     trial = Trial()
     try:
@@ -115,10 +119,10 @@ async def attempt(scenario: Scenario, memory: Memory, broker: Broker, queue: str
             elif line.text == "the workflow is checked":
                 trial.refusals = documents.check(trial.definition)
             elif line.text in ("the workflow is executed", "the workflow is executed unchecked"):
-                checked = line.text.endswith("executed")
+                check = line.text.endswith("executed")
                 await _end(
                     trial,
-                    await _start(trial, broker, queue, checked=checked),
+                    await _start(trial, broker, queue, check=check),
                     broker.client,
                     memory,
                 )
@@ -129,21 +133,21 @@ async def attempt(scenario: Scenario, memory: Memory, broker: Broker, queue: str
 
 
 async def _happen(line: Line, trial: Trial, memory: Memory, broker: Broker, queue: str) -> bool:
-    """Do what a line of our own says, beyond the kit's; tell whether it was one."""
+    """Play a line of our extensions of the kit; return whether it was one."""
     if line.text.endswith("another workflow with definition:"):
         memory.saved[str(uuid7())] = documents.read(line.doc or "", "application/yaml")
     elif line.text.startswith("given the secret '"):
         trial.secrets[_NAMES.findall(line.text)[0]] = _yaml(line.doc or "")
     elif line.text == "the workflow is started":
-        trial.started = await _start(trial, broker, queue)
+        trial.pending_id = await _start(trial, broker, queue)
     elif line.text == "the definition is saved":
         _check(trial.definition)
         await broker.schedule(trial.account_id, trial.definition, queue)
     elif line.text == "the event is published:":
         await broker.deliver(trial.account_id, complete(_yaml(line.doc or "")))
     elif line.text == "the workflow that was started ends":
-        await _end(trial, trial.started or "", broker.client, memory)
-    elif match := _FIRED.fullmatch(line.text):
+        await _end(trial, trial.pending_id or "", broker.client, memory)
+    elif match := _FIRING.fullmatch(line.text):
         execution_id = await broker.nth(trial.account_id, int(match["number"]))
         if match["how"] == "ends":
             await _end(trial, execution_id, broker.client, memory)
@@ -152,17 +156,17 @@ async def _happen(line: Line, trial: Trial, memory: Memory, broker: Broker, queu
     return True
 
 
-async def _start(trial: Trial, broker: Broker, queue: str, *, checked: bool = True) -> str:
-    if checked:
+async def _start(trial: Trial, broker: Broker, queue: str, *, check: bool = True) -> str:
+    if check:
         _check(trial.definition)
     execution_id = str(uuid7())
     broker.open(
         trial.account_id, execution_id, trial.definition, trial.input, secrets=trial.secrets
     )
     await broker.client.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, trial.account_id),
-        id=executions.execution_workflow_id(execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, trial.account_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
         execution_timeout=timedelta(seconds=30),
     )
@@ -176,7 +180,7 @@ def _check(definition: dict[str, Any]) -> None:
 
 
 async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) -> None:
-    handle = client.get_workflow_handle(executions.execution_workflow_id(execution_id))
+    handle = client.get_workflow_handle(f"execution:{execution_id}")
     try:
         await handle.result()
     except WorkflowFailureError:
@@ -190,7 +194,7 @@ async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) 
 async def worker(
     address: str, server: FakeServer, *, rests_every: int = 0
 ) -> AsyncIterator[Attempt]:
-    """Run a worker of the engine, and give what tries a scenario on it; it raises DeviationError."""
+    """Run a worker of the engine; yield a function that plays a scenario on it."""
     client, queue = await Client.connect(address), f"kit-{uuid7()}"
     memory = Memory(rests_every=rests_every)
     broker = Broker(client, memory.openings, rests_every)
@@ -211,24 +215,24 @@ async def worker(
 
 
 async def run(
-    told: list[Scenario], address: str, server: FakeServer, *, rests_every: int = 0
+    group: list[Scenario], address: str, server: FakeServer, *, rests_every: int = 0
 ) -> tuple[int, int]:
     """Run every scenario and print its verdict; return how many passed, and of how many."""
-    passed = 0
+    count = 0
     async with worker(address, server, rests_every=rests_every) as try_out:
-        for scenario in told:
+        for scenario in group:
             try:
                 await try_out(scenario)
             except (DeviationError, EngineError) as error:
                 print(f"FAIL  {scenario.feature}: {scenario.name}\n      {error}")
             else:
-                passed += 1
+                count += 1
                 print(f"ok    {scenario.feature}: {scenario.name}")
-    return passed, len(told)
+    return count, len(group)
 
 
 def main() -> int:
-    """Run the kit named on the command line; the exit code says whether as many passed as expected."""
+    """Run the kit of the command line; return 0 when as many scenarios pass as expected."""
     parser = argparse.ArgumentParser(prog="bin/conformance", description=__doc__)
     parser.add_argument(
         "--kit", type=Path, required=True, help="the directory of the kit's feature files"
@@ -237,18 +241,18 @@ def main() -> int:
     parser.add_argument(
         "--rests-every", type=int, default=0, help="go on in a new run after so many safe points"
     )
-    asked = parser.parse_args()
-    told = [
-        scenario for path in sorted(asked.kit.glob("*.feature")) for scenario in scenarios(path)
+    options = parser.parse_args()
+    group = [
+        scenario for path in sorted(options.kit.glob("*.feature")) for scenario in scenarios(path)
     ]
     with TemporaryDirectory() as home, fake_server() as server:
         temporal, address, _ = start_temporal(Path(home), free_port(), free_port())
         try:
-            passed, total = asyncio.run(run(told, address, server, rests_every=asked.rests_every))
+            count, total = asyncio.run(run(group, address, server, rests_every=options.rests_every))
         finally:
             temporal.stop()
-    print(f"{passed}/{total}")
-    return 0 if total and passed >= asked.expect else 1
+    print(f"{count}/{total}")
+    return 0 if total and count >= options.expect else 1
 
 
 def _yaml(text: str) -> Any:

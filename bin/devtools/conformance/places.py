@@ -1,6 +1,6 @@
-"""Places: where a step stands without the names that its author gave, which the platform does not keep.
+"""Places: the positions of steps without their names, because the platform stores no names.
 
-Whoever can open the definition finds the whole JSON pointer again, as errors and graphs have it.
+Whoever can open the definition turns a place into the JSON pointer that errors and graphs have.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from typing import Any
 
 
 def pointer_of(document: Any, place: str) -> str:
-    """Return the JSON pointer (RFC 6901) of the step that stands in a place of a document.
+    """Return the JSON pointer (RFC 6901) of the step at a place of a document.
 
-    A step is the only member of its item in a list; a function is counted among those of `use`.
+    A step is the only member of its list item; a function is counted among those of `use`.
     """
-    found, pointer = document, ""
+    node, pointer = document, ""
     for segment in place.split("/")[1:]:
         if pointer == "/use/functions":
-            found = dict([list(found.items())[int(segment)]])
-        elif isinstance(found, list):
-            found = found[int(segment)]
+            node = dict([list(node.items())[int(segment)]])
+        elif isinstance(node, list):
+            node = node[int(segment)]
             pointer += f"/{segment}"
         else:
-            found = found[segment]
+            node = node[segment]
             pointer += f"/{segment}"
             continue
-        ((name, found),) = found.items()
+        ((name, node),) = node.items()
         pointer += "/" + str(name).replace("~", "~0").replace("/", "~1")
     return pointer

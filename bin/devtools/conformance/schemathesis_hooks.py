@@ -1,6 +1,6 @@
-"""Hooks for schemathesis: what its requests bear that no generator knows.
+"""Hooks for schemathesis: values of requests that no generator can make.
 
-With FUZZ_AS_NEWCOMERS set every request that bears a token is a new account's.
+With FUZZ_AS_NEWCOMERS every request with a token is from a new account.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from uuid_utils.compat import uuid7
 
-from bin.devtools.conformance.api_fuzzer import entered
-from engine.notifications.web_push import encoded
+from bin.devtools.conformance.api_fuzzer import register_headers
+from engine.notifications.web_push import encode_base64url
 from engine.sync.conflict_rules import JUMP_MAX
 
 KEY = "Idempotency-Key"
@@ -25,20 +25,20 @@ POINT_LENGTHS = range(87, 89)  # in base64url
 def point() -> str:
     """Return a browser's public key."""
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
-    return encoded(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+    return encode_base64url(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:  # noqa: ARG001 - its own
-    """Keep a request from what the platform refuses for what came before: a used key, a clock that jumps.
+    """Replace values that the platform refuses by its state: a used key, a clock that jumps.
 
-    And from what no schema can say: which texts are points of a curve.
+    And values that no schema describes: which texts are points of a curve.
     """
     key = (case.headers or {}).get(KEY)
     if isinstance(key, str) and key.isascii() and key.isprintable() and key and " " not in key:
         case.headers[KEY] = str(uuid7())
     clock = case.body.get("vectorClock") if isinstance(case.body, dict) else None
-    if isinstance(clock, dict):  # a counter that jumps is refused, as it should be
+    if isinstance(clock, dict):  # the platform refuses a counter that jumps
         case.body["vectorClock"] = {agent: _near(counter) for agent, counter in clock.items()}
     subscription = case.body.get("subscription") if isinstance(case.body, dict) else None
     keys = subscription.get("keys") if isinstance(subscription, dict) else None
@@ -56,17 +56,17 @@ def _may_be_point(text: Any) -> bool:
 
 
 class Newcomer:
-    """Registers before each request."""
+    """Authentication that registers an account before each request."""
 
     def get(self, case: Any, context: Any) -> dict[str, str]:  # noqa: ARG002 - schemathesis' own
         """Return the headers of a new account."""
         return {
             header["name"]: header["value"]
-            for header in entered(case.operation.schema.get_base_url())
+            for header in register_headers(case.operation.schema.get_base_url())
         }
 
     def set(self, case: Any, data: dict[str, str], context: Any) -> None:  # noqa: ARG002 - as above
-        """Send them."""
+        """Add the headers to the request."""
         case.headers = {**(case.headers or {}), **data}
 
 

@@ -1,4 +1,4 @@
-"""`docs/language.md`, written from the engine's own support table: `python -m bin.devtools.docs.language`."""
+"""Write `docs/language.md` from the support table: `python -m bin.devtools.docs.language`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ PAGE = ROOT / "docs" / "language.md"
 TABLE = ROOT / "engine" / "language" / "support_table.json"
 _OPENING = f"""# The workflow language, construct by construct
 
-This page is written by `python -m bin.devtools.docs.language` and is not edited by hand. Workflows are documents
-of the Open Workflow Specification {table.SPECIFICATION}. Each row was tried on the engine's own grammar:
-what is refused is refused when a workflow is saved, in `diagnostics`, with a JSON pointer and the reason
-given here, and again if it is executed all the same. Nothing is ever ignored. The same table is served at
-`GET /api/workflows/language`.
+`python -m bin.devtools.docs.language` writes this page; it is not edited by hand. Workflows are
+documents of the Open Workflow Specification {table.SPECIFICATION}. Each row was tried on the
+engine's own grammar. A workflow with a refused construct is stored as a draft: its `diagnostics`
+have a JSON pointer and the reason given here, and its execution fails with them. Nothing is ever
+ignored.
+`GET /api/workflows/language` answers with the same table.
 """
 
 
@@ -29,7 +30,8 @@ def page() -> str:
     parts = [_OPENING]
     for group, rows in groupby(table.rows(), key=lambda row: row.group):
         parts.append(
-            f"## {group}\n\n| construct | | what is covered, or why it is refused |\n|---|---|---|\n"
+            f"## {group}\n\n"
+            "| construct | | what is covered, or why it is refused |\n|---|---|---|\n"
         )
         parts[-1] += "".join(_row(row) for row in rows)
     parts.append("## Limits\n\n| limit | value | of |\n|---|---|---|\n")
@@ -39,7 +41,7 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def published() -> bytes:
+def table_json() -> bytes:
     """Return the table as the JSON that `engine.language.support_table` reads."""
     content = {
         "specification": table.SPECIFICATION,
@@ -51,14 +53,14 @@ def published() -> bytes:
 
 
 def _row(row: table.Row) -> str:
-    said = row.covers if row.supported else row.reason or ""
-    cells = (f"`{row.name}`", "yes" if row.supported else "refused", said.replace("|", "\\|"))
+    text = row.covers if row.supported else row.reason or ""
+    cells = (f"`{row.name}`", "yes" if row.supported else "refused", text.replace("|", "\\|"))
     return f"| {' | '.join(cells)} |\n"
 
 
 def main() -> int:
     """Write the page, and the table that the web process serves."""
-    TABLE.write_bytes(published())
+    TABLE.write_bytes(table_json())
     PAGE.write_text(page())
     print(f"{TABLE.name} and {PAGE.name} written")
     return 0

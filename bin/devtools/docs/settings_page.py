@@ -1,4 +1,4 @@
-"""`docs/settings.md`, written from the engine's own settings: `python -m bin.devtools.docs.settings_page`."""
+"""Write `docs/settings.md` from the settings: `python -m bin.devtools.docs.settings_page`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from bin.devtools.docs.settings_texts import GROUPS
-from engine.config.setting_types import AT_LEAST, AT_MOST, CHOICES
+from engine.config.setting_types import CHOICES, MAXIMUMS, MINIMUMS
 from engine.config.settings import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -25,13 +25,14 @@ UNITS = {  # by the end of a name, longest first
 }
 _OPENING = """# Settings
 
-This page is written by `python -m bin.devtools.docs.settings_page` and is not edited by hand. All settings are
-environment variables, read once when a process starts. One that is malformed, or out of its bounds, stops the
-process there and then, with a message that begins with its name; so does one that a process needs and lacks,
-at the latest when it needs it. None that is secret has a default: `bin/keys` draws a complete set.
+`python -m bin.devtools.docs.settings_page` writes this page; it is not edited by hand. All settings
+are environment variables, which each process reads once at its start. A malformed value, or one
+out of its bounds, stops the process at once, with a message that begins with the setting's name.
+So does a missing setting, at the latest when the process needs it. No secret has a default:
+`bin/keys` prints a complete set.
 
-*Needed* names what does not work without a setting that has no default. Where nothing is needed, the default
-is good for production.
+*Needed* names what does not work without a setting that has no default. Where it is empty, the
+default is good for production.
 """
 
 
@@ -41,15 +42,16 @@ def page() -> str:
     parts = [_OPENING]
     for group, rows in GROUPS.items():
         parts.append(
-            f"## {group}\n\n| variable | default | unit | what it is | needed |\n|---|---|---|---|---|\n"
+            f"## {group}\n\n"
+            "| variable | default | unit | what it is | needed |\n|---|---|---|---|---|\n"
         )
         parts[-1] += "".join(_row(name, defaults[name], *words) for name, words in rows.items())
     return "\n".join(parts)
 
 
-def _row(name: str, default: object, says: str, needed: str = "") -> str:
-    shown = "" if default == "" else f"`{default}`"
-    cells = (f"`{name.upper()}`", shown, _unit(name), says.replace("|", "\\|"), needed)
+def _row(name: str, default: object, says: str, needed_for: str = "") -> str:
+    text = "" if default == "" else f"`{default}`"
+    cells = (f"`{name.upper()}`", text, _unit(name), says.replace("|", "\\|"), needed_for)
     return f"| {' | '.join(cells)} |\n"
 
 
@@ -58,8 +60,8 @@ def _unit(name: str) -> str:
     if name in CHOICES:
         return " or ".join(f"`{choice}`" for choice in CHOICES[name])
     unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
-    bounds = [f"from {AT_LEAST[name]:g}"] if AT_LEAST.get(name, 1) != 1 else []
-    bounds += [f"to {AT_MOST[name]:g}"] if name in AT_MOST else []
+    bounds = [f"from {MINIMUMS[name]:g}"] if MINIMUMS.get(name, 1) != 1 else []
+    bounds += [f"to {MAXIMUMS[name]:g}"] if name in MAXIMUMS else []
     return ", ".join(filter(None, [unit, " ".join(bounds)]))
 
 

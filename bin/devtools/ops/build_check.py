@@ -1,8 +1,8 @@
-"""`bin/build-check`: what a Procfile host does with the committed code, done here.
+"""`bin/build-check`: build the committed code as a Procfile host does, and start it.
 
-It reads .python-version, installs requirements.txt and nothing else into a fresh environment, sets what
-app.json says and what add-ons would, runs the release step on an empty database, and starts each process type
-until it is at work and then ends it.
+It reads .python-version and installs requirements.txt alone into a new environment. It sets the
+variables that app.json names and that add-ons would set. It runs the release step on an empty
+database. Then it starts each process type, waits until it works, and ends it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from bin.devtools.stack.servers import Stack, running
 
 DATABASE = "cloudapi_build"
 EXIT_SECONDS_MAX = 25
-# Of this machine's environment a build sees where programs are, and where pip finds packages.
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+# Variables of this machine that a build may see: where programs are, and where pip finds packages.
+VISIBLE = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 READY_WORDS = {
     "temporal": "worker_ready",
     "relay": "relay_ready",
@@ -41,7 +41,7 @@ READY_WORDS = {
 
 
 def main() -> int:
-    """Build and start everything; return 0 when all of it worked."""
+    """Build and start everything; return 0 when all of it works."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="build-") as folder:
         source = Path(folder) / "app"
@@ -58,52 +58,51 @@ def main() -> int:
 
 
 def check_out(source: Path) -> None:
-    """Write out what is committed, and only that."""
+    """Write the committed files, and no other."""
     source.mkdir()
-    done = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True)
-    subprocess.run(["tar", "-x", "-C", source], input=done.stdout, check=True)
+    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(["tar", "-x", "-C", source], input=archive.stdout, check=True)
     print("ok    checked out")
 
 
 def build(source: Path, venv: Path) -> None:
-    """Install what the lock says, with the Python that is asked for.
+    """Install the locked packages with the Python version that .python-version names.
 
-    :raises StartError: when that Python is missing, or what is installed does not fit together.
+    :raises StartError: when that Python is missing, or when the packages do not fit together
     """
-    wanted = (source / ".python-version").read_text().strip()
-    python = shutil.which(f"python{wanted}")
+    version = (source / ".python-version").read_text().strip()
+    python = shutil.which(f"python{version}")
     if python is None:
-        raise StartError(f"Python {wanted} is not installed, which .python-version asks for")
+        raise StartError(f"Python {version} is not installed, which .python-version asks for")
     subprocess.run([python, "-m", "venv", venv], check=True, env=clean())
     pip: list[str | Path] = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
     subprocess.run(
         [*pip, "install", "-q", "-r", "requirements.txt"], cwd=source, check=True, env=clean()
     )
-    checked = subprocess.run(
+    check = subprocess.run(
         [*pip, "check"], check=False, capture_output=True, text=True, env=clean()
     )
-    if checked.returncode:
-        raise StartError(f"what requirements.txt installs does not fit together: {checked.stdout}")
-    print(f"ok    built with Python {wanted}")
+    if check.returncode:
+        raise StartError(f"the packages of requirements.txt do not fit together: {check.stdout}")
+    print(f"ok    built with Python {version}")
 
 
 def clean(**more: str) -> dict[str, str]:
-    """Return an environment that knows nothing of this checkout."""
-    passed = {
+    """Return an environment without any variable of this checkout."""
+    variables = {
         name: value
         for name, value in os.environ.items()
-        if name in PASSED_ON or name.startswith("PIP_")
+        if name in VISIBLE or name.startswith("PIP_")
     }
-    return passed | more
+    return variables | more
 
 
 def run(stack: Stack, source: Path, programs: Path) -> None:
     """Run the release step, then start and end each process type of the Procfile."""
-    environ = described(source, stack) | {"PATH": f"{programs}:/usr/bin:/bin"}
+    environ = environ_of(source, stack) | {"PATH": f"{programs}:/usr/bin:/bin"}
     procfile = dict(line.split(": ", 1) for line in (source / "Procfile").read_text().splitlines())
-    for name in sorted(
-        procfile, key=lambda name: name != "release"
-    ):  # which comes first on every host
+    # The release step comes first, as on every host.
+    for name in sorted(procfile, key=lambda name: name != "release"):
         server = start(
             name,
             ["/bin/sh", "-c", f"cd {source} && exec {procfile[name]}"],
@@ -120,29 +119,33 @@ def run(stack: Stack, source: Path, programs: Path) -> None:
         print(f"ok    {name}: {procfile[name]}")
 
 
-def described(source: Path, stack: Stack) -> dict[str, str]:
-    """Return the environment that app.json asks for, what is secret drawn anew, and what add-ons set."""
+def environ_of(source: Path, stack: Stack) -> dict[str, str]:
+    """Return the environment by app.json and the add-ons, with new secrets."""
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
     fresh = make_database(stack.database_url, DATABASE).replace("postgresql://", "postgres://")
     operator = f"build:{secrets.token_urlsafe(32)}"
-    asked: dict[str, dict[str, str]] = json.loads((source / "app.json").read_text())["env"]
-    drawn = {name: secrets.token_hex(32) for name, entry in asked.items() if entry.get("generator")}
-    given = (
+    entries: dict[str, dict[str, str]] = json.loads((source / "app.json").read_text())["env"]
+    random_values = {
+        name: secrets.token_hex(32) for name, entry in entries.items() if entry.get("generator")
+    }
+    values = (
         fresh_keys()
         | stack.environ()
-        | drawn
+        | random_values
         | {"DATABASE_URL": fresh, "CODEC_OPERATORS": operator}
     )
-    named = {name: entry.get("value") or given.get(name, "") for name, entry in asked.items()}
-    by_addons = {name: given[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    variables = {
+        name: entry.get("value") or values.get(name, "") for name, entry in entries.items()
+    }
+    by_addons = {name: values[name] for name in ("DATABASE_URL", "REDIS_URL")}
     ports = {"PORT": str(free_port()), "CODEC_PORT": str(free_port())}
-    # Only what app.json names is set: what it forgets is missing here as it would be there.
-    return {name: value for name, value in named.items() if value} | by_addons | ports
+    # Only the variables of app.json are set, so that one that it lacks is missing here too.
+    return {name: value for name, value in variables.items() if value} | by_addons | ports
 
 
 def _ready(name: str, server: Server, environ: dict[str, str]) -> Callable[[], bool]:
-    """Return what holds once a process type is at work."""
+    """Return the condition that holds once a process type works."""
     if name == "web":
         return lambda: _answers(f"http://127.0.0.1:{environ['PORT']}/health/ready", 200)
     if name == "codec":
@@ -162,12 +165,12 @@ def _until(server: Server, ready: Callable[[], bool]) -> None:
     while not ready():
         if server.process.poll() is not None or time.monotonic() > deadline:
             server.stop()
-            raise StartError(f"{server.name} is not at work. Its log ends:\n{server.tail()}")
+            raise StartError(f"{server.name} does not work. Its log ends:\n{server.tail()}")
         time.sleep(0.1)
 
 
 def _expect(server: Server, status: int) -> None:
-    """Look whether a process ended as it should; uvicorn alone ends by the signal that it was sent."""
+    """Check a process's exit status; only uvicorn ends by the signal that it receives."""
     if status not in ((0, -signal.SIGTERM) if server.name == "codec" else (0,)):
         raise StartError(f"{server.name} ended with {status}. Its log ends:\n{server.tail()}")
 

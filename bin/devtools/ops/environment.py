@@ -40,7 +40,7 @@ class Recipe:
     editable: bool  # whether the checkout itself is installed too
 
     def digest(self) -> str:
-        """Return a hash of the recipe, the interpreter and the place; a copied checkout has another."""
+        """Return a hash of the recipe, the interpreter and the path of the checkout."""
         place = f"{self.root}\n{sys.base_prefix}\n{sys.version}\n{self.editable}\n"
         digest = hashlib.sha256(place.encode())
         for name in self.locks:
@@ -51,7 +51,7 @@ class Recipe:
 
 
 def ensure(recipe: Recipe) -> None:
-    """Make the link lead to the environment that the recipe describes; build it where it is missing.
+    """Point the link at the environment of the recipe, which is built if missing.
 
     :raises subprocess.CalledProcessError: when it cannot be built; the link stays as it was
     """
@@ -137,7 +137,7 @@ def _install(recipe: Recipe, build: Path, lock: int) -> None:
 
 
 def _point(link: Path, build: Path) -> None:
-    """Replace the link in one step; a directory of its name, which no link can replace, is removed."""
+    """Replace the link in one step; remove a directory of its name, which a link cannot replace."""
     aside = build.with_name(f"{link.name}-aside")
     if link.is_dir() and not link.is_symlink():
         link.rename(aside)

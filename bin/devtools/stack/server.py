@@ -1,4 +1,4 @@
-"""A server process of the embedded stack: started, awaited, stopped, and never left behind."""
+"""Server processes of the embedded stack: start, wait until ready, stop, leave none behind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class StartError(RuntimeError):
-    """A server did not come up; the message names it and shows the end of its log."""
+    """A server did not start; the message has its name and the end of its log."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Server:
     stop_signal: signal.Signals = signal.SIGTERM
 
     def stop(self) -> None:
-        """Ask the process to end, then insist after STOP_SECONDS_MAX."""
+        """Send the stop signal, then SIGKILL after STOP_SECONDS_MAX."""
         stop_all([self])
 
     def tail(self, lines: int = 15) -> str:
@@ -43,7 +43,7 @@ class Server:
 
 
 def stop_all(servers: Sequence[Server], seconds: float = STOP_SECONDS_MAX) -> None:
-    """Ask all processes to end at once, and kill what is left after `seconds`."""
+    """Send all processes their stop signals at once, then SIGKILL after `seconds`."""
     for server in servers:
         if server.process.poll() is None:
             server.process.send_signal(server.stop_signal)
@@ -59,7 +59,7 @@ def stop_all(servers: Sequence[Server], seconds: float = STOP_SECONDS_MAX) -> No
 def free_port() -> int:
     """Return a TCP port of the loopback that nothing listens on.
 
-    The system gives it to no outgoing connection before a server listens there, or while one restarts.
+    It is outside the range of outgoing connections, so no other program takes it before the server.
     """
     while True:
         port = PORTS[secrets.randbelow(len(PORTS))]
@@ -73,7 +73,7 @@ def free_port() -> int:
 
 
 def accepts(port: int) -> bool:
-    """Tell whether something accepts TCP connections on the loopback port."""
+    """Return whether something accepts TCP connections on the loopback port."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -105,8 +105,9 @@ def start(
             user=uid,
             group=uid,
             extra_groups=None if uid is None else [],
-            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops its children in order
-            preexec_fn=_die_with_parent(stop_signal),  # noqa: PLW1509 - no threads run while servers start
+            # Ctrl-C reaches this process alone, which stops its children in order.
+            start_new_session=True,
+            preexec_fn=_die_with_parent(stop_signal),  # noqa: PLW1509 - no thread runs yet
         )
     server = Server(name, process, log, stop_signal)
     deadline = time.monotonic() + seconds
@@ -121,7 +122,7 @@ def start(
 
 
 def _die_with_parent(signum: signal.Signals) -> Callable[[], None] | None:
-    """Return a hook that makes the kernel stop the child when its parent is gone, where the kernel can."""
+    """Return a hook that makes Linux stop the child when its parent ends; None elsewhere."""
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None, use_errno=True)

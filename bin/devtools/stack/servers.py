@@ -1,4 +1,4 @@
-"""The servers the platform stands on: embedded, or those the environment names."""
+"""The servers that the platform needs: embedded ones, or those that the environment names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bin.devtools.stack.valkey import start_valkey
 
 @dataclass(slots=True)
 class Stack:
-    """Addresses of the running servers, and those of them that are ours to stop."""
+    """Addresses of the running servers, and the servers that this process started."""
 
     database_url: str
     redis_url: str
@@ -41,7 +41,7 @@ class Stack:
 
 @contextlib.contextmanager
 def running(home: Path, *, database: str = "cloudapi") -> Iterator[Stack]:
-    """Run the stack with its data under `home`; stop what was started on the way out.
+    """Run the stack with its data under `home`; stop at the end what was started.
 
     `DATABASE_URL`, `REDIS_URL` and `TEMPORAL_ADDRESS` each replace the embedded server when set.
     """
@@ -74,12 +74,14 @@ def running(home: Path, *, database: str = "cloudapi") -> Iterator[Stack]:
 
 
 def _ports(home: Path) -> dict[str, int]:
-    """Return last time's ports where they are still free, so that printed links stay valid."""
+    """Return the ports of the last run where they are free, so that links stay valid."""
     record = home / "ports.json"
-    known: dict[str, int] = json.loads(record.read_text()) if record.exists() else {}
+    last_ports: dict[str, int] = json.loads(record.read_text()) if record.exists() else {}
     names = ("postgres", "valkey", "temporal", "temporal_ui", "web", "codec")
     ports = {
-        name: known[name] if name in known and not accepts(known[name]) else free_port()
+        name: last_ports[name]
+        if name in last_ports and not accepts(last_ports[name])
+        else free_port()
         for name in names
     }
     record.write_text(json.dumps(ports))

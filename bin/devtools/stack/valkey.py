@@ -10,7 +10,9 @@ from bin.devtools.stack.server import Server, accepts, start
 
 
 def start_valkey(home: Path, port: int, *options: str) -> tuple[Server, str]:
-    """Start Valkey with nothing on disk (Redis holds nothing that can't be lost); return it and its URL.
+    """Start Valkey without persistence, because Redis holds only what can be lost.
+
+    Returns the server and its URL.
 
     :param options: more of valkey-server's own options.
     """

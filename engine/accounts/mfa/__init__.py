@@ -1,4 +1,4 @@
 """Second factors: passkeys, one-time passwords, recovery codes, and their verification.
 
-Called by the routes of authentication. May import the rest of `accounts`.
+The routes of authentication call it. It may import the rest of `accounts`.
 """

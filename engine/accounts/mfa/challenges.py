@@ -1,4 +1,4 @@
-"""Challenges: drawn for a session and a purpose, answered once, within five minutes."""
+"""Challenges: random values that a session answers once, for one purpose, within five minutes."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from sqlalchemy.orm import Session
 
 from engine.store.accounts import Challenge
 
-LASTS = timedelta(minutes=5)
+LIFETIME = timedelta(minutes=5)
 NONCE_BYTES = 32
 
 
-def draw(session: Session, *, session_id: UUID, purpose: str, now: datetime) -> bytes:
-    """Return a new challenge; an earlier one of the session for the same purpose is forgotten."""
-    value = secrets.token_bytes(NONCE_BYTES)
-    drawn = {"value": value.hex(), "expires_at": now + LASTS}
+def create(session: Session, *, session_id: UUID, purpose: str, now: datetime) -> bytes:
+    """Return a new challenge; it replaces the session's earlier one for the same purpose."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    values = {"value": nonce.hex(), "expires_at": now + LIFETIME}
     session.execute(
         insert(Challenge)
-        .values(session_id=session_id, purpose=purpose, **drawn)
-        .on_conflict_do_update(index_elements=[Challenge.session_id, Challenge.purpose], set_=drawn)
+        .values(session_id=session_id, purpose=purpose, **values)
+        .on_conflict_do_update(
+            index_elements=[Challenge.session_id, Challenge.purpose], set_=values
+        )
     )
-    return value
+    return nonce
 
 
-def take(session: Session, *, session_id: UUID, purpose: str, now: datetime) -> bytes | None:
-    """Return the session's challenge for a purpose, which is then used up; nothing when there is none."""
-    taken = delete(Challenge).where(
+def consume(session: Session, *, session_id: UUID, purpose: str, now: datetime) -> bytes | None:
+    """Return the session's challenge for a purpose and delete it; None without a valid one."""
+    statement = delete(Challenge).where(
         Challenge.session_id == session_id, Challenge.purpose == purpose
     )
-    found = session.execute(taken.returning(Challenge.value, Challenge.expires_at)).one_or_none()
-    return None if found is None or found.expires_at < now else bytes.fromhex(found.value)
+    row = session.execute(statement.returning(Challenge.value, Challenge.expires_at)).one_or_none()
+    return None if row is None or row.expires_at < now else bytes.fromhex(row.value)

@@ -1,96 +1,104 @@
-"""An account's second factors: which there are, and taking one away."""
+"""Second factors that an account has enrolled: list, confirmation, removal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from engine.accounts import sessions
-from engine.accounts.mfa import recovery_codes as recovery
+from engine.accounts.mfa import recovery_codes
 from engine.errors import ConflictError, NotFoundError
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Factor, RecoveryCode
 
-FACTORS_MOST = 20
+FACTORS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Roster:
-    """What an account can show as its second factor."""
+class EnrolledFactors:
+    """Second factors of an account, and how many recovery codes it has not used."""
 
     factors: Sequence[Factor]
-    recovery_codes: int  # that are left
+    recovery_code_count: int
 
 
-def browse(session: Session, *, account_id: UUID) -> Roster:
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Factor that was just confirmed, and the recovery codes that come with the first one."""
+
+    factor: Factor
+    recovery_codes: list[str]
+
+
+def list_factors(session: Session, *, account_id: UUID) -> EnrolledFactors:
     """Return the account's confirmed factors, oldest first."""
     query = select(Factor).where(Factor.account_id == account_id, Factor.confirmed_at.is_not(None))
-    left = select(func.count()).where(RecoveryCode.account_id == account_id)
-    found = session.scalars(query.order_by(Factor.id)).all()
-    return Roster(found, session.scalar(left) or 0)
+    count = select(func.count()).where(RecoveryCode.account_id == account_id)
+    factors = session.scalars(query.order_by(Factor.id)).all()
+    return EnrolledFactors(factors, session.scalar(count) or 0)
 
 
-def enabled(session: Session, *, account_id: UUID) -> bool:
-    """Tell whether the account has a second factor."""
+def has_factor(session: Session, *, account_id: UUID) -> bool:
+    """Return whether the account has a confirmed second factor."""
     query = exists().where(Factor.account_id == account_id, Factor.confirmed_at.is_not(None))
     return bool(session.scalar(select(query)))
 
 
-def need_some(session: Session, *, account_id: UUID) -> None:
+def require_factor(session: Session, *, account_id: UUID) -> None:
     """Return when the account has a second factor.
 
     :raises ConflictError: when it has none.
     """
-    if not enabled(session, account_id=account_id):
+    if not has_factor(session, account_id=account_id):
         raise ConflictError("mfa_off", "The account has no second factor.")
 
 
 def make_room(session: Session, *, account_id: UUID) -> None:
-    """Forget what was begun and never confirmed.
+    """Delete factors that were never confirmed, so that a new one can be enrolled.
 
-    :raises ConflictError: when the account has as many factors as it may.
+    :raises ConflictError: when the account has FACTORS_MAX factors.
     """
-    begun = delete(Factor).where(Factor.account_id == account_id, Factor.confirmed_at.is_(None))
-    session.execute(begun)
-    if len(browse(session, account_id=account_id).factors) >= FACTORS_MOST:
-        raise ConflictError("factors_full", f"An account may have {FACTORS_MOST} factors.")
+    session.execute(
+        delete(Factor).where(Factor.account_id == account_id, Factor.confirmed_at.is_(None))
+    )
+    if len(list_factors(session, account_id=account_id).factors) >= FACTORS_MAX:
+        raise ConflictError("factors_full", f"An account may have {FACTORS_MAX} factors.")
 
 
-def settle(
-    session: Session, factor: Factor, *, first: bool, session_id: UUID, now: datetime
-) -> list[str]:
-    """Make a factor count and end the other sessions, which never showed it; return new recovery codes.
+def confirm(scope: AccountScope, factor: Factor, *, is_first: bool, session_id: UUID) -> Enrolment:
+    """Confirm a factor and end the account's other sessions, which never used it.
 
-    They are drawn with the first factor, and told this once.
+    The first factor creates the recovery codes. They are returned here and never again.
     """
-    factor.confirmed_at = factor.used_at = now
-    end_others(session, account_id=factor.account_id, session_id=session_id, now=now)
-    return recovery.draw(session, account_id=factor.account_id) if first else []
+    factor.confirmed_at = factor.used_at = scope.now
+    end_other_sessions(scope, session_id)
+    if not is_first:
+        return Enrolment(factor, [])
+    return Enrolment(factor, recovery_codes.replace(scope.session, account_id=scope.account_id))
 
 
-def remove(
-    session: Session, *, account_id: UUID, factor_id: UUID, session_id: UUID, now: datetime
-) -> None:
-    """Take a factor away and end the other sessions; with the last one the recovery codes go too.
+def remove(scope: AccountScope, factor_id: UUID, *, session_id: UUID) -> None:
+    """Remove a factor and end the account's other sessions.
+
+    The removal of the last factor deletes the recovery codes.
 
     :raises NotFoundError: when the account has no factor with this id.
     """
-    found = delete(Factor).where(
+    session, account_id = scope.session, scope.account_id
+    statement = delete(Factor).where(
         Factor.account_id == account_id, Factor.id == factor_id, Factor.confirmed_at.is_not(None)
     )
-    if session.scalar(found.returning(Factor.id)) is None:
+    if session.scalar(statement.returning(Factor.id)) is None:
         raise NotFoundError("factor_unknown", "There is no such factor.")
-    if not enabled(session, account_id=account_id):
-        recovery.forget(session, account_id=account_id)
-    end_others(session, account_id=account_id, session_id=session_id, now=now)
+    if not has_factor(session, account_id=account_id):
+        recovery_codes.delete_all(session, account_id=account_id)
+    end_other_sessions(scope, session_id)
 
 
-def end_others(session: Session, *, account_id: UUID, session_id: UUID, now: datetime) -> None:
-    """End the sessions that began under other rules."""
-    sessions.end_all(
-        session, account_id=account_id, reason="factor_changed", now=now, keep=session_id
-    )
+def end_other_sessions(scope: AccountScope, session_id: UUID) -> None:
+    """End all sessions of the account except this one, because its factors changed."""
+    sessions.end_all(scope, reason="factor_changed", except_id=session_id)

@@ -1,4 +1,7 @@
-"""Time-based one-time passwords (RFC 6238): SHA-1, six digits, thirty seconds, as every app has them."""
+"""Time-based one-time passwords (RFC 6238).
+
+SHA-1, six digits and steps of thirty seconds, because all authenticator apps support these.
+"""
 
 from __future__ import annotations
 
@@ -13,87 +16,85 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from engine.accounts.mfa import enrolled_factors
+from engine.accounts.mfa.enrolled_factors import Enrolment
 from engine.crypto.keyring import Keyring
 from engine.errors import NotFoundError, UnauthenticatedError
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account, Factor
 
 SECRET_BYTES = 20  # RFC 4226 section 4, R6
 STEP_SECONDS = 30
-DRIFT = 1  # steps that a clock may be off, either way (RFC 6238 section 5.2)
+DRIFT_STEPS = 1  # that a client's clock may be fast or slow (RFC 6238 section 5.2)
 ISSUER = "Cloud API"
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
-    """What an authenticator app takes in; `uri` goes into a QR code."""
+class TotpSecret:
+    """Secret of an unconfirmed factor; an authenticator app reads `uri` from a QR code."""
 
     factor: Factor
     secret: str
     uri: str
 
 
-def enrol(
-    session: Session, ring: Keyring, *, account_id: UUID, name: str, now: datetime
-) -> Enrolment:
-    """Draw a secret; it counts once a code has shown that the app has it.
+def enrol(scope: AccountScope, ring: Keyring, *, name: str) -> TotpSecret:
+    """Generate a secret; the factor is enrolled once a code confirms that the app has it.
 
-    :raises ConflictError: when the account has as many factors as it may.
+    :raises ConflictError: when the account has the maximum of factors.
     """
+    session, account_id = scope.session, scope.account_id
     enrolled_factors.make_room(session, account_id=account_id)
-    raw = secrets.token_bytes(SECRET_BYTES)
+    secret = secrets.token_bytes(SECRET_BYTES)
     factor = Factor(
         account_id=account_id,
         kind="totp",
         name=name,
-        created_at=now,
-        secret=ring.wrap(raw, account_id),
+        created_at=scope.now,
+        secret=ring.wrap(secret, account_id),
     )
     session.add(factor)
     session.flush()
-    text = base64.b32encode(raw).decode()
+    text = base64.b32encode(secret).decode()
     email = session.get_one(Account, account_id).email
-    return Enrolment(factor, text, TOTP(text).provisioning_uri(name=email, issuer_name=ISSUER))
+    return TotpSecret(factor, text, TOTP(text).provisioning_uri(name=email, issuer_name=ISSUER))
 
 
 def confirm(
-    session: Session,
-    ring: Keyring,
-    *,
-    account_id: UUID,
-    factor_id: UUID,
-    session_id: UUID,
-    code: str,
-    now: datetime,
-) -> tuple[Factor, list[str]]:
-    """Make a factor count; return it, and new recovery codes when it is the first.
+    scope: AccountScope, ring: Keyring, factor_id: UUID, *, session_id: UUID, code: str
+) -> Enrolment:
+    """Confirm a factor with a code of the authenticator app.
 
-    :raises NotFoundError: when there is none of this id that waits for it.
+    :raises NotFoundError: when the account has no unconfirmed factor with this id.
     :raises UnauthenticatedError: `mfa_code_invalid`.
     """
+    session, account_id = scope.session, scope.account_id
     query = select(Factor).where(
         Factor.account_id == account_id, Factor.id == factor_id, Factor.confirmed_at.is_(None)
     )
     factor = session.scalars(query.with_for_update()).one_or_none()
     if factor is None or factor.kind != "totp":
         raise NotFoundError("factor_unknown", "There is no such factor waiting to be confirmed.")
-    first = not enrolled_factors.enabled(session, account_id=account_id)
-    if not _accept(session, ring, factor, code, now):
+    is_first = not enrolled_factors.has_factor(session, account_id=account_id)
+    if not _consume_code(session, ring, factor, code, scope.now):
         raise UnauthenticatedError("mfa_code_invalid", "The code is wrong.")
-    return factor, enrolled_factors.settle(
-        session, factor, first=first, session_id=session_id, now=now
-    )
+    return enrolled_factors.confirm(scope, factor, is_first=is_first, session_id=session_id)
 
 
-def accept(session: Session, ring: Keyring, *, account_id: UUID, code: str, now: datetime) -> bool:
-    """Tell whether a code is right for one of the account's secrets and has not been used."""
+def verify(scope: AccountScope, ring: Keyring, code: str) -> bool:
+    """Return whether a code is valid for one of the account's factors and was not used before."""
     query = select(Factor).where(
-        Factor.account_id == account_id, Factor.kind == "totp", Factor.confirmed_at.is_not(None)
+        Factor.account_id == scope.account_id,
+        Factor.kind == "totp",
+        Factor.confirmed_at.is_not(None),
     )
-    return any(_accept(session, ring, factor, code, now) for factor in session.scalars(query).all())
+    return any(
+        _consume_code(scope.session, ring, factor, code, scope.now)
+        for factor in scope.session.scalars(query).all()
+    )
 
 
 def rewrap(session: Session, ring: Keyring) -> int:
-    """Wrap every secret under the ring's current key; return how many were under another."""
+    """Wrap all secrets with the keyring's current key; return how many had another one."""
     rows = [
         row
         for row in session.scalars(select(Factor).where(Factor.kind == "totp"))
@@ -104,18 +105,20 @@ def rewrap(session: Session, ring: Keyring) -> int:
     return len(rows)
 
 
-def _accept(session: Session, ring: Keyring, factor: Factor, code: str, now: datetime) -> bool:
-    """Use up the step that a code belongs to: of two requests with the same code one is right."""
-    raw = ring.unwrap(factor.secret or "", factor.account_id)
-    generator = TOTP(base64.b32encode(raw).decode())
-    today = int(now.timestamp()) // STEP_SECONDS
-    for step in range(today - DRIFT, today + DRIFT + 1):
+def _consume_code(
+    session: Session, ring: Keyring, factor: Factor, code: str, now: datetime
+) -> bool:
+    """Mark the code's step as used: of two requests with the same code one succeeds."""
+    secret = ring.unwrap(factor.secret or "", factor.account_id)
+    generator = TOTP(base64.b32encode(secret).decode())
+    current_step = int(now.timestamp()) // STEP_SECONDS
+    for step in range(current_step - DRIFT_STEPS, current_step + DRIFT_STEPS + 1):
         if secrets.compare_digest(generator.generate_otp(step), code):
-            unused = or_(Factor.last_step.is_(None), Factor.last_step < step)
-            used = (
+            is_unused = or_(Factor.last_step.is_(None), Factor.last_step < step)
+            statement = (
                 update(Factor)
-                .where(Factor.id == factor.id, unused)
+                .where(Factor.id == factor.id, is_unused)
                 .values(last_step=step, used_at=now)
             )
-            return session.scalar(used.returning(Factor.id)) is not None
+            return session.scalar(statement.returning(Factor.id)) is not None
     return False

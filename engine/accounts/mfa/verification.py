@@ -1,4 +1,4 @@
-"""Showing a second factor: at login, afterwards, or again before something dangerous."""
+"""Verification of a second factor: at login, and again before a sensitive operation (step-up)."""
 
 from __future__ import annotations
 
@@ -10,78 +10,84 @@ from sqlalchemy.orm import Session
 
 from engine.accounts import sessions
 from engine.accounts.mfa import passkeys, recovery_codes, totp
-from engine.accounts.mfa.passkeys import Party
+from engine.accounts.mfa.passkeys import RelyingParty
 from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
 from engine.errors import UnauthenticatedError
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import RefreshSession
 
-TRIES_MOST = 5  # wrong ones before a session that owes a factor ends
-DIGITS = 6
+ATTEMPTS_MAX = 5  # wrong factors, after which a pending session ends
+CODE_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Factors:
-    """What is needed to judge factors."""
+class MfaConfig:
+    """Keyring that wraps TOTP secrets, and the relying party of passkeys."""
 
     ring: Keyring
-    party: Party
+    relying_party: RelyingParty
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Read the keys that wrap secrets, and whom passkeys are for.
+        """Read the keys and the relying party.
 
         :raises SettingsError: when FACTOR_KEYS is missing or malformed.
         """
-        return cls(Keyring(settings.secrets("factor_keys")), Party.from_settings(settings))
+        return cls(Keyring(settings.secrets("factor_keys")), RelyingParty.from_settings(settings))
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What somebody shows: a one-time or recovery code, or a passkey's answer."""
+class FactorProof:
+    """Second factor of a request: a one-time or recovery code, or a passkey's answer."""
 
     code: str | None = None
     credential: dict[str, Any] | None = None
 
 
-def prove(
-    session: Session, factors: Factors, held: RefreshSession, shown: Shown, *, now: datetime
+def verify(
+    session: Session,
+    config: MfaConfig,
+    login_session: RefreshSession,
+    proof: FactorProof,
+    *,
+    now: datetime,
 ) -> UnauthenticatedError | None:
-    """Judge what is shown in a session; a right one settles it, a wrong one counts against it.
+    """Verify a factor in a session; a right one completes it, a wrong one is counted.
 
-    Returns the refusal for the caller to raise once what it counted is committed.
+    Returns the refusal of a wrong factor. The caller commits the count and then raises it.
     """
-    how = _judge(session, factors, held, shown, now)
-    if how is not None:
-        sessions.prove(session, session_id=held.id, now=now, amr=f"pwd {how} mfa")
-        return None
-    session.refresh(held, with_for_update=True)
-    held.tries += 1
-    if held.pending and held.tries >= TRIES_MOST:
-        held.revoked_at, held.revoked_reason = now, "factor_tries"
-        return UnauthenticatedError(
-            "session_ended", "Too many wrong factors: the session has ended."
+    scope = AccountScope(session, login_session.account_id, now)
+    method = _verify_proof(scope, config, login_session, proof)
+    if method is not None:
+        sessions.record_proof(
+            session, session_id=login_session.id, now=now, amr=f"pwd {method} mfa"
         )
+        return None
+    session.refresh(login_session, with_for_update=True)
+    login_session.tries += 1
+    if login_session.pending and login_session.tries >= ATTEMPTS_MAX:
+        login_session.revoked_at, login_session.revoked_reason = now, "factor_tries"
+        detail = "Too many wrong factors: the session has ended."
+        return UnauthenticatedError("session_ended", detail)
     return UnauthenticatedError("mfa_code_invalid", "The second factor is wrong.")
 
 
-def _judge(
-    session: Session, factors: Factors, held: RefreshSession, shown: Shown, now: datetime
+def _verify_proof(
+    scope: AccountScope, config: MfaConfig, login_session: RefreshSession, proof: FactorProof
 ) -> str | None:
-    """Return how the holder proved themselves (RFC 8176), if they did."""
-    if shown.credential is not None:
-        right = passkeys.accept(
-            session,
-            factors.party,
-            account_id=held.account_id,
-            session_id=held.id,
-            credential=shown.credential,
-            now=now,
+    """Return the method of a right factor (RFC 8176), None for a wrong one."""
+    if proof.credential is not None:
+        valid = passkeys.verify(
+            scope,
+            config.relying_party,
+            session_id=login_session.id,
+            credential=proof.credential,
         )
-        return "pop" if right else None
-    code = (shown.code or "").replace(" ", "")
-    if len(code) == DIGITS and code.isascii() and code.isdigit():
-        right = totp.accept(session, factors.ring, account_id=held.account_id, code=code, now=now)
+        return "pop" if valid else None
+    code = (proof.code or "").replace(" ", "")
+    if len(code) == CODE_DIGITS and code.isascii() and code.isdigit():
+        valid = totp.verify(scope, config.ring, code)
     else:
-        right = recovery_codes.spend(session, account_id=held.account_id, code=code)
-    return "otp" if right else None
+        valid = recovery_codes.consume(scope.session, account_id=scope.account_id, code=code)
+    return "otp" if valid else None

@@ -12,8 +12,7 @@ from engine.calls.asyncapi.document import Route
 from engine.calls.errors import failure
 from engine.calls.http import HttpCaller
 from engine.calls.json_rpc import event_data
-from engine.contracts.calls import AsyncApiCall, ConsumedMessages
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import AsyncApiCall, ConsumedMessages, HttpCall
 from engine.egress.guard import Answer, EgressError
 
 SLICE_SECONDS = 5.0  # of reading a stream, before its messages are returned

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from engine.calls.openapi import bodies
 from engine.calls.openapi.parameters import VARIABLE, RequestParts
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import HttpCall
 from engine.language.uri_templates import fill_template
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")

@@ -26,7 +26,7 @@ class OutputCache:
                 self._entries.move_to_end(key)
             return output
 
-    def put(self, key: CacheKey, output: bytes) -> None:
+    def store(self, key: CacheKey, output: bytes) -> None:
         """Store an output; past ENTRIES_MAX, drop the least recently used one."""
         if len(key[1]) + len(key[2]) + len(output) > BYTES_MAX:
             return

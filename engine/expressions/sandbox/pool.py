@@ -130,7 +130,7 @@ class Pool:
                 answer = self._evaluate_in_process(source, text, seconds)
             finally:
                 budget.spend(time.monotonic() - start)
-            self._cache.put(key, answer)
+            self._cache.store(key, answer)
         return _parse_answer(answer, len(text))
 
     def _evaluate_in_process(self, source: str, text: bytes, seconds: float) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.contracts import calls, executions
+from engine.contracts.calls import CALL_A2A, A2aCall, RpcAnswer
 from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
@@ -36,7 +36,7 @@ class CallA2a:
         :raises FaultError: of kind runtime when the server answers an error, of kind communication
             when it cannot be reached.
         """
-        call = calls.A2aCall(
+        call = A2aCall(
             http=self.endpoint.build_call(interpreter, data, scope, seconds=SECONDS_MAX),
             carded=self.has_card,
             method=self.method,
@@ -45,10 +45,10 @@ class CallA2a:
                 call_http.fill_parameters(interpreter, self.parameters, data, scope),
             ),
         )
-        answer: executions.RpcAnswer = await interpreter.call(
-            calls.CALL_A2A,
+        answer: RpcAnswer = await interpreter.call(
+            CALL_A2A,
             call,
-            answer=executions.RpcAnswer,
+            answer=RpcAnswer,
             seconds=SECONDS_MAX + 5,
             scope=scope,
             repeatable=self.method in READ_METHODS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.contracts import calls
+from engine.contracts.calls import PUBLISH_MESSAGE, AsyncApiCall
 from engine.interpreter.constructs import authentication_policies, call_http, subscribe_asyncapi
 from engine.interpreter.constructs.placeholder import Placeholder
 from engine.interpreter.runtime.interpreter import Construct, Interpreter
@@ -35,13 +35,13 @@ class AsyncApiOperation:
     protocol: str | None
     authentication: Any
 
-    def build_call(self, interpreter: Interpreter, data: Any, scope: Scope) -> calls.AsyncApiCall:
+    def build_call(self, interpreter: Interpreter, data: Any, scope: Scope) -> AsyncApiCall:
         """Return the call of the operation, with its credentials and its time limit.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
         document = self.document.build_call(interpreter, data, scope, seconds=SECONDS_MAX)
-        return calls.AsyncApiCall(
+        return AsyncApiCall(
             document=replace(document, redirect=True),
             operation=self.operation,
             channel=self.channel,
@@ -72,7 +72,7 @@ class Publish:
         call = replace(self.operation.build_call(interpreter, data, scope), message=message)
         seconds = 2 * SECONDS_MAX + 5
         await interpreter.call(
-            calls.PUBLISH_MESSAGE, call, answer=type(None), seconds=seconds, scope=scope
+            PUBLISH_MESSAGE, call, answer=type(None), seconds=seconds, scope=scope
         )
         return TaskResult(message)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.contracts import calls, executions
+from engine.contracts.calls import CALL_GRPC, GrpcCall, RpcAnswer
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
@@ -38,7 +38,7 @@ class CallGrpc:
         :raises FaultError: of kind configuration when the proto has no such method, of kind
             validation when the arguments do not match it, otherwise by the service's status.
         """
-        call = calls.GrpcCall(
+        call = GrpcCall(
             proto=replace(
                 self.proto.build_call(interpreter, data, scope, seconds=SECONDS_MAX), redirect=True
             ),
@@ -50,8 +50,8 @@ class CallGrpc:
             authentication=interpreter.fill(self.authentication, data, scope),
             timeout_seconds=SECONDS_MAX,
         )
-        answer: executions.RpcAnswer = await interpreter.call(
-            calls.CALL_GRPC, call, answer=executions.RpcAnswer, seconds=SECONDS_MAX + 5, scope=scope
+        answer: RpcAnswer = await interpreter.call(
+            CALL_GRPC, call, answer=RpcAnswer, seconds=SECONDS_MAX + 5, scope=scope
         )
         return TaskResult(answer.result)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from engine.contracts import executions
+from engine.contracts.calls import CALL_HTTP, HttpAnswer, HttpCall
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -60,14 +60,14 @@ class CallHttp:
 
     def build_call(
         self, interpreter: Interpreter, data: Any, scope: Scope, *, seconds: float
-    ) -> executions.HttpCall:
+    ) -> HttpCall:
         """Return the call with its address, headers, credentials and time limit, without a body.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
         policy = interpreter.fill(self.authentication, data, scope)
         scope = scope.with_variables(authorization=authorization.descriptor(policy))
-        return executions.HttpCall(
+        return HttpCall(
             method=self.method,
             uri=self.resolve_uri(interpreter, data, scope),
             headers=_texts(interpreter.fill(self.headers, data, scope), "headers"),
@@ -91,17 +91,15 @@ class CallHttp:
 NO_ENDPOINT = CallHttp("GET", "")  # where an endpoint could not be read
 
 
-async def request(
-    interpreter: Interpreter, call: executions.HttpCall, scope: Scope
-) -> executions.HttpAnswer:
+async def request(interpreter: Interpreter, call: HttpCall, scope: Scope) -> HttpAnswer:
     """Send one request and return its answer.
 
     :raises FaultError: of kind communication, with the answer's status, when that is an error.
     """
-    answer: executions.HttpAnswer = await interpreter.call(
-        executions.CALL_HTTP,
+    answer: HttpAnswer = await interpreter.call(
+        CALL_HTTP,
         call,
-        answer=executions.HttpAnswer,
+        answer=HttpAnswer,
         seconds=call.timeout_seconds + 5,
         scope=scope,
         repeatable=call.method in IDEMPOTENT
@@ -115,7 +113,7 @@ async def request(
     return answer
 
 
-def select_output(call: executions.HttpCall, answer: executions.HttpAnswer, output: str) -> Any:
+def select_output(call: HttpCall, answer: HttpAnswer, output: str) -> Any:
     """Return the part of an answer that the member `output` names."""
     if output == "raw":
         return answer.raw

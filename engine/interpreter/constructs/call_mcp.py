@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.contracts import calls, executions
+from engine.contracts.calls import CALL_MCP, McpCall, RpcAnswer
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -40,17 +40,17 @@ class CallMcp:
             when it cannot be reached.
         """
         seconds = min(interpreter.seconds(self.timeout, data, scope), SECONDS_MAX)
-        call = calls.McpCall(
+        call = McpCall(
             http=self.endpoint.build_call(interpreter, data, scope, seconds=seconds),
             method=self.method,
             parameters=call_http.fill_parameters(interpreter, self.parameters, data, scope),
             protocol_version=self.version,
             client=interpreter.fill(self.client, data, scope),
         )
-        answer: executions.RpcAnswer = await interpreter.call(
-            calls.CALL_MCP,
+        answer: RpcAnswer = await interpreter.call(
+            CALL_MCP,
             call,
-            answer=executions.RpcAnswer,
+            answer=RpcAnswer,
             seconds=seconds + 5,
             scope=scope,
             repeatable=self.method != "tools/call",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.contracts import executions
+from engine.contracts.calls import COMPOSE_OPENAPI, HttpCall, OpenApiCall
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -33,7 +33,7 @@ class CallOpenApi:
             such operation.
         """
         document = call_http.CallHttp("GET", self.document, self.document_authentication)
-        composition = executions.OpenApiCall(
+        composition = OpenApiCall(
             document=replace(
                 document.build_call(interpreter, data, scope, seconds=call_http.SECONDS_MAX),
                 redirect=True,
@@ -41,10 +41,10 @@ class CallOpenApi:
             operation=self.operation,
             arguments=call_http.fill_parameters(interpreter, self.parameters, data, scope),
         )
-        call: executions.HttpCall = await interpreter.call(
-            executions.COMPOSE_OPENAPI,
+        call: HttpCall = await interpreter.call(
+            COMPOSE_OPENAPI,
             composition,
-            answer=executions.HttpCall,
+            answer=HttpCall,
             seconds=call_http.SECONDS_MAX + 5,
             scope=scope,
             repeatable=True,

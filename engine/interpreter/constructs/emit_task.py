@@ -53,7 +53,7 @@ class Emit:
             raise fault("validation", f"the event's {problem[0]} {problem[1]}")
         if len(orjson.dumps(event)) > EVENT_BYTES_MAX:
             raise fault("runtime", f"an event may have {EVENT_BYTES_MAX} bytes")
-        interpreter.event_outbox.put(event)
+        interpreter.event_outbox.add(event)
         return TaskResult(event)
 
 

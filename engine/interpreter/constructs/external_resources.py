@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.contracts import executions
+from engine.contracts.calls import HttpCall
 from engine.errors import EngineError, TooLargeError
 from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -27,7 +27,7 @@ async def fetch(
         it cannot be read.
     """
     if uri not in interpreter.resources:
-        call = executions.HttpCall(
+        call = HttpCall(
             "GET",
             uri,
             headers={"accept": ACCEPTED},

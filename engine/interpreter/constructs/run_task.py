@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from engine.contracts import executions
-from engine.contracts.child_executions import ChildOrder, DefinitionName
+from engine.contracts.child_executions import FIND_DEFINITION, ChildOrder, DefinitionName
+from engine.contracts.executions import ExecutionStart
 from engine.interpreter.constructs.placeholder import Placeholder
 from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
@@ -55,7 +55,7 @@ class RunWorkflow:
         # The number of the next call, as other strands may call while this one waits.
         number = interpreter.calls + 1
         definition_id: str = await interpreter.call(
-            executions.FIND_DEFINITION,
+            FIND_DEFINITION,
             reference,
             answer=str,
             seconds=FIND_SECONDS,
@@ -65,7 +65,7 @@ class RunWorkflow:
         order = ChildOrder(
             interpreter.execution_id, definition_id, child_input, interpreter.run_depth + 1
         )
-        child = executions.ExecutionStart(
+        child = ExecutionStart(
             _child_id(interpreter, number), interpreter.account_id, ordered=order
         )
         outcome = await interpreter.environment.run_child(child, waits=self.waits)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
-from engine.contracts import calls
+from engine.contracts.calls import CONSUME_MESSAGES, AsyncApiCall, ConsumedMessages
 from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX
@@ -27,7 +27,7 @@ AMOUNT_MAX = 10_000
 class CallBuilder(Protocol):
     """Builder of the call that receives messages."""
 
-    def build_call(self, interpreter: Interpreter, data: Any, scope: Scope) -> calls.AsyncApiCall:
+    def build_call(self, interpreter: Interpreter, data: Any, scope: Scope) -> AsyncApiCall:
         """Return the operation to call."""
         ...
 
@@ -130,10 +130,10 @@ class Subscribe:
                 linger=every and amount is not None and amount - state["count"] <= BATCH_MAX,
                 every=every,
             )
-            batch: calls.ConsumedMessages = await interpreter.call(
-                calls.CONSUME_MESSAGES,
+            batch: ConsumedMessages = await interpreter.call(
+                CONSUME_MESSAGES,
                 call,
-                answer=calls.ConsumedMessages,
+                answer=ConsumedMessages,
                 seconds=call.timeout_seconds + call.document.timeout_seconds + 5,
                 scope=scope,
                 repeatable=True,

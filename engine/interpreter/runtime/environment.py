@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.executions import ExecutionStart
-from engine.contracts.timeline import Entry
+from engine.contracts.timeline import TimelineEntry
 from engine.language.model import Task
 
 RUNTIME = {"name": "cloud-api", "version": "1", "metadata": {}}
@@ -74,7 +74,7 @@ class Environment(Protocol):
         """
         ...
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: TimelineEntry) -> None:
         """Send an entry of the timeline to the sink of the process."""
         ...
 

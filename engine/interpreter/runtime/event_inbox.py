@@ -50,7 +50,7 @@ class EventInbox:
         inbox._size = sum(len(orjson.dumps(event)) for _, event in inbox.events)
         return inbox
 
-    def put(self, events: Iterable[dict[str, Any]]) -> None:
+    def add(self, events: Iterable[dict[str, Any]]) -> None:
         """Queue events, except those that arrived before."""
         for event in events:
             digest = (

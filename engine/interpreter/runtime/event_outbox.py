@@ -26,7 +26,7 @@ class EventOutbox:
     _delivering: bool = False
     _failure: ApplicationError | None = None
 
-    def put(self, event: dict[str, Any], *, lifecycle: bool = False) -> None:
+    def add(self, event: dict[str, Any], *, lifecycle: bool = False) -> None:
         """Queue an event, with a key by which the store recognises a second delivery."""
         self.pending.append(
             {"key": self.environment.uuid(), "event": event, "lifecycle": lifecycle}

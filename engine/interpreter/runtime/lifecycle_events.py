@@ -62,4 +62,4 @@ class LifecycleEvents:
             return
         at = date_time(self.environment.now())["iso8601"]
         for event in create_events(self.subject, scope, phase, at, self.event_types, **data):
-            self.event_outbox.put({"id": self.environment.uuid(), **event}, lifecycle=True)
+            self.event_outbox.add({"id": self.environment.uuid(), **event}, lifecycle=True)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from engine.contracts.timeline import (
     CANCELLED,
     COMPLETED,
-    COUNTED,
+    COUNTED_PHASES,
     FAILED,
     PAUSED,
     RAISED,
@@ -21,7 +21,7 @@ from engine.contracts.timeline import (
     RETRYING,
     SKIPPED,
     STARTED,
-    Entry,
+    TimelineEntry,
 )
 from engine.interpreter.runtime.environment import Environment
 from engine.language.errors import ProblemDetails, standard_kind
@@ -31,7 +31,7 @@ from engine.language.model import Task
 class TimelineSink(Protocol):
     """Receiver of a process's timeline entries; it neither fails nor waits."""
 
-    def put(self, entry: Entry) -> None:
+    def add(self, entry: TimelineEntry) -> None:
         """Receive an entry."""
         ...
 
@@ -51,7 +51,7 @@ class TimelineRecorder:
     environment: Environment
     seq: int = 0
     running: tuple[str, ...] = ()  # places of the tasks that run, in the order of their start
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED_PHASES, 0))
 
     def record_started(self, task: Task, attempt: int) -> None:
         """Record that a task started."""
@@ -117,7 +117,9 @@ class TimelineRecorder:
         ids, counts = (self.account_id, self.execution_id), tuple(self.counts.values())
         at, running = self.environment.now(), self.running
         self.environment.record(
-            Entry(*ids, self.seq, place, kind, phase, attempt, at, error_kind, running, counts)
+            TimelineEntry(
+                *ids, self.seq, place, kind, phase, attempt, at, error_kind, running, counts
+            )
         )
 
 

@@ -1,10 +1,9 @@
-"""Who in an account hears what: the worker's own knowledge, for it alone has the keys."""
+"""Dispatch of events in the worker, which alone has the keys: who in an account receives what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -19,14 +18,26 @@ from engine.errors import InvalidError
 from engine.language import cloud_events, lifecycle_events
 from engine.language.cloud_events import ANY_TYPE
 from engine.language.lifecycle_events import Subject
+from engine.store.account_scope import AccountScope
 from engine.store.events import Event
 from engine.workflows.events import queue, subscriptions
-from engine.workflows.events.queue import Sealed
+from engine.workflows.events.queue import SealedEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Switchboard:
-    """Opens events, seals them, and knows the routing keys of an account; `wake` rings for the router."""
+class LifecyclePhase:
+    """Phase of an execution (started, completed, faulted, cancelled), and its data."""
+
+    definition_id: UUID
+    execution_id: UUID
+    subject: Subject
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Opens and seals events and knows an account's routing keys; `wake` wakes the router."""
 
     keys: EngineKeys
     ring: Keyring
@@ -34,88 +45,69 @@ class Switchboard:
     wake: Callable[[], None]
 
     def seal(self, value: Any) -> str:
-        """Seal a value as web seals it: to the engine."""
+        """Return a value as a JWE to the engine, as web makes them."""
         return jwe.seal(next(iter(self.keys.keys.values())), orjson.dumps(value))
 
     def open(self, row: Event) -> dict[str, Any] | None:
-        """Return the event of a row, or None when what a client sealed is no CloudEvent."""
+        """Return the event of a row; None when what a client sealed is no CloudEvent."""
         try:
-            opened = self.keys.open(row.sealed or "", pointer="", bytes_max=self.event_bytes_max)
-            event = orjson.loads(opened)
+            plaintext = self.keys.open(row.sealed or "", pointer="", bytes_max=self.event_bytes_max)
+            event = orjson.loads(plaintext)
         except (InvalidError, ValueError):
             return None
         return event if cloud_events.find_fault(event) is None else None
 
     def routing_keys(
-        self, session: Session, account_id: UUID, kinds: Iterable[str]
+        self, session: Session, account_id: UUID, event_types: Iterable[str]
     ) -> dict[str, str]:
-        """Return the routing key of each type of event in an account."""
+        """Return the routing key of each event type in an account."""
         key = encryption_keys.obtain(session, self.ring, account_id=account_id)
-        return {kind: subscriptions.routing_key(key, kind) for kind in kinds}
+        return {name: subscriptions.routing_key(key, name) for name in event_types}
 
     def listen(
         self,
-        session: Session,
+        scope: AccountScope,
         *,
-        account_id: UUID,
         definition_id: UUID,
         workflow_id: str,
-        kinds: Collection[str],
-        now: datetime,
+        event_types: Collection[str],
     ) -> None:
         """Have events of these types delivered to a workflow."""
-        if kinds:
-            keys = self.routing_keys(session, account_id, kinds).values()
+        if event_types:
+            keys = self.routing_keys(scope.session, scope.account_id, event_types).values()
             subscriptions.register(
-                session,
-                account_id=account_id,
-                definition_id=definition_id,
-                workflow_id=workflow_id,
-                keys=[*keys],
-                now=now,
+                scope, definition_id=definition_id, workflow_id=workflow_id, keys=[*keys]
             )
 
-    def heard(self, session: Session, *, account_id: UUID, keys: Collection[str]) -> list[str]:
-        """Return the lifecycle events among the routing keys that an execution's account hears elsewhere.
+    def lifecycle_types(self, scope: AccountScope, routing_keys: Collection[str]) -> list[str]:
+        """Return the lifecycle events that other definitions listen for by these routing keys.
 
-        Who listens for all events hears none of these: it would hear its own steps, and those of whatever
-        it starts, for ever. For the same reason a definition never hears itself.
+        A listener for all events receives none of them: it would receive its own steps, and those
+        of whatever it starts, for ever. For the same reason a definition never receives its own.
         """
-        wanted = set(keys) - {ANY_TYPE}
-        if not wanted:
+        keys = set(routing_keys) - {ANY_TYPE}
+        if not keys:
             return []
-        known = self.routing_keys(session, account_id, lifecycle_events.TYPES)
-        return [kind for kind in lifecycle_events.TYPES if known[kind] in wanted]
+        key_of = self.routing_keys(scope.session, scope.account_id, lifecycle_events.TYPES)
+        return [name for name in lifecycle_events.TYPES if key_of[name] in keys]
 
-    def tell(
-        self,
-        session: Session,
-        *,
-        account_id: UUID,
-        definition_id: UUID,
-        execution_id: UUID,
-        subject: Subject,
-        phase: str,
-        now: datetime,
-        keys: Collection[str],
-        **data: Any,
+    def announce(
+        self, scope: AccountScope, phase: LifecyclePhase, routing_keys: Collection[str]
     ) -> Sequence[str]:
-        """Keep what an execution came to, once, for those who listen; return all that is heard of it.
+        """Store the lifecycle event of a phase for its listeners, once.
 
-        `keys` are the routing keys that are listened for elsewhere in its account.
+        `routing_keys` are those that other definitions of the account listen for. Return the names
+        of all lifecycle events that these stand for.
         """
-        heard = self.heard(session, account_id=account_id, keys=keys)
-        at = f"{now:%Y-%m-%dT%H:%M:%S.%f}Z"
-        told = [
-            (uuid5(execution_id, event["type"] + phase), event)
-            for event in lifecycle_events.create_events(
-                subject, "workflow", phase, at, heard, **data
-            )
-        ]
-        sealed = [
-            Sealed(key, self.seal({"id": str(key), **event}), lifecycle=True) for key, event in told
-        ]
-        queue.keep(
-            session, account_id=account_id, events=sealed, now=now, definition_id=definition_id
+        event_types = self.lifecycle_types(scope, routing_keys)
+        at = f"{scope.now:%Y-%m-%dT%H:%M:%S.%f}Z"
+        events = lifecycle_events.create_events(
+            phase.subject, "workflow", phase.name, at, event_types, **phase.data
         )
-        return heard
+        sealed_events = []
+        for event in events:
+            key = uuid5(phase.execution_id, event["type"] + phase.name)
+            content = self.seal({"id": str(key), **event})
+            sealed_events.append(SealedEvent(key, content, lifecycle=True))
+        queue.store(scope, sealed_events, definition_id=phase.definition_id)
+        return event_types

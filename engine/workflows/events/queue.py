@@ -1,4 +1,4 @@
-"""Events on their way: kept sealed from the moment they are accepted until everybody who listens has them."""
+"""Queue of events: stored as JWEs from acceptance until every listener has them."""
 
 from __future__ import annotations
 
@@ -12,89 +12,87 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from engine.errors import UnavailableError
+from engine.store.account_scope import AccountScope
 from engine.store.events import Event
 
-WAKE = "events"  # the Redis channel on which routers are woken
-PENDING_MAX = 10_000  # events of an account that may wait for their router
-LASTS = timedelta(days=1)  # how long it is known that an event has been routed
+WAKE = "events"  # Redis channel that wakes the routers
+PENDING_MAX = 10_000  # events of an account that may wait for the router
+RETENTION = timedelta(days=1)  # how long the id of a routed event is remembered
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """An event sealed to the engine, under a key that a second handing over of it has as well."""
+class SealedEvent:
+    """Event as a JWE to the engine, under a key that repeated deliveries share."""
 
     key: UUID
-    sealed: str
+    jwe: str
     lifecycle: bool = False
 
 
 def accept(
-    session: Session,
-    *,
-    account_id: UUID,
-    events: Sequence[Sealed],
-    now: datetime,
-    execution_id: UUID | None = None,
+    scope: AccountScope, events: Sequence[SealedEvent], *, execution_id: UUID | None = None
 ) -> None:
-    """Take an account's events in, for all that listen in it or for one execution.
+    """Store a client's events, for all listeners of the account or for one execution.
 
-    :raises UnavailableError: `events_waiting`, when too many have not been routed yet.
+    :raises UnavailableError: `events_waiting`, when PENDING_MAX events wait already.
     """
-    waiting = select(func.count()).where(Event.account_id == account_id, Event.routed_at.is_(None))
-    if (session.scalar(waiting) or 0) + len(events) > PENDING_MAX:
+    pending = select(func.count()).where(
+        Event.account_id == scope.account_id, Event.routed_at.is_(None)
+    )
+    if (scope.session.scalar(pending) or 0) + len(events) > PENDING_MAX:
         raise UnavailableError("events_waiting", f"{PENDING_MAX} events are waiting already.")
-    keep(session, account_id=account_id, events=events, now=now, execution_id=execution_id)
+    store(scope, events, execution_id=execution_id)
 
 
-def keep(
-    session: Session,
+def store(
+    scope: AccountScope,
+    events: Sequence[SealedEvent],
     *,
-    account_id: UUID,
-    events: Sequence[Sealed],
-    now: datetime,
     execution_id: UUID | None = None,
     definition_id: UUID | None = None,
 ) -> None:
-    """Write events down, each once however often this is tried; `definition_id` says whose they are."""
+    """Store events, each once however often this is tried.
+
+    `execution_id` is the only receiver, `definition_id` the source.
+    """
     rows = [
         {
             "id": event.key,
-            "account_id": account_id,
+            "account_id": scope.account_id,
             "execution_id": execution_id,
             "definition_id": definition_id,
             "lifecycle": event.lifecycle,
-            "sealed": event.sealed,
-            "created_at": now,
+            "sealed": event.jwe,
+            "created_at": scope.now,
         }
         for event in events
     ]
     if rows:
-        session.execute(
-            insert(Event).values(rows).on_conflict_do_nothing(index_elements=[Event.id])
-        )
+        statement = insert(Event).values(rows)
+        scope.session.execute(statement.on_conflict_do_nothing(index_elements=[Event.id]))
 
 
-def accounts_waiting(session: Session, *, limit: int = 50) -> Sequence[UUID]:
-    """Return accounts with events to be routed, those that have waited longest first."""
+def list_accounts(session: Session, *, limit: int = 50) -> Sequence[UUID]:
+    """Return accounts with events to be routed, the longest waiting first."""
     first = func.min(Event.number)
-    waiting = select(Event.account_id).where(Event.routed_at.is_(None))
-    return session.scalars(waiting.group_by(Event.account_id).order_by(first).limit(limit)).all()
+    pending = select(Event.account_id).where(Event.routed_at.is_(None))
+    return session.scalars(pending.group_by(Event.account_id).order_by(first).limit(limit)).all()
 
 
-def take(session: Session, *, account_id: UUID, limit: int) -> Sequence[Event]:
-    """Return an account's oldest events until the transaction ends, or none while another router has them.
+def take(scope: AccountScope, *, limit: int) -> Sequence[Event]:
+    """Return an account's oldest events and lock the account's queue until the transaction ends.
 
-    The lock is the account's: two routers would deliver out of order.
+    Return none while another router has the lock: two routers would deliver out of order.
     """
-    mine = func.pg_try_advisory_xact_lock(func.hashtextextended(f"events:{account_id}", 0))
-    if not session.scalar(select(mine)):
+    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"events:{scope.account_id}", 0))
+    if not scope.session.scalar(select(lock)):
         return []
-    waiting = select(Event).where(Event.account_id == account_id, Event.routed_at.is_(None))
-    return session.scalars(waiting.order_by(Event.number).limit(limit)).all()
+    pending = select(Event).where(Event.account_id == scope.account_id, Event.routed_at.is_(None))
+    return scope.session.scalars(pending.order_by(Event.number).limit(limit)).all()
 
 
-def routed(session: Session, ids: Sequence[UUID], *, now: datetime) -> None:
-    """Forget what events held; that they were routed is known for a while."""
+def mark_routed(session: Session, ids: Sequence[UUID], *, now: datetime) -> None:
+    """Delete the content of routed events; their ids stay for RETENTION."""
     session.execute(
         update(Event)
         .where(Event.id.in_(ids))
@@ -103,6 +101,6 @@ def routed(session: Session, ids: Sequence[UUID], *, now: datetime) -> None:
     )
 
 
-def spent(*, now: datetime) -> Delete:
-    """Return the statement that deletes what was routed long enough ago."""
-    return delete(Event).where(Event.routed_at < now - LASTS)
+def expiry(*, now: datetime) -> Delete:
+    """Return the statement that deletes events that were routed long enough ago."""
+    return delete(Event).where(Event.routed_at < now - RETENTION)

@@ -1,134 +1,135 @@
-"""One verb for many executions, in the background: each is acted on as if it had been named alone."""
+"""Bulk jobs: one action for many executions, each as if it had been requested alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from engine.contracts.outbox_messages import BulkWork
 from engine.errors import ConflictError, NotFoundError
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.bulk_jobs import BulkJob
 from engine.workflows import definitions
-from engine.workflows.executions import commands, pause
-from engine.workflows.executions.commands import Place, Wanted
+from engine.workflows.executions import deletion, queries, stop
+from engine.workflows.executions.pause import set_paused
+from engine.workflows.executions.queries import ExecutionCursor, ExecutionFilter
+from engine.workflows.executions.retry import retry_execution
 
-BATCH = 25  # executions in one transaction: whoever else wants one of their rows waits that long
-
-# Every verb for one execution.
-ACTIONS: dict[str, Callable[..., Any]] = {
-    "cancel": partial(commands.stop, how="cancel"),
-    "terminate": partial(commands.stop, how="terminate"),
-    "pause": partial(pause.hold, paused=True),
-    "resume": partial(pause.hold, paused=False),
-    "retry": partial(commands.retry, latest=False),
-    "delete": commands.forget,
-}
-STARTING = {"retry"}  # those that are bounded by how many executions may run
+BATCH_EXECUTIONS = 25  # in one transaction: whoever else wants one of their rows waits for it
+ACTIONS = ("cancel", "terminate", "pause", "resume", "retry", "delete")
 
 
-def start(
-    session: Session, action: str, wanted: Wanted, *, account_id: UUID, jobs_max: int, now: datetime
-) -> BulkJob:
-    """Have a verb done to all executions that are wanted and there by now.
+def start(scope: AccountScope, action: str, criteria: ExecutionFilter, *, jobs_max: int) -> BulkJob:
+    """Store a job that does an action to all executions that match and exist by now.
 
     :raises NotFoundError: when the account has no such definition.
     :raises ConflictError: `bulk_too_many`.
     """
-    if wanted.definition_id is not None:
-        definitions.find(session, account_id=account_id, definition_id=wanted.definition_id)
-    session.get_one(Account, account_id, with_for_update={"key_share": True})
+    session = scope.session
+    if criteria.definition_id is not None:
+        definitions.find(scope, criteria.definition_id)
+    session.get_one(Account, scope.account_id, with_for_update={"key_share": True})
     running = select(func.count()).where(
-        BulkJob.account_id == account_id, BulkJob.status == "running"
+        BulkJob.account_id == scope.account_id, BulkJob.status == "running"
     )
     if (session.scalar(running) or 0) >= jobs_max:
         detail = (
             f"An account may have {jobs_max} bulk jobs running at once: wait until one is done."
         )
         raise ConflictError("bulk_too_many", detail, extra={"limit": "bulkJobs"})
-    until = min(wanted.until, now) if wanted.until else now
-    wanted = Wanted(wanted.status, wanted.definition_id, wanted.since, until)
+    until = min(criteria.until, scope.now) if criteria.until else scope.now
+    criteria = ExecutionFilter(criteria.status, criteria.definition_id, criteria.since, until)
     job = BulkJob(
         id=uuid7(),
-        account_id=account_id,
+        account_id=scope.account_id,
         action=action,
-        wanted_status=wanted.status,
-        definition_id=wanted.definition_id,
-        since=wanted.since,
+        wanted_status=criteria.status,
+        definition_id=criteria.definition_id,
+        since=criteria.since,
         until=until,
         status="running",
-        matched=commands.count(session, wanted, account_id=account_id),
+        matched=queries.count_executions(scope, criteria),
         done=0,
         failed=0,
-        created_at=now,
+        created_at=scope.now,
     )
     session.add(job)
-    subject = str(job.id)
-    outbox.append(
-        session, account_id=account_id, kind=outbox.BULK, subject=subject, now=now, delay_seconds=0
-    )
+    outbox.append(session, BulkWork(scope.account_id, job.id), now=scope.now, delay_seconds=0)
     session.flush()
     return job
 
 
 def work(session: Session, job_id: UUID, *, running_max: int, now: datetime) -> bool:
-    """Act on the next executions of a job; tell whether it is over.
+    """Act on the next executions of a job; tell whether the job is over.
 
-    The commit makes them acted on and counted at once, so that a job goes on where it was left. Another
-    that works on the same job waits for it.
+    The caller's commit stores actions and counts at once, so that a job continues where it stopped.
+    Another worker on the same job waits for that commit.
     """
     job = session.get(BulkJob, job_id, with_for_update=True)
     if job is None or job.status == "done":
         return True
-    after = None if job.place is None else Place.parse(job.place)
-    page = commands.browse(
-        session, _wanted(job), account_id=job.account_id, limit=BATCH, after=after
-    )
-    bound = {"running_max": running_max} if job.action in STARTING else {}
-    act = partial(ACTIONS[job.action], session, account_id=job.account_id, now=now, **bound)
+    scope = AccountScope(session, job.account_id, now)
+    after = None if job.place is None else ExecutionCursor.parse(job.place)
+    criteria = ExecutionFilter(job.wanted_status, job.definition_id, job.since, job.until)
+    page = queries.list_executions(scope, criteria, limit=BATCH_EXECUTIONS, after=after)
     for execution_id in [execution.id for execution in page.executions]:
         try:
-            act(execution_id=execution_id)
+            _act(scope, job.action, execution_id, running_max)
             job.done += 1
-        except (ConflictError, NotFoundError):  # it has ended meanwhile, or is no more
+        except (ConflictError, NotFoundError):  # it has ended or was deleted meanwhile
             job.failed += 1
     job.place = str(page.next) if page.next else None
     if page.next is None:
-        # What was counted in the beginning may have come out of the query before its turn.
+        # Executions that were counted at the start may have left the query before their turn.
         job.status, job.ended_at, job.matched = "done", now, job.done + job.failed
     session.flush()
     return page.next is None
 
 
-def find(session: Session, *, account_id: UUID, job_id: UUID) -> BulkJob:
+def find(scope: AccountScope, job_id: UUID) -> BulkJob:
     """Return one of the account's jobs.
 
-    :raises NotFoundError: when it has none with this id.
+    :raises NotFoundError: when the account has none with this id.
     """
-    query = select(BulkJob).where(BulkJob.account_id == account_id, BulkJob.id == job_id)
-    found = session.scalars(query).one_or_none()
-    if found is None:
+    query = select(BulkJob).where(BulkJob.account_id == scope.account_id, BulkJob.id == job_id)
+    job = scope.session.scalars(query).one_or_none()
+    if job is None:
         raise NotFoundError("bulk_unknown", "There is no such bulk job.")
-    return found
+    return job
 
 
 def browse(
-    session: Session, *, account_id: UUID, limit: int, after: UUID | None
+    scope: AccountScope, *, limit: int, after: UUID | None
 ) -> tuple[Sequence[BulkJob], UUID | None]:
-    """Return up to `limit` of the account's jobs, newest first, and after which the next page begins."""
-    query = select(BulkJob).where(BulkJob.account_id == account_id)
+    """Return up to `limit` of the account's jobs, newest first, and the cursor of the next page."""
+    query = select(BulkJob).where(BulkJob.account_id == scope.account_id)
     if after is not None:
         query = query.where(BulkJob.id < after)
-    found = session.scalars(query.order_by(BulkJob.id.desc()).limit(limit + 1)).all()
-    return found[:limit], found[limit - 1].id if len(found) > limit else None
+    jobs = scope.session.scalars(query.order_by(BulkJob.id.desc()).limit(limit + 1)).all()
+    return jobs[:limit], jobs[limit - 1].id if len(jobs) > limit else None
 
 
-def _wanted(job: BulkJob) -> Wanted:
-    return Wanted(job.wanted_status, job.definition_id, job.since, job.until)
+def _act(scope: AccountScope, action: str, execution_id: UUID, running_max: int) -> None:
+    """Do the action of a job to one execution.
+
+    :raises NotFoundError: when it is gone.
+    :raises ConflictError: when its state does not allow the action.
+    """
+    match action:
+        case "cancel":
+            stop.cancel(scope, execution_id)
+        case "terminate":
+            stop.terminate(scope, execution_id)
+        case "pause" | "resume":
+            set_paused(scope, execution_id, paused=action == "pause")
+        case "retry":
+            retry_execution(scope, execution_id, latest=False, running_max=running_max)
+        case "delete":
+            deletion.delete(scope, execution_id)

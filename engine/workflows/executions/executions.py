@@ -1,215 +1,209 @@
-"""Runs of definitions: the row is the truth, and it ends exactly once."""
+"""Executions of definitions: started, found and opened. The row is the truth, and it ends once."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CTE, func, select
-from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from engine.contracts.outbox_messages import ExecutionLaunch
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import ConflictError, NotFoundError
 from engine.observability import metrics
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.executions import Execution
 from engine.store.outbox import OutboxMessage
 from engine.store.workflows import Definition, DefinitionVersion
+from engine.workflows import definitions, versions
 from engine.workflows.events import subscriptions
 
-# Seconds after which the relay starts an execution that the workflow which is to start it has not.
-STARTED_WITHIN = 30.0
+# The relay launches what the workflow of a schedule has not started within this time.
+LAUNCH_DELAY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class StartedAs:
-    """The id under which a workflow, a schedule's or another execution's, starts an execution itself.
+class SealedInput:
+    """Input as a JWE to an engine key, and whether the result is sealed to the account's key."""
 
-    After `within` seconds the relay does, if it has not begun by then; None: it has begun.
-    """
-
-    execution_id: UUID
-    within: float | None = STARTED_WITHIN
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a client asks to run: the input sealed to the engine, and to whom the result is sealed."""
-
-    input_sealed: str
+    jwe: str
     seal_result: bool
 
 
-def admit(session: Session, *, account_id: UUID, running_max: int) -> Account:
+@dataclass(frozen=True, slots=True)
+class AssignedId:
+    """Id of an execution that a workflow starts itself, a schedule's or another execution's.
+
+    The relay launches it after `launch_delay` seconds if it has not begun; None: it has begun.
+    """
+
+    execution_id: UUID
+    launch_delay: float | None = LAUNCH_DELAY_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRecord:
+    """Rows with which an execution begins, and the routing keys of other definitions' listeners."""
+
+    execution: Execution
+    version: DefinitionVersion
+    routing_keys: Collection[str]
+
+
+def execute(
+    scope: AccountScope,
+    definition_id: UUID,
+    sealed_input: SealedInput,
+    *,
+    version: int | None,
+    running_max: int,
+) -> Execution:
+    """Start an execution of a definition, by its newest version or by the one that is named.
+
+    :raises NotFoundError: when the account has no such definition or version.
+    :raises ConflictError: `executions_too_many`; when the account's key cannot seal the result.
+    """
+    definition = definitions.find(scope, definition_id, lock=True)
+    if version is not None:
+        versions.find(scope, definition_id, version)
+    account = admit(scope, running_max=running_max)
+    if sealed_input.seal_result:
+        require_encryption_key(account.public_key)
+    return start(scope, definition, sealed_input, version=version)
+
+
+def admit(scope: AccountScope, *, running_max: int) -> Account:
     """Return the account, its row locked, when it may have one more execution running.
 
-    The lock is what makes the count true until the commit: of many that ask at once, each sees the others.
+    The lock keeps the count true until the commit: simultaneous requests see one another.
 
     :raises ConflictError: `executions_too_many`.
     """
-    # Not FOR UPDATE: that would keep out everything that only refers to the account.
-    account = session.get_one(Account, account_id, with_for_update={"key_share": True})
+    # FOR UPDATE would also keep out whatever only refers to the account.
+    account = scope.session.get_one(Account, scope.account_id, with_for_update={"key_share": True})
     query = select(func.count()).where(
-        Execution.account_id == account_id, Execution.status == "running"
+        Execution.account_id == scope.account_id, Execution.status == "running"
     )
-    if (session.scalar(query) or 0) >= running_max:
-        detail = f"An account may have {running_max} executions running at once: wait until one has ended."
+    if (scope.session.scalar(query) or 0) >= running_max:
+        detail = (
+            f"An account may have {running_max} executions running at once:"
+            " wait until one has ended."
+        )
         raise ConflictError("executions_too_many", detail, extra={"limit": "concurrentExecutions"})
     return account
 
 
 def start(
-    session: Session,
-    *,
-    account_id: UUID,
+    scope: AccountScope,
     definition: Definition,
-    order: Order,
-    now: datetime,
-    started_as: StartedAs | None = None,
-    retry_of: Execution | None = None,
+    sealed_input: SealedInput,
+    *,
+    assigned: AssignedId | None = None,
+    retry_of: UUID | None = None,
     version: int | None = None,
 ) -> Execution:
-    """Store an execution and have it started; its definition follows it from now on.
+    """Store an execution and its launch; the definition's status follows it from now on.
 
-    It runs the newest version, or the one that is named, whatever is saved meanwhile. `retry_of` is
-    the failed execution that it goes on for. Until it has begun it is in the outbox, so that one which is
-    neither there nor in Temporal is lost.
+    It runs the newest version, or the one that is named, whatever is saved later. The launch stays
+    in the outbox until the execution begins: one that neither the outbox nor Temporal has is lost.
     """
-    started_as = started_as or StartedAs(uuid7(), within=outbox.DELAY_SECONDS)
+    assigned = assigned or AssignedId(uuid7(), launch_delay=outbox.DELAY_SECONDS)
     execution = Execution(
-        id=started_as.execution_id,
-        account_id=account_id,
+        id=assigned.execution_id,
+        account_id=scope.account_id,
         definition_id=definition.id,
         definition_version=version or definition.version,
         status="running",
-        input_sealed=order.input_sealed,
-        seal_result=order.seal_result,
-        created_at=now,
-        retry_of=retry_of and retry_of.id,
+        input_sealed=sealed_input.jwe,
+        seal_result=sealed_input.seal_result,
+        created_at=scope.now,
+        retry_of=retry_of,
     )
-    session.add(execution)
+    scope.session.add(execution)
     definition.status = "running"
     definition.last_execution_id = execution.id
-    definition.updated_at = now
-    if started_as.within is not None:
-        outbox.append(
-            session,
-            account_id=account_id,
-            kind=outbox.EXECUTE,
-            subject=str(execution.id),
-            now=now,
-            delay_seconds=started_as.within,
-        )
-    session.flush()
+    definition.updated_at = scope.now
+    if assigned.launch_delay is not None:
+        launch = ExecutionLaunch(scope.account_id, execution.id)
+        outbox.append(scope.session, launch, now=scope.now, delay_seconds=assigned.launch_delay)
+    scope.session.flush()
     metrics.EXECUTIONS_STARTED.inc()
     return execution
 
 
-def adopt(
-    session: Session,
-    *,
+def start_child(
+    scope: AccountScope,
     definition: Definition,
     execution_id: UUID,
-    by: UUID,
-    input_sealed: str,
+    *,
+    parent_id: UUID,
+    input_jwe: str,
     running_max: int,
-    now: datetime,
 ) -> ConflictError | None:
-    """Store an execution that another one ordered, once; its result is sealed as the other's is.
+    """Store an execution that another one runs, once; its result is sealed as its parent's.
 
-    :return: the refusal when it is one too many: its row is there all the same, to end with that.
+    :return: the refusal when it is one too many. Its row is stored all the same, to end with that.
     """
     refusal: ConflictError | None = None
     try:
-        admit(session, account_id=definition.account_id, running_max=running_max)
-    except ConflictError as found:
-        refusal = found
-    if session.get(Execution, execution_id) is not None:
+        admit(scope, running_max=running_max)
+    except ConflictError as error:
+        refusal = error
+    if scope.session.get(Execution, execution_id) is not None:
         return None
-    orderer = session.get_one(Execution, by)
-    start(
-        session,
-        account_id=definition.account_id,
-        definition=definition,
-        order=Order(input_sealed, orderer.seal_result),
-        now=now,
-        started_as=StartedAs(execution_id, within=None),
-    ).ordered_by = by
-    session.flush()
+    parent = scope.session.get_one(Execution, parent_id)
+    sealed_input = SealedInput(input_jwe, parent.seal_result)
+    assigned = AssignedId(execution_id, launch_delay=None)
+    start(scope, definition, sealed_input, assigned=assigned).ordered_by = parent_id
+    scope.session.flush()
     return refusal
 
 
-def find(session: Session, *, account_id: UUID, execution_id: UUID) -> Execution:
+def find(scope: AccountScope, execution_id: UUID) -> Execution:
     """Return one of the account's executions.
 
-    :raises NotFoundError: when it has none with this id.
+    :raises NotFoundError: when the account has none with this id.
     """
     query = select(Execution).where(
-        Execution.account_id == account_id, Execution.id == execution_id
+        Execution.account_id == scope.account_id, Execution.id == execution_id
     )
-    execution = session.scalars(query).one_or_none()
+    execution = scope.session.scalars(query).one_or_none()
     if execution is None:
         raise unknown()
     return execution
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """An execution, the version that it runs, and the routing keys that others in its account hear."""
-
-    execution: Execution
-    definition: DefinitionVersion
-    heard: Collection[str]
-
-
-def open_with_definition(session: Session, *, account_id: UUID, execution_id: UUID) -> Begun:
-    """Return all that an execution begins with, read at once; the relay has it to start no more.
+def open_with_definition(scope: AccountScope, execution_id: UUID) -> ExecutionRecord:
+    """Return all rows that an execution begins with, and delete its launch from the outbox.
 
     :raises NotFoundError: when the account has none with this id.
     """
     query = (
-        select(Execution, DefinitionVersion, subscriptions.elsewhere())
+        select(Execution, DefinitionVersion, subscriptions.keys_of_other_definitions())
         .join(
             DefinitionVersion,
             (DefinitionVersion.definition_id == Execution.definition_id)
             & (DefinitionVersion.version == Execution.definition_version),
         )
-        .where(Execution.account_id == account_id, Execution.id == execution_id)
-        .add_cte(started(account_id, execution_id))
+        .where(Execution.account_id == scope.account_id, Execution.id == execution_id)
+        .add_cte(launch_deletion(scope.account_id, execution_id))
     )
-    found = session.execute(query).one_or_none()
-    if found is None:
+    row = scope.session.execute(query).one_or_none()
+    if row is None:
         raise unknown()
-    return Begun(found[0], found[1], found[2] or ())
+    return ExecutionRecord(row[0], row[1], row[2] or ())
 
 
-def still_running(session: Session, execution_ids: Sequence[UUID]) -> Sequence[tuple[UUID, UUID]]:
-    """Return those of the executions that have not ended, each with its account; for the reconciler."""
-    query = select(Execution.id, Execution.account_id).where(
-        Execution.id.in_(execution_ids), Execution.status == "running"
-    )
-    return [(row.id, row.account_id) for row in session.execute(query)]
-
-
-def awaiting_start(session: Session, execution_id: UUID) -> bool:
-    """Tell whether the relay may still have to start an execution; for the router."""
-    message = select(OutboxMessage.id).where(
-        OutboxMessage.kind == outbox.EXECUTE, OutboxMessage.subject == str(execution_id)
-    )
-    return session.scalar(message) is not None
-
-
-def started(account_id: UUID, execution_id: UUID) -> CTE:
-    """Return what has the relay not start an execution, as a part of another statement."""
-    message = outbox.discarding(
-        account_id=account_id, kind=outbox.EXECUTE, subject=str(execution_id)
-    )
-    return message.returning(OutboxMessage.id).cte("started")
+def launch_deletion(account_id: UUID, execution_id: UUID) -> CTE:
+    """Return the deletion of an execution's launch, as a part of another statement."""
+    statement = outbox.deletion(ExecutionLaunch(account_id, execution_id))
+    return statement.returning(OutboxMessage.id).cte("launch")
 
 
 def unknown() -> NotFoundError:
-    """Return the refusal of an id that the account has no execution under."""
+    """Return the error for an id that the account has no execution with."""
     return NotFoundError("execution_unknown", "There is no such execution.")

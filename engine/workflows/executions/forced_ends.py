@@ -1,6 +1,6 @@
-"""Endings: how an execution ends that its interpreter could not end.
+"""Ends of executions that their interpreter could not end: stopped, timed out or lost.
 
-They say nothing of a user's, so that they can be kept by their name, without a key.
+They contain no data of a user, so that a row can store their names without a key.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from engine.language.errors import STANDARD, TYPES
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """An error of the workflow language, by its kind, and what it says; `name` is how it is kept."""
+class ForcedEnd:
+    """Error of the workflow language by its kind, with its detail and the name that rows store."""
 
     name: str
     kind: str
@@ -27,14 +27,17 @@ class Ending:
         return {"type": TYPES + self.kind, "status": status, "title": title, "detail": self.detail}
 
 
-STOPPED = Ending("stopped", "runtime", "The execution was stopped from outside.")
-LATE = Ending("late", "timeout", "The execution took longer than it may.")
-UNTOLD = Ending("untold", "runtime", "The execution ended, and what it ended with was not kept.")
-LOST = Ending("lost", "runtime", "The execution is known no more to what ran it.")
-NAMED = {ending.name: ending for ending in (STOPPED, LATE, UNTOLD, LOST)}
+STOP = ForcedEnd("stopped", "runtime", "The execution was stopped from outside.")
+TIMED_OUT = ForcedEnd("late", "timeout", "The execution took longer than it may.")
+UNRECORDED = ForcedEnd("untold", "runtime", "The execution ended, but its outcome was not stored.")
+LOSS = ForcedEnd("lost", "runtime", "Temporal no longer knows the execution.")
+BY_NAME = {end.name: end for end in (STOP, TIMED_OUT, UNRECORDED, LOSS)}
 
 
-def ending_of(status: WorkflowExecutionStatus | None) -> Ending:
-    """Return the ending of a workflow that closed while its row was running."""
-    told = {WorkflowExecutionStatus.TIMED_OUT: LATE, WorkflowExecutionStatus.COMPLETED: UNTOLD}
-    return STOPPED if status is None else told.get(status, STOPPED)
+def end_of(status: WorkflowExecutionStatus | None) -> ForcedEnd:
+    """Return the end of a workflow that closed while its row was running."""
+    ends = {
+        WorkflowExecutionStatus.TIMED_OUT: TIMED_OUT,
+        WorkflowExecutionStatus.COMPLETED: UNRECORDED,
+    }
+    return STOP if status is None else ends.get(status, STOP)

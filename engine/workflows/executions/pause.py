@@ -1,57 +1,41 @@
-"""Pausing an account's executions: the row says what is wanted, and the outbox brings it to the walk."""
+"""Pause and resumption of running executions: the row holds the wish, the outbox delivers it."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from engine.contracts.pause import PauseCommand
+from engine.contracts.outbox_messages import ExecutionPause
 from engine.errors import ConflictError
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.workflows.executions import executions
 
 
-def hold(
-    session: Session, *, account_id: UUID, execution_id: UUID, paused: bool, now: datetime
-) -> Execution:
-    """Have a running execution pause, or go on; one that does already is left alone.
+def set_paused(scope: AccountScope, execution_id: UUID, *, paused: bool) -> Execution:
+    """Have a running execution pause or resume; nothing happens when it does so already.
 
     :raises NotFoundError: when the account has none with this id.
     :raises ConflictError: `execution_ended`.
     """
     query = select(Execution).where(
-        Execution.account_id == account_id, Execution.id == execution_id
+        Execution.account_id == scope.account_id, Execution.id == execution_id
     )
-    execution = session.scalars(query.with_for_update(key_share=True)).one_or_none()
+    execution = scope.session.scalars(query.with_for_update(key_share=True)).one_or_none()
     if execution is None:
         raise executions.unknown()
     if execution.status != "running":
-        raise ConflictError("execution_ended", "The execution has ended: there is nothing to hold.")
+        detail = "The execution has ended: there is nothing to pause or to resume."
+        raise ConflictError("execution_ended", detail)
     if execution.paused != paused:
         execution.paused, execution.holds = paused, execution.holds + 1
-        subject = subject_of(execution)
-        outbox.append(session, account_id=account_id, kind=outbox.HOLD, subject=subject, now=now)
-        session.flush()
+        outbox.append(scope.session, pause_message(execution), now=scope.now)
+        scope.session.flush()
     return execution
 
 
-def wanted(session: Session, execution_id: UUID) -> PauseCommand | None:
-    """Return what is to be signalled to an execution at the moment; nothing once it has ended."""
-    execution = session.get(Execution, execution_id)
-    if execution is None or execution.status != "running":
-        return None
-    return PauseCommand(execution.holds, execution.paused)
-
-
-def subject_of(execution: Execution) -> str:
-    """Return what the outbox calls the last word to an execution: each has a message of its own."""
-    return f"{execution.id}:{execution.holds}"
-
-
-def execution_of(subject: str) -> UUID:
-    """Return the execution that a message is to."""
-    return UUID(subject.partition(":")[0])
+def pause_message(execution: Execution) -> ExecutionPause:
+    """Return the outbox message of an execution's latest pause or resumption."""
+    return ExecutionPause(execution.account_id, execution.id, execution.holds)

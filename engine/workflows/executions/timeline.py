@@ -1,4 +1,4 @@
-"""The journals of executions as they are kept: written in batches, read by number."""
+"""Timelines of executions: written in batches, read by sequence number."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import orjson
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from engine.contracts.timeline import COUNTED, Entry
+from engine.contracts.timeline import COUNTED_PHASES, TimelineEntry
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.timeline import ExecutionProgress, ExecutionStep
 from engine.workflows.executions import executions
 
-# What a killed worker told of a task that was never finished, the next one may tell otherwise: events that
-# came in between are looked at in another order. So the later word counts, if it differs.
-KEEP = text(f"""
-WITH kept AS (
+# A worker that takes over an unfinished workflow task from a killed one may record other entries:
+# events that came in between have another order. So a later entry replaces an earlier one.
+STORE = text(f"""
+WITH entries AS (
   INSERT INTO execution_steps (execution_id, seq, place, kind, phase, attempt, at, error)
-  SELECT * FROM json_to_recordset(CAST(:entries AS json)) AS told (
+  SELECT * FROM json_to_recordset(CAST(:entries AS json)) AS entry (
     execution_id uuid, seq integer, place text, kind text,
     phase text, attempt integer, at timestamptz, error text
   )
@@ -30,33 +31,38 @@ WITH kept AS (
     attempt = EXCLUDED.attempt, error = EXCLUDED.error
   WHERE (execution_steps.place, execution_steps.kind, execution_steps.phase,
     execution_steps.attempt, execution_steps.error)
-    IS DISTINCT FROM (EXCLUDED.place, EXCLUDED.kind, EXCLUDED.phase, EXCLUDED.attempt, EXCLUDED.error)
+    IS DISTINCT FROM (EXCLUDED.place, EXCLUDED.kind, EXCLUDED.phase, EXCLUDED.attempt,
+    EXCLUDED.error)
 )
-INSERT INTO execution_progress (execution_id, seq, running, {", ".join(COUNTED)})
-SELECT * FROM json_to_recordset(CAST(:last AS json)) AS standing (
-  execution_id uuid, seq integer, running jsonb, {", ".join(f"{name} integer" for name in COUNTED)}
+INSERT INTO execution_progress (execution_id, seq, running, {", ".join(COUNTED_PHASES)})
+SELECT * FROM json_to_recordset(CAST(:last AS json)) AS progress (
+  execution_id uuid, seq integer, running jsonb,
+  {", ".join(f"{name} integer" for name in COUNTED_PHASES)}
 )
 ON CONFLICT (execution_id) DO UPDATE SET
-  seq = EXCLUDED.seq, running = EXCLUDED.running, {", ".join(f"{name} = EXCLUDED.{name}" for name in COUNTED)}
+  seq = EXCLUDED.seq, running = EXCLUDED.running,
+  {", ".join(f"{name} = EXCLUDED.{name}" for name in COUNTED_PHASES)}
 WHERE execution_progress.seq <= EXCLUDED.seq
 """)  # noqa: S608 - names of our own columns
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Some entries of an execution's journal, and whether it has ended and all of them are here."""
+class TimelinePage:
+    """Entries of an execution's timeline, its status before they were read, and if more follow."""
 
     steps: Sequence[ExecutionStep]
     status: str
-    more: bool
+    has_more: bool
 
 
-def keep(session: Session, entries: Sequence[Entry], last: Sequence[Entry]) -> None:
-    """Write entries, and of each execution how far it is after the `last` of its entries.
+def store(
+    session: Session, entries: Sequence[TimelineEntry], last: Sequence[TimelineEntry]
+) -> None:
+    """Store entries, and for each execution its progress after the `last` of its entries.
 
-    :raises IntegrityError: when one of the executions is no more.
+    :raises IntegrityError: when the row of an execution is gone.
     """
-    told = [
+    steps = [
         {
             "execution_id": entry.execution_id,
             "seq": entry.seq,
@@ -69,53 +75,54 @@ def keep(session: Session, entries: Sequence[Entry], last: Sequence[Entry]) -> N
         }
         for entry in entries
     ]
-    standing = [
+    progress = [
         {"execution_id": entry.execution_id, "seq": entry.seq, "running": entry.running}
-        | dict(zip(COUNTED, entry.counts, strict=True))
+        | dict(zip(COUNTED_PHASES, entry.counts, strict=True))
         for entry in last
     ]
     session.execute(
-        KEEP, {"entries": orjson.dumps(told).decode(), "last": orjson.dumps(standing).decode()}
+        STORE, {"entries": orjson.dumps(steps).decode(), "last": orjson.dumps(progress).decode()}
     )
 
 
-def since(session: Session, *, account_id: UUID, execution_id: UUID, seq: int, limit: int) -> Told:
-    """Return the entries after a number.
+def read(scope: AccountScope, execution_id: UUID, *, after: int, limit: int) -> TimelinePage:
+    """Return up to `limit` entries after a sequence number.
 
     :raises NotFoundError: when the account has no such execution.
     """
-    # First how it stands: the last entries are written before its end, or with it.
+    # The status first: the last entries are stored before the execution ends, or with its end.
     query = select(Execution.status).where(
-        Execution.account_id == account_id, Execution.id == execution_id
+        Execution.account_id == scope.account_id, Execution.id == execution_id
     )
-    status = session.scalar(query)
+    status = scope.session.scalar(query)
     if status is None:
         raise executions.unknown()
     following = select(ExecutionStep).where(
-        ExecutionStep.execution_id == execution_id, ExecutionStep.seq > seq
+        ExecutionStep.execution_id == execution_id, ExecutionStep.seq > after
     )
-    found = session.scalars(following.order_by(ExecutionStep.seq).limit(limit + 1)).all()
-    return Told(found[:limit], status, len(found) > limit)
+    in_order = following.order_by(ExecutionStep.seq).limit(limit + 1)
+    steps = scope.session.scalars(in_order).all()
+    return TimelinePage(steps[:limit], status, len(steps) > limit)
 
 
-def standing(session: Session, execution_id: UUID) -> dict[str, Any]:
-    """Return which steps run, the innermost alone, how many were in each phase, and how many retries."""
-    found = session.get(ExecutionProgress, execution_id)
-    counts = {name: 0 if found is None else getattr(found, name) for name in COUNTED}
+def progress(session: Session, execution_id: UUID) -> dict[str, Any]:
+    """Return the innermost running steps, the number of steps in each phase, and of retries."""
+    row = session.get(ExecutionProgress, execution_id)
+    counts = {name: 0 if row is None else getattr(row, name) for name in COUNTED_PHASES}
     retries = counts.pop("retrying")
     return {
-        "current": innermost(found.running if found else ()),
+        "current": innermost(row.running if row else ()),
         "steps": counts,
         "attempts": retries,
     }
 
 
 def innermost(running: Iterable[str]) -> list[str]:
-    """Return the places that have none of the others below them."""
+    """Return the places below which there is none of the others."""
     places = list(dict.fromkeys(running))
     return [one for one in places if not any(other.startswith(f"{one}/") for other in places)]
 
 
 def channel(account_id: UUID | str) -> str:
-    """Return the Redis channel on which streams are told that an execution of the account has gone on."""
+    """Return the Redis channel that hints streams at new entries in the account."""
     return f"progress:{account_id}"

@@ -1,92 +1,90 @@
-"""Entries of journals that wait to be written: in a line for each account, which take turns."""
+"""Queue of timeline entries that are not stored yet: accounts take turns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine.contracts.timeline import Entry
+from engine.contracts.timeline import TimelineEntry
 
 TURN = 250  # entries of one account in a batch
 TURNS = 8  # accounts in a batch
-LINE_MAX = (
-    20_000  # entries of one account that wait: more only come together while the database is away
-)
+LINE_MAX = 20_000  # pending entries of one account; only without the database there are more
 
 
 @dataclass(slots=True)
-class Waiting:
-    """What is told of one execution and not written yet: its entries, and the last of all that were told."""
+class PendingEntries:
+    """Entries of one execution that are not stored yet, and its last entry of all."""
 
-    last: Entry
-    entries: list[Entry] = field(default_factory=list)
+    last: TimelineEntry
+    entries: list[TimelineEntry] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Line:
-    """What waits of one account, by execution."""
+class AccountLine:
+    """Pending entries of one account, by execution."""
 
-    waiting: dict[str, Waiting] = field(default_factory=dict)
+    waiting: dict[str, PendingEntries] = field(default_factory=dict)
     length: int = 0
 
-    def turn(self) -> Iterator[Waiting]:
-        """Take out some of it, of the executions that have waited longest."""
+    def turn(self) -> Iterator[PendingEntries]:
+        """Remove and yield up to TURN entries, of the longest waiting executions first."""
         room = TURN
         while self.waiting and room > 0:
-            execution_id, found = next(iter(self.waiting.items()))
+            execution_id, turn = next(iter(self.waiting.items()))
             del self.waiting[execution_id]
-            if len(found.entries) > room:
-                self.waiting[execution_id] = Waiting(found.last, found.entries[room:])
-                found = Waiting(found.entries[room - 1], found.entries[:room])
-            room -= max(1, len(found.entries))
-            self.length -= len(found.entries)
-            yield found
+            if len(turn.entries) > room:
+                self.waiting[execution_id] = PendingEntries(turn.last, turn.entries[room:])
+                turn = PendingEntries(turn.entries[room - 1], turn.entries[:room])
+            room -= max(1, len(turn.entries))
+            self.length -= len(turn.entries)
+            yield turn
 
 
-class Lines:
-    """The lines of all accounts; whoever uses them sees to it that nobody else does at the time."""
+class TimelineQueue:
+    """Lines of all accounts; callers must lock them."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, Line] = {}  # who is first has waited longest
+        self._lines: dict[str, AccountLine] = {}  # the first one has waited longest
 
-    def put(self, entry: Entry, *, kept: bool) -> None:
-        """Add an entry; one that is not kept, or too many, only says how far its execution is."""
+    def put(self, entry: TimelineEntry, *, stores: bool) -> None:
+        """Add an entry. Without `stores`, or past LINE_MAX, only its progress is stored."""
         line = self._lines.get(entry.account_id)
         if line is None:
-            line = self._lines[entry.account_id] = Line()
-        found = line.waiting.get(entry.execution_id)
-        if found is None:
-            found = line.waiting[entry.execution_id] = Waiting(entry)
-        found.last = entry
-        if kept and line.length < LINE_MAX:
-            found.entries.append(entry)
+            line = self._lines[entry.account_id] = AccountLine()
+        waiting = line.waiting.get(entry.execution_id)
+        if waiting is None:
+            waiting = line.waiting[entry.execution_id] = PendingEntries(entry)
+        waiting.last = entry
+        if stores and line.length < LINE_MAX:
+            waiting.entries.append(entry)
             line.length += 1
 
-    def take(self, account_id: str, execution_id: str) -> Waiting | None:
-        """Take out all that waits of an execution."""
+    def take(self, account_id: str, execution_id: str) -> PendingEntries | None:
+        """Remove and return all pending entries of an execution."""
         line = self._lines.get(account_id)
-        found = line.waiting.pop(execution_id, None) if line is not None else None
-        if line is not None and found is not None:
-            line.length -= len(found.entries)
+        waiting = line.waiting.pop(execution_id, None) if line is not None else None
+        if line is not None and waiting is not None:
+            line.length -= len(waiting.entries)
             if not line.waiting:
                 del self._lines[account_id]
-        return found
+        return waiting
 
-    def give_back(self, taken: Waiting) -> None:
-        """Put what was taken before what has come since."""
-        line = self._lines.setdefault(taken.last.account_id, Line())
-        since = line.waiting.pop(taken.last.execution_id, None)
-        line.length += len(taken.entries)
+    def give_back(self, waiting: PendingEntries) -> None:
+        """Put removed entries back, before those that were added since."""
+        line = self._lines.setdefault(waiting.last.account_id, AccountLine())
+        since = line.waiting.pop(waiting.last.execution_id, None)
+        line.length += len(waiting.entries)
         if since is not None:
-            taken = Waiting(since.last, [*taken.entries, *since.entries])
-        line.waiting[taken.last.execution_id] = taken
+            waiting = PendingEntries(since.last, [*waiting.entries, *since.entries])
+        line.waiting[waiting.last.execution_id] = waiting
 
-    def batch(self) -> list[Waiting]:
-        """Take a turn of each of the accounts that have waited longest; they are the last from now on."""
-        taken: list[Waiting] = []
+    def batch(self) -> list[PendingEntries]:
+        """Remove and return a turn of each longest waiting account, which then go to the end."""
+        batch: list[PendingEntries] = []
         for account_id in list(self._lines)[:TURNS]:
             line = self._lines.pop(account_id)
-            taken.extend(line.turn())
+            batch.extend(line.turn())
             if line.waiting:
                 self._lines[account_id] = line
-        return taken
+        return batch

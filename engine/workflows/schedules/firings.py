@@ -1,4 +1,4 @@
-"""What becomes of the times at which schedules are due: each makes one execution, or tells why not."""
+"""Firings of schedules: each due time makes one execution, or records why it does not."""
 
 from __future__ import annotations
 
@@ -11,87 +11,98 @@ from uuid import UUID
 from sqlalchemy import Delete, delete, select
 from sqlalchemy.orm import Session
 
+from engine.contracts.outbox_messages import ScheduleSync
 from engine.errors import ConflictError
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.schedules import Firing, Schedule
-from engine.store.workflows import Definition
 from engine.workflows import definitions
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order, StartedAs
+from engine.workflows.executions.executions import AssignedId, SealedInput
 
-MISSED = "missed"  # too late: nothing could run when it was due
-UNCHECKED = "workflow_unchecked"  # a new version has been saved, which may say other times
-KEPT = timedelta(days=30)
+TOO_LATE = "missed"  # too late: nothing could run when it was due
+UNCHECKED = "workflow_unchecked"  # a new version was saved, which may have other times
+RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
-    """A time at which a schedule is due, and whether it comes too late."""
+class DueTime:
+    """Time at which a schedule is due, and by how much it comes too late."""
 
-    account_id: UUID
     schedule_id: UUID
     due_at: datetime
-    late_by: timedelta = timedelta(0)
+    delay: timedelta = timedelta(0)
 
     @property
     def execution_id(self) -> UUID:
-        """Return the id of the one execution that it can ever make: a UUIDv7 (RFC 9562 section 5.7)."""
-        known = f"{self.schedule_id} {self.due_at.timestamp():.6f}"
-        chance = int.from_bytes(hashlib.sha256(known.encode()).digest()[:10])
-        number = int(self.due_at.timestamp() * 1000) << 80 | chance
+        """Return the id of the one execution that it can make: a UUIDv7 (RFC 9562 section 5.7)."""
+        text = f"{self.schedule_id} {self.due_at.timestamp():.6f}"
+        digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:10])
+        number = int(self.due_at.timestamp() * 1000) << 80 | digest
         number = number & ~(0xF << 76) | 7 << 76
         return UUID(int=number & ~(0x3 << 62) | 2 << 62)
 
 
-def fire(session: Session, time: Time, *, running_max: int, now: datetime) -> Firing | None:
-    """Make the execution of a time, once however often it comes; nothing when its schedule is no more.
+def fire(scope: AccountScope, due: DueTime, *, running_max: int) -> Firing | None:
+    """Make the execution of a due time, once however often it comes; None without its schedule.
 
-    Past the account's limit of running executions there is none: the firing says so, until it comes again.
+    Past the account's limit of running executions there is none: the firing says so, until the time
+    comes again.
     """
-    schedule = session.get(Schedule, time.schedule_id)
-    if schedule is None or schedule.account_id != time.account_id:
-        _unfollow(session, time, now)
+    session, schedule = scope.session, scope.session.get(Schedule, due.schedule_id)
+    if schedule is None or schedule.account_id != scope.account_id:
+        message = ScheduleSync(scope.account_id, due.schedule_id)  # deletes it in Temporal
+        outbox.append(session, message, now=scope.now, delay_seconds=0)
         return None
-    definition = _locked(session, schedule)
-    refusal = MISSED if time.late_by.total_seconds() > schedule.catchup_seconds else None
+    definition = definitions.find(scope, schedule.definition_id, lock=True)
+    refusal = TOO_LATE if due.delay.total_seconds() > schedule.catchup_seconds else None
     if schedule.trigger is not None and definition.checked_at is None:
         refusal = UNCHECKED
     try:
-        executions.admit(session, account_id=time.account_id, running_max=running_max)
-    except ConflictError as full:
-        refusal = refusal or full.code
-    known = session.get(Firing, (time.schedule_id, time.due_at))
-    if known is not None and known.execution_id is not None:
-        return known
+        executions.admit(scope, running_max=running_max)
+    except ConflictError as error:
+        refusal = refusal or error.code
+    firing = session.get(Firing, (due.schedule_id, due.due_at))
+    if firing is not None and firing.execution_id is not None:
+        return firing
     if refusal is None:
-        _start(session, schedule, definition, time.execution_id, now)
-    firing = known or Firing(schedule_id=schedule.id, due_at=time.due_at, created_at=now)
-    firing.execution_id, firing.refusal = None if refusal else time.execution_id, refusal
+        # The workflow that would start it may be terminated first, by the next one in line. Then
+        # the relay starts it.
+        sealed_input = SealedInput(schedule.input_sealed, schedule.seal_result)
+        executions.start(scope, definition, sealed_input, assigned=AssignedId(due.execution_id))
+    firing = firing or Firing(schedule_id=schedule.id, due_at=due.due_at, created_at=scope.now)
+    firing.execution_id, firing.refusal = None if refusal else due.execution_id, refusal
     session.add(firing)
     session.flush()
     return firing
 
 
-def run(session: Session, schedule: Schedule, *, running_max: int, now: datetime) -> Execution:
-    """Make an execution of a schedule now, whether or not it is paused; web or the relay starts it.
+def run(scope: AccountScope, schedule: Schedule, *, running_max: int) -> Execution:
+    """Start an execution of a schedule now, whether or not the schedule is paused.
 
     :raises ConflictError: `executions_too_many`.
     """
-    definition = _locked(session, schedule)
-    executions.admit(session, account_id=schedule.account_id, running_max=running_max)
-    execution = _start(session, schedule, definition, None, now)
-    session.add(
-        Firing(schedule_id=schedule.id, due_at=now, execution_id=execution.id, created_at=now)
+    definition = definitions.find(scope, schedule.definition_id, lock=True)
+    executions.admit(scope, running_max=running_max)
+    sealed_input = SealedInput(schedule.input_sealed, schedule.seal_result)
+    execution = executions.start(scope, definition, sealed_input)
+    scope.session.add(
+        Firing(
+            schedule_id=schedule.id,
+            due_at=scope.now,
+            execution_id=execution.id,
+            created_at=scope.now,
+        )
     )
-    session.flush()
+    scope.session.flush()
     return execution
 
 
 def recent(
     session: Session, schedule: Schedule, *, limit: int
 ) -> Sequence[tuple[Firing, Execution | None]]:
-    """Return the times at which a schedule was due last, newest first, each with its execution."""
+    """Return the latest firings of a schedule, newest first, each with its execution."""
     query = (
         select(Firing, Execution)
         .outerjoin(Execution, Execution.id == Firing.execution_id)
@@ -102,42 +113,6 @@ def recent(
     return [(row[0], row[1]) for row in session.execute(query)]
 
 
-def spent(*, now: datetime) -> Delete:
-    """Return the statement that deletes what nobody asks for any more."""
-    return delete(Firing).where(Firing.created_at < now - KEPT)
-
-
-def _locked(session: Session, schedule: Schedule) -> Definition:
-    """Return a schedule's definition; nobody changes or deletes it meanwhile."""
-    account_id, definition_id = schedule.account_id, schedule.definition_id
-    return definitions.find(session, account_id=account_id, definition_id=definition_id, lock=True)
-
-
-def _start(
-    session: Session,
-    schedule: Schedule,
-    definition: Definition,
-    execution_id: UUID | None,
-    now: datetime,
-) -> Execution:
-    return executions.start(
-        session,
-        account_id=schedule.account_id,
-        definition=definition,
-        order=Order(schedule.input_sealed, schedule.seal_result),
-        now=now,
-        # Whoever is about to start it may be terminated first, by the next in line: then the relay does.
-        started_as=None if execution_id is None else StartedAs(execution_id),
-    )
-
-
-def _unfollow(session: Session, time: Time, now: datetime) -> None:
-    """Have Temporal forget a schedule that is no more."""
-    outbox.append(
-        session,
-        account_id=time.account_id,
-        kind=outbox.FOLLOW,
-        subject=str(time.schedule_id),
-        now=now,
-        delay_seconds=0,
-    )
+def expiry(*, now: datetime) -> Delete:
+    """Return the statement that deletes firings past their retention."""
+    return delete(Firing).where(Firing.created_at < now - RETENTION)

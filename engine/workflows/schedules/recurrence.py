@@ -1,4 +1,4 @@
-"""Plans of schedules: when they are due, read from what a client says."""
+"""Plans of schedules: parsed from a client's request, and the times at which they are due."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, ScheduleTriggers,
 OVERLAPS = ("skip", "buffer_one", "allow_all", "cancel_other", "terminate_other")
 CATCHUP_SECONDS_MIN = 10  # Temporal takes no less
 CATCHUP_SECONDS = 86_400
-BACKFILLED_MAX = 1_000  # as many as Temporal puts in line
+BACKFILLED_MAX = 1_000  # the length of Temporal's queue
 AHEAD = timedelta(days=366 * 50)
 POINTERS = {"catchup_window": "/catchupWindow"}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When a schedule is due, and what becomes of times that overlap or were missed.
+    """Times at which a schedule is due, and the rules for overlapping and missed ones.
 
     One of `every`, in seconds, and `cron` is set; `start_at` and `end_at` are inclusive.
     """
@@ -42,39 +42,39 @@ class Plan:
     note: str | None = None
 
 
-def read(asked: Mapping[str, Any], before: Plan | None = None) -> Plan:
-    """Return the plan that a client asks for; what it does not mention stays as it was `before`.
+def read(members: Mapping[str, Any], before: Plan | None = None) -> Plan:
+    """Return the plan that a client asks for; members that it does not send stay as `before`.
 
-    :raises InvalidError: `schedule_invalid`, with a pointer for each thing that is wrong.
+    :raises InvalidError: `schedule_invalid`, with a pointer for each fault.
     """
     plan, faults = before or Plan(), list[Fault]()
-    known = {name: getattr(plan, name) for name in Plan.__slots__}
-    if asked.get("every") is not None or asked.get("cron") is not None:
-        known |= {"every": None, "cron": None}
+    values = {name: getattr(plan, name) for name in Plan.__slots__}
+    if members.get("every") is not None or members.get("cron") is not None:
+        values |= {"every": None, "cron": None}
     seconds = {"every": "every", "catchup_window": "catchup_seconds", "jitter": "jitter_seconds"}
     least = {"every": int(SECONDS_MIN), "catchup_window": CATCHUP_SECONDS_MIN, "jitter": 0}
-    for name, value in asked.items():
+    for name, value in members.items():
         if name not in seconds:
-            known[name] = value
+            values[name] = value
         elif value is not None:
             try:
-                known[seconds[name]] = _seconds(value, least[name])
+                values[seconds[name]] = _seconds(value, least[name])
             except ValueError as error:
                 faults.append(Fault(POINTERS.get(name, f"/{name}"), str(error)))
-    found = Plan(**known)
-    unread = any(fault.pointer == "/every" for fault in faults)
-    if not unread and (found.every is None) == (found.cron is None):
+    new_plan = Plan(**values)
+    every_faulty = any(fault.pointer == "/every" for fault in faults)
+    if not every_faulty and (new_plan.every is None) == (new_plan.cron is None):
         faults.append(Fault("", "must have one of every and cron"))
-    faults += _faults(found)
+    faults += _faults(new_plan)
     if faults:
         raise InvalidError("schedule_invalid", "There can be no such schedule.", faults=faults)
-    return found
+    return new_plan
 
 
 def of_definition(schedule: ScheduleTriggers | None, *, now: datetime) -> dict[str, Plan]:
     """Return the plans of a definition's own schedule by their triggers, every and cron.
 
-    Its runs may overlap (DSL reference, "Schedule"); of the times that were missed the last is made up for.
+    Its executions may overlap (DSL reference, "Schedule"). Of missed times only the last executes.
     """
     plans: dict[str, Plan] = {}
     if schedule is None:
@@ -96,20 +96,20 @@ def due(
 
 
 def count_due(plan: Plan, *, counted_from: datetime, since: datetime, until: datetime) -> int:
-    """Return how many times of a plan a backfill would make up for.
+    """Return at how many times of a plan a backfill would execute.
 
-    :raises InvalidError: `backfill_too_long`, past BACKFILLED_MAX; `backfill_invalid`, for no time at all.
+    :raises InvalidError: `backfill_too_long`, past BACKFILLED_MAX; `backfill_invalid`, for none.
     """
     if since >= until:
         fault = Fault("/until", "must be after since")
         raise InvalidError("backfill_invalid", "There is nothing to make up for.", faults=[fault])
     times = due(plan, counted_from=counted_from, since=since, until=until)
-    found = sum(1 for _ in islice(times, BACKFILLED_MAX + 1))
-    if found > BACKFILLED_MAX:
+    count = sum(1 for _ in islice(times, BACKFILLED_MAX + 1))
+    if count > BACKFILLED_MAX:
         detail = f"A backfill may make {BACKFILLED_MAX} executions: ask for a shorter time."
         fault = Fault("/since", "is too long before until")
         raise InvalidError("backfill_too_long", detail, faults=[fault])
-    return found
+    return count
 
 
 def _times(plan: Plan, counted_from: datetime, first: datetime) -> Iterator[datetime]:

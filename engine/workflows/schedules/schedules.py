@@ -1,200 +1,228 @@
-"""Schedules: when definitions are executed without being asked to. Temporal's schedules follow these rows."""
+"""Schedules of definitions: rows that Temporal's schedules follow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete as delete_from
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from engine.contracts.outbox_messages import ScheduleSync
+from engine.crypto.public_keys import require_encryption_key
 from engine.errors import ConflictError, NotFoundError
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.schedules import Firing, Schedule
 from engine.store.workflows import Definition
 from engine.workflows import definitions
-from engine.workflows.executions.executions import Order
+from engine.workflows.executions.executions import SealedInput
 from engine.workflows.schedules.recurrence import Plan
 
-AT_ONCE = 0.0
+LIST_LAG = timedelta(minutes=1)  # Temporal's list may not show a schedule that is younger
 
 
-def plan(schedule: Schedule) -> Plan:
-    """Return when a schedule is due."""
+def plan_of(schedule: Schedule) -> Plan:
+    """Return the plan of a schedule's row."""
     return Plan(**{name: getattr(schedule, name) for name in Plan.__slots__})
 
 
-def admit(session: Session, *, account_id: UUID, schedules_max: int) -> Account:
-    """Return the account, its row locked, when it may have one more schedule.
+def create(
+    scope: AccountScope,
+    definition_id: UUID,
+    plan: Plan,
+    sealed_input: SealedInput,
+    *,
+    paused: bool,
+    schedules_max: int,
+) -> Schedule:
+    """Store a schedule that a client asks for.
 
-    :raises ConflictError: `schedules_too_many`.
+    :raises NotFoundError: when the account has no such definition.
+    :raises ConflictError: `schedules_too_many`; when the account's key cannot seal results.
     """
-    account = session.get_one(Account, account_id, with_for_update={"key_share": True})
-    if count(session, account_id=account_id) >= schedules_max:
+    definition = definitions.find(scope, definition_id)
+    # The lock makes the count true until the commit.
+    account = scope.session.get_one(Account, scope.account_id, with_for_update={"key_share": True})
+    if count(scope) >= schedules_max:
         detail = (
             f"An account may have {schedules_max} schedules, those of its definitions included."
         )
         raise ConflictError("schedules_too_many", detail, extra={"limit": "schedules"})
-    return account
+    if sealed_input.seal_result:
+        require_encryption_key(account.public_key)
+    return store(scope, plan, definition=definition, sealed_input=sealed_input, paused=paused)
 
 
-def count(session: Session, *, account_id: UUID, besides: UUID | None = None) -> int:
-    """Return how many schedules an account has, those of one definition's own left out."""
-    query = select(func.count()).select_from(Schedule).where(Schedule.account_id == account_id)
-    if besides is not None:
-        query = query.where((Schedule.definition_id != besides) | Schedule.trigger.is_(None))
-    return session.scalar(query) or 0
-
-
-def make(
-    session: Session,
-    planned: Plan,
+def store(
+    scope: AccountScope,
+    plan: Plan,
     *,
     definition: Definition,
-    order: Order,
-    now: datetime,
+    sealed_input: SealedInput,
     paused: bool = False,
     trigger: str | None = None,
 ) -> Schedule:
-    """Store a schedule, and have Temporal follow."""
+    """Store a schedule, a client's or one of the definition's own triggers; Temporal follows."""
     schedule = Schedule(
-        **asdict(planned),
+        **asdict(plan),
         id=uuid7(),
         account_id=definition.account_id,
         definition_id=definition.id,
         trigger=trigger,
         revision=1,
         paused=paused,
-        counted_from=definition.created_at if trigger else planned.start_at or now,
-        input_sealed=order.input_sealed,
-        seal_result=order.seal_result,
-        created_at=now,
-        updated_at=now,
+        counted_from=definition.created_at if trigger else plan.start_at or scope.now,
+        input_sealed=sealed_input.jwe,
+        seal_result=sealed_input.seal_result,
+        created_at=scope.now,
+        updated_at=scope.now,
     )
-    session.add(schedule)
-    session.flush()
-    follow(session, schedule, now)
+    scope.session.add(schedule)
+    scope.session.flush()
+    append_sync(scope, schedule)
     return schedule
 
 
-def find(session: Session, *, account_id: UUID, schedule_id: UUID, lock: bool = False) -> Schedule:
+def count(scope: AccountScope, *, besides: UUID | None = None) -> int:
+    """Return how many schedules an account has, without the own ones of definition `besides`."""
+    query = (
+        select(func.count()).select_from(Schedule).where(Schedule.account_id == scope.account_id)
+    )
+    if besides is not None:
+        query = query.where((Schedule.definition_id != besides) | Schedule.trigger.is_(None))
+    return scope.session.scalar(query) or 0
+
+
+def find(scope: AccountScope, schedule_id: UUID, *, lock: bool = False) -> Schedule:
     """Return one of the account's schedules.
 
-    :raises NotFoundError: when it has none with this id.
+    :raises NotFoundError: when the account has none with this id.
     """
-    query = select(Schedule).where(Schedule.account_id == account_id, Schedule.id == schedule_id)
-    found = session.scalars(query.with_for_update() if lock else query).one_or_none()
-    if found is None:
+    query = select(Schedule).where(
+        Schedule.account_id == scope.account_id, Schedule.id == schedule_id
+    )
+    schedule = scope.session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if schedule is None:
         raise NotFoundError("schedule_unknown", "There is no such schedule.")
-    return found
+    return schedule
 
 
-def of(session: Session, firing: Firing) -> Schedule:
+def of_firing(session: Session, firing: Firing) -> Schedule:
     """Return the schedule of a firing."""
     return session.get_one(Schedule, firing.schedule_id)
 
 
 def browse(
-    session: Session,
-    *,
-    account_id: UUID,
-    definition_id: UUID | None,
-    limit: int,
-    after: UUID | None,
+    scope: AccountScope, *, definition_id: UUID | None, limit: int, after: UUID | None
 ) -> tuple[Sequence[Schedule], UUID | None]:
-    """Return up to `limit` of the account's schedules, newest first, and after which the next page begins.
+    """Return up to `limit` of the account's schedules, newest first, and the next page's cursor.
 
     :raises NotFoundError: when the account has no such definition.
     """
-    query = select(Schedule).where(Schedule.account_id == account_id)
+    query = select(Schedule).where(Schedule.account_id == scope.account_id)
     if definition_id is not None:
-        definitions.find(session, account_id=account_id, definition_id=definition_id)
+        definitions.find(scope, definition_id)
         query = query.where(Schedule.definition_id == definition_id)
     if after is not None:
         query = query.where(Schedule.id < after)
-    found = session.scalars(query.order_by(Schedule.id.desc()).limit(limit + 1)).all()
-    return found[:limit], found[limit - 1].id if len(found) > limit else None
+    rows = scope.session.scalars(query.order_by(Schedule.id.desc()).limit(limit + 1)).all()
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
 def change(
-    session: Session,
-    schedule: Schedule,
-    planned: Plan,
-    *,
-    now: datetime,
-    order: Order | None = None,
+    scope: AccountScope, schedule: Schedule, plan: Plan, sealed_input: SealedInput | None = None
 ) -> None:
-    """Have a schedule go by another plan from now on, and run on another input if there is one.
+    """Give a schedule another plan, and another input if there is one.
 
-    :raises ConflictError: `schedule_of_workflow`.
+    :raises ConflictError: `schedule_of_workflow`; when the account's key cannot seal results.
     """
-    _need_own(schedule)
-    if planned.every != schedule.every or planned.start_at != schedule.start_at:
-        schedule.counted_from = planned.start_at or now
-    take(schedule, planned)
-    if order is not None:
-        schedule.input_sealed, schedule.seal_result = order.input_sealed, order.seal_result
-    changed(session, schedule, now)
+    _refuse_trigger(schedule)
+    if plan.every != schedule.every or plan.start_at != schedule.start_at:
+        schedule.counted_from = plan.start_at or scope.now
+    write_plan(schedule, plan)
+    if sealed_input is not None:
+        if sealed_input.seal_result:
+            require_encryption_key(scope.session.get_one(Account, scope.account_id).public_key)
+        schedule.input_sealed, schedule.seal_result = sealed_input.jwe, sealed_input.seal_result
+    record_change(scope, schedule)
 
 
-def pause(session: Session, schedule: Schedule, *, paused: bool, now: datetime) -> None:
-    """Have a schedule be due no more, or again."""
+def set_paused(scope: AccountScope, schedule: Schedule, *, paused: bool) -> None:
+    """Pause or resume a schedule."""
     if schedule.paused != paused:
         schedule.paused = paused
-        changed(session, schedule, now)
+        record_change(scope, schedule)
 
 
-def remove(session: Session, schedule: Schedule, *, now: datetime) -> None:
-    """Delete a schedule; what it has started goes on.
+def delete(scope: AccountScope, schedule: Schedule) -> None:
+    """Delete a schedule; executions that it has started continue.
 
     :raises ConflictError: `schedule_of_workflow`.
     """
-    _need_own(schedule)
-    follow(session, schedule, now)
-    session.delete(schedule)
-    session.flush()
+    _refuse_trigger(schedule)
+    append_sync(scope, schedule)
+    scope.session.delete(schedule)
+    scope.session.flush()
 
 
-def drop(session: Session, *, definition_id: UUID, now: datetime) -> None:
+def delete_of_definition(scope: AccountScope, definition_id: UUID) -> None:
     """Delete all schedules of a definition, which is about to be deleted."""
-    for schedule in session.scalars(
-        select(Schedule).where(Schedule.definition_id == definition_id)
-    ):
-        follow(session, schedule, now, delay_seconds=AT_ONCE)
-    session.execute(delete(Schedule).where(Schedule.definition_id == definition_id))
+    rows = select(Schedule).where(Schedule.definition_id == definition_id)
+    for schedule in scope.session.scalars(rows):
+        append_sync(scope, schedule, delay_seconds=0)
+    scope.session.execute(delete_from(Schedule).where(Schedule.definition_id == definition_id))
 
 
-def _need_own(schedule: Schedule) -> None:
-    if schedule.trigger is not None:
-        detail = "The schedule is written in its workflow: it changes with that. It can be paused."
-        raise ConflictError("schedule_of_workflow", detail)
-
-
-def take(schedule: Schedule, planned: Plan) -> None:
+def write_plan(schedule: Schedule, plan: Plan) -> None:
     """Write a plan into a schedule's row."""
-    for name, value in asdict(planned).items():
+    for name, value in asdict(plan).items():
         setattr(schedule, name, value)
 
 
-def changed(session: Session, schedule: Schedule, now: datetime) -> None:
-    """Note that a schedule's row has changed, and have Temporal follow."""
+def record_change(scope: AccountScope, schedule: Schedule) -> None:
+    """Raise the revision of a changed schedule; Temporal follows."""
     schedule.revision += 1
-    schedule.updated_at = now
-    session.flush()
-    follow(session, schedule, now)
+    schedule.updated_at = scope.now
+    scope.session.flush()
+    append_sync(scope, schedule)
 
 
-def follow(session: Session, schedule: Schedule, now: datetime, delay_seconds: float = 5.0) -> None:
-    """Have the relay see to it that Temporal follows, if nobody else has by then."""
-    outbox.append(
-        session,
-        account_id=schedule.account_id,
-        kind=outbox.FOLLOW,
-        subject=str(schedule.id),
-        now=now,
-        delay_seconds=delay_seconds,
-    )
+def append_sync(
+    scope: AccountScope, schedule: Schedule, *, delay_seconds: float = outbox.DELAY_SECONDS
+) -> None:
+    """Have the relay make Temporal follow after a delay, unless the caller has done it by then."""
+    message = ScheduleSync(schedule.account_id, schedule.id)
+    outbox.append(scope.session, message, now=scope.now, delay_seconds=delay_seconds)
+
+
+def sync_missing(session: Session, known_ids: Collection[UUID], *, now: datetime) -> int:
+    """Have the relay create the schedules that Temporal does not know; return how many there are.
+
+    It takes all accounts. Temporal's schedules without a row are found when they are due.
+    """
+    missing = [
+        schedule
+        for schedule in session.scalars(
+            select(Schedule).where(Schedule.updated_at < now - LIST_LAG)
+        )
+        if schedule.id not in known_ids
+    ]
+    for schedule in missing:
+        append_sync(AccountScope(session, schedule.account_id, now), schedule, delay_seconds=0)
+    return len(missing)
+
+
+def _refuse_trigger(schedule: Schedule) -> None:
+    """Refuse what only a client's own schedule allows.
+
+    :raises ConflictError: `schedule_of_workflow`.
+    """
+    if schedule.trigger is not None:
+        detail = "The schedule is written in its workflow: it changes with that. It can be paused."
+        raise ConflictError("schedule_of_workflow", detail)

@@ -1,11 +1,10 @@
-"""Temporal's schedules: how one is made of a row, and made to follow it. They hold ids and times alone."""
+"""Schedules in Temporal: made of rows and kept equal to them. They contain ids and times alone."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self
 from uuid import UUID
 
 from temporalio.client import (
@@ -21,12 +20,17 @@ from temporalio.client import (
     ScheduleState,
     ScheduleUpdate,
 )
-from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import Priority
 from temporalio.service import RPCError, RPCStatusCode
 
-from engine.contracts import executions, schedules, summaries
-from engine.store.schedules import Schedule as Row
-from engine.temporal import client as temporal
+from engine.contracts import summaries
+from engine.contracts.outbox_messages import Backfill
+from engine.contracts.schedules import FIRING, FiringStart
+from engine.contracts.task_queue import TASK_QUEUE
+from engine.contracts.workflow_ids import FiringWorkflowId, TemporalScheduleId
+from engine.store.schedules import Schedule as ScheduleRow
+from engine.temporal import search_attributes
+from engine.temporal.commands import TASK_TIMEOUT
 from engine.workflows.schedules import cron
 
 OVERLAPS = {
@@ -36,133 +40,117 @@ OVERLAPS = {
     "cancel_other": ScheduleOverlapPolicy.CANCEL_OTHER,
     "terminate_other": ScheduleOverlapPolicy.TERMINATE_OTHER,
 }
-PREFIX = "schedule:"
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A stretch of time for which a schedule shall make up; in whole seconds, both ends inclusive."""
-
-    schedule_id: UUID
-    since: int  # seconds since 1970
-    until: int
-
-    def __str__(self) -> str:
-        """Return it as a message names it."""
-        return f"{self.schedule_id.hex}.{self.since:x}.{self.until:x}"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what `str` has given."""
-        schedule_id, since, until = text.split(".")
-        return cls(UUID(schedule_id), int(since, 16), int(until, 16))
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """A schedule as Temporal shall have it; none when it is no more."""
+class TemporalSchedule:
+    """Schedule as Temporal shall have it, by a revision of its row; None and 0 without a row."""
 
     schedule_id: UUID
     account_id: UUID
     revision: int = 0
-    made: Schedule | None = None
+    schedule: Schedule | None = None
 
 
-def of(
-    row: Row, *, execution_seconds_max: int, task_queue: str = executions.TASK_QUEUE
-) -> Followed:
-    """Return what a row means in Temporal."""
+def of_row(
+    row: ScheduleRow, *, execution_seconds_max: int, task_queue: str = TASK_QUEUE
+) -> TemporalSchedule:
+    """Return the Temporal schedule of a row."""
     account_id, definition_id = str(row.account_id), str(row.definition_id)
-    attributes = [
-        SearchAttributePair(temporal.ACCOUNT, account_id),
-        SearchAttributePair(temporal.DEFINITION, definition_id),
-    ]
     action = ScheduleActionStartWorkflow(
-        schedules.FIRING,
-        schedules.FiringStart(str(row.id), account_id),
-        id=f"fire:{row.id}",  # Temporal adds the time
+        FIRING,
+        FiringStart(str(row.id), account_id),
+        id=str(FiringWorkflowId(row.id)),
         task_queue=task_queue,
-        # It waits for its execution, which may last as long as it may.
+        # It waits for its execution, which may last as long as any.
         execution_timeout=timedelta(seconds=execution_seconds_max) + timedelta(hours=1),
-        task_timeout=temporal.TASK_TIMEOUT,
+        task_timeout=TASK_TIMEOUT,
         priority=Priority(fairness_key=account_id),
-        static_summary=summaries.summary(schedules.FIRING, definition_id),
+        static_summary=summaries.summary(FIRING, definition_id),
         static_details=summaries.details("", account_id, definition_id),
-        typed_search_attributes=TypedSearchAttributes(attributes),
+        typed_search_attributes=search_attributes.of_definition(account_id, definition_id),
     )
     policy = SchedulePolicy(OVERLAPS[row.overlap], timedelta(seconds=row.catchup_seconds))
     state = ScheduleState(note=f"revision {row.revision}", paused=row.paused)
-    return Followed(
+    return TemporalSchedule(
         row.id, row.account_id, row.revision, Schedule(action, _spec(row), policy, state)
     )
 
 
-async def follow(client: Client, wanted: Followed) -> None:
-    """Have Temporal's schedule be as it is wanted: made, changed, or deleted.
+async def sync(client: Client, wish: TemporalSchedule) -> bool:
+    """Create, change or delete Temporal's schedule, so that it is as wished.
 
-    :raises RPCError: when the server does not do it.
+    :raises RPCError: when the server refuses.
     """
-    handle, made = client.get_schedule_handle(PREFIX + str(wanted.schedule_id)), wanted.made
+    handle = client.get_schedule_handle(str(TemporalScheduleId(wish.schedule_id)))
+    schedule = wish.schedule
     try:
-        if made is None:
+        if schedule is None:
             await handle.delete()
         else:
-            await handle.update(lambda _: ScheduleUpdate(made))
-    except RPCError as fault:
-        if fault.status != RPCStatusCode.NOT_FOUND:
+            await handle.update(lambda _: ScheduleUpdate(schedule))
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
             raise
-        if made is not None:
-            await _create(client, wanted, made)
+        if schedule is not None:
+            await _create(client, wish, schedule)
+    return True
 
 
 async def next_times(client: Client, schedule_id: UUID) -> Sequence[datetime] | None:
-    """Return when a schedule is due next, up to ten times; nothing when Temporal has no such schedule.
+    """Return when a schedule is due next, up to ten times; None when Temporal does not have it.
 
-    :raises RPCError: when the server does not say.
+    :raises RPCError: when the server refuses.
     """
+    handle = client.get_schedule_handle(str(TemporalScheduleId(schedule_id)))
     try:
-        return (
-            await client.get_schedule_handle(PREFIX + str(schedule_id)).describe()
-        ).info.next_action_times
-    except RPCError as fault:
-        if fault.status != RPCStatusCode.NOT_FOUND:
+        return (await handle.describe()).info.next_action_times
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
             raise
         return None
 
 
-async def backfill(client: Client, gap: Gap) -> None:
-    """Have a schedule make up for a stretch of time, one execution after the other.
+async def backfill(client: Client, message: Backfill) -> bool:
+    """Have a schedule fire for a stretch of time, one execution after the other.
 
     A time that has made its execution makes no other one.
 
-    :raises RPCError: when the server does not do it.
+    :raises RPCError: when the server refuses, as before it has the schedule.
     """
-    handle = client.get_schedule_handle(PREFIX + str(gap.schedule_id))
-    since, until = (datetime.fromtimestamp(at, UTC) for at in (gap.since, gap.until))
+    handle = client.get_schedule_handle(str(TemporalScheduleId(message.schedule_id)))
+    since, until = (datetime.fromtimestamp(at, UTC) for at in (message.since, message.until))
     await handle.backfill(ScheduleBackfill(since, until, ScheduleOverlapPolicy.BUFFER_ALL))
+    return True
 
 
-async def there(client: Client, account_id: UUID | str | None = None) -> AsyncIterator[UUID]:
-    """Yield the schedules that Temporal has, of one account or of all; a moment behind the truth."""
-    query = None if account_id is None else f"{temporal.ACCOUNT.name} = '{account_id}'"
-    async for found in await client.list_schedules(query):
-        if found.id.startswith(PREFIX):
-            yield UUID(found.id.removeprefix(PREFIX))
+async def list_ids(client: Client, account_id: UUID | None = None) -> AsyncIterator[UUID]:
+    """Yield the ids of Temporal's schedules, of one account or of all; the list lags a moment.
+
+    :raises RPCError: when the server refuses.
+    """
+    query = None
+    if account_id is not None:
+        query = f"{search_attributes.ACCOUNT.name} = '{account_id}'"
+    async for schedule in await client.list_schedules(query):
+        try:
+            yield TemporalScheduleId.parse(schedule.id).schedule_id
+        except ValueError:  # not one of ours
+            continue
 
 
-async def _create(client: Client, wanted: Followed, made: Schedule) -> None:
-    attribute = SearchAttributePair(temporal.ACCOUNT, str(wanted.account_id))
-    schedule_id = PREFIX + str(wanted.schedule_id)
+async def _create(client: Client, wish: TemporalSchedule, schedule: Schedule) -> None:
+    schedule_id = str(TemporalScheduleId(wish.schedule_id))
+    attributes = search_attributes.of_account(str(wish.account_id))
     try:
-        await client.create_schedule(
-            schedule_id, made, search_attributes=TypedSearchAttributes([attribute])
-        )
-    except ScheduleAlreadyRunningError:  # somebody else has just made it
-        await client.get_schedule_handle(schedule_id).update(lambda _: ScheduleUpdate(made))
+        await client.create_schedule(schedule_id, schedule, search_attributes=attributes)
+    except ScheduleAlreadyRunningError:  # another process has just created it
+        handle = client.get_schedule_handle(schedule_id)
+        await handle.update(lambda _: ScheduleUpdate(schedule))
 
 
-def _spec(row: Row) -> ScheduleSpec:
-    found = ScheduleSpec(
+def _spec(row: ScheduleRow) -> ScheduleSpec:
+    spec = ScheduleSpec(
         start_at=row.start_at,
         end_at=row.end_at,
         jitter=timedelta(seconds=row.jitter_seconds),
@@ -170,9 +158,9 @@ def _spec(row: Row) -> ScheduleSpec:
     )
     if row.every is not None:
         offset = int(row.counted_from.timestamp()) % row.every
-        found.intervals = [
+        spec.intervals = [
             ScheduleIntervalSpec(timedelta(seconds=row.every), timedelta(seconds=offset))
         ]
     else:
-        found.calendars = cron.of_cron(row.cron or "")
-    return found
+        spec.calendars = cron.of_cron(row.cron or "")
+    return spec

@@ -1,19 +1,19 @@
-"""What triggers a definition by itself: times, which are schedules, and what workflows of its own await."""
+"""Triggers in a definition's document: times are schedules, workflows await the others."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from engine.contracts.executions import schedule_workflow_id, versioned
-from engine.crypto.public_keys import sealable
+from engine.contracts.outbox_messages import TriggersEnd
+from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
+from engine.crypto.public_keys import find_encryption_key
 from engine.errors import NotFoundError
-from engine.language.schedule import AWAITED
+from engine.language.schedule import WAITING_TRIGGERS
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.executions import Execution
 from engine.store.schedules import Schedule
@@ -21,100 +21,77 @@ from engine.store.workflows import Definition
 from engine.workflows import definitions
 from engine.workflows.events import subscriptions
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order, StartedAs
+from engine.workflows.executions.executions import AssignedId, SealedInput
 from engine.workflows.schedules import schedules
 from engine.workflows.schedules.recurrence import Plan
-from engine.workflows.schedules.schedules import AT_ONCE
 
 
-def write_down(
-    session: Session,
-    plans: Mapping[str, Plan],
-    *,
-    definition: Definition,
-    input_sealed: str,
-    now: datetime,
+def store_schedules(
+    scope: AccountScope, plans: Mapping[str, Plan], *, definition: Definition, input_jwe: str
 ) -> None:
-    """Have a definition's own schedules be those of its document, by their triggers.
+    """Replace a definition's own schedules by those of its document; `plans` has them by trigger.
 
-    One whose trigger is still there keeps its id, and stays paused if it was.
+    A schedule whose trigger remains keeps its id, and stays paused if it was.
     """
-    known = select(Schedule).where(
+    session = scope.session
+    rows = select(Schedule).where(
         Schedule.definition_id == definition.id, Schedule.trigger.is_not(None)
     )
-    there = {schedule.trigger: schedule for schedule in session.scalars(known)}
-    account = session.get_one(Account, definition.account_id)
-    order = Order(input_sealed, sealable(account.public_key) is not None)
-    for trigger, planned in plans.items():
-        schedule = there.pop(trigger, None)
+    schedules_before = {schedule.trigger: schedule for schedule in session.scalars(rows)}
+    sealed_input = SealedInput(input_jwe, _seals_result(scope))
+    for trigger, plan in plans.items():
+        schedule = schedules_before.pop(trigger, None)
         if schedule is None:
-            schedules.make(
-                session, planned, definition=definition, order=order, now=now, trigger=trigger
+            schedules.store(
+                scope, plan, definition=definition, sealed_input=sealed_input, trigger=trigger
             )
-        elif schedules.plan(schedule) != planned:
-            if planned.every != schedule.every:
-                schedule.counted_from = now
-            schedules.take(schedule, planned)
-            schedules.changed(session, schedule, now)
-    for schedule in there.values():
-        schedules.follow(session, schedule, now, delay_seconds=AT_ONCE)
+        elif schedules.plan_of(schedule) != plan:
+            if plan.every != schedule.every:
+                schedule.counted_from = scope.now
+            schedules.write_plan(schedule, plan)
+            schedules.record_change(scope, schedule)
+    for schedule in schedules_before.values():
+        schedules.append_sync(scope, schedule, delay_seconds=0)
         session.delete(schedule)
 
 
 def fire(
-    session: Session,
-    *,
-    account_id: UUID,
-    definition_id: UUID,
-    execution_id: UUID,
-    input_sealed: str,
-    now: datetime,
-    version: int,
+    scope: AccountScope, version: VersionReference, *, execution_id: UUID, input_jwe: str
 ) -> bool:
-    """Store an execution under the id its schedule gave it, once; tell whether its definition is as it was.
+    """Store the execution that a trigger starts, once; tell whether the version is the newest one.
 
-    Its result is sealed to the account's public key where there is one: nobody has said otherwise.
+    Its result is sealed to the account's public key where there is one.
     """
     try:
-        definition = definitions.find(
-            session, account_id=account_id, definition_id=definition_id, lock=True
-        )
+        definition = definitions.find(scope, version.definition_id, lock=True)
     except NotFoundError:
         return False
-    if definition.version != version:
+    if definition.version != version.version:
         return False
-    account = session.get_one(Account, account_id)
-    if session.get(Execution, execution_id) is None:
-        executions.start(
-            session,
-            account_id=account_id,
-            definition=definition,
-            order=Order(input_sealed, sealable(account.public_key) is not None),
-            now=now,
-            started_as=StartedAs(execution_id),
-        )
+    if scope.session.get(Execution, execution_id) is None:
+        sealed_input = SealedInput(input_jwe, _seals_result(scope))
+        executions.start(scope, definition, sealed_input, assigned=AssignedId(execution_id))
     return True
 
 
-def unschedule(session: Session, definition: Definition, *, now: datetime) -> None:
-    """Have what awaits the triggers of a definition's newest version end: there will be others, or none.
+def end_triggers(scope: AccountScope, definition: Definition) -> None:
+    """End the workflows that await the triggers of a definition's newest version.
 
-    Its times stay until the next version's check says others; unchecked, none makes an execution.
-    What a version schedules begins with its check, and looks first whether it is still the newest; so
-    none goes on that begins while this one's end is carried.
+    The definition's schedules stay until the check of the next version replaces them. Unchecked,
+    none starts an execution. A trigger's workflow first looks whether its version is still the
+    newest, so that none that begins during this end continues.
     """
-    subject = versioned(str(definition.id), definition.version)
-    outbox.append(
-        session,
-        account_id=definition.account_id,
-        kind=outbox.UNSCHEDULE,
-        subject=subject,
-        now=now,
-        delay_seconds=0,
-    )
-    subscriptions.discard(session, workflow_ids(str(definition.id), definition.version))
+    version = VersionReference(definition.id, definition.version)
+    message = TriggersEnd(scope.account_id, version)
+    outbox.append(scope.session, message, now=scope.now, delay_seconds=0)
+    subscriptions.discard(scope.session, workflow_ids(version))
 
 
-def workflow_ids(definition_id: str, version: int) -> list[str]:
-    """Return the ids of all workflows that the schedule of a definition's version may have."""
-    return [schedule_workflow_id(definition_id, trigger, version) for trigger in AWAITED]
+def workflow_ids(version: VersionReference) -> list[str]:
+    """Return the ids of all workflows that the triggers of a version may have."""
+    return [str(TriggerWorkflowId(version, trigger)) for trigger in WAITING_TRIGGERS]
+
+
+def _seals_result(scope: AccountScope) -> bool:
+    account = scope.session.get_one(Account, scope.account_id)
+    return find_encryption_key(account.public_key) is not None

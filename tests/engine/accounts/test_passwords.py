@@ -1,4 +1,4 @@
-"""Argon2id: what fits, what is refused, what is due for a new hash."""
+"""Argon2id: verification, refused passwords, outdated hashes."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +19,10 @@ CHEAP = Settings(password_hash_kib=64, password_hash_passes=1)
 
 def test_a_password_fits_its_own_hash_alone() -> None:
     passwords = Passwords(CHEAP)
-    known = passwords.hash("correct horse")
-    assert known.startswith("$argon2id$v=19$m=64,t=1,p=1$")
-    assert passwords.verify(known, "correct horse")
-    assert not passwords.verify(known, "correct horsf")
+    password_hash = passwords.hash("correct horse")
+    assert password_hash.startswith("$argon2id$v=19$m=64,t=1,p=1$")
+    assert passwords.verify(password_hash, "correct horse")
+    assert not passwords.verify(password_hash, "correct horsf")
     assert not passwords.verify(None, "a password that no account has")
     assert not passwords.verify("no hash", "correct horse")
 
@@ -40,24 +40,24 @@ def test_too_short_and_too_long_are_refused(password: str) -> None:
 
 
 def test_a_hash_of_other_parameters_is_outdated() -> None:
-    known = Passwords(CHEAP).hash("correct horse")
-    assert not Passwords(CHEAP).outdated(known)
-    assert Passwords(replace(CHEAP, password_hash_passes=2)).outdated(known)
+    password_hash = Passwords(CHEAP).hash("correct horse")
+    assert not Passwords(CHEAP).needs_rehash(password_hash)
+    assert Passwords(replace(CHEAP, password_hash_passes=2)).needs_rehash(password_hash)
 
 
 def test_more_hashes_at_once_than_the_machine_bears_are_refused() -> None:
     slow = Passwords(replace(CHEAP, password_hash_kib=65_536, password_hash_passes=4))
-    known, crowd = slow.hash("correct horse"), 2 * (os.cpu_count() or 1) + 4
+    password_hash, crowd = slow.hash("correct horse"), 2 * (os.cpu_count() or 1) + 4
     barrier = Barrier(crowd)
 
     def verify(_: int) -> bool | None:
         barrier.wait()
         try:
-            return slow.verify(known, "correct horse")
+            return slow.verify(password_hash, "correct horse")
         except UnavailableError:
             return None
 
     with ThreadPoolExecutor(crowd) as threads:
         answers = list(threads.map(verify, range(crowd)))
     assert set(answers) == {True, None}
-    assert slow.verify(known, "correct horse"), "room is made again"
+    assert slow.verify(password_hash, "correct horse"), "room is made again"

@@ -10,22 +10,23 @@ from temporalio.exceptions import ApplicationError
 from uuid_utils.compat import uuid7
 
 from engine.activities.executions import ExecutionActivities
-from engine.activities.step_quota import Turns
-from engine.activities.timeline import Journal
+from engine.activities.step_quota import StepQuota
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
 from engine.contracts.child_executions import ChildOrder
+from engine.contracts.executions import UNOPENABLE, ExecutionStart, Settlement
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.language.parser import TEXT_CHARACTERS_MAX
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.workflows import definitions
-from engine.workflows.events.dispatch import Switchboard
+from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order
+from engine.workflows.executions.executions import SealedInput
 from engine.workflows.executions.outcomes import Outcomes
-from engine.workflows.secrets import Opener
+from engine.workflows.executions.timeline_writer import TimelineWriter
+from engine.workflows.secrets import SecretOpener
 from tests.support.envelopes import DEK, sealed_document
 
 pytestmark = pytest.mark.stack
@@ -37,10 +38,10 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 def activities(sessions: sessionmaker[Session], settings: Settings) -> ExecutionActivities:
     keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
-    switchboard = Switchboard(keys, outcomes.ring, settings.event_bytes_max, lambda: None)
-    opener, turns = Opener(keys, outcomes.ring), Turns(settings.need("redis_url"))
-    journal = Journal(sessions, settings)
-    return ExecutionActivities(sessions, opener, outcomes, switchboard, settings, turns, journal)
+    dispatcher = Dispatcher(keys, outcomes.ring, settings.event_bytes_max, lambda: None)
+    opener, quota = SecretOpener(keys, outcomes.ring), StepQuota(settings.need("redis_url"))
+    writer = TimelineWriter(sessions, settings)
+    return ExecutionActivities(sessions, opener, outcomes, dispatcher, settings, quota, writer)
 
 
 def test_one_execution_too_many_ends_with_the_limits_name(
@@ -48,21 +49,19 @@ def test_one_execution_too_many_ends_with_the_limits_name(
 ) -> None:
     with sessions.begin() as session:
         draft = definitions.Draft("name", "sealed", "key")
-        definition = definitions.save(session, account_id=account_id, draft=draft, now=NOW)
-        order = Order("sealed", seal_result=False)
-        orderer = executions.start(
-            session, account_id=account_id, definition=definition, order=order, now=NOW
-        )
+        definition = definitions.save(AccountScope(session, account_id, NOW), draft)
+        order = SealedInput("sealed", seal_result=False)
+        orderer = executions.start(AccountScope(session, account_id, NOW), definition, order)
     crowded = activities(sessions, replace(settings, executions_per_account_max=1))
     execution_id, account = str(uuid7()), str(account_id)
     ordered = ChildOrder(str(orderer.id), str(definition.id), {"n": 1}, 1)
     with pytest.raises(ApplicationError) as refused:
-        crowded.open(contracts.ExecutionStart(execution_id, account, ordered=ordered))
-    assert refused.value.type == contracts.UNOPENABLE
+        crowded.open(ExecutionStart(execution_id, account, ordered=ordered))
+    assert refused.value.type == UNOPENABLE
     (error,) = refused.value.details
     assert (error["status"], error["type"].rpartition("/")[2]) == (500, "runtime")
     assert error["detail"].endswith("(concurrentExecutions)")
-    crowded.settle(contracts.Settlement(execution_id, account, status="failed", error=error))
+    crowded.settle(Settlement(execution_id, account, status="failed", error=error))
     with sessions() as session:
         row = session.get_one(Execution, UUID(execution_id))
         assert (row.status, row.ordered_by) == ("failed", orderer.id)
@@ -76,14 +75,12 @@ def test_an_execution_of_a_definition_that_is_more_than_is_read_ends(
     sealed = sealed_document(DEK, "a: " + "x" * TEXT_CHARACTERS_MAX)
     with sessions.begin() as session:
         draft = definitions.Draft("name", sealed, jwe.seal(key, DEK))
-        definition = definitions.save(session, account_id=account_id, draft=draft, now=NOW)
-        order = Order(jwe.seal(key, b"{}"), seal_result=False)
-        started = executions.start(
-            session, account_id=account_id, definition=definition, order=order, now=NOW
-        )
+        definition = definitions.save(AccountScope(session, account_id, NOW), draft)
+        order = SealedInput(jwe.seal(key, b"{}"), seal_result=False)
+        started = executions.start(AccountScope(session, account_id, NOW), definition, order)
     lenient = activities(sessions, replace(settings, definition_bytes_max=2 * TEXT_CHARACTERS_MAX))
     with pytest.raises(ApplicationError) as refused:
-        lenient.open(contracts.ExecutionStart(str(started.id), str(account_id)))
-    assert refused.value.type == contracts.UNOPENABLE
+        lenient.open(ExecutionStart(str(started.id), str(account_id)))
+    assert refused.value.type == UNOPENABLE
     (error,) = refused.value.details
     assert error["type"].rpartition("/")[2] == "configuration"

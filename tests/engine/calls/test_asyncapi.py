@@ -20,8 +20,7 @@ from engine.calls.asyncapi import brokers as spoken
 from engine.calls.asyncapi.document import Route, find_route
 from engine.calls.asyncapi.open_subscriptions import BrokerSubscription
 from engine.calls.http import HttpCaller
-from engine.contracts.calls import AsyncApiCall
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import AsyncApiCall, HttpCall
 from engine.egress.guard import BODY_BYTES_MAX, Egress, EgressError
 
 pytestmark = pytest.mark.unit

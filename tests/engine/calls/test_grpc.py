@@ -18,8 +18,7 @@ from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
 from engine.activities.grpc import GrpcActivities
 from engine.calls.grpc import proto_compiler
 from engine.calls.http import HttpCaller
-from engine.contracts.calls import GrpcCall
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import GrpcCall, HttpCall
 from engine.egress.guard import Egress
 from engine.egress.targets import resolve_target
 

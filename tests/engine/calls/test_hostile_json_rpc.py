@@ -13,8 +13,7 @@ from temporalio.exceptions import ApplicationError
 from engine.activities.mcp_and_a2a import STATELESS_SINCE, McpAndA2aActivities
 from engine.calls.http import HttpCaller
 from engine.calls.json_rpc import ERROR_CHARACTERS_MAX
-from engine.contracts.calls import McpCall
-from engine.contracts.executions import HttpCall
+from engine.contracts.calls import HttpCall, McpCall
 from engine.egress.guard import Egress
 from engine.interpreter.constructs.call_mcp import VERSIONS
 from engine.language.errors import STANDARD

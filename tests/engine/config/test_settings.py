@@ -8,9 +8,9 @@ from temporalio.envconfig import ClientConfigProfile
 from temporalio.service import TLSConfig
 
 from bin.devtools.stack.fresh_keys import fresh_keys
-from engine.config.setting_types import AT_LEAST, AT_MOST, CHOICES, KEY_SETS, SCHEMES
+from engine.config.setting_types import CHOICES, KEY_SETS, MAXIMUMS, MINIMUMS, SCHEMES
 from engine.config.settings import SECRET_LISTS, Settings, SettingsError
-from engine.config.temporal_tls import tls
+from engine.config.temporal_tls import make_tls_config
 
 pytestmark = pytest.mark.unit
 
@@ -53,9 +53,9 @@ def test_what_is_no_finite_number_does_too(name: str, text: str) -> None:
 
 @given(name=NAMES, distance=st.integers(1, 10**9))
 def test_and_so_does_a_number_out_of_its_bounds(name: str, distance: int) -> None:
-    assert "must be" in refused(name, str(int(AT_LEAST.get(name, 0)) - distance))
-    if name in AT_MOST:
-        assert "must be from" in refused(name, str(int(AT_MOST[name]) + distance))
+    assert "must be" in refused(name, str(int(MINIMUMS.get(name, 0)) - distance))
+    if name in MAXIMUMS:
+        assert "must be from" in refused(name, str(int(MAXIMUMS[name]) + distance))
 
 
 @given(name=NAMES)
@@ -134,7 +134,7 @@ def test_temporal_is_reached_as_its_own_tools_reach_it_by_the_same_variables(
     assert settings.temporal_namespace == expected["namespace"]
     assert (settings.temporal_api_key or None) == expected.get("api_key")
     secured = expected.get("tls") or False
-    found = tls(settings)
+    found = make_tls_config(settings)
     # An API key alone asks for TLS in both, there by `None`: the SDK's word for "as the key says".
     wanted = bool(secured) or ("TEMPORAL_API_KEY" in environ and "TEMPORAL_TLS" not in environ)
     assert bool(found) == wanted
@@ -144,4 +144,6 @@ def test_temporal_is_reached_as_its_own_tools_reach_it_by_the_same_variables(
 
 def test_line_breaks_of_certificates_may_come_escaped() -> None:
     escaped = {name: value.replace("\n", "\\n") for name, value in CERTIFICATE.items()}
-    assert tls(Settings.from_env(escaped)) == tls(Settings.from_env(CERTIFICATE))
+    assert make_tls_config(Settings.from_env(escaped)) == make_tls_config(
+        Settings.from_env(CERTIFICATE)
+    )

@@ -1,4 +1,4 @@
-"""The envelope beside the npm package jose, which sealed nothing of what we test it with ourselves."""
+"""JWEs of this platform and of the npm package jose: each decrypts those of the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What opens, and everything that must not."""
+"""JWEs that can be decrypted, and those that must be refused."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey, OctKey, OKPKey
 
 from engine.crypto import jwe as envelope
-from engine.crypto.jwe import DIRECT, SEALED, EngineKeys, Key, looks_sealed
+from engine.crypto.jwe import ALGORITHMS, DIRECT_ALGORITHMS, EngineKeys, Key, is_compact_jwe
 from engine.errors import InvalidError
 from tests.support.envelopes import DEK, DOCUMENT, sealed_document
 
@@ -44,7 +44,7 @@ def refused(keys: EngineKeys, data: str, sealed_key: str, bytes_max: int = MIB) 
     return refusal.value.code, refusal.value.faults[0].pointer
 
 
-LENIENT = JWERegistry(algorithms=SEALED, strict_check_header=False)
+LENIENT = JWERegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
 
 @pytest.mark.parametrize("curve", ["X25519", "P-256"])
@@ -69,7 +69,7 @@ def test_of_many_recipients_our_own_is_found() -> None:
     token = jwe.GeneralJSONEncryption({"enc": "A256GCM"}, DEK)
     for one in (phone, mine, laptop):
         token.add_recipient({"alg": "ECDH-ES+A256KW", "kid": one.kid}, one)
-    sealed_key = json.dumps(jwe.encrypt_json(token, None, algorithms=SEALED))
+    sealed_key = json.dumps(jwe.encrypt_json(token, None, algorithms=ALGORITHMS))
     assert opened(ring(mine), sealed_document(DEK), sealed_key) == (DOCUMENT, None)
     assert refused(ring(key()), sealed_document(DEK), sealed_key)[0] == "envelope_unknown_key"
 
@@ -105,7 +105,7 @@ def short_dek(mine: Key) -> str:
 
 def dir_instead(mine: Key) -> str:
     header = {"alg": "dir", "enc": "A256GCM", "kid": mine.kid}
-    return jwe.encrypt_compact(header, DEK, OctKey.import_key(DEK), algorithms=DIRECT)
+    return jwe.encrypt_compact(header, DEK, OctKey.import_key(DEK), algorithms=DIRECT_ALGORITHMS)
 
 
 def password_based(mine: Key) -> str:
@@ -116,7 +116,7 @@ def password_based(mine: Key) -> str:
 
 def zipped(mine: Key) -> str:
     header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": mine.kid, "zip": "DEF"}
-    return jwe.encrypt_compact(header, DEK, mine, algorithms=[*SEALED, "DEF"])
+    return jwe.encrypt_compact(header, DEK, mine, algorithms=[*ALGORITHMS, "DEF"])
 
 
 def another_cipher(mine: Key) -> str:
@@ -180,11 +180,13 @@ def test_a_document_under_another_key_or_not_utf8_is_refused() -> None:
     sealed_key = envelope.seal(mine, DEK)
     assert refused(ring(mine), sealed_document(b"o" * 32), sealed_key)[0] == "envelope_unopenable"
     header = {"alg": "dir", "enc": "A256GCM"}
-    data = jwe.encrypt_compact(header, b"\xff", OctKey.import_key(DEK), algorithms=DIRECT)
+    data = jwe.encrypt_compact(
+        header, b"\xff", OctKey.import_key(DEK), algorithms=DIRECT_ALGORITHMS
+    )
     assert refused(ring(mine), data, sealed_key)[0] == "envelope_malformed"
 
 
 @pytest.mark.parametrize("value", [None, 1, {}, "text", "a.b.c.d.e", "1.2.3.4.5", "e30.a.b.c.d"])
 def test_only_a_jwe_looks_sealed(value: Any) -> None:
-    assert not looks_sealed(value)
-    assert looks_sealed(envelope.seal(key(), b"x"))
+    assert not is_compact_jwe(value)
+    assert is_compact_jwe(envelope.seal(key(), b"x"))

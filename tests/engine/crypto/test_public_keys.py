@@ -6,7 +6,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from engine.crypto import jwe
 from engine.crypto.jwe import Key
-from engine.crypto.public_keys import need_sealable, sealable
+from engine.crypto.public_keys import find_encryption_key, require_encryption_key
 from engine.errors import ConflictError
 
 pytestmark = pytest.mark.unit
@@ -42,7 +42,7 @@ FORMS: dict[str, tuple[str, Key]] = {
 @pytest.mark.parametrize("form", FORMS)
 def test_a_key_of_a_known_form_is_recognised_and_can_be_sealed_to(form: str) -> None:
     text, private = FORMS[form]
-    found = sealable(text)
+    found = find_encryption_key(text)
     assert found is not None
     sealed = jwe.seal(found, b"result")
     assert jwe.open_with(private, sealed, bytes_max=1024) == b"result"
@@ -64,6 +64,6 @@ OPAQUE = {
 
 @pytest.mark.parametrize("kind", OPAQUE)
 def test_anything_else_is_opaque_and_a_sealed_result_is_refused(kind: str) -> None:
-    assert sealable(OPAQUE[kind]) is None
+    assert find_encryption_key(OPAQUE[kind]) is None
     with pytest.raises(ConflictError, match="sealResult"):
-        need_sealable(OPAQUE[kind])
+        require_encryption_key(OPAQUE[kind])

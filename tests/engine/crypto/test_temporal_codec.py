@@ -5,7 +5,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DefaultPayloadConverter, WorkflowSerializationContext
 
 from engine.contracts import payload_converter
-from engine.crypto.temporal_codec import SealingCodec, UnreadablePayloadError
+from engine.crypto.temporal_codec import EncryptionCodec, UnreadablePayloadError
 from engine.errors import NotFoundError
 
 pytestmark = pytest.mark.unit
@@ -38,10 +38,10 @@ def payload(value: object = SECRET) -> Payload:
     return DefaultPayloadConverter().to_payloads([value])[0]
 
 
-def codec(workflow_id: str, *kids: str, owners: Known | None = None) -> SealingCodec:
+def codec(workflow_id: str, *kids: str, owners: Known | None = None) -> EncryptionCodec:
     keys = {kid: kid.encode().ljust(32, b".") for kid in kids or ("c1",)}
     context = WorkflowSerializationContext(namespace="default", workflow_id=workflow_id)
-    return SealingCodec(keys, owners).with_context(context)
+    return EncryptionCodec(keys, owners).with_context(context)
 
 
 async def test_a_payload_is_ciphertext_outside_and_the_same_inside() -> None:
@@ -75,7 +75,7 @@ async def test_keys_rotate_and_the_old_one_still_opens() -> None:
 
 
 async def test_replies_and_nothing_and_what_came_unsealed_are_left_alone() -> None:
-    reply = payload_converter.sealed("a.b.c.d.e").payload
+    reply = payload_converter.reply_payload("a.b.c.d.e").payload
     nothing = payload(None)
     assert await codec("execution:1").encode([reply, nothing]) == [reply, nothing]
     assert await codec("execution:1").decode([payload("an id")]) == [payload("an id")]

@@ -14,6 +14,8 @@ from tests.support.egress.gauge import measured
 from tests.support.egress.matrix import HOSTILE, PUBLIC, Zone
 from tests.support.egress.origin import CREDENTIALS, Origin, listening, reply, to_origin
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:

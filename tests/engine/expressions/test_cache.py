@@ -9,11 +9,11 @@ pytestmark = pytest.mark.unit
 
 def test_an_answer_is_known_to_who_asked_for_it_until_others_have_taken_its_place() -> None:
     cache = OutputCache()
-    cache.put(("a", ".x", b"1"), b"one")
+    cache.store(("a", ".x", b"1"), b"one")
     assert cache.get(("a", ".x", b"1")) == b"one"
     assert cache.get(("b", ".x", b"1")) is None
     for number in range(ENTRIES_MAX):
-        cache.put(("a", ".x", b"new %d" % number), b"other")
+        cache.store(("a", ".x", b"new %d" % number), b"other")
     assert cache.get(("a", ".x", b"1")) is None
 
 
@@ -24,5 +24,5 @@ def test_nothing_large_is_kept_be_it_the_program_its_data_or_its_answer() -> Non
         (("a", "", large.encode()), b"-"),
         (("a", "", b""), large.encode() + b"-"),
     ):
-        cache.put(asked, answer)
+        cache.store(asked, answer)
         assert cache.get(asked) is None

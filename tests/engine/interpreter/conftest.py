@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +17,8 @@ from uuid_utils.compat import uuid7
 from bin.devtools.conformance.call_activities import calls
 from bin.devtools.conformance.in_memory_events import Broker, Memory
 from bin.devtools.stack.servers import Stack
-from engine.activities.step_quota import Turns
-from engine.contracts import executions
+from engine.activities.step_quota import StepQuota
+from engine.contracts.executions import EXECUTION, ExecutionStart
 from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.egress.guard import Egress
 from engine.interpreter import documents, retry_from_failure
@@ -28,7 +27,7 @@ from engine.temporal_workflows.execution import DefinitionCheckWorkflow, Executi
 from engine.temporal_workflows.firing import FiringWorkflow
 from engine.temporal_workflows.schedule import ScheduleWorkflow
 from tests.support.interpreter.echo import echo
-from tests.support.interpreter.executions import HEADER, Execute, Ran
+from tests.support.interpreter.executions import EXECUTION_TIMEOUT, HEADER, Execute, Ran, trail_of
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +74,7 @@ async def queue(
             memory.keep_steps,
             *calls(guard),
             *broker.activities(),
-            Turns(stack.redis_url).take,
+            StepQuota(stack.redis_url).take,
         ],
         activity_executor=threads,
         interceptors=[Heartbeats()],
@@ -118,11 +117,11 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
             )
             memory.openings[execution_id] = retaken
         handle = await temporal.start_workflow(
-            executions.EXECUTION,
-            executions.ExecutionStart(execution_id, execution_id, reply_key),
-            id=executions.execution_workflow_id(execution_id),
+            EXECUTION,
+            ExecutionStart(execution_id, execution_id, reply_key),
+            id=f"execution:{execution_id}",
             task_queue=queue,
-            execution_timeout=timedelta(seconds=60),
+            execution_timeout=EXECUTION_TIMEOUT,
         )
         failure: BaseException | None = None
         try:
@@ -130,7 +129,6 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         except WorkflowFailureError as error:
             failure = error.cause
             assert isinstance(failure, ApplicationError), failure
-        trail = await handle.query("trail", rpc_timeout=timedelta(seconds=60))
-        return Ran(memory.settlements[execution_id], handle, failure, trail)
+        return Ran(memory.settlements[execution_id], handle, failure, await trail_of(handle))
 
     return run

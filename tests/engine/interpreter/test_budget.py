@@ -17,8 +17,8 @@ from uuid_utils.compat import uuid7
 from bin.devtools.conformance.in_memory_events import Broker, Memory
 from bin.devtools.stack.client import Client as Agent
 from bin.devtools.stack.servers import Stack
-from engine.activities.step_quota import Turns
-from engine.contracts import executions
+from engine.activities.step_quota import StepQuota
+from engine.contracts.executions import COUNT_STEPS, EXECUTION, ExecutionStart, StepCount
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER, Execute
 from tests.support.interpreter.replays import replay
@@ -54,7 +54,7 @@ def counted(redis: Redis, account_id: str) -> int:
 def test_a_minute_takes_so_many_steps_and_the_rest_wait_their_turn(
     stack: Stack, redis: Redis
 ) -> None:
-    turns, account_id = Turns(stack.redis_url, steps_per_minute=400), str(uuid7())
+    turns, account_id = StepQuota(stack.redis_url, steps_per_minute=400), str(uuid7())
     began = seconds_of(redis)
     assert [turns.count(account_id, steps) for steps in (0, 200, 200)] == [0, 0, 0]
     late = [turns.count(account_id, 200) for _ in range(4)]
@@ -68,7 +68,7 @@ def test_a_minute_takes_so_many_steps_and_the_rest_wait_their_turn(
 
 @pytest.mark.stack
 def test_two_workers_count_together(stack: Stack) -> None:
-    one, other = (Turns(stack.redis_url, steps_per_minute=10) for _ in range(2))
+    one, other = (StepQuota(stack.redis_url, steps_per_minute=10) for _ in range(2))
     account_id = str(uuid7())
     assert one.count(account_id, 10) == 0
     assert other.count(account_id, 1) > 0
@@ -76,7 +76,7 @@ def test_two_workers_count_together(stack: Stack) -> None:
 
 @pytest.mark.unit
 def test_without_redis_nobody_is_slowed() -> None:
-    assert Turns("redis://127.0.0.1:1").count("a", 1_000_000) == 0
+    assert StepQuota("redis://127.0.0.1:1").count("a", 1_000_000) == 0
 
 
 @pytest.mark.stack
@@ -104,8 +104,8 @@ async def test_an_execution_past_the_bound_waits_and_ends_as_it_would(temporal: 
     broker = Broker(temporal, memory.openings)
     broker.open(execution_id, execution_id, {"document": HEADER, "do": [{"r": ROUNDS}]}, {})
 
-    @activity.defn(name=executions.TAKE_STEPS)
-    async def take(taken: executions.StepsTaken) -> float:
+    @activity.defn(name=COUNT_STEPS)
+    async def take(taken: StepCount) -> float:
         return taken.steps / 1000
 
     queue = f"slowed-{uuid7()}"
@@ -117,9 +117,9 @@ async def test_an_execution_past_the_bound_waits_and_ends_as_it_would(temporal: 
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         handle = await temporal.start_workflow(
-            executions.EXECUTION,
-            executions.ExecutionStart(execution_id, execution_id),
-            id=executions.execution_workflow_id(execution_id),
+            EXECUTION,
+            ExecutionStart(execution_id, execution_id),
+            id=f"execution:{execution_id}",
             task_queue=queue,
             execution_timeout=timedelta(seconds=60),
         )
@@ -143,7 +143,7 @@ async def test_small_executions_count_too_and_steps_cost_no_event(
     workflow: dict[str, Any] = laptop.create_workflow("pure", PURE)
     ran = [laptop.execute(workflow["id"]) for _ in range(2)]
     assert counted(redis, account_id) == 6
-    handle = temporal.get_workflow_handle(executions.execution_workflow_id(ran[0]["executionId"]))
+    handle = temporal.get_workflow_handle(f"execution:{ran[0]['executionId']}")
     events = list((await handle.fetch_history()).events)
     assert len(of(events, EventType.EVENT_TYPE_MARKER_RECORDED)) == 2
     assert not of(events, EventType.EVENT_TYPE_TIMER_STARTED)

@@ -17,10 +17,10 @@ from uuid_utils.compat import uuid7
 from bin.devtools.conformance.in_memory_events import Memory
 from engine.activities.http import HttpActivities
 from engine.calls.http import HttpCaller
-from engine.contracts import executions
+from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution, Settlement
 from engine.egress.guard import Egress
 from engine.temporal.heartbeat_interceptor import Heartbeats
-from engine.temporal_workflows.execution import STOPPED, ExecutionWorkflow
+from engine.temporal_workflows.execution import STOP_DETAIL, ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER
 from worker.temporal.main import BEAT
 
@@ -77,11 +77,11 @@ async def begin(temporal: Client, memory: Memory, silent: Silent) -> AsyncIterat
     ) -> WorkflowHandle[Any, Any]:
         execution_id = str(uuid7())
         document = {"document": HEADER, "do": steps, **top}
-        memory.openings[execution_id] = executions.Opened("d", 1, document, {}, "a")
+        memory.openings[execution_id] = OpenedExecution("d", 1, document, {}, "a")
         return await temporal.start_workflow(
-            executions.EXECUTION,
-            executions.ExecutionStart(execution_id, "a"),
-            id=executions.execution_workflow_id(execution_id),
+            EXECUTION,
+            ExecutionStart(execution_id, "a"),
+            id=f"execution:{execution_id}",
             task_queue=queue,
             execution_timeout=timedelta(seconds=lasts),
         )
@@ -109,7 +109,7 @@ def side_by_side(silent: Silent) -> list[dict[str, Any]]:
     return [{"all": {"fork": {"branches": branches}}}]
 
 
-def settlement(memory: Memory, handle: WorkflowHandle[Any, Any]) -> executions.Settlement:
+def settlement(memory: Memory, handle: WorkflowHandle[Any, Any]) -> Settlement:
     return memory.settlements[handle.id.partition(":")[2]]
 
 
@@ -127,7 +127,7 @@ async def test_cancelling_an_execution_ends_its_calls_and_settles_it(
     assert (settled.status, settled.error["status"], settled.error["detail"]) == (
         "failed",
         500,
-        STOPPED,
+        STOP_DETAIL,
     )
     await silent.holds(0)
 

@@ -12,11 +12,12 @@ from temporalio.common import Priority, SearchAttributePair, TypedSearchAttribut
 from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.in_memory_events import Memory
-from engine.contracts import executions
+from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
 from engine.interpreter import checkpoint
 from engine.interpreter.runtime.frames import Frame
 from engine.interpreter.runtime.quiescence import Quiescence
-from engine.temporal import client as engine_temporal
+from engine.temporal import search_attributes
+from engine.temporal.commands import TASK_TIMEOUT
 from tests.support.interpreter.executions import HEADER
 from tests.support.interpreter.rests import adding, runs
 
@@ -49,19 +50,17 @@ async def test_what_an_execution_was_started_with_holds_for_every_run(
 ) -> None:
     execution_id = str(uuid7())
     document = {"document": HEADER, "do": [adding("a"), adding("b"), {"nap": {"wait": "PT20S"}}]}
-    memory.openings[execution_id] = executions.Opened(
-        "d", 1, document, {}, "account", rests_every=1
-    )
+    memory.openings[execution_id] = OpenedExecution("d", 1, document, {}, "account", rests_every=1)
     handle = await temporal.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, "account"),
-        id=executions.execution_workflow_id(execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, "account"),
+        id=f"execution:{execution_id}",
         task_queue=queue,
         execution_timeout=timedelta(seconds=8),
-        task_timeout=engine_temporal.TASK_TIMEOUT,
+        task_timeout=TASK_TIMEOUT,
         priority=Priority(fairness_key="account"),
         search_attributes=TypedSearchAttributes(
-            [SearchAttributePair(engine_temporal.ACCOUNT, "account")]
+            [SearchAttributePair(search_attributes.ACCOUNT, "account")]
         ),
     )
     with pytest.raises(Exception, match="failed") as failed:
@@ -85,13 +84,11 @@ async def test_a_worker_leaves_executions_of_a_newer_interpreter_alone(
 ) -> None:
     execution_id = str(uuid7())
     document = {"document": HEADER, "do": [adding("a"), adding("b")]}
-    memory.openings[execution_id] = executions.Opened(
-        "d", 1, document, {}, "account", interpreter=99
-    )
+    memory.openings[execution_id] = OpenedExecution("d", 1, document, {}, "account", interpreter=99)
     handle = await temporal.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, "account"),
-        id=executions.execution_workflow_id(execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, "account"),
+        id=f"execution:{execution_id}",
         task_queue=queue,
         execution_timeout=timedelta(seconds=60),
     )

@@ -11,7 +11,14 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
-from engine.contracts import executions
+from engine.contracts.definitions import CHECK_DEFINITION, DEFINITION_CHECK, DefinitionCheck
+from engine.contracts.executions import (
+    EXECUTION,
+    OPEN_EXECUTION,
+    UNDONE,
+    ExecutionStart,
+    OpenedExecution,
+)
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.fair_queue import BusyError, FairQueue, Waiter
 from engine.temporal_workflows.execution import DefinitionCheckWorkflow, ExecutionWorkflow
@@ -20,8 +27,8 @@ from tests.support.interpreter.executions import Execute, Ran
 pytestmark = pytest.mark.stack
 
 
-@activity.defn(name=executions.OPEN_EXECUTION)
-async def refuse(start: executions.ExecutionStart) -> executions.Opened:
+@activity.defn(name=OPEN_EXECUTION)
+async def refuse(start: ExecutionStart) -> OpenedExecution:
     raise ApplicationError(f"{start.execution_id} cannot be opened", non_retryable=True)
 
 
@@ -38,27 +45,27 @@ async def test_an_execution_that_is_not_opened_fails_by_the_name_of_what_was_not
     ):
         with pytest.raises(WorkflowFailureError) as failed:
             await temporal.execute_workflow(
-                executions.EXECUTION,
-                executions.ExecutionStart("e", "a"),
+                EXECUTION,
+                ExecutionStart("e", "a"),
                 id=str(uuid7()),
                 task_queue=queue,
                 execution_timeout=timedelta(seconds=30),
             )
     failure = failed.value.cause
     assert isinstance(failure, ApplicationError)
-    assert (failure.type, list(failure.details)) == (executions.UNDONE, [])
-    assert executions.OPEN_EXECUTION in failure.message
+    assert (failure.type, list(failure.details)) == (UNDONE, [])
+    assert OPEN_EXECUTION in failure.message
 
 
 async def test_a_check_is_one_local_activity(temporal: Client) -> None:
-    checked: list[executions.DefinitionCheck] = []
+    checked: list[DefinitionCheck] = []
 
-    @activity.defn(name=executions.CHECK_DEFINITION)
-    async def check(asked: executions.DefinitionCheck) -> None:
+    @activity.defn(name=CHECK_DEFINITION)
+    async def check(asked: DefinitionCheck) -> None:
         checked.append(asked)
 
     queue = f"checking-{uuid7()}"
-    asked = executions.DefinitionCheck("d", "a")
+    asked = DefinitionCheck("d", "a")
     async with Worker(
         temporal,
         task_queue=queue,
@@ -66,9 +73,7 @@ async def test_a_check_is_one_local_activity(temporal: Client) -> None:
         activities=[check],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
-        await temporal.execute_workflow(
-            executions.DEFINITION_CHECK, asked, id=str(uuid7()), task_queue=queue
-        )
+        await temporal.execute_workflow(DEFINITION_CHECK, asked, id=str(uuid7()), task_queue=queue)
     assert checked == [asked]
 
 

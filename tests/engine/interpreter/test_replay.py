@@ -10,7 +10,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.workflow import NondeterminismError
 
 from bin.devtools.conformance.histories import CASES, FOLDER, IN_RUNS, file_of
-from engine.contracts import executions
+from engine.contracts.executions import INTERPRETER
 from engine.interpreter.constructs import registry, wait_task
 from engine.interpreter.constructs.call_task import CALLS
 from engine.interpreter.runtime.interpreter import Interpreter
@@ -20,7 +20,7 @@ from tests.support.interpreter.executions import Execute
 from tests.support.interpreter.replays import replay
 
 RECORDED = sorted(FOLDER.glob("*/*.json"))
-TODAY = FOLDER / str(executions.INTERPRETER)
+TODAY = FOLDER / str(INTERPRETER)
 
 
 def read(path: Path) -> WorkflowHistory:

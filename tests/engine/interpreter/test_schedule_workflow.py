@@ -10,7 +10,16 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
-from engine.contracts import executions, schedules
+from engine.contracts.executions import EXECUTION, EXECUTION_ENDED, ExecutionStart
+from engine.contracts.schedules import (
+    FIRE_SCHEDULE,
+    OPEN_SCHEDULE,
+    SCHEDULE,
+    TriggerDocument,
+    TriggerExecution,
+    TriggerFiring,
+    TriggerStart,
+)
 from engine.temporal_workflows.schedule import ScheduleWorkflow
 from tests.support.interpreter.executions import HEADER
 
@@ -24,12 +33,12 @@ DOCUMENT = {
 }
 
 
-@workflow.defn(name=executions.EXECUTION)
+@workflow.defn(name=EXECUTION)
 class Elsewhere:
     """An execution that somebody else has started; it never ends."""
 
     @workflow.run
-    async def run(self, _start: executions.ExecutionStart) -> None:
+    async def run(self, _start: ExecutionStart) -> None:
         """Wait for ever."""
         await workflow.wait_condition(lambda: False)
 
@@ -42,25 +51,25 @@ class Relay:
         self.made: list[str] = []
         self.looks: list[str] = []
 
-    @activity.defn(name=executions.OPEN_SCHEDULE)
-    async def open(self, _start: executions.ScheduleStart) -> executions.Scheduled | None:
-        return executions.Scheduled(DOCUMENT)
+    @activity.defn(name=OPEN_SCHEDULE)
+    async def open(self, _start: TriggerStart) -> TriggerDocument | None:
+        return TriggerDocument(DOCUMENT)
 
-    @activity.defn(name=executions.FIRE_SCHEDULE)
-    async def fire(self, firing: schedules.Firing) -> schedules.Fired | None:
+    @activity.defn(name=FIRE_SCHEDULE)
+    async def fire(self, firing: TriggerFiring) -> TriggerExecution | None:
         if self.made:
             return None
         self.made.append(firing.execution_id)
         await self._temporal.start_workflow(
-            executions.EXECUTION,
-            executions.ExecutionStart(firing.execution_id, firing.account_id),
-            id=executions.execution_workflow_id(firing.execution_id),
+            EXECUTION,
+            ExecutionStart(firing.execution_id, firing.account_id),
+            id=f"execution:{firing.execution_id}",
             task_queue=self._queue,
             execution_timeout=timedelta(seconds=60),
         )
-        return schedules.Fired(60)
+        return TriggerExecution(60)
 
-    @activity.defn(name=executions.EXECUTION_ENDED)
+    @activity.defn(name=EXECUTION_ENDED)
     async def ended(self, execution_id: str) -> bool:
         self.looks.append(execution_id)
         return len(self.looks) > 1
@@ -77,12 +86,12 @@ async def test_what_the_relay_has_started_is_waited_for_before_the_next(temporal
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         await temporal.execute_workflow(
-            executions.SCHEDULE,
-            executions.ScheduleStart(str(uuid7()), account_id, "after"),
+            SCHEDULE,
+            TriggerStart(str(uuid7()), account_id, "after"),
             id=f"schedule:{uuid7()}",
             task_queue=queue,
             execution_timeout=timedelta(seconds=60),
         )
         assert relay.looks == relay.made * 2
-        handle = temporal.get_workflow_handle(executions.execution_workflow_id(relay.made[0]))
+        handle = temporal.get_workflow_handle(f"execution:{relay.made[0]}")
         await handle.terminate()

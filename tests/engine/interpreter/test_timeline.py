@@ -15,9 +15,15 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.in_memory_events import Broker, Memory
-from engine.contracts import executions
-from engine.contracts.pause import PAUSE_SIGNAL, PauseCommand
-from engine.contracts.timeline import COUNTED, Entry
+from engine.contracts.executions import (
+    EXECUTION,
+    FLUSH_TIMELINE,
+    ExecutionStart,
+    OpenedExecution,
+    TimelineFlush,
+)
+from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
+from engine.contracts.timeline import COUNTED_PHASES, TimelineEntry
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER, Execute, Ran
@@ -37,14 +43,14 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 class Record:
     """All that was told, by execution and number."""
 
-    told: dict[str, dict[int, list[Entry]]] = field(
+    told: dict[str, dict[int, list[TimelineEntry]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
-    def put(self, entry: Entry) -> None:
+    def add(self, entry: TimelineEntry) -> None:
         self.told[entry.execution_id][entry.seq].append(entry)
 
-    def of(self, ran: Ran | str) -> list[Entry]:
+    def of(self, ran: Ran | str) -> list[TimelineEntry]:
         """Return an execution's entries; assert that entries of one number are equal."""
         name = ran if isinstance(ran, str) else ran.settlement.execution_id
         told = self.told[name]
@@ -62,7 +68,7 @@ def record() -> Iterator[Record]:
     TimelineOutput.sink = None
 
 
-def happened(entries: list[Entry]) -> list[tuple[str, str, int]]:
+def happened(entries: list[TimelineEntry]) -> list[tuple[str, str, int]]:
     return [(entry.place, entry.phase, entry.attempt) for entry in entries]
 
 
@@ -87,7 +93,7 @@ async def test_what_is_told_says_how_far_the_walk_is(execute: Execute, record: R
     steps = [{"all": {"fork": {"branches": BRANCHES}}}, {"skip": {"if": "false", **SET}}]
     entries = record.of(await execute(steps, {}))
     running: list[str] = []
-    counts = dict.fromkeys(COUNTED, 0)
+    counts = dict.fromkeys(COUNTED_PHASES, 0)
     for entry in entries:
         counts[entry.phase] += 1
         if entry.phase == "started":
@@ -143,9 +149,9 @@ async def start(
     document = {"document": HEADER, "do": steps}
     broker.open(execution_id, execution_id, document, {}, rests_every=rests_every)
     return await temporal.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, execution_id),
-        id=executions.execution_workflow_id(execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, execution_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
     )
 
@@ -161,16 +167,14 @@ async def test_a_walk_that_is_paused_holds_in_all_its_branches_and_in_whichever_
     execution_id = handle.id.partition(":")[2]
     while sum(entry.phase == "started" for entry in record.of(execution_id)) < 5:
         await handle.query("trail")
-    await handle.signal(PAUSE_SIGNAL, PauseCommand(3, paused=True))
-    await handle.signal(PAUSE_SIGNAL, PauseCommand(2, paused=False))  # which has been overtaken
+    await handle.signal(PAUSE_SIGNAL, PauseSignal(3, paused=True))
+    await handle.signal(PAUSE_SIGNAL, PauseSignal(2, paused=False))  # which has been overtaken
     held: list[tuple[str, str, int]] = []
     while ("", "paused", 1) not in held or sum(phase == "completed" for _, phase, _ in held) < 2:
         await handle.query("trail")
         held = happened(record.of(execution_id))
     assert not [place for place, phase, _ in held if place.endswith("/do/1")]
-    await temporal.get_workflow_handle(handle.id).signal(
-        PAUSE_SIGNAL, PauseCommand(4, paused=False)
-    )
+    await temporal.get_workflow_handle(handle.id).signal(PAUSE_SIGNAL, PauseSignal(4, paused=False))
     await handle.result()
     assert memory.settlements[execution_id].error is None
     entries = record.of(execution_id)
@@ -186,17 +190,17 @@ async def test_a_pause_before_the_first_step_is_kept_to(
     execution_id = str(uuid7())
     broker.open(execution_id, execution_id, {"document": HEADER, "do": [{"s": SET}]}, {})
     handle = await temporal.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, execution_id),
-        id=executions.execution_workflow_id(execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, execution_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
         start_signal=PAUSE_SIGNAL,
-        start_signal_args=[PauseCommand(1, paused=True)],
+        start_signal_args=[PauseSignal(1, paused=True)],
     )
     while not record.of(execution_id):
         await handle.query("trail")
     assert happened(record.of(execution_id)) == [("", "paused", 1)]
-    await handle.signal(PAUSE_SIGNAL, PauseCommand(2, paused=False))
+    await handle.signal(PAUSE_SIGNAL, PauseSignal(2, paused=False))
     await handle.result()
     await replay(await handle.fetch_history())
     assert [entry.phase for entry in record.of(execution_id)] == [
@@ -212,12 +216,12 @@ async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
 ) -> None:
     execution_id, kept = str(uuid7()), []
 
-    @activity.defn(name=executions.KEEP_STEPS)
-    async def keep(told: executions.StepsTold) -> None:
+    @activity.defn(name=FLUSH_TIMELINE)
+    async def keep(told: TimelineFlush) -> None:
         kept.append(len(record.of(told.execution_id)))
 
     document = {"document": HEADER, "do": CASES["branches"]}
-    opened = executions.Opened("kit", 1, document, {}, execution_id, rests_every=1)
+    opened = OpenedExecution("kit", 1, document, {}, execution_id, rests_every=1)
     memory.openings[execution_id] = opened
     async with Worker(
         temporal,
@@ -227,9 +231,9 @@ async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         handle = await temporal.start_workflow(
-            executions.EXECUTION,
-            executions.ExecutionStart(execution_id, execution_id),
-            id=executions.execution_workflow_id(execution_id),
+            EXECUTION,
+            ExecutionStart(execution_id, execution_id),
+            id=f"execution:{execution_id}",
             task_queue=execution_id,
         )
         await handle.result()

@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowHandle
 from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.in_memory_events import Broker
-from engine.contracts import executions
+from engine.contracts.executions import EXECUTION, ExecutionStart
 from tests.support.interpreter.executions import Execute
 
 pytestmark = pytest.mark.stack
@@ -72,9 +72,9 @@ async def test_steps_that_are_under_way_are_told_by_their_pointers(
     execution_id = str(uuid7())
     broker.open(execution_id, execution_id, document, None)
     handle = await temporal.start_workflow(
-        executions.EXECUTION,
-        executions.ExecutionStart(execution_id, execution_id),
-        id=executions.execution_workflow_id(execution_id),
+        EXECUTION,
+        ExecutionStart(execution_id, execution_id),
+        id=f"execution:{execution_id}",
         task_queue=queue,
     )
     told = ""

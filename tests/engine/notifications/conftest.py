@@ -7,9 +7,11 @@ from uuid_utils.compat import uuid7
 from engine.accounts import agents
 from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Channel
-from engine.sync import batch, pull
-from engine.sync.change import Change
+from engine.sync import pull
+from engine.sync.change import Change, SyncLimits
+from engine.sync.push import push_changes
 from tests.support.channels import NOW, Add, Push
 
 
@@ -19,8 +21,8 @@ def push(session: Session, account_id: UUID) -> Push:
 
     def pushed(agent_id: str = "laptop", kind: str = "settings") -> int:
         change = Change(kind, str(uuid7()), "-", "1", {})
-        batch.push(session, account_id=account_id, agent_id=agent_id, change=change, now=NOW)
-        return pull.head(session, account_id)
+        push_changes(AgentScope(session, account_id, NOW, agent_id), [change], SyncLimits())
+        return pull.read_head(session, account_id)
 
     return pushed
 
@@ -37,7 +39,7 @@ def add(session: Session, account_id: UUID, ring: Keyring) -> Add:
     def added(
         agent_id: str = "phone", endpoint: str = "https://hooks.example.org/", **values: object
     ) -> Channel:
-        agents.meet(session, account_id=account_id, agent_id=agent_id, now=NOW)
+        agents.record_sighting(AgentScope(session, account_id, NOW, agent_id))
         channel = Channel(
             id=uuid7(),
             account_id=account_id,

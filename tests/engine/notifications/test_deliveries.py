@@ -1,4 +1,4 @@
-"""What is owed to channels, and by when: whatever fails, comes late, comes twice or dies."""
+"""Deliveries to channels: failures, late outcomes, concurrent processes, and processes that die."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -11,45 +11,49 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from engine.accounts import agents
 from engine.notifications import deliveries, management
-from engine.notifications.deliveries import LEASE, QUEUED, SPACING, Delivery
-from engine.notifications.retry_policy import Outcome
+from engine.notifications.deliveries import LEASE, QUEUE_PERIOD, SPACING, ChannelDelivery
+from engine.notifications.retry_policy import DeliveryOutcome
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Channel
-from engine.sync.notifications import Notice
-from tests.support.channels import NOW, PATIENCE, SECOND, Add, Push
+from engine.sync.notifications import ChangeNotification
+from tests.support.channels import NOW, RETRY_POLICY, SECOND, Add, Push
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 
 
-FAILED = Outcome("timeout")
+FAILURE = DeliveryOutcome("timeout")
 
 
-def claimed(session: Session, channel: Channel, now: datetime = NOW) -> Delivery:
+def claim(session: Session, channel: Channel, now: datetime = NOW) -> ChannelDelivery:
     delivery = deliveries.claim(session, channel_id=channel.id, now=now)
     assert delivery is not None
     return delivery
 
 
-def settle(
-    session: Session, delivery: Delivery, outcome: Outcome | None = None, now: datetime = NOW
+def record_outcome(
+    session: Session,
+    delivery: ChannelDelivery,
+    outcome: DeliveryOutcome | None = None,
+    now: datetime = NOW,
 ) -> None:
-    deliveries.settle(
+    deliveries.record_outcome(
         session,
         delivery,
-        outcome or Outcome(),
-        patience=PATIENCE,
+        outcome or DeliveryOutcome(),
+        retry_policy=RETRY_POLICY,
         now=now,
         chance=0.5,
     )
 
 
-def mark(session: Session, account_id: UUID) -> list[UUID]:
-    return deliveries.mark(session, account_id=account_id, now=NOW)
+def schedule(session: Session, account_id: UUID) -> list[UUID]:
+    return deliveries.schedule_deliveries(AccountScope(session, account_id, NOW))
 
 
 def mine(session: Session, account_id: UUID, now: datetime) -> list[UUID]:
     """Return which of the account's own channels are due: other tests leave channels of theirs."""
-    due = deliveries.take_due(session, now=now)
+    due = deliveries.queue_due(session, now=now)
     return [one for one in due if session.get_one(Channel, one).account_id == account_id]
 
 
@@ -63,13 +67,13 @@ def test_a_change_is_owed_to_the_channels_of_other_live_agents(
         add("watch", state="dead"),
     )
     gone = add("lost")
-    agents.revoke(session, account_id=account_id, agent_id="lost", now=NOW)
+    agents.revoke(AccountScope(session, account_id, NOW), "lost")
     head = push("laptop", "workflow")
-    assert mark(session, account_id) == [phone.id]
+    assert schedule(session, account_id) == [phone.id]
     assert (own.next_try_at, own.told_stamp) == (None, head), "there is no news for who changed it"
     assert paused.next_try_at is dead.next_try_at is None
     assert session.get(Channel, gone.id, populate_existing=True) is None
-    assert claimed(session, phone).notice == Notice(head, ["workflow"])
+    assert claim(session, phone).notice == ChangeNotification(head, ["workflow"])
 
 
 def test_marking_twice_queues_once(
@@ -77,12 +81,14 @@ def test_marking_twice_queues_once(
 ) -> None:
     phone = add()
     push()
-    assert mark(session, account_id) == [phone.id]
+    assert schedule(session, account_id) == [phone.id]
     push()
-    assert mark(session, account_id) == []
+    assert schedule(session, account_id) == []
     assert mine(session, account_id, NOW) == []
-    assert mine(session, account_id, NOW + QUEUED) == [phone.id], "a lost message is sent again"
-    assert mine(session, account_id, NOW + QUEUED) == []
+    assert mine(session, account_id, NOW + QUEUE_PERIOD) == [phone.id], (
+        "a lost message is sent again"
+    )
+    assert mine(session, account_id, NOW + QUEUE_PERIOD) == []
 
 
 def test_a_channel_that_is_being_marked_is_waited_for_and_not_passed_over(
@@ -92,22 +98,22 @@ def test_a_channel_that_is_being_marked_is_waited_for_and_not_passed_over(
     phone = add(next_try_at=later)
     head = push()
     session.commit()
-    marking, claims = sessions(), Queue[Delivery | None]()
-    deliveries.mark(marking, account_id=account_id, now=later)
+    scheduling, claims = sessions(), Queue[ChannelDelivery | None]()
+    deliveries.schedule_deliveries(AccountScope(scheduling, account_id, later))
 
-    def claim() -> None:
+    def claim_elsewhere() -> None:
         with sessions.begin() as other:
             claims.put(deliveries.claim(other, channel_id=phone.id, now=later))
 
-    thread = threading.Thread(target=claim)
+    thread = threading.Thread(target=claim_elsewhere)
     thread.start()
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     until(lambda: session.scalar(waiting))
-    marking.commit()
+    scheduling.commit()
     thread.join()
     found = claims.get_nowait()
     assert found is not None
-    assert found.notice == Notice(head, ["settings"])
+    assert found.notice == ChangeNotification(head, ["settings"])
 
 
 def test_many_changes_are_told_as_one(
@@ -116,10 +122,10 @@ def test_many_changes_are_told_as_one(
     phone = add()
     for kind in ("settings", "agent", "settings"):
         head = push("laptop", kind)
-        mark(session, account_id)
-    delivery = claimed(session, phone)
-    assert delivery.notice == Notice(head, ["agent", "settings"])
-    settle(session, delivery)
+        schedule(session, account_id)
+    delivery = claim(session, phone)
+    assert delivery.notice == ChangeNotification(head, ["agent", "settings"])
+    record_outcome(session, delivery)
     assert (phone.told_stamp, phone.last_stamp, phone.next_try_at) == (head, head, None)
     assert (phone.state, phone.last_delivered_at) == ("active", NOW)
 
@@ -129,17 +135,17 @@ def test_what_changes_during_a_delivery_is_told_after_it_and_not_at_once(
 ) -> None:
     phone = add()
     first = push()
-    mark(session, account_id)
-    delivery = claimed(session, phone)
+    schedule(session, account_id)
+    delivery = claim(session, phone)
     second = push()
-    assert mark(session, account_id) == []
+    assert schedule(session, account_id) == []
     assert deliveries.claim(session, channel_id=phone.id, now=NOW) is None, "one process at a time"
     assert mine(session, account_id, NOW) == []
-    settle(session, delivery)
+    record_outcome(session, delivery)
     assert (phone.told_stamp, phone.next_try_at) == (first, NOW + SPACING)
     assert deliveries.claim(session, channel_id=phone.id, now=NOW) is None
     assert mine(session, account_id, NOW + SPACING) == [phone.id]
-    assert claimed(session, phone, NOW + SPACING).notice == Notice(second, ["settings"])
+    assert claim(session, phone, NOW + SPACING).notice == ChangeNotification(second, ["settings"])
 
 
 def test_what_a_process_that_died_was_delivering_falls_due_again(
@@ -147,13 +153,13 @@ def test_what_a_process_that_died_was_delivering_falls_due_again(
 ) -> None:
     phone = add()
     push()
-    mark(session, account_id)
-    lost = claimed(session, phone)
+    schedule(session, account_id)
+    lost = claim(session, phone)
     assert mine(session, account_id, NOW + LEASE - SECOND) == []
     assert mine(session, account_id, NOW + LEASE) == [phone.id]
-    again = claimed(session, phone, NOW + LEASE)
+    again = claim(session, phone, NOW + LEASE)
     assert again.notice == lost.notice
-    settle(session, lost, FAILED, NOW + LEASE)
+    record_outcome(session, lost, FAILURE, NOW + LEASE)
     assert (phone.state, phone.leased_until) == ("active", again.leased_until), (
         "who was late has no say"
     )
@@ -164,15 +170,15 @@ def test_failures_are_tried_again_ever_later_until_the_channel_is_dead_and_a_suc
 ) -> None:
     phone, now = add(), NOW
     push()
-    mark(session, account_id)
+    schedule(session, account_id)
     for failures, wait in ((1, 5), (2, 15)):
-        settle(session, claimed(session, phone, now), FAILED, now)
+        record_outcome(session, claim(session, phone, now), FAILURE, now)
         assert (phone.state, phone.failures, phone.last_error) == ("failing", failures, "timeout")
         assert phone.next_try_at == now + wait * SECOND
         head = push()
-        assert mark(session, account_id) == [], "a change does not shorten the wait"
+        assert schedule(session, account_id) == [], "a change does not shorten the wait"
         now = phone.next_try_at
-    settle(session, claimed(session, phone, now), now=now)
+    record_outcome(session, claim(session, phone, now), now=now)
     assert (phone.state, phone.failures, phone.last_error, phone.told_stamp) == (
         "active",
         0,
@@ -180,9 +186,9 @@ def test_failures_are_tried_again_ever_later_until_the_channel_is_dead_and_a_suc
         head,
     )
     push()
-    mark(session, account_id)
+    schedule(session, account_id)
     phone.failures, phone.next_try_at = 2, now
-    settle(session, claimed(session, phone, now), FAILED, now)
+    record_outcome(session, claim(session, phone, now), FAILURE, now)
     assert (phone.state, phone.failures) == ("dead", 3)
     assert mine(session, account_id, now + 1_000_000 * SECOND) == []
 
@@ -192,8 +198,8 @@ def test_a_channel_that_is_gone_is_dead_at_once(
 ) -> None:
     phone = add()
     push()
-    mark(session, account_id)
-    settle(session, claimed(session, phone), Outcome("gone", gone=True))
+    schedule(session, account_id)
+    record_outcome(session, claim(session, phone), DeliveryOutcome("gone", permanent=True))
     assert (phone.state, phone.failures, phone.last_error) == ("dead", 1, "gone")
 
 
@@ -202,8 +208,8 @@ def test_an_endpoint_that_asks_for_time_gets_it(
 ) -> None:
     phone = add()
     push()
-    mark(session, account_id)
-    settle(session, claimed(session, phone), Outcome("http_429", wait=600 * SECOND))
+    schedule(session, account_id)
+    record_outcome(session, claim(session, phone), DeliveryOutcome("http_429", wait=600 * SECOND))
     assert phone.next_try_at == NOW + 600 * SECOND
 
 
@@ -214,11 +220,11 @@ def test_one_that_is_begun_anew_is_told_the_newest_head_at_once(
     phone = add(state=state, failures=3, last_error="timeout")
     push("laptop", "agent")
     head = push()
-    assert mark(session, account_id) == []
+    assert schedule(session, account_id) == []
     management.resume(phone, now=NOW)
     session.flush()
     assert mine(session, account_id, NOW) == [phone.id]
-    assert claimed(session, phone).notice == Notice(head, ["agent", "settings"])
+    assert claim(session, phone).notice == ChangeNotification(head, ["agent", "settings"])
 
 
 def test_a_pause_during_a_delivery_holds(
@@ -226,24 +232,24 @@ def test_a_pause_during_a_delivery_holds(
 ) -> None:
     phone = add()
     push()
-    mark(session, account_id)
-    delivery = claimed(session, phone)
+    schedule(session, account_id)
+    delivery = claim(session, phone)
     management.pause(phone)
     session.flush()
-    settle(session, delivery)
+    record_outcome(session, delivery)
     assert (phone.state, phone.told_stamp) == ("paused", 0)
 
 
 def test_a_test_goes_first_and_what_is_new_after_it(session: Session, add: Add, push: Push) -> None:
     phone = add()
     head = push()
-    management.test(phone, now=NOW)
+    management.request_test(phone, now=NOW)
     session.flush()
-    delivery = claimed(session, phone)
+    delivery = claim(session, phone)
     assert (delivery.notice, delivery.test_id) == (None, phone.test_id)
-    settle(session, delivery)
+    record_outcome(session, delivery)
     assert (phone.test_id, phone.told_stamp, phone.last_stamp) == (None, 0, None)
-    assert claimed(session, phone, NOW + SPACING).notice == Notice(head, ["settings"])
+    assert claim(session, phone, NOW + SPACING).notice == ChangeNotification(head, ["settings"])
 
 
 def test_one_that_owes_nothing_though_it_is_behind_is_found_by_the_net(
@@ -253,8 +259,8 @@ def test_one_that_owes_nothing_though_it_is_behind_is_found_by_the_net(
     head = push()
     level.told_stamp = head
     session.flush()
-    assert deliveries.recover(session, now=NOW) >= 1
+    assert deliveries.schedule_overdue(session, now=NOW) >= 1
     session.refresh(phone)
     session.refresh(level)
     assert (phone.next_try_at, level.next_try_at) == (NOW, None)
-    assert deliveries.recover(session, now=NOW) == 0
+    assert deliveries.schedule_overdue(session, now=NOW) == 0

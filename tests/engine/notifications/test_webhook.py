@@ -14,14 +14,14 @@ pytestmark = pytest.mark.unit
 # The reference of Standard Webhooks' own libraries.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ID = "msg_p5jXN8AQM9LWM0D4loKWxJek"
-SENT = datetime.fromtimestamp(1614265330, UTC)
+TIMESTAMP = datetime.fromtimestamp(1614265330, UTC)
 BODY = b'{"test": 2432232314}'
 SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 def test_the_reference_comes_out_as_published() -> None:
     key = base64.b64decode(SECRET.removeprefix(webhook.PREFIX))
-    assert webhook.headers(ID, BODY, keys=[key], now=SENT) == {
+    assert webhook.sign(ID, BODY, keys=[key], now=TIMESTAMP) == {
         "webhook-id": ID,
         "webhook-timestamp": "1614265330",
         "webhook-signature": SIGNATURE,
@@ -29,11 +29,15 @@ def test_the_reference_comes_out_as_published() -> None:
 
 
 def test_a_body_signed_with_two_keys_is_taken_by_the_holder_of_either_and_no_other() -> None:
-    old, new, other = webhook.draw(), webhook.draw(), webhook.draw()
-    headers = webhook.headers("msg_1", BODY, keys=[new, old], now=datetime.now(UTC))
+    old, new, other = (
+        webhook.generate_secret(),
+        webhook.generate_secret(),
+        webhook.generate_secret(),
+    )
+    headers = webhook.sign("msg_1", BODY, keys=[new, old], now=datetime.now(UTC))
     for key in (old, new):
-        assert Webhook(webhook.shown(key)).verify(BODY, headers) == {"test": 2432232314}
+        assert Webhook(webhook.encode_secret(key)).verify(BODY, headers) == {"test": 2432232314}
     with pytest.raises(WebhookVerificationError):
-        Webhook(webhook.shown(other)).verify(BODY, headers)
+        Webhook(webhook.encode_secret(other)).verify(BODY, headers)
     with pytest.raises(WebhookVerificationError):
-        Webhook(webhook.shown(new)).verify(BODY + b" ", headers)
+        Webhook(webhook.encode_secret(new)).verify(BODY + b" ", headers)

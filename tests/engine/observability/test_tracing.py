@@ -14,11 +14,12 @@ from temporalio.converter import PayloadConverter
 from temporalio.service import RPCError
 
 from engine.config.settings import Settings
-from engine.contracts.executions import DefinitionCheck
+from engine.contracts.definitions import DefinitionCheck
 from engine.observability import tracing
-from engine.observability.otel import Discreet
+from engine.observability.otel import FilteringExporter
 from engine.observability.temporal_trace_header import HEADER
-from engine.temporal import client as temporal
+from engine.temporal.commands import start_check
+from engine.temporal.connection import connect
 
 TEXT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -65,9 +66,9 @@ def test_without_a_collector_no_process_loads_what_exports(
 
 @pytest.mark.stack
 async def test_a_workflow_is_told_the_trace_it_is_started_for(settings: Settings) -> None:
-    client: Client = await temporal.connect(settings, keyed=False)
+    client: Client = await connect(settings, keyed=False)
     with tracing.span("request", parent=TEXT):
-        handle = await temporal.start_check(
+        handle = await start_check(
             client, DefinitionCheck("00000000-0000-0000-0000-00000000ab1e", "-")
         )
     history = await handle.fetch_history()
@@ -81,7 +82,7 @@ async def test_a_workflow_is_told_the_trace_it_is_started_for(settings: Settings
 def test_no_error_and_no_unknown_attribute_leaves_the_process() -> None:
     kept = InMemorySpanExporter()
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(Discreet(kept)))
+    provider.add_span_processor(SimpleSpanProcessor(FilteringExporter(kept)))
     tracer = provider.get_tracer("test")
 
     def fail() -> None:

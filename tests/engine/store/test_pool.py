@@ -1,4 +1,4 @@
-"""A connection that is gone is noticed before it is used, and one that is there is not asked each time."""
+"""The pool detects a lost connection before its use, and tests a good one only in doubt."""
 
 from collections.abc import Iterator
 
@@ -64,7 +64,7 @@ def test_with_one_that_is_gone_all_that_rested_are_replaced(settings: Settings) 
     engine.dispose()
 
 
-@pytest.mark.parametrize(("rested", "asked"), [(pool.RESTED_SECONDS_MAX, False), (-1.0, True)])
+@pytest.mark.parametrize(("rested", "asked"), [(pool.IDLE_SECONDS_MAX, False), (-1.0, True)])
 def test_one_that_is_there_is_asked_only_after_a_long_rest(
     engine: Engine,
     settings: Settings,
@@ -73,7 +73,7 @@ def test_one_that_is_there_is_asked_only_after_a_long_rest(
     rested: float,
     asked: bool,
 ) -> None:
-    monkeypatch.setattr(pool, "RESTED_SECONDS_MAX", rested)
+    monkeypatch.setattr(pool, "IDLE_SECONDS_MAX", rested)
     pid = used(engine)
     with elsewhere(settings) as other:
         before = other.execute(LAST_ASKED, [pid]).fetchone()

@@ -9,26 +9,26 @@ from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 
 from engine.config.settings import Settings
-from engine.contracts.executions import DefinitionCheck, ExecutionStart, OutcomeReading
-from engine.temporal import client as temporal
+from engine.contracts.definitions import DefinitionCheck
+from engine.contracts.executions import ExecutionStart, OutcomeReading
+from engine.temporal.commands import start_check, start_execution, start_reading
+from engine.temporal.connection import connect
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.mark.parametrize("kind", ["execution", "check", "reading"])
 async def test_a_workflow_is_queued_under_its_account(settings: Settings, kind: str) -> None:
-    client = await temporal.connect(settings, keyed=False)
+    client = await connect(settings, keyed=False)
     account_id, subject = str(uuid4()), str(uuid4())
     if kind == "execution":
         start = ExecutionStart(subject, account_id)
-        handle = await temporal.start_execution(
-            client, start, definition_id=uuid4(), seconds_max=60
-        )
+        handle = await start_execution(client, start, definition_id=uuid4(), seconds_max=60)
     elif kind == "check":
-        handle = await temporal.start_check(client, DefinitionCheck(subject, account_id))
+        handle = await start_check(client, DefinitionCheck(subject, account_id))
     else:
         reading = OutcomeReading(subject, account_id, {"kty": "OKP"})
-        handle = await temporal.start_reading(client, reading, unique=uuid4())
+        handle = await start_reading(client, reading, reading_id=uuid4())
     assert await priority_of(handle) == Priority(fairness_key=account_id)
     with suppress(RPCError):  # where a worker runs beside, it may have ended by itself
         await handle.terminate()

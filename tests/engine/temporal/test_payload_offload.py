@@ -19,13 +19,14 @@ from bin.devtools.stack.servers import Stack
 from engine.activities.http import HttpActivities
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
-from engine.contracts import executions as contracts
+from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution, Settlement
 from engine.egress.guard import Egress
 from engine.errors import NotFoundError
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.payload_claims import Claim
-from engine.temporal import client as temporal
 from engine.temporal import payload_claims
+from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal.payload_offload import claim_check
 from engine.temporal_workflows.execution import ExecutionWorkflow
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.stack
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BYTES_MIN = 32_768
 CANARY = "canary-" + "x" * 400_000
-Run = Callable[..., Awaitable[tuple[contracts.Settlement, WorkflowHistory]]]
+Run = Callable[..., Awaitable[tuple[Settlement, WorkflowHistory]]]
 
 
 @pytest.fixture
@@ -48,16 +49,16 @@ async def run(stack: Stack, sessions: sessionmaker[Session]) -> AsyncIterator[Ru
     """Run steps on a worker that seals its payloads and claims the large ones."""
     settings = Settings.from_env(stack.environ() | fresh_keys())
     storage = claim_check(sessions, bytes_min=BYTES_MIN)
-    client = await temporal.connect(settings, keyed=True, storage=storage)
+    client = await connect(settings, keyed=True, storage=storage)
     memory, queue = Memory(), f"claims-{uuid7()}"
     async with echo() as port:
 
         async def execute(
             steps: list[dict[str, Any]], data: Any, *, rests_every: int = 0
-        ) -> tuple[contracts.Settlement, WorkflowHistory]:
+        ) -> tuple[Settlement, WorkflowHistory]:
             execution_id = str(uuid7())
             document = {"document": HEADER, "do": steps}
-            memory.openings[execution_id] = contracts.Opened(
+            memory.openings[execution_id] = OpenedExecution(
                 "d",
                 1,
                 document,
@@ -66,9 +67,9 @@ async def run(stack: Stack, sessions: sessionmaker[Session]) -> AsyncIterator[Ru
                 rests_every=rests_every,
             )
             handle = await client.start_workflow(
-                contracts.EXECUTION,
-                contracts.ExecutionStart(execution_id, "a"),
-                id=contracts.execution_workflow_id(execution_id),
+                EXECUTION,
+                ExecutionStart(execution_id, "a"),
+                id=f"execution:{execution_id}",
                 task_queue=queue,
                 execution_timeout=timedelta(seconds=60),
             )
@@ -138,7 +139,7 @@ async def test_a_context_of_several_megabytes_goes_from_run_to_run(
 
 
 def test_claims_are_fetched_in_the_order_asked_for(session: Session) -> None:
-    ids = payload_claims.keep(session, [b"one", b"two"], workflow_id="w", run_id="r")
+    ids = payload_claims.store(session, [b"one", b"two"], workflow_id="w", run_id="r")
     assert payload_claims.fetch(session, ids[::-1]) == [b"two", b"one"]
     with pytest.raises(NotFoundError):
         payload_claims.fetch(session, [*ids, uuid7()])
@@ -146,23 +147,21 @@ def test_claims_are_fetched_in_the_order_asked_for(session: Session) -> None:
 
 def started(session: Session, account_id: UUID) -> Execution:
     draft = definitions.Draft("name", "sealed", "key")
-    definition = definitions.save(session, account_id=account_id, draft=draft, now=NOW)
-    order = executions.Order("sealed", seal_result=False)
-    return executions.start(
-        session, account_id=account_id, definition=definition, order=order, now=NOW
-    )
+    definition = definitions.save(AccountScope(session, account_id, NOW), draft)
+    order = executions.SealedInput("sealed", seal_result=False)
+    return executions.start(AccountScope(session, account_id, NOW), definition, order)
 
 
 def test_claims_go_an_hour_after_their_execution(session: Session, account_id: UUID) -> None:
     execution = started(session, account_id)
-    workflow_id = contracts.execution_workflow_id(str(execution.id))
-    (claim_id,) = payload_claims.keep(session, [b"data"], workflow_id=workflow_id, run_id="r")
+    workflow_id = f"execution:{execution.id}"
+    (claim_id,) = payload_claims.store(session, [b"data"], workflow_id=workflow_id, run_id="r")
     session.execute(update(Claim).values(created_at=NOW))
     execution.ended_at = NOW
     session.flush()
-    session.execute(payload_claims.spent(NOW + timedelta(minutes=59)))
+    session.execute(payload_claims.expiry(NOW + timedelta(minutes=59)))
     assert payload_claims.fetch(session, [claim_id]) == [b"data"]
-    session.execute(payload_claims.spent(NOW + timedelta(minutes=61)))
+    session.execute(payload_claims.expiry(NOW + timedelta(minutes=61)))
     with pytest.raises(NotFoundError):
         payload_claims.fetch(session, [claim_id])
 
@@ -173,14 +172,14 @@ def test_what_an_execution_gave_the_one_that_ordered_it_is_kept_as_long_as_that_
     orderer, execution = started(session, account_id), started(session, account_id)
     execution.ordered_by, execution.ended_at = orderer.id, NOW
     session.flush()
-    workflow_id = contracts.execution_workflow_id(str(execution.id))
-    (claim_id,) = payload_claims.keep(session, [b"data"], workflow_id=workflow_id, run_id="r")
+    workflow_id = f"execution:{execution.id}"
+    (claim_id,) = payload_claims.store(session, [b"data"], workflow_id=workflow_id, run_id="r")
     session.execute(update(Claim).values(created_at=NOW))
-    session.execute(payload_claims.spent(NOW + timedelta(days=2)))
+    session.execute(payload_claims.expiry(NOW + timedelta(days=2)))
     assert payload_claims.fetch(session, [claim_id]) == [b"data"]
     orderer.ended_at = NOW + timedelta(days=2)
     session.flush()
-    session.execute(payload_claims.spent(NOW + timedelta(days=3)))
+    session.execute(payload_claims.expiry(NOW + timedelta(days=3)))
     with pytest.raises(NotFoundError):
         payload_claims.fetch(session, [claim_id])
 
@@ -188,14 +187,14 @@ def test_what_an_execution_gave_the_one_that_ordered_it_is_kept_as_long_as_that_
 def test_the_claims_of_one_workflow_do_not_go_with_another_ones(session: Session) -> None:
     ids = {}
     for day, (workflow_id, run_id) in enumerate((("a", ""), ("b", ""), ("a", "one"), ("a", "two"))):
-        (ids[workflow_id, run_id],) = payload_claims.keep(
+        (ids[workflow_id, run_id],) = payload_claims.store(
             session, [b"x"], workflow_id=workflow_id, run_id=run_id
         )
         at = NOW + timedelta(days=day)
         session.execute(
             update(Claim).where(Claim.id == ids[workflow_id, run_id]).values(created_at=at)
         )
-    session.execute(payload_claims.spent(NOW + timedelta(days=4)))
+    session.execute(payload_claims.expiry(NOW + timedelta(days=4)))
     assert payload_claims.fetch(session, [ids["b", ""], ids["a", "one"]]) == [b"x", b"x"]
     with pytest.raises(NotFoundError):
         payload_claims.fetch(session, [ids["a", ""]])
@@ -206,15 +205,15 @@ def test_claims_of_runs_that_others_went_on_for_go_before_the_execution_ends(
 ) -> None:
     ids = {}
     for number, run_id in enumerate(("first", "second", "third")):
-        (ids[run_id],) = payload_claims.keep(
+        (ids[run_id],) = payload_claims.store(
             session, [run_id.encode()], workflow_id="part", run_id=run_id
         )
         at = NOW + timedelta(days=number)
         session.execute(update(Claim).where(Claim.id == ids[run_id]).values(created_at=at))
-    session.execute(payload_claims.spent(NOW + timedelta(days=3)))
+    session.execute(payload_claims.expiry(NOW + timedelta(days=3)))
     assert payload_claims.fetch(session, [ids["second"], ids["third"]]) == [b"second", b"third"]
     with pytest.raises(NotFoundError):
         payload_claims.fetch(session, [ids["first"]])
-    session.execute(payload_claims.spent(NOW + timedelta(days=40)))
+    session.execute(payload_claims.expiry(NOW + timedelta(days=40)))
     with pytest.raises(NotFoundError):
         payload_claims.fetch(session, [ids["third"]])

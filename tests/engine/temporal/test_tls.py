@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from bin.devtools.stack.servers import Stack
 from engine.config.settings import Settings
-from engine.temporal import client as temporal
+from engine.temporal.connection import connect
 
 pytestmark = pytest.mark.stack
 
@@ -109,11 +109,11 @@ async def test_temporal_is_reached_with_certificates_on_both_sides(
             "TEMPORAL_TLS_CLIENT_CERT_DATA": ours.certificate,
             "TEMPORAL_TLS_CLIENT_KEY_DATA": ours.key,
         }
-        client = await temporal.connect(Settings.from_env(environ), keyed=False)
+        client = await connect(Settings.from_env(environ), keyed=False)
         assert await client.service_client.check_health()
         without = {name: text for name, text in environ.items() if "CLIENT" not in name}
         with pytest.raises(RuntimeError):
-            await temporal.connect(Settings.from_env(without), keyed=False)
+            await connect(Settings.from_env(without), keyed=False)
 
 
 async def test_temporal_is_reached_with_an_api_key_over_tls(stack: Stack, server: Pair) -> None:
@@ -123,5 +123,5 @@ async def test_temporal_is_reached_with_an_api_key_over_tls(stack: Stack, server
             "TEMPORAL_API_KEY": "a key",
             "TEMPORAL_TLS_SERVER_CA_CERT_DATA": server.certificate,
         }
-        client = await temporal.connect(Settings.from_env(environ), keyed=False)
+        client = await connect(Settings.from_env(environ), keyed=False)
         assert await client.service_client.check_health()

@@ -11,40 +11,41 @@ from uuid_utils.compat import uuid7
 
 from engine.errors import UnavailableError
 from engine.language.cloud_events import ANY_TYPE
+from engine.store.account_scope import AccountScope
 from engine.store.events import Event
 from engine.store.workflows import Definition
 from engine.workflows import definitions
 from engine.workflows.definitions import Draft
 from engine.workflows.events import queue, subscriptions
-from engine.workflows.events.queue import Sealed
+from engine.workflows.events.queue import SealedEvent
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order
+from engine.workflows.executions.executions import SealedInput
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def told(session: Session, account_id: UUID) -> list[str | None]:
-    return [row.sealed for row in queue.take(session, account_id=account_id, limit=10)]
+    return [row.sealed for row in queue.take(AccountScope(session, account_id, NOW), limit=10)]
 
 
 @pytest.mark.stack
 def test_events_are_taken_in_the_order_they_came(session: Session, account_id: UUID) -> None:
     for name in ("a", "b", "c"):
-        queue.keep(session, account_id=account_id, events=[Sealed(uuid4(), name)], now=NOW)
+        queue.store(AccountScope(session, account_id, NOW), [SealedEvent(uuid4(), name)])
     assert told(session, account_id) == ["a", "b", "c"]
-    assert account_id in queue.accounts_waiting(session)
+    assert account_id in queue.list_accounts(session)
 
 
 @pytest.mark.stack
 def test_an_event_is_written_down_once_even_after_it_was_routed(
     session: Session, account_id: UUID
 ) -> None:
-    event = Sealed(uuid4(), "a")
-    queue.keep(session, account_id=account_id, events=[event], now=NOW)
-    queue.keep(session, account_id=account_id, events=[event], now=NOW)
+    event = SealedEvent(uuid4(), "a")
+    queue.store(AccountScope(session, account_id, NOW), [event])
+    queue.store(AccountScope(session, account_id, NOW), [event])
     assert told(session, account_id) == ["a"]
-    queue.routed(session, [event.key], now=NOW)
-    queue.keep(session, account_id=account_id, events=[event], now=NOW)
+    queue.mark_routed(session, [event.key], now=NOW)
+    queue.store(AccountScope(session, account_id, NOW), [event])
     assert told(session, account_id) == []
     assert session.scalars(select(Event.sealed).where(Event.id == event.key)).all() == [None]
 
@@ -53,11 +54,11 @@ def test_an_event_is_written_down_once_even_after_it_was_routed(
 def test_that_an_event_was_routed_is_known_for_a_day(session: Session, account_id: UUID) -> None:
     ids = [uuid4(), uuid4()]
     for key in ids:
-        queue.keep(session, account_id=account_id, events=[Sealed(key, "a")], now=NOW)
-    queue.routed(session, ids[:1], now=NOW)
-    session.execute(queue.spent(now=NOW + timedelta(hours=23)))
+        queue.store(AccountScope(session, account_id, NOW), [SealedEvent(key, "a")])
+    queue.mark_routed(session, ids[:1], now=NOW)
+    session.execute(queue.expiry(now=NOW + timedelta(hours=23)))
     assert len(session.scalars(select(Event).where(Event.id.in_(ids))).all()) == 2
-    session.execute(queue.spent(now=NOW + timedelta(hours=25)))
+    session.execute(queue.expiry(now=NOW + timedelta(hours=25)))
     assert session.scalars(select(Event.id).where(Event.id.in_(ids))).all() == ids[1:]
 
 
@@ -66,7 +67,7 @@ def test_two_routers_never_have_the_same_account(
     sessions: sessionmaker[Session], account_id: UUID
 ) -> None:
     with sessions.begin() as session:
-        queue.keep(session, account_id=account_id, events=[Sealed(uuid4(), "a")], now=NOW)
+        queue.store(AccountScope(session, account_id, NOW), [SealedEvent(uuid4(), "a")])
     with sessions() as one, sessions() as other:
         assert told(one, account_id) == ["a"]
         assert told(other, account_id) == []
@@ -79,9 +80,9 @@ def test_more_than_may_wait_are_not_accepted(
     session: Session, account_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "PENDING_MAX", 2)
-    queue.accept(session, account_id=account_id, events=[Sealed(uuid4(), "a")], now=NOW)
+    queue.accept(AccountScope(session, account_id, NOW), [SealedEvent(uuid4(), "a")])
     with pytest.raises(UnavailableError, match="waiting already"):
-        queue.accept(session, account_id=account_id, events=[Sealed(uuid4(), "a")] * 2, now=NOW)
+        queue.accept(AccountScope(session, account_id, NOW), [SealedEvent(uuid4(), "a")] * 2)
 
 
 @pytest.mark.unit
@@ -102,17 +103,15 @@ def test_a_routing_key_is_the_accounts_own_and_says_nothing_of_the_type() -> Non
 
 def saved(session: Session, account_id: UUID) -> Definition:
     draft = Draft(name="d", encrypted_data="-", encryption_key="-")
-    return definitions.save(session, account_id=account_id, draft=draft, now=NOW)
+    return definitions.save(AccountScope(session, account_id, NOW), draft)
 
 
 def heard_by_others(session: Session, account_id: UUID, definition: Definition) -> set[str]:
     """Return what an execution of a definition begins with: all that others listen for."""
-    order = Order("-", seal_result=False)
-    run = executions.start(
-        session, account_id=account_id, definition=definition, order=order, now=NOW
-    )
-    begun = executions.open_with_definition(session, account_id=account_id, execution_id=run.id)
-    return set(begun.heard)
+    order = SealedInput("-", seal_result=False)
+    run = executions.start(AccountScope(session, account_id, NOW), definition, order)
+    begun = executions.open_with_definition(AccountScope(session, account_id, NOW), run.id)
+    return set(begun.routing_keys)
 
 
 @pytest.mark.stack
@@ -123,17 +122,16 @@ def test_listeners_are_found_by_account_and_key_until_they_are_discarded(
     for workflow_id, keys in (("execution:1", {"a", "b"}), ("execution:2", {ANY_TYPE})):
         for _ in range(2):
             subscriptions.register(
-                session,
-                account_id=account_id,
+                AccountScope(session, account_id, NOW),
                 definition_id=definition.id,
                 workflow_id=workflow_id,
                 keys=keys,
-                now=NOW,
             )
 
     def found(*keys: str) -> list[str]:
         return [
-            one.workflow_id for one in subscriptions.of(session, account_id=account_id, keys=keys)
+            one.workflow_id
+            for one in subscriptions.list_listeners(AccountScope(session, account_id, NOW), keys)
         ]
 
     assert (found("a"), found("a", ANY_TYPE), found("c")) == (
@@ -141,7 +139,7 @@ def test_listeners_are_found_by_account_and_key_until_they_are_discarded(
         ["execution:1", "execution:2"],
         [],
     )
-    assert subscriptions.of(session, account_id=uuid7(), keys=["a", ANY_TYPE]) == []
+    assert subscriptions.list_listeners(AccountScope(session, uuid7(), NOW), ["a", ANY_TYPE]) == []
     assert heard_by_others(session, account_id, saved(session, account_id)) == {"a", "b", ANY_TYPE}
     assert heard_by_others(session, account_id, definition) == set()
     subscriptions.discard(session, ["execution:1"])

@@ -10,20 +10,22 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
+from engine.contracts.outbox_messages import ExecutionLaunch, VersionCheck
+from engine.contracts.workflow_ids import VersionReference
 from engine.errors import ConflictError, Fault, NotFoundError, TooLargeError
-from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.outbox import OutboxMessage
 from engine.store.workflows import Definition
 from engine.workflows import definitions
 from engine.workflows.definitions import Diagnosis, Draft
 from engine.workflows.executions import completion, executions
-from engine.workflows.executions.executions import Order
+from engine.workflows.executions.executions import SealedInput
 
 pytestmark = pytest.mark.stack
 
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
+NOW = datetime(2126, 1, 2, tzinfo=UTC)  # a relay that runs beside the test carries nothing before
 DRAFT = Draft("name", "sealed", "key")
 Started = Callable[[], Execution]
 
@@ -31,7 +33,7 @@ Started = Callable[[], Execution]
 @pytest.fixture
 def definition(sessions: sessionmaker[Session], account_id: UUID) -> Definition:
     with sessions.begin() as session:
-        return definitions.save(session, account_id=account_id, draft=DRAFT, now=NOW)
+        return definitions.save(AccountScope(session, account_id, NOW), DRAFT)
 
 
 @pytest.fixture
@@ -39,11 +41,9 @@ def start(sessions: sessionmaker[Session], definition: Definition) -> Started:
     def begin() -> Execution:
         with sessions.begin() as session:
             return executions.start(
-                session,
-                account_id=definition.account_id,
-                definition=session.get_one(Definition, definition.id),
-                order=Order("sealed", seal_result=True),
-                now=NOW,
+                AccountScope(session, definition.account_id, NOW),
+                session.get_one(Definition, definition.id),
+                SealedInput("sealed", seal_result=True),
             )
 
     return begin
@@ -52,12 +52,10 @@ def start(sessions: sessionmaker[Session], definition: Definition) -> Started:
 def settle(sessions: sessionmaker[Session], execution: Execution, status: str) -> bool:
     with sessions.begin() as session:
         return completion.settle(
-            session,
-            account_id=execution.account_id,
-            execution_id=execution.id,
+            AccountScope(session, execution.account_id, NOW),
+            execution.id,
             status=status,
             outcome_sealed="outcome",
-            now=NOW,
         )
 
 
@@ -71,26 +69,22 @@ def waiting(session: Session, kind: str, subject: UUID) -> int:
 def test_a_draft_waits_in_the_outbox_to_be_checked_and_the_first_check_counts(
     session: Session, definition: Definition
 ) -> None:
-    assert waiting(session, outbox.CHECK, definition.id) == 1
+    assert waiting(session, VersionCheck.kind, definition.id) == 1
     for detail in ("first", "second"):
         definitions.diagnose(
-            session,
-            account_id=definition.account_id,
-            definition_id=definition.id,
-            diagnosis=Diagnosis([Fault("/do", detail)], "sealed"),
-            now=NOW,
+            AccountScope(session, definition.account_id, NOW),
+            VersionReference(definition.id),
+            Diagnosis([Fault("/do", detail)], "sealed"),
         )
     checked = session.get_one(Definition, definition.id)
     assert checked.diagnostics == [{"pointer": "/do", "detail": "first"}]
-    assert waiting(session, outbox.CHECK, definition.id) == 0
+    assert waiting(session, VersionCheck.kind, definition.id) == 0
 
 
 def test_a_definition_that_must_be_too_large_is_refused(session: Session, account_id: UUID) -> None:
     large = Draft("name", "x" * 4000, "key")
     with pytest.raises(TooLargeError):
-        definitions.save(
-            session, account_id=account_id, draft=large, now=NOW, definition_bytes_max=1000
-        )
+        definitions.save(AccountScope(session, account_id, NOW), large, definition_bytes_max=1000)
 
 
 def test_a_definition_follows_its_latest_execution(
@@ -116,7 +110,7 @@ def test_of_eight_that_settle_one_execution_one_does(
     with sessions() as session:
         found = session.get_one(Execution, execution.id)
         assert found.status == statuses[ended.index(True)]
-        assert waiting(session, outbox.EXECUTE, execution.id) == 0
+        assert waiting(session, ExecutionLaunch.kind, execution.id) == 0
 
 
 def test_of_eight_that_start_at_once_as_many_run_as_an_account_may_have(
@@ -125,14 +119,12 @@ def test_of_eight_that_start_at_once_as_many_run_as_an_account_may_have(
     def ask(_: int) -> Execution | str:
         with sessions.begin() as session:
             try:
-                executions.admit(session, account_id=definition.account_id, running_max=3)
+                executions.admit(AccountScope(session, definition.account_id, NOW), running_max=3)
             except ConflictError as refusal:
                 return refusal.code
             known = session.get_one(Definition, definition.id)
-            order = Order("sealed", seal_result=True)
-            return executions.start(
-                session, account_id=definition.account_id, definition=known, order=order, now=NOW
-            )
+            order = SealedInput("sealed", seal_result=True)
+            return executions.start(AccountScope(session, definition.account_id, NOW), known, order)
 
     with ThreadPoolExecutor(8) as threads:
         told = list(threads.map(ask, range(8)))
@@ -146,16 +138,11 @@ def test_of_eight_that_start_at_once_as_many_run_as_an_account_may_have(
 def test_another_accounts_rows_are_as_unknown_as_none(session: Session, start: Started) -> None:
     execution, stranger = start(), uuid7()
     with pytest.raises(NotFoundError, match="no such workflow"):
-        definitions.find(session, account_id=stranger, definition_id=execution.definition_id)
+        definitions.find(AccountScope(session, stranger, NOW), execution.definition_id)
     with pytest.raises(NotFoundError, match="no such execution"):
-        executions.find(session, account_id=stranger, execution_id=execution.id)
+        executions.find(AccountScope(session, stranger, NOW), execution.id)
     settled = completion.settle(
-        session,
-        account_id=stranger,
-        execution_id=execution.id,
-        status="failed",
-        outcome_sealed="theirs",
-        now=NOW,
+        AccountScope(session, stranger, NOW), execution.id, status="failed", outcome_sealed="theirs"
     )
     assert not settled
 
@@ -163,14 +150,13 @@ def test_another_accounts_rows_are_as_unknown_as_none(session: Session, start: S
 def adopt(sessions: sessionmaker[Session], by: Execution, execution_id: UUID, most: int) -> bool:
     """Tell whether an execution that another one ordered was let in."""
     with sessions.begin() as session:
-        refusal = executions.adopt(
-            session,
-            definition=session.get_one(Definition, by.definition_id),
-            execution_id=execution_id,
-            by=by.id,
-            input_sealed="sealed",
+        refusal = executions.start_child(
+            AccountScope(session, by.account_id, NOW),
+            session.get_one(Definition, by.definition_id),
+            execution_id,
             running_max=most,
-            now=NOW,
+            parent_id=by.id,
+            input_jwe="sealed",
         )
     return refusal is None
 
@@ -183,7 +169,9 @@ def test_an_ordered_execution_is_stored_once_and_sealed_as_its_orderers_is(
     with sessions() as session:
         found = session.get_one(Execution, execution_id)
         assert (found.ordered_by, found.seal_result, found.status) == (orderer.id, True, "running")
-        assert waiting(session, outbox.EXECUTE, execution_id) == 0, "its workflow runs already"
+        assert waiting(session, ExecutionLaunch.kind, execution_id) == 0, (
+            "its workflow runs already"
+        )
 
 
 def test_of_executions_ordered_at_once_no_more_are_let_in_than_may_run(

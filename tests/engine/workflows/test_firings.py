@@ -10,15 +10,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from engine.contracts.outbox_messages import ScheduleSync
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.executions import Execution
 from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Schedule
 from engine.store.workflows import Definition
-from engine.workflows.executions.executions import Order
+from engine.workflows.executions.executions import SealedInput
 from engine.workflows.schedules import firings, schedules
-from engine.workflows.schedules.firings import Time
+from engine.workflows.schedules.firings import DueTime
 from engine.workflows.schedules.recurrence import Plan
 
 pytestmark = pytest.mark.stack
@@ -50,14 +52,17 @@ def schedule(session: Session) -> Schedule:
     session.add(definition)
     session.flush()
     plan = Plan(every=60, catchup_seconds=600)
-    return schedules.make(
-        session, plan, definition=definition, order=Order("-", seal_result=False), now=NOON
+    return schedules.store(
+        AccountScope(session, account.id, NOON),
+        plan,
+        definition=definition,
+        sealed_input=SealedInput("-", seal_result=False),
     )
 
 
-def time(schedule: Schedule, late: int = 0, minutes: int = 0) -> Time:
+def time(schedule: Schedule, late: int = 0, minutes: int = 0) -> DueTime:
     at = NOON + timedelta(minutes=minutes)
-    return Time(schedule.account_id, schedule.id, at, timedelta(seconds=late))
+    return DueTime(schedule.id, at, timedelta(seconds=late))
 
 
 def executions(session: Session, schedule: Schedule) -> list[UUID]:
@@ -69,7 +74,10 @@ def test_a_time_makes_one_execution_under_an_id_of_its_own(
     session: Session, schedule: Schedule
 ) -> None:
     first, again = (
-        firings.fire(session, time(schedule), running_max=9, now=NOON) for _ in range(2)
+        firings.fire(
+            AccountScope(session, schedule.account_id, NOON), time(schedule), running_max=9
+        )
+        for _ in range(2)
     )
     assert first is not None
     assert first is again
@@ -84,14 +92,18 @@ def test_a_time_makes_one_execution_under_an_id_of_its_own(
 def test_a_time_that_was_refused_says_why_and_may_come_again(
     session: Session, schedule: Schedule, late: int, most: int, refusal: str
 ) -> None:
-    refused = firings.fire(session, time(schedule, late), running_max=most, now=NOON)
+    refused = firings.fire(
+        AccountScope(session, schedule.account_id, NOON), time(schedule, late), running_max=most
+    )
     assert refused is not None
     assert (refused.refusal, refused.execution_id, executions(session, schedule)) == (
         refusal,
         None,
         [],
     )
-    made = firings.fire(session, time(schedule), running_max=9, now=NOON)
+    made = firings.fire(
+        AccountScope(session, schedule.account_id, NOON), time(schedule), running_max=9
+    )
     assert made is refused
     assert (made.refusal, [made.execution_id]) == (None, executions(session, schedule))
 
@@ -100,11 +112,15 @@ def test_the_times_of_a_workflow_that_is_not_checked_yet_make_nothing(
     session: Session, schedule: Schedule
 ) -> None:
     schedule.trigger = "every"
-    refused = firings.fire(session, time(schedule), running_max=9, now=NOON)
+    refused = firings.fire(
+        AccountScope(session, schedule.account_id, NOON), time(schedule), running_max=9
+    )
     assert refused is not None
     assert (refused.refusal, executions(session, schedule)) == ("workflow_unchecked", [])
     session.get_one(Definition, schedule.definition_id).checked_at = NOON
-    made = firings.fire(session, time(schedule), running_max=9, now=NOON)
+    made = firings.fire(
+        AccountScope(session, schedule.account_id, NOON), time(schedule), running_max=9
+    )
     assert made is not None
     assert executions(session, schedule) == [made.execution_id]
 
@@ -112,20 +128,16 @@ def test_the_times_of_a_workflow_that_is_not_checked_yet_make_nothing(
 def test_what_is_due_without_a_schedule_makes_nothing_and_temporal_is_told(
     session: Session, schedule: Schedule
 ) -> None:
-    due = time(schedule)
-    schedules.drop(session, definition_id=schedule.definition_id, now=NOON)
-    session.execute(
-        outbox.discarding(
-            account_id=due.account_id, kind=outbox.FOLLOW, subject=str(due.schedule_id)
-        )
-    )
+    due, account_id = time(schedule), schedule.account_id
+    schedules.delete_of_definition(AccountScope(session, account_id, NOON), schedule.definition_id)
+    session.execute(outbox.deletion(ScheduleSync(account_id, due.schedule_id)))
     session.expire_all()
-    assert firings.fire(session, due, running_max=9, now=NOON) is None
-    told = select(OutboxMessage.subject).where(OutboxMessage.kind == outbox.FOLLOW)
+    assert firings.fire(AccountScope(session, account_id, NOON), due, running_max=9) is None
+    told = select(OutboxMessage.subject).where(OutboxMessage.kind == ScheduleSync.kind)
     assert str(due.schedule_id) in session.scalars(told).all()
 
 
 def test_a_strangers_schedule_is_not_fired(session: Session, schedule: Schedule) -> None:
-    due = Time(uuid7(), schedule.id, NOON)
-    assert firings.fire(session, due, running_max=9, now=NOON) is None
+    due = DueTime(schedule.id, NOON)
+    assert firings.fire(AccountScope(session, uuid7(), NOON), due, running_max=9) is None
     assert executions(session, schedule) == []

@@ -11,15 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from engine.activities.timeline import Journal
 from engine.config.settings import Settings
-from engine.contracts.executions import StepsTold
-from engine.contracts.timeline import COMPLETED, COUNTED, STARTED, Entry
+from engine.contracts.timeline import COMPLETED, COUNTED_PHASES, STARTED, TimelineEntry
 from engine.errors import NotFoundError
+from engine.store.account_scope import AccountScope
 from engine.workflows import definitions
 from engine.workflows.definitions import Draft
 from engine.workflows.executions import executions, timeline
-from engine.workflows.executions.executions import Order
+from engine.workflows.executions.executions import SealedInput
+from engine.workflows.executions.timeline_writer import TimelineWriter
 from tests.support.waiting import until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -30,23 +30,21 @@ def execution_id(sessions: sessionmaker[Session], account_id: UUID) -> UUID:
     """An execution that runs."""
     with sessions.begin() as session:
         definition = definitions.save(
-            session, account_id=account_id, draft=Draft("name", "-", "-"), now=NOON
+            AccountScope(session, account_id, NOON), Draft("name", "-", "-")
         )
-        order = Order("-", seal_result=False)
-        return executions.start(
-            session, account_id=account_id, definition=definition, order=order, now=NOON
-        ).id
+        order = SealedInput("-", seal_result=False)
+        return executions.start(AccountScope(session, account_id, NOON), definition, order).id
 
 
-def told(account_id: UUID, execution_id: UUID, count: int) -> list[Entry]:
+def told(account_id: UUID, execution_id: UUID, count: int) -> list[TimelineEntry]:
     """Make the entries of steps that run one after the other."""
     found = []
     for seq in range(1, count + 1):
         begins, step = seq % 2 == 1, (seq - 1) // 2
-        counts = [0 for _ in COUNTED]
+        counts = [0 for _ in COUNTED_PHASES]
         counts[:2] = [step + 1, step + (not begins)]
         found.append(
-            Entry(
+            TimelineEntry(
                 account_id=str(account_id),
                 execution_id=str(execution_id),
                 seq=seq,
@@ -67,13 +65,13 @@ def read(
     sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
 ) -> list[tuple[int, str, str]]:
     with sessions() as session:
-        found = timeline.since(
-            session, account_id=account_id, execution_id=execution_id, seq=0, limit=1000
+        found = timeline.read(
+            AccountScope(session, account_id, NOON), execution_id, after=0, limit=1000
         )
         return [(step.seq, step.place, step.phase) for step in found.steps]
 
 
-def of(entries: Sequence[Entry]) -> list[tuple[int, str, str]]:
+def of(entries: Sequence[TimelineEntry]) -> list[tuple[int, str, str]]:
     return [(entry.seq, entry.place, entry.phase) for entry in entries]
 
 
@@ -84,10 +82,10 @@ def test_what_is_told_again_is_kept_once(
     entries = told(account_id, execution_id, 5)
     for part in (entries[:3], entries[:2], entries):
         with sessions.begin() as session:
-            timeline.keep(session, part, part[-1:])
+            timeline.store(session, part, part[-1:])
     assert read(sessions, account_id, execution_id) == of(entries)
     with sessions() as session:
-        standing = timeline.standing(session, execution_id)
+        standing = timeline.progress(session, execution_id)
         assert (standing["current"], standing["attempts"]) == (["/do/2"], 0)
         assert (standing["steps"]["started"], standing["steps"]["completed"]) == (3, 2)
 
@@ -100,7 +98,7 @@ def test_what_a_killed_worker_told_of_an_unfinished_task_is_corrected_by_the_nex
     other = replace(entries[2], place="/do/7")
     for last in (other, entries[2], entries[3]):
         with sessions.begin() as session:
-            timeline.keep(session, [*entries[:2], last], [last])
+            timeline.store(session, [*entries[:2], last], [last])
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
@@ -111,9 +109,9 @@ def test_a_word_from_before_does_not_set_back_how_far_an_execution_is(
     entries = told(account_id, execution_id, 4)
     for last in (entries[3], entries[0]):
         with sessions.begin() as session:
-            timeline.keep(session, [last], [last])
+            timeline.store(session, [last], [last])
     with sessions() as session:
-        assert timeline.standing(session, execution_id)["steps"]["completed"] == 2
+        assert timeline.progress(session, execution_id)["steps"]["completed"] == 2
 
 
 @pytest.mark.stack
@@ -122,9 +120,9 @@ def test_a_journal_is_its_accounts_alone_and_goes_with_its_execution(
 ) -> None:
     entries = told(account_id, execution_id, 2)
     with sessions.begin() as session:
-        timeline.keep(session, entries, entries[-1:])
+        timeline.store(session, entries, entries[-1:])
     with sessions() as session, pytest.raises(NotFoundError):
-        timeline.since(session, account_id=uuid7(), execution_id=execution_id, seq=0, limit=1)
+        timeline.read(AccountScope(session, uuid7(), NOON), execution_id, after=0, limit=1)
     with sessions.begin() as session:
         session.execute(text("DELETE FROM executions WHERE id = :id"), {"id": execution_id})
         left = "SELECT count(*) FROM execution_{} WHERE execution_id = :id"
@@ -136,67 +134,71 @@ def test_a_journal_is_its_accounts_alone_and_goes_with_its_execution(
 def test_entries_are_written_soon_and_a_deleted_execution_holds_up_nobody(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
-    mine, gone = Journal(sessions, settings), told(account_id, UUID(str(uuid7())), 2)
+    writer, gone = TimelineWriter(sessions, settings), told(account_id, UUID(str(uuid7())), 2)
     entries = told(account_id, execution_id, 600)
-    with mine.open():
+    with writer.run():
         for entry in [*gone, *entries]:
-            mine.put(entry)
+            writer.add(entry)
         assert until(lambda: len(read(sessions, account_id, execution_id)) == len(entries))
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
 @pytest.mark.stack
-def test_what_is_left_is_written_when_the_worker_stops(
+def test_pending_entries_are_stored_when_the_worker_stops(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
-    mine, entries = Journal(sessions, settings), told(account_id, execution_id, 3)
-    with mine.open():
+    writer, entries = TimelineWriter(sessions, settings), told(account_id, execution_id, 3)
+    with writer.run():
         for entry in entries:
-            mine.put(entry)
+            writer.add(entry)
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
 @pytest.mark.stack
-def test_past_the_limit_only_how_far_the_execution_is_is_kept(
+def test_past_the_limit_only_the_progress_is_stored(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
-    mine = Journal(sessions, replace(settings, execution_steps_kept=3))
+    writer = TimelineWriter(sessions, replace(settings, execution_steps_kept=3))
     entries = told(account_id, execution_id, 9)
-    with mine.open():
+    with writer.run():
         for entry in entries:
-            mine.put(entry)
+            writer.add(entry)
     assert read(sessions, account_id, execution_id) == of(entries[:3])
     with sessions() as session:
-        assert timeline.standing(session, execution_id)["current"] == ["/do/4"]
+        assert timeline.progress(session, execution_id)["current"] == ["/do/4"]
 
 
 @pytest.mark.stack
-def test_entries_are_there_with_what_is_written_beside_them_or_wait_again(
+def test_entries_are_stored_with_what_is_committed_beside_them_or_are_pending_again(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
-    mine, entries = Journal(sessions, settings), told(account_id, execution_id, 4)
+    writer, entries = TimelineWriter(sessions, settings), told(account_id, execution_id, 4)
     for entry in entries:
-        mine.put(entry)
+        writer.add(entry)
     ids = (str(account_id), str(execution_id))
-    with pytest.raises(ZeroDivisionError), sessions() as session, mine.taken(session, *ids):
+    with (
+        pytest.raises(ZeroDivisionError),
+        sessions() as session,
+        writer.commit_with_entries(session, *ids),
+    ):
         raise ZeroDivisionError
     assert read(sessions, account_id, execution_id) == []
-    with sessions() as session, mine.taken(session, *ids):
+    with sessions() as session, writer.commit_with_entries(session, *ids):
         pass
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
 @pytest.mark.stack
-def test_keeping_the_journal_of_an_execution_that_is_no_more_keeps_nothing(
+def test_flushing_the_timeline_of_a_deleted_execution_stores_nothing(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID
 ) -> None:
-    mine, nobody = Journal(sessions, settings), UUID(str(uuid7()))
+    writer, nobody = TimelineWriter(sessions, settings), UUID(str(uuid7()))
     entries = told(account_id, nobody, 2)
     for entry in entries:
-        mine.put(entry)
-    mine.keep(StepsTold(str(account_id), str(nobody)))
+        writer.add(entry)
+    writer.flush(str(account_id), str(nobody))
     with sessions.begin() as session, pytest.raises(IntegrityError):
-        timeline.keep(session, entries, entries[-1:])
+        timeline.store(session, entries, entries[-1:])
 
 
 @pytest.mark.unit

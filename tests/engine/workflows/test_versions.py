@@ -12,14 +12,17 @@ from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from engine.accounts import payload_disclosure
+from engine.contracts.outbox_messages import TriggersEnd, VersionCheck
+from engine.contracts.workflow_ids import VersionReference
 from engine.errors import ConflictError, EngineError, Fault, NotFoundError, TooLargeError
 from engine.store import outbox
+from engine.store.account_scope import AccountScope
 from engine.store.outbox import OutboxMessage
 from engine.store.workflows import Definition, DefinitionVersion
 from engine.workflows import changes, definitions, versions
 from engine.workflows.definitions import Diagnosis, Draft
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order
+from engine.workflows.executions.executions import SealedInput
 from engine.workflows.schedules import triggers
 
 pytestmark = pytest.mark.stack
@@ -32,14 +35,14 @@ FIRST, SECOND = Draft("first", "sealed", "key"), Draft("second", "resealed", "ke
 @pytest.fixture
 def definition_id(sessions: sessionmaker[Session], account_id: UUID) -> UUID:
     with sessions.begin() as session:
-        return definitions.save(session, account_id=account_id, draft=FIRST, now=NOW).id
+        return definitions.save(AccountScope(session, account_id, NOW), FIRST).id
 
 
 def change(
     session: Session, account_id: UUID, definition_id: UUID, draft: Draft = SECOND
 ) -> Definition:
-    found = definitions.find(session, account_id=account_id, definition_id=definition_id, lock=True)
-    changes.change(session, found, draft, now=NOW, definition_bytes_max=1000)
+    found = definitions.find(AccountScope(session, account_id, NOW), definition_id, lock=True)
+    changes.change(AccountScope(session, account_id, NOW), found, draft, definition_bytes_max=1000)
     return found
 
 
@@ -56,12 +59,7 @@ def diagnose(session: Session, account_id: UUID, definition_id: UUID, version: i
         [Fault("/do", f"of {version}")], "sealed", f"reference {version}", f"family {version}"
     )
     definitions.diagnose(
-        session,
-        account_id=account_id,
-        definition_id=definition_id,
-        diagnosis=found,
-        now=NOW,
-        version=version,
+        AccountScope(session, account_id, NOW), VersionReference(definition_id, version), found
     )
 
 
@@ -75,8 +73,8 @@ def test_a_change_keeps_the_old_version_and_waits_to_be_checked_and_unscheduled(
     assert (changed.reference, changed.family) == ("reference 1", "family 1"), "until it is checked"
     kept = session.get_one(DefinitionVersion, (definition_id, 1))
     assert (kept.encrypted_data, kept.name) == ("sealed", "first")
-    assert waiting(session, outbox.CHECK, definition_id) == {f"{definition_id}:2"}
-    assert waiting(session, outbox.UNSCHEDULE, definition_id) == {str(definition_id)}
+    assert waiting(session, VersionCheck.kind, definition_id) == {f"{definition_id}:2"}
+    assert waiting(session, TriggersEnd.kind, definition_id) == {str(definition_id)}
 
 
 def test_checks_that_come_in_any_order_tell_of_their_own_versions(
@@ -85,14 +83,14 @@ def test_checks_that_come_in_any_order_tell_of_their_own_versions(
     change(session, account_id, definition_id)
     for version in (2, 1):
         diagnose(session, account_id, definition_id, version)
-    shown = definitions.find(session, account_id=account_id, definition_id=definition_id)
+    shown = definitions.find(AccountScope(session, account_id, NOW), definition_id)
     session.refresh(shown)
     assert (shown.diagnostics[0]["detail"], shown.reference) == ("of 2", "reference 2")
     page = versions.browse(
-        session, account_id=account_id, definition_id=definition_id, limit=9, after=None
+        AccountScope(session, account_id, NOW), definition_id, limit=9, after=None
     )
     assert [one.diagnostics[0]["detail"] for one in page.versions] == ["of 2", "of 1"]
-    assert waiting(session, outbox.CHECK, definition_id) == set()
+    assert waiting(session, VersionCheck.kind, definition_id) == set()
 
 
 def test_of_eight_changes_at_once_each_has_a_version_of_its_own(
@@ -111,9 +109,7 @@ def test_a_change_that_must_be_too_large_changes_nothing(
 ) -> None:
     with pytest.raises(TooLargeError):
         change(session, account_id, definition_id, Draft("name", "x" * 4000, "key"))
-    assert (
-        definitions.find(session, account_id=account_id, definition_id=definition_id).version == 1
-    )
+    assert definitions.find(AccountScope(session, account_id, NOW), definition_id).version == 1
 
 
 def test_only_the_newest_version_is_started_by_its_schedule(
@@ -123,13 +119,10 @@ def test_only_the_newest_version_is_started_by_its_schedule(
 
     def fires(version: int) -> bool:
         return triggers.fire(
-            session,
-            account_id=account_id,
-            definition_id=definition_id,
+            AccountScope(session, account_id, NOW),
+            VersionReference(definition_id, version),
             execution_id=uuid7(),
-            input_sealed="sealed",
-            now=NOW,
-            version=version,
+            input_jwe="sealed",
         )
 
     assert (fires(1), fires(2)) == (False, True)
@@ -138,18 +131,16 @@ def test_only_the_newest_version_is_started_by_its_schedule(
 def test_what_is_opened_is_the_version_that_was_started(
     session: Session, account_id: UUID, definition_id: UUID
 ) -> None:
-    found = definitions.find(session, account_id=account_id, definition_id=definition_id, lock=True)
-    order = Order("sealed", seal_result=False)
-    old = executions.start(session, account_id=account_id, definition=found, order=order, now=NOW)
+    found = definitions.find(AccountScope(session, account_id, NOW), definition_id, lock=True)
+    order = SealedInput("sealed", seal_result=False)
+    old = executions.start(AccountScope(session, account_id, NOW), found, order)
     change(session, account_id, definition_id)
-    new = executions.start(session, account_id=account_id, definition=found, order=order, now=NOW)
-    again = executions.start(
-        session, account_id=account_id, definition=found, order=order, now=NOW, version=1
-    )
+    new = executions.start(AccountScope(session, account_id, NOW), found, order)
+    again = executions.start(AccountScope(session, account_id, NOW), found, order, version=1)
     opened = [
         executions.open_with_definition(
-            session, account_id=account_id, execution_id=execution.id
-        ).definition
+            AccountScope(session, account_id, NOW), execution.id
+        ).version
         for execution in (old, new, again)
     ]
     assert [version.encrypted_data for version in opened] == ["sealed", "resealed", "sealed"]
@@ -162,12 +153,10 @@ def test_of_a_start_and_a_deletion_at_once_one_finds_the_other(
         with sessions.begin() as session:
             try:
                 found = definitions.find(
-                    session, account_id=account_id, definition_id=definition_id, lock=True
+                    AccountScope(session, account_id, NOW), definition_id, lock=True
                 )
-                order = Order("sealed", seal_result=False)
-                executions.start(
-                    session, account_id=account_id, definition=found, order=order, now=NOW
-                )
+                order = SealedInput("sealed", seal_result=False)
+                executions.start(AccountScope(session, account_id, NOW), found, order)
             except EngineError as refusal:
                 return refusal.code
             return "started"
@@ -176,16 +165,16 @@ def test_of_a_start_and_a_deletion_at_once_one_finds_the_other(
         with sessions.begin() as session:
             try:
                 found = definitions.find(
-                    session, account_id=account_id, definition_id=definition_id, lock=True
+                    AccountScope(session, account_id, NOW), definition_id, lock=True
                 )
-                changes.delete(session, found, now=NOW)
+                changes.delete(AccountScope(session, account_id, NOW), found)
             except ConflictError as refusal:
                 return refusal.code
             return "deleted"
 
     for _ in range(10):
         with sessions.begin() as session:
-            made = definitions.save(session, account_id=account_id, draft=FIRST, now=NOW).id
+            made = definitions.save(AccountScope(session, account_id, NOW), FIRST).id
         with ThreadPoolExecutor(2) as threads:
             one, other = threads.submit(begin, made), threads.submit(delete, made)
             assert {one.result(), other.result()} in (
@@ -198,26 +187,22 @@ def test_nothing_of_a_deleted_definition_is_left_to_be_checked(
     session: Session, account_id: UUID, definition_id: UUID
 ) -> None:
     found = change(session, account_id, definition_id)
-    session.execute(
-        outbox.discarding(account_id=account_id, kind=outbox.CHECK, subject=str(definition_id))
-    )
-    changes.delete(session, found, now=NOW)
-    assert waiting(session, outbox.CHECK, definition_id) == set()
-    assert waiting(session, outbox.UNSCHEDULE, definition_id) == {
+    session.execute(outbox.deletion(VersionCheck(account_id, VersionReference(definition_id))))
+    changes.delete(AccountScope(session, account_id, NOW), found)
+    assert waiting(session, VersionCheck.kind, definition_id) == set()
+    assert waiting(session, TriggersEnd.kind, definition_id) == {
         str(definition_id),
         f"{definition_id}:2",
     }
     with pytest.raises(NotFoundError, match="no such workflow"):
-        versions.find(session, account_id=account_id, definition_id=definition_id, version=1)
+        versions.find(AccountScope(session, account_id, NOW), definition_id, 1)
 
 
 def test_a_stranger_finds_no_version(session: Session, definition_id: UUID) -> None:
     with pytest.raises(NotFoundError, match="no such workflow"):
-        versions.find(session, account_id=uuid7(), definition_id=definition_id, version=1)
+        versions.find(AccountScope(session, uuid7(), NOW), definition_id, 1)
     with pytest.raises(NotFoundError, match="no such workflow"):
-        versions.browse(
-            session, account_id=uuid7(), definition_id=definition_id, limit=1, after=None
-        )
+        versions.browse(AccountScope(session, uuid7(), NOW), definition_id, limit=1, after=None)
 
 
 def test_the_check_of_a_later_version_is_disclosed_as_the_firsts_is(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowQueryFailedError
 
-from engine.contracts import executions
+from engine.contracts.executions import Settlement
 
+EXECUTION_TIMEOUT = timedelta(seconds=150)  # ends those that hang, on a machine as busy as may be
 HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
 
 
@@ -17,7 +21,7 @@ HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.
 class Ran:
     """One execution that ended."""
 
-    settlement: executions.Settlement
+    settlement: Settlement
     handle: WorkflowHandle[Any, Any]
     failure: BaseException | None
     trail: list[str]
@@ -34,3 +38,16 @@ class Ran:
 
 
 Execute = Callable[..., Awaitable[Ran]]
+
+
+async def trail_of(handle: WorkflowHandle[Any, Any]) -> list[str]:
+    """Return the tasks that an execution walked, in order.
+
+    A worker without the execution in its cache walks it again, and fails the query when the machine has no
+    time for that; Temporal tries tasks of workflows again, but no queries.
+    """
+    async with asyncio.timeout(EXECUTION_TIMEOUT.total_seconds()):
+        while True:
+            with suppress(WorkflowQueryFailedError):
+                trail: list[str] = await handle.query("trail", rpc_timeout=EXECUTION_TIMEOUT)
+                return trail

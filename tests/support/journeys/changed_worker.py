@@ -6,18 +6,18 @@ import uvloop
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from engine.contracts import executions
 from engine.contracts.child_executions import ChildOutcome
+from engine.contracts.executions import EXECUTION, ExecutionStart
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from worker.temporal import main as process
 
 
-@workflow.defn(name=executions.EXECUTION)
+@workflow.defn(name=EXECUTION)
 class ChangedWorkflow(ExecutionWorkflow):
     """An execution that waits a moment before it walks: histories of today do not replay on it."""
 
     @workflow.run
-    async def run(self, start: executions.ExecutionStart) -> RawValue | ChildOutcome | None:
+    async def run(self, start: ExecutionStart) -> RawValue | ChildOutcome | None:
         """Wait, and go on as ever."""
         await workflow.sleep(0.01)
         return await super().run(start)

@@ -13,7 +13,7 @@ from temporalio.client import Client as TemporalClient
 from temporalio.client import WorkflowHandle
 
 from bin.devtools.stack.client import Client
-from engine.store import outbox
+from engine.contracts.outbox_messages import ExecutionLaunch
 from engine.store.outbox import OutboxMessage
 from tests.support.journeys.fragile import Fragile
 from tests.support.platform import Platform
@@ -90,7 +90,7 @@ def pending(sessions: sessionmaker[Session], kind: str, execution_id: str) -> in
 
 def carried(sessions: sessionmaker[Session], execution_id: str) -> None:
     """Return once Temporal alone has an execution: what waits in the outbox would be started again."""
-    assert until(lambda: not pending(sessions, outbox.EXECUTE, execution_id))
+    assert until(lambda: not pending(sessions, ExecutionLaunch.kind, execution_id))
 
 
 @contextmanager

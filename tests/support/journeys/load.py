@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from bin.devtools.stack.client import Client, RefusedError
-from tests.support.platform import Platform, joined
+from tests.support.platform import Platform, new_agent
 from tests.support.waiting import until
 
 PAUSE_SECONDS = 0.05  # before a client asks again where it was refused, or found nothing
@@ -183,7 +183,7 @@ def under_load(platform: Platform, pushes: int, *, pause: float = 0.0) -> Iterat
     """Put a new account under load."""
     names = [f"pusher-{number}" for number in range(4)] + ["follower", "phone", "tablet"]
     with ExitStack() as exits:
-        laptop = exits.enter_context(joined(platform))
+        laptop = exits.enter_context(new_agent(platform))
         others = [Client(platform.api_url, name, laptop.keys) for name in names]
         for client in others:
             exits.enter_context(client).login(laptop.email, laptop.password)

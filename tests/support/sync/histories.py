@@ -1,6 +1,6 @@
 """Causal histories: of each write, which others its author had seen (Schwarz and Mattern 1994).
 
-They are what clocks stand for, kept as plain sets: nothing here counts, compares or knows of the engine.
+Vector clocks stand for these sets. Nothing here counts, compares clocks or uses the engine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Clients that edit, push, pull, crash, are cloned and restored, in any order, on the real engine."""
+"""State machine of clients that edit, push, pull, crash, are cloned and restored, in any order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMITS = st.integers(1, 4)
 
 
 class Machine(RuleBasedStateMachine):
-    """What may happen; `World` says after each step whether it may end like that."""
+    """Steps that may happen; `World` checks the result of each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class Machine(RuleBasedStateMachine):
         self.world.sweep()
 
     def teardown(self) -> None:
-        """Let all clients settle: they end with the same versions, which hold all that was accepted."""
+        """Let all clients settle; they must end with the same versions and all accepted writes."""
         if sys.exc_info()[0] is not None:
             return
         clients = self.world.clients

@@ -1,8 +1,8 @@
-"""What the server must hold: told of every write and its answer, it says what may never happen.
+"""Oracle: computes from every write and its answer what the server must store.
 
-Two judges sit here. The causal one knows histories alone: an accepted write has seen what it replaces and
-what it clears. The other is the table of the clock's cases, written out once more without the engine, so
-that answers can be foretold, and the answers of a race explained.
+It judges twice. By causal histories, an accepted write has seen the versions that it replaces and
+clears. By the conflict rules, implemented once more without the engine, it predicts each answer and
+explains the answers of a race.
 """
 
 from __future__ import annotations

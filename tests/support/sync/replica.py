@@ -1,14 +1,15 @@
-"""A client as its author would write it: what it holds, what it sends, what it makes of what it is told.
+"""Replica: a client as its author would write it, with its copies, pushes and pulls.
 
-Its rules, each of which the guarantees need:
+The guarantees of sync need each of its rules:
 
-- A write is numbered one above what the server is known to hold of this agent for the entity, so a number
-  that was refused and not kept is free again, and no number is skipped.
-- What was sent is sent again, unchanged, until it has an answer. Only then follows the next.
-- Whatever a refusal tells is merged into the next write, which counts all of it.
-- `clock_reused` means that another lives under this name: the client takes a new one and starts over.
-- The own counter is never forgotten, not even where everything else starts over.
-- Every kind of pull has a cursor of its own.
+- A write counts one above this agent's counter in the entity's known clock. So a number that was
+  refused and not stored is free again, and no number is skipped.
+- A push is repeated unchanged until it has an answer; only then the next one follows.
+- The versions in a refusal are merged into the next write, whose clock covers all of them.
+- `clock_reused` means that another client has the same agent id: this one takes a new id and starts
+  over.
+- An agent's own counter is never dropped, also when everything else starts over.
+- Each kind of pull has a cursor of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.sync.pull import Page
+from engine.sync.pull import StatePage
 from tests.support.sync.door import Answer
 from tests.support.sync.histories import Entity, Histories, Write
 
@@ -70,13 +71,13 @@ class Client:
         return {entity for entity, top in tops.items() if not self.histories.writes[top].deleted}
 
     def unsettled(self, entity: Entity) -> bool:
-        """Tell whether the client knows something of an entity that the current version does not."""
+        """Tell whether the client has a write of an entity that the current version has not."""
         copy = self.copy(entity)
         top = frozenset() if copy.top is None else self.histories.writes[copy.top].history
         return copy.draft is not None or copy.sent is not None or copy.seen != top
 
     def next_write(self, entity: Entity) -> Write | None:
-        """Return what is to be sent for an entity: again what has no answer, else the draft or the merge."""
+        """Return an entity's write to push: the one without an answer, or the draft or merge."""
         if not self.unsettled(entity):
             return None
         copy = self.copy(entity)
@@ -103,15 +104,15 @@ class Client:
         if answer.verdict == "clock_reused":
             self._begin_anew()
 
-    def read(self, page: Page, asked: Filter) -> None:
+    def read(self, page: StatePage, asked: Filter) -> None:
         """Take a page."""
         self.cursors[asked] = page.cursor
         alone = [self._read(state, state["siblings"]) for state in page.states]
         if not all(alone):
             self._begin_anew()
 
-    def start_over(self, page: Page) -> None:
-        """Believe the server: what it does not tell from the start is no more, unless it was edited here."""
+    def start_over(self, page: StatePage) -> None:
+        """Take a pull from the start; drop copies that it lacks, unless they were edited here."""
         self.cursors = {}
         self.read(page, (None, False))
         told = {(state["type"], state["entityId"]) for state in page.states}
@@ -123,7 +124,7 @@ class Client:
                     copy.seen, copy.clock = frozenset(), {self.agent_id: own} if own else {}
 
     def _read(self, current: Mapping[str, Any], siblings: Any) -> bool:
-        """Join what is told of an entity; False where a twin has used the clock that this client has sent."""
+        """Merge an entity's versions; return False when a twin has used this client's clock."""
         copy = self.copy((current["type"], current["entityId"]))
         alone = True
         for version in (current, *siblings):

@@ -1,4 +1,4 @@
-"""An authenticator app of the tests: it knows the time it wants to know."""
+"""An authenticator app whose clock the test sets."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tests.support.web.people import Person
 
 @dataclass(slots=True)
 class App:
-    """One enrolled secret; every code it gives is a new one."""
+    """One enrolled secret; each code is a new one."""
 
     factor_id: str
     totp: TOTP
     steps: list[int] = field(default_factory=lambda: [0, 1])
 
     def code(self, now: float) -> str:
-        """Return a code that the platform takes: of this step, then of the next."""
+        """Return a valid code: of this time step, then of the next."""
         return self.totp.generate_otp(int(now) // 30 + self.steps.pop(0))
 
 
 @dataclass(slots=True)
-class Protected:
+class ProtectedPerson:
     """A person with an authenticator app and recovery codes."""
 
     person: Person
@@ -38,18 +38,18 @@ class Protected:
         return client.post("/api/auth/login", json=body, headers={"X-Agent-ID": agent_id})
 
 
-def protect(client: FlaskClient, person: Person, now: float) -> Protected:
+def protect(client: FlaskClient, person: Person, now: float) -> ProtectedPerson:
     """Enrol and confirm an app."""
-    enrolled = client.post("/api/auth/mfa/totp", headers=person.headers).get_json()
-    app = App(enrolled["id"], TOTP(enrolled["secret"]))
+    factor = client.post("/api/auth/mfa/totp", headers=person.headers).get_json()
+    app = App(factor["id"], TOTP(factor["secret"]))
     path = f"/api/auth/mfa/totp/{app.factor_id}/confirm"
-    confirmed = client.post(path, json={"code": app.code(now)}, headers=person.headers)
-    assert confirmed.status_code == 200, confirmed.text
-    return Protected(person, app, confirmed.get_json()["recoveryCodes"])
+    answer = client.post(path, json={"code": app.code(now)}, headers=person.headers)
+    assert answer.status_code == 200, answer.text
+    return ProtectedPerson(person, app, answer.get_json()["recoveryCodes"])
 
 
 def bearing(answer: Any, agent_id: str = "phone") -> dict[str, str]:
-    """Return the headers of who got this answer."""
+    """Return the headers of the agent that received an answer."""
     return {"Authorization": f"Bearer {answer.get_json()['accessToken']}", "X-Agent-ID": agent_id}
 
 

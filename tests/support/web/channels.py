@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 
-from engine.notifications.web_push import encoded
+from engine.notifications.web_push import encode_base64url
 
 DOOR = "/api/channels"
 URL = "https://hooks.example.org/mine?a=b"
@@ -18,14 +18,14 @@ def keys() -> dict[str, str]:
     """Return a browser's keys, public half and secret."""
     point = ec.generate_private_key(ec.SECP256R1()).public_key()
     raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return {"p256dh": encoded(raw), "auth": encoded(b"0123456789abcdef")}
+    return {"p256dh": encode_base64url(raw), "auth": encode_base64url(b"0123456789abcdef")}
 
 
-def subscribed(**changes: Any) -> dict[str, Any]:
-    """Return what a browser gives, as a body."""
+def subscription_body(**changes: Any) -> dict[str, Any]:
+    """Return the body of a registration with a browser's subscription."""
     endpoint = "https://push.example.org/send/one"
-    given = {"endpoint": endpoint, "expirationTime": None, "keys": keys()}
-    return {"kind": "webPush", "subscription": given | changes}
+    subscription = {"endpoint": endpoint, "expirationTime": None, "keys": keys()}
+    return {"kind": "webPush", "subscription": subscription | changes}
 
 
 def register(

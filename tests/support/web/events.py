@@ -1,4 +1,4 @@
-"""Documents that emit and listen, and who waits for what they hear."""
+"""Documents that emit and listen, and the executions that wait for events."""
 
 import json
 from typing import Any
@@ -17,7 +17,8 @@ BATCH = "application/cloudevents-batch+json"
 
 
 def listener(kind: str, *, read: str = "data") -> str:
-    return f"{HEAD}do:\n  - await: {{listen: {{to: {{one: {{with: {{type: {kind}}}}}}}, read: {read}}}}}\n"
+    condition = f"{{one: {{with: {{type: {kind}}}}}}}"
+    return f"{HEAD}do:\n  - await: {{listen: {{to: {condition}, read: {read}}}}}\n"
 
 
 def emitter(kind: str) -> str:
@@ -32,8 +33,8 @@ def starter(kind: str) -> str:
 
 
 def collector(kinds: list[str], count: int, *, read: str = "data") -> str:
-    wanted = ", ".join(f"{{with: {{type: {kind}}}}}" for kind in kinds)
-    to = f"{{any: [{wanted}], until: '(. | length) == {count}'}}"
+    filters = ", ".join(f"{{with: {{type: {kind}}}}}" for kind in kinds)
+    to = f"{{any: [{filters}], until: '(. | length) == {count}'}}"
     return f"{HEAD}do:\n  - all: {{listen: {{to: {to}, read: {read}}}}}\n"
 
 
@@ -51,8 +52,8 @@ def publish(client: Client, body: Any, *, kind: str = ONE, path: str = "/api/eve
     return client.http.post(path, content=json.dumps(body), headers={"Content-Type": kind})
 
 
-def begun(client: Client, document: str) -> str:
-    """Start a listener and return its execution's id once events reach it."""
+def start_listener(client: Client, document: str) -> str:
+    """Execute a workflow that listens; return the execution's id."""
     execution_id: str = client.execute(client.create_workflow("listener", document)["id"], wait=0)[
         "executionId"
     ]
@@ -61,11 +62,11 @@ def begun(client: Client, document: str) -> str:
 
 def listening(sessions: sessionmaker[Session], execution_id: str) -> bool:
     with sessions() as session:
-        wanted = select(Listener.key).where(Listener.workflow_id == f"execution:{execution_id}")
-        return bool(session.scalars(wanted).all())
+        query = select(Listener.key).where(Listener.workflow_id == f"execution:{execution_id}")
+        return bool(session.scalars(query).all())
 
 
-def ended(client: Client, execution_id: str) -> Any:
+def wait_for_result(client: Client, execution_id: str) -> Any:
     def look() -> Any:
         read = client.request("GET", f"/api/executions/{execution_id}")
         return read if read["status"] != "running" else None
@@ -74,7 +75,7 @@ def ended(client: Client, execution_id: str) -> Any:
 
 
 def runs(client: Client, workflow_id: str) -> Any:
-    """Return the last execution's id of a workflow that nobody has executed, once there is one."""
+    """Return the id of a workflow's last execution, once an event or a schedule has started one."""
     return until(
         lambda: client.request("GET", f"/api/workflows/{workflow_id}")["workflow"][
             "lastExecutionId"

@@ -1,4 +1,4 @@
-"""Executions written to the database as if they had run."""
+"""Executions inserted into the database as if they had run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
 def fill(
     sessions: sessionmaker[Session], person: Person, statuses: Sequence[str]
 ) -> tuple[str, list[str]]:
-    """Make a workflow with an execution of each status, one a minute; return its id and theirs."""
+    """Insert a workflow with an execution of each status, one a minute; return all ids."""
     definition_id, ids = uuid7(), [uuid7() for _ in statuses]
     account_id = UUID(str(person.id))
     with sessions.begin() as session:

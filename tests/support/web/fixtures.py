@@ -1,4 +1,4 @@
-"""Fixtures of the Flask app on the real database and Redis, with its limits lifted."""
+"""Fixtures of the Flask app on the real database and Redis, without rate limits."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bin.devtools.stack.platform import LIFTED
+from bin.devtools.stack.platform import NO_RATE_LIMITS
 from engine.config.settings import Settings
-from tests.support.web.authenticator import Protected, protect
+from tests.support.web.authenticator import ProtectedPerson, protect
 from tests.support.web.people import Make, Person
 from web.app import create_app
 from web.extensions import db
@@ -19,23 +19,23 @@ from web.extensions import db
 
 @pytest.fixture(scope="session")
 def app(environ: dict[str, str]) -> Iterator[Flask]:
-    made = create_app(Settings.from_env(environ | LIFTED))
-    yield made
-    with made.app_context():
+    flask_app = create_app(Settings.from_env(environ | NO_RATE_LIMITS))
+    yield flask_app
+    with flask_app.app_context():
         db.engine.dispose()
 
 
 @pytest.fixture
 def make(environ: dict[str, str]) -> Iterator[Make]:
-    """Make apps of other settings."""
-    made: list[Flask] = []
+    """A function that creates apps with other settings."""
+    apps: list[Flask] = []
 
     def app(**changes: str) -> Flask:
-        made.append(create_app(Settings.from_env(environ | LIFTED | changes)))
-        return made[-1]
+        apps.append(create_app(Settings.from_env(environ | NO_RATE_LIMITS | changes)))
+        return apps[-1]
 
     yield app
-    for one in made:
+    for one in apps:
         with one.app_context():
             db.engine.dispose()
 
@@ -56,6 +56,6 @@ def stranger(client: FlaskClient) -> Person:
 
 
 @pytest.fixture
-def protected(client: FlaskClient, person: Person) -> Protected:
+def protected_person(client: FlaskClient, person: Person) -> ProtectedPerson:
     """A person with an authenticator app."""
     return protect(client, person, time.time())

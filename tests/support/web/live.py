@@ -1,4 +1,4 @@
-"""Pushes that live streams tell of."""
+"""Pushes that live streams report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registered accounts, and what makes apps of other settings."""
+"""Registered accounts, and the type of the function that creates apps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long polls, and how many requests of an account have been counted."""
+"""Long polls, and the number of requests that the rate limits counted for an account."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bin.devtools.stack.client import Client
 from tests.support.platform import Platform
 
 PULL = "/api/sync/pull"
-SOON_SECONDS = 20  # less than the 25 a poll waits for: at their end it would find everything anyway
+SOON_SECONDS = 20  # less than the 25 seconds after which a poll ends in any case
 
 
 class Counts:
-    """How many sync requests of an account have been counted, in the last minute or two."""
+    """Sync requests that the rate limits counted for an account, in the last minute or two."""
 
     def __init__(self, platform: Platform) -> None:
         self.redis: Redis = Redis.from_url(platform.environ["REDIS_URL"])

@@ -1,4 +1,4 @@
-"""What tests of schedules have in common."""
+"""Schedules of workflows, their firings and refusals."""
 
 from __future__ import annotations
 
@@ -24,38 +24,40 @@ def path(schedule: dict[str, Any]) -> str:
     return f"/api/schedules/{schedule['id']}"
 
 
-def made(laptop: Client, document: str = ECHO, **asked: Any) -> dict[str, Any]:
-    """Make a workflow and a schedule of it, by default one that is not due for long."""
-    when = {} if "every" in asked else {"cron": YEARLY}
+def create_schedule(laptop: Client, document: str = ECHO, **timing: Any) -> dict[str, Any]:
+    """Create a workflow and a schedule of it, by default one that is due in months."""
+    when = {} if "every" in timing else {"cron": YEARLY}
     workflow = laptop.create_workflow("scheduled", document)
-    return laptop.create_schedule(workflow["id"], **when | asked)
+    return laptop.create_schedule(workflow["id"], **when | timing)
 
 
-def fired(laptop: Client, schedule: dict[str, Any], count: int = 1) -> list[dict[str, Any]]:
-    """Return what came of a schedule, newest first, once it has been due so often."""
+def wait_for_firings(
+    laptop: Client, schedule: dict[str, Any], count: int = 1
+) -> list[dict[str, Any]]:
+    """Return the recent firings of a schedule, newest first, once there are `count`."""
 
     def recent() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = laptop.request("GET", path(schedule))["recent"]
-        return found if len(found) >= count else []
+        rows: list[dict[str, Any]] = laptop.request("GET", path(schedule))["recent"]
+        return rows if len(rows) >= count else []
 
-    found: list[dict[str, Any]] = until(recent)
-    return found
+    firings: list[dict[str, Any]] = until(recent)
+    return firings
 
 
-def ended(laptop: Client, execution_id: str) -> dict[str, Any]:
+def wait_for_end(laptop: Client, execution_id: str) -> dict[str, Any]:
     where = f"/api/executions/{execution_id}"
 
-    def told() -> dict[str, Any]:
-        found = laptop.request("GET", where)
-        return {} if found["status"] == "running" else found
+    def look() -> dict[str, Any]:
+        execution = laptop.request("GET", where)
+        return {} if execution["status"] == "running" else execution
 
-    found: dict[str, Any] = until(told)
-    return found
+    execution: dict[str, Any] = until(look)
+    return execution
 
 
-def refused(laptop: Client, method: str, where: str, **options: Any) -> dict[str, Any]:
-    with pytest.raises(RefusedError) as found:
+def refusal(laptop: Client, method: str, where: str, **options: Any) -> dict[str, Any]:
+    with pytest.raises(RefusedError) as error:
         laptop.request(method, where, **options)
-    return found.value.problem | {
-        "at": [fault["pointer"] for fault in found.value.problem.get("errors", [])]
+    return error.value.problem | {
+        "at": [fault["pointer"] for fault in error.value.problem.get("errors", [])]
     }

@@ -1,4 +1,4 @@
-"""Sessions of an account: logins, their age and how they are recorded."""
+"""Sessions of an account: logins, their age and their audit events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.web.people import Person
 
 
 def login(client: FlaskClient, person: Person, agent_id: str) -> dict[str, str]:
-    """Return the headers of another agent of the person's."""
+    """Log in from another agent; return its headers."""
     body = {"email": person.email, "password": person.password}
     answer = client.post("/api/auth/login", json=body, headers={"X-Agent-ID": agent_id})
     return {"Authorization": f"Bearer {answer.get_json()['accessToken']}", "X-Agent-ID": agent_id}
@@ -25,7 +25,7 @@ def code(client: FlaskClient, headers: dict[str, str]) -> Any:
 
 
 def grow_stale(sessions: sessionmaker[Session], person: Person) -> None:
-    """Make the person's proofs look older than what opens dangerous doors."""
+    """Set the person's last proof of identity before the time that step-up requires."""
     with sessions.begin() as session:
         long_ago = datetime.now(UTC) - timedelta(minutes=11)
         mine = RefreshSession.account_id == person.id

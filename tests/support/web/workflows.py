@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from joserfc import jwe
 from joserfc.jwk import OctKey, OKPKey
 
-from bin.devtools.stack.client import SEALED, Client
+from bin.devtools.stack.client import KEY_AGREEMENT, Client
 from tests.support.web.people import Person
 
 DRAFT = {"name": "a draft", "encryptedData": "not sealed", "encryptionKey": "-"}
@@ -30,8 +30,10 @@ def saying(word: str, *, name: str = "said", top: str = "") -> str:
 def put(
     client: Client, workflow_id: str, document: str, tag: str = "*", **body: str
 ) -> httpx2.Response:
-    sealed = {"name": "changed"} | client.seal_workflow(document) | body
-    return client.http.put(f"/api/workflows/{workflow_id}", json=sealed, headers={"If-Match": tag})
+    workflow_body = {"name": "changed"} | client.seal_workflow(document) | body
+    return client.http.put(
+        f"/api/workflows/{workflow_id}", json=workflow_body, headers={"If-Match": tag}
+    )
 
 
 def sealed_to(key: OKPKey, document: str, cty: str = "application/yaml") -> dict[str, str]:
@@ -44,5 +46,5 @@ def sealed_to(key: OKPKey, document: str, cty: str = "application/yaml") -> dict
             dek,
             algorithms=["dir", "A256GCM"],
         ),
-        "encryptionKey": jwe.encrypt_compact(header, dek.raw_value, key, algorithms=SEALED),
+        "encryptionKey": jwe.encrypt_compact(header, dek.raw_value, key, algorithms=KEY_AGREEMENT),
     }

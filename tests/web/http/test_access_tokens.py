@@ -1,4 +1,4 @@
-"""What is no access token of ours is challenged, whatever it is made of."""
+"""Access tokens that this platform did not issue are refused with a challenge."""
 
 import base64
 from datetime import UTC, datetime
@@ -55,10 +55,10 @@ def test_a_token_that_was_verified_is_refused_once_it_has_expired(
     token = person.answer["accessToken"]
     now = datetime.now(UTC)
     with app.app_context():
-        expires_at = access_tokens.read(token, now=now).expires_at
-        assert access_tokens.read(token, now=now).expires_at == expires_at
+        expires_at = access_tokens.verify(token, now=now).expires_at
+        assert access_tokens.verify(token, now=now).expires_at == expires_at
         with pytest.raises(UnauthenticatedError):
-            access_tokens.read(token, now=datetime.fromtimestamp(expires_at, UTC))
+            access_tokens.verify(token, now=datetime.fromtimestamp(expires_at, UTC))
 
 
 def test_a_session_that_ended_is_felt_though_its_token_was_verified(
@@ -73,7 +73,7 @@ def test_a_session_that_ended_is_felt_though_its_token_was_verified(
 def test_what_tokens_said_is_kept_for_so_many_and_no_more(
     make: Make, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_tokens, "VERIFIED_MAX", 1)
+    monkeypatch.setattr(access_tokens, "CACHE_SIZE", 1)
     client = make().test_client()
     refreshed = client.post(
         "/api/auth/refresh", json={"refreshToken": person.answer["refreshToken"]}

@@ -1,4 +1,4 @@
-"""Tokens of every kind at a protected door, and the agent's header."""
+"""Tokens of every kind on a protected route, and the agent's header."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def knock(client: FlaskClient, **headers: str) -> Any:
 
 
 def forge(app: Flask, person: Person, *, header: dict[str, Any], **claims: Any) -> str:
-    """Sign the person's token anew with our own key after changing it; `None` leaves a member out."""
+    """Change the person's token and sign it with the platform's key; `None` removes a member."""
     token = person.answer["accessToken"]
     body = jwt.decode(token, options={"verify_signature": False}) | claims
     heads = jwt.get_unverified_header(token) | header

@@ -9,7 +9,16 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from bin.devtools.stack.client import Client
 from tests.support.waiting import until
-from tests.support.web.events import BATCH, ONE, begun, ended, event, listener, listening, publish
+from tests.support.web.events import (
+    BATCH,
+    ONE,
+    event,
+    listener,
+    listening,
+    publish,
+    start_listener,
+    wait_for_result,
+)
 
 pytestmark = pytest.mark.platform
 
@@ -17,21 +26,21 @@ pytestmark = pytest.mark.platform
 def test_an_event_may_be_sealed_and_then_only_the_engine_reads_it(
     laptop: Client, sessions: sessionmaker[Session]
 ) -> None:
-    waiting = begun(laptop, listener("secret"))
+    waiting = start_listener(laptop, listener("secret"))
     until(lambda: listening(sessions, waiting))
     sealed = laptop.seal(json.dumps(event("secret", "psst")).encode())
     assert publish(laptop, sealed).status_code == 202
-    assert ended(laptop, waiting) == ["psst"]
+    assert wait_for_result(laptop, waiting) == ["psst"]
 
 
 def test_a_sealed_event_that_is_none_reaches_nobody_and_holds_nothing_up(
     laptop: Client, sessions: sessionmaker[Session]
 ) -> None:
-    waiting = begun(laptop, listener("real"))
+    waiting = start_listener(laptop, listener("real"))
     until(lambda: listening(sessions, waiting))
     body = [laptop.seal(b"no event"), laptop.seal(b'{"type": "real"}'), event("real", 1)]
     assert publish(laptop, body, kind=BATCH).json() == {"accepted": 3}
-    assert ended(laptop, waiting) == [1]
+    assert wait_for_result(laptop, waiting) == [1]
 
 
 def test_events_come_in_binary_mode(laptop: Client, sessions: sessionmaker[Session]) -> None:
@@ -46,7 +55,7 @@ def test_events_come_in_binary_mode(laptop: Client, sessions: sessionmaker[Sessi
         ("", b"", {}),
     ]
     for media, data, seen in forms:
-        waiting = begun(laptop, listener("binary", read="envelope"))
+        waiting = start_listener(laptop, listener("binary", read="envelope"))
         until(partial(listening, sessions, waiting))
         attributes = {"specversion": "1.0", "id": "a%20b", "source": "/s", "type": "binary"}
         headers = {f"ce-{name}": value for name, value in attributes.items()}
@@ -54,7 +63,7 @@ def test_events_come_in_binary_mode(laptop: Client, sessions: sessionmaker[Sessi
             headers["Content-Type"] = media
         answer = laptop.http.post("/api/events", content=data, headers=headers)
         assert answer.status_code == 202, answer.text
-        assert ended(laptop, waiting) == [attributes | {"id": "a b"} | seen]
+        assert wait_for_result(laptop, waiting) == [attributes | {"id": "a b"} | seen]
 
 
 FINE = event("t")

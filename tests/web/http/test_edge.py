@@ -1,4 +1,4 @@
-"""What stands before every route: other origins, other methods, proxies, and who guesses."""
+"""Checks before every route: origins, methods, proxies, and clients without a token."""
 
 import pytest
 from flask import Flask, request

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from bin.devtools.stack.client import Client
-from engine.accounts.idempotency import Request, claim
+from engine.accounts.idempotency import IdempotentRequest, claim
 from engine.store.accounts import IdempotencyKey
 from engine.store.workflows import Definition
 from tests.support.web.people import Person
@@ -83,7 +83,7 @@ def test_of_many_at_once_one_makes_it(app: Flask, person: Person, session: Sessi
 def test_while_the_first_is_under_way_the_second_is_told_so(
     client: FlaskClient, person: Person, session: Session
 ) -> None:
-    claim(session, Request(person.id, "k", ""), now=datetime.now(UTC))  # type: ignore[arg-type] # a UUID's text
+    claim(session, IdempotentRequest(person.id, "k", ""), now=datetime.now(UTC))  # type: ignore[arg-type] # a UUID's text
     answer = create(client, person, "k")
     assert (answer.status_code, answer.get_json()["code"]) == (409, "idempotency_in_flight")
 

@@ -1,4 +1,4 @@
-"""Health, keys, documents, and the answers to requests that lead nowhere."""
+"""Health, public keys, OpenAPI document, and requests to unknown addresses."""
 
 import re
 from typing import Any
@@ -7,12 +7,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.platform import Platform, joined
+from tests.support.platform import Platform, new_agent
 
 
 @pytest.mark.platform
 def test_a_ready_process_says_so_of_each_part(platform: Platform) -> None:
-    with joined(platform) as client:
+    with new_agent(platform) as client:
         ready = client.http.get("/health/ready")
         part = {"ok": True}
         assert ready.json() == {"ready": True, "database": part, "redis": part, "temporal": part}

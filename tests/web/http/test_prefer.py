@@ -3,7 +3,7 @@
 import pytest
 
 from engine.config.settings import Settings
-from web.http.prefer import wait_preferred
+from web.http.prefer import parse_wait
 
 pytestmark = pytest.mark.unit
 
@@ -26,7 +26,7 @@ SETTINGS = Settings(execute_wait_seconds=1.5, execute_wait_seconds_max=25)
     ],
 )
 def test_a_wait_is_understood_and_told(header: str, seconds: int) -> None:
-    assert wait_preferred(header, SETTINGS) == (seconds, f"wait={seconds}")
+    assert parse_wait(header, SETTINGS) == (seconds, f"wait={seconds}")
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_a_wait_is_understood_and_told(header: str, seconds: int) -> None:
     ],
 )
 def test_what_is_no_wait_is_ignored(header: str | None) -> None:
-    assert wait_preferred(header, SETTINGS) == (1.5, None)
+    assert parse_wait(header, SETTINGS) == (1.5, None)

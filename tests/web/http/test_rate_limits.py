@@ -141,6 +141,7 @@ def limits_seen(app: Flask) -> list[RequestLimit]:
     return seen
 
 
+@pytest.mark.stack
 def test_flask_limiter_itself_refuses(tight: Flask, person: Person) -> None:
     limiter: Limiter = tight.extensions["rate_limiter"]
     seen = limits_seen(tight)
@@ -153,6 +154,7 @@ def test_flask_limiter_itself_refuses(tight: Flask, person: Person) -> None:
     assert time.time() < seen[-1].reset_at < time.time() + 122
 
 
+@pytest.mark.stack
 def test_the_strategy_looks_without_counting_and_clears_as_flask_limiter_asks(
     tight: Flask, person: Person
 ) -> None:
@@ -168,6 +170,7 @@ def test_the_strategy_looks_without_counting_and_clears_as_flask_limiter_asks(
     assert strategy.get_window_stats(item, *names).remaining == 3
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("known", [True, False], ids=["an account", "an address"])
 def test_the_windows_of_one_client_share_a_slot_of_a_cluster(
     make: Make, person: Person, cluster_url: str, *, known: bool
@@ -228,6 +231,7 @@ def test_without_redis_each_process_keeps_its_share(make: Make, person: Person) 
     assert [pull(client, person) for _ in range(4)] == [200, 200, 200, 429]
 
 
+@pytest.mark.stack
 def test_once_redis_is_back_all_processes_share_the_windows_again(
     make: Make, person: Person, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from bin.devtools.stack.client import Client
-from tests.support.platform import Platform, beside, joined
+from tests.support.platform import Platform, beside, new_agent
 from tests.support.waiting import until
 from tests.support.web.live import push
 from tests.support.web.people import Person
@@ -152,7 +152,7 @@ def test_a_poll_is_refused_when_its_session_ends(laptop: Client, phone: Client, 
 
 @pytest.mark.platform
 def test_a_poll_is_answered_when_its_token_expires(platform: Platform) -> None:
-    with beside(platform, ACCESS_TOKEN_SECONDS="2") as other, joined(other) as client:
+    with beside(platform, ACCESS_TOKEN_SECONDS="2") as other, new_agent(other) as client:
 
         def answer() -> httpx2.Response | None:
             """Return a poll's answer; none when its token expired before it was let in."""

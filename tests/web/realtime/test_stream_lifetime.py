@@ -9,16 +9,16 @@ from sqlalchemy.orm import Session, sessionmaker
 from bin.devtools.stack.client import Client
 from engine.contracts import timestamps
 from engine.store.sync import SyncHead
-from tests.support.platform import Platform, beside, joined
+from tests.support.platform import Platform, beside, new_agent
 from tests.support.waiting import until
 from tests.support.web.live import DOOR, push
 from tests.support.web.people import Make
-from web.realtime.flask_bridge import Asked
+from web.realtime.flask_bridge import BridgedRequest
 
 
 @pytest.mark.platform
 def test_a_stream_ends_when_its_token_expires(platform: Platform) -> None:
-    with beside(platform, ACCESS_TOKEN_SECONDS="2") as other, joined(other) as client:
+    with beside(platform, ACCESS_TOKEN_SECONDS="2") as other, new_agent(other) as client:
 
         def lines() -> list[str]:
             """Return a stream's lines; none when its token expired before it was open."""
@@ -47,7 +47,7 @@ def test_a_stream_ends_at_logout(laptop: Client, phone: Client) -> None:
 def test_a_quiet_stream_is_still_there(platform: Platform) -> None:
     with (
         beside(platform, HEARTBEAT_SECONDS="0.1") as other,
-        joined(other) as client,
+        new_agent(other) as client,
         client.http.stream("GET", DOOR) as stream,
     ):
         beats = [line for line, _ in zip(stream.iter_lines(), range(8), strict=False) if line]
@@ -101,10 +101,12 @@ def test_strangers_at_the_door_count_by_the_address_that_the_proxy_names(
     scope = {"path": DOOR, "method": "GET", "query_string": b"", "client": ("192.0.2.1", 1)}
 
     def status(address: str) -> int:
-        asked = Asked.of(app, scope | {"headers": [(b"x-forwarded-for", address.encode())]})
-        refusal = asked.enter()
-        assert refusal is not None
-        return refusal.status_code
+        request = BridgedRequest.from_scope(
+            app, scope | {"headers": [(b"x-forwarded-for", address.encode())]}
+        )
+        problem = request.run_hooks()
+        assert problem is not None
+        return problem.status_code
 
     one, other = (f"2001:db8:{uuid4().hex[:4]}:{number}::1" for number in (1, 2))
     assert [status(one), status(one), status(one), status(other)] == [401, 401, 429, 401]

@@ -9,7 +9,7 @@ import pytest
 from httpx2 import ServerSentEvent
 
 from bin.devtools.stack.client import Client
-from tests.support.platform import Platform, joined
+from tests.support.platform import Platform, new_agent
 from tests.support.web.live import DOOR, push
 
 pytestmark = pytest.mark.platform
@@ -21,7 +21,7 @@ SECONDS_MAX = 20
 def follow(
     client: Client, since: str | None = None, kind: str = "message"
 ) -> Queue[ServerSentEvent]:
-    """Return a queue of the client's notices of a kind, once the stream is open; it ends with the client."""
+    """Return a queue of the client's events of a kind, once the stream is open."""
     opened, heard = threading.Event(), Queue[ServerSentEvent]()
 
     def listen() -> None:
@@ -70,7 +70,7 @@ def test_what_happened_while_away_is_told_on_return_once(laptop: Client, phone: 
 
 
 def test_another_account_hears_nothing(platform: Platform, laptop: Client, phone: Client) -> None:
-    with joined(platform) as stranger:
+    with new_agent(platform) as stranger:
         theirs, mine = follow(stranger), follow(phone)
         push(laptop, "one")
         mine.get(timeout=SECONDS_MAX)

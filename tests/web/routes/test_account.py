@@ -1,4 +1,4 @@
-"""One's own account: seen, changed after a fresh proof, and its trail."""
+"""The account: read, change after a step-up, and audit log."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Taking everything along, and leaving for good."""
+"""Export and deletion of an account."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Registering and logging in."""
+"""Registration and login."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is no channel, or cannot be one here."""
+"""Channels that the API refuses."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from engine.notifications.web_push import encoded
-from tests.support.web.channels import DOOR, URL, change, keys, register, subscribed
+from engine.notifications.web_push import encode_base64url
+from tests.support.web.channels import DOOR, URL, change, keys, register, subscription_body
 from tests.support.web.people import Make, Person
 
 pytestmark = pytest.mark.stack
@@ -18,7 +18,7 @@ def test_without_keys_channels_are_refused_by_name_and_nothing_else_is(
     make: Make, person: Person
 ) -> None:
     no_push = make(VAPID_PUBLIC_KEYS="").test_client()
-    refused = register(no_push, person.headers, subscribed())
+    refused = register(no_push, person.headers, subscription_body())
     assert (refused.status_code, refused.get_json()["code"]) == (409, "web_push_off")
     assert no_push.get(f"{DOOR}/vapid", headers=person.headers).get_json() == {"publicKey": None}
     made = register(no_push, person.headers)
@@ -62,7 +62,7 @@ def test_an_address_that_is_no_public_name_under_https_is_refused(
 ) -> None:
     for body, pointer in (
         ({"kind": "webhook", "url": url}, "/url"),
-        (subscribed(endpoint=url), "/subscription/endpoint"),
+        (subscription_body(endpoint=url), "/subscription/endpoint"),
     ):
         answer = register(client, person.headers, body)
         assert answer.status_code == 422
@@ -85,16 +85,19 @@ BAD_BODIES: list[tuple[dict[str, Any], str]] = [
     ({"url": URL}, "/kind"),
     ({"kind": "webhook", "url": URL, "secret": "mine"}, "/secret"),
     (
-        {"kind": "webhook", "url": URL, "subscription": subscribed()["subscription"]},
+        {"kind": "webhook", "url": URL, "subscription": subscription_body()["subscription"]},
         "/subscription",
     ),
-    (subscribed() | {"url": URL}, "/url"),
-    (subscribed(keys=keys() | {"p256dh": encoded(b"\4" + b"1" * 64)}), "/subscription/keys/p256dh"),
-    (subscribed(keys=keys() | {"p256dh": "A" * 87}), "/subscription/keys/p256dh"),
-    (subscribed(keys=keys() | {"auth": "A" * 24}), "/subscription/keys/auth"),
-    (subscribed(keys=keys() | {"auth": "!" * 22}), "/subscription/keys/auth"),
-    (subscribed(keys={"auth": "A" * 22}), "/subscription/keys/p256dh"),
-    (subscribed(expirationTime="soon"), "/subscription/expirationTime"),
+    (subscription_body() | {"url": URL}, "/url"),
+    (
+        subscription_body(keys=keys() | {"p256dh": encode_base64url(b"\4" + b"1" * 64)}),
+        "/subscription/keys/p256dh",
+    ),
+    (subscription_body(keys=keys() | {"p256dh": "A" * 87}), "/subscription/keys/p256dh"),
+    (subscription_body(keys=keys() | {"auth": "A" * 24}), "/subscription/keys/auth"),
+    (subscription_body(keys=keys() | {"auth": "!" * 22}), "/subscription/keys/auth"),
+    (subscription_body(keys={"auth": "A" * 22}), "/subscription/keys/p256dh"),
+    (subscription_body(expirationTime="soon"), "/subscription/expirationTime"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Registering where an agent is told of changes, and looking after it."""
+"""Registration and management of notification channels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from engine.store.accounts import Channel
 from tests.support.receivers import Box, Receiver
-from tests.support.web.channels import DOOR, URL, change, keys, register, subscribed
+from tests.support.web.channels import DOOR, URL, change, keys, register, subscription_body
 from tests.support.web.people import Make, Person
 from tests.support.web.sessions import grow_stale, login
 
@@ -42,7 +42,7 @@ def box(receiver: Receiver) -> Box:
 
 @pytest.fixture
 def here(make: Make, receiver: Receiver) -> FlaskClient:
-    """A client of an app whose channels may lead to this machine: what is registered may be sent to."""
+    """Return a client of an app that may send notices to receivers on this machine."""
     return make(EGRESS_ALLOW=receiver.host).test_client()
 
 
@@ -83,11 +83,11 @@ def test_the_secret_is_wrapped_at_rest(
 def test_a_subscription_is_registered_as_the_browser_gives_it_and_again_at_each_start(
     client: FlaskClient, person: Person, sessions: sessionmaker[Session]
 ) -> None:
-    first = register(client, person.headers, subscribed())
+    first = register(client, person.headers, subscription_body())
     assert (first.status_code, first.get_json()["secret"]) == (201, None)
     channel_id = first.get_json()["channel"]["id"]
     stand(sessions, channel_id, state="dead", failures=12, last_error="gone")
-    second = register(client, person.headers, subscribed())
+    second = register(client, person.headers, subscription_body())
     assert second.status_code == 200
     assert second.get_json()["channel"]["id"] == channel_id
     assert (second.get_json()["channel"]["state"], second.get_json()["channel"]["failures"]) == (
@@ -98,10 +98,12 @@ def test_a_subscription_is_registered_as_the_browser_gives_it_and_again_at_each_
 
 def test_a_subscription_names_a_key_that_is_published(client: FlaskClient, person: Person) -> None:
     published = client.get(f"{DOOR}/vapid", headers=person.headers).get_json()["publicKey"]
-    right = register(client, person.headers, subscribed() | {"applicationServerKey": published})
+    right = register(
+        client, person.headers, subscription_body() | {"applicationServerKey": published}
+    )
     assert right.status_code == 201
     wrong = register(
-        client, person.headers, subscribed() | {"applicationServerKey": keys()["p256dh"]}
+        client, person.headers, subscription_body() | {"applicationServerKey": keys()["p256dh"]}
     )
     assert (wrong.status_code, wrong.get_json()["code"]) == (409, "push_key_unknown")
 
@@ -163,7 +165,7 @@ def test_a_new_secret_is_told_once_and_a_subscription_has_none(
     rotated = change(client, person.headers, made["channel"]["id"], rotateSecret=True).get_json()
     assert rotated["secret"].startswith("whsec_")
     assert rotated["secret"] != made["secret"]
-    pushed = register(client, person.headers, subscribed()).get_json()["channel"]["id"]
+    pushed = register(client, person.headers, subscription_body()).get_json()["channel"]["id"]
     refused = change(client, person.headers, pushed, rotateSecret=True)
     assert (refused.status_code, refused.get_json()["code"]) == (409, "secret_none")
 

@@ -8,7 +8,7 @@ from joserfc import jwe
 from joserfc.jwk import ECKey, OKPKey
 from uuid_utils.compat import uuid7
 
-from bin.devtools.stack.client import SEALED, Client
+from bin.devtools.stack.client import KEY_AGREEMENT, Client
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.platform
@@ -35,7 +35,9 @@ def test_a_sealed_input_makes_a_sealed_result_that_the_account_alone_opens(lapto
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (200, "wait=20")
     told = answer.json()
     assert (told["status"], told["result"].count(".")) == ("completed", 4)
-    opened = jwe.decrypt_compact(told["result"], laptop.keys.identity, algorithms=SEALED).plaintext
+    opened = jwe.decrypt_compact(
+        told["result"], laptop.keys.identity, algorithms=KEY_AGREEMENT
+    ).plaintext
     assert json.loads(opened or b"") == {"got": {"a": 1}}
     read = laptop.request("GET", answer.headers["Location"])
     assert (read["status"], read["result"]) == ("completed", told["result"])
@@ -60,7 +62,7 @@ def test_no_body_and_no_input_are_null(laptop: Client) -> None:
 
 def test_who_asks_for_a_sealed_or_a_plain_result_gets_it(laptop: Client) -> None:
     sealed = run(laptop, ECHO, {"input": 1, "sealResult": True}).json()["result"]
-    opened = jwe.decrypt_compact(sealed, laptop.keys.identity, algorithms=SEALED).plaintext
+    opened = jwe.decrypt_compact(sealed, laptop.keys.identity, algorithms=KEY_AGREEMENT).plaintext
     assert json.loads(opened or b"") == {"got": 1}
     plain = run(laptop, ECHO, {"input": laptop.seal(b"1"), "sealResult": False}).json()["result"]
     assert plain == {"got": 1}
@@ -74,7 +76,7 @@ def test_a_result_is_sealed_to_whatever_form_of_key_the_account_has(platform: Pl
         registered = client.request("POST", "/api/auth/register", json=body | {"publicKey": public})
         client.http.headers["Authorization"] = f"Bearer {registered['accessToken']}"
         result = run(client, ECHO, {"input": client.seal(b"1")}).json()["result"]
-    opened = jwe.decrypt_compact(result, key, algorithms=SEALED).plaintext
+    opened = jwe.decrypt_compact(result, key, algorithms=KEY_AGREEMENT).plaintext
     assert json.loads(opened or b"") == {"got": 1}
 
 
@@ -123,7 +125,9 @@ def test_an_error_is_sealed_where_a_result_would_be(laptop: Client) -> None:
     error = run(laptop, FAILING, {"input": laptop.seal(b"1")}).json()["error"]
     assert (error["type"], error["status"]) == ("about:blank", 500)
     assert "Enough" not in json.dumps(error)
-    opened = jwe.decrypt_compact(error["sealed"], laptop.keys.identity, algorithms=SEALED).plaintext
+    opened = jwe.decrypt_compact(
+        error["sealed"], laptop.keys.identity, algorithms=KEY_AGREEMENT
+    ).plaintext
     assert json.loads(opened or b"")["title"] == "Enough"
 
 
@@ -138,7 +142,7 @@ def unopenable_input(kind: str, client: Client) -> str:
         case "sealed to an unknown key":
             stranger = OKPKey.generate_key("X25519", {"kid": "other"})
             header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": "other"}
-            return jwe.encrypt_compact(header, b"1", stranger, algorithms=SEALED)
+            return jwe.encrypt_compact(header, b"1", stranger, algorithms=KEY_AGREEMENT)
         case "altered":
             head, _, tag = client.seal(b"1").rpartition(".")
             return f"{head}.{tag[::-1]}"

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from bin.devtools.conformance.places import pointer_of
 from bin.devtools.stack.client import Client
-from tests.support.platform import Platform, joined
+from tests.support.platform import Platform, new_agent
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.platform
@@ -57,7 +57,7 @@ def heard(client: Client, path: str, after: int | None = None) -> Iterator[Serve
 
 @pytest.fixture(scope="module")
 def person(platform: Platform) -> Iterator[Client]:
-    with joined(platform) as client:
+    with new_agent(platform) as client:
         yield client
 
 
@@ -184,7 +184,7 @@ def test_a_ticket_opens_a_stream_and_nothing_else_of_an_execution(
 
 
 def test_streams_of_executions_count_among_those_of_the_account(platform: Platform) -> None:
-    with joined(platform) as client:
+    with new_agent(platform) as client:
         path = begin(client, SLEEPER)
         follower = [client.follow(path.rpartition("/")[2]) for _ in range(10)]
         for stream in follower:
@@ -196,7 +196,7 @@ def test_streams_of_executions_count_among_those_of_the_account(platform: Platfo
 
 
 def test_nobody_follows_what_is_anothers(platform: Platform, ended: str) -> None:
-    with joined(platform) as stranger:
+    with new_agent(platform) as stranger:
         for what in ("steps", "events", "result"):
             assert stranger.http.get(f"{ended}/{what}").json()["code"] == "execution_unknown"
         for verb in ("pause", "resume"):

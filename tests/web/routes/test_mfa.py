@@ -1,4 +1,4 @@
-"""Second factors: added, shown once each, and taken away."""
+"""Second factors: enrolment, verification and removal."""
 
 import base64
 import time
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.store.accounts import Factor
-from tests.support.web.authenticator import Protected, bearing, protect, verify
+from tests.support.web.authenticator import ProtectedPerson, bearing, protect, verify
 from tests.support.web.people import Person
 from tests.support.web.sessions import code as code_of
 from tests.support.web.sessions import grow_stale, kinds, login
@@ -51,9 +51,9 @@ def test_adding_a_factor_ends_the_sessions_that_never_showed_it(
 
 
 def test_login_then_owes_the_factor_and_its_token_opens_nothing_else(
-    client: FlaskClient, protected: Protected
+    client: FlaskClient, protected_person: ProtectedPerson
 ) -> None:
-    answer = protected.login(client)
+    answer = protected_person.login(client)
     body, pending = answer.get_json(), bearing(answer)
     assert (answer.status_code, body["mfaRequired"]) == (200, True)
     assert {"user", "accessToken", "refreshToken"} <= set(body)
@@ -62,7 +62,7 @@ def test_login_then_owes_the_factor_and_its_token_opens_nothing_else(
         ("get", "/api/auth/me"),
         ("post", "/api/auth/mfa/totp"),
         ("post", "/api/auth/mfa/recovery-codes"),
-        ("delete", f"/api/auth/mfa/{protected.app.factor_id}"),
+        ("delete", f"/api/auth/mfa/{protected_person.app.factor_id}"),
         ("get", "/api/workflows"),
     ]:
         refused = getattr(client, method)(path, headers=pending)
@@ -74,9 +74,11 @@ def test_login_then_owes_the_factor_and_its_token_opens_nothing_else(
     assert client.post("/api/auth/logout", headers=pending).status_code == 204
 
 
-def test_the_right_code_settles_the_session(client: FlaskClient, protected: Protected) -> None:
-    owed = protected.login(client)
-    answer = verify(client, bearing(owed), protected.app.code(time.time()))
+def test_the_right_code_settles_the_session(
+    client: FlaskClient, protected_person: ProtectedPerson
+) -> None:
+    owed = protected_person.login(client)
+    answer = verify(client, bearing(owed), protected_person.app.code(time.time()))
     assert answer.status_code == 200, answer.text
     assert "mfaRequired" not in answer.get_json()
     assert code_of(client, bearing(answer)) is None
@@ -95,89 +97,101 @@ def test_the_right_code_settles_the_session(client: FlaskClient, protected: Prot
     assert code_of(client, bearing(owed)) == "mfa_required", "a pending access token stays one"
 
 
-def test_login_with_the_code_needs_one_trip(client: FlaskClient, protected: Protected) -> None:
-    answer = protected.login(client, mfaCode=protected.app.code(time.time()))
+def test_login_with_the_code_needs_one_trip(
+    client: FlaskClient, protected_person: ProtectedPerson
+) -> None:
+    answer = protected_person.login(client, mfaCode=protected_person.app.code(time.time()))
     assert answer.status_code == 200, answer.text
     assert code_of(client, bearing(answer)) is None
 
 
 def test_login_with_a_wrong_code_leaves_no_session(
-    client: FlaskClient, protected: Protected
+    client: FlaskClient, protected_person: ProtectedPerson
 ) -> None:
-    answer = protected.login(client, mfaCode="000000")
+    answer = protected_person.login(client, mfaCode="000000")
     assert (answer.status_code, answer.get_json()["code"]) == (401, "mfa_code_invalid")
-    sessions = client.get("/api/auth/sessions", headers=protected.person.headers).get_json()[
+    sessions = client.get("/api/auth/sessions", headers=protected_person.person.headers).get_json()[
         "sessions"
     ]
     assert [session["agentId"] for session in sessions] == ["laptop"]
 
 
 def test_a_code_is_taken_once_however_many_show_it_at_once(
-    app: Flask, client: FlaskClient, protected: Protected
+    app: Flask, client: FlaskClient, protected_person: ProtectedPerson
 ) -> None:
-    code = protected.app.code(time.time())
-    owed = [bearing(protected.login(client, f"phone-{n}"), f"phone-{n}") for n in range(4)]
+    code = protected_person.app.code(time.time())
+    owed = [bearing(protected_person.login(client, f"phone-{n}"), f"phone-{n}") for n in range(4)]
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda headers: verify(app.test_client(), headers, code), owed))
     assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
 
 
 def test_a_recovery_code_is_good_once_however_it_is_written(
-    client: FlaskClient, protected: Protected
+    client: FlaskClient, protected_person: ProtectedPerson
 ) -> None:
-    code = protected.recovery_codes[0].lower().replace("-", " ").replace("0", "o")
-    assert protected.login(client, mfaCode=code).status_code == 200
-    assert protected.login(client, mfaCode=code).status_code == 401
-    roster = client.get("/api/auth/mfa", headers=protected.person.headers).get_json()
+    code = protected_person.recovery_codes[0].lower().replace("-", " ").replace("0", "o")
+    assert protected_person.login(client, mfaCode=code).status_code == 200
+    assert protected_person.login(client, mfaCode=code).status_code == 401
+    roster = client.get("/api/auth/mfa", headers=protected_person.person.headers).get_json()
     assert roster["recoveryCodes"] == 9
 
 
-def test_new_recovery_codes_replace_the_old_ones(client: FlaskClient, protected: Protected) -> None:
-    answer = client.post("/api/auth/mfa/recovery-codes", headers=protected.person.headers)
+def test_new_recovery_codes_replace_the_old_ones(
+    client: FlaskClient, protected_person: ProtectedPerson
+) -> None:
+    answer = client.post("/api/auth/mfa/recovery-codes", headers=protected_person.person.headers)
     new = answer.get_json()["recoveryCodes"]
     assert len(new) == 10
-    assert protected.login(client, mfaCode=protected.recovery_codes[0]).status_code == 401
-    assert protected.login(client, mfaCode=new[0]).status_code == 200
+    assert (
+        protected_person.login(client, mfaCode=protected_person.recovery_codes[0]).status_code
+        == 401
+    )
+    assert protected_person.login(client, mfaCode=new[0]).status_code == 200
 
 
 def test_the_fifth_wrong_code_ends_the_session_that_owed_one(
-    client: FlaskClient, protected: Protected
+    client: FlaskClient, protected_person: ProtectedPerson
 ) -> None:
-    pending = bearing(protected.login(client))
+    pending = bearing(protected_person.login(client))
     codes = [verify(client, pending, "000000").get_json()["code"] for _ in range(5)]
     assert codes == ["mfa_code_invalid"] * 4 + ["session_ended"]
-    right = verify(client, pending, protected.app.code(time.time()))
+    right = verify(client, pending, protected_person.app.code(time.time()))
     assert right.get_json()["code"] == "session_ended"
 
 
 def test_who_has_only_the_password_is_slowed_down_and_does_not_keep_the_owner_out(
-    client: FlaskClient, protected: Protected
+    client: FlaskClient, protected_person: ProtectedPerson
 ) -> None:
     codes = [
-        protected.login(client, f"thief-{n}", mfaCode="000000").get_json()["code"] for n in range(6)
+        protected_person.login(client, f"thief-{n}", mfaCode="000000").get_json()["code"]
+        for n in range(6)
     ]
     assert codes == ["mfa_code_invalid"] * 5 + ["too_many_tries"]
-    own = protected.login(client, "laptop", mfaCode=protected.app.code(time.time()))
+    own = protected_person.login(client, "laptop", mfaCode=protected_person.app.code(time.time()))
     assert own.status_code == 200
 
 
 def test_removing_the_last_factor_turns_it_all_off(
-    client: FlaskClient, protected: Protected
+    client: FlaskClient, protected_person: ProtectedPerson
 ) -> None:
-    headers = protected.person.headers
+    headers = protected_person.person.headers
     assert (
-        client.delete(f"/api/auth/mfa/{protected.app.factor_id}", headers=headers).status_code
+        client.delete(
+            f"/api/auth/mfa/{protected_person.app.factor_id}", headers=headers
+        ).status_code
         == 204
     )
     assert (
-        client.delete(f"/api/auth/mfa/{protected.app.factor_id}", headers=headers).status_code
+        client.delete(
+            f"/api/auth/mfa/{protected_person.app.factor_id}", headers=headers
+        ).status_code
         == 404
     )
     assert client.get("/api/auth/mfa", headers=headers).get_json() == {
         "factors": [],
         "recoveryCodes": 0,
     }
-    assert "mfaRequired" not in protected.login(client).get_json()
+    assert "mfaRequired" not in protected_person.login(client).get_json()
     assert (
         client.post("/api/auth/mfa/recovery-codes", headers=headers).get_json()["code"] == "mfa_off"
     )
@@ -185,20 +199,20 @@ def test_removing_the_last_factor_turns_it_all_off(
 
 
 def test_factors_change_after_a_fresh_factor_only(
-    client: FlaskClient, protected: Protected, sessions: sessionmaker[Session]
+    client: FlaskClient, protected_person: ProtectedPerson, sessions: sessionmaker[Session]
 ) -> None:
-    headers = protected.person.headers
-    grow_stale(sessions, protected.person)
+    headers = protected_person.person.headers
+    grow_stale(sessions, protected_person.person)
     refused = [
         client.post("/api/auth/mfa/totp", headers=headers),
         client.post("/api/auth/mfa/recovery-codes", headers=headers),
-        client.delete(f"/api/auth/mfa/{protected.app.factor_id}", headers=headers),
+        client.delete(f"/api/auth/mfa/{protected_person.app.factor_id}", headers=headers),
     ]
     assert [answer.get_json()["code"] for answer in refused] == ["step_up_required"] * 3
-    body = {"password": protected.person.password}
+    body = {"password": protected_person.person.password}
     by_password = client.post("/api/auth/step-up", json=body, headers=headers)
     assert (by_password.status_code, by_password.get_json()["code"]) == (409, "factor_needed")
-    assert verify(client, headers, protected.app.code(time.time())).status_code == 200
+    assert verify(client, headers, protected_person.app.code(time.time())).status_code == 200
     assert client.post("/api/auth/mfa/totp", headers=headers).status_code == 201
 
 
@@ -219,19 +233,21 @@ def test_without_a_factor_the_password_steps_up(
 
 
 def test_a_strangers_factor_is_not_found(
-    client: FlaskClient, protected: Protected, stranger: Person
+    client: FlaskClient, protected_person: ProtectedPerson, stranger: Person
 ) -> None:
-    path = f"/api/auth/mfa/{protected.app.factor_id}"
+    path = f"/api/auth/mfa/{protected_person.app.factor_id}"
     assert client.delete(path, headers=stranger.headers).status_code == 404
-    path = f"/api/auth/mfa/totp/{protected.app.factor_id}/confirm"
+    path = f"/api/auth/mfa/totp/{protected_person.app.factor_id}/confirm"
     assert client.post(path, json={"code": "000000"}, headers=stranger.headers).status_code == 404
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"code": 1}, {"code": "1", "credential": {}}, {"credential": "x"}]
 )
-def test_what_is_no_proof_is_refused(client: FlaskClient, protected: Protected, body: Any) -> None:
-    answer = client.post("/api/auth/mfa/verify", json=body, headers=protected.person.headers)
+def test_what_is_no_proof_is_refused(
+    client: FlaskClient, protected_person: ProtectedPerson, body: Any
+) -> None:
+    answer = client.post("/api/auth/mfa/verify", json=body, headers=protected_person.person.headers)
     assert answer.status_code == 422
 
 

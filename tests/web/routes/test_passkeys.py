@@ -1,4 +1,4 @@
-"""Passkeys without a browser: what is refused."""
+"""Passkeys that the API refuses, without a browser."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Passwords: which are taken, how guessing is slowed down, and a full house."""
+"""Passwords: rules, backoff of wrong attempts, and the limit on concurrent hashes."""
 
 from threading import BoundedSemaphore
 
@@ -55,13 +55,12 @@ def test_the_right_password_wipes_the_slate(client: FlaskClient, person: Person)
 def test_while_too_many_passwords_are_checked_login_says_so_and_counts_no_try(
     app: Flask, client: FlaskClient, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passwords = app.extensions["desk"].passwords
+    passwords = app.extensions["account_services"].passwords
     with monkeypatch.context() as patch:
-        patch.setattr(
-            passwords, "need_room", lambda: None
-        )  # the last place is taken after the first look
-        patch.setattr(passwords, "_free", BoundedSemaphore(1))
-        assert passwords._free.acquire()  # noqa: SLF001 - as a hash under way does
+        # The last slot is taken after the first check.
+        patch.setattr(passwords, "check_capacity", lambda: None)
+        patch.setattr(passwords, "_slots", BoundedSemaphore(1))
+        assert passwords._slots.acquire()  # noqa: SLF001 - as a running hash does
         for _ in range(7):
             full = attempt(client, person.email, person.password)
             assert (full.status_code, full.get_json()["code"]) == (503, "busy")
@@ -72,9 +71,9 @@ def test_while_too_many_passwords_are_checked_login_says_so_and_counts_no_try(
 def test_a_full_house_is_seen_before_anything_is_asked(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passwords = app.extensions["desk"].passwords
-    monkeypatch.setattr(passwords, "_free", BoundedSemaphore(1))
-    assert passwords._free.acquire()  # noqa: SLF001 - as a hash under way does
+    passwords = app.extensions["account_services"].passwords
+    monkeypatch.setattr(passwords, "_slots", BoundedSemaphore(1))
+    assert passwords._slots.acquire()  # noqa: SLF001 - as a running hash does
     body = {"email": f"{uuid7()}@example.org", "password": "a long pass phrase", "publicKey": ""}
     assert client.post("/api/auth/register", json=body).status_code == 503
     assert attempt(client, body["email"]).status_code == 503

@@ -1,4 +1,4 @@
-"""Proof of the public key: by signing, or by opening."""
+"""Proof of the public key by a signature or by decryption."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from joserfc import jwe
 from joserfc.jwk import ECKey, OKPKey
 
-from bin.devtools.stack.client import SEALED
+from bin.devtools.stack.client import KEY_AGREEMENT
 from tests.support.web.people import Person
 
 pytestmark = pytest.mark.stack
@@ -75,7 +75,7 @@ def test_a_p256_key_is_proved_by_either(client: FlaskClient, person: Person) -> 
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     opened = jwe.decrypt_compact(
-        pose(client, person)["toOpen"], ECKey.import_key(private), algorithms=SEALED
+        pose(client, person)["toOpen"], ECKey.import_key(private), algorithms=KEY_AGREEMENT
     )
     assert check(client, person, opened=(opened.plaintext or b"").decode()).status_code == 200
 
@@ -84,7 +84,7 @@ def test_an_x25519_key_is_proved_by_opening(client: FlaskClient, person: Person)
     hold(client, person, json.dumps(X25519.as_dict(private=False)))
     task = pose(client, person)
     assert task["toSign"] is None
-    opened = jwe.decrypt_compact(task["toOpen"], X25519, algorithms=SEALED)
+    opened = jwe.decrypt_compact(task["toOpen"], X25519, algorithms=KEY_AGREEMENT)
     assert check(client, person, opened=(opened.plaintext or b"").decode()).status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""Refresh tokens: exchanged once, and the end of their session when one comes twice."""
+"""Refresh tokens: rotation, and the end of the session when one is reused."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor

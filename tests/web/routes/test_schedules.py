@@ -15,17 +15,26 @@ from bin.devtools.stack.client import Client
 from engine.store.schedules import Schedule
 from tests.support.platform import Platform, beside
 from tests.support.waiting import until
-from tests.support.web.schedules import ECHO, HEAD, YEARLY, ended, fired, made, path, refused
+from tests.support.web.schedules import (
+    ECHO,
+    HEAD,
+    YEARLY,
+    create_schedule,
+    path,
+    refusal,
+    wait_for_end,
+    wait_for_firings,
+)
 
 pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 
 
 def test_a_workflow_is_executed_every_so_often_with_the_input_it_was_given(laptop: Client) -> None:
-    schedule = made(laptop, every="PT1S", input={"n": 1})
+    schedule = create_schedule(laptop, every="PT1S", input={"n": 1})
     assert (schedule["every"], schedule["origin"], schedule["overlap"]) == (1, "client", "skip")
-    first, second = fired(laptop, schedule, 2)[:2]
+    first, second = wait_for_firings(laptop, schedule, 2)[:2]
     assert first["executionId"] != second["executionId"]
-    told = ended(laptop, second["executionId"])
+    told = wait_for_end(laptop, second["executionId"])
     assert (told["status"], told["result"]) == ("completed", {"input": {"n": 1}})
     assert {firing["dueAt"][20:] for firing in (first, second)} == {"000000Z"}
     listed = laptop.request("GET", f"/api/workflows/{schedule['workflowId']}/executions")[
@@ -36,13 +45,13 @@ def test_a_workflow_is_executed_every_so_often_with_the_input_it_was_given(lapto
 
 
 def test_a_sealed_input_stays_sealed_and_so_does_its_result(laptop: Client) -> None:
-    schedule = made(laptop, input=laptop.seal(b'"secret"'))
+    schedule = create_schedule(laptop, input=laptop.seal(b'"secret"'))
     execution_id = laptop.request("POST", f"{path(schedule)}/run")["executionId"]
-    assert laptop.open_result(ended(laptop, execution_id)) == {"input": "secret"}
+    assert laptop.open_result(wait_for_end(laptop, execution_id)) == {"input": "secret"}
 
 
 def test_the_next_times_of_a_cron_expression_are_told_in_its_zone(laptop: Client) -> None:
-    schedule = made(laptop, cron="30 7 * * MON-FRI", timezone="America/New_York")
+    schedule = create_schedule(laptop, cron="30 7 * * MON-FRI", timezone="America/New_York")
     times = [
         datetime.fromisoformat(at) for at in laptop.request("GET", path(schedule))["nextTimes"]
     ]
@@ -54,7 +63,7 @@ def test_the_next_times_of_a_cron_expression_are_told_in_its_zone(laptop: Client
 
 
 def test_a_time_of_long_ago_is_told_as_rfc_3339_writes_it(laptop: Client) -> None:
-    schedule = made(laptop, every=60, paused=True, startAt="0079-08-24T13:00:00Z")
+    schedule = create_schedule(laptop, every=60, paused=True, startAt="0079-08-24T13:00:00Z")
     assert schedule["startAt"] == "0079-08-24T13:00:00.000000Z"
 
 
@@ -83,16 +92,16 @@ def test_what_is_no_schedule_is_refused_with_the_place(laptop: Client) -> None:
     workflow = laptop.create_workflow("scheduled", ECHO)
     for body, pointers in WRONG:
         asked = {"workflowId": workflow["id"]} | body
-        problem = refused(laptop, "POST", "/api/schedules", json=asked)
+        problem = refusal(laptop, "POST", "/api/schedules", json=asked)
         assert (problem["status"], problem["at"]) == (422, pointers), body
-    unknown = refused(
+    unknown = refusal(
         laptop, "POST", "/api/schedules", json={"workflowId": str(UUID(int=1)), "every": 60}
     )
     assert unknown["code"] == "workflow_unknown"
 
 
 def test_a_schedule_is_changed_by_who_has_seen_it_and_temporal_follows(laptop: Client) -> None:
-    schedule = made(laptop, note="nightly")
+    schedule = create_schedule(laptop, note="nightly")
     shown = laptop.http.get(path(schedule))
     changes = {
         "cron": "0 12 * * *",
@@ -100,16 +109,16 @@ def test_a_schedule_is_changed_by_who_has_seen_it_and_temporal_follows(laptop: C
         "overlap": "buffer_one",
         "jitter": "PT1S",
     }
-    assert refused(laptop, "PATCH", path(schedule), json=changes)["status"] == 428
+    assert refusal(laptop, "PATCH", path(schedule), json=changes)["status"] == 428
     stale = {"If-Match": '"stale"'}
-    assert refused(laptop, "PATCH", path(schedule), json=changes, headers=stale)["status"] == 412
+    assert refusal(laptop, "PATCH", path(schedule), json=changes, headers=stale)["status"] == 412
     seen = {"If-Match": shown.headers["ETag"]}
     answer = laptop.http.patch(path(schedule), json=changes, headers=seen)
     told = answer.json()
     assert (told["timezone"], told["jitter"], told["note"]) == ("Asia/Tokyo", 1, "nightly")
     assert {datetime.fromisoformat(at).hour for at in told["nextTimes"]} == {3}
     assert answer.headers["ETag"] != shown.headers["ETag"]
-    assert refused(laptop, "PATCH", path(schedule), json=changes, headers=seen)["status"] == 412
+    assert refusal(laptop, "PATCH", path(schedule), json=changes, headers=seen)["status"] == 412
     now = {"If-Match": answer.headers["ETag"]}
     every = laptop.request(
         "PATCH", path(schedule), json={"every": 3600, "timezone": "UTC"}, headers=now
@@ -118,11 +127,11 @@ def test_a_schedule_is_changed_by_who_has_seen_it_and_temporal_follows(laptop: C
 
 
 def test_a_paused_schedule_is_not_due_until_it_is_resumed(laptop: Client) -> None:
-    schedule = made(laptop, every=1, paused=True)
+    schedule = create_schedule(laptop, every=1, paused=True)
     assert laptop.request("GET", path(schedule))["nextTimes"] == []
     resumed = laptop.request("POST", f"{path(schedule)}/resume")
     assert (resumed["paused"], len(resumed["nextTimes"])) == (False, 10)
-    fired(laptop, schedule)
+    wait_for_firings(laptop, schedule)
     paused = laptop.request("POST", f"{path(schedule)}/pause")
     assert (paused["paused"], paused["nextTimes"]) == (True, [])
     # What was due before the pause may still come; then there is no more of it.
@@ -134,13 +143,13 @@ def test_a_paused_schedule_is_not_due_until_it_is_resumed(laptop: Client) -> Non
 def test_run_now_gives_an_execution_that_can_be_waited_for_once_for_each_key(
     laptop: Client,
 ) -> None:
-    schedule = made(laptop, paused=True, input=[1])
+    schedule = create_schedule(laptop, paused=True, input=[1])
     key = {"Idempotency-Key": "once"}
     first, again = (laptop.request("POST", f"{path(schedule)}/run", headers=key) for _ in range(2))
     assert first["executionId"] == again["executionId"]
     other = laptop.request("POST", f"{path(schedule)}/run")
     assert other["executionId"] != first["executionId"]
-    assert ended(laptop, first["executionId"])["result"] == {"input": [1]}
+    assert wait_for_end(laptop, first["executionId"])["result"] == {"input": [1]}
     recent = laptop.request("GET", path(schedule))["recent"]
     assert {one["executionId"] for one in recent} == {first["executionId"], other["executionId"]}
 
@@ -159,7 +168,7 @@ def test_a_schedule_is_made_once_for_each_key(laptop: Client) -> None:
 
 
 def test_schedules_are_listed_in_pages_and_by_workflow(laptop: Client) -> None:
-    one, two, three = made(laptop), made(laptop), made(laptop)
+    one, two, three = create_schedule(laptop), create_schedule(laptop), create_schedule(laptop)
     page = laptop.request("GET", "/api/schedules", params={"limit": 2})
     assert [found["id"] for found in page["schedules"]] == [three["id"], two["id"]]
     rest = laptop.request("GET", "/api/schedules", params={"limit": 2, "cursor": page["cursor"]})
@@ -199,17 +208,17 @@ def test_a_workflows_own_times_are_schedules_that_can_be_paused_and_run(laptop: 
     until(lambda: len(laptop.request("GET", path(every))["nextTimes"] or []) == 10)
     assert laptop.request("POST", f"{path(every)}/pause")["paused"] is True
     seen = {"If-Match": "*"}
-    change = refused(laptop, "PATCH", path(every), json={"every": 60}, headers=seen)
+    change = refusal(laptop, "PATCH", path(every), json={"every": 60}, headers=seen)
     assert change["code"] == "schedule_of_workflow"
-    assert refused(laptop, "DELETE", path(every), headers=seen)["code"] == "schedule_of_workflow"
+    assert refusal(laptop, "DELETE", path(every), headers=seen)["code"] == "schedule_of_workflow"
     execution_id = laptop.request("POST", f"{path(cron)}/run")["executionId"]
-    assert laptop.open_result(ended(laptop, execution_id)) == {"input": None}
+    assert laptop.open_result(wait_for_end(laptop, execution_id)) == {"input": None}
 
 
 def test_a_workflow_with_one_schedule_too_many_is_not_run_by_the_clock(
     laptop: Client, sessions: sessionmaker[Session]
 ) -> None:
-    first = made(laptop)
+    first = create_schedule(laptop)
     with sessions.begin() as session:
         row = session.get_one(Schedule, UUID(first["id"]))
         session.expunge(row)

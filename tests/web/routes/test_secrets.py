@@ -49,7 +49,7 @@ def test_a_sealed_value_stays_as_it_came(
     client: FlaskClient, person: Person, sessions: sessionmaker[Session]
 ) -> None:
     published = client.get("/.well-known/jwks.json").get_json()["keys"]
-    keys = jwe.keys_of(json.dumps({"keys": [key for key in published if key["use"] == "enc"]}))
+    keys = jwe.parse_keys(json.dumps({"keys": [key for key in published if key["use"] == "enc"]}))
     sealed = jwe.seal(keys[0], b"1")
     assert put(client, person, "login", sealed).status_code == 201
     assert stored(sessions, "login", person.id).sealed == sealed

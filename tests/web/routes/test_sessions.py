@@ -1,4 +1,4 @@
-"""Who is in, and how they get out."""
+"""Login sessions: list, logout and end."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

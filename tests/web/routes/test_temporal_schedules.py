@@ -13,14 +13,15 @@ from temporalio.client import Client as TemporalClient
 from temporalio.service import RPCError, RPCStatusCode
 
 from bin.devtools.stack.client import Client
-from engine.store import outbox
+from engine.contracts.outbox_messages import ScheduleSync
+from engine.store.account_scope import AccountScope
 from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Schedule
 from engine.store.workflows import Definition
-from engine.workflows.schedules import schedules, temporal_sync
+from engine.workflows.schedules import schedules
 from tests.support.platform import Platform
 from tests.support.waiting import until
-from tests.support.web.schedules import HEAD, made, path, refused
+from tests.support.web.schedules import HEAD, create_schedule, path, refusal
 
 pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 
@@ -28,7 +29,7 @@ pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("_stopped")]
 async def test_a_deleted_schedule_is_no_more_in_temporal_either(
     laptop: Client, platform: Platform
 ) -> None:
-    schedule = made(laptop)
+    schedule = create_schedule(laptop)
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
@@ -37,13 +38,13 @@ async def test_a_deleted_schedule_is_no_more_in_temporal_either(
     laptop.delete_schedule(schedule)
     with pytest.raises(RPCError, match="not found"):
         await handle.describe()
-    assert refused(laptop, "GET", path(schedule))["code"] == "schedule_unknown"
+    assert refusal(laptop, "GET", path(schedule))["code"] == "schedule_unknown"
 
 
 async def test_nothing_that_a_user_wrote_stands_in_temporals_schedule(
     laptop: Client, platform: Platform
 ) -> None:
-    schedule = made(laptop, note="canary-note", input={"canary": "canary-input"})
+    schedule = create_schedule(laptop, note="canary-note", input={"canary": "canary-input"})
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
@@ -55,7 +56,7 @@ async def test_nothing_that_a_user_wrote_stands_in_temporals_schedule(
 async def test_a_schedule_that_temporal_has_lost_is_made_again_when_it_is_looked_at(
     laptop: Client, platform: Platform
 ) -> None:
-    schedule = made(laptop)
+    schedule = create_schedule(laptop)
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
@@ -68,7 +69,7 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_when_it_is_looked
 async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_look(
     laptop: Client, platform: Platform, sessions: sessionmaker[Session]
 ) -> None:
-    schedule, other = made(laptop), made(laptop)
+    schedule, other = create_schedule(laptop), create_schedule(laptop)
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
@@ -78,7 +79,7 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_loo
         later = datetime.now(UTC) + timedelta(hours=1)
         known = {row.id for row in session.scalars(select(Schedule))} - {UUID(schedule["id"])}
         assert UUID(other["id"]) in known
-        assert temporal_sync.make_good(session, known, now=later) == 1
+        assert schedules.sync_missing(session, known, now=later) == 1
         session.execute(update(OutboxMessage).values(due_at=datetime.now(UTC)))
 
     async def there() -> bool:
@@ -95,15 +96,17 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_loo
 def test_the_schedules_of_a_workflow_go_with_it(
     laptop: Client, sessions: sessionmaker[Session]
 ) -> None:
-    schedule = made(laptop)
+    schedule = create_schedule(laptop)
     with sessions.begin() as session:
         definition = session.get_one(Definition, UUID(schedule["workflowId"]))
-        schedules.drop(session, definition_id=definition.id, now=datetime.now(UTC))
+        schedules.delete_of_definition(
+            AccountScope(session, definition.account_id, datetime.now(UTC)), definition.id
+        )
         session.delete(definition)
     assert laptop.request("GET", "/api/schedules")["schedules"] == []
     with sessions() as session:
         message = select(OutboxMessage).where(
-            OutboxMessage.kind == outbox.FOLLOW, OutboxMessage.subject == schedule["id"]
+            OutboxMessage.kind == ScheduleSync.kind, OutboxMessage.subject == schedule["id"]
         )
         until(lambda: not session.scalars(message.execution_options(populate_existing=True)).all())
 
@@ -151,7 +154,7 @@ async def test_a_new_version_changes_the_times_of_its_workflow_and_a_faulty_one_
 
 
 async def test_a_deleted_workflow_is_due_no_more(laptop: Client, platform: Platform) -> None:
-    schedule = made(laptop)
+    schedule = create_schedule(laptop)
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )

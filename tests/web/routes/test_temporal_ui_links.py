@@ -11,7 +11,6 @@ from temporalio.api.workflowservice.v1 import QueryWorkflowRequest, QueryWorkflo
 from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
-from engine.contracts.executions import execution_workflow_id
 from engine.crypto.temporal_codec import ENCODING
 from tests.support.platform import Platform, beside
 
@@ -59,7 +58,7 @@ async def test_names_leave_the_worker_sealed_and_web_sends_none(
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
-    named = WorkflowExecution(workflow_id=execution_workflow_id(execution_id))
+    named = WorkflowExecution(workflow_id=f"execution:{execution_id}")
     asked = WorkflowQuery(query_type="__temporal_workflow_metadata")
     request = QueryWorkflowRequest(namespace=temporal.namespace, execution=named, query=asked)
     answer: QueryWorkflowResponse = await temporal.workflow_service.query_workflow(request)

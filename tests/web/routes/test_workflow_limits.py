@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 from werkzeug.test import TestResponse
 
+from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.workflows import Definition
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import Order, StartedAs
+from engine.workflows.executions.executions import AssignedId, SealedInput
 from tests.support.web.people import Make, Person
 
 pytestmark = pytest.mark.stack
@@ -106,12 +107,10 @@ def run(sessions: sessionmaker[Session], definition_id: UUID) -> None:
     """Have an execution that goes on: no engine is told of it, which would end it."""
     with sessions.begin() as session:
         definition = session.get_one(Definition, definition_id)
-        order = Order(input_sealed="-", seal_result=False)
+        order = SealedInput(jwe="-", seal_result=False)
         executions.start(
-            session,
-            account_id=definition.account_id,
-            definition=definition,
-            order=order,
-            now=datetime.now(UTC),
-            started_as=StartedAs(uuid7()),
+            AccountScope(session, definition.account_id, datetime.now(UTC)),
+            definition,
+            order,
+            assigned=AssignedId(uuid7()),
         )

@@ -9,7 +9,7 @@ from joserfc.jwk import OKPKey
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client, RefusedError
-from tests.support.platform import Platform, joined
+from tests.support.platform import Platform, new_agent
 from tests.support.web.workflows import sealed_to
 
 pytestmark = pytest.mark.platform
@@ -67,7 +67,7 @@ def test_another_accounts_workflow_is_as_unknown_as_none(
 ) -> None:
     workflow_id = laptop.create_workflow("mine", DOCUMENT)["id"]
     execution_id = laptop.execute(workflow_id, {"name": "Ada"})["executionId"]
-    with joined(platform) as stranger:
+    with new_agent(platform) as stranger:
         for method, path in (
             ("GET", f"/api/workflows/{workflow_id}"),
             ("POST", f"/api/workflows/{workflow_id}/execute"),

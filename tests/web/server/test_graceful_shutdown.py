@@ -1,4 +1,4 @@
-"""A web process that is told to end: what it has taken is answered, and nothing is taken that is not."""
+"""A web process that stops answers every request that it has accepted."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Several web processes behind one address, as hosts run one a core: every stream hears, wherever it is."""
+"""Several web processes behind one address: every stream gets its events in whichever it is."""
 
 import signal
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.support.platform import Platform, beside, joined
+from tests.support.platform import Platform, beside, new_agent
 from tests.support.web.live import push
 
 pytestmark = pytest.mark.platform
@@ -26,7 +26,7 @@ def several(platform: Platform) -> Iterator[Platform]:
 def test_every_stream_hears_wherever_it_is_held_and_all_end_with_the_server(
     several: Platform,
 ) -> None:
-    with joined(several) as laptop, ExitStack() as exits:
+    with new_agent(several) as laptop, ExitStack() as exits:
         heard = []
         for number in range(STREAMS):
             phone = exits.enter_context(Client(several.api_url, f"phone-{number}", laptop.keys))

@@ -8,18 +8,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from engine.accounts.sessions import Periods
+from engine.accounts.sessions import SessionLifetime
 from engine.store.accounts import Account, Challenge, IdempotencyKey, RefreshSession
 from engine.store.executions import Execution
 from engine.store.workflows import Definition
-from engine.workflows.executions import retention
+from engine.workflows.executions import deletion
 from worker.relay.cleanup import LOCK, sweep
 
 pytestmark = pytest.mark.stack
 
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-PERIODS = Periods(timedelta(days=7), timedelta(days=30))
+LIFETIME = SessionLifetime(timedelta(days=7), timedelta(days=30))
 
 
 def begun(session: Session, account_id: UUID, days: int) -> UUID:
@@ -46,7 +46,7 @@ def test_each_thing_goes_when_it_has_had_its_time(session: Session) -> None:
         expires_at = NOW + timedelta(minutes=minutes)
         session.add(Challenge(session_id=young, purpose=purpose, value="00", expires_at=expires_at))
     session.flush()
-    assert sweep(session, periods=PERIODS, now=NOW) is not None
+    assert sweep(session, session_lifetime=LIFETIME, now=NOW) is not None
     session.expire_all()
     mine = select(RefreshSession.id).where(RefreshSession.account_id == account.id)
     assert session.scalars(mine).all() == [young] != [old]
@@ -60,7 +60,7 @@ def test_of_two_relays_one_sweeps(session: Session) -> None:
     assert session.bind is not None
     with Session(session.bind) as other:
         other.scalar(select(func.pg_advisory_xact_lock(LOCK)))
-        assert sweep(session, periods=PERIODS, now=NOW) is None
+        assert sweep(session, session_lifetime=LIFETIME, now=NOW) is None
 
 
 def ran(
@@ -105,8 +105,8 @@ def test_executions_go_when_they_ended_long_ago_a_batch_at_a_time(
     ]
     definition.last_execution_id = old[0].id
     session.flush()
-    monkeypatch.setattr(retention, "BATCH", 3)
-    counts = [retention.forget(session, days_kept=90, now=NOW) for _ in range(3)]
+    monkeypatch.setattr(deletion, "BATCH_ROWS", 3)
+    counts = [deletion.delete_expired(session, days=90, now=NOW) for _ in range(3)]
     assert counts == [3, 1, 0]
     session.expire_all()
     left = select(Execution.id).where(Execution.account_id == account.id)

@@ -1,0 +1,18 @@
+"""Check of a definition's version: workflow type, activity and argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFINITION_CHECK = "definition.check"  # workflow type; its id is a CheckWorkflowId
+# Local activity: DefinitionCheck → the triggers that workflows of their own await (after, on).
+CHECK_DEFINITION = "check_definition"
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionCheck:
+    """Argument of a check: ids only."""
+
+    definition_id: str
+    account_id: str
+    version: int = 1
