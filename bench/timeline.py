@@ -97,7 +97,7 @@ def end_execution(rows: Rows, outcomes: Outcomes, writer: TimelineWriter, *, ent
         counts = tuple(0 for _ in COUNTED_PHASES)
         writer.add(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
     began = time.perf_counter()
-    with rows.sessions() as session, writer.commit_with_entries(session, *names):
+    with writer.transaction(*names) as session:
         scope = AccountScope(session, rows.account_id, NOW)
         outcomes.settle(scope, execution_id, status="completed", outcome={"result": 1})
     return 1000 * (time.perf_counter() - began)

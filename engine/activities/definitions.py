@@ -56,8 +56,10 @@ class DefinitionActivities:
         with self._sessions.begin() as session:
             scope = AccountScope(session, account_id, datetime.now(UTC))
             newest = definitions.find(scope, version.definition_id, lock=True)
-            saved = versions.find(scope, version.definition_id, version.version)
-            document, faults = self.check_envelope(saved.encrypted_data, saved.encryption_key)
+            definition_version = versions.find(scope, version.definition_id, version.version)
+            document, faults = self.check_envelope(
+                definition_version.encrypted_data, definition_version.encryption_key
+            )
             is_newest = newest.version == check.version
             if not faults and is_newest:
                 faults = find_excess(scope, newest, document, schedules_max=self._schedules_max)

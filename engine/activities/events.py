@@ -78,8 +78,8 @@ class EventActivities:
                 return None
             if newest.version != start.version:
                 return None
-            saved = versions.find(scope, version.definition_id, version.version)
-            document = self._document(saved)
+            definition_version = versions.find(scope, version.definition_id, version.version)
+            document = self._document(definition_version)
             if start.trigger == "on":
                 self._dispatcher.listen(
                     scope,

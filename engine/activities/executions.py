@@ -95,7 +95,7 @@ class ExecutionActivities:
         else:
             outcome = {"result": settlement.result}
         ids = (settlement.account_id, settlement.execution_id)
-        with self.sessions() as session, self.timeline_writer.commit_with_entries(session, *ids):
+        with self.timeline_writer.transaction(*ids) as session:
             scope = AccountScope(session, account_id, datetime.now(UTC))
             settled_outcome = self.outcomes.settle(
                 scope,

@@ -76,11 +76,11 @@ class GrpcActivities:
             target = await resolve_target(self._http.egress, call.host, call.port)
             authenticated_call = replace(call, authentication=await self._policy(call))
             answers = await self.exchange(target, authenticated_call, request)
-            encoded = [base64.b64encode(answer).decode() for answer in answers]
+            messages = [base64.b64encode(answer).decode() for answer in answers]
             method = {name: request[name] for name in ("compiled", "type")}
-            result = await proto_compiler.execute("decode", method | {"messages": encoded})
-        messages = result["messages"]
-        return RpcAnswer(messages if request["streams"] else messages[0])
+            result = await proto_compiler.execute("decode", method | {"messages": messages})
+        values = result["messages"]
+        return RpcAnswer(values if request["streams"] else values[0])
 
     async def _policy(self, call: GrpcCall) -> dict[str, Any] | None:
         """Return the call's authentication, with an access token in place of an OAuth policy."""

@@ -35,11 +35,11 @@ def build_redirect(request: httpx2.Request, response: httpx2.Response) -> httpx2
     url = request.url.join(response.headers["location"])
     keeps_method = response.status_code in _KEEPS_METHOD or request.method in ("GET", "HEAD")
     leaves_origin = origin(url) != origin(request.url)
-    excluded = TRANSPORT_HEADERS | (set() if keeps_method else {"content-type"})
+    removed_names = TRANSPORT_HEADERS | (set() if keeps_method else {"content-type"})
     headers = {
         name: value
         for name, value in request.headers.items()
-        if name not in excluded and (not leaves_origin or name in _CROSS_ORIGIN_HEADERS)
+        if name not in removed_names and (not leaves_origin or name in _CROSS_ORIGIN_HEADERS)
     }
     content = request.content if keeps_method and not leaves_origin and request.content else None
     return httpx2.Request(

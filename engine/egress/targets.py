@@ -38,8 +38,8 @@ async def resolve_target(
     is_allowlisted = egress.is_allowlisted(
         f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     )
-    allowed = port in plain if plain is not None else port >= PORT_MIN or port == HTTPS
-    if not is_allowlisted and not allowed:
+    is_port_allowed = port in plain if plain is not None else port >= PORT_MIN or port == HTTPS
+    if not is_allowlisted and not is_port_allowed:
         raise EgressError(f"port {port} is not allowed")
     return Target(host, port, await egress.addresses(host, port), is_allowlisted)
 

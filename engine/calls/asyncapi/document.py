@@ -218,8 +218,8 @@ def _fill_variables(document: dict[str, Any], text: str, variables: Any, call: A
         variable = resolve(document, (variables or {}).get(name) or {})
         schema = variable.get("schema") or {}
         value = call.variables.get(name, variable.get("default", schema.get("default")))
-        allowed = variable.get("enum") or schema.get("enum")
-        if value is None or (allowed and value not in allowed):
+        options = variable.get("enum") or schema.get("enum")
+        if value is None or (options and value not in options):
             raise ValueError(f"{name} has no value, or one that the document does not allow")
         return str(value)
 

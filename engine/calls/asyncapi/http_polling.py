@@ -24,10 +24,10 @@ async def poll(http: HttpCaller, route: Route, call: AsyncApiCall) -> ConsumedMe
 
     :raises EgressError: when there is no answer.
     """
-    received = bytearray()
+    partial_body = bytearray()
 
     def stop_reading(body: bytearray) -> bool:
-        received[:] = body
+        partial_body[:] = body
         return call.linger and len(event_data(bytes(body))) >= call.count_max
 
     request = HttpCall(
@@ -45,7 +45,7 @@ async def poll(http: HttpCaller, route: Route, call: AsyncApiCall) -> ConsumedMe
         if error.code != "timeout":
             raise
         return ConsumedMessages(
-            [build_message(text, route) for text in event_data(bytes(received))]
+            [build_message(text, route) for text in event_data(bytes(partial_body))]
         )
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         text = f"the server answered {answer.status}"

@@ -146,7 +146,7 @@ def _length(size: int) -> bytes:
 
 
 def _text(value: Any) -> bytes:
-    encoded = str(value).encode()
-    if len(encoded) > TEXT_BYTES_MAX:
-        raise ValueError(f"mqtt has texts of {TEXT_BYTES_MAX} bytes at most")
-    return len(encoded).to_bytes(2, "big") + encoded
+    octets = str(value).encode()
+    if len(octets) > TEXT_BYTES_MAX:
+        raise ValueError(f"texts of mqtt may have {TEXT_BYTES_MAX} bytes at most")
+    return len(octets).to_bytes(2, "big") + octets

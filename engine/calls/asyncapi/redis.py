@@ -55,10 +55,9 @@ async def receive(streams: StreamPair) -> bytes:
 
 async def _request(streams: StreamPair, *words: str | bytes) -> Any:
     reader, writer = streams
-    encoded = [word.encode() if isinstance(word, str) else word for word in words]
+    items = [word.encode() if isinstance(word, str) else word for word in words]
     writer.write(
-        b"*%d\r\n" % len(encoded)
-        + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded)
+        b"*%d\r\n" % len(items) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in items)
     )
     try:
         await writer.drain()
@@ -67,7 +66,7 @@ async def _request(streams: StreamPair, *words: str | bytes) -> Any:
     return await _reply(reader)
 
 
-async def _reply(reader: asyncio.StreamReader, *, nested: bool = False) -> Any:
+async def _reply(reader: asyncio.StreamReader, *, is_nested: bool = False) -> Any:
     try:
         line = (await reader.readuntil(b"\r\n"))[:-2]
         kind, rest = line[:1], line[1:]
@@ -76,8 +75,8 @@ async def _reply(reader: asyncio.StreamReader, *, nested: bool = False) -> Any:
             if not 0 <= size <= BODY_BYTES_MAX:
                 raise EgressError(f"the message is larger than {BODY_BYTES_MAX} bytes")
             return (await reader.readexactly(size + 2))[:-2]
-        if kind == b"*" and not nested and 0 <= int(rest) <= ITEMS_MAX:
-            return [await _reply(reader, nested=True) for _ in range(int(rest))]
+        if kind == b"*" and not is_nested and 0 <= int(rest) <= ITEMS_MAX:
+            return [await _reply(reader, is_nested=True) for _ in range(int(rest))]
         if kind == b":":
             return int(rest)
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):

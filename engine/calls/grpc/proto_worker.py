@@ -166,9 +166,9 @@ def _method(pool: DescriptorPool, service: str, method: str) -> MethodDescriptor
 
 def _confine() -> None:
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a plain file
-        used = int(statm.read().split()[0]) * resource.getpagesize()
+        size = int(statm.read().split()[0]) * resource.getpagesize()
     for which, value in (
-        (resource.RLIMIT_AS, used + MEMORY_BYTES_MAX),
+        (resource.RLIMIT_AS, size + MEMORY_BYTES_MAX),
         (resource.RLIMIT_CPU, CPU_SECONDS_MAX),
         (resource.RLIMIT_NOFILE, 32),
         (resource.RLIMIT_NPROC, 0),

@@ -14,7 +14,7 @@ from engine.language.errors import FaultError, fault
 
 # A workflow task reads the YAML; this much takes at most one second.
 YAML_CHARACTERS_MAX = 131_072
-ACCEPTED = "application/yaml, application/json;q=0.9, */*;q=0.5"
+ACCEPT_HEADER = "application/yaml, application/json;q=0.9, */*;q=0.5"
 
 
 async def fetch(
@@ -30,7 +30,7 @@ async def fetch(
         call = HttpCall(
             "GET",
             uri,
-            headers={"accept": ACCEPTED},
+            headers={"accept": ACCEPT_HEADER},
             redirect=True,
             authentication=interpreter.fill(authentication, data, scope),
             timeout_seconds=call_http.SECONDS_MAX,

@@ -70,10 +70,8 @@ class TimelineWriter:
             self._wake.set()
 
     @contextmanager
-    def commit_with_entries(
-        self, session: Session, account_id: str, execution_id: str
-    ) -> Iterator[None]:
-        """Store the pending entries of an execution after the block, and commit both.
+    def transaction(self, account_id: str, execution_id: str) -> Iterator[Session]:
+        """Yield a session; after the block, store the execution's pending entries and commit both.
 
         The entries of the current batch are stored before the block begins. When anything fails,
         the entries become pending again.
@@ -82,9 +80,9 @@ class TimelineWriter:
             self._lock.wait_for(lambda: execution_id not in self._writing, WRITING_SECONDS_MAX)
             pending = self._queue.take(account_id, execution_id)
         try:
-            yield
-            _store(session, [pending] if pending is not None else [])
-            session.commit()
+            with self._sessions.begin() as session:
+                yield session
+                _store(session, [pending] if pending is not None else [])
         except BaseException:
             if pending is not None:
                 with self._lock:
@@ -96,11 +94,7 @@ class TimelineWriter:
 
     def flush(self, account_id: str, execution_id: str) -> None:
         """Store the pending entries of an execution, unless the execution was deleted."""
-        with (
-            suppress(IntegrityError),
-            self._sessions() as session,
-            self.commit_with_entries(session, account_id, execution_id),
-        ):
+        with suppress(IntegrityError), self.transaction(account_id, execution_id):
             pass
 
     def _run(self) -> None:

@@ -224,7 +224,7 @@ async def test_a_policy_that_a_service_cannot_be_told_is_an_error(
 
 
 NOISY = """
-import asyncio, subprocess, worker.temporal
+import asyncio, subprocess, worker.temporal.grpc_environment
 import grpc
 async def main():
     trust = grpc.ssl_channel_credentials(b"no certificate")

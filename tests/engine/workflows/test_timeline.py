@@ -176,14 +176,10 @@ def test_entries_are_stored_with_what_is_committed_beside_them_or_are_pending_ag
     for entry in entries:
         writer.add(entry)
     ids = (str(account_id), str(execution_id))
-    with (
-        pytest.raises(ZeroDivisionError),
-        sessions() as session,
-        writer.commit_with_entries(session, *ids),
-    ):
+    with pytest.raises(ZeroDivisionError), writer.transaction(*ids):
         raise ZeroDivisionError
     assert read(sessions, account_id, execution_id) == []
-    with sessions() as session, writer.commit_with_entries(session, *ids):
+    with writer.transaction(*ids):
         pass
     assert read(sessions, account_id, execution_id) == of(entries)
 
