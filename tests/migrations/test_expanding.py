@@ -1,4 +1,4 @@
-"""Migrations that leave the code of the previous release at work: docs/operations.md names the rules."""
+"""Migrations let the code of the previous release work; docs/operations/README.md has the rules."""
 
 import ast
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ from web.routes import execution_view
 from web.schemas import executions as schemas
 from web.schemas.execution_timeline import (
     ExecutionDetails,
-    ExecutionPause,
+    ExecutionPauseSchema,
 )
 from web.schemas.workflows import Executed
 
@@ -102,14 +102,14 @@ def retry(body: dict[str, Any], execution_id: UUID) -> execution_view.Answer:
 
 
 @blueprint.route("/<uuid:execution_id>/pause", methods=["POST"])
-@blueprint.response(202, ExecutionPause)
+@blueprint.response(202, ExecutionPauseSchema)
 def pause(execution_id: UUID) -> dict[str, Any]:
     """Pause a running execution before its next step; steps that run end first."""
     return _set_paused(execution_id, paused=True)
 
 
 @blueprint.route("/<uuid:execution_id>/resume", methods=["POST"])
-@blueprint.response(202, ExecutionPause)
+@blueprint.response(202, ExecutionPauseSchema)
 def resume(execution_id: UUID) -> dict[str, Any]:
     """Resume a paused execution."""
     return _set_paused(execution_id, paused=False)

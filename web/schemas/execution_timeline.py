@@ -78,7 +78,7 @@ class StepCounts(Schema):
     skipped = fields.Integer(required=True)
 
 
-class ExecutionPause(Run):
+class ExecutionPauseSchema(Run):
     """Execution that was paused or resumed."""
 
     paused = fields.Boolean(required=True)

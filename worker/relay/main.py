@@ -38,9 +38,9 @@ from worker.relay.account_erasure import AccountEraser
 from worker.relay.bulk_jobs import BulkJobs
 from worker.relay.reconciler import Reconciler
 from worker.relay.schedule_comparison import ScheduleComparison
+from worker.relay.spans import message_span
 from worker.relay.temporal_client import TemporalConnection
 from worker.relay.temporal_delivery import TemporalDelivery
-from worker.relay.traced import message_span
 
 LOOK_SECONDS = 1.0
 # Changes come in bursts, and one fan-out serves all of an account's: those of this time are

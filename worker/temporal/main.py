@@ -63,7 +63,7 @@ from worker.temporal.event_router import Doorbell, Router
 
 THREADS = 8
 # Each needs a thread, the GIL and child processes. A hundred at once, of one account's flood, block
-# one another for seconds, and all of them miss Temporal's deadline of two seconds (ADR 0006).
+# one another for seconds, and all of them miss Temporal's deadline of two seconds (ADR 0007).
 WORKFLOW_TASKS_AT_ONCE = 8
 GRACE = timedelta(seconds=20)  # hosts kill after 30
 BEAT = timedelta(seconds=2)  # how soon a cancelled activity learns of it

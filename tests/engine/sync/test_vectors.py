@@ -21,7 +21,7 @@ from engine.sync.siblings import SiblingVersion
 pytestmark = pytest.mark.unit
 
 
-VECTORS = Path(__file__).parents[3] / "docs" / "vectors"
+VECTORS = Path(__file__).parents[3] / "docs" / "reference" / "vectors"
 
 
 def read(name: str) -> Any:
