@@ -37,7 +37,7 @@ do:
             )
             answer["opened"] = laptop.open_result(answer)
         assert answer["opened"] == {"text": NEARLY, "both": 1_800_000}
-        assert fragile.service.asked.get_nowait() == "/large"
+        assert fragile.service.paths.get_nowait() == "/large"
 
 
 def failed(client: Client, answer: httpx2.Response) -> str:

@@ -168,8 +168,8 @@ def id_of(fragile: Fragile, email: str) -> str:
 @pytest.fixture
 def quiet(fragile: Fragile) -> Fragile:
     """The stack whose service has not been asked for anything yet."""
-    while not fragile.service.asked.empty():
-        fragile.service.asked.get()
+    while not fragile.service.paths.empty():
+        fragile.service.paths.get()
     return fragile
 
 
@@ -186,7 +186,7 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
         assert workflow["diagnostics"] == []
         done = laptop.execute(workflow["id"], {"secret": f"{canary}-input"})
         assert done["opened"] == {"seen": f"{canary}{canary}-literal"}
-        assert quiet.service.asked.get_nowait() == f"/{canary}"
+        assert quiet.service.paths.get_nowait() == f"/{canary}"
         failed = laptop.execute(workflow["id"], {"secret": canary, "fail": True})
         assert failed["status"] == "failed"
         plain = laptop.http.post(
@@ -230,7 +230,7 @@ async def test_a_canary_in_each_kind_of_step_is_nowhere_in_the_clear(quiet: Frag
             answer = laptop.execute(workflow["id"], {"secret": canary})
             assert answer["status"] == ("failed" if kind in canaries.FAILING else "completed"), kind
             if kind == "call":
-                assert quiet.service.asked.get_nowait() == f"/{canary}"
+                assert quiet.service.paths.get_nowait() == f"/{canary}"
             elif kind not in canaries.FAILING:
                 assert canary in json.dumps(answer["opened"]), kind
     assert await places(quiet, answer["executionId"]) >= {"tables", "histories", "temporal"}

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.support.journeys.executions import ended
+from tests.support.journeys.executions import wait_for_end
 from tests.support.platform import Platform, new_agent
 from tests.support.waiting import until
 
@@ -79,7 +79,7 @@ do:
         event = {"specversion": "1.0", "id": "1", "source": "/tests", "type": "go"}
         headers = {"Content-Type": "application/cloudevents+json"}
         laptop.http.post("/api/events", json=event, headers=headers).raise_for_status()
-        assert laptop.open_result(ended(laptop, execution_id)) == {"length": 5}
+        assert laptop.open_result(wait_for_end(laptop, execution_id)) == {"length": 5}
         assert ran(laptop, workflow["id"])["error"]["type"].endswith("/errors/authorization")
 
 

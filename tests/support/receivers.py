@@ -50,7 +50,7 @@ class Box:
     """One address of the server: its deliveries, and the answer to each."""
 
     url: str
-    deliveries: Queue[Received] = field(default_factory=Queue)
+    deliveries: Queue[Delivery] = field(default_factory=Queue)
     answer: Callable[[Delivery], Reply] = _answer_created
 
     def next(self) -> Delivery:

@@ -1,4 +1,4 @@
-"""The engine as clients meet it: one account on the real database, one transaction a request."""
+"""The engine's requests for one account on the real database, one transaction each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a push was told: "accepted" or the code of the refusal, with the versions that are kept."""
+    """Answer to a push: "accepted" or the code of the refusal, with the stored versions."""
 
     verdict: str
     current: dict[str, Any] | None = None
@@ -75,8 +75,8 @@ class Door:
             )
 
     def note(self, agent_id: str, now: datetime, since: int | None) -> None:
-        """Note that an agent was there, and how far it has pulled when it pulled everything."""
-        known = insert(Agent).values(
+        """Record an agent's visit, and how far it has pulled when it pulls everything."""
+        statement = insert(Agent).values(
             account_id=self.account_id,
             id=agent_id,
             created_at=now,
@@ -85,7 +85,7 @@ class Door:
         )
         with self.sessions.begin() as session:
             session.execute(
-                known.on_conflict_do_update(
+                statement.on_conflict_do_update(
                     index_elements=[Agent.account_id, Agent.id], set_={"last_seen_at": now}
                 )
             )
@@ -103,5 +103,5 @@ class Door:
 def _answer(push: Push) -> Answer:
     if push.refusal is None:
         return Answer("accepted")
-    told = push.refusal.extra
-    return Answer(push.refusal.code, told["current"], told["siblings"])
+    members = push.refusal.extra
+    return Answer(push.refusal.code, members["current"], members["siblings"])

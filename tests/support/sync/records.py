@@ -1,4 +1,4 @@
-"""Writes of an agent below the web, and what refuses them."""
+"""Pushes of an agent below the web, and their refusals."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def write(
 ) -> Push:
     change = Change("settings", entity, data, "v", clock)
     with sessions() as session:
-        pushed = batch.push(
+        result = batch.push(
             session, account_id=account_id, agent_id=agent_id, change=change, now=datetime.now(UTC)
         )
         session.commit()
-    return pushed
+    return result
 
 
 def refusal(push: Push) -> EngineError:
