@@ -1,4 +1,4 @@
-"""The chain is checked against everything that is kept, and every kind of contradiction is found."""
+"""The chain is compared with everything in the database, and each contradiction is reported."""
 
 from uuid import UUID
 

@@ -66,7 +66,7 @@ async def test_a_page_of_another_origin_that_is_let_in_hears_too(
         f"{origin}/", lambda route: route.fulfill(content_type="text/html", body="<p>mine")
     )
     await page.goto(f"{origin}/")
-    # Browsers ask people before a page of the internet may call their own machine, which here is the API.
+    # Browsers ask before a public page may call the user's own machine, and here that is the API.
     await page.context.grant_permissions(["local-network-access"], origin=origin)
     await hears(platform, page, platform.api_url)
 

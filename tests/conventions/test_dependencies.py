@@ -1,4 +1,4 @@
-"""What is imported is declared in setup.cfg, and what is declared is imported or has its reason here."""
+"""Every import is declared in setup.cfg; every declaration is imported, or has its reason here."""
 
 import ast
 import sys
@@ -40,7 +40,7 @@ NOT_IMPORTED = {
 
 
 def modules(path: Path) -> Iterator[str]:
-    """The modules of others that a file imports, each with the name taken from it where there is one."""
+    """Yield the foreign modules that a file imports, each with the name that it takes from it."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
@@ -72,7 +72,7 @@ def owner(module: str) -> str | None:
 
 
 def imported(folders: tuple[str, ...]) -> dict[str | None, str]:
-    """The packages that the files of some folders import, each with a file and a module that show it."""
+    """Return the packages that some folders import, each with a file and a module as evidence."""
     return {
         owner(module): f"{path.relative_to(ROOT)}: {module}"
         for folder in folders

@@ -32,7 +32,7 @@ QUERIES = [
     for target in panel["targets"]
 ] + [(rule["alert"], rule["expr"]) for rule in ALERTS]
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
-# What stands in a query and is no metric's name: strings, ranges, and the labels of matchers and groupings.
+# Parts of a query that are no names of metrics: strings, ranges, and labels of matchers and groups.
 ASIDE = re.compile(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring)\s*\([^)]*\)')
 NAME = re.compile(r"[a-zA-Z_:][\w:]*(?!\w*\s*\()")
 WORDS = {"and", "or", "unless", "bool", "offset"}
@@ -76,7 +76,10 @@ def test_a_query_names_metrics_and_labels_that_exist(where: str, query: str) -> 
 
 
 def test_a_query_that_names_something_else_is_found_out() -> None:
-    query = 'sum by (le) (rate(cloudapi_nothing_total{a="cloudapi_threads"}[5m])) / cloudapi_threads > 1 and up'
+    query = (
+        'sum by (le) (rate(cloudapi_nothing_total{a="cloudapi_threads"}[5m]))'
+        " / cloudapi_threads > 1 and up"
+    )
     assert named(query) == {"cloudapi_nothing_total", "cloudapi_threads", "up"}
 
 

@@ -1,4 +1,4 @@
-"""A worker with a changed interpreter is deployed under running executions: none fails, none is stuck."""
+"""A worker with a changed interpreter is deployed while executions run: none fails or hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever is killed around a workflow's creation under an `Idempotency-Key`: it is made and checked once."""
+"""Kills around a workflow's creation with an `Idempotency-Key`: it is created and checked once."""
 
 from __future__ import annotations
 

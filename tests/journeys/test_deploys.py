@@ -1,4 +1,4 @@
-"""Processes are told to end under load, as a deploy tells them: nobody fails, and nothing is lost."""
+"""A deploy ends the processes under load: no request fails, and nothing is lost."""
 
 import dataclasses
 import signal
@@ -117,7 +117,8 @@ def deployed(fragile: Fragile, *, keep_alive: bool) -> Iterator[Deployment]:
     first, second = int(fragile.platform.environ["PORT"]), free_port()
     webs = {first: fragile.parts["web"], second: web(fragile, second)}
     try:
-        with balancing(fragile.platform.logs.parent / "nginx", list(webs), keep_alive=keep_alive) as balancer:
+        home = fragile.platform.logs.parent / "nginx"
+        with balancing(home, list(webs), keep_alive=keep_alive) as balancer:
             platform = dataclasses.replace(fragile.platform, api_url=balancer.url)
             with under_load(platform, 1_000_000, pause=PAUSE_SECONDS) as load:
                 executing = Executing(load.laptop)

@@ -1,4 +1,4 @@
-"""Whoever is killed around an `execute` under an `Idempotency-Key`: there is exactly one execution of it."""
+"""Kills around an `execute` with an `Idempotency-Key`: exactly one execution starts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def found(fragile: Fragile, account_id: str) -> tuple[int, int]:
 
 
 def workflow_of(laptop: Client) -> str:
-    """Make the workflow that is executed: short, and with a wait so that kills find it under way."""
+    """Create a workflow that is short, with a wait so that kills find its execution running."""
     document = (
         HEAD + "do:\n  - nap: {wait: {milliseconds: 300}}\n  - done: {set: {key: '${ .key }'}}\n"
     )

@@ -1,4 +1,4 @@
-"""The worker is killed wherever an execution may stand; what was begun is brought to its end, once."""
+"""The worker is killed wherever an execution may stand; every execution still ends, once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLACES = ("top", "list", "round-0", "round-1", "tried", "caught", "left", "right
 
 
 def document(url: str) -> str:
-    """Every kind of step, with a call at every place and a nap behind it for who is to nap there."""
+    """Return a workflow of every kind of step, with a call at every place, and optional naps."""
 
     def call(place: str) -> str:
         endpoint = f'"{url}/\\($workflow.input.name)/{place}"'
@@ -44,7 +44,9 @@ def document(url: str) -> str:
         - tried: {{do: {call("tried")}}}
         - fail: {{raise: {{error: {{type: 'urn:x', status: 400}}}}}}
       catch: {{do: {call("caught")}}}
-  - both: {{fork: {{branches: [{{left: {{do: {call("left")}}}}}, {{right: {{do: {call("right")}}}}}]}}}}
+  - both:
+      fork:
+        branches: [{{left: {{do: {call("left")}}}}}, {{right: {{do: {call("right")}}}}}]
   - join: {{set: {{path: '${{ .[0].path + .[1].path }}'}}}}
   - choose: {{switch: [{{on: {{when: '.path != null', then: tell}}}}, {{off: {{then: end}}}}]}}
   - never: {{set: {{path: [never]}}}}

@@ -22,8 +22,12 @@ def test_an_input_a_definition_and_a_result_near_a_megabyte_all_fit_at_once(
 ) -> None:
     document = f"""{HEAD}# {"x" * 900_000}
 do:
-  - send: {{call: http, with: {{method: post, endpoint: {fragile.service.url}/large, body: '${{ . }}'}}}}
-  - keep: {{set: {{text: '${{ .text }}'}}, export: {{as: {{first: '${{ .text }}', second: '${{ .text }}'}}}}}}
+  - send:
+      call: http
+      with: {{method: post, endpoint: {fragile.service.url}/large, body: '${{ . }}'}}
+  - keep:
+      set: {{text: '${{ .text }}'}}
+      export: {{as: {{first: '${{ .text }}', second: '${{ .text }}'}}}}
   - nap: {{wait: {{milliseconds: 10}}}}
   - give: {{set: {{text: '${{ .text }}', both: '${{ [$context[] | length] | add }}'}}}}
 """

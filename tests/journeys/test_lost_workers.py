@@ -1,4 +1,4 @@
-"""A worker that is lost for good: what it had under way ends with its time, and its owner is told."""
+"""A worker is lost for good: its executions end by time-out, and their owner is notified."""
 
 from __future__ import annotations
 

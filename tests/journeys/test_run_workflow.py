@@ -1,4 +1,4 @@
-"""A workflow runs another of its account: found by name, on its own, once, and ended with what ran it."""
+"""A workflow runs another one of its account: by name, once, and it ends with its parent."""
 
 from __future__ import annotations
 

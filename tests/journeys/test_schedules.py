@@ -1,4 +1,4 @@
-"""Schedules while parts of the platform are away: what is accepted is followed, what is due is done once."""
+"""Schedules while parts are down: an accepted one is followed, and a due one fires once."""
 
 from __future__ import annotations
 

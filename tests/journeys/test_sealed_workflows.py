@@ -53,7 +53,7 @@ do:
 
 
 def canary_document(canary: str, url: str) -> str:
-    """Let the canary pass through every kind of step and through an error with a user's own words."""
+    """Return a workflow with the canary in every kind of step, and in an error of the user's."""
     return f"""{HEAD}# {canary}
 use: {{secrets: [key]}}
 do:
@@ -74,7 +74,8 @@ do:
       do:
         - try:
             try:
-              - throw: {{raise: {{error: {{type: 'https://{canary}.org', status: 400, title: {canary}}}}}}}
+              - throw:
+                  raise: {{error: {{type: 'https://{canary}.org', status: 400, title: {canary}}}}}
             catch:
               as: caught
               do:
@@ -85,7 +86,10 @@ do:
         - good: {{then: end}}
   - fail:
       raise:
-        error: {{type: 'https://{canary}.org', status: 400, detail: '${{ "{canary}" + $secrets.key }}'}}
+        error:
+          type: 'https://{canary}.org'
+          status: 400
+          detail: '${{ "{canary}" + $secrets.key }}'
 """
 
 

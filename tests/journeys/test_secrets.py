@@ -32,7 +32,10 @@ def test_a_secret_is_used_and_rests_under_the_accounts_key_from_then_on(platform
             assert laptop.execute(workflow["id"], {})["opened"] == {"length": 13}
         database = platform.environ["DATABASE_URL"].replace("+psycopg", "")
         with psycopg.connect(database) as connection:
-            query = "SELECT s.sealed, s.kept FROM secrets s JOIN accounts a ON a.id = account_id WHERE email = %s"
+            query = (
+                "SELECT s.sealed, s.kept FROM secrets s"
+                " JOIN accounts a ON a.id = account_id WHERE email = %s"
+            )
             ((sealed_now, kept),) = connection.execute(query, (laptop.email,)).fetchall()
         assert sealed_now is None
         assert "correct" not in kept

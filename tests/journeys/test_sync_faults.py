@@ -1,4 +1,4 @@
-"""Whatever is killed under load: what was acknowledged is pulled, who is live is told, no stamp repeats."""
+"""Kills under load: acknowledged states are pulled, streams report them, no stamp repeats."""
 
 import signal
 from collections.abc import Callable

@@ -25,7 +25,7 @@ HEAD = "document: {dsl: '1.0.3', namespace: tests, name: traced, version: '1.0.0
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A platform of its own, whose processes export spans, with a second web that finds no Temporal."""
+    """A platform of its own that exports spans, and a second web that cannot reach Temporal."""
 
     url: str
     url_without_temporal: str
@@ -69,7 +69,7 @@ def joined(url: str) -> Client:
 
 
 def begin(client: Client) -> tuple[str, str]:
-    """Have the client's next requests name a trace; return its id and that of the client's own span."""
+    """Add a trace to the client's next requests; return its id, and that of the client's span."""
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
     client.http.headers["traceparent"] = f"00-{trace_id}-{span_id}-00"
     return trace_id, span_id

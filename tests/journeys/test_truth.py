@@ -124,7 +124,7 @@ def stray(fragile: Fragile) -> Iterator[sessionmaker[Session]]:
     engine.dispose()
 
 
-async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more_while_no_worker_runs(
+async def test_what_temporal_has_forgotten_is_settled_and_cannot_be_stopped_while_no_worker_runs(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
     with new_agent(fragile.platform) as laptop, without_worker(fragile):

@@ -77,8 +77,9 @@ def test_variables_are_bound_by_name() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["env", "input", "inputs", "debug", "debug(1)", "stderr", "input_filename", "halt", "halt_error",
-     '"a" | halt_error(1)', "input_line_number", "modulemeta", '"\\(env)"', "(env)", "1 | 2, env"],
+    ["env", "input", "inputs", "debug", "debug(1)", "stderr", "input_filename", "halt",
+     "halt_error", '"a" | halt_error(1)', "input_line_number", "modulemeta", '"\\(env)"', "(env)",
+     "1 | 2, env"],
 )  # fmt: skip
 def test_what_reaches_outside_the_program_is_not_there(text: str) -> None:
     with pytest.raises(pool.ProgramError, match="not available"):

@@ -86,7 +86,7 @@ async def queue(
 
 @pytest.fixture
 def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Execute:
-    """Return a function that runs steps on an input until it ends, each time in an account of its own."""
+    """Return a function that runs steps on an input until they end, each time for a new account."""
 
     async def run(
         steps: list[dict[str, Any]],

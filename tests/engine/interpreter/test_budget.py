@@ -1,4 +1,4 @@
-"""What an account walks in a minute is counted for all of its executions, and past the bound they wait."""
+"""The steps of an account's executions count together in a minute; past the bound they wait."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ SECONDS_MAX = 30
 
 @dataclass(slots=True)
 class Silent:
-    """A server that takes requests and answers none; it notes when one comes and when it is given up."""
+    """A server that never answers; it records each request, and when its client gives up."""
 
     port: int = 0
     open: int = 0

@@ -43,7 +43,7 @@ def name(number: int) -> str:
 
 
 def functions(count: int, depth: int, kind: str = "do") -> dict[str, Any]:
-    """Return functions, each of which calls the one before it in the alphabet from `depth` nested steps."""
+    """Return functions that each call the one before, by alphabet, from `depth` nested steps."""
     found = {}
     for number in range(count):
         step = {"call": name(number + 1)} if number + 1 < count else SET
@@ -127,6 +127,6 @@ async def test_the_deepest_steps_rest_and_go_on(execute: Execute) -> None:
 async def test_steps_that_stand_too_deep_by_functions_read_before_end_the_execution(
     execute: Execute,
 ) -> None:
-    # They arrive in the alphabet's order: those that call come after those that they call, which are read.
+    # Functions are checked in alphabetical order, so each comes after the one that it calls.
     ran = await execute([{"s": {"call": name(0)}}], {}, checked=False, use=functions(15, 10))
     assert ran.error["detail"] == "steps stand more than 64 deep in one another (stepsNested)"

@@ -1,4 +1,4 @@
-"""Much data through many steps: the walk lets Temporal have its turn by what it did, not by steps alone."""
+"""Much data through many steps: the amount of work decides when Temporal has its turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A secret's value is in no error and no event, however it is spelled; looking for it is bounded."""
+"""No error and no event has a secret's value, in any spelling, and the search is bounded."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_member_of_an_error_is_looked_at() -> None:
     assert shown.status == 400
 
 
-# CPython searches a short text for it at 90 ns a character: two hundred times longer than for another.
+# CPython searches a short text for it at 90 ns a character, two hundred times the usual time.
 NEEDLE = "a" * 600 + "b" + "a" * 600
 MANY = {f"key{number}": [NEEDLE + f"{number} {part}" for part in range(10)] for number in range(90)}
 

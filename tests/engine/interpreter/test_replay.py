@@ -1,4 +1,4 @@
-"""What executions did before, the interpreter of today does again: recorded by `bin.devtools.conformance.histories`."""
+"""The interpreter replays the histories that `bin.devtools.conformance.histories` recorded."""
 
 from __future__ import annotations
 

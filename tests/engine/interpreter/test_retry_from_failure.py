@@ -1,4 +1,4 @@
-"""What failed goes on in another execution: from the failed step, and nothing that is done is done again."""
+"""A failed execution goes on in another one, from the failed step; no finished step runs again."""
 
 from __future__ import annotations
 

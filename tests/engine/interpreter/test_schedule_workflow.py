@@ -44,7 +44,7 @@ class Elsewhere:
 
 
 class Relay:
-    """Opens a schedule, and starts the first execution itself before its workflow can; then there is none."""
+    """Opens a schedule, and fires it before its workflow can, which then finds nothing to start."""
 
     def __init__(self, temporal: Client, queue: str) -> None:
         self._temporal, self._queue = temporal, queue

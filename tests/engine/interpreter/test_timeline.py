@@ -1,4 +1,4 @@
-"""What a walk tells of its steps: once each, in one order, whoever walks and however often it is told."""
+"""Timeline entries of steps: each once and in one order, after every run and repetition."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Record:
         self.told[entry.execution_id][entry.seq].append(entry)
 
     def of(self, ran: Ran | str) -> list[TimelineEntry]:
-        """Return an execution's entries, of which no two have the same number and say different things."""
+        """Return an execution's entries; no two with one number may differ."""
         name = ran if isinstance(ran, str) else ran.settlement.execution_id
         told = self.told[name]
         assert sorted(told) == list(range(1, len(told) + 1))

@@ -1,4 +1,4 @@
-"""YAML that is large is read by a child, as small YAML is read, or refused with what would do instead."""
+"""A child process reads large YAML as small YAML is read, or the refusal says what would work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several changes at once: each judged after the ones before it, and no writers in each other's way."""
+"""Batches of changes: each change is judged after those before it, and writers do not deadlock."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime

@@ -1,7 +1,7 @@
-"""The algebra of clocks, against a definition that counts nothing: the set of all events an agent has seen.
+"""The algebra of clocks, compared with a definition that counts nothing: sets of events.
 
-A counter of n stands for an agent's events 1 to n. One clock descends from another when its set holds the
-other's, and the join of two is the union.
+A counter of n stands for an agent's events 1 to n. A clock descends from another when its set
+contains the other's. The join of two clocks is the union of their sets.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Deletions: told like any change, kept as long as somebody may not have heard, and then gone for good."""
+"""Deletions: synced like any change, stored until agents have pulled them, then removed."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Programs, schemas and documents made to kill, freeze, fill or read what runs them, and what must happen.
+"""Programs, schemas and documents that attack the process that runs them, with their outcomes.
 
 * `refused`: the grammar does not accept it.
 * `ended`: it breaks its budget, which ends the execution; no `catch` may hide that.

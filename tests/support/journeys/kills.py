@@ -1,4 +1,4 @@
-"""Requests with an `Idempotency-Key`, repeated until answered, while clients and parts are killed."""
+"""Requests with an `Idempotency-Key`, repeated until answered, while parts and clients die."""
 
 from __future__ import annotations
 
@@ -156,8 +156,8 @@ def kill(
 ) -> list[Future[None]]:
     """Kill parts and restart them; count the work of each by its query in `queries`.
 
-    The parts are halted first, and killed once the requests under the `late` keys have reached them,
-    so that this work is certainly under way. Returns these requests.
+    The parts are halted first, and killed once the requests under the `late` keys have reached
+    them, so that this work is certainly under way. Returns these requests.
     """
     for victim in victims:
         fragile.all.halt(victim)

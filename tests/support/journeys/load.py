@@ -1,4 +1,4 @@
-"""Pushes while agents follow and listen and parts break, and checks of all that was acknowledged."""
+"""Pushes while agents follow and listen and parts break, and checks of acknowledged changes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Causal histories: for each write, the writes that its author had seen (Schwarz, Mattern 1994).
 
-Clocks stand for them. They are plain sets here, so that nothing compares or counts as the engine does.
+Clocks stand for them. Here they are plain sets, so that nothing compares or counts as the engine
+does.
 """
 
 from __future__ import annotations

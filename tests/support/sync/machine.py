@@ -1,4 +1,4 @@
-"""Clients that edit, push, pull, crash, are cloned and restored, in any order, on the real engine."""
+"""Clients that edit, push, pull, crash, are cloned and restored in any order on the engine."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The oracle of the server: it knows every write and its answer, and checks what may never happen.
 
-It judges twice. By causal histories: an accepted write has seen what it replaces and what it clears.
-And by the table of the clock's cases, written here without the engine, which predicts answers and
-explains those of a race.
+It judges twice. By causal histories: an accepted write has seen what it replaces and clears. And by
+the table of the clock's cases, written here without the engine, which predicts answers and explains
+those of a race.
 """
 
 from __future__ import annotations

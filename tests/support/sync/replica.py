@@ -2,11 +2,11 @@
 
 Its rules, each of which the guarantees need:
 
-- A write's number is one above this agent's highest that the server is known to have for the entity.
+- A write's number is one above the highest of this agent that the server has for the entity.
   So a refused number that was not stored is free again, and no number is skipped.
 - A write is sent again, unchanged, until it has an answer. Only then follows the next one.
 - All versions in a refusal are merged into the next write, which counts all of them.
-- `clock_reused` means that another client has the same name: this one takes a new name and restarts.
+- `clock_reused` means that another client has this name: the client takes a new one and restarts.
 - A client never forgets its own counter, not even when it restarts.
 - Each kind of pull has a cursor of its own.
 """
@@ -76,7 +76,7 @@ class Client:
         return copy.draft is not None or copy.request is not None or copy.causes != top
 
     def next_write(self, entity: Entity) -> Write | None:
-        """Return the write to send for an entity: the unanswered one, or else the draft or merge."""
+        """Return the write to send for an entity: the unanswered one, else the draft or merge."""
         if not self.has_changes(entity):
             return None
         copy = self.copy(entity)

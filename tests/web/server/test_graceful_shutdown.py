@@ -1,4 +1,4 @@
-"""A web process that is told to end: what it has taken is answered, and nothing is taken that is not."""
+"""A web process that has to end: it answers all requests that it accepted, and accepts no more."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor

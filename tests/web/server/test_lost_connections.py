@@ -12,7 +12,8 @@ pytestmark = pytest.mark.stack
 
 
 BACKENDS = text(
-    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'to be lost'"
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE application_name = 'to be lost'"
 )
 
 

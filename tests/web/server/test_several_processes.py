@@ -1,4 +1,4 @@
-"""Several web processes behind one address, as hosts run one a core: every stream hears, wherever it is."""
+"""Several web processes on one address, one a core: streams in each receive every event."""
 
 import signal
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Flask under an ASGI server: bodies, answers, streams, and clients that leave, on a real uvicorn."""
+"""Flask under an ASGI server: bodies, answers, streams and closed connections on a real uvicorn."""
 
 import http.client
 import json
