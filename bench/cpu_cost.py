@@ -74,7 +74,7 @@ def cases(platform: PlatformUnderTest, connection: psycopg.Connection) -> Iterat
         make_requests([HttpConnection(url, repeating(nothing)) for _ in agents]),
     )
     queries = {
-        "a pull of nothing new": f"?since={timestamps.text(newest)}",
+        "a pull of nothing new": f"?since={timestamps.to_text(newest)}",
         "a pull of 100": "?limit=100",
     }
     for what, query in queries.items():

@@ -29,10 +29,12 @@ from uuid_utils.compat import uuid7
 from bench.platform import run_platform
 from engine.config.settings import Settings
 from engine.contracts import timestamps
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Account
 from engine.store.sessions import make_sessions
-from engine.sync import batch, pull
-from engine.sync.change import Change
+from engine.sync import pull
+from engine.sync.change import Change, SyncLimits
+from engine.sync.push import push_changes
 
 AGENTS, WRITES = 8, 1_000
 TRIES = 3
@@ -165,14 +167,14 @@ def ours(sessions: sessionmaker[Session]) -> Result:
         session.get(Account, account_id)
         think()
         change = Change("settings", name, DATA, "1", {agent: 1})
-        now = datetime.now(UTC)
-        if not batch.push(
-            session, account_id=account_id, agent_id=agent, change=change, now=now
-        ).accepted:
+        scope = AgentScope(session, account_id, datetime.now(UTC), agent)
+        (result,) = push_changes(scope, [change], SyncLimits())
+        if not result.is_accepted:
             raise AssertionError(f"{name} was refused")
 
     def page(session: Session, since: int) -> tuple[Sequence[Item], int]:
-        answer = pull.pull(session, account_id=account_id, since=since, limit=PAGE)
+        scope = AgentScope(session, account_id, datetime.now(UTC), "poller")
+        answer = pull.read_page(scope, since=since, limit=PAGE)
         states = [
             (timestamps.parse(state["updatedAt"], "/since"), state["entityId"])
             for state in answer.states

@@ -54,9 +54,8 @@ def pages(platform: PlatformUnderTest, size: int) -> Iterator[tuple[str, HttpCon
     places = {"start": size, "middle": size // 2, "end": 3 * LIMIT}
     for place, remaining in places.items():
         for name, query in FILTERS.items():
-            path = (
-                f"/api/sync/pull?limit={LIMIT}&since={timestamps.text(newest - remaining)}{query}"
-            )
+            since = timestamps.to_text(newest - remaining)
+            path = f"/api/sync/pull?limit={LIMIT}&since={since}{query}"
             yield f"{name}, {place}", HttpConnection(platform.api_url, same_page(path, headers))
 
 

@@ -2,8 +2,9 @@
 
 Each measurement is a process of its own, and no two run at once. `docs/performance/results.json`
 stores the output and results of each, with the machine and its speed. From it this program writes
-`docs/performance.md`, its plots and the tables of `docs/scale.md`. `--only` measures some again,
-`--page` none. `--quick` only tries all out, in a directory of its own: such figures mean nothing.
+`docs/performance.md`, its plots and the tables of `docs/operations/scale.md`. `--only` measures
+some again, `--page` none. `--quick` only tries all out, in a directory of its own: such figures
+mean nothing.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def write(records: dict[str, Any], docs: Path) -> None:
         (folder / name).write_text(drawing)
     (docs / "performance.md").write_text(text)
     (folder / "results.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
-    scale.rewrite(docs / "scale.md", runs)
+    scale.rewrite(docs / "operations" / "scale.md", runs)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -110,8 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     docs = QUICK_DOCS if options.quick else DOCS
     if options.quick:
-        docs.mkdir(parents=True, exist_ok=True)
-        shutil.copy(DOCS / "scale.md", docs / "scale.md")
+        (docs / "operations").mkdir(parents=True, exist_ok=True)
+        shutil.copy(DOCS / "operations" / "scale.md", docs / "operations" / "scale.md")
     records: dict[str, Any] = {}
     with suppress(FileNotFoundError):
         records = json.loads((docs / "performance" / "results.json").read_text())

@@ -1,4 +1,4 @@
-"""The tables of `docs/scale.md`: what so many accounts need, by measurements and assumptions.
+"""Tables of `docs/operations/scale.md`: what many accounts need, by measurements and assumptions.
 
 They stand between marks in the page; `python -m bench.report` fills them in.
 """

@@ -26,9 +26,9 @@ from bin.devtools.stack.servers import running
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
 from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
-from engine.contracts.timeline import COUNTED, TimelineEntry
+from engine.contracts.timeline import COUNTED_PHASES, TimelineEntry
 from engine.crypto.keyring import Keyring
-from engine.interpreter.runtime.timeline import Door
+from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.sessions import make_sessions
@@ -81,7 +81,7 @@ async def walk(bench: Bench, rows: Rows, journal: Journal | None) -> None:
     steps = [{f"s{number}": {"set": {"n": "${ .n }"}}} for number in range(STEPS)]
     document = {"document": HEADER, "do": steps}
     bench.memory.openings[execution_id] = OpenedExecution("d", 1, document, {"n": 1}, account_id)
-    Door.sink = journal
+    TimelineOutput.sink = journal
     name, start = (
         f"execution:{execution_id}",
         ExecutionStart(execution_id, account_id),
@@ -94,8 +94,8 @@ def end_execution(rows: Rows, outcomes: Outcomes, journal: Journal, *, entries: 
     execution_id = rows.execution()
     names = (str(rows.account_id), str(execution_id))
     for seq in range(1, entries + 1):
-        counts = tuple(0 for _ in COUNTED)
-        journal.put(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
+        counts = tuple(0 for _ in COUNTED_PHASES)
+        journal.add(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
     began = time.perf_counter()
     with rows.sessions() as session, journal.taken(session, *names):
         scope = AccountScope(session, rows.account_id, NOW)

@@ -107,7 +107,7 @@ def create_app(settings: Settings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
     with app.app_context():
-        POOLS.watch(db.engine)
+        POOLS.add(db.engine)
     access_tokens.configure(app, settings)
     authentication.configure(app)
     rate_limits.configure(app, settings)

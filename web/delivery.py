@@ -37,7 +37,7 @@ def commit_and_deliver(
         delivery = client.deliver(call, wait=wait)
     except UnavailableError:
         delivery = None
-    if delivery is None or not delivery.done:
+    if delivery is None or not delivery.is_done:
         log.info("left_to_relay", kind=message.kind, subject=message.subject)
         return None
     if not isinstance(message, ExecutionLaunch | VersionCheck):  # these workflows delete their own

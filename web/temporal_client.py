@@ -47,7 +47,7 @@ REPLY_BYTES_MAX = 4 * 1_048_576
 class DeliveryResult:
     """Result of a call: whether Temporal has done it, and the started workflow's reply."""
 
-    done: bool
+    is_done: bool
     reply: dict[str, Any] | None = None
 
 
@@ -149,7 +149,9 @@ class Temporal:
             answer = await call.send(await self._connect())
         if not isinstance(answer, WorkflowHandle):
             return DeliveryResult(bool(answer))
-        return DeliveryResult(done=True, reply=self._open(await self._waits.result(answer, wait)))
+        return DeliveryResult(
+            is_done=True, reply=self._open(await self._waits.result(answer, wait))
+        )
 
     async def _join(
         self, execution_id: UUID, reading: OutcomeReading, wait: float

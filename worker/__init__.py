@@ -1,4 +1,4 @@
-"""Worker processes: the Temporal worker, the relay, the Dramatiq fan-out, the codec server, the release.
+"""Worker processes: Temporal worker, relay, Dramatiq fan-out, codec server and release step.
 
 Started by the Procfile. May import the engine.
 """

@@ -84,9 +84,9 @@ def _to_members(row: Base, internal_columns: set[str]) -> dict[str, Any]:
 
 def _to_json(name: str, value: Any) -> Any:
     if name in STAMPS:
-        return None if value is None else timestamps.text(value)
+        return None if value is None else timestamps.to_text(value)
     if isinstance(value, datetime):
-        return timestamps.text(timestamps.of(value.astimezone(UTC)))
+        return timestamps.to_text(timestamps.from_datetime(value.astimezone(UTC)))
     if isinstance(value, bytes):
         return value.hex()
     return str(value) if isinstance(value, UUID) else value

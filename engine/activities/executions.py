@@ -220,7 +220,7 @@ class ExecutionActivities:
         if execution.retry_of is None:
             return None
         left = self._outcomes.checkpoint(scope, execution.retry_of)
-        return left and retry_from_failure.matched(left, document)
+        return left and retry_from_failure.match_document(left, document)
 
 
 def _ending(settlement: Settlement) -> tuple[str, dict[str, Any]]:

@@ -98,7 +98,7 @@ class LookActivities:
         drawn = graph.draw(
             documents.parse(self._definitions.opened(encrypted_data, encryption_key))
         )
-        shown = mermaid.render(drawn) if form == MERMAID else drawn.shown()
+        shown = mermaid.render(drawn) if form == MERMAID else drawn.to_json()
         # A name may hold half of a surrogate pair, which is no text that could be sent.
         text = json.dumps(shown, ensure_ascii=False).encode(errors="replace")
         if len(text) > GRAPH_BYTES_MAX:

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from temporalio import activity
 
 from engine.contracts.executions import COUNT_STEPS, StepCount
-from engine.interpreter.runtime.budget import STEPS_PER_MINUTE
+from engine.interpreter.runtime.budget import TASKS_PER_MINUTE
 
 REDIS_SECONDS_MAX = 1.0
 
@@ -48,7 +48,7 @@ return slot - now
 class Turns:
     """The counts of all accounts; without Redis nobody is slowed, and each execution keeps its own bound."""
 
-    def __init__(self, redis_url: str, *, steps_per_minute: int = STEPS_PER_MINUTE) -> None:
+    def __init__(self, redis_url: str, *, steps_per_minute: int = TASKS_PER_MINUTE) -> None:
         timeouts = {
             "socket_timeout": REDIS_SECONDS_MAX,
             "socket_connect_timeout": REDIS_SECONDS_MAX,

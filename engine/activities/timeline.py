@@ -23,7 +23,7 @@ from temporalio import activity
 from engine.config.settings import Settings
 from engine.contracts.executions import FLUSH_TIMELINE, TimelineFlush
 from engine.contracts.timeline import TimelineEntry
-from engine.interpreter.runtime.timeline import Door
+from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.workflows.executions import timeline
 from engine.workflows.executions.timeline_queue import PendingEntries, TimelineQueue
 
@@ -57,17 +57,17 @@ class Journal:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Be where the process' walks tell their steps while the body runs; then write what is left."""
-        Door.sink = self
+        TimelineOutput.sink = self
         self._thread.start()
         try:
             yield
         finally:
-            Door.sink = None
+            TimelineOutput.sink = None
             self._closing.set()
             self._rung.set()
             self._thread.join()
 
-    def put(self, entry: TimelineEntry) -> None:
+    def add(self, entry: TimelineEntry) -> None:
         """Take an entry; past `execution_steps_kept` it only says how far the execution is."""
         with self._free:
             self._lines.put(entry, stores=entry.seq <= self._kept_max)

@@ -137,7 +137,7 @@ def shown(call: HttpCall, answer: Answer) -> HttpAnswer:
         content=None if call.raw else content_of(answer),
         raw=base64.b64encode(answer.body).decode() if call.raw else "",
         uri=answer.uri,
-        authorization=authorization.authorization(call.authentication),
+        authorization=authorization.descriptor(call.authentication),
     )
 
 

@@ -17,10 +17,10 @@ OUTCOME_READING = "execution.read"  # workflow type; its id is a ReadingWorkflow
 READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the reply key, or None
 
 # An execution answers with the JWE that SETTLE_EXECUTION returned, as a payload that no codec
-# touches (`payload_converter`). A completed workflow has it as its result. A failed one fails with an
-# ApplicationError, whose only detail it is and whose type is the standard kind of error or RAISED.
-# Without a reply key there is neither. A failure of type UNDONE, without details, means that the
-# engine could not open, settle or check.
+# touches (`payload_converter`). A completed workflow has it as its result. A failed one fails with
+# an ApplicationError, whose only detail it is and whose type is the standard kind of error or
+# RAISED. Without a reply key there is neither. A failure of type UNDONE, without details, means
+# that the engine could not open, settle or check.
 RAISED = "raised"
 UNDONE = "undone"
 # Type of OPEN_EXECUTION's refusal; its only detail is the error that the execution ends with.

@@ -1,15 +1,15 @@
-"""Signal that pauses or resumes an execution."""
+"""Signal that pauses or resumes an execution's workflow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-HOLD = "hold"  # signal of executions: PauseSignal
+PAUSE_SIGNAL = "hold"  # signal of executions: PauseSignal
 
 
 @dataclass(frozen=True, slots=True)
 class PauseSignal:
-    """Argument of the signal: whether the execution shall be paused, and which change this is."""
+    """Argument of the signal: whether to pause or resume; of several, the highest number counts."""
 
     number: int
     paused: bool

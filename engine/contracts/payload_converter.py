@@ -22,7 +22,7 @@ from temporalio.converter import (
 SEALED_ENCODING = b"application/jose"  # of a payload that is a JWE to a reply key
 
 
-def sealed(jwe: str) -> RawValue:
+def reply_payload(jwe: str) -> RawValue:
     """Return a JWE as the payload that no codec touches."""
     return RawValue(Payload(metadata={"encoding": SEALED_ENCODING}, data=jwe.encode()))
 
@@ -41,7 +41,7 @@ class _ReplyConverter(EncodingPayloadConverter):
     def encoding(self) -> str:
         return SEALED_ENCODING.decode()
 
-    def to_payload(self, value: Any) -> Payload | None:  # noqa: ARG002 - only `sealed` makes one
+    def to_payload(self, value: Any) -> Payload | None:  # noqa: ARG002 - only `reply_payload` makes one
         return None
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ARG002

@@ -7,9 +7,9 @@ from datetime import datetime
 
 STARTED, COMPLETED, FAILED = "started", "completed", "failed"
 CANCELLED, SKIPPED, RETRYING = "cancelled", "skipped", "retrying"
-COUNTED = (STARTED, COMPLETED, FAILED, CANCELLED, SKIPPED, RETRYING)
+COUNTED_PHASES = (STARTED, COMPLETED, FAILED, CANCELLED, SKIPPED, RETRYING)
 PAUSED, RESUMED = "paused", "resumed"  # of the whole walk: neither place nor kind
-PHASES = (*COUNTED, PAUSED, RESUMED)
+PHASES = (*COUNTED_PHASES, PAUSED, RESUMED)
 RAISED = "raised"  # kind of an error of the user's own, which the standard does not have
 
 
@@ -27,4 +27,4 @@ class TimelineEntry:
     at: datetime
     error: str | None  # a standard kind, or RAISED
     running: tuple[str, ...]  # places, outermost first
-    counts: tuple[int, ...]  # of all entries up to this one, by COUNTED
+    counts: tuple[int, ...]  # of all entries up to this one, by COUNTED_PHASES

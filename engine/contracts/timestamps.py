@@ -1,4 +1,4 @@
-"""Timestamps of accepted changes: integer microseconds since 1970 inside, RFC 3339 outside, exact both ways."""
+"""Timestamps of changes: integer microseconds since 1970 (stamps) inside, RFC 3339 text outside."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from datetime import UTC, datetime, timedelta
 from engine.errors import Fault, InvalidError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The text of a stamp, in SQL; exact, as each product is a whole number below 2^53.
+# SQL expression for the text of a stamp. It is exact: each product is an integer below 2^53.
 SQL = """to_char(timestamp '1970-01-01' + ({stamp} / 1000000) * interval '1 second'
     + ({stamp} % 1000000) * interval '1 microsecond', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-# RFC 3339 section 5.6; a "+" that a query string turned into a space is taken for what it was.
+# RFC 3339 section 5.6. A space before the offset is a "+" that a query string decoded.
 FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+ -]\d\d:\d\d)")
 
 
-def of(when: datetime) -> int:
+def from_datetime(time: datetime) -> int:
     """Return the stamp of an aware datetime."""
-    return (when - EPOCH) // timedelta(microseconds=1)
+    return (time - EPOCH) // timedelta(microseconds=1)
 
 
-def moment(stamp: int) -> datetime:
+def to_datetime(stamp: int) -> datetime:
     """Return the datetime of a stamp, in UTC.
 
-    :raises OverflowError: when no datetime is so far away.
+    :raises OverflowError: when the stamp is outside the range of a datetime.
     """
     return EPOCH + timedelta(microseconds=stamp)
 
 
-def text(stamp: int) -> str:
-    """Return a stamp as RFC 3339 in UTC with microseconds."""
-    return moment(stamp).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+def to_text(stamp: int) -> str:
+    """Return the RFC 3339 text of a stamp, in UTC with microseconds."""
+    return to_datetime(stamp).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse(value: str, pointer: str) -> int:
-    """Return the stamp of an RFC 3339 time; what is finer than a microsecond is cut off.
+    """Return the stamp of an RFC 3339 time, truncated to microseconds.
 
-    :raises InvalidError: when it is none.
+    :raises InvalidError: when the text is no such time.
     """
-    found = FORM.fullmatch(value.strip())
-    if found:
-        date, time, fraction, zone = found.groups()
+    match = FORM.fullmatch(value.strip())
+    if match:
+        date, time, fraction, zone = match.groups()
         offset = "+00:00" if zone in "Zz" else zone.replace(" ", "+")
         digits = (fraction or ".")[1:7].ljust(6, "0")
         try:
-            return of(datetime.fromisoformat(f"{date}T{time}.{digits}{offset}"))
+            return from_datetime(datetime.fromisoformat(f"{date}T{time}.{digits}{offset}"))
         except (ValueError, OverflowError):
             pass
-    detail = "must be a time of RFC 3339, such as 2026-01-31T12:00:00.000000Z"
-    raise InvalidError("invalid", "The time cannot be read.", faults=[Fault(pointer, detail)])
+    detail = "must be an RFC 3339 time, such as 2026-01-31T12:00:00.000000Z"
+    raise InvalidError("invalid", "The time is not valid.", faults=[Fault(pointer, detail)])

@@ -1,4 +1,4 @@
-"""The programs too plain to need jq: a path, a variable's path, a literal, one operator between two."""
+"""Evaluation without jq of simple programs: paths, literals, and one operator between two."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ _LITERAL = re.compile(r'true|false|null|-?(?:0|[1-9]\d{0,14})|"[\w ,;:/.@+-]*"',
 _OPERAND = r'"[^"]*"|[^\s"]+'
 _OPERATION = re.compile(rf"({_OPERAND})\s+(==|!=|<=|>=|[<>*+-])\s+({_OPERAND})", re.ASCII)
 _EQUAL = {"==": operator.eq, "!=": operator.ne}
-_ORDERED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_COUNTED = {"+": operator.add, "-": operator.sub, "*": operator.mul}
-EXACT_MAX = 2**53  # jq counts in doubles: of integers up to this all are exact (IEEE 754, binary64)
+_COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+EXACT_MAX = 2**53  # jq computes in doubles, exact for integers up to this (IEEE 754, binary64)
 
 
-class NotPlainError(Exception):
-    """The value is not what the path expects: jq words the error, or knows better."""
+class SlowPathError(Exception):
+    """The values need jq: it either computes the result or words the error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A way from the input, or from a variable, to a value inside it."""
+    """Path from the input, or from a variable, to a value inside it."""
 
     variable: str | None
     steps: tuple[str | int, ...]
 
-    def follow(self, data: Any, variables: Mapping[str, Any]) -> Any:
+    def evaluate(self, data: Any, variables: Mapping[str, Any]) -> Any:
         """Return the value at the path; null has every member, as in jq.
 
-        :raises NotPlainError: when a step does not fit its value.
+        :raises SlowPathError: when a value on the path has no such member or item.
         """
         if self.variable is not None:
             if self.variable not in variables:
-                raise NotPlainError
+                raise SlowPathError
             data = variables[self.variable]
         for step in self.steps:
             data = _member(data, step)
@@ -50,54 +50,54 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value that is written out."""
+    """Literal value."""
 
     value: Any
 
-    def follow(self, _data: Any, _variables: Mapping[str, Any]) -> Any:
+    def evaluate(self, _data: Any, _variables: Mapping[str, Any]) -> Any:
         """Return the value."""
         return self.value
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One operator between two values, where jq and Python agree on what it gives."""
+class BinaryOperation:
+    """Operator between two values, where jq and Python agree on the result."""
 
-    left: Path | Literal
+    first: Path | Literal
     symbol: str
-    right: Path | Literal
+    second: Path | Literal
 
-    def follow(self, data: Any, variables: Mapping[str, Any]) -> Any:
-        """Return what it gives.
+    def evaluate(self, data: Any, variables: Mapping[str, Any]) -> Any:
+        """Return the result.
 
-        :raises NotPlainError: when the two values are others than it is done on here.
+        :raises SlowPathError: when Python and jq may differ on the two values.
         """
-        left, right = self.left.follow(data, variables), self.right.follow(data, variables)
+        first, second = self.first.evaluate(data, variables), self.second.evaluate(data, variables)
         if self.symbol in _EQUAL:
-            alike = _kind(left) == _kind(right)
-            return _EQUAL[self.symbol](left if alike else 0, right if alike else 1)
-        kinds = {_kind(left), _kind(right)}
-        if self.symbol in _ORDERED and kinds == {float}:
-            return _ORDERED[self.symbol](left, right)
-        if self.symbol == "+" and kinds == {str}:
-            return left + right
-        return _counted(_COUNTED.get(self.symbol), left, right)
+            same_type = _json_type(first) == _json_type(second)
+            return _EQUAL[self.symbol](first if same_type else 0, second if same_type else 1)
+        types = {_json_type(first), _json_type(second)}
+        if self.symbol in _COMPARISONS and types == {float}:
+            return _COMPARISONS[self.symbol](first, second)
+        if self.symbol == "+" and types == {str}:
+            return first + second
+        return _compute(_ARITHMETIC.get(self.symbol), first, second)
 
 
-Plain = Path | Literal | Operation
+FastPath = Path | Literal | BinaryOperation
 
 
-def plain(program: str) -> Plain | None:
-    """Return the program in a form that needs no jq, or None."""
+def parse(program: str) -> FastPath | None:
+    """Return the fast path of a program, or None when it needs jq."""
     program = program.strip()
     match = _OPERATION.fullmatch(program)
     if match is None:
-        return _operand(program)
-    left, right = _operand(match[1]), _operand(match[3])
-    return None if left is None or right is None else Operation(left, match[2], right)
+        return _parse_operand(program)
+    first, second = _parse_operand(match[1]), _parse_operand(match[3])
+    return None if first is None or second is None else BinaryOperation(first, match[2], second)
 
 
-def _operand(program: str) -> Path | Literal | None:
+def _parse_operand(program: str) -> Path | Literal | None:
     if _LITERAL.fullmatch(program):
         return Literal(json.loads(program))
     match = _PATH.fullmatch(program)
@@ -114,29 +114,29 @@ def _member(value: Any, step: str | int) -> Any:
         return value.get(step)
     if isinstance(step, int) and isinstance(value, list):
         return value[step] if step < len(value) else None
-    raise NotPlainError
+    raise SlowPathError
 
 
-def _kind(value: Any) -> type:
-    """Return which of JSON's kinds a value is of; numbers are `float`.
+def _json_type(value: Any) -> type:
+    """Return the JSON type of a value; that of numbers is `float`.
 
-    :raises NotPlainError: when it is a list, an object, or a number that jq may round.
+    :raises SlowPathError: for a list, an object, or a number that jq may round.
     """
     if value is None or isinstance(value, bool | str):
         return type(value)
     if isinstance(value, float) or (isinstance(value, int) and abs(value) <= EXACT_MAX):
         return float
-    raise NotPlainError
+    raise SlowPathError
 
 
-def _counted(count: Callable[[int, int], int] | None, left: Any, right: Any) -> int:
-    """Return what counting gives, of integers alone: jq writes other numbers its own way.
+def _compute(operation: Callable[[int, int], int] | None, first: Any, second: Any) -> int:
+    """Return the result of arithmetic on integers; jq writes other numbers in its own way.
 
-    :raises NotPlainError: when one of them is none, or the result not exact.
+    :raises SlowPathError: when an operand is no integer, or the result is not exact.
     """
-    if count is None or type(left) is not int or type(right) is not int:
-        raise NotPlainError
-    result = count(left, right)
+    if operation is None or type(first) is not int or type(second) is not int:
+        raise SlowPathError
+    result = operation(first, second)
     if abs(result) > EXACT_MAX:
-        raise NotPlainError
+        raise SlowPathError
     return result

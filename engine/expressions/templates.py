@@ -1,4 +1,4 @@
-"""Values of a definition in which strings may be expressions; data that flows in never is."""
+"""Templates: values of a definition whose strings may be expressions; input data never is."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine.expressions.jq import Program, program, unwrapped
+from engine.expressions.jq import Program, parse_program, unwrap
 
-LARGE = 64  # members; what is smaller costs little to write out anew
+LARGE_MEMBERS_MIN = 64  # smaller values cost little to copy
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A large list or object without programs: given as it stands, the same each time."""
+    """Large list or object without programs; `fill` returns the same value each time."""
 
     value: Any
 
 
 def prepare(value: Any) -> Any:
-    """Return the value with every string that is wholly `${ … }` replaced by its program."""
+    """Return the template of a value: a program replaces each string that is wholly `${ … }`."""
     if isinstance(value, str):
-        return program(value) if unwrapped(value) is not None else value
+        return parse_program(value) if unwrap(value) is not None else value
     if isinstance(value, dict):
         return {name: prepare(member) for name, member in value.items()}
     if isinstance(value, list):
@@ -29,33 +29,33 @@ def prepare(value: Any) -> Any:
     return value
 
 
-def compact(prepared: Any) -> Any:
-    """Return a prepared value, which nobody looks into but `fill`, its large constant parts made one each."""
-    if not isinstance(prepared, dict | list):
-        return prepared
-    if len(prepared) >= LARGE and not _varies(prepared):
-        return Constant(prepared)
-    if isinstance(prepared, dict):
-        return {name: compact(member) for name, member in prepared.items()}
-    return [compact(item) for item in prepared]
+def compact(template: Any) -> Any:
+    """Return a template for `fill` alone: large parts without programs become a `Constant`."""
+    if not isinstance(template, dict | list):
+        return template
+    if len(template) >= LARGE_MEMBERS_MIN and not _has_program(template):
+        return Constant(template)
+    if isinstance(template, dict):
+        return {name: compact(member) for name, member in template.items()}
+    return [compact(item) for item in template]
 
 
-def fill(prepared: Any, evaluate: Callable[[Program], Any]) -> Any:
-    """Return the value with every program replaced by what it evaluates to."""
-    if isinstance(prepared, Program):
-        return evaluate(prepared)
-    if isinstance(prepared, Constant):
-        return prepared.value
-    if isinstance(prepared, dict):
-        return {name: fill(member, evaluate) for name, member in prepared.items()}
-    if isinstance(prepared, list):
-        return [fill(item, evaluate) for item in prepared]
-    return prepared
+def fill(template: Any, evaluate: Callable[[Program], Any]) -> Any:
+    """Return the value of a template: the result of its evaluation replaces each program."""
+    if isinstance(template, Program):
+        return evaluate(template)
+    if isinstance(template, Constant):
+        return template.value
+    if isinstance(template, dict):
+        return {name: fill(member, evaluate) for name, member in template.items()}
+    if isinstance(template, list):
+        return [fill(item, evaluate) for item in template]
+    return template
 
 
-def _varies(prepared: Any) -> bool:
-    if isinstance(prepared, dict):
-        return any(_varies(member) for member in prepared.values())
-    if isinstance(prepared, list):
-        return any(_varies(item) for item in prepared)
-    return isinstance(prepared, Program)
+def _has_program(template: Any) -> bool:
+    if isinstance(template, dict):
+        return any(_has_program(member) for member in template.values())
+    if isinstance(template, list):
+        return any(_has_program(item) for item in template)
+    return isinstance(template, Program)

@@ -1,4 +1,5 @@
-"""The interpreter of definitions: documents, their constructs, and the runtime that walks them.
+"""Interpreter of definitions: documents, their constructs, and the runtime that runs their tasks.
 
-Called by activities and Temporal workflows alone. May import `language`, `expressions`, `contracts`, `errors`.
+Called by activities and Temporal workflows alone. May import `language`, `expressions`,
+`contracts`, `errors`.
 """

@@ -1,8 +1,9 @@
-"""Definitions read lately: executions of one share what was read of it, and one is read at a time.
+"""Cache of definitions: executions of one document share its parsed form.
 
-A definition of a megabyte takes up to half a second of Python to read, in the workflow task that begins or
-replays an execution, and all tasks of a worker share one interpreter: several that read at once would all
-miss the two seconds after which Temporal takes them for stuck, and begin again.
+A document of a megabyte takes up to half a second of Python to parse. This happens in the workflow
+task that starts or replays an execution. All workflow tasks of a worker share one Python process.
+Several that parse at once would all miss the two seconds after which Temporal takes them for stuck,
+and start again. So one thread parses at a time.
 """
 
 from __future__ import annotations
@@ -15,57 +16,57 @@ from typing import Any
 
 import orjson
 
-from engine.expressions.sandbox.fair_queue import PATIENCE, BusyError, Patience
+from engine.expressions.sandbox.fair_queue import WAIT_BUDGET, BusyError, WaitBudget
 from engine.interpreter import documents
-from engine.language.model import Definition
+from engine.language.model import WorkflowDefinition
 
-KEPT = 16
-PATIENCE_SECONDS = 1.0  # of waiting for others, before half a second of reading
+ENTRIES_MAX = 16
+WAIT_SECONDS_MAX = 1.0  # of waiting for other threads, before half a second of parsing
 
 
-class Readings:
-    """The last definitions, by a digest of the document. Threads may share it: what is read never changes."""
+class DefinitionCache:
+    """Cache of the last definitions, by the document's digest; threads share the frozen values."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, Definition] = OrderedDict()
-        self._reading = threading.Lock()
+        self._entries: OrderedDict[bytes, WorkflowDefinition] = OrderedDict()
+        self._parsing = threading.Lock()
         self._lock = threading.Lock()
 
-    def parse(self, document: Any) -> Definition:
+    def parse(self, document: Any) -> WorkflowDefinition:
         """Return the definition that a document describes.
 
-        :raises InvalidError: `definition_invalid`, as `grammar.parse`.
-        :raises BusyError: when others are being read: it may be tried again.
+        :raises InvalidError: `definition_invalid`, as `documents.parse`.
+        :raises BusyError: when other threads parse for too long; a new attempt may succeed.
         """
         digest = hashlib.blake2b(orjson.dumps(document)).digest()
-        found = self._get(digest)
-        return self._read(digest, document) if found is None else found
+        definition = self._get(digest)
+        return self._parse(digest, document) if definition is None else definition
 
-    def _read(self, digest: bytes, document: Any) -> Definition:
-        patience, began = PATIENCE.get() or Patience(), time.monotonic()
-        if not self._reading.acquire(timeout=max(0.0, patience.left(PATIENCE_SECONDS))):
-            patience.spend(time.monotonic() - began)
+    def _parse(self, digest: bytes, document: Any) -> WorkflowDefinition:
+        budget, start = WAIT_BUDGET.get() or WaitBudget(), time.monotonic()
+        if not self._parsing.acquire(timeout=max(0.0, budget.remaining(WAIT_SECONDS_MAX))):
+            budget.spend(time.monotonic() - start)
             raise BusyError("other definitions are being read")
         try:
-            patience.spend(time.monotonic() - began)
-            found = self._get(digest) or documents.parse(document)
-            self._put(digest, found)
+            budget.spend(time.monotonic() - start)
+            definition = self._get(digest) or documents.parse(document)
+            self._store(digest, definition)
         finally:
-            self._reading.release()
-        return found
+            self._parsing.release()
+        return definition
 
-    def _get(self, digest: bytes) -> Definition | None:
+    def _get(self, digest: bytes) -> WorkflowDefinition | None:
         with self._lock:
-            found = self._kept.get(digest)
-            if found is not None:
-                self._kept.move_to_end(digest)
-            return found
+            definition = self._entries.get(digest)
+            if definition is not None:
+                self._entries.move_to_end(digest)
+            return definition
 
-    def _put(self, digest: bytes, found: Definition) -> None:
+    def _store(self, digest: bytes, definition: WorkflowDefinition) -> None:
         with self._lock:
-            self._kept[digest] = found
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._entries[digest] = definition
+            if len(self._entries) > ENTRIES_MAX:
+                self._entries.popitem(last=False)
 
 
-LATELY = Readings()
+DEFINITIONS = DefinitionCache()

@@ -1,4 +1,4 @@
-"""The Open Workflow Specification's documents: read from text, checked whole, parsed for the walk."""
+"""Documents of the Open Workflow Specification: reading from text, checking, parsing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from engine.errors import Fault, InvalidError
 from engine.interpreter.constructs import reusable_components, task_list
 from engine.interpreter.constructs import schedule as schedules
-from engine.interpreter.constructs.transforms import read_shaping
+from engine.interpreter.constructs.transforms import read_transform
 from engine.language import parser
-from engine.language.model import Definition
-from engine.language.reader import EnoughError, Node, Reading
+from engine.language.model import WorkflowDefinition
+from engine.language.reader import DocumentNode, DocumentReading, EnoughError
 
-TOP = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
-DOCUMENT = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
+MEMBERS = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
+HEADER_MEMBERS = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
 
 _VERSION = re.compile(
     r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII
@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
 
 def read(text: str, content_type: str | None = None) -> dict[str, Any]:
-    """Return the document a text holds: JSON, or YAML 1.2 (JSON is tried first when no type is given).
+    """Return the document in a text: JSON or YAML 1.2; without a type, a text in braces is JSON.
 
     :raises InvalidError: `definition_unreadable`, with the place.
     """
@@ -37,14 +37,16 @@ def secrets_of(document: dict[str, Any]) -> list[str]:
 
 
 def check(document: Any) -> list[Fault]:
-    """Return everything for which the document is refused, programs compiled; empty when it can run."""
+    """Return all faults of a document, after compiling its programs; none when it can run."""
     return _read(document, compiles=True)[1]
 
 
-def parse(document: Any) -> Definition:
-    """Return the definition the document describes.
+def parse(document: Any) -> WorkflowDefinition:
+    """Return the definition that a document describes.
 
-    :raises InvalidError: `definition_invalid`, with all faults but those of programs, which fail when run.
+    Its programs are not compiled: a faulty one fails when it runs.
+
+    :raises InvalidError: `definition_invalid`, with all other faults.
     """
     definition, faults = _read(document, compiles=False)
     if faults:
@@ -52,66 +54,66 @@ def parse(document: Any) -> Definition:
     return definition
 
 
-def _read(document: Any, *, compiles: bool) -> tuple[Definition, list[Fault]]:
-    reading = Reading(compiles=compiles, read_step=task_list.read_step)
-    depth_fault = parser.too_deep(document)
+def _read(document: Any, *, compiles: bool) -> tuple[WorkflowDefinition, list[Fault]]:
+    reading = DocumentReading(compiles=compiles, read_task=task_list.read_task)
+    depth_fault = parser.check_depth(document)
     if depth_fault is not None:
-        return Definition("", (), {}), [depth_fault]
+        return WorkflowDefinition("", (), {}), [depth_fault]
     use = document.get("use") if isinstance(document, dict) else None
-    node = Node(
-        document, "", reading, task_list.read_steps, use=use if isinstance(use, dict) else {}
+    node = DocumentNode(
+        document, "", reading, task_list.read_tasks, use=use if isinstance(use, dict) else {}
     )
     try:
-        return _whole(replace(node, variables=node.globals())), reading.faults
+        return _read_definition(replace(node, variables=node.global_variables())), reading.faults
     except EnoughError:
-        return Definition("", (), {}), reading.faults
+        return WorkflowDefinition("", (), {}), reading.faults
 
 
-def _whole(node: Node) -> Definition:
-    node.only(*TOP)
-    _check_header(node.need("document"))
+def _read_definition(node: DocumentNode) -> WorkflowDefinition:
+    node.allow_only(*MEMBERS)
+    _check_header(node.require("document"))
     _check_rest(node)
     timeout, schedule = node.get("timeout"), node.get("schedule")
-    return Definition(
-        name=str(node.need("document").value.get("name", "")) if _has_header(node.value) else "",
-        steps=task_list.read_steps(node.need("do")),
+    return WorkflowDefinition(
+        name=str(node.require("document").value.get("name", "")) if _has_header(node.value) else "",
+        tasks=task_list.read_tasks(node.require("do")),
         source=node.value if isinstance(node.value, dict) else {},
-        input=read_shaping(node, "input", "from"),
-        output=read_shaping(node, "output", "as"),
+        input=read_transform(node, "input", "from"),
+        output=read_transform(node, "output", "as"),
         timeout=task_list.read_timeout(timeout) if timeout else None,
         schedule=schedules.read(schedule) if schedule else None,
     )
 
 
-def _check_header(node: Node) -> None:
-    node.only(*DOCUMENT)
+def _check_header(node: DocumentNode) -> None:
+    node.allow_only(*HEADER_MEMBERS)
     for key, form in (
         ("dsl", _VERSION),
         ("namespace", _NAME),
         ("name", _NAME),
         ("version", _VERSION),
     ):
-        found = node.need(key)
-        text = found.text()
+        member = node.require(key)
+        text = member.text()
         if text and not form.fullmatch(text):
-            found.fault(
+            member.add_fault(
                 "must be a semantic version"
                 if form is _VERSION
                 else "must be letters, digits and hyphens"
             )
     dsl = node.value.get("dsl") if isinstance(node.value, dict) else None
     if isinstance(dsl, str) and _VERSION.fullmatch(dsl) and not dsl.startswith("1.0."):
-        node.at("dsl", dsl).fault("only versions 1.0.x are supported")
+        node.child("dsl", dsl).add_fault("only versions 1.0.x are supported")
 
 
-def _check_rest(node: Node) -> None:
+def _check_rest(node: DocumentNode) -> None:
     evaluate = node.get("evaluate")
     if evaluate is not None:
-        evaluate.only("language", "mode")
+        evaluate.allow_only("language", "mode")
         if evaluate.has("language"):
-            evaluate.need("language").one_of("jq")
+            evaluate.require("language").one_of("jq")
         if evaluate.has("mode"):
-            evaluate.need("mode").one_of("strict", "loose")
+            evaluate.require("mode").one_of("strict", "loose")
     use = node.get("use")
     if use is not None:
         reusable_components.check(use)

@@ -1,9 +1,9 @@
-"""A definition as a graph: its steps, and where the flow may go from each.
+"""Graph of a definition: its tasks, and the flow between them.
 
-Nodes are named by JSON pointers into the document (RFC 6901): the document itself is where it begins, and
-the place after the last step (section 4 of the RFC calls it `-`) is its end. Steps that run below another
-one have that one as their parent. Functions and extensions are drawn once: whatever calls on them leads
-there, and what comes after them is what comes after the caller.
+The id of a node is a JSON pointer into the document (RFC 6901). The document itself is the
+beginning; the place after the last task (`-` in section 4 of the RFC) is the end. A task inside
+another one has that one as its parent. Each function and extension is in the graph once: edges lead
+there from its callers, and the flow continues after the caller.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from engine.interpreter.constructs.raise_task import Raise
 from engine.interpreter.constructs.subscribe_asyncapi import Subscribe
 from engine.interpreter.constructs.switch_task import Switch
 from engine.interpreter.constructs.try_task import Try
-from engine.language.model import CONTINUE, END, EXIT, Definition, Step
+from engine.language.model import CONTINUE, END, EXIT, Task, WorkflowDefinition
 
 BEGINNING, ENDING = "", "/do/-"
 EDGES_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A node: a step, the beginning (`workflow`) or the end."""
+class GraphNode:
+    """Node of a graph: a task, the beginning (`workflow`) or the end."""
 
     id: str
     kind: str
@@ -41,8 +41,8 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """A way from one node to another; the label is a name that the document's author gave."""
+class GraphEdge:
+    """GraphEdge from one node to another; the label is a name in the document."""
 
     source: str
     target: str
@@ -52,13 +52,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """All nodes and edges, in the order of the document."""
+    """Nodes and edges of a definition, in the order of the document."""
 
-    nodes: Sequence[Spot]
-    edges: Sequence[Edge]
+    nodes: Sequence[GraphNode]
+    edges: Sequence[GraphEdge]
 
-    def shown(self) -> dict[str, Any]:
-        """Return it as JSON."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the graph as JSON."""
         return {
             "nodes": [
                 {"id": node.id, "kind": node.kind, "name": node.name, "parent": node.parent}
@@ -72,149 +72,156 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Where the flow goes on: a node, or back to whatever called."""
+class Flow:
+    """Continuation of the flow: at a node, or, without a target, after the caller."""
 
     target: str | None
     kind: str = "sequence"
 
 
-BACK = Way(None)
-Leads = Callable[[str | None], Way]  # what a `then` means where a step stands
+RETURN = Flow(None)
+Resolver = Callable[[str | None], Flow]  # returns the flow that a `then` means for a task
 
 
-def draw(definition: Definition) -> Graph:
+def draw(definition: WorkflowDefinition) -> Graph:
     """Return the graph of a definition that can run.
 
     :raises TooLargeError: `graph_too_large`, past EDGES_MAX edges.
     """
-    drawing = _Drawing()
-    drawing.nodes[BEGINNING] = Spot(BEGINNING, "workflow", definition.name, None)
-    drawing.edge(BEGINNING, Way(definition.steps[0].pointer))
-    drawing.list(definition.steps, BEGINNING, Way(ENDING), Way(ENDING))
-    return Graph([*drawing.nodes.values()], [*drawing.edges])
+    builder = _GraphBuilder()
+    builder.nodes[BEGINNING] = GraphNode(BEGINNING, "workflow", definition.name, None)
+    builder.add_edge(BEGINNING, Flow(definition.tasks[0].pointer))
+    builder.add_list(definition.tasks, BEGINNING, Flow(ENDING), Flow(ENDING))
+    return Graph([*builder.nodes.values()], [*builder.edges])
 
 
 @dataclass(slots=True)
-class _Drawing:
-    """A graph that is being drawn."""
+class _GraphBuilder:
+    """Builder of a graph."""
 
-    nodes: dict[str, Spot] = field(default_factory=dict)
-    edges: dict[Edge, None] = field(default_factory=dict)
+    nodes: dict[str, GraphNode] = field(default_factory=dict)
+    edges: dict[GraphEdge, None] = field(default_factory=dict)
 
-    def edge(
-        self, source: str, way: Way, kind: str | None = None, label: str | None = None
+    def add_edge(
+        self, source: str, flow: Flow, kind: str | None = None, label: str | None = None
     ) -> None:
-        """Lead somewhere, unless that is back."""
-        if way.target is None:
+        """Add an edge to the target of a flow, if it has one."""
+        if flow.target is None:
             return
-        if way.target == ENDING:
-            self.nodes.setdefault(ENDING, Spot(ENDING, "end", END, BEGINNING))
-        self.edges[Edge(source, way.target, kind or way.kind, label)] = None
+        if flow.target == ENDING:
+            self.nodes.setdefault(ENDING, GraphNode(ENDING, "end", END, BEGINNING))
+        self.edges[GraphEdge(source, flow.target, kind or flow.kind, label)] = None
         if len(self.edges) > EDGES_MAX:
             raise TooLargeError("graph_too_large", f"A graph may have {EDGES_MAX} edges.")
 
-    def list(self, steps: Sequence[Step], parent: str, onward: Way, caught: Way) -> None:
-        """Draw a list of steps; `onward` leads out of it, `caught` is where its errors go."""
-        places = {
-            step.name: step.pointer for step in reversed(steps)
-        }  # of several, a then means the first
+    def add_list(self, tasks: Sequence[Task], parent: str, following: Flow, on_error: Flow) -> None:
+        """Add a list of tasks; the flow continues at `following`, after an error at `on_error`."""
+        # Of several tasks of one name, a `then` means the first.
+        pointers = {task.name: task.pointer for task in reversed(tasks)}
 
-        def leading(following: Way) -> Leads:
-            ways = {None: following, CONTINUE: following, EXIT: Way(onward.target, "exit")}
-            return lambda then: (
-                {**ways, END: Way(ENDING, "end")}.get(then) or Way(places[str(then)], "then")
-            )
+        def resolver(next_flow: Flow) -> Resolver:
+            flows = {
+                None: next_flow,
+                CONTINUE: next_flow,
+                EXIT: Flow(following.target, "exit"),
+                END: Flow(ENDING, "end"),
+            }
+            return lambda then: flows.get(then) or Flow(pointers[str(then)], "then")
 
-        for step, after in zip(steps, [*steps[1:], None], strict=True):
-            self.step(
-                step, parent, leading(onward if after is None else Way(after.pointer)), caught
-            )
+        for task, successor in zip(tasks, [*tasks[1:], None], strict=True):
+            next_flow = following if successor is None else Flow(successor.pointer)
+            self.add_task(task, parent, resolver(next_flow), on_error)
 
-    def step(self, step: Step, parent: str, leads: Leads, caught: Way) -> None:
-        """Draw one step, and all below it."""
-        self.nodes[step.pointer] = Spot(step.pointer, _kind(step), step.name, parent)
-        kind = step.kind
-        if isinstance(kind, Extended):
-            self._extensions(step, kind)
-            kind = kind.kind
-        self._ways(step, kind, leads, caught)
-        if step.condition is not None:
-            self.edge(step.pointer, leads(None), "skip")
+    def add_task(self, task: Task, parent: str, resolve: Resolver, on_error: Flow) -> None:
+        """Add a task and all tasks inside it."""
+        self.nodes[task.pointer] = GraphNode(task.pointer, _kind(task), task.name, parent)
+        construct = task.construct
+        if isinstance(construct, Extended):
+            self._add_extensions(task, construct)
+            construct = construct.construct
+        self._add_construct(task, construct, resolve, on_error)
+        if task.condition is not None:
+            self.add_edge(task.pointer, resolve(None), "skip")
 
-    def _ways(self, step: Step, kind: object, leads: Leads, caught: Way) -> None:
-        match kind:
-            case Switch():
-                self._switch(step, kind, leads)
-            case Do(steps=steps):
-                self._below(step, steps, "do", leads(step.then), caught)
-            case Fork(branches=branches):
-                self._fork(step, branches, leads(step.then), caught)
-            case Try():
-                self._try(step, kind, leads, caught)
-            case Raise():
-                self.edge(step.pointer, caught, "fault")
-            case Loop(steps=steps):
-                self._rounds(step, steps, leads, caught)
-            case Listen(iteration=iteration) | Subscribe(iteration=iteration):
-                self._rounds(step, iteration.steps, leads, caught)
-            case CallFunction(function=name, functions=functions):
-                self._function(step, functions[name], leads(step.then))
-            case _:
-                self.edge(step.pointer, leads(step.then))
-
-    def _fork(self, step: Step, branches: Sequence[Step], onward: Way, caught: Way) -> None:
-        """Draw branches, whose own `then` leads nowhere: each is the only step of its list."""
-        for branch in branches:
-            self.edge(step.pointer, Way(branch.pointer, "branch"), label=branch.name)
-            self.step(branch, step.pointer, lambda _: onward, caught)
-
-    def _below(
-        self, step: Step, steps: Sequence[Step], kind: str, onward: Way, caught: Way
+    def _add_construct(
+        self, task: Task, construct: object, resolve: Resolver, on_error: Flow
     ) -> None:
-        self.edge(step.pointer, Way(steps[0].pointer, kind))
-        self.list(steps, step.pointer, onward, caught)
+        match construct:
+            case Switch():
+                self._add_switch(task, construct, resolve)
+            case Do(tasks=tasks):
+                self._add_inner_list(task, tasks, "do", resolve(task.then), on_error)
+            case Fork(branches=branches):
+                self._add_fork(task, branches, resolve(task.then), on_error)
+            case Try():
+                self._add_try(task, construct, resolve, on_error)
+            case Raise():
+                self.add_edge(task.pointer, on_error, "fault")
+            case Loop(tasks=tasks):
+                self._add_loop(task, tasks, resolve, on_error)
+            case Listen(iteration=iteration) | Subscribe(iteration=iteration):
+                self._add_loop(task, iteration.tasks, resolve, on_error)
+            case CallFunction(function=name, functions=functions):
+                self._add_function(task, functions[name], resolve(task.then))
+            case _:
+                self.add_edge(task.pointer, resolve(task.then))
 
-    def _rounds(self, step: Step, steps: Sequence[Step], leads: Leads, caught: Way) -> None:
-        if steps:
-            self._below(step, steps, "loop", Way(step.pointer, "next"), caught)
-        self.edge(step.pointer, leads(step.then))
+    def _add_fork(
+        self, task: Task, branches: Sequence[Task], following: Flow, on_error: Flow
+    ) -> None:
+        """Add branches; their own `then` has no effect, as each is the only task of its list."""
+        for branch in branches:
+            self.add_edge(task.pointer, Flow(branch.pointer, "branch"), label=branch.name)
+            self.add_task(branch, task.pointer, lambda _: following, on_error)
 
-    def _switch(self, step: Step, switch: Switch, leads: Leads) -> None:
-        for item in step.source["switch"]:
+    def _add_inner_list(
+        self, task: Task, tasks: Sequence[Task], kind: str, following: Flow, on_error: Flow
+    ) -> None:
+        self.add_edge(task.pointer, Flow(tasks[0].pointer, kind))
+        self.add_list(tasks, task.pointer, following, on_error)
+
+    def _add_loop(
+        self, task: Task, tasks: Sequence[Task], resolve: Resolver, on_error: Flow
+    ) -> None:
+        if tasks:
+            self._add_inner_list(task, tasks, "loop", Flow(task.pointer, "next"), on_error)
+        self.add_edge(task.pointer, resolve(task.then))
+
+    def _add_switch(self, task: Task, switch: Switch, resolve: Resolver) -> None:
+        for item in task.source["switch"]:
             for name, case in item.items():
-                self.edge(step.pointer, leads(case["then"]), "case", str(name))
+                self.add_edge(task.pointer, resolve(case["then"]), "case", str(name))
         if all(case.when is not None for case in switch.cases):
-            self.edge(step.pointer, leads(step.then))
+            self.add_edge(task.pointer, resolve(task.then))
 
-    def _try(self, step: Step, tried: Try, leads: Leads, caught: Way) -> None:
-        onward = leads(tried.then or step.then)
-        if tried.handler is not None:
-            rescue = Way(tried.handler[0].pointer, "catch")
-        else:  # what is not tried again leaves the data as it was
-            rescue = caught if tried.retry is not None else onward
-        self._below(step, tried.steps, "try", leads(step.then), rescue)
-        if tried.retry is not None:
-            self.edge(step.pointer, Way(step.pointer, "retry"))
-        if tried.handler is not None:
-            self._below(step, tried.handler, "catch", onward, caught)
-        elif tried.retry is None:
-            self.edge(step.pointer, onward, "catch")
+    def _add_try(self, task: Task, construct: Try, resolve: Resolver, on_error: Flow) -> None:
+        following = resolve(construct.then or task.then)
+        if construct.handler is not None:
+            on_try_error = Flow(construct.handler[0].pointer, "catch")
+        else:  # without a retry, the data stay as they were
+            on_try_error = on_error if construct.retry is not None else following
+        self._add_inner_list(task, construct.tasks, "try", resolve(task.then), on_try_error)
+        if construct.retry is not None:
+            self.add_edge(task.pointer, Flow(task.pointer, "retry"))
+        if construct.handler is not None:
+            self._add_inner_list(task, construct.handler, "catch", following, on_error)
+        elif construct.retry is None:
+            self.add_edge(task.pointer, following, "catch")
 
-    def _function(self, step: Step, function: Step, onward: Way) -> None:
-        self.edge(step.pointer, onward)
-        self.edge(step.pointer, Way(function.pointer, "call"))
+    def _add_function(self, task: Task, function: Task, following: Flow) -> None:
+        self.add_edge(task.pointer, following)
+        self.add_edge(task.pointer, Flow(function.pointer, "call"))
         if function.pointer not in self.nodes:
-            self.step(function, BEGINNING, lambda _: BACK, BACK)
+            self.add_task(function, BEGINNING, lambda _: RETURN, RETURN)
 
-    def _extensions(self, step: Step, extended: Extended) -> None:
-        for extension in extended.extensions:
-            for when, steps in (("before", extension.before), ("after", extension.after)):
-                if steps:
-                    self.edge(step.pointer, Way(steps[0].pointer, when))
-                if steps and steps[0].pointer not in self.nodes:
-                    self.list(steps, BEGINNING, BACK, BACK)
+    def _add_extensions(self, task: Task, construct: Extended) -> None:
+        for extension in construct.extensions:
+            for when, tasks in (("before", extension.before), ("after", extension.after)):
+                if tasks:
+                    self.add_edge(task.pointer, Flow(tasks[0].pointer, when))
+                if tasks and tasks[0].pointer not in self.nodes:
+                    self.add_list(tasks, BEGINNING, RETURN, RETURN)
 
 
-def _kind(step: Step) -> str:
-    return next(kind for kind in registry.KINDS if kind in step.source)
+def _kind(task: Task) -> str:
+    return next(kind for kind in registry.CONSTRUCTS if kind in task.source)

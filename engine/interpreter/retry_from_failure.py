@@ -1,9 +1,9 @@
-"""Retaking: what a walk that failed leaves behind, and how another execution goes on from the failed step.
+"""Retry from a failure: another execution continues from the task that failed.
 
-The frames of what failed or was cancelled stand as they stood (`frames`). A step that was at work itself
-begins anew, on the data it was given; what is done stays done. Time limits and retries count anew. With
-another version of the definition the steps are found again by their names; one whose own words have changed
-begins anew, unless only the steps below it have.
+The frames of failed and cancelled tasks stay as they are (`frames`). A task that was itself running
+starts again, on the same data; completed tasks do not run again. Time limits and retries count from
+zero. Another version of the definition has the tasks under their names. A task whose own members
+changed starts again; a change in its inner tasks alone does not restart it.
 """
 
 from __future__ import annotations
@@ -13,128 +13,126 @@ from typing import Any
 
 from engine.contracts.executions import OpenedExecution
 from engine.errors import Fault, InvalidError
-from engine.interpreter import checkpoint_json
-from engine.interpreter.checkpoint import BOOKMARK_CHARACTERS_MAX, FORM
-from engine.interpreter.runtime import frames
-from engine.interpreter.runtime.event_inbox import Inbox
-from engine.interpreter.runtime.frames import Frame
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter import checkpoint
+from engine.interpreter.runtime.event_inbox import EventInbox
+from engine.interpreter.runtime.frames import Frame, ValueTable
+from engine.interpreter.runtime.interpreter import Interpreter
 
 Json = Any
 
 
-def left(walk: Walk) -> str | None:
-    """Return what a failed walk leaves, as one text; nothing when it is larger than a bookmark may be."""
-    values = frames.Values()
+def capture(interpreter: Interpreter) -> str | None:
+    """Return the state of a failed execution as text; None when it exceeds CHARACTERS_MAX."""
+    table = ValueTable()
     state = {
-        "form": FORM,
-        "document": walk.definition.source,
-        "context": values.place(walk.context),
-        "frames": walk.frame.written(values),
-        "values": values.found,
-        "fetched": walk.fetched,
-        "inbox": walk.inbox.written(),
+        "form": checkpoint.FORMAT,
+        "document": interpreter.definition.source,
+        "context": table.index_of(interpreter.context),
+        "frames": interpreter.frame.to_json(table),
+        "values": table.values,
+        "fetched": interpreter.resources,
+        "inbox": interpreter.event_inbox.to_json(),
     }
-    text = checkpoint_json.written(state)
-    return text if len(text) <= BOOKMARK_CHARACTERS_MAX else None
+    text = checkpoint.encode(state)
+    return text if len(text) <= checkpoint.CHARACTERS_MAX else None
 
 
-def matched(text: str, document: dict[str, Json]) -> str:
-    """Return what was left, made ready to go on from by the document of the new execution.
+def match_document(text: str, document: dict[str, Json]) -> str:
+    """Return the state of a failed execution, with its position in the document of the new one.
 
-    :raises InvalidError: `retry_unmatched`, when a step in which it stood is no longer there.
+    :raises InvalidError: `retry_unmatched`, when a task that was running is no longer there.
     """
-    state = checkpoint_json.read(text)
-    root, old = frames.read(state["frames"], state["values"]), state["document"]
-    _refresh(root)
+    state = checkpoint.decode(text)
+    root, old = Frame.from_json(state["frames"], state["values"]), state["document"]
+    _reset(root)
     if old != document:
         if old.get("use") != document.get("use"):
-            _forget_functions(root)
+            _reset_functions(root)
         _match_list(root, "do", (old["do"], document["do"]), "/do")
-        _refresh(root)
-    values = frames.Values()
-    state |= {"context": values.place(state["values"][state["context"]]), "document": None}
-    state |= {"frames": root.written(values), "values": values.found}
-    return checkpoint_json.written(state)
+        _reset(root)
+    table = ValueTable()
+    state |= {"context": table.index_of(state["values"][state["context"]]), "document": None}
+    state |= {"frames": root.to_json(table), "values": table.values}
+    return checkpoint.encode(state)
 
 
-def retake(walk: Walk, opened: OpenedExecution) -> None:
-    """Have a walk that is about to begin go on from what `opened` says was left, if it says so."""
-    if opened.left is None:
+def restore(interpreter: Interpreter, opening: OpenedExecution) -> None:
+    """Set an interpreter to the state of the failed execution, if `opened` has one."""
+    if opening.left is None:
         return
-    state = checkpoint_json.read(opened.left)
-    walk.context = state["values"][state["context"]]
-    walk.frame = frames.read(state["frames"], state["values"])
-    walk.fetched, walk.inbox = state["fetched"], Inbox.read(state["inbox"])
+    state = checkpoint.decode(opening.left)
+    interpreter.context = state["values"][state["context"]]
+    interpreter.frame = Frame.from_json(state["frames"], state["values"])
+    interpreter.resources = state["fetched"]
+    interpreter.event_inbox = EventInbox.from_json(state["inbox"])
 
 
-def _refresh(frame: Frame) -> None:
-    """Forget limits, retries and failures; a step that was itself at work is as if it had not begun."""
-    kept = frame.kept
-    if "limit" in kept:
-        del kept["limit"], kept["due"]
-    if (
-        "begun" in kept and "until" not in kept and "catch" not in frame.below
-    ):  # of a `try` that gave up
+def _reset(frame: Frame) -> None:
+    """Remove limits, retries and failures; reset tasks that were themselves running."""
+    state = frame.state
+    if "limit" in state:
+        del state["limit"], state["due"]
+    # Of a `try` whose retries were exhausted.
+    if "begun" in state and "until" not in state and "catch" not in frame.children:
         for name in ("begun", "retries", "caught"):
-            kept.pop(name, None)
-    for ended in kept.values():  # of a fork's branches
-        if isinstance(ended, dict) and ended.keys() == {"problem"}:
-            ended.clear()
-    for name, below in list(frame.below.items()):
-        _refresh(below)
-        if name == "step" and not below.below:
-            below.kept.clear()
-        if not below.kept and not below.below:
-            del frame.below[name]
+            state.pop(name, None)
+    for branch in state.values():  # of a fork
+        if isinstance(branch, dict) and branch.keys() == {"problem"}:
+            branch.clear()
+    for name, child in list(frame.children.items()):
+        _reset(child)
+        if name == "step" and not child.children:
+            child.state.clear()
+        if not child.state and not child.children:
+            del frame.children[name]
 
 
-def _forget_functions(frame: Frame) -> None:
-    """Have steps that were within a function begin anew."""
-    for below in frame.below.values():
-        _forget_functions(below)
-    if any("function" in work.below for work in _works(frame)):
-        frame.below["step"] = Frame()
+def _reset_functions(frame: Frame) -> None:
+    """Let tasks that were in a function start again."""
+    for child in frame.children.values():
+        _reset_functions(child)
+    if any("function" in work.children for work in _work_frames(frame)):
+        frame.children["step"] = Frame()
 
 
-def _works(frame: Frame) -> Iterator[Frame]:
-    """Yield the frames of a step's own work: the extended one's too, where extensions surround it."""
-    step = frame.below.get("step", Frame())
-    work = step.below.get("work", Frame())
+def _work_frames(frame: Frame) -> Iterator[Frame]:
+    """Yield the frame of a task's work, and of the task that extensions surround, if any."""
+    task = frame.children.get("step", Frame())
+    work = task.children.get("work", Frame())
     yield work
-    yield work.below.get("task", Frame())
+    yield work.children.get("task", Frame())
 
 
 def _match_list(
     frame: Frame, part: str, lists: tuple[list[Json], list[Json]], pointer: str
 ) -> None:
-    """Find again, by its name, the step at which a list of steps stood."""
-    inner = frame.below.get(part)
-    if inner is None:
+    """Find the current task of a list of tasks in the new list, by its name."""
+    list_frame = frame.children.get(part)
+    if list_frame is None:
         return
     old, new = lists
-    ((name, body),) = old[inner.kept["at"]].items()
-    at = next((place for place, entry in enumerate(new) if name in entry), None)
-    if at is None:
-        raise _unmatched(f"{pointer}/{inner.kept['at']}/{name}")
-    inner.kept["at"] = at
-    _match_step(inner, body, new[at][name], f"{pointer}/{at}/{name}")
+    old_index = list_frame.state["at"]
+    ((name, body),) = old[old_index].items()
+    index = next((index for index, item in enumerate(new) if name in item), None)
+    if index is None:
+        raise _unmatched_error(f"{pointer}/{old_index}/{name}")
+    list_frame.state["at"] = index
+    _match_task(list_frame, body, new[index][name], f"{pointer}/{index}/{name}")
 
 
-def _match_step(frame: Frame, old: Json, new: Json, pointer: str) -> None:
-    if old == new or "step" not in frame.below:
+def _match_task(frame: Frame, old: Json, new: Json, pointer: str) -> None:
+    if old == new or "step" not in frame.children:
         return
-    if _own(old) != _own(new):
-        frame.below["step"] = Frame()
+    if _own_members(old) != _own_members(new):
+        frame.children["step"] = Frame()
         return
-    for work in _works(frame):
+    for work in _work_frames(frame):
         if "fork" in old:
             _match_branches(work, old["fork"]["branches"], new["fork"]["branches"], pointer)
         elif "try" in old:
-            _match_list(
-                work.below.get("try", Frame()), "do", (old["try"], new["try"]), f"{pointer}/try"
-            )
-            if "catch" in work.below:
+            try_frame = work.children.get("try", Frame())
+            _match_list(try_frame, "do", (old["try"], new["try"]), f"{pointer}/try")
+            if "catch" in work.children:
                 handlers = old["catch"]["do"], new["catch"]["do"]
                 _match_list(work, "catch", handlers, f"{pointer}/catch/do")
         else:
@@ -142,17 +140,17 @@ def _match_step(frame: Frame, old: Json, new: Json, pointer: str) -> None:
 
 
 def _match_branches(work: Frame, old: list[Json], new: list[Json], pointer: str) -> None:
-    """Go on in each branch; a fork's outcomes are kept by place, so that its branches must be the same."""
+    """Match each branch of a fork: its results are stored by index, so the names must be equal."""
     if [*map(list, old)] != [*map(list, new)]:
-        raise _unmatched(f"{pointer}/fork/branches")
-    for place, (before, after) in enumerate(zip(old, new, strict=True)):
+        raise _unmatched_error(f"{pointer}/fork/branches")
+    for index, (before, after) in enumerate(zip(old, new, strict=True)):
         ((name, body),) = before.items()
-        branch = work.below.get(str(place), Frame())
-        _match_step(branch, body, after[name], f"{pointer}/fork/branches/{place}/{name}")
+        branch = work.children.get(str(index), Frame())
+        _match_task(branch, body, after[name], f"{pointer}/fork/branches/{index}/{name}")
 
 
-def _own(body: Json) -> Json:
-    """Return a step's own words: without the steps in its lists, for the kinds that find them again."""
+def _own_members(body: Json) -> Json:
+    """Return a task without the tasks in its lists, for the constructs whose lists are matched."""
     if not isinstance(body, dict):
         return body
     own = dict(body)
@@ -164,9 +162,11 @@ def _own(body: Json) -> Json:
     return own | {"do": None} if "do" in body else own
 
 
-def _unmatched(pointer: str) -> InvalidError:
+def _unmatched_error(pointer: str) -> InvalidError:
     fault = Fault(
-        pointer, "is no longer there, and the execution stood in it: retry it on its own version"
+        pointer,
+        "the execution was in this step, which the definition no longer has: "
+        "retry it with its own version",
     )
     return InvalidError(
         "retry_unmatched", "The definition has changed where it failed.", faults=[fault]

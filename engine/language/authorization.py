@@ -1,4 +1,4 @@
-"""`$authorization` of a call (DSL, "Authorization Descriptor")."""
+"""Variable `$authorization` of a call (DSL, "Authorization Descriptor")."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import base64
 from typing import Any
 
 
-def authorization(policy: Any) -> dict[str, Any] | None:
-    """Return `$authorization` (DSL, "Authorization Descriptor") where it is known before the call."""
+def descriptor(policy: Any) -> dict[str, Any] | None:
+    """Return the authorization that a policy gives before the call, or None."""
     if not isinstance(policy, dict):
         return None
     if isinstance(basic := policy.get("basic"), dict):

@@ -1,4 +1,4 @@
-"""CloudEvents (specification 1.0.2) as JSON: what makes one, and what of it a listener reads."""
+"""CloudEvents (specification 1.0.2) as JSON: their checks, and the parts that a listener reads."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ _TIME = re.compile(
 )
 _URI = re.compile(r"[!-~]+")
 TEXT_CHARACTERS_MAX = 2_048
+ANY_TYPE = ""  # of a subscription to all types
 
 
-def wrong(event: Any) -> tuple[str, str] | None:
-    """Return the member that keeps a value from being a CloudEvent and why, or None."""
+def find_fault(event: Any) -> tuple[str, str] | None:
+    """Return the member that makes a value no CloudEvent, and why; or None."""
     if not isinstance(event, dict):
         return "", "must be an object"
     for name in REQUIRED:
         if name not in event:
             return name, "is missing"
     for name, value in event.items():
-        why = wrong_member(name, value)
-        if why is not None:
-            return name, why
+        fault = check_member(name, value)
+        if fault is not None:
+            return name, fault
     return (
         ("data_base64", "cannot stand beside data")
         if {"data", "data_base64"} <= event.keys()
@@ -40,21 +41,21 @@ def wrong(event: Any) -> tuple[str, str] | None:
     )
 
 
-def key(event: dict[str, Any]) -> str:
-    """Return what no other event has: two with the same source and id are one event, sent twice."""
+def identity(event: dict[str, Any]) -> str:
+    """Return the identity of an event: two with the same source and id are one event."""
     return f"{event['source']} {event['id']}"
 
 
-def read(event: dict[str, Any], how: str) -> Any:
-    """Return what a listener sees of an event (DSL reference, "Listen").
+def read(event: dict[str, Any], part: str) -> Any:
+    """Return the part of an event that a listener reads (DSL reference, "Listen").
 
-    `envelope` is the whole event. `data` is its data, decoded where it came as base64 of JSON or text. `raw`
-    is the data as text, as a producer would have written it: base64 where it is binary, JSON otherwise.
+    `envelope` is the whole event. `data` is its data, decoded from base64 if it is JSON or text.
+    `raw` is the data as text: base64 if it is binary, else JSON.
     """
-    if how == "envelope":
+    if part == "envelope":
         return event
-    if how == "data":
-        return _decoded(event) if "data_base64" in event else event.get("data")
+    if part == "data":
+        return _decode(event) if "data_base64" in event else event.get("data")
     if "data_base64" in event:
         return event["data_base64"]
     data = event.get("data")
@@ -65,8 +66,8 @@ def read(event: dict[str, Any], how: str) -> Any:
     )
 
 
-def instant(text: Any) -> datetime | None:
-    """Return the moment an RFC 3339 text means, or None."""
+def parse_time(text: Any) -> datetime | None:
+    """Return the time in an RFC 3339 text, or None."""
     if not isinstance(text, str) or not _TIME.fullmatch(text):
         return None
     try:
@@ -75,42 +76,43 @@ def instant(text: Any) -> datetime | None:
         return None
 
 
-def wrong_name(name: str) -> str | None:
+def check_name(name: str) -> str | None:
     """Return why no event can have a member of this name, or None."""
     if name in {"data", "data_base64"} or _NAME.fullmatch(name):
         return None
     return "is no attribute's name: lower-case letters and digits"
 
 
-def wrong_member(name: str, value: Any) -> str | None:
+def check_member(name: str, value: Any) -> str | None:
     """Return why a member cannot be part of an event, or None."""
     if name == "data":
         return None
-    misnamed = wrong_name(name)
-    if misnamed is not None:
-        return misnamed
+    name_fault = check_name(name)
+    if name_fault is not None:
+        return name_fault
     if value is None:
         return "must not be null"
     if name not in _TEXTS and not isinstance(value, str):
-        # A number is an integer by its value, however it is written (JSON Schema 2020-12, core 4.2.3).
+        # A number is an integer by its value, not by its spelling (JSON Schema 2020-12, core
+        # 4.2.3).
         integral = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        plain = integral and -(2**31) <= value < 2**31
-        return None if plain else "must be text, a boolean or an integer of 32 bits"
+        valid = integral and -(2**31) <= value < 2**31
+        return None if valid else "must be text, a boolean or an integer of 32 bits"
     if not isinstance(value, str) or not value:
         return "must be a non-empty string"
-    return _wrong_text(name, value)
+    return _check_text(name, value)
 
 
-def _wrong_text(name: str, value: str) -> str | None:
+def _check_text(name: str, value: str) -> str | None:
     if name == "data_base64":
         return None if _is_base64(value) else "is no base64"
     faults = (
         (len(value) > TEXT_CHARACTERS_MAX, f"may have {TEXT_CHARACTERS_MAX} characters"),
         (name == "specversion" and value != "1.0", "must be 1.0"),
         (name in {"source", "dataschema"} and not _URI.fullmatch(value), "must be a URI reference"),
-        (name == "time" and instant(value) is None, "must be an RFC 3339 time"),
+        (name == "time" and parse_time(value) is None, "must be an RFC 3339 time"),
     )
-    return next((why for wrong, why in faults if wrong), None)
+    return next((fault for applies, fault in faults if applies), None)
 
 
 def _is_base64(value: str) -> bool:
@@ -121,8 +123,8 @@ def _is_base64(value: str) -> bool:
     return True
 
 
-def _decoded(event: dict[str, Any]) -> Any:
-    """Return data that came as base64: JSON by default (CloudEvents JSON format, section 3.1.1)."""
+def _decode(event: dict[str, Any]) -> Any:
+    """Return data that is base64 in the event: JSON by default (JSON format, section 3.1.1)."""
     media = str(event.get("datacontenttype", "application/json")).partition(";")[0].strip().lower()
     content = base64.b64decode(event["data_base64"])
     try:
@@ -131,6 +133,3 @@ def _decoded(event: dict[str, Any]) -> Any:
         return content.decode() if media.startswith("text/") else event["data_base64"]
     except ValueError:
         return event["data_base64"]
-
-
-ANY_TYPE = ""  # stands for all types

@@ -1,4 +1,4 @@
-"""Durations of the specification: ISO 8601 text, or an object of whole units."""
+"""Durations of the language: ISO 8601 text, or an object of whole units."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 UNITS = {"days": 86_400.0, "hours": 3_600.0, "minutes": 60.0, "seconds": 1.0, "milliseconds": 0.001}
-# A year and a month are counted as Temporal's own calendar-free durations: 365 and 30 days.
+# A year has 365 days and a month 30, as Temporal's own durations.
 _DESIGNATORS = {
     "Y": 31_536_000.0,
     "Mo": 2_592_000.0,
@@ -17,7 +17,7 @@ _DESIGNATORS = {
     "M": 60.0,
     "S": 1.0,
 }
-SECONDS_MAX = 100 * 31_536_000.0  # what nobody lives to see, and far within what a timer counts
+SECONDS_MAX = 100 * 31_536_000.0  # far below the limit of a timer
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _ISO = re.compile(
     rf"P(?!$)(?:{_NUMBER}Y)?(?:{_NUMBER}M)?(?:{_NUMBER}W)?(?:{_NUMBER}D)?"
@@ -26,19 +26,19 @@ _ISO = re.compile(
 )
 
 
-def seconds(value: Any) -> float:
+def to_seconds(value: Any) -> float:
     """Return a duration's length in seconds.
 
-    :raises ValueError: when it is no duration (ISO 8601 section 5.5.2, or the specification's object form),
-        or one of more than a hundred years.
+    :raises ValueError: when it is no duration (ISO 8601 section 5.5.2, or the language's object
+        form), or is longer than a hundred years.
     """
-    found = _of_text(value) if isinstance(value, str) else _of_units(value)
-    if found > SECONDS_MAX:
+    seconds = _parse_text(value) if isinstance(value, str) else _sum_units(value)
+    if seconds > SECONDS_MAX:
         raise ValueError("must not be longer than a hundred years")
-    return found
+    return seconds
 
 
-def _of_text(value: str) -> float:
+def _parse_text(value: str) -> float:
     match = _ISO.fullmatch(value)
     if match is None:
         raise ValueError("must be an ISO 8601 duration such as PT15M")
@@ -46,7 +46,7 @@ def _of_text(value: str) -> float:
     return sum(float(amount) * unit for amount, unit in amounts if amount)
 
 
-def _of_units(value: Any) -> float:
+def _sum_units(value: Any) -> float:
     if not isinstance(value, dict) or not value or not value.keys() <= UNITS.keys():
         raise ValueError(f"must be an ISO 8601 duration or an object of {', '.join(UNITS)}")
     for amount in value.values():

@@ -1,4 +1,4 @@
-"""The errors an execution can end with, as the Open Workflow Specification describes them (RFC 9457)."""
+"""Errors of executions, as the Open Workflow Specification defines them (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STANDARD = {
     "runtime": (500, "Runtime Error"),
 }
 
-# The specification moved hosts and its own conformance kit names the types under another path.
+# The specification has moved hosts, and its conformance kit names the types under another path.
 _STANDARD_TYPE = re.compile(
     r"https?://(?:open-workflow-specification\.org|serverlessworkflow\.io)"
     r"/(?:spec/[^/]+/errors|dsl/errors/types|errors/types)/(?P<kind>[a-z-]+)"
@@ -28,8 +28,8 @@ _STANDARD_TYPE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """What went wrong and, as a JSON pointer (RFC 6901), in which step."""
+class ProblemDetails:
+    """Error of an execution; `instance` is the JSON pointer (RFC 6901) of the task that failed."""
 
     type: str
     status: int
@@ -37,28 +37,28 @@ class Problem:
     detail: str | None = None
     instance: str | None = None
 
-    def shown(self) -> dict[str, Any]:
-        """Return the members that are set, as a program sees them."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the members that are set, as expressions see them."""
         members = ("type", "status", "title", "detail", "instance")
         return {name: getattr(self, name) for name in members if getattr(self, name) is not None}
 
 
 class FaultError(Exception):
-    """A problem on its way up: `try` may catch it."""
+    """Error that a task raises and a `try` may catch."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: ProblemDetails) -> None:
         super().__init__(problem.type)
         self.problem = problem
 
-    def placed(self, pointer: str) -> FaultError:
-        """Return the error with where it happened: the innermost step that failed, unless it says itself."""
+    def with_instance(self, pointer: str) -> FaultError:
+        """Return the error with the pointer of the failed task, unless it has one."""
         if self.problem.instance is not None:
             return self
         return FaultError(replace(self.problem, instance=pointer))
 
 
 class ExhaustedError(Exception):
-    """A limit was broken: it ends the whole execution, so that no replay can take another way."""
+    """The execution exceeded a limit. No `try` catches it: every replay has the same end."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -68,18 +68,20 @@ class ExhaustedError(Exception):
 def fault(
     kind: str, detail: str, *, status: int | None = None, title: str | None = None
 ) -> FaultError:
-    """Return an error of a standard kind, for raising; the step that fails adds where."""
+    """Return an error of a standard kind, to be raised; the interpreter adds the failed task."""
     usual_status, usual_title = STANDARD[kind]
-    return FaultError(Problem(TYPES + kind, status or usual_status, title or usual_title, detail))
+    return FaultError(
+        ProblemDetails(TYPES + kind, status or usual_status, title or usual_title, detail)
+    )
 
 
-def same_type(one: str, other: str) -> bool:
-    """Tell whether two type URIs mean the same error, whichever host and path they are written under."""
+def is_same_type(one: str, other: str) -> bool:
+    """Return whether two type URIs are the same error, under whichever host and path."""
     return _canonical(one) == _canonical(other)
 
 
 def standard_kind(uri: str) -> str | None:
-    """Return which standard kind a type URI means, or None."""
+    """Return the standard kind of a type URI, or None."""
     match = _STANDARD_TYPE.fullmatch(uri.strip())
     return match["kind"] if match and match["kind"] in STANDARD else None
 

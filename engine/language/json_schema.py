@@ -1,4 +1,4 @@
-"""JSON Schema (2020-12) of inputs, outputs and exports, evaluated where strangers' programs are."""
+"""JSON Schema (2020-12) of inputs, outputs and exports, evaluated in a sandbox process."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from engine.expressions.sandbox import pool
 from engine.language.errors import ExhaustedError, fault
 
 
-def validate(value: Any, schema: dict[str, Any] | None) -> pool.Answer:
-    """Check a value against a schema and return what that cost.
+def validate(value: Any, schema: dict[str, Any] | None) -> pool.ProgramOutput:
+    """Validate a value against a schema, and return the cost of the validation.
 
-    :raises FaultError: of kind validation, naming the place of a mismatch and not its data.
-    :raises ExhaustedError: when it breaks its budget.
+    :raises FaultError: of kind validation; it names the place of the mismatch, not its data.
+    :raises ExhaustedError: when the validation exceeds its limits.
     """
     if schema is None:
-        return pool.Answer(None)
+        return pool.ProgramOutput(None)
     try:
-        answer = pool.shared("json_schema").evaluate(json.dumps(schema), value)
+        answer = pool.get_pool("json_schema").evaluate(json.dumps(schema), value)
     except pool.ProgramError:
         raise fault("validation", "the schema cannot be evaluated") from None
     except pool.BrokenError:
@@ -29,13 +29,13 @@ def validate(value: Any, schema: dict[str, Any] | None) -> pool.Answer:
     return answer
 
 
-def complaint(schema: Any) -> str | None:
-    """Return what is wrong with a schema, if anything.
+def find_fault(schema: Any) -> str | None:
+    """Return what is wrong with a schema, or None.
 
-    :raises ExhaustedError: when it takes too long to read.
+    :raises ExhaustedError: when its compilation exceeds the limits.
     """
     try:
-        pool.shared("json_schema").check(json.dumps(schema))
+        pool.get_pool("json_schema").check(json.dumps(schema))
     except pool.ProgramError as error:
         return str(error).partition("\n")[0][:200]
     except pool.BrokenError:

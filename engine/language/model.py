@@ -1,4 +1,4 @@
-"""A definition as the interpreter walks it: parsed once, complete, frozen."""
+"""Model of a definition: parsed once, complete, frozen."""
 
 from __future__ import annotations
 
@@ -7,58 +7,56 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.expressions.jq import Program
-from engine.language.schedule import Schedule
+from engine.language.schedule import ScheduleTriggers
 
 CONTINUE, EXIT, END = "continue", "exit", "end"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a step gives, and where it says the flow goes next."""
+class TaskResult:
+    """Output of a task, and where its construct directs the flow."""
 
     output: Any
     then: str | None = None
-    authorization: dict[str, Any] | None = (
-        None  # with which the step's call was made: scheme, parameter
-    )
+    authorization: dict[str, Any] | None = None  # of the task's call: scheme, parameter
 
 
 @dataclass(frozen=True, slots=True)
-class Shaping:
-    """A transformation and the JSON Schema its value must match; for input, the schema sees the raw value."""
+class Transform:
+    """Transformation of a value and its JSON Schema; for input, the schema is for the raw value."""
 
-    template: Any = None  # a program, or a value with programs in it; None is identity
-    schema: dict[str, Any] | object | None = (
-        None  # the schema, or what fetches it while a definition runs
-    )
+    template: Any = None  # a program, or a value that contains programs; None is identity
+    # The schema, or the runtime's RemoteSchema, which fetches it while a definition runs.
+    schema: dict[str, Any] | object | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One named node of a definition and what surrounds its work."""
+class Task:
+    """Task of a definition, with its name and what surrounds its work."""
 
     name: str
     pointer: str
-    place: str  # the pointer without the steps' names, which are the user's own: ids are never encrypted
+    # The pointer without the tasks' names, which are the user's: Temporal does not encrypt ids.
+    place: str
     source: dict[str, Any]
-    kind: object  # what the reader of its construct made; the runtime runs it
-    does: str = ""  # the member that says what it does
+    construct: object  # the runtime's Construct, which the construct's reader created
+    kind: str = ""  # the member that names its construct
     condition: Program | None = None
-    input: Shaping = Shaping()
-    output: Shaping = Shaping()
-    export: Shaping = Shaping()
+    input: Transform = Transform()
+    output: Transform = Transform()
+    export: Transform = Transform()
     then: str | None = None
     timeout: Any = None  # seconds, or a program
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
-    """A whole workflow."""
+class WorkflowDefinition:
+    """Definition of a workflow."""
 
     name: str
-    steps: Sequence[Step]
+    tasks: Sequence[Task]
     source: dict[str, Any]
-    input: Shaping = Shaping()
-    output: Shaping = Shaping()
+    input: Transform = Transform()
+    output: Transform = Transform()
     timeout: Any = None
-    schedule: Schedule | None = None
+    schedule: ScheduleTriggers | None = None

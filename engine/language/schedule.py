@@ -8,25 +8,28 @@ from datetime import datetime
 
 from cronsim import CronSim, CronSimError
 
-AWAITED = ("after", "on")  # a workflow of ours waits for them; the others are times
-TRIGGERS = ("every", "cron", *AWAITED)
+WAITING_TRIGGERS = (
+    "after",
+    "on",
+)  # a workflow of ours waits for them; the others are Temporal schedules
+TRIGGERS = ("every", "cron", *WAITING_TRIGGERS)
 SECONDS_MIN = 1.0
 SECONDS_MAX = 366 * 86_400
 CRON_LENGTH_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """What triggers executions; several triggers work side by side, each for itself.
+class ScheduleTriggers:
+    """Triggers of a definition's executions; several work side by side, each for itself.
 
-    `every` and `after` are in seconds. `cron` is read in UTC: five fields as Debian's cron has them, or six,
-    the first of which are seconds. It names no last day of a month.
+    `every` and `after` are in seconds. `cron` is in UTC, with five fields as in Debian's cron, or
+    six of which the first is seconds. It names no last day of a month.
     """
 
     every: float | None = None
     cron: str | None = None
     after: float | None = None
-    on: object | None = None  # the consumption strategy that the interpreter has read
+    on: object | None = None  # the interpreter's EventConsumption
     reads: str = "data"
 
     def triggers(self) -> Iterator[str]:
@@ -34,12 +37,12 @@ class Schedule:
         yield from (name for name in TRIGGERS if getattr(self, name) is not None)
 
 
-def cron_fault(text: str) -> str | None:
+def check_cron(text: str) -> str | None:
     """Return what is wrong with a cron expression, or None."""
     if len(text) > CRON_LENGTH_MAX:
         return f"must be at most {CRON_LENGTH_MAX} characters"
     try:
-        expression = CronSim(text, datetime(2026, 1, 1))  # noqa: DTZ001 - any time will do: none is shown
+        expression = CronSim(text, datetime(2026, 1, 1))  # noqa: DTZ001 - any time serves: none is shown
         next(expression)
     except CronSimError as error:
         return f"is no cron expression: {str(error)[0].lower()}{str(error)[1:]}"
@@ -51,5 +54,5 @@ def cron_fault(text: str) -> str | None:
 
 
 def _counts_from_end(day: int | tuple[int, int]) -> bool:
-    """Tell whether a day is L, LW or 5L, which no calendar of a Temporal schedule can express."""
+    """Return whether a day is L, LW or 5L, which a Temporal schedule cannot express."""
     return (day if isinstance(day, int) else day[1]) in (CronSim.LAST, CronSim.LAST_WEEKDAY)

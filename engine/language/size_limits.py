@@ -1,4 +1,4 @@
-"""How much data a step may hold, measured before anything is copied or sent, and how deep steps may stand."""
+"""Limits of the data in an execution, measured before anything is copied or sent."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from engine.language.errors import fault
 
 DATA_BYTES_MAX = 1_048_576
 CONTEXT_BYTES_MAX = 4 * 1_048_576
-HELD_BYTES_MAX = 32 * 1_048_576  # by all frames of a walk together
+HELD_BYTES_MAX = 32 * 1_048_576  # of all frames of an execution together
 DATA_DEPTH_MAX = 200
-NESTED_MAX = (
-    64  # steps in one another, those of the functions they call too: each takes the stack's room
-)
+# Tasks inside one another, including those of called functions: each needs room on the stack.
+NESTED_MAX = 64
 
-
-# A list or object of so many members is remembered with its size, and with it as many as a walk may hold.
+# Lists and objects with at least so many members are remembered, up to HELD_BYTES_MAX together.
 REMEMBERED_MEMBERS_MIN = 64
 _PLAIN = {str, int, float, bool, type(None)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Large:
-    """A large list or object; while it is looked at, what was left and seen before."""
+    """Size and depth of a large list or object.
+
+    While its members are visited, it stores instead the rest of the limit and the depth before
+    them.
+    """
 
     value: Any
     size: int
@@ -32,19 +34,21 @@ class _Large:
 
 
 @dataclass(slots=True)
-class Measure:
-    """Says how large values are; the same large ones flow through many steps, and are looked at once."""
+class SizeMeter:
+    """Meter of values' sizes; it visits a large value once, though many tasks pass it on."""
 
-    looked_at: int = 0  # values, where plain ones that stand together count for an eighth
-    _known: dict[int, _Large] = field(default_factory=dict)
-    _remembered: int = 0
+    visits: int = 0  # of values; eight plain values in one list or object count as one
+    _large_values: dict[int, _Large] = field(default_factory=dict)
+    _large_size: int = 0
 
-    def together(self, values: Iterable[Any], most: int = HELD_BYTES_MAX) -> int:
-        """Return how many bytes values have together, each counted once; no others are remembered then.
+    def total_size(self, values: Iterable[Any], most: int = HELD_BYTES_MAX) -> int:
+        """Return how many bytes values have together, each counted once.
 
-        :raises FaultError: of kind runtime, when it is more.
+        Afterwards the meter remembers these values alone.
+
+        :raises FaultError: of kind runtime, when it is more than `most`.
         """
-        before, self._known, self._remembered = self._known, {}, 0
+        before, self._large_values, self._large_size = self._large_values, {}, 0
         rest = most
         for value in {id(value): value for value in values}.values():
             rest -= self._size(value, rest, 2 * DATA_DEPTH_MAX, before)
@@ -53,35 +57,35 @@ class Measure:
     def size(self, value: Any, most: int = DATA_BYTES_MAX) -> int:
         """Return about how many bytes a value's JSON has.
 
-        A template may name the same value many times, which costs nothing until it is written out: so it
-        is walked as if written out, and no further than the limit.
+        A template may name one value many times, which costs memory only when it is written as
+        JSON. So the meter counts the value each time, and stops at the limit.
 
-        :raises FaultError: of kind runtime, when it is larger or deeper than it may be.
+        :raises FaultError: of kind runtime, when it is larger than `most` or nested too deeply.
         """
-        return self._size(value, most, DATA_DEPTH_MAX, self._known)
+        return self._size(value, most, DATA_DEPTH_MAX, self._large_values)
 
-    def _size(self, value: Any, most: int, depth_max: int, remembered: dict[int, _Large]) -> int:
+    def _size(self, value: Any, most: int, depth_max: int, previous: dict[int, _Large]) -> int:
         rest, deepest = most, 0
-        places: list[tuple[Any, int]] = [(value, 1)]
-        while places:
-            found, depth = places.pop()
-            self.looked_at += 1
-            if isinstance(found, _Large):  # all that it holds has been looked at
-                self._remember(_Large(found.value, found.size - rest, deepest - depth))
-                deepest = max(deepest, found.levels)
+        stack: list[tuple[Any, int]] = [(value, 1)]
+        while stack:
+            current, depth = stack.pop()
+            self.visits += 1
+            if isinstance(current, _Large):  # all its members were visited
+                self._remember(_Large(current.value, current.size - rest, deepest - depth))
+                deepest = max(deepest, current.levels)
                 continue
-            known = remembered.get(id(found)) or self._known.get(id(found))
-            if known is not None:
-                self._remember(known)
-                rest, deepest = rest - known.size, max(deepest, depth + known.levels)
-            elif isinstance(found, dict | list):
-                if len(found) >= REMEMBERED_MEMBERS_MIN:
-                    places.append((_Large(found, rest, deepest), depth))
+            large = previous.get(id(current)) or self._large_values.get(id(current))
+            if large is not None:
+                self._remember(large)
+                rest, deepest = rest - large.size, max(deepest, depth + large.levels)
+            elif isinstance(current, dict | list):
+                if len(current) >= REMEMBERED_MEMBERS_MIN:
+                    stack.append((_Large(current, rest, deepest), depth))
                     deepest = 0
-                rest -= 4 + self._look(found, depth, places)
-                deepest = max(deepest, depth + bool(found))
+                rest -= 4 + self._visit_members(current, depth, stack)
+                deepest = max(deepest, depth + bool(current))
             else:
-                rest, deepest = rest - _plain_size(found), max(deepest, depth)
+                rest, deepest = rest - _plain_size(current), max(deepest, depth)
             if rest < 0:
                 raise fault(
                     "runtime", f"more data than a step may hold: {most} bytes (stepDataBytes)"
@@ -90,27 +94,30 @@ class Measure:
                 raise fault("runtime", f"data nested deeper than {depth_max} (stepDataDepth)")
         return most - rest
 
-    def _look(
-        self, found: dict[str, Any] | list[Any], depth: int, places: list[tuple[Any, int]]
+    def _visit_members(
+        self, value: dict[str, Any] | list[Any], depth: int, stack: list[tuple[Any, int]]
     ) -> int:
-        """Return the size of names and of members if all are plain; otherwise these are to be looked at."""
-        members = found.values() if isinstance(found, dict) else found
-        size = sum(map(len, found)) + 4 * len(found) if isinstance(found, dict) else 0
-        kinds = set(map(type, members))
-        if kinds - _PLAIN:
-            places += [(member, depth + 1) for member in members]
+        """Return the size of member names, and of the members if all are plain.
+
+        Otherwise put the members on the stack.
+        """
+        members = value.values() if isinstance(value, dict) else value
+        size = sum(map(len, value)) + 4 * len(value) if isinstance(value, dict) else 0
+        types = set(map(type, members))
+        if types - _PLAIN:
+            stack += [(member, depth + 1) for member in members]
             return size
-        self.looked_at += len(found) // 8
-        texts = [member for member in members if isinstance(member, str)] if str in kinds else []
-        return size + sum(map(len, texts)) + 4 * len(found) - 2 * len(texts)
+        self.visits += len(value) // 8
+        texts = [member for member in members if isinstance(member, str)] if str in types else []
+        return size + sum(map(len, texts)) + 4 * len(value) - 2 * len(texts)
 
     def _remember(self, large: _Large) -> None:
-        if id(large.value) in self._known:
+        if id(large.value) in self._large_values:
             return
-        self._known[id(large.value)] = large
-        self._remembered += large.size
-        while self._remembered > HELD_BYTES_MAX:
-            self._remembered -= self._known.pop(next(iter(self._known))).size
+        self._large_values[id(large.value)] = large
+        self._large_size += large.size
+        while self._large_size > HELD_BYTES_MAX:
+            self._large_size -= self._large_values.pop(next(iter(self._large_values))).size
 
 
 def _plain_size(value: Any) -> int:

@@ -1,23 +1,25 @@
-"""What the language has and this engine does not run, and why: told where it stands, and in the table."""
+"""Constructs of the language that this engine does not run, and why."""
 
 from __future__ import annotations
 
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
-_SHARED = "is not run here: workers are shared between accounts, and nothing confines"
+_REASON = "is not run here: workers are shared between accounts, and nothing confines"
 
-# By what is refused. Whoever builds one takes its line away.
+# By construct. The fault in a definition and the support table show the reason.
 REASONS = {
-    "run.container": f"a container {_SHARED} a stranger's image; call a service of your own instead",
-    "run.script": f"a script {_SHARED} a stranger's code; expressions (jq) shape data",
-    "run.shell": f"a shell command {_SHARED} a stranger's process; call a service of your own instead",
-    "call.mcp.stdio": f"an MCP server over standard input and output {_SHARED} a stranger's process;"
-    " reach one over http",
-    "call.asyncapi.protocol": "this protocol is not spoken here: http, redis, mqtt (3.1.1) and amqp (0.9.1)"
-    " are, each tried against a server of its kind",
+    "run.container": f"a container {_REASON} a stranger's image;"
+    " call a service of your own instead",
+    "run.script": f"a script {_REASON} a stranger's code; expressions (jq) shape data",
+    "run.shell": f"a shell command {_REASON} a stranger's process;"
+    " call a service of your own instead",
+    "call.mcp.stdio": f"an MCP server over standard input and output {_REASON} a stranger's"
+    " process; reach one over http",
+    "call.asyncapi.protocol": "this protocol is not spoken here: http, redis, mqtt (3.1.1) and"
+    " amqp (0.9.1) are, each tried against a server of its kind",
 }
 
 
-def refuse(node: Node, what: str) -> None:
-    """Note a fault where a construct stands that is not run here."""
-    node.fault(REASONS[what])
+def refuse(node: DocumentNode, construct: str) -> None:
+    """Add the fault of a construct that this engine does not run."""
+    node.add_fault(REASONS[construct])

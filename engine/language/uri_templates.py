@@ -1,4 +1,4 @@
-"""Addresses with variables in braces: one that names a long text many times is no address."""
+"""URI templates: variables in braces, and a limit on the length of the result."""
 
 from __future__ import annotations
 
@@ -12,53 +12,57 @@ from engine.language.errors import fault
 CHARACTERS_MAX = 65_536
 
 
-def filled(template: str, variable: re.Pattern[str], value: Callable[[str], str]) -> str:
-    """Return a template with what the variables stand for, which is not looked at for variables again.
+def fill_template(template: str, variable: re.Pattern[str], value: Callable[[str], str]) -> str:
+    """Return a template with its variables replaced; the values are not searched for variables.
 
-    :param variable: matches one; its first group is the name.
-    :raises ValueError: when it becomes longer than CHARACTERS_MAX.
+    :param variable: matches a variable; its first group is the name.
+    :param value: returns the value of a name.
+    :raises ValueError: when the result is longer than CHARACTERS_MAX.
     """
     rest = CHARACTERS_MAX - len(template)
 
-    def one(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         nonlocal rest
-        found = value(match[1])
-        rest -= len(found)
-        _bound(rest)
-        return found
+        text = value(match[1])
+        rest -= len(text)
+        _check_rest(rest)
+        return text
 
-    _bound(rest)
-    return variable.sub(one, template)
+    _check_rest(rest)
+    return variable.sub(replacement, template)
 
 
-def _bound(rest: int) -> None:
+def _check_rest(rest: int) -> None:
     if rest < 0:
         raise ValueError(
             f"an address may have at most {CHARACTERS_MAX} characters (addressCharacters)"
         )
 
 
-_TEMPLATED = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
+_VARIABLE = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
 
 
-def expanded(template: str, data: Any) -> str:
-    """Expand `{name}` with members of the data (RFC 6570, level 1): unknown names become nothing.
+def expand(template: str, data: Any) -> str:
+    """Expand `{name}` with members of the data (RFC 6570, level 1); unknown names become empty.
 
-    :raises FaultError: of kind expression, when a member is no scalar, or the text becomes too long.
+    :raises FaultError: of kind expression, when a member is no scalar, or the result is too long.
     """
 
     def value(name: str) -> str:
-        found = data.get(name) if isinstance(data, dict) else None
-        return "" if found is None else quote(as_text(found), safe="")
+        member = data.get(name) if isinstance(data, dict) else None
+        return "" if member is None else quote(to_text(member), safe="")
 
     try:
-        return filled(template, _TEMPLATED, value)
+        return fill_template(template, _VARIABLE, value)
     except ValueError as error:
         raise fault("expression", str(error)) from None
 
 
-def as_text(value: Any) -> str:
-    """Return a scalar as it stands in a URL or a header."""
+def to_text(value: Any) -> str:
+    """Return a scalar as text for a URL or a header.
+
+    :raises FaultError: of kind expression, when it is no scalar.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):

@@ -21,7 +21,7 @@ from engine.store.account_scope import AccountScope
 from engine.store.accounts import Agent, Channel
 from engine.store.sync import SyncHead
 from engine.sync import notifications, pull
-from engine.sync.notifications import Notice
+from engine.sync.notifications import ChangeNotification
 
 LIVE_STATES = ("active", "failing")
 QUEUE_PERIOD = timedelta(seconds=15)
@@ -35,7 +35,7 @@ class ChannelDelivery:
 
     channel: Channel
     leased_until: datetime
-    notice: Notice | None
+    notice: ChangeNotification | None
     test_id: UUID | None
 
 
@@ -190,11 +190,11 @@ def _schedule(session: Session, channel: Channel, now: datetime) -> bool:
     return True
 
 
-def _find_notice(session: Session, channel: Channel) -> Notice | None:
+def _find_notice(session: Session, channel: Channel) -> ChangeNotification | None:
     """Return the notice of changes since the channel's last one; without any, advance its stamp."""
     # The head is read first, so that a change after it cannot be missed.
-    head = pull.head(session, channel.account_id)
-    notice = notifications.news(
+    head = pull.read_head(session, channel.account_id)
+    notice = notifications.find_changes(
         session, account_id=channel.account_id, agent_id=channel.agent_id, since=channel.told_stamp
     )
     if notice is None:

@@ -135,7 +135,7 @@ def _create_channel(scope: AgentScope, config: ChannelConfig, kind: str, endpoin
         endpoint=endpoint,
         state="active",
         failures=0,
-        told_stamp=pull.head(session, account_id),
+        told_stamp=pull.read_head(session, account_id),
         created_at=scope.now,
     )
 

@@ -68,7 +68,7 @@ class NotificationSender:
     ) -> tuple[dict[str, str], bytes]:
         channel, notice = delivery.channel, delivery.notice
         message: dict[str, Any] = (
-            {"test": str(delivery.test_id)} if notice is None else notice.told()
+            {"test": str(delivery.test_id)} if notice is None else notice.to_json()
         )
         body = web_push.encrypt(
             json.dumps(message).encode(),
@@ -103,10 +103,12 @@ def _webhook_message(delivery: ChannelDelivery) -> tuple[str, dict[str, Any]]:
     channel, notice = delivery.channel, delivery.notice
     data = {"accountId": str(channel.account_id), "agentId": channel.agent_id}
     if notice is None:
-        tested_at = timestamps.text(timestamps.of(channel.tested_at or channel.created_at))
+        tested_at = timestamps.to_text(
+            timestamps.from_datetime(channel.tested_at or channel.created_at)
+        )
         message_id = f"msg_{delivery.test_id and delivery.test_id.hex}"
         return message_id, {"type": "channel.test", "timestamp": tested_at, "data": data}
-    members = notice.told()
+    members = notice.to_json()
     message_id = f"msg_{channel.id.hex}_{notice.head}"
     message = {"type": "sync.changed", "timestamp": members["head"], "data": data | members}
     return message_id, message

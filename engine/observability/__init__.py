@@ -1,4 +1,4 @@
-"""Logs, metrics and traces of every process.
+"""Observability: logs, metrics and traces of every process.
 
 Called by every process and context. May import `config`.
 """

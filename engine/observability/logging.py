@@ -1,4 +1,4 @@
-"""Logs: one structured line per event on standard output, and no user data in any."""
+"""Logs: one structured line per event on standard output, without user data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from engine.observability import metrics, tracing
 
 
 def configure(settings: Settings) -> None:
-    """Log one structured line per event on standard output, as logfmt or JSON."""
-    shape: structlog.typing.Processor = (
+    """Write each event as a line of logfmt or JSON, as the settings say."""
+    renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
         else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
@@ -25,7 +25,7 @@ def configure(settings: Settings) -> None:
             _trace,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            shape,
+            renderer,
         ],
         cache_logger_on_first_use=True,
     )
@@ -34,7 +34,7 @@ def configure(settings: Settings) -> None:
 def _count(
     _logger: Any, _method: str, line: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Count lines by event, of which the code names only so many."""
+    """Count the line by its level and event; the number of events is bounded by the code."""
     metrics.LOG_EVENTS.labels(line["level"], line["event"]).inc()
     return line
 
@@ -42,7 +42,7 @@ def _count(
 def _trace(
     _logger: Any, _method: str, line: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Name the trace, if something is done for one."""
+    """Add the id of the current trace, if there is one."""
     trace_id = tracing.trace_id()
     if trace_id is not None:
         line["trace"] = trace_id

@@ -1,6 +1,6 @@
-"""All instruments of all processes, by name: what is counted, timed and gauged, and never whose it is.
+"""Metrics of all processes; no metric names an account.
 
-Labels have few values, all of them ours: route templates, kinds, codes, names of events.
+Labels have few values, all from the code: route templates, kinds, codes and log events.
 """
 
 from __future__ import annotations
@@ -13,107 +13,108 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine, QueuePool
 
-disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each, of no use here
+disable_created_metrics()  # type: ignore[no-untyped-call] # a second series per metric that nothing here reads
 
 QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds
 SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0)
 
 REQUEST_SECONDS = Histogram(
     "cloudapi_request_seconds",
-    "Requests, by route and how they were answered; of a live stream until its beginning.",
+    "Duration of requests by route and status; of a live stream until its start.",
     ("route", "method", "status"),
     buckets=QUICK,
 )
-PROBLEMS = Counter("cloudapi_problems", "Problems that were answered.", ("status", "code"))
-REFUSALS = Counter("cloudapi_refusals", "Requests that a limit refused.", ("area",))
-THREADS = Gauge("cloudapi_threads", "Threads for requests.")
-THREADS_BUSY = Gauge("cloudapi_threads_busy", "Threads that are at a request.")
+PROBLEMS = Counter("cloudapi_problems", "Problem answers (RFC 9457).", ("status", "code"))
+REFUSALS = Counter("cloudapi_refusals", "Requests refused by a limit.", ("area",))
+THREADS = Gauge("cloudapi_threads", "Threads that handle requests.")
+THREADS_BUSY = Gauge("cloudapi_threads_busy", "Threads that are handling a request.")
 REQUESTS_WAITING = Gauge("cloudapi_requests_waiting", "Requests that wait for a thread.")
-STREAMS_OPEN = Gauge(
-    "cloudapi_streams_open", "Clients that wait for news: live streams and pulls.", ("kind",)
-)
+STREAMS_OPEN = Gauge("cloudapi_streams_open", "Open live streams and waiting pulls.", ("kind",))
 
 OUTBOX_MESSAGES = Gauge("cloudapi_outbox_messages", "Messages in the outbox.", ("kind",))
 OUTBOX_OLDEST_SECONDS = Gauge(
     "cloudapi_outbox_oldest_seconds",
-    "Age of the oldest message in the outbox that is due.",
+    "Age of the oldest due message in the outbox.",
     ("kind",),
 )
-CARRIED = Counter(
-    "cloudapi_carried", "Messages that the relay handed over, or could not.", ("kind", "result")
+RELAY_DELIVERIES = Counter(
+    "cloudapi_relay_deliveries", "Outbox messages that the relay processed.", ("kind", "result")
 )
-QUEUE_MESSAGES = Gauge("cloudapi_queue_messages", "Messages that wait for an actor.", ("queue",))
+QUEUE_MESSAGES = Gauge(
+    "cloudapi_queue_messages", "Messages that wait for a Dramatiq actor.", ("queue",)
+)
 ACTOR_SECONDS = Histogram(
     "cloudapi_actor_seconds",
-    "Messages that an actor worked on.",
+    "Duration of a Dramatiq actor's messages.",
     ("actor", "result"),
     buckets=QUICK,
 )
 FANOUT_LAG_SECONDS = Histogram(
-    "cloudapi_fanout_lag_seconds", "From the stamp of a change to its notice.", buckets=SLOW
+    "cloudapi_fanout_lag_seconds", "Time from a change to its notification.", buckets=SLOW
 )
 
-EXECUTIONS_STARTED = Counter("cloudapi_executions_started", "Executions that were stored.")
+EXECUTIONS_STARTED = Counter("cloudapi_executions_started", "Executions that the API stored.")
 EXECUTIONS_ENDED = Counter("cloudapi_executions_ended", "Executions that ended.", ("status",))
-RECONCILED = Counter(
-    "cloudapi_reconciled", "Executions that ended without a word of their interpreter."
+RECONCILIATIONS = Counter(
+    "cloudapi_reconciliations", "Executions whose end the relay found in Temporal."
 )
 EVALUATIONS = Counter(
     "cloudapi_evaluations",
-    "Programs and schemas that a child process was asked for.",
+    "Programs and schemas that child processes evaluated.",
     ("kind", "result"),
 )
 EVALUATION_CPU_SECONDS = Counter(
-    "cloudapi_evaluation_cpu_seconds", "CPU time of those that answered.", ("kind",)
+    "cloudapi_evaluation_cpu_seconds", "CPU time of the evaluations that ended.", ("kind",)
 )
 
-TEMPORAL_SLOTS = Gauge(
-    "cloudapi_temporal_slots", "Places for tasks in the worker.", ("kind", "state")
+TEMPORAL_SLOTS = Gauge("cloudapi_temporal_slots", "Task slots of the worker.", ("kind", "state"))
+TEMPORAL_CACHE_SIZE = Gauge("cloudapi_temporal_cache_size", "Workflows in the worker's cache.")
+TEMPORAL_CACHE_LOOKUPS = Counter(
+    "cloudapi_temporal_cache_lookups", "Lookups in the worker's workflow cache.", ("result",)
 )
-TEMPORAL_CACHED = Gauge("cloudapi_temporal_cached", "Workflows in the worker's cache.")
-TEMPORAL_CACHE = Counter("cloudapi_temporal_cache", "Looks into the worker's cache.", ("result",))
 TEMPORAL_WAIT_SECONDS = Histogram(
     "cloudapi_temporal_wait_seconds",
-    "From the schedule of a task to its start.",
+    "Time from a task's scheduling to its start.",
     ("kind",),
     buckets=SLOW,
 )
-TEMPORAL_FAILURES = Counter("cloudapi_temporal_failures", "Tasks and calls that failed.", ("kind",))
+TEMPORAL_FAILURES = Counter("cloudapi_temporal_failures", "Failed tasks and calls.", ("kind",))
 
-LOG_EVENTS = Counter("cloudapi_log_events", "Lines of the log.", ("level", "event"))
+LOG_EVENTS = Counter("cloudapi_log_events", "Log lines.", ("level", "event"))
 
 
-class Pools(Collector):
-    """The pools of this process, looked at when somebody asks."""
+class PoolCollector(Collector):
+    """Collector that reads the database connection pools of this process on each scrape."""
 
     def __init__(self) -> None:
-        self._watched: WeakSet[Engine] = WeakSet()
+        self._engines: WeakSet[Engine] = WeakSet()
 
-    def watch(self, engine: Engine) -> None:
-        """Count an engine's pool in from now on, for as long as the engine lives."""
-        self._watched.add(engine)
+    def add(self, engine: Engine) -> None:
+        """Include an engine's pool for as long as the engine lives."""
+        self._engines.add(engine)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what all pools together have and use."""
-        engines = list(self._watched)  # one that is disposed of makes itself another pool
+        """Yield the connections of all pools, and those in use."""
+        # An engine that is disposed of replaces its pool, so that the set holds engines.
+        engines = list(self._engines)
         pools = [engine.pool for engine in engines if isinstance(engine.pool, QueuePool)]
         yield GaugeMetricFamily(
             "cloudapi_database_connections",
-            "Connections to the database that this process keeps.",
+            "Database connections of this process.",
             value=sum(pool.size() for pool in pools),
         )
         yield GaugeMetricFamily(
             "cloudapi_database_connections_busy",
-            "Connections to the database that are in use.",
+            "Database connections in use.",
             value=sum(pool.checkedout() for pool in pools),
         )
 
 
-POOLS = Pools()
+POOLS = PoolCollector()
 REGISTRY.register(POOLS)
 
 
-def evaluated(kind: str, result: str, cpu_seconds: float) -> None:
-    """Count an evaluation, as `engine.expressions.sandbox.pool` tells of each."""
+def record_evaluation(kind: str, result: str, cpu_seconds: float) -> None:
+    """Count an evaluation that `engine.expressions.sandbox.pool` reports."""
     EVALUATIONS.labels(kind, result).inc()
     EVALUATION_CPU_SECONDS.labels(kind).inc(cpu_seconds)

@@ -1,10 +1,11 @@
-"""What each process counts, told on Redis every few seconds, so that one of them can show it all.
+"""Publisher of metrics: each process writes its metrics to Redis every few seconds.
 
-Hosts lead requests to web alone, and to any one of its processes: whichever is asked answers for all.
+Hosts route requests to the web process alone, and to any of its instances. The instance that is
+scraped answers for all processes.
 
-Not OTLP push: its metrics can be read only with a collector, one more server for each host, while Prometheus
-reads these without any. A snapshot of 36 families takes 3.7 ms of CPU and 4 kB every five seconds, 0.07 % of
-a core; importing the SDK's metrics and their exporter would take 150 ms at each start.
+OTLP push would need a collector beside each host; Prometheus reads these metrics without one. A
+snapshot of 36 families takes 3.7 ms of CPU and 4 kB every five seconds, 0.07 % of a core. To import
+the SDK's metrics and their exporter would take 150 ms at each start.
 """
 
 from __future__ import annotations
@@ -29,28 +30,23 @@ from redis.retry import Retry
 
 from engine.config.settings import Settings
 
-EVERY_SECONDS = 5.0
-LASTS_SECONDS = 20  # a process that has said nothing for so long is no more
+INTERVAL_SECONDS = 5.0
+SNAPSHOT_SECONDS = 20  # a process without a newer snapshot has ended
 REDIS_SECONDS_MAX = 1.0
-KNOWN = "metrics"  # the set of all that may have a snapshot
-
-
-def instance() -> str:
-    """Return what tells this process from its like."""
-    return f"{socket.gethostname()}-{os.getpid()}"
+KEYS = "metrics"  # the set of the keys of all snapshots
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The families of one process: name, documentation, type, and samples as name, labels and value."""
+    """Metrics of one process: name, documentation, type and samples (name, labels, value)."""
 
     process: str
-    instance: str
+    instance: str  # host name and process id
     families: list[Any]
 
     @classmethod
-    def taken(cls, process: str, registry: Collector = REGISTRY) -> Self:
-        """Take one of this process."""
+    def take(cls, process: str, registry: Collector = REGISTRY) -> Self:
+        """Return a snapshot of this process."""
         families = [
             [
                 family.name,
@@ -60,83 +56,84 @@ class Snapshot:
             ]
             for family in registry.collect()
         ]
-        return cls(process, instance(), families)
+        return cls(process, f"{socket.gethostname()}-{os.getpid()}", families)
 
-    def packed(self) -> bytes:
-        """Return it as Redis keeps it."""
+    def to_bytes(self) -> bytes:
+        """Return the form in which Redis stores the snapshot."""
         return zlib.compress(orjson.dumps([self.process, self.instance, self.families]), 1)
 
     @classmethod
-    def unpacked(cls, data: bytes) -> Self:
-        """Return the one that was packed."""
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the snapshot of what `to_bytes` returned."""
         return cls(*orjson.loads(zlib.decompress(data)))
 
     @property
     def key(self) -> str:
-        """Return its key on Redis."""
-        return f"{KNOWN}:{self.process}:{self.instance}"
+        """Return the snapshot's key in Redis."""
+        return f"{KEYS}:{self.process}:{self.instance}"
 
 
 def publish(redis: Redis, snapshot: Snapshot) -> None:
-    """Tell the others.
+    """Write a snapshot to Redis.
 
     :raises RedisError: when Redis does not answer.
     """
     with redis.pipeline(transaction=False) as pipeline:
-        pipeline.set(snapshot.key, snapshot.packed(), ex=LASTS_SECONDS)
-        pipeline.sadd(KNOWN, snapshot.key)
+        pipeline.set(snapshot.key, snapshot.to_bytes(), ex=SNAPSHOT_SECONDS)
+        pipeline.sadd(KEYS, snapshot.key)
         pipeline.execute()
 
 
-def told(redis: Redis) -> list[Snapshot]:
-    """Return what the processes last said, and forget those that are no more.
+def read_snapshots(redis: Redis) -> list[Snapshot]:
+    """Return the last snapshot of each process, and remove the keys of those that have ended.
 
     :raises RedisError: when Redis does not answer.
     """
-    keys: list[Any] = sorted(redis.smembers(KNOWN))
-    found: list[Any] = redis.mget(keys) if keys else []
-    gone = [key for key, data in zip(keys, found, strict=True) if data is None]
-    if gone:
-        redis.srem(KNOWN, *gone)
-    return [Snapshot.unpacked(data) for data in found if data is not None]
+    keys: list[Any] = sorted(redis.smembers(KEYS))
+    values: list[Any] = redis.mget(keys) if keys else []
+    expired_keys = [key for key, value in zip(keys, values, strict=True) if value is None]
+    if expired_keys:
+        redis.srem(KEYS, *expired_keys)
+    return [Snapshot.from_bytes(value) for value in values if value is not None]
 
 
-def exposition(own: Snapshot, others: Iterable[Snapshot]) -> bytes:
-    """Return all of it as one text, each sample labelled with its process and instance.
+def render(own: Snapshot, others: Iterable[Snapshot]) -> bytes:
+    """Return all samples in Prometheus' text format, with labels for their process and instance.
 
-    `own` stands for what this process said before.
+    `own` replaces an older snapshot of the same process in `others`.
     """
-    return generate_latest(_Merged([own, *(other for other in others if other.key != own.key)]))
+    newest = [own, *(other for other in others if other.key != own.key)]
+    return generate_latest(_SnapshotCollector(newest))
 
 
-class _Merged(Collector):
+class _SnapshotCollector(Collector):
     def __init__(self, snapshots: Iterable[Snapshot]) -> None:
         self._snapshots = snapshots
 
     def collect(self) -> Iterator[Metric]:
-        merged: dict[str, Metric] = {}
+        families: dict[str, Metric] = {}
         for snapshot in self._snapshots:
-            whose = {"process": snapshot.process, "instance": snapshot.instance}
+            source = {"process": snapshot.process, "instance": snapshot.instance}
             for name, documentation, kind, samples in snapshot.families:
-                family = merged.setdefault(name, Metric(name, documentation, kind))
+                family = families.setdefault(name, Metric(name, documentation, kind))
                 for sample, labels, value in samples:
-                    family.add_sample(sample, labels | whose, value)
-        yield from merged.values()
+                    family.add_sample(sample, labels | source, value)
+        yield from families.values()
 
 
 class Publisher:
-    """A thread that tells of this process, and serves what it counts on METRICS_PORT when there is one.
+    """Thread that publishes this process's metrics, and an HTTP server on METRICS_PORT, if set.
 
-    `look` is called before each snapshot, to measure what does not count itself.
+    `measure` runs before each snapshot and sets the gauges that nothing else updates.
     """
 
     def __init__(
-        self, settings: Settings, process: str, *, look: Callable[[], object] = lambda: None
+        self, settings: Settings, process: str, *, measure: Callable[[], object] = lambda: None
     ) -> None:
         self._process = process
-        self._look = look
+        self._measure = measure
         self._address = (settings.metrics_port, settings.host)
-        self._stopped = threading.Event()
+        self._stop_event = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
         self._redis = Redis.from_url(
             settings.need("redis_url"),
@@ -146,9 +143,9 @@ class Publisher:
         )
 
     def start(self, *, serve: bool = True) -> None:
-        """Begin; with `serve`, on the port too.
+        """Start the thread, and with `serve` the server.
 
-        :raises OSError: when the port is taken.
+        :raises OSError: when the port is in use.
         """
         port, host = self._address
         if serve and port:
@@ -156,22 +153,22 @@ class Publisher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Tell a last time, and end."""
-        self._stopped.set()
+        """Publish a last snapshot and stop the thread."""
+        self._stop_event.set()
         self._thread.join(2 * REDIS_SECONDS_MAX)
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._tell()
-            self._stopped.wait(EVERY_SECONDS)
-        self._tell()
+        while not self._stop_event.is_set():
+            self._publish()
+            self._stop_event.wait(INTERVAL_SECONDS)
+        self._publish()
         self._redis.close()
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         try:
-            self._look()
-            publish(self._redis, Snapshot.taken(self._process))
-        except RedisError as fault:
-            structlog.get_logger().warning("metrics_untold", error=type(fault).__name__)
-        except Exception as fault:  # noqa: BLE001 - whatever cannot be measured now is measured later
-            structlog.get_logger().warning("not_measured", error=type(fault).__name__)
+            self._measure()
+            publish(self._redis, Snapshot.take(self._process))
+        except RedisError as error:
+            structlog.get_logger().warning("metrics_not_published", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the next round measures again
+            structlog.get_logger().warning("metrics_not_measured", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""Spans by OpenTelemetry, sent to a collector (OTLP over HTTP); loaded only where one is configured."""
+"""OpenTelemetry's SDK: exports spans to a collector by OTLP over HTTP; loaded only for one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from temporalio.contrib.opentelemetry import TracingInterceptor
 
 from engine.config.settings import Settings
 
-SENDING_SECONDS_MAX = 5
-# All that may be said of a span: ids, kinds and codes of ours.
-SAID = frozenset(
+EXPORT_SECONDS_MAX = 5
+# Attributes that leave the process: ids, kinds and codes of ours, never user data.
+ATTRIBUTES = frozenset(
     {
         "http.request.method",
         "http.route",
@@ -34,53 +34,54 @@ SAID = frozenset(
 
 
 def make_provider(settings: Settings, process: str) -> TracerProvider:
-    """Return a provider whose spans go to the collector of the settings."""
-    share = TraceIdRatioBased(settings.otel_traces_sampler_arg)
-    # Whether a stranger's trace is kept is not for the stranger to say; among us the first one decides.
-    strangers = ParentBased(share, remote_parent_sampled=share, remote_parent_not_sampled=share)
+    """Return a provider whose spans go to the collector in the settings."""
+    ratio = TraceIdRatioBased(settings.otel_traces_sampler_arg)
+    # A client does not decide whether its trace is sampled; among our processes the first does.
+    for_clients = ParentBased(ratio, remote_parent_sampled=ratio, remote_parent_not_sampled=ratio)
     provider = TracerProvider(
         resource=Resource({"service.name": f"cloudapi-{process}"}),
-        sampler=strangers if process == "web" else ParentBased(share),
+        sampler=for_clients if process == "web" else ParentBased(ratio),
     )
     exporter = OTLPSpanExporter(
         endpoint=f"{settings.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces",
         headers=_headers(settings.otel_exporter_otlp_headers),
-        timeout=SENDING_SECONDS_MAX,
+        timeout=EXPORT_SECONDS_MAX,
     )
-    provider.add_span_processor(BatchSpanProcessor(Discreet(exporter)))
+    provider.add_span_processor(BatchSpanProcessor(FilteringExporter(exporter)))
     return provider
 
 
 def make_interceptor(tracer: Tracer) -> TracingInterceptor:
-    """Return the interceptor that makes spans of Temporal's calls, workflows and activities."""
+    """Return the interceptor that creates spans of Temporal's calls, workflows and activities."""
     interceptor = TracingInterceptor(tracer)
-    interceptor.text_map_propagator = (
-        TraceContextTextMapPropagator()
-    )  # no baggage: a client writes it
+    # Without W3C baggage, which clients write.
+    interceptor.text_map_propagator = TraceContextTextMapPropagator()
     return interceptor
 
 
-class Discreet(SpanExporter):
-    """Lets out of the process what may be said, whoever made the span: no errors' texts, nothing unknown."""
+class FilteringExporter(SpanExporter):
+    """Exporter that drops error texts, events and all but the listed attributes of every span."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send spans."""
-        return self._exporter.export([_discreet(span) for span in spans])
+        """Export the filtered spans."""
+        return self._exporter.export([_filter(span) for span in spans])
 
     def shutdown(self) -> None:
-        """End the exporter."""
+        """Shut the exporter down."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Have the exporter send what it holds."""
+        """Let the exporter send its buffered spans."""
         return self._exporter.force_flush(timeout_millis)
 
 
-def _discreet(span: ReadableSpan) -> ReadableSpan:
-    attributes = {name: value for name, value in (span.attributes or {}).items() if name in SAID}
+def _filter(span: ReadableSpan) -> ReadableSpan:
+    attributes = {
+        name: value for name, value in (span.attributes or {}).items() if name in ATTRIBUTES
+    }
     return ReadableSpan(
         name=span.name,
         context=span.context,
@@ -90,7 +91,7 @@ def _discreet(span: ReadableSpan) -> ReadableSpan:
         links=span.links,
         kind=span.kind,
         instrumentation_scope=span.instrumentation_scope,
-        status=Status(span.status.status_code),  # without its text
+        status=Status(span.status.status_code),  # without the error's text
         start_time=span.start_time,
         end_time=span.end_time,
     )

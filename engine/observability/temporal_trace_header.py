@@ -1,6 +1,6 @@
-"""Puts a client's `traceparent` into the header of workflows, where no collector is configured.
+"""Temporal interceptor that adds the `traceparent` to workflows where there is no collector.
 
-Temporal's own interceptor would do the same, but costs each process 8 MB and 0.1 s to import.
+Temporal's own interceptor does the same, but costs each process 8 MB and 0.1 s to import.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from temporalio.converter import PayloadConverter
 
 from engine.observability import tracing
 
-HEADER = "_tracer-data"  # where the SDK's own interceptor for OpenTelemetry looks
+HEADER = "_tracer-data"  # that the SDK's own interceptor for OpenTelemetry reads
 
 
-class Passing(Interceptor):
-    """Puts the `traceparent` of what is going on into the header of each workflow that is started."""
+class TraceparentInterceptor(Interceptor):
+    """Interceptor that adds the current `traceparent` to each workflow that the client starts."""
 
     def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - the SDK's name
-        """Return what stands between the client and the server."""
-        return _Passing(next)
+        """Return the interceptor of the client's calls."""
+        return _TraceparentOutbound(next)
 
 
-class _Passing(OutboundInterceptor):
+class _TraceparentOutbound(OutboundInterceptor):
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:  # noqa: A002 - same
         text = tracing.traceparent()
         if text is not None:

@@ -1,7 +1,7 @@
-"""Traces: spans of what a process does, and the W3C `traceparent` that ties processes together.
+"""Traces: spans of a process, and the W3C `traceparent` that connects the spans of processes.
 
-Only OpenTelemetry's API is loaded here. Without a collector its spans record nothing and pass on the
-context of their parent, so that a client's own trace does not break. `configure` loads the SDK.
+This module loads OpenTelemetry's API only. Without a collector its spans record nothing and pass on
+their parent's context, so that a client's own trace does not break. `configure` loads the SDK.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _providers = ExitStack()
 
 
 def configure(settings: Settings, process: str) -> None:
-    """Export spans from now on, if the settings name a collector; not to be called before a fork."""
+    """Export spans from now on, if the settings name a collector; call it after a fork."""
     if settings.otel_exporter_otlp_endpoint:
         from engine.observability import otel  # noqa: PLC0415 - loaded only where spans are sent
 
@@ -33,12 +33,12 @@ def configure(settings: Settings, process: str) -> None:
 
 
 def close() -> None:
-    """Send the spans that have not been sent, and export no more."""
+    """Send the remaining spans and stop the export."""
     _providers.close()
 
 
 def interceptors() -> list[Any]:
-    """Return the interceptors by which a Temporal client makes spans; none without a collector."""
+    """Return the interceptors that create spans of a Temporal client; none without a collector."""
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return []
     from engine.observability import otel  # noqa: PLC0415 - loaded only where spans are sent
@@ -47,7 +47,7 @@ def interceptors() -> list[Any]:
 
 
 def traceparent() -> str | None:
-    """Return the `traceparent` of the current span, for a message or an outbox row to carry."""
+    """Return the `traceparent` of the current span, for a message or an outbox row."""
     carrier: dict[str, str] = {}
     W3C.inject(carrier)
     return carrier.get("traceparent")
@@ -63,12 +63,14 @@ def trace_id() -> str | None:
 def span(
     name: str, *, parent: str | None = None, kind: SpanKind = SpanKind.INTERNAL
 ) -> Iterator[Span]:
-    """Run the body in a span below `parent`, a `traceparent`; else below the current span, if there is one.
+    """Run the body in a span below `parent`, a `traceparent`, or else below the current span.
 
-    A malformed `parent` counts as none.
+    A malformed `parent` is ignored.
     """
-    within = context.get_current()
+    parent_context = context.get_current()
     if parent:
-        within = W3C.extract({"traceparent": parent}, within)
-    with _tracer.start_as_current_span(name, within, kind, record_exception=False) as begun:
-        yield begun
+        parent_context = W3C.extract({"traceparent": parent}, parent_context)
+    with _tracer.start_as_current_span(
+        name, parent_context, kind, record_exception=False
+    ) as current:
+        yield current

@@ -31,7 +31,7 @@ def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
         hide_parameters=True,  # errors are logged, and parameters are users' data
         **JSON,
     )
-    metrics.POOLS.watch(engine)
+    metrics.POOLS.add(engine)
     return engine
 
 

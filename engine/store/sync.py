@@ -1,4 +1,7 @@
-"""The tables of sync: where an account stands, its states, their siblings, and all that led there."""
+"""Tables of sync: heads, agents' counters, states, siblings, changes, past versions and walks.
+
+A stamp is the time of a change in microseconds since 1970, unique in its account.
+"""
 
 from __future__ import annotations
 
@@ -22,23 +25,22 @@ from engine.store.declarative import Base
 
 
 class SyncHead(Base):
-    """Where an account stands: the one row its writers take last, just before commit."""
+    """Head of an account: the row that each of its writers locks last, just before the commit."""
 
     __tablename__ = "sync_heads"
     account_id: Mapped[UUID] = mapped_column(
         ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True
     )
-    stamp: Mapped[int] = mapped_column(BigInteger, default=0)  # microseconds since 1970
-    horizon: Mapped[int] = mapped_column(
-        BigInteger, default=0
-    )  # newest tombstone that is kept no more
-    link: Mapped[bytes] = mapped_column(LargeBinary)  # the chain's last, 32 bytes
-    states: Mapped[int] = mapped_column(BigInteger, default=0)  # how many are not deleted
-    bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of their data
+    stamp: Mapped[int] = mapped_column(BigInteger, default=0)  # of the newest change
+    # Stamp of the newest tombstone that was deleted.
+    horizon: Mapped[int] = mapped_column(BigInteger, default=0)
+    link: Mapped[bytes] = mapped_column(LargeBinary)  # the hash chain's last link, 32 bytes
+    states: Mapped[int] = mapped_column(BigInteger, default=0)  # without tombstones
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of the states' data
 
 
 class SyncCounter(Base):
-    """The highest counter that an agent of an account was ever seen to use in a clock."""
+    """Highest counter that an agent has used in a clock of a stored version."""
 
     __tablename__ = "sync_counters"
     account_id: Mapped[UUID] = mapped_column(
@@ -49,7 +51,7 @@ class SyncCounter(Base):
 
 
 class SyncState(Base):
-    """The current version of one entity, opaque to us but for its clock."""
+    """Current version of one entity; the server reads nothing of it but its clock."""
 
     __tablename__ = "sync_states"
     __table_args__ = (
@@ -65,21 +67,16 @@ class SyncState(Base):
     clock: Mapped[dict[str, int]]
     encrypted_data: Mapped[str] = mapped_column(Text)
     data_hash: Mapped[bytes] = mapped_column(LargeBinary)  # SHA-256 of the data
-    digest: Mapped[bytes] = mapped_column(
-        LargeBinary
-    )  # of all but the stamp, as the chain takes it
+    digest: Mapped[bytes] = mapped_column(LargeBinary)  # of all but the stamp, for the hash chain
     agent_id: Mapped[str] = mapped_column(String(128))
     stamp: Mapped[int] = mapped_column(BigInteger)
-    deleted: Mapped[bool] = mapped_column(
-        default=False
-    )  # a tombstone: no data, a clock like any version's
-    kept: Mapped[int] = mapped_column(
-        SmallInteger, default=0
-    )  # siblings: most have none, none are asked for
+    deleted: Mapped[bool] = mapped_column(default=False)  # a tombstone: it has no data
+    # Most states have no sibling, and then nothing reads the siblings' table.
+    sibling_count: Mapped[int] = mapped_column("kept", SmallInteger, default=0)
 
 
 class SyncSibling(Base):
-    """A concurrent version that was refused, kept until a write has seen it."""
+    """Refused concurrent version, stored until a write covers it."""
 
     __tablename__ = "sync_siblings"
     __table_args__ = (Index(None, "account_id", "type", "entity_id"),)
@@ -95,12 +92,12 @@ class SyncSibling(Base):
     created_at: Mapped[datetime]
 
 
-# The following belong to the head, whose row their writer holds anyway: a reference to the account would have
-# all writers of an account meet at one row more.
+# The next two tables refer to the head, whose row their writer has locked anyway. A reference to
+# the account would make all writers of an account lock one more row.
 
 
 class SyncChange(Base):
-    """An accepted change as the chain has it: never rewritten, without its data."""
+    """Accepted change on the hash chain, without its data; never updated."""
 
     __tablename__ = "sync_changes"
     account_id: Mapped[UUID] = mapped_column(
@@ -118,7 +115,7 @@ class SyncChange(Base):
 
 
 class SyncPast(Base):
-    """The data of a version that is current no more; the change of the same stamp says the rest."""
+    """Data of a past version; the change with the same stamp has its other members."""
 
     __tablename__ = "sync_pasts"
     account_id: Mapped[UUID] = mapped_column(
@@ -131,16 +128,16 @@ class SyncPast(Base):
 
 
 class SyncWalk(Base):
-    """How far an agent that pulls from the start has come, where deletions are told no more."""
+    """Progress of an agent that pulls from the start, before the horizon."""
 
     __tablename__ = "sync_walks"
     account_id: Mapped[UUID] = mapped_column(
         ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True
     )
     agent_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    type: Mapped[str] = mapped_column(
-        String(16), primary_key=True
-    )  # the one it pulls; empty for all
-    begun: Mapped[int] = mapped_column(BigInteger)  # the account's stamp when it began
-    since: Mapped[int] = mapped_column(BigInteger)  # of its last page, which may be asked for again
-    reached: Mapped[int] = mapped_column(BigInteger)  # by that page
+    type: Mapped[str] = mapped_column(String(16), primary_key=True)  # empty for all types
+    start: Mapped[int] = mapped_column(
+        "begun", BigInteger
+    )  # the account's newest stamp at the start
+    since: Mapped[int] = mapped_column(BigInteger)  # of the last page, for a repeated request
+    end: Mapped[int] = mapped_column("reached", BigInteger)  # end of that page

@@ -1,4 +1,5 @@
 """Sync of encrypted states between an account's agents: push, pull, clocks, conflicts, history.
 
-Called by the routes of sync, by the fan-out and by the cleanup. May import `store`.
+Called by the sync routes, live streams, channels, the fan-out process and the relay's cleanup.
+May import `store`.
 """

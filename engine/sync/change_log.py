@@ -1,155 +1,163 @@
-"""What an accepted change writes, in one statement, the last before the commit.
+"""Change log: writes accepted changes in one statement, the last one before the commit.
 
-It takes the account's head, whose row stays locked until the commit. So the account's stamps become
-visible in their order: whoever reads one can never later find a smaller one that was still on its way. A
-clock or a sequence alone cannot promise that. The link of the chain is made under the same lock.
+The statement updates the account's head, whose row stays locked until the commit. So the account's
+stamps become visible in ascending order: a reader of one stamp never finds a smaller one later.
+A clock or a sequence alone cannot promise that. The hash chain's link is made under the same lock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 from typing import Any, cast
-from uuid import UUID
 
 from sqlalchemy import CursorResult, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session
 
 from engine.contracts import timestamps
 from engine.contracts.outbox_messages import StateChange
 from engine.observability import tracing
+from engine.store.account_scope import AgentScope
 from engine.sync import hash_chain
 from engine.sync.change import Change
 
-NEXT = "greatest(:tick, head.stamp + 1)"
+NEXT_STAMP = "greatest(:tick, head.stamp + 1)"
+NEXT_STAMP_TEXT = timestamps.SQL.format(stamp=f"({NEXT_STAMP})")
 ENTITY = "account_id = :account_id AND type = :type AND entity_id = :entity_id"
-KEEP_PAST = f"""
+STORE_PAST = f"""
     past AS (
         INSERT INTO sync_pasts (account_id, type, entity_id, stamp, encrypted_data)
         SELECT account_id, type, entity_id, stamp, encrypted_data FROM sync_states
         WHERE {ENTITY} AND NOT deleted AND :versions > 1
-    ), forgotten AS (
+    ), expiry AS (
         DELETE FROM sync_pasts WHERE {ENTITY} AND stamp <= (
             SELECT stamp FROM sync_pasts WHERE {ENTITY}
             ORDER BY stamp DESC OFFSET greatest(:versions - 2, 0) LIMIT 1
         )
     ),"""  # noqa: S608 - made of constants
 REPLACE = """UPDATE SET version = excluded.version,
-        clock = excluded.clock, encrypted_data = excluded.encrypted_data, data_hash = excluded.data_hash,
-        digest = excluded.digest, agent_id = excluded.agent_id, stamp = excluded.stamp,
-        deleted = excluded.deleted, kept = excluded.kept"""
+        clock = excluded.clock, encrypted_data = excluded.encrypted_data,
+        data_hash = excluded.data_hash, digest = excluded.digest, agent_id = excluded.agent_id,
+        stamp = excluded.stamp, deleted = excluded.deleted, kept = excluded.kept"""
 
 
-def _enter(before: str, where_it_stands: str) -> TextClause:
+def _append_statement(store_past: str, on_conflict: str) -> TextClause:
     return text(f"""
-    WITH {before} message AS (
+    WITH {store_past} message AS (
         INSERT INTO outbox (account_id, kind, subject, created_at, due_at, traceparent)
         VALUES (:account_id, :kind, :type, :now, :now, :traceparent)
-    ), counted AS (
-        INSERT INTO sync_counters AS known (account_id, agent_id, counter)
+    ), agent_counter AS (
+        INSERT INTO sync_counters AS highest (account_id, agent_id, counter)
         SELECT :account_id, :agent_id, :counter WHERE :counter > 0
         ON CONFLICT (account_id, agent_id) DO UPDATE SET counter = excluded.counter
-        WHERE known.counter < excluded.counter
+        WHERE highest.counter < excluded.counter
     ), head AS (
         INSERT INTO sync_heads AS head (account_id, stamp, horizon, link, states, bytes)
-        VALUES (:account_id, :tick, 0, :first_link, :more, :growth)
-        ON CONFLICT (account_id) DO UPDATE SET stamp = {NEXT},
-            link = sha256(head.link || :digest || convert_to({timestamps.SQL.format(stamp=f"({NEXT})")}, 'UTF8')),
-            states = head.states + :more, bytes = head.bytes + :growth
+        VALUES (:account_id, :tick, 0, :first_link, :states_difference, :bytes_difference)
+        ON CONFLICT (account_id) DO UPDATE SET stamp = {NEXT_STAMP},
+            link = sha256(head.link || :digest || convert_to({NEXT_STAMP_TEXT}, 'UTF8')),
+            states = head.states + :states_difference, bytes = head.bytes + :bytes_difference
         RETURNING stamp, link
     ), change AS (
-        INSERT INTO sync_changes
-            (account_id, stamp, type, entity_id, version, clock, agent_id, deleted, data_hash, link)
-        SELECT :account_id, stamp, :type, :entity_id, :version, :clock, :agent_id, :deleted, :data_hash, link
-        FROM head
+        INSERT INTO sync_changes (account_id, stamp, type, entity_id, version, clock, agent_id,
+            deleted, data_hash, link)
+        SELECT :account_id, stamp, :type, :entity_id, :version, :clock, :agent_id,
+            :deleted, :data_hash, link FROM head
     )
-    INSERT INTO sync_states (account_id, type, entity_id, version, clock, encrypted_data, data_hash, digest,
-        agent_id, stamp, deleted, kept)
-    SELECT :account_id, :type, :entity_id, :version, :clock, :encrypted_data, :data_hash, :digest,
-        :agent_id, stamp, :deleted, :kept FROM head
-    ON CONFLICT (account_id, type, entity_id) DO {where_it_stands}
+    INSERT INTO sync_states (account_id, type, entity_id, version, clock, encrypted_data, data_hash,
+        digest, agent_id, stamp, deleted, kept)
+    SELECT :account_id, :type, :entity_id, :version, :clock, :encrypted_data, :data_hash,
+        :digest, :agent_id, stamp, :deleted, :siblings FROM head
+    ON CONFLICT (account_id, type, entity_id) DO {on_conflict}
     RETURNING stamp
 """).bindparams(bindparam("clock", type_=JSONB()))  # noqa: S608 - made of constants
 
 
-# Of an entity's version that is there, its writer holds the row. Of a first version nobody holds anything:
-# what came before it is left alone, and not even waited for, by one who holds the head.
-ENTER = {
-    True: _enter("", "NOTHING"),
-    False: _enter(KEEP_PAST, REPLACE),
-}  # by whether it is the first
+# By whether the change is its entity's first version. The writer of a later version holds the row
+# of the one before. Nobody holds a row before the first version: a writer that holds the head must
+# not replace, or even wait for, a first version that another writer has inserted.
+APPEND = {
+    True: _append_statement("", "NOTHING"),
+    False: _append_statement(STORE_PAST, REPLACE),
+}
+READ_STAMP = text("SELECT stamp FROM sync_heads WHERE account_id = :account_id")
+RAISE_COUNTER = text("""
+    INSERT INTO sync_counters AS highest (account_id, agent_id, counter)
+    VALUES (:account_id, :agent_id, :counter)
+    ON CONFLICT (account_id, agent_id) DO UPDATE SET counter = excluded.counter
+    WHERE highest.counter < excluded.counter
+""")
 
-STAMP = text("SELECT stamp FROM sync_heads WHERE account_id = :account_id")
 
-
-class RacedError(Exception):
-    """An entity that had no version when a first one was judged has got one since."""
+class FirstVersionRaceError(Exception):
+    """Another writer has committed a first version of an entity since this push read none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """An accepted change, and what it changes in the account's sums."""
+class LogEntry:
+    """Accepted change and its effect on the account's sums."""
 
     change: Change
-    first: bool  # its entity had no version when it was judged
-    more: int  # states, -1 to 1
-    growth: int  # bytes
-    kept: int = 0  # siblings that are left beside it
+    is_first: bool  # the entity had no version when the change was judged
+    states_difference: int  # -1 to 1
+    bytes_difference: int
+    siblings: int = 0  # that stay beside the change
 
 
-def enter(
-    session: Session,
-    account_id: UUID,
-    agent_id: str,
-    entries: Sequence[Entry],
-    *,
-    counted: int,
-    versions: int,
-    now: datetime,
+def append_changes(
+    scope: AgentScope, entries: Sequence[LogEntry], *, counter: int, history_versions: int
 ) -> int:
-    """Make changes current, each under the account's next stamp, in their order; return the last one.
+    """Make changes current in their order, each under the account's next stamp; return the last.
 
-    `counted` is the highest counter of the agent that is new to its account, 0 for none.
+    `counter` is the agent's highest counter when it is new to the account, otherwise 0.
 
-    :raises RacedError: when another writer's first version came before one of these; nothing of the
-        transaction may be committed then.
+    :raises FirstVersionRaceError: when another writer's first version of one of the entities came
+        before. The caller must roll the transaction back.
     """
-    shared = {
-        "account_id": account_id,
-        "agent_id": agent_id,
+    common = {
+        "account_id": scope.account_id,
+        "agent_id": scope.agent_id,
         "kind": StateChange.kind,
-        "counter": counted,
-        "versions": versions,
-        "now": now,
-        "tick": timestamps.of(now),
+        "counter": counter,
+        "versions": history_versions,
+        "now": scope.now,
+        "tick": timestamps.from_datetime(scope.now),
         "traceparent": tracing.traceparent(),
     }
-    entered = None
-    for first, group in groupby(entries, key=lambda entry: entry.first):
-        values = [shared | _values(entry, account_id, agent_id, now) for entry in group]
-        # The driver sends several at once, without waiting for what each answers, and adds up their rows.
-        entered = session.execute(ENTER[first], values[0] if len(values) == 1 else values)
-        if cast("CursorResult[Any]", entered).rowcount != len(values):
-            raise RacedError
-    if entered is not None and len(entries) == 1:
-        return int(entered.scalar_one())
-    return int(session.execute(STAMP, {"account_id": account_id}).scalar_one())
+    result = None
+    for is_first, group in groupby(entries, key=lambda entry: entry.is_first):
+        rows = [common | _values(scope, entry) for entry in group]
+        # The driver pipelines several rows without waiting for each answer, and adds up the counts.
+        result = scope.session.execute(APPEND[is_first], rows[0] if len(rows) == 1 else rows)
+        if cast("CursorResult[Any]", result).rowcount != len(rows):
+            raise FirstVersionRaceError
+    if result is not None and len(entries) == 1:
+        return int(result.scalar_one())
+    stamp = scope.session.execute(READ_STAMP, {"account_id": scope.account_id}).scalar_one()
+    return int(stamp)
 
 
-def _values(entry: Entry, account_id: UUID, agent_id: str, now: datetime) -> dict[str, Any]:
+def raise_counter(scope: AgentScope, counter: int) -> None:
+    """Store the counter of a refused change as the agent's highest, if it is higher.
+
+    Later clocks may count up to it: the change is stored as a sibling, where other agents find it.
+    """
+    values = {"account_id": scope.account_id, "agent_id": scope.agent_id, "counter": counter}
+    scope.session.execute(RAISE_COUNTER, values)
+
+
+def _values(scope: AgentScope, entry: LogEntry) -> dict[str, Any]:
     change = entry.change
-    said = hash_chain.digest(
-        change.type,
-        change.entity_id,
+    digest = hash_chain.hash_change(
+        change.entity,
         change.version,
         change.clock,
-        agent_id,
-        change.deleted,
-        change.data_hash,
+        scope.agent_id,
+        deleted=change.deleted,
+        data_hash=change.data_hash,
     )
+    genesis = hash_chain.genesis_link(scope.account_id)
     return {
         "type": change.type,
         "entity_id": change.entity_id,
@@ -158,9 +166,9 @@ def _values(entry: Entry, account_id: UUID, agent_id: str, now: datetime) -> dic
         "encrypted_data": change.encrypted_data,
         "deleted": change.deleted,
         "data_hash": change.data_hash,
-        "digest": said,
-        "first_link": hash_chain.extend(hash_chain.genesis(account_id), said, timestamps.of(now)),
-        "kept": entry.kept,
-        "more": entry.more,
-        "growth": entry.growth,
+        "digest": digest,
+        "first_link": hash_chain.extend(genesis, digest, timestamps.from_datetime(scope.now)),
+        "siblings": entry.siblings,
+        "states_difference": entry.states_difference,
+        "bytes_difference": entry.bytes_difference,
     }

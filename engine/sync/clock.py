@@ -1,4 +1,4 @@
-"""Vector clocks: who has seen how much of whom (Fidge 1988, Mattern 1989)."""
+"""Vector clocks: parse, compare and merge them (Fidge 1988, Mattern 1989)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from engine.errors import Fault, InvalidError
 
-Clock = Mapping[str, int]  # agent id → counter; an absent agent counts 0
+Clock = Mapping[str, int]  # counter by agent id; an absent agent counts 0
 
 ENTRIES_MAX = 64
-COUNTER_MAX = 2**53 - 1  # the largest integer every JSON reader keeps exactly (RFC 8259 section 6)
+COUNTER_MAX = 2**53 - 1  # largest integer that every JSON parser reads exactly (RFC 8259 section 6)
 AGENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-class Order(enum.Enum):
-    """How one clock stands to another; the order is partial."""
+class CausalOrder(enum.Enum):
+    """Result of comparing two clocks; the order is partial."""
 
     EQUAL = "equal"
     DOMINATES = "dominates"
@@ -26,45 +26,47 @@ class Order(enum.Enum):
 
 
 def parse(value: Any, pointer: str = "/vectorClock") -> dict[str, int]:
-    """Return the clock a client sent, without its zeros.
+    """Return the canonical form of a clock that a client sent.
 
-    :raises InvalidError: naming each entry that is none.
+    :raises InvalidError: with the JSON pointer of each entry that is not a counter of an agent.
     """
     if not isinstance(value, dict) or not 1 <= len(value) <= ENTRIES_MAX:
         detail = f"must be an object of 1 to {ENTRIES_MAX} counters by agent id"
-        raise InvalidError("invalid", "The clock cannot be read.", faults=[Fault(pointer, detail)])
-    counters = {agent_id: integral(counter) for agent_id, counter in value.items()}
+        raise InvalidError(
+            "invalid", "The vector clock is not valid.", faults=[Fault(pointer, detail)]
+        )
+    counters = {agent_id: as_integer(counter) for agent_id, counter in value.items()}
     faults = [
         Fault(f"{pointer}/{agent_id.replace('~', '~0').replace('/', '~1')}", detail)
         for agent_id, counter in counters.items()
-        for detail in _complaints(agent_id, counter)
+        for detail in _check_entry(agent_id, counter)
     ]
     if faults:
-        raise InvalidError("invalid", "The clock cannot be read.", faults=faults)
-    return canonical(counters)
+        raise InvalidError("invalid", "The vector clock is not valid.", faults=faults)
+    return canonicalize(counters)
 
 
-def canonical(clock: Clock) -> dict[str, int]:
-    """Return the one form of a clock: no zeros, agents in the order of their ids."""
+def canonicalize(clock: Clock) -> dict[str, int]:
+    """Return the canonical form of a clock: no zeros, agents sorted by id."""
     return {agent_id: clock[agent_id] for agent_id in sorted(clock) if clock[agent_id]}
 
 
 def descends(clock: Clock, other: Clock) -> bool:
-    """Tell whether all that `other` has seen, `clock` has seen."""
+    """Tell whether every counter of `clock` is at least that of `other`."""
     return all(clock.get(agent_id, 0) >= counter for agent_id, counter in other.items())
 
 
-def compare(clock: Clock, other: Clock) -> Order:
-    """Return how `clock` stands to `other`."""
+def compare(clock: Clock, other: Clock) -> CausalOrder:
+    """Return the causal order of `clock` relative to `other`."""
     above, below = descends(clock, other), descends(other, clock)
     if above:
-        return Order.EQUAL if below else Order.DOMINATES
-    return Order.BELOW if below else Order.CONCURRENT
+        return CausalOrder.EQUAL if below else CausalOrder.DOMINATES
+    return CausalOrder.BELOW if below else CausalOrder.CONCURRENT
 
 
 def merge(clock: Clock, other: Clock) -> dict[str, int]:
-    """Return the join: the least clock that descends from both."""
-    return canonical(
+    """Return the least clock that descends from both clocks."""
+    return canonicalize(
         {
             agent_id: max(clock.get(agent_id, 0), other.get(agent_id, 0))
             for agent_id in {*clock, *other}
@@ -73,22 +75,22 @@ def merge(clock: Clock, other: Clock) -> dict[str, int]:
 
 
 def increment(clock: Clock, agent_id: str) -> dict[str, int]:
-    """Return the clock of the agent's next write."""
-    return canonical({**clock, agent_id: clock.get(agent_id, 0) + 1})
+    """Return the clock of the next write of an agent."""
+    return canonicalize({**clock, agent_id: clock.get(agent_id, 0) + 1})
 
 
-def integral(value: Any) -> Any:
-    """Return a number that is an integer by its value, however it is written, as one; all else as it is.
+def as_integer(value: Any) -> Any:
+    """Return a float with an integral value as an integer, and any other value unchanged.
 
-    2.0 is 2 (JSON Schema 2020-12, core 4.2.3).
+    2.0 is the integer 2 (JSON Schema 2020-12, core 4.2.3).
     """
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _complaints(agent_id: str, counter: Any) -> list[str]:
-    complaints = []
+def _check_entry(agent_id: str, counter: Any) -> list[str]:
+    details = []
     if not AGENT_ID.fullmatch(agent_id):
-        complaints.append("an agent id is 1 to 128 visible ASCII characters")
+        details.append("an agent id is 1 to 128 visible ASCII characters")
     if type(counter) is not int or not 0 <= counter <= COUNTER_MAX:
-        complaints.append(f"a counter is an integer from 0 to {COUNTER_MAX}")
-    return complaints
+        details.append(f"a counter is an integer from 0 to {COUNTER_MAX}")
+    return details

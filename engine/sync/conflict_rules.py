@@ -1,14 +1,17 @@
-"""The clock's cases: what a pushed clock means beside what the account has seen.
+"""Conflict rules: compare the clock of a pushed change with the clocks that the account has stored.
 
-In this order:
+The rules apply in this order:
 
-1. equal to the current clock, same content: a repeat
-2. equal to a kept clock with other content, or an own counter used before and not below: `clock_reused`
-3. another agent's counter that nobody has seen: `unknown_causality`
-4. an own counter far ahead: `clock_jump`
-5. dominating: accepted; 6. below: `stale`; 7. concurrent: `conflict`, and kept
+1. equal to the current clock, with the same content: "repeat"
+2. equal to a stored clock with other content: `clock_reused`;
+   the same when the agent used its counter before and the clock is not below the current one
+3. a counter of another agent that nobody has pushed: `unknown_causality`
+4. a counter of the pushing agent that is far ahead: `clock_jump`
+5. above the current clock: accepted
+6. below the current clock: `stale`
+7. concurrent with the current clock: `conflict`, and stored as a sibling
 
-A clock without an entry for the pushing agent says nothing that 3, 4 or the second half of 2 could judge.
+Rules 3, 4 and the second half of 2 apply to clocks with an entry for the pushing agent.
 """
 
 from __future__ import annotations
@@ -18,49 +21,54 @@ from functools import reduce
 from engine.errors import Fault, InvalidError
 from engine.sync import clock
 from engine.sync.change import Change
-from engine.sync.clock import Clock, Order
-from engine.sync.locked_state import Standing
+from engine.sync.clock import CausalOrder, Clock
+from engine.sync.locked_state import LockedEntity
 
 JUMP_MAX = 100_000
 
 
-def judge(agent_id: str, change: Change, standing: Standing, seen: Clock) -> str | None:
-    """Return why a change must be refused, "repeat" when it is already there, or nothing.
+def judge(agent_id: str, change: Change, entity: LockedEntity, counters: Clock) -> str | None:
+    """Return the code of a refusal, "repeat" when the version is stored already, or nothing.
 
-    `seen` has the highest counters of the agents that the clock names, by what they ever pushed.
+    `counters` holds the highest counter that each agent in the change's clock ever pushed.
 
     :raises InvalidError: `clock_jump`.
     """
-    current = standing.current
-    order = clock.compare(change.clock, standing.clock)
-    if current is not None and order is Order.EQUAL:
-        return "repeat" if change.says(current) else "clock_reused"
-    if order is Order.BELOW:
+    current = entity.current
+    order = clock.compare(change.clock, entity.clock)
+    if current is not None and order is CausalOrder.EQUAL:
+        return "repeat" if change.has_content_of(current) else "clock_reused"
+    if order is CausalOrder.BELOW:
         return "stale"
-    equals = (one for one in standing.kept if clock.compare(change.clock, one.clock) is Order.EQUAL)
-    twin = next(equals, None)
-    if twin is not None:
-        return "conflict" if change.says(twin) else "clock_reused"
+    for sibling in entity.siblings:
+        if clock.compare(change.clock, sibling.clock) is CausalOrder.EQUAL:
+            return "conflict" if change.has_content_of(sibling) else "clock_reused"
     if agent_id in change.clock:
-        refusal = _count(agent_id, change, standing, seen)
+        refusal = _judge_counters(agent_id, change, entity, counters)
         if refusal is not None:
             return refusal
-    return "conflict" if order is Order.CONCURRENT else None
+    return "conflict" if order is CausalOrder.CONCURRENT else None
 
 
-def _count(agent_id: str, change: Change, standing: Standing, seen: Clock) -> str | None:
-    """Judge the counters: one's own must be new and near, the others' must have been seen."""
+def _judge_counters(
+    agent_id: str, change: Change, entity: LockedEntity, counters: Clock
+) -> str | None:
+    """Apply rules 2 to 4: the agent's counter is new and near, all others were pushed before."""
     own = change.clock[agent_id]
-    joined = reduce(clock.merge, (one.clock for one in standing.kept), dict(standing.clock))
-    if own <= joined.get(agent_id, 0):
+    join = reduce(clock.merge, (sibling.clock for sibling in entity.siblings), dict(entity.clock))
+    if own <= join.get(agent_id, 0):
         return "clock_reused"  # the agent was cloned, or restored from a backup
-    seen = clock.merge(joined, seen)
+    highest = clock.merge(join, counters)
     if any(
-        count > seen.get(agent, 0) for agent, count in change.clock.items() if agent != agent_id
+        counter > highest.get(other_id, 0)
+        for other_id, counter in change.clock.items()
+        if other_id != agent_id
     ):
         return "unknown_causality"
-    if own - seen.get(agent_id, 0) > JUMP_MAX:
+    if own - highest.get(agent_id, 0) > JUMP_MAX:
         pointer = f"/vectorClock/{agent_id.replace('~', '~0').replace('/', '~1')}"
-        detail = f"is more than {JUMP_MAX} ahead of what this agent was ever seen to use"
-        raise InvalidError("clock_jump", "The clock has jumped.", faults=[Fault(pointer, detail)])
+        detail = f"is more than {JUMP_MAX} above the highest counter that this agent has pushed"
+        raise InvalidError(
+            "clock_jump", "The agent's counter is too far ahead.", faults=[Fault(pointer, detail)]
+        )
     return None

@@ -1,53 +1,52 @@
-"""Reading one entity: its current version, its siblings, and the versions before."""
+"""Entities: read the state of one entity, its siblings and its earlier versions."""
 
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Row, select
-from sqlalchemy.orm import Session
 
 from engine.contracts import timestamps
 from engine.errors import NotFoundError
+from engine.store.account_scope import AccountScope
 from engine.store.sync import SyncChange, SyncPast, SyncState
 from engine.sync import siblings
 from engine.sync.change import Entity
+from engine.sync.siblings import SiblingVersion
 
 STATES, CHANGES, PASTS = SyncState.__table__.c, SyncChange.__table__.c, SyncPast.__table__.c
 
 
-def current(session: Session, account_id: UUID, entity: Entity) -> dict[str, Any] | None:
-    """Return an entity's current version with its siblings, or nothing before its first."""
+def find_state(scope: AccountScope, entity: Entity) -> dict[str, Any] | None:
+    """Return the JSON of an entity's current version and siblings, if it has a version."""
     query = select(SyncState.__table__).where(
-        STATES.account_id == account_id, STATES.type == entity[0], STATES.entity_id == entity[1]
+        STATES.account_id == scope.account_id,
+        STATES.type == entity[0],
+        STATES.entity_id == entity[1],
     )
-    row = session.execute(query).one_or_none()
+    row = scope.session.execute(query).one_or_none()
     if row is None:
         return None
-    kept = siblings.among(session, account_id, [entity]) if row.kept else {}
-    return told(row, kept)
+    return state_json(row, siblings.find_siblings(scope, [entity]) if row.kept else {})
 
 
-def find(session: Session, *, account_id: UUID, entity: Entity) -> dict[str, Any]:
-    """Return an entity's current version with its siblings.
+def get_state(scope: AccountScope, entity: Entity) -> dict[str, Any]:
+    """Return the JSON of an entity's current version and siblings.
 
-    :raises NotFoundError: when the account has no such entity.
+    :raises NotFoundError: `state_unknown`, when the account has no such entity.
     """
-    found = current(session, account_id, entity)
-    if found is None:
+    state = find_state(scope, entity)
+    if state is None:
         raise NotFoundError("state_unknown", "There is no such state.")
-    return found
+    return state
 
 
-def history(
-    session: Session, *, account_id: UUID, entity: Entity, limit: int
-) -> list[dict[str, Any]]:
-    """Return up to `limit` versions of an entity that are still kept, the current one first.
+def list_versions(scope: AccountScope, entity: Entity, limit: int) -> list[dict[str, Any]]:
+    """Return up to `limit` stored versions of an entity, the current version first.
 
-    :raises NotFoundError: when the account has no such entity.
+    :raises NotFoundError: `state_unknown`, when the account has no such entity.
     """
-    now = find(session, account_id=account_id, entity=entity)
+    state = get_state(scope, entity)
     query = (
         select(SyncChange.__table__, PASTS.encrypted_data)
         .join_from(
@@ -56,31 +55,32 @@ def history(
             (PASTS.account_id == CHANGES.account_id) & (PASTS.stamp == CHANGES.stamp),
         )
         .where(
-            PASTS.account_id == account_id, PASTS.type == entity[0], PASTS.entity_id == entity[1]
+            PASTS.account_id == scope.account_id,
+            PASTS.type == entity[0],
+            PASTS.entity_id == entity[1],
         )
         .order_by(PASTS.stamp.desc())
         .limit(max(0, limit - 1))
     )
-    versions = [{name: value for name, value in now.items() if name != "siblings"}]
-    return versions + [version(row) for row in session.execute(query)]
+    current = {name: value for name, value in state.items() if name != "siblings"}
+    return [current, *(version_json(row) for row in scope.session.execute(query))]
 
 
-def version(row: Row[Any]) -> dict[str, Any]:
-    """Return a version as clients see it."""
+def version_json(row: Row[Any]) -> dict[str, Any]:
+    """Return the JSON object of a version."""
     return {
         "type": row.type,
         "entityId": row.entity_id,
         "encryptedData": row.encrypted_data,
         "version": row.version,
-        "updatedAt": timestamps.text(row.stamp),
+        "updatedAt": timestamps.to_text(row.stamp),
         "vectorClock": row.clock,
         "agentId": row.agent_id,
         "deleted": row.deleted,
     }
 
 
-def told(row: Row[Any], kept: dict[Entity, list[siblings.Sibling]]) -> dict[str, Any]:
-    """Return a current version as clients see it, with those of some siblings that are its own."""
-    return version(row) | {
-        "siblings": [one.told() for one in kept.get((row.type, row.entity_id), ())]
-    }
+def state_json(row: Row[Any], by_entity: dict[Entity, list[SiblingVersion]]) -> dict[str, Any]:
+    """Return the JSON object of a current version, with the siblings that `by_entity` has of it."""
+    versions = by_entity.get((row.type, row.entity_id), ())
+    return version_json(row) | {"siblings": [version.to_json() for version in versions]}

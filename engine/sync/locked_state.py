@@ -1,41 +1,40 @@
-"""How entities stand before a write: their current versions, locked, and what their account has seen."""
+"""Locked state: the current versions, siblings and counters that a push is judged by."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.orm import Session
 
+from engine.store.account_scope import AccountScope
 from engine.sync import siblings
 from engine.sync.change import Change, Entity
 from engine.sync.clock import Clock
-from engine.sync.siblings import Sibling
+from engine.sync.siblings import SiblingVersion
 
-# The rows are locked one by one, in the order that the entities are named in.
+# PostgreSQL locks the rows one by one, in the order in which `target` lists the entities.
 LOCK = text("""
-    SELECT wanted.type, wanted.entity_id, state.*, head.bytes AS held, (
+    SELECT target.type, target.entity_id, state.*, head.bytes AS account_bytes, (
         SELECT jsonb_object_agg(agent_id, counter) FROM sync_counters
         WHERE account_id = :account_id AND agent_id = ANY (:agent_ids)
-    ) AS seen
-    FROM unnest(CAST(:types AS text[]), CAST(:entity_ids AS text[])) AS wanted (type, entity_id)
+    ) AS counters
+    FROM unnest(CAST(:types AS text[]), CAST(:entity_ids AS text[])) AS target (type, entity_id)
     LEFT JOIN sync_heads AS head ON head.account_id = :account_id
     LEFT JOIN LATERAL (
         SELECT version, clock, data_hash, deleted, kept, octet_length(encrypted_data) AS size
         FROM sync_states
-        WHERE account_id = :account_id AND sync_states.type = wanted.type
-            AND sync_states.entity_id = wanted.entity_id
+        WHERE account_id = :account_id AND sync_states.type = target.type
+            AND sync_states.entity_id = target.entity_id
         FOR NO KEY UPDATE
     ) AS state ON true
 """)
 
 
 @dataclass(frozen=True, slots=True)
-class Current:
-    """The version that is current, without its data."""
+class CurrentVersion:
+    """Current version of an entity without its data."""
 
     version: str
     clock: Clock
@@ -45,11 +44,11 @@ class Current:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One entity: the versions that a change of it is judged by."""
+class LockedEntity:
+    """Entity with the versions that a change of it is compared with."""
 
-    current: Current | None
-    kept: Sequence[Sibling]
+    current: CurrentVersion | None  # none before the first version
+    siblings: Sequence[SiblingVersion]
 
     @property
     def clock(self) -> Clock:
@@ -62,44 +61,48 @@ class Standing:
         return self.current.size if self.current else 0
 
     @property
-    def present(self) -> bool:
-        """Tell whether there is a version that is no tombstone."""
+    def is_present(self) -> bool:
+        """Tell whether there is a current version that is no tombstone."""
         return self.current is not None and not self.current.deleted
 
 
 @dataclass(slots=True)
-class Ground:
-    """What a write stands on; it changes as the write goes on."""
+class LockedState:
+    """Locked entities of an account; a push updates them with each change that it judges."""
 
-    entities: dict[Entity, Standing]
-    seen: dict[str, int]  # the highest counters of the agents that the pushed clocks name
-    held: int  # bytes of the account's states
+    entities: dict[Entity, LockedEntity]
+    counters: dict[str, int]  # highest counter of each agent that the pushed clocks name
+    account_bytes: int  # of the data of the account's states
 
 
-def lock(session: Session, account_id: UUID, changes: Sequence[Change]) -> Ground:
-    """Return how the entities of some changes stand, locked against other writers until the commit.
+def lock_state(scope: AccountScope, changes: Sequence[Change]) -> LockedState:
+    """Lock the entities of some changes against other writers until the commit, and return them.
 
-    Several writers that lock several entities do so in one order. An entity without a version has no row
-    to lock: of several first versions the ledger lets one in, and the others are judged anew.
+    All writers lock entities in the same order, so that no two wait for each other. An entity
+    without a version has no row to lock: of several concurrent first versions, `change_log` accepts
+    one. The other pushes are judged again.
     """
     entities = sorted({change.entity for change in changes})
     agent_ids = sorted({agent_id for change in changes for agent_id in change.clock})
-    values: dict[str, Any] = {"account_id": account_id, "agent_ids": agent_ids}
+    values: dict[str, Any] = {"account_id": scope.account_id, "agent_ids": agent_ids}
     values |= {
         "types": [kind for kind, _ in entities],
-        "entity_ids": [name for _, name in entities],
+        "entity_ids": [entity_id for _, entity_id in entities],
     }
-    rows = session.execute(LOCK, values).mappings().all()
-    contested = [(row["type"], row["entity_id"]) for row in rows if row["kept"]]
-    kept = siblings.among(session, account_id, contested)
-    found = {(row["type"], row["entity_id"]): row for row in rows}
-    standings = {
-        entity: Standing(_current(row), kept.get(entity, ())) for entity, row in found.items()
-    }
-    return Ground(standings, rows[0]["seen"] or {}, rows[0]["held"] or 0)
+    rows = scope.session.execute(LOCK, values).mappings().all()
+    conflicts = [(row["type"], row["entity_id"]) for row in rows if row["kept"]]
+    by_entity = siblings.find_siblings(scope, conflicts)
+    state = LockedState({}, rows[0]["counters"] or {}, rows[0]["account_bytes"] or 0)
+    for row in rows:
+        entity = (row["type"], row["entity_id"])
+        siblings_of_entity = by_entity.get(entity, ())
+        state.entities[entity] = LockedEntity(_current_version(row), siblings_of_entity)
+    return state
 
 
-def _current(row: RowMapping) -> Current | None:
+def _current_version(row: RowMapping) -> CurrentVersion | None:
     if row["version"] is None:
         return None
-    return Current(row["version"], row["clock"], row["data_hash"], row["deleted"], row["size"])
+    return CurrentVersion(
+        row["version"], row["clock"], row["data_hash"], row["deleted"], row["size"]
+    )

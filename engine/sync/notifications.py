@@ -1,10 +1,14 @@
-"""Notices: telling an account's other agents that there is something to pull, and never what."""
+"""Notifications: tell an account's agents that other agents have changed states, without content.
+
+The fan-out process sends them from the outbox. A hint says the same of one change, right after its
+commit, and may be lost: the notification follows.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -33,7 +37,7 @@ from engine.store.sync import SyncHead, SyncState
 from engine.sync.change import TYPES
 
 AGENTS, HEADS, STATES = Agent.__table__.c, SyncHead.__table__.c, SyncState.__table__.c
-# An array, for SQLAlchemy compiles a statement with VALUES anew each time.
+# An array, because SQLAlchemy compiles a statement with VALUES anew each time.
 _TYPES = (
     func.unnest(literal(list(TYPES), ARRAY(String)))
     .table_valued(column("type", String))
@@ -44,7 +48,7 @@ _TYPES = (
 def _newest(account_id: Any, agent_id: Any, *, since: Any) -> LateralFromClause:
     """Return the newest stamp of another agent's change for each type that has one after `since`.
 
-    One probe a type, from the index's newest end: it costs the same however much the account holds.
+    It probes the newest end of the index once per type, whatever the account's number of states.
     """
     probe = select(STATES.stamp).where(
         STATES.account_id == account_id,
@@ -55,8 +59,8 @@ def _newest(account_id: Any, agent_id: Any, *, since: Any) -> LateralFromClause:
     return probe.order_by(STATES.stamp.desc()).limit(1).lateral("newest")
 
 
-def _behind() -> Select[Any]:
-    """Return the statement for the agents of an account that have not been told of its head, by type."""
+def _agents_behind() -> Select[Any]:
+    """Return the query for an account's live agents that were not notified of its head, by type."""
     newest = _newest(AGENTS.account_id, AGENTS.id, since=AGENTS.notified_stamp)
     return (
         select(AGENTS.id, _TYPES.c.type, newest.c.stamp, HEADS.stamp.label("head"))
@@ -72,70 +76,83 @@ def _behind() -> Select[Any]:
     )
 
 
-BEHIND = _behind()
-NOTE = (
+AGENTS_BEHIND = _agents_behind()
+STORE_NOTIFIED_STAMP = (
     update(cast("Table", Agent.__table__))
-    .where(
-        AGENTS.account_id == bindparam("told_account"), AGENTS.notified_stamp < bindparam("head")
-    )
+    .where(AGENTS.account_id == bindparam("account"), AGENTS.notified_stamp < bindparam("head"))
     .values(notified_stamp=bindparam("head"))
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """The newest stamp that is news to an agent, and the types that changed."""
+class ChangeNotification:
+    """Newest stamp of the changes that an agent has not seen, and their types."""
 
     head: int
     types: list[str]
 
-    def told(self) -> dict[str, object]:
-        """Return it as clients see it."""
-        return {"head": timestamps.text(self.head), "types": self.types}
+    def to_json(self) -> dict[str, object]:
+        """Return the JSON object that clients receive."""
+        return {"head": timestamps.to_text(self.head), "types": self.types}
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Notifications of all agents of an account, published as one message."""
+
+    head: int  # newest stamp that they cover
+    by_agent: dict[str, ChangeNotification]
+
+    @property
+    def message(self) -> str:
+        """Return the JSON text of the message: a notification by agent id."""
+        return json.dumps({agent_id: item.to_json() for agent_id, item in self.by_agent.items()})
 
 
 def channel(account_id: UUID | str) -> str:
-    """Return the Redis channel of an account's notices."""
+    """Return the Redis channel of an account's notifications."""
     return f"notices:{account_id}"
 
 
-def news(session: Session, *, account_id: UUID, agent_id: str, since: int) -> Notice | None:
-    """Return what other agents have changed after the stamp `since`, or nothing."""
+def hint_channel(account_id: UUID | str) -> str:
+    """Return the Redis channel of an account's hints."""
+    return f"hints:{account_id}"
+
+
+def write_hint(*, agent_id: str, head: int, types: Sequence[str]) -> str:
+    """Return the JSON text of a hint: the agent changed states of these types, up to a stamp."""
+    return json.dumps({"by": agent_id, "head": timestamps.to_text(head), "types": list(types)})
+
+
+def find_changes(
+    session: Session, *, account_id: UUID, agent_id: str, since: int
+) -> ChangeNotification | None:
+    """Return the notification of what other agents have changed after the stamp `since`, if any."""
     newest = _newest(literal(account_id), literal(agent_id), since=literal(since))
     rows = session.execute(select(_TYPES.c.type, newest.c.stamp).join(newest, true()))
-    return _notice({row.type: row.stamp for row in rows})
+    stamps = {row.type: row.stamp for row in rows}
+    return ChangeNotification(max(stamps.values()), sorted(stamps)) if stamps else None
 
 
-def deliver(
-    session: Session, publish: Callable[[str, str], object], *, account_id: UUID
-) -> int | None:
-    """Tell every live agent of the account what others have changed since it was last told.
+def take_broadcast(session: Session, account_id: UUID) -> Broadcast | None:
+    """Delete the account's outbox messages of changes; return what its agents are to be told.
 
-    One message for the account carries a notice per agent. Doing it twice tells nothing new; doing it
-    once after many changes tells of all of them. What was waiting in the outbox before is then done.
-
-    :return: the newest stamp that was told of, if there was one.
+    The caller publishes the broadcast before it commits. Several changes make one broadcast. There
+    is none when another call has covered the same changes.
     """
     if not outbox.take_all(session, account_id=account_id, kind=StateChange.kind):
-        return None  # another message of the same changes has told of them
-    rows = session.execute(BEHIND, {"account_id": account_id}).all()
-    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for agent_id, kind, at, _ in rows:
-        if at is not None:
-            found[agent_id][kind] = at
-    told = {
-        agent_id: notice.told()
-        for agent_id, by_type in found.items()
-        if (notice := _notice(by_type))
-    }
-    if told:
-        publish(channel(account_id), json.dumps(told))
+        return None
+    rows = session.execute(AGENTS_BEHIND, {"account_id": account_id}).all()
     if not rows:
         return None
+    stamps: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for agent_id, kind, stamp, _ in rows:
+        if stamp is not None:
+            stamps[agent_id][kind] = stamp
     head: int = rows[0].head
-    session.execute(NOTE, {"told_account": account_id, "head": head})
-    return head
-
-
-def _notice(newest: dict[str, int]) -> Notice | None:
-    return Notice(max(newest.values()), sorted(newest)) if newest else None
+    session.execute(STORE_NOTIFIED_STAMP, {"account": account_id, "head": head})
+    by_agent = {
+        agent_id: ChangeNotification(max(by_type.values()), sorted(by_type))
+        for agent_id, by_type in stamps.items()
+    }
+    return Broadcast(head, by_agent)

@@ -1,144 +1,197 @@
-"""A write in progress: changes decided one after the other, on what is locked for them."""
+"""Push: judges changes by their vector clocks, writes the accepted, stores conflicts as siblings.
+
+A push of one change is a batch of one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from uuid import UUID
 
-from sqlalchemy.orm import Session
-
-from engine.errors import ConflictError, EngineError, ForbiddenError
-from engine.sync import change_log, counters, entities, locked_state, siblings
-from engine.sync.change import Change
-from engine.sync.change_log import Entry
+from engine.errors import (
+    ConflictError,
+    EngineError,
+    Fault,
+    ForbiddenError,
+    InvalidError,
+    TooLargeError,
+)
+from engine.store.account_scope import AgentScope
+from engine.sync import change_log, entities, locked_state, siblings
+from engine.sync.change import Change, SyncLimits
+from engine.sync.change_log import FirstVersionRaceError, LogEntry
 from engine.sync.conflict_rules import judge
-from engine.sync.limits import Limits
-from engine.sync.locked_state import Current, Ground, Standing
+from engine.sync.locked_state import CurrentVersion, LockedEntity, LockedState
 
 DETAILS = {
-    "clock_reused": "This agent has used this clock for other content: it was cloned or restored.",
-    "unknown_causality": "The clock counts what nobody has pushed here: pull, and push under what you find.",
-    "stale": "The current version is newer: pull, merge, and push under a clock that dominates it.",
-    "conflict": "The current version is concurrent: merge it with yours, and push under a clock over both.",
+    "clock_reused": (
+        "This agent has used this clock for other content: it was cloned or restored."
+    ),
+    "unknown_causality": (
+        "The clock has a counter that nobody has pushed here: pull, and push again."
+    ),
+    "stale": (
+        "The current version is newer: pull, merge, and push under a clock that dominates it."
+    ),
+    "conflict": (
+        "The current version is concurrent: merge it with yours, and push under a clock above both."
+    ),
 }
+# Code of a refusal, a refusal of another family, "repeat", or nothing for an accepted change.
 Verdict = str | EngineError | None
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
-    """How a push ended: accepted (or a repeat of what was), or a refusal to be told once committed."""
+class PushResult:
+    """Result of one change; the caller answers with the refusal once it has committed."""
 
-    version: str
-    accepted: bool
-    refusal: EngineError | None = None
-    stamp: int = 0  # up to which its account has been written; none where nothing was
+    version: str  # label of the entity's current version
+    refusal: EngineError | None = None  # none for an accepted change, and for a repeat of one
+    stamp: int = 0  # the account's newest stamp after the write; 0 when nothing was written
+
+    @property
+    def is_accepted(self) -> bool:
+        """Tell whether the change is or was accepted."""
+        return self.refusal is None
 
 
-class Writing:
-    """Some changes of one agent in one transaction.
+def push_changes(
+    scope: AgentScope, changes: Sequence[Change], limits: SyncLimits
+) -> list[PushResult]:
+    """Push changes in their order, each judged after those before it; return a result for each.
 
-    Locks are taken in the order that all writers keep: the entities; then the agent's counter and the
-    account's head by one statement, or the counter alone.
+    The caller commits, also when all are refused: a conflict is stored as a sibling. For all or
+    nothing, the caller rolls back when one is refused. The session must have nothing else to
+    commit: when another writer inserts the first version of an entity, the push rolls back and
+    judges all changes again.
+    """
+    while True:
+        try:
+            return _Push(scope, limits).run(changes)
+        except FirstVersionRaceError:  # the other writer has made progress, so this loop ends
+            scope.session.rollback()
+
+
+class _Push:
+    """Changes of one agent in one transaction.
+
+    Locks are taken in the same order by all writers. First come the entities' rows, then the
+    agent's counter and the account's head, by one statement, or the counter alone.
     """
 
-    def __init__(
-        self, session: Session, account_id: UUID, agent_id: str, now: datetime, limits: Limits
-    ) -> None:
-        self._session = session
-        self._account_id = account_id
-        self._agent_id = agent_id
-        self._now = now
+    def __init__(self, scope: AgentScope, limits: SyncLimits) -> None:
+        self._scope = scope
         self._limits = limits
-        self._ground = Ground({}, {}, 0)
-        self._entries: list[Entry] = []
-        self._counted = 0
-        self._stamp = 0
+        self._state = LockedState({}, {}, 0)
+        self._entries: list[LogEntry] = []
+        self._new_counter = 0  # the agent's highest counter, when it is new to the account
 
-    def begin(self, changes: Sequence[Change]) -> None:
-        """Lock what the changes are judged by."""
-        self._ground = locked_state.lock(self._session, self._account_id, changes)
+    def run(self, changes: Sequence[Change]) -> list[PushResult]:
+        """Lock, judge and write the changes; return a result for each."""
+        refusals = [self._check(change) for change in changes]
+        candidates = [
+            change for change, refusal in zip(changes, refusals, strict=True) if refusal is None
+        ]
+        if candidates:
+            self._state = locked_state.lock_state(self._scope, candidates)
+        verdicts = [
+            refusal or self._judge(change)
+            for change, refusal in zip(changes, refusals, strict=True)
+        ]
+        stamp = self._write()
+        return [
+            self._result(change, verdict, stamp)
+            for change, verdict in zip(changes, verdicts, strict=True)
+        ]
 
-    def decide(self, change: Change) -> Verdict:
-        """Return why a change is refused, "repeat", or nothing: it is accepted, to be written at the end."""
-        found = self._ground.entities[change.entity]
+    def _check(self, change: Change) -> EngineError | None:
+        """Return the refusal of a change that does not depend on its entity's state."""
+        if change.size > self._limits.state_bytes_max:
+            detail = f"A state may have at most {self._limits.state_bytes_max} bytes."
+            return TooLargeError("state_too_large", detail)
+        if self._limits.strict_clocks and self._scope.agent_id not in change.clock:
+            fault = Fault("/vectorClock", "must have an entry for the pushing agent")
+            detail = "The clock has no entry for the agent that pushes it."
+            return InvalidError("clock_without_agent", detail, faults=[fault])
+        return None
+
+    def _judge(self, change: Change) -> Verdict:
+        """Judge a change and note what to write for it."""
+        entity = self._state.entities[change.entity]
         try:
-            verdict = judge(self._agent_id, change, found, self._ground.seen)
+            verdict = judge(self._scope.agent_id, change, entity, self._state.counters)
             if verdict is None:
-                self._accept(change, found)
+                self._accept(change, entity)
         except EngineError as refusal:
             return refusal
         if verdict == "conflict":
-            kept = siblings.keep(
-                self._session,
-                self._account_id,
-                self._agent_id,
-                change=change,
-                kept=found.kept,
-                now=self._now,
-            )
-            self._ground.entities[change.entity] = replace(found, kept=kept)
+            versions = siblings.add_sibling(self._scope, change, entity.siblings)
+            self._state.entities[change.entity] = replace(entity, siblings=versions)
         if verdict in {None, "conflict"}:
             self._count(change)
         return verdict
 
-    def _accept(self, change: Change, found: Standing) -> None:
-        growth = change.size - found.size
-        if growth > 0 and self._ground.held + growth > self._limits.quota_bytes:
-            told = {"bytes": self._ground.held, "quota": self._limits.quota_bytes}
+    def _accept(self, change: Change, entity: LockedEntity) -> None:
+        """Make a change the entity's current version.
+
+        :raises ForbiddenError: `quota_exceeded`.
+        """
+        growth = change.size - entity.size
+        if growth > 0 and self._state.account_bytes + growth > self._limits.quota_bytes:
             raise ForbiddenError(
-                "quota_exceeded", "The account's states take all its room.", extra=told
+                "quota_exceeded",
+                "The account's states use all of its quota.",
+                extra={"bytes": self._state.account_bytes, "quota": self._limits.quota_bytes},
             )
-        left = siblings.clear(self._session, found.kept, change.clock)
-        self._entries.append(
-            Entry(change, found.current is None, (not change.deleted) - found.present, growth)
-        )
-        self._ground.held += growth
-        current = Current(
+        versions = siblings.delete_covered(self._scope.session, entity.siblings, change.clock)
+        states_difference = (not change.deleted) - entity.is_present
+        self._entries.append(LogEntry(change, entity.current is None, states_difference, growth))
+        self._state.account_bytes += growth
+        current = CurrentVersion(
             change.version, change.clock, change.data_hash, change.deleted, change.size
         )
-        self._ground.entities[change.entity] = Standing(current, left)
+        self._state.entities[change.entity] = LockedEntity(current, versions)
 
     def _count(self, change: Change) -> None:
-        counter = change.clock.get(self._agent_id, 0)
-        if counter > self._ground.seen.get(self._agent_id, 0):
-            self._ground.seen[self._agent_id] = self._counted = counter
+        """Note the agent's counter when it is higher than all before."""
+        agent_id = self._scope.agent_id
+        counter = change.clock.get(agent_id, 0)
+        if counter > self._state.counters.get(agent_id, 0):
+            self._state.counters[agent_id] = self._new_counter = counter
 
-    def end(self) -> None:
-        """Write what was accepted."""
-        if not self._entries:
-            counters.see(self._session, self._account_id, self._agent_id, self._counted)
-            return
-        self._stamp = change_log.enter(
-            self._session,
-            self._account_id,
-            self._agent_id,
-            # How many siblings are left is known at the end only: a later change may have left one.
-            [
-                replace(one, kept=len(self._ground.entities[one.change.entity].kept))
-                for one in self._entries
-            ],
-            counted=self._counted,
-            versions=self._limits.history_versions,
-            now=self._now,
-        )
+    def _write(self) -> int:
+        """Write the accepted changes; return the account's newest stamp, or 0 without any."""
+        if self._entries:
+            # A later change of the batch may have added a sibling, so they are counted here.
+            entries = [
+                replace(entry, siblings=len(self._state.entities[entry.change.entity].siblings))
+                for entry in self._entries
+            ]
+            return change_log.append_changes(
+                self._scope,
+                entries,
+                counter=self._new_counter,
+                history_versions=self._limits.history_versions,
+            )
+        if self._new_counter:
+            change_log.raise_counter(self._scope, self._new_counter)
+        return 0
 
-    def told(self, change: Change, verdict: Verdict) -> Push:
-        """Return how a change ended, with all an agent needs to merge in one trip."""
-        if verdict is None or verdict == "repeat":
-            return Push(change.version, accepted=True, stamp=0 if verdict else self._stamp)
-        current = entities.current(self._session, self._account_id, change.entity)
-        version = "" if current is None else str(current["version"])
+    def _result(self, change: Change, verdict: Verdict, stamp: int) -> PushResult:
+        """Return the result of a change; a refusal has all that an agent needs to merge at once."""
+        if verdict is None:
+            return PushResult(change.version, stamp=stamp)
+        if verdict == "repeat":
+            return PushResult(change.version)
+        state = entities.find_state(self._scope, change.entity)
+        version = "" if state is None else str(state["version"])
         if isinstance(verdict, EngineError):
-            return Push(version, accepted=False, refusal=verdict)
-        kept = self._ground.entities[change.entity].kept
-        told = {
+            return PushResult(version, verdict)
+        versions = self._state.entities[change.entity].siblings
+        extra = {
             "success": False,
             "version": version,
-            "current": current,
-            "siblings": [one.told() for one in kept],
+            "current": state,
+            "siblings": [version.to_json() for version in versions],
         }
-        return Push(
-            version, accepted=False, refusal=ConflictError(verdict, DETAILS[verdict], extra=told)
-        )
+        return PushResult(version, ConflictError(verdict, DETAILS[verdict], extra=extra))

@@ -1,4 +1,4 @@
-"""Siblings: concurrent versions that were refused and are kept until a write has seen them."""
+"""Siblings: refused concurrent versions, stored until a write covers them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from engine.store.account_scope import AccountScope, AgentScope
 from engine.store.sync import SyncSibling, SyncState
 from engine.sync import clock
 from engine.sync.change import Change, Entity
@@ -22,8 +23,8 @@ PER_ENTITY_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Sibling:
-    """A kept version and the agent that wrote it."""
+class SiblingVersion:
+    """Sibling with the agent that wrote it."""
 
     type: str
     entity_id: str
@@ -36,20 +37,23 @@ class Sibling:
 
     @property
     def data_hash(self) -> bytes:
-        """SHA-256 of the data."""
+        """Return the SHA-256 of the data."""
         return hashlib.sha256(self.encrypted_data.encode()).digest()
 
-    def covered(self, by: Clock) -> bool:
-        """Tell whether a write under the clock `by` has seen it.
+    def is_covered_by(self, other: Clock) -> bool:
+        """Tell whether a write under the clock `other` has seen this version.
 
-        Its dot, its own agent's counter, names it among all writes (Preguiça et al. 2012): who counts up
-        to it has seen it, and with it whatever it had seen. One without a dot is seen by its whole clock.
+        The dot is the counter of the version's own agent. It names one write among all (Preguiça
+        et al. 2012): a clock that counts up to it covers the version. A version without a dot is
+        covered by a clock that descends from its whole clock.
         """
         dot = self.clock.get(self.agent_id)
-        return clock.descends(by, self.clock) if dot is None else by.get(self.agent_id, 0) >= dot
+        if dot is None:
+            return clock.descends(other, self.clock)
+        return other.get(self.agent_id, 0) >= dot
 
-    def told(self) -> dict[str, Any]:
-        """Return it as clients see it."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object that clients receive."""
         return {
             "encryptedData": self.encrypted_data,
             "version": self.version,
@@ -59,100 +63,96 @@ class Sibling:
         }
 
 
-def among(
-    session: Session, account_id: UUID, entities: Iterable[Entity]
-) -> dict[Entity, list[Sibling]]:
+def find_siblings(
+    scope: AccountScope, entities: Iterable[Entity]
+) -> dict[Entity, list[SiblingVersion]]:
     """Return the siblings of those entities that have any, oldest first."""
-    found: dict[Entity, list[Sibling]] = {}
-    named = list(entities)
-    if not named:
-        return found
+    by_entity: dict[Entity, list[SiblingVersion]] = {}
+    keys = list(entities)
+    if not keys:
+        return by_entity
     query = select(SyncSibling).where(
-        SyncSibling.account_id == account_id,
-        tuple_(SyncSibling.type, SyncSibling.entity_id).in_(named),
+        SyncSibling.account_id == scope.account_id,
+        tuple_(SyncSibling.type, SyncSibling.entity_id).in_(keys),
     )
-    for row in session.scalars(query.order_by(SyncSibling.created_at, SyncSibling.id)):
-        found.setdefault((row.type, row.entity_id), []).append(_sibling(row))
-    return found
+    for row in scope.session.scalars(query.order_by(SyncSibling.created_at, SyncSibling.id)):
+        by_entity.setdefault((row.type, row.entity_id), []).append(_sibling_version(row))
+    return by_entity
 
 
-def contested(
-    session: Session, *, account_id: UUID, limit: int
-) -> tuple[list[dict[str, Any]], bool]:
-    """Return up to `limit` entities that have siblings, the longest waiting first, and whether more do."""
+def list_conflicts(scope: AccountScope, limit: int) -> tuple[list[dict[str, Any]], bool]:
+    """Return up to `limit` entities with siblings, oldest first, and whether more follow."""
     since = func.min(SyncSibling.created_at).label("since")
     query = (
         select(SyncSibling.type, SyncSibling.entity_id, func.count().label("siblings"), since)
-        .where(SyncSibling.account_id == account_id)
+        .where(SyncSibling.account_id == scope.account_id)
         .group_by(SyncSibling.type, SyncSibling.entity_id)
         .order_by(since, SyncSibling.type, SyncSibling.entity_id)
         .limit(limit + 1)
     )
-    found = [
+    conflicts = [
         {"type": row.type, "entityId": row.entity_id, "siblings": row.siblings, "since": row.since}
-        for row in session.execute(query)
+        for row in scope.session.execute(query)
     ]
-    return found[:limit], len(found) > limit
+    return conflicts[:limit], len(conflicts) > limit
 
 
-def keep(
-    session: Session,
-    account_id: UUID,
-    agent_id: str,
-    *,
-    change: Change,
-    kept: Sequence[Sibling],
-    now: datetime,
-) -> list[Sibling]:
-    """Keep a refused version unless it is kept already or the entity has PER_ENTITY_MAX; return all kept."""
-    if len(kept) >= PER_ENTITY_MAX or any(one.clock == change.clock for one in kept):
-        return list(kept)
+def add_sibling(
+    scope: AgentScope, change: Change, siblings: Sequence[SiblingVersion]
+) -> list[SiblingVersion]:
+    """Store a refused change beside the entity's `siblings`; return all of them.
+
+    Nothing is written when one of them has the same clock, or when there are PER_ENTITY_MAX.
+    """
+    if len(siblings) >= PER_ENTITY_MAX or any(
+        sibling.clock == change.clock for sibling in siblings
+    ):
+        return list(siblings)
     row = SyncSibling(
         id=uuid7(),
-        account_id=account_id,
+        account_id=scope.account_id,
         type=change.type,
         entity_id=change.entity_id,
         version=change.version,
         clock=dict(change.clock),
         encrypted_data=change.encrypted_data,
-        agent_id=agent_id,
+        agent_id=scope.agent_id,
         deleted=change.deleted,
-        created_at=now,
+        created_at=scope.now,
     )
-    session.add(row)
-    session.flush()
-    _count(session, account_id, change.entity, 1)
-    return [*kept, _sibling(row)]
+    scope.session.add(row)
+    scope.session.flush()
+    _add_to_count(scope.session, scope.account_id, change.entity, 1)
+    return [*siblings, _sibling_version(row)]
 
 
-def clear(session: Session, kept: Sequence[Sibling], by: Clock) -> list[Sibling]:
-    """Delete the siblings that a write under the clock `by` has seen; return those it has not."""
-    seen = [one.id for one in kept if one.covered(by)]
-    if seen:
-        session.execute(delete(SyncSibling).where(SyncSibling.id.in_(seen)))
-    return [one for one in kept if one.id not in seen]
+def delete_covered(
+    session: Session, siblings: Sequence[SiblingVersion], write_clock: Clock
+) -> list[SiblingVersion]:
+    """Delete the siblings that a write under `write_clock` covers; return the others."""
+    covered_ids = [sibling.id for sibling in siblings if sibling.is_covered_by(write_clock)]
+    if covered_ids:
+        session.execute(delete(SyncSibling).where(SyncSibling.id.in_(covered_ids)))
+    return [sibling for sibling in siblings if sibling.id not in covered_ids]
 
 
-def expire(session: Session, *, before: datetime) -> int:
-    """Delete the siblings of all accounts that were kept before a time; return how many.
+def delete_older(session: Session, *, before: datetime) -> int:
+    """Delete the siblings of all accounts that were stored before a time; return their number.
 
-    Their entities are locked first, as by every writer, so that none of the two waits for the other.
+    It locks their entities first, as every writer does, so that no two wait for each other.
     """
-    old = SyncSibling.created_at < before
-    theirs = select(SyncSibling.account_id, SyncSibling.type, SyncSibling.entity_id).where(old)
+    is_old = SyncSibling.created_at < before
+    columns = SyncSibling.account_id, SyncSibling.type, SyncSibling.entity_id
     key = tuple_(SyncState.account_id, SyncState.type, SyncState.entity_id)
-    locked = select(SyncState.stamp).where(key.in_(theirs)).order_by(key).with_for_update()
-    session.execute(locked).all()
-    gone = delete(SyncSibling).where(old)
-    rows = session.execute(
-        gone.returning(SyncSibling.account_id, SyncSibling.type, SyncSibling.entity_id)
-    ).all()
+    lock = select(SyncState.stamp).where(key.in_(select(*columns).where(is_old))).order_by(key)
+    session.execute(lock.with_for_update()).all()
+    rows = session.execute(delete(SyncSibling).where(is_old).returning(*columns)).all()
     for account_id, kind, entity_id in rows:
-        _count(session, account_id, (kind, entity_id), -1)
+        _add_to_count(session, account_id, (kind, entity_id), -1)
     return len(rows)
 
 
-def _count(session: Session, account_id: UUID, entity: Entity, more: int) -> None:
+def _add_to_count(session: Session, account_id: UUID, entity: Entity, difference: int) -> None:
     session.execute(
         update(SyncState)
         .where(
@@ -160,13 +160,13 @@ def _count(session: Session, account_id: UUID, entity: Entity, more: int) -> Non
             SyncState.type == entity[0],
             SyncState.entity_id == entity[1],
         )
-        .values(kept=func.greatest(0, SyncState.kept + more))
+        .values(sibling_count=func.greatest(0, SyncState.sibling_count + difference))
         .execution_options(synchronize_session=False)
     )
 
 
-def _sibling(row: SyncSibling) -> Sibling:
-    return Sibling(
+def _sibling_version(row: SyncSibling) -> SiblingVersion:
+    return SiblingVersion(
         row.type,
         row.entity_id,
         row.encrypted_data,

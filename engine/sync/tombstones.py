@@ -1,4 +1,4 @@
-"""Tombstones: deletions, kept until every live agent has heard of them, and for ninety days at least."""
+"""Tombstones: deletions, stored for 90 days and until every live agent has pulled past them."""
 
 from __future__ import annotations
 
@@ -10,82 +10,84 @@ from sqlalchemy import Row, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from engine.contracts import timestamps
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Agent
 from engine.store.sync import SyncHead, SyncPast, SyncState
 from engine.sync import siblings
 
-KEPT = timedelta(days=90)
-# An agent that was away for longer pulls from the start when it is back: it meets the horizon.
-LIVE = timedelta(days=180)
-# An agent's progress is noted at most this often: a tombstone may stay that much longer.
-NOTED_EVERY = timedelta(hours=1)
+RETENTION = timedelta(days=90)
+# An agent that was away for longer pulls from the start: its cursor is before the horizon.
+LIVE_AGENT_AGE_MAX = timedelta(days=180)
+# An agent's cursor is stored at most this often, so a tombstone may stay this much longer.
+CURSOR_INTERVAL = timedelta(hours=1)
 
 
-def note_pulled(
-    session: Session, *, account_id: UUID, agent_id: str, since: int, noted: int = 0
-) -> bool:
-    """Note that an agent has all changes up to the stamp `since`; tell whether that wrote anything.
+def store_cursor(scope: AgentScope, since: int, *, last_stamp: int = 0) -> bool:
+    """Store that an agent has all changes up to the stamp `since`; tell whether that wrote a row.
 
-    `noted` is what the caller knows to be noted already: mostly so much that there is nothing to ask.
+    `last_stamp` is the cursor that the caller read with the agent: it mostly saves the statement.
     """
-    due = since - NOTED_EVERY // timedelta(microseconds=1)
-    if noted > due:
+    due = since - CURSOR_INTERVAL // timedelta(microseconds=1)
+    if last_stamp > due:
         return False
-    note = (
+    statement = (
         update(Agent)
-        .where(Agent.account_id == account_id, Agent.id == agent_id, Agent.pulled_stamp <= due)
+        .where(
+            Agent.account_id == scope.account_id,
+            Agent.id == scope.agent_id,
+            Agent.pulled_stamp <= due,
+        )
         .values(pulled_stamp=since)
         .returning(Agent.id)
         .execution_options(synchronize_session=False)
     )
-    return session.scalar(note) is not None
+    return scope.session.scalar(statement) is not None
 
 
-def bury(session: Session, *, now: datetime) -> int:
-    """Delete the tombstones and siblings of all accounts that are kept no more; return how many.
+def delete_expired(session: Session, *, now: datetime) -> int:
+    """Delete the expired tombstones and siblings of all accounts; return their number.
 
-    With a tombstone goes what is left of its entity's past; one with siblings stays while they do. The
-    horizon moves with them, in the same transaction: a cursor before it is sent back to the start.
+    The earlier versions of a tombstone's entity go with it; a tombstone with siblings stays as long
+    as they do. The same transaction moves the horizon, so that older cursors must start over.
     """
-    count = siblings.expire(session, before=now - KEPT)
-    heard = (
+    sibling_count = siblings.delete_older(session, before=now - RETENTION)
+    pulled_by_all = (
         select(func.min(Agent.pulled_stamp))
         .where(
             Agent.account_id == SyncState.account_id,
             Agent.revoked_at.is_(None),
-            Agent.last_seen_at > now - LIVE,
+            Agent.last_seen_at > now - LIVE_AGENT_AGE_MAX,
         )
         .scalar_subquery()
     )
-    old = timestamps.of(now - KEPT)
-    buried = session.execute(
+    oldest = timestamps.from_datetime(now - RETENTION)
+    rows = session.execute(
         delete(SyncState)
         .where(
             SyncState.deleted,
-            SyncState.kept == 0,
-            SyncState.stamp < old,
-            SyncState.stamp <= func.coalesce(heard, old),
+            SyncState.sibling_count == 0,
+            SyncState.stamp < oldest,
+            SyncState.stamp <= func.coalesce(pulled_by_all, oldest),
         )
         .returning(SyncState.account_id, SyncState.stamp, SyncState.type, SyncState.entity_id)
         .execution_options(synchronize_session=False)
     ).all()
-    _forget(session, buried)
-    for account_id in {row.account_id for row in buried}:
-        newest = max(row.stamp for row in buried if row.account_id == account_id)
+    _delete_past_versions(session, rows)
+    for account_id in {row.account_id for row in rows}:
+        newest = max(row.stamp for row in rows if row.account_id == account_id)
         session.execute(
             update(SyncHead)
             .where(SyncHead.account_id == account_id)
             .values(horizon=func.greatest(SyncHead.horizon, newest))
             .execution_options(synchronize_session=False)
         )
-    return count + len(buried)
+    return sibling_count + len(rows)
 
 
-def _forget(session: Session, buried: Sequence[Row[UUID, int, str, str]]) -> None:
-    """Delete the past versions of entities that are no more."""
-    named = [(row.account_id, row.type, row.entity_id) for row in buried]
-    if named:
+def _delete_past_versions(session: Session, rows: Sequence[Row[UUID, int, str, str]]) -> None:
+    keys = [(row.account_id, row.type, row.entity_id) for row in rows]
+    if keys:
         key = tuple_(SyncPast.account_id, SyncPast.type, SyncPast.entity_id)
         session.execute(
-            delete(SyncPast).where(key.in_(named)).execution_options(synchronize_session=False)
+            delete(SyncPast).where(key.in_(keys)).execution_options(synchronize_session=False)
         )

@@ -1,4 +1,4 @@
-"""An account's chain checked against all that the database keeps of it."""
+"""Verification: compares an account's hash chain with all that the database stores of it."""
 
 from __future__ import annotations
 
@@ -16,94 +16,101 @@ from engine.store.sync import SyncChange, SyncHead, SyncPast, SyncState
 from engine.sync import hash_chain, usage
 from engine.sync.change import Entity
 
-BATCH = 1000
+FETCH_ROWS = 1000
 CHANGES = SyncChange.__table__
 
 
 @dataclass(frozen=True, slots=True)
-class Last:
-    """The last change of an entity, as the chain has it."""
+class LastChange:
+    """Last change of an entity on the chain."""
 
     stamp: int
-    said: bytes
+    digest: bytes
     deleted: bool
 
 
-def accounts(session: Session) -> list[UUID]:
-    """Return the accounts that have a chain."""
+def list_accounts(session: Session) -> list[UUID]:
+    """Return the ids of the accounts that have a chain."""
     return list(session.scalars(select(SyncHead.account_id).order_by(SyncHead.account_id)))
 
 
-def verify(session: Session, account_id: UUID) -> Iterator[str]:
-    """Yield what contradicts the account's chain, a sentence each; nothing when all holds.
+def find_contradictions(session: Session, account_id: UUID) -> Iterator[str]:
+    """Yield a sentence for each contradiction between the chain and the stored rows.
 
-    Read in one transaction of the isolation level REPEATABLE READ, while the account may be written to.
-    Takes some hundred bytes of memory per entity.
+    The session's transaction must be REPEATABLE READ; the account may be written to meanwhile. The
+    check takes some hundred bytes of memory per entity.
     """
     head = session.get(SyncHead, account_id)
-    point = hash_chain.Point(0, hash_chain.genesis(account_id))
-    last: dict[Entity, Last] = {}
-    mine = select(CHANGES).where(CHANGES.c.account_id == account_id).order_by(CHANGES.c.stamp)
-    for row in session.execute(mine.execution_options(yield_per=BATCH)):
-        said = _digest(row)
-        point = hash_chain.Point(row.stamp, hash_chain.extend(point.link, said, row.stamp))
-        if point.link != row.link:
-            yield f"the link at {timestamps.text(row.stamp)} does not follow from what its change says"
-            point = hash_chain.Point(row.stamp, row.link)
-        last[row.type, row.entity_id] = Last(row.stamp, said, row.deleted)
+    point = hash_chain.ChainPoint(0, hash_chain.genesis_link(account_id))
+    last: dict[Entity, LastChange] = {}
+    query = select(CHANGES).where(CHANGES.c.account_id == account_id).order_by(CHANGES.c.stamp)
+    for row in session.execute(query.execution_options(yield_per=FETCH_ROWS)):
+        digest = _digest(row)
+        link = hash_chain.extend(point.link, digest, row.stamp)
+        if link != row.link:
+            yield f"the link at {timestamps.to_text(row.stamp)} does not follow from its change"
+        point = hash_chain.ChainPoint(row.stamp, row.link)
+        last[row.type, row.entity_id] = LastChange(row.stamp, digest, row.deleted)
     if head is None or (head.stamp, head.link) != (point.stamp, point.link):
         yield f"the head is not the chain's last link, {point}"
-    yield from _states(session, account_id, last)
-    yield from _pasts(session, account_id)
-    yield from _sums(session, account_id, head)
+    yield from _check_states(session, account_id, last)
+    yield from _check_past_versions(session, account_id)
+    yield from _check_sums(session, account_id, head)
 
 
-def _states(session: Session, account_id: UUID, last: dict[Entity, Last]) -> Iterator[str]:
-    """Compare each state with the last change of its entity; a deletion's may have been buried."""
+def _check_states(
+    session: Session, account_id: UUID, last: dict[Entity, LastChange]
+) -> Iterator[str]:
+    """Compare each state with the last change of its entity; an old tombstone may have no state."""
     states = SyncState.__table__
-    mine = select(states).where(states.c.account_id == account_id)
-    for row in session.execute(mine.execution_options(yield_per=BATCH)):
-        named, told = (
-            f"the state {row.type}/{row.entity_id}",
-            last.pop((row.type, row.entity_id), None),
-        )
-        if told is None or told.stamp != row.stamp:
-            yield f"{named} is not the last version that the chain has of it"
-        elif not told.said == row.digest == _digest(row):
-            yield f"{named} says other than its change"
+    query = select(states).where(states.c.account_id == account_id)
+    for row in session.execute(query.execution_options(yield_per=FETCH_ROWS)):
+        name = f"the state {row.type}/{row.entity_id}"
+        change = last.pop((row.type, row.entity_id), None)
+        if change is None or change.stamp != row.stamp:
+            yield f"{name} is not the entity's last version on the chain"
+        elif not change.digest == row.digest == _digest(row):
+            yield f"{name} differs from its change"
         elif hashlib.sha256(row.encrypted_data.encode()).digest() != row.data_hash:
-            yield f"{named} has other data than its change"
-    for (kind, entity_id), told in last.items():
-        if not told.deleted:
+            yield f"{name} has other data than its change"
+    for (kind, entity_id), change in last.items():
+        if not change.deleted:
             yield f"the state {kind}/{entity_id} is missing"
 
 
-def _pasts(session: Session, account_id: UUID) -> Iterator[str]:
+def _check_past_versions(session: Session, account_id: UUID) -> Iterator[str]:
+    """Compare the data of each past version with the hash in its change."""
     pasts = SyncPast.__table__
+    same_change = (CHANGES.c.account_id == pasts.c.account_id) & (CHANGES.c.stamp == pasts.c.stamp)
     query = (
         select(pasts, CHANGES.c.data_hash)
-        .outerjoin(
-            CHANGES,
-            (CHANGES.c.account_id == pasts.c.account_id) & (CHANGES.c.stamp == pasts.c.stamp),
-        )
+        .outerjoin(CHANGES, same_change)
         .where(pasts.c.account_id == account_id)
     )
-    for row in session.execute(query.execution_options(yield_per=BATCH)):
+    for row in session.execute(query.execution_options(yield_per=FETCH_ROWS)):
         if hashlib.sha256(row.encrypted_data.encode()).digest() != row.data_hash:
-            yield f"the version of {row.type}/{row.entity_id} at {timestamps.text(row.stamp)} has other data"
+            version = (
+                f"the version of {row.type}/{row.entity_id} at {timestamps.to_text(row.stamp)}"
+            )
+            yield f"{version} has other data"
 
 
-def _sums(session: Session, account_id: UUID, head: SyncHead | None) -> Iterator[str]:
-    """Compare what is counted with what is there."""
-    counted = (0, 0) if head is None else (head.states, head.bytes)
-    there = usage.present(session, account_id=account_id)
-    if counted != there:
-        yield f"states and bytes are counted as {counted}, but there are {there}"
-    for kind, entity_id in usage.miscounted(session, account_id=account_id):
+def _check_sums(session: Session, account_id: UUID, head: SyncHead | None) -> Iterator[str]:
+    """Compare the head's sums and the states' sibling counts with the rows."""
+    sums = (0, 0) if head is None else (head.states, head.bytes)
+    totals = usage.count_states(session, account_id)
+    if sums != totals:
+        yield f"states and bytes are counted as {sums}, but there are {totals}"
+    for kind, entity_id in usage.list_miscounts(session, account_id):
         yield f"the siblings of {kind}/{entity_id} are counted wrong"
 
 
 def _digest(row: Row[Any]) -> bytes:
-    return hash_chain.digest(
-        row.type, row.entity_id, row.version, row.clock, row.agent_id, row.deleted, row.data_hash
+    return hash_chain.hash_change(
+        (row.type, row.entity_id),
+        row.version,
+        row.clock,
+        row.agent_id,
+        deleted=row.deleted,
+        data_hash=row.data_hash,
     )

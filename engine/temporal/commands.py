@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from engine.contracts import summaries
 from engine.contracts.definitions import DEFINITION_CHECK, DefinitionCheck
 from engine.contracts.executions import EXECUTION, OUTCOME_READING, ExecutionStart, OutcomeReading
-from engine.contracts.pause import HOLD, PauseSignal
+from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
 from engine.contracts.preview import Drawing, Validation
 from engine.contracts.task_queue import TASK_QUEUE
 from engine.contracts.workflow_ids import (
@@ -129,7 +129,7 @@ async def pause_execution(client: Client, execution_id: UUID, pause: PauseSignal
     """
     handle = client.get_workflow_handle(str(ExecutionWorkflowId(execution_id)))
     try:
-        await handle.signal(HOLD, pause)
+        await handle.signal(PAUSE_SIGNAL, pause)
     except RPCError as error:
         return await _exists_after(handle, error)
     return True

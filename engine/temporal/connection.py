@@ -23,7 +23,7 @@ from engine.config.temporal_tls import make_tls_config
 from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.crypto.temporal_codec import EncryptionCodec, OwnerDirectory
 from engine.observability import tracing
-from engine.observability.temporal_trace_header import Passing
+from engine.observability.temporal_trace_header import TraceparentInterceptor
 
 BOUND_CONVERTERS_MAX = 1_000
 
@@ -51,7 +51,7 @@ async def connect(
         data_converter=_converter(settings, storage, owners) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
-        interceptors=tracing.interceptors() or [Passing()],
+        interceptors=tracing.interceptors() or [TraceparentInterceptor()],
     )
 
 

@@ -53,10 +53,10 @@ def expiry(now: datetime) -> Delete:
     ended_before = now - RETENTION
     parent = aliased(Execution)
     # A child's result is also part of its parent's history.
-    awaited = exists().where(
+    is_awaited = exists().where(
         parent.id == Execution.ordered_by, func.coalesce(parent.ended_at >= ended_before, True)
     )
-    ended = select(Execution.id).where(Execution.ended_at < ended_before, ~awaited)
+    ended = select(Execution.id).where(Execution.ended_at < ended_before, ~is_awaited)
     # A workflow that continues in new runs needs the claims of its newest two.
     newest = func.max(Claim.created_at).label("newest")
     runs = (

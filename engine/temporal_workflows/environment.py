@@ -1,4 +1,4 @@
-"""Temporal, as a walk sees it."""
+"""Environment of an execution that runs in a Temporal workflow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -24,37 +23,37 @@ from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.events import PUBLISH_EVENTS, Publication
 from engine.contracts.executions import (
     COUNT_STEPS,
-    EXECUTION,
     FLUSH_TIMELINE,
     ExecutionStart,
     StepCount,
     TimelineFlush,
 )
 from engine.contracts.timeline import TimelineEntry
-from engine.contracts.workflow_ids import ExecutionWorkflowId
-from engine.interpreter.runtime.timeline import Door
+from engine.interpreter.runtime.environment import ActivityCall
+from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.language.errors import STANDARD, fault
-from engine.language.model import Step
-from engine.temporal_workflows.child_workflows import start_below
-from engine.temporal_workflows.local_activities import locally
+from engine.language.model import Task
+from engine.temporal_workflows.child_workflows import execution_workflow, start_child_workflow
+from engine.temporal_workflows.local_activities import run_local_activity
 
 ABANDON, REQUEST_CANCEL = (
     workflow.ParentClosePolicy.ABANDON,
     workflow.ParentClosePolicy.REQUEST_CANCEL,
 )
-# Where patience with what is in flight ends; Temporal ends an execution at 51,200 events or 50 MiB.
+# Past these, an execution continues as new even while calls are in flight. Temporal ends an
+# execution at 51,200 events or 50 MiB.
 EVENTS_MAX = 16_384
 HISTORY_BYTES_MAX = 16 * 1_048_576
-# A worker that is killed is missed after this long; one that is merely busy must not be.
+# Temporal misses a killed worker after this time; a busy worker must send its heartbeat within it.
 HEARTBEAT = timedelta(seconds=10)
-TRIES_MAX = 5
-_ONCE = RetryPolicy(maximum_attempts=1)
-_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=TRIES_MAX)
+ATTEMPTS_MAX = 5
+_NO_RETRY = RetryPolicy(maximum_attempts=1)
+_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=ATTEMPTS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
-class TemporalWorld:
-    """Time, chance, waiting and calls from the workflow that runs at the moment."""
+class TemporalEnvironment:
+    """Environment that the current Temporal workflow provides."""
 
     account_id: str
     execution_id: str
@@ -63,7 +62,7 @@ class TemporalWorld:
         """Return the time of the workflow task."""
         return workflow.now()
 
-    def task_mark(self) -> int:
+    def workflow_task_mark(self) -> int:
         """Return the length of the history, which grows with each workflow task."""
         return workflow.info().get_current_history_length()
 
@@ -71,8 +70,8 @@ class TemporalWorld:
         """Return a random id, the same on replay."""
         return str(workflow.uuid4())
 
-    def crowded(self, patient: bool) -> bool:
-        """Tell whether Temporal suggests to go on in a new run; with patience, whether it is urgent."""
+    def is_history_long(self, patient: bool) -> bool:
+        """Return whether Temporal suggests to continue as new; if `patient`, whether urgently."""
         info = workflow.info()
         if not info.is_continue_as_new_suggested():
             return False
@@ -80,100 +79,95 @@ class TemporalWorld:
         return not patient or length > EVENTS_MAX or size > HISTORY_BYTES_MAX
 
     async def sleep(self, seconds: float, *, summary: str) -> None:
-        """Wait by a timer of the server's."""
+        """Wait for a timer of the Temporal server."""
         await workflow.sleep(timedelta(seconds=seconds), summary=summary)
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that signals bring about."""
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds that signals or other strands change."""
         await workflow.wait_condition(condition)
 
-    async def take_steps(self, steps: int) -> float:
-        """Have steps counted, by a local activity; return the seconds to wait before the next."""
-        taken = StepCount(self.account_id, steps)
-        return float(await locally(COUNT_STEPS, taken, float))
+    async def take_tasks(self, count: int) -> float:
+        """Count tasks among those of the account, by a local activity.
+
+        :return: the seconds to wait before the next task.
+        """
+        argument = StepCount(self.account_id, count)
+        return float(await run_local_activity(COUNT_STEPS, argument, float))
 
     async def publish(self, batch: Sequence[dict[str, Any]]) -> None:
-        """Write events into the account's keeping, by a local activity."""
+        """Store a batch of events in the account's event store, by a local activity."""
         publication = Publication(self.account_id, self.execution_id, list(batch))
-        await locally(PUBLISH_EVENTS, publication, None)
+        await run_local_activity(PUBLISH_EVENTS, publication, None)
 
-    def note(self, entry: TimelineEntry) -> None:
-        """Put an entry into the process' sink, on replay too: who told it first may have been killed."""
-        if Door.sink is not None:
-            workflow.random()  # refused where the worker forgets the execution, and cancels all its steps
-            Door.sink.put(entry)
+    def record(self, entry: TimelineEntry) -> None:
+        """Send an entry to the sink of the process, on replay too: the first worker may have died.
 
-    async def keep_steps(self) -> None:
-        """Have what was noted kept, by a local activity: the next run does not tell it again."""
-        await locally(FLUSH_TIMELINE, TimelineFlush(self.account_id, self.execution_id), None)
+        `workflow.random` raises when the worker evicts the execution from its cache. The eviction
+        cancels all tasks, and those cancellations are no part of the timeline.
+        """
+        if TimelineOutput.sink is not None:
+            workflow.random()
+            TimelineOutput.sink.add(entry)
+
+    async def store_timeline(self) -> None:
+        """Store the recorded entries, by a local activity: the next run records them no more."""
+        argument = TimelineFlush(self.account_id, self.execution_id)
+        await run_local_activity(FLUSH_TIMELINE, argument, None)
 
     def random_between(self, low: float, high: float) -> float:
         """Return a random number, the same on replay."""
         return workflow.random().uniform(low, high)
 
-    async def call(
-        self,
-        name: str,
-        argument: Any,
-        *,
-        answer: type,
-        step: Step | None,
-        number: int,
-        seconds: float,
-        repeatable: bool,
-    ) -> Any:
-        """Run an activity; when its worker is lost, again, if doing it twice does no harm.
+    async def call(self, call: ActivityCall, *, task: Task | None, number: int) -> Any:
+        """Run an activity for a task; a repeatable one runs again when its worker is lost.
 
-        :raises FaultError: when it failed.
+        :raises FaultError: when the activity failed.
         """
-        place = "" if step is None else step.place
+        place = "" if task is None else task.place
         try:
             return await workflow.execute_activity(
-                name,
-                argument,
-                result_type=answer,
+                call.name,
+                call.argument,
+                result_type=call.answer,
                 activity_id=f"{place}#{number}",
-                summary=None if step is None else step.name,
-                start_to_close_timeout=timedelta(seconds=seconds),
+                summary=None if task is None else task.name,
+                start_to_close_timeout=timedelta(seconds=call.seconds),
                 heartbeat_timeout=HEARTBEAT,
-                retry_policy=_AGAIN if repeatable else _ONCE,
+                retry_policy=_RETRY if call.repeatable else _NO_RETRY,
             )
         except ActivityError as error:
-            raise _understood(error) from None
+            raise _fault_of(error) from None
 
-    async def run(self, start: ExecutionStart, *, waits: bool) -> ChildOutcome | None:
-        """Start an execution as a child workflow; one that is waited for ends when this one does."""
-        ordered = start.ordered
-        handle = await start_below(
-            EXECUTION,
-            start,
-            workflow_id=str(ExecutionWorkflowId(UUID(start.execution_id))),
-            account_id=self.account_id,
-            definition_id=ordered.definition_id if ordered is not None else "",
-            lasts=workflow.info().execution_timeout,
-            answer=ChildOutcome,
-            left_behind=REQUEST_CANCEL if waits else ABANDON,
+    async def run_child(self, start: ExecutionStart, *, waits: bool) -> ChildOutcome | None:
+        """Start an execution as a child workflow; one that is awaited ends when this one does."""
+        order = start.ordered
+        handle = await start_child_workflow(
+            execution_workflow(start, order.definition_id if order is not None else ""),
+            execution_timeout=workflow.info().execution_timeout,
+            result_type=ChildOutcome,
+            parent_close_policy=REQUEST_CANCEL if waits else ABANDON,
         )
         if not waits:
             return None
         try:
-            told: ChildOutcome = await handle
+            outcome: ChildOutcome = await handle
         except ChildWorkflowError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
                 raise asyncio.CancelledError from None
-            return _told(error.cause)
-        return told
+            return _outcome_of(error.cause)
+        return outcome
 
 
-def _told(cause: BaseException | None) -> ChildOutcome | None:
-    """Return the error an execution ended with; nothing when it was ended from outside."""
-    ended = isinstance(cause, ApplicationError) and len(cause.details) == 1
-    return ChildOutcome(error=cause.details[0]) if ended else None  # type: ignore[union-attr]
+def _outcome_of(cause: BaseException | None) -> ChildOutcome | None:
+    """Return the error that a child ended with, or None when it was ended from outside."""
+    if isinstance(cause, ApplicationError) and len(cause.details) == 1:
+        return ChildOutcome(error=cause.details[0])
+    return None
 
 
-def _understood(error: ActivityError) -> BaseException:
-    """Return what an activity's failure means for the step that asked."""
+def _fault_of(error: ActivityError) -> BaseException:
+    """Return the error of the task that called a failed activity."""
     cause = error.cause
     if isinstance(cause, CancelledError):
         return asyncio.CancelledError()

@@ -1,4 +1,7 @@
-"""The Temporal workflows: open, walk, settle. They hold nobody's program and decide nothing by themselves."""
+"""Temporal workflows of executions: open, interpret, settle; check a definition; read an outcome.
+
+They run no user's program: sandbox processes evaluate expressions.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from engine.contracts import payload_converter
 from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.definitions import CHECK_DEFINITION, DEFINITION_CHECK, DefinitionCheck
 from engine.contracts.events import EVENT
@@ -20,7 +22,6 @@ from engine.contracts.executions import (
     EXECUTION,
     OPEN_EXECUTION,
     OUTCOME_READING,
-    RAISED,
     READ_OUTCOME,
     SETTLE_EXECUTION,
     UNOPENABLE,
@@ -30,97 +31,103 @@ from engine.contracts.executions import (
     Settlement,
 )
 from engine.contracts.json_value import Json
-from engine.contracts.pause import HOLD, PauseSignal
+from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
+from engine.contracts.payload_converter import reply_payload
 from engine.contracts.schedules import SCHEDULE, TriggerStart
+from engine.contracts.timeline import RAISED
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.errors import InvalidError
-from engine.expressions.sandbox.fair_queue import ACCOUNT, PATIENCE, BusyError, Patience
+from engine.expressions.sandbox.fair_queue import ACCOUNT, WAIT_BUDGET, BusyError, WaitBudget
 from engine.interpreter import checkpoint, retry_from_failure
-from engine.interpreter.runtime.event_inbox import Inbox
-from engine.interpreter.runtime.interpreter import Walk
-from engine.interpreter.runtime.pause import Hold
+from engine.interpreter.runtime.event_inbox import EventInbox
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.pause import Pause
 from engine.language.errors import (
     STANDARD,
     TYPES,
     ExhaustedError,
     FaultError,
-    Problem,
+    ProblemDetails,
     standard_kind,
 )
 from engine.temporal_workflows import ui_details
-from engine.temporal_workflows.child_workflows import start_below
-from engine.temporal_workflows.environment import TemporalWorld
-from engine.temporal_workflows.local_activities import locally
+from engine.temporal_workflows.child_workflows import ChildWorkflow, start_child_workflow
+from engine.temporal_workflows.environment import TemporalEnvironment
+from engine.temporal_workflows.local_activities import run_local_activity
 
-# A new run goes on with the build that is current, a run itself stays with the one it began on.
+# The next run continues with the current build; a run itself stays with the build it began on.
 NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
-STOPPED = "The execution was stopped from outside."
+STOP_DETAIL = "The execution was stopped from outside."
 
 
-# What is no failure of ours fails the task alone, which is tried again: so a defect of a deploy, or a history
-# that does not replay, ends nobody's execution.
+# There are no `failure_exception_types`: any other error fails the workflow task alone, and
+# Temporal retries it. So neither a defect of a deploy nor a history that does not replay ends a
+# user's execution.
 @workflow.defn(name=EXECUTION)
 class ExecutionWorkflow:
-    """One run of a definition, or of the rest of it."""
+    """Execution of a definition: one run, from the beginning or from a checkpoint."""
 
     def __init__(self) -> None:
-        self._walk: Walk | None = None
-        self._inbox = Inbox()
-        self._hold = Hold()
-        self._carrying: asyncio.Task[None] | None = None
+        self._interpreter: Interpreter | None = None
+        self._event_inbox = EventInbox()
+        self._pause = Pause()
+        self._delivery: asyncio.Task[None] | None = None
         self._cancelled = False
 
     @workflow.run
     async def run(self, start: ExecutionStart) -> RawValue | ChildOutcome | None:
-        """Return the reply, sealed for whoever awaits it; to the execution that ordered this one, the end.
+        """Return the encrypted reply for the waiting client; to a parent execution, the outcome.
 
-        :raises ApplicationError: when the execution failed; its type is the kind of error, its one
-            detail the sealed reply, its message nothing of the user's.
+        :raises ApplicationError: when the execution failed. Its type is the kind of the error, its
+            only detail the encrypted reply (or the error, for a parent); its message has no user's
+            data.
         """
-        settlement = await self._settled(start)
-        if self._walk is not None:
-            await self._walk.post.flush()
-            subject = asdict(self._walk.herald.subject)
-            steps = self._walk.pace.uncounted()
+        settlement = await self._settle(start)
+        if self._interpreter is not None:
+            await self._interpreter.event_outbox.flush()
+            subject = asdict(self._interpreter.lifecycle_events.subject)
+            steps = self._interpreter.budget.uncounted_tasks()
             settlement = replace(
                 settlement, subject=subject, cancelled=self._cancelled, steps=steps
             )
-            workflow.set_current_details(ui_details.ended(self._walk, settlement))
-        answer: str | None = await locally(SETTLE_EXECUTION, settlement, str)
+            workflow.set_current_details(ui_details.describe_outcome(self._interpreter, settlement))
+        answer: str | None = await run_local_activity(SETTLE_EXECUTION, settlement, str)
         if self._cancelled:
             raise asyncio.CancelledError
-        reply = payload_converter.sealed(answer) if answer is not None else None
+        reply = reply_payload(answer) if answer is not None else None
+        has_parent = start.ordered is not None
         if settlement.error is None:
-            return ChildOutcome(result=settlement.result) if start.ordered is not None else reply
-        told = reply if start.ordered is None else settlement.error
+            return ChildOutcome(result=settlement.result) if has_parent else reply
+        detail = settlement.error if has_parent else reply
         raise ApplicationError(
             "The execution failed",
-            *([told] if told is not None else []),
-            type=_shown_kind(str(settlement.error["type"])),
+            *([detail] if detail is not None else []),
+            type=_error_kind(str(settlement.error["type"])),
             non_retryable=True,
         )
 
     @workflow.signal(name=EVENT)
     def event(self, events: list[Json]) -> None:
-        """Take events in; the walk looks at them when it listens."""
-        self._inbox.put(events)
+        """Receive events; `listen` tasks look through them."""
+        self._event_inbox.add(events)
 
-    @workflow.signal(name=HOLD)
-    def hold(self, word: PauseSignal) -> None:
-        """Have the walk hold before its next step, or go on."""
-        self._hold.hear(word.number, paused=word.paused)
+    @workflow.signal(name=PAUSE_SIGNAL)
+    def pause(self, command: PauseSignal) -> None:
+        """Pause the execution before its next task, or resume it."""
+        self._pause.apply(command.number, paused=command.paused)
 
     @workflow.query
     def trail(self) -> list[str]:
-        """Return the names of the steps that ran, in order."""
-        return [] if self._walk is None else list(self._walk.trail)
+        """Return the names of the tasks that ran, in order."""
+        return [] if self._interpreter is None else list(self._interpreter.trail)
 
-    async def _settled(self, start: ExecutionStart) -> Settlement:
-        ended = Settlement(
+    async def _settle(self, start: ExecutionStart) -> Settlement:
+        """Run the execution to its end, and return how it ended."""
+        settlement = Settlement(
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
         try:
-            return replace(ended, result=await self._walked(start))
+            return replace(settlement, result=await self._interpret(start))
         except FaultError as error:
             problem = error.problem
         except ExhaustedError as error:
@@ -128,114 +135,141 @@ class ExecutionWorkflow:
         except ApplicationError as error:
             if error.type != UNOPENABLE:
                 raise
-            return replace(ended, status="failed", error=error.details[0])
+            return replace(settlement, status="failed", error=error.details[0])
         except InvalidError as error:
             first = error.faults[0]
-            refused = _problem("configuration", f"{first.pointer}: {first.detail}")
-            problem = replace(refused, instance=first.pointer)
+            configuration = _problem("configuration", f"{first.pointer}: {first.detail}")
+            problem = replace(configuration, instance=first.pointer)
         except (checkpoint.NewerError, BusyError):
             raise
         except asyncio.CancelledError:
             self._cancelled = True
-            problem = _problem("runtime", STOPPED)
+            problem = _problem("runtime", STOP_DETAIL)
         except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
-        left = None if self._walk is None else retry_from_failure.left(self._walk)
-        return replace(ended, status="failed", error=problem.shown(), left=left)
+        state = None if self._interpreter is None else retry_from_failure.capture(self._interpreter)
+        return replace(settlement, status="failed", error=problem.to_json(), left=state)
 
-    async def _walked(self, start: ExecutionStart) -> Any:
-        """Walk from the beginning or the bookmark to the end; at a rest, have a new run go on."""
+    async def _interpret(self, start: ExecutionStart) -> Any:
+        """Interpret the definition to its end; when quiescent before, continue as new."""
         ACCOUNT.set(start.account_id)
-        world = TemporalWorld(start.account_id, start.execution_id)
-        PATIENCE.set(Patience(lambda: (world.task_mark(), world.now())))
-        if start.bookmark is None:
-            opened: OpenedExecution = await locally(OPEN_EXECUTION, start, OpenedExecution)
-            walk = checkpoint.begin(opened, start.execution_id, world)
-            retry_from_failure.retake(walk, opened)
-            opened = replace(opened, left=None)
-        else:
-            walk, opened = checkpoint.resume(start.bookmark, start.execution_id, world)
-        walk.inbox.put(event for _, event in self._inbox.waiting)
-        walk.hold.hear(self._hold.number, paused=self._hold.paused)
-        self._walk, self._inbox, self._hold = walk, walk.inbox, walk.hold
-        self._carrying = asyncio.create_task(walk.post.carry())
-        walking = asyncio.create_task(self._paced(walk, opened, resumed=start.bookmark is not None))
+        environment = TemporalEnvironment(start.account_id, start.execution_id)
+        WAIT_BUDGET.set(WaitBudget(lambda: (environment.workflow_task_mark(), environment.now())))
+        interpreter, opening = await self._load(start, environment)
+        interpreter.event_inbox.add(event for _, event in self._event_inbox.events)
+        interpreter.pause.apply(self._pause.number, paused=self._pause.paused)
+        self._interpreter, self._event_inbox, self._pause = (
+            interpreter,
+            interpreter.event_inbox,
+            interpreter.pause,
+        )
+        self._delivery = asyncio.create_task(interpreter.event_outbox.deliver())
+        interpretation = asyncio.create_task(
+            _run_after_delay(interpreter, opening, is_resumed=start.bookmark is not None)
+        )
         try:
-            while not walking.done():
+            while not interpretation.done():
                 await workflow.wait_condition(
-                    lambda: self._shown(walk, walking) or walk.rests.reached
+                    lambda: (
+                        _is_done(interpreter, interpretation) or interpreter.quiescence.is_reached
+                    )
                 )
-                if not walking.done() and await self._left_behind_nothing(walk, world):
+                if not interpretation.done() and await _flush(interpreter, environment):
                     break
         except asyncio.CancelledError:
-            walking.cancel()
-            await asyncio.gather(walking, return_exceptions=True)
+            interpretation.cancel()
+            await asyncio.gather(interpretation, return_exceptions=True)
             raise
-        if not walking.done():
+        if not interpretation.done():
             workflow.continue_as_new(
-                checkpoint.left(start, walk, opened), initial_versioning_behavior=NEWEST
+                checkpoint.continuation(start, interpreter, opening),
+                initial_versioning_behavior=NEWEST,
             )
-        return walking.result()
+        return interpretation.result()
 
-    async def _left_behind_nothing(self, walk: Walk, world: TemporalWorld) -> bool:
-        """Hand over what only this run can; tell whether that is all, and the walk still rests."""
-        await walk.post.flush()
-        seq = walk.scribe.seq
-        await world.keep_steps()
-        return walk.rests.reached and walk.scribe.seq == seq
+    async def _load(
+        self, start: ExecutionStart, environment: TemporalEnvironment
+    ) -> tuple[Interpreter, OpenedExecution]:
+        """Return the interpreter at the beginning, at the failed task, or at the checkpoint."""
+        if start.bookmark is not None:
+            return checkpoint.load(start.bookmark, start.execution_id, environment)
+        opening: OpenedExecution = await run_local_activity(OPEN_EXECUTION, start, OpenedExecution)
+        interpreter = checkpoint.create_interpreter(opening, start.execution_id, environment)
+        retry_from_failure.restore(interpreter, opening)
+        return interpreter, replace(opening, left=None)
 
-    def _shown(self, walk: Walk, walking: asyncio.Task[Any]) -> bool:
-        """Tell whether the walk is over; while it waits, note where it stands: once for many steps."""
-        if not walking.done():
-            workflow.set_current_details(ui_details.standing(walk))
-        return walking.done()
 
-    async def _paced(self, walk: Walk, opened: OpenedExecution, *, resumed: bool) -> Any:
-        if opened.slowed_seconds and not resumed:
-            await walk.world.sleep(opened.slowed_seconds, summary="turn")
-        return await walk.through(opened.input)
+async def _flush(interpreter: Interpreter, environment: TemporalEnvironment) -> bool:
+    """Store the events and timeline entries that this run alone has.
+
+    :return: whether the interpreter is quiescent still, and recorded no further entry meanwhile.
+    """
+    await interpreter.event_outbox.flush()
+    seq = interpreter.timeline.seq
+    await environment.store_timeline()
+    return interpreter.quiescence.is_reached and interpreter.timeline.seq == seq
+
+
+def _is_done(interpreter: Interpreter, interpretation: asyncio.Task[Any]) -> bool:
+    """Return whether the interpretation ended; while it waits, show the running tasks in the UI."""
+    if not interpretation.done():
+        workflow.set_current_details(ui_details.describe_running(interpreter))
+    return interpretation.done()
+
+
+async def _run_after_delay(
+    interpreter: Interpreter, opening: OpenedExecution, *, is_resumed: bool
+) -> Any:
+    """Run the interpreter; a new execution of an account past its limit waits first."""
+    if opening.slowed_seconds and not is_resumed:
+        await interpreter.environment.sleep(opening.slowed_seconds, summary="turn")
+    return await interpreter.run(opening.input)
 
 
 @workflow.defn(name=DEFINITION_CHECK, failure_exception_types=[Exception])
 class DefinitionCheckWorkflow:
-    """One look at a definition that was just saved."""
+    """Check of a definition that was just saved."""
 
     @workflow.run
     async def run(self, check: DefinitionCheck) -> None:
-        """Have the definition opened, checked, its diagnostics stored and its schedule begun."""
-        version = VersionReference(UUID(check.definition_id), check.version)
-        triggers: list[str] = await locally(CHECK_DEFINITION, check, list[str])
+        """Check the definition, store its diagnostics, and start the workflows of its schedule."""
+        triggers: list[str] = await run_local_activity(CHECK_DEFINITION, check, list[str])
         for trigger in triggers or ():
             with contextlib.suppress(WorkflowAlreadyStartedError):
-                await start_below(
-                    SCHEDULE,
-                    TriggerStart(
-                        check.definition_id, check.account_id, trigger, version=check.version
-                    ),
-                    workflow_id=str(TriggerWorkflowId(version, trigger)),
-                    account_id=check.account_id,
-                    definition_id=check.definition_id,
-                    lasts=None,
+                await start_child_workflow(
+                    _schedule_workflow(check, trigger), execution_timeout=None
                 )
+
+
+def _schedule_workflow(check: DefinitionCheck, trigger: str) -> ChildWorkflow:
+    definition_id, account_id = check.definition_id, check.account_id
+    version = VersionReference(UUID(definition_id), check.version)
+    return ChildWorkflow(
+        SCHEDULE,
+        TriggerStart(definition_id, account_id, trigger, version=check.version),
+        str(TriggerWorkflowId(version, trigger)),
+        account_id,
+        definition_id,
+    )
 
 
 @workflow.defn(name=OUTCOME_READING, failure_exception_types=[Exception])
 class OutcomeReadingWorkflow:
-    """One look at how an execution ended, for somebody who did not wait for it."""
+    """Reading of an execution's outcome, for a client that did not wait for it."""
 
     @workflow.run
     async def run(self, reading: OutcomeReading) -> RawValue | None:
-        """Return the outcome, sealed to whoever asked; nothing while there is none."""
-        answer: str | None = await locally(READ_OUTCOME, reading, str)
-        return payload_converter.sealed(answer) if answer is not None else None
+        """Return the outcome, encrypted to the client's key, or None while there is none."""
+        answer: str | None = await run_local_activity(READ_OUTCOME, reading, str)
+        return reply_payload(answer) if answer is not None else None
 
 
-def _problem(kind: str, detail: str) -> Problem:
+def _problem(kind: str, detail: str) -> ProblemDetails:
     status, title = STANDARD[kind]
-    return Problem(TYPES + kind, status, title, detail, instance="")
+    return ProblemDetails(TYPES + kind, status, title, detail, instance="")
 
 
-def _shown_kind(uri: str) -> str:
-    """Return what an operator may see: a failure's type is not encrypted, and users write their own."""
+def _error_kind(uri: str) -> str:
+    """Return the kind of an error for operators: Temporal does not encrypt a failure's type."""
     return standard_kind(uri) or RAISED

@@ -1,61 +1,58 @@
-"""The Temporal workflow of one time at which a schedule is due."""
+"""Temporal workflow of one firing of a schedule: a time at which the schedule is due."""
 
 from __future__ import annotations
 
 import contextlib
 from datetime import UTC, timedelta
-from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
-from engine.contracts.executions import EXECUTION, ExecutionStart
+from engine.contracts.executions import ExecutionStart
 from engine.contracts.schedules import FIRE_DUE, FIRING, DueExecution, DueFiring, FiringStart
-from engine.contracts.workflow_ids import ExecutionWorkflowId
-from engine.temporal_workflows.child_workflows import start_below
-from engine.temporal_workflows.local_activities import locally
+from engine.temporal_workflows.child_workflows import execution_workflow, start_child_workflow
+from engine.temporal_workflows.local_activities import run_local_activity
 
-DUE_AT = SearchAttributeKey.for_datetime(
-    "TemporalScheduledStartTime"
-)  # Temporal's own, in whole seconds
+# Temporal's own search attribute, in whole seconds.
+DUE_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
 @workflow.defn(name=FIRING)
 class FiringWorkflow:
-    """Makes the execution of its time and waits for its end, for Temporal looks at this one for overlaps.
+    """Firing that creates an execution and waits for its end.
 
-    When it is cancelled or terminated, the execution is.
+    Temporal's overlap policy looks at this workflow, so it lasts as long as its execution. Its
+    cancellation or termination is that of the execution too.
     """
 
     @workflow.run
     async def run(self, start: FiringStart) -> None:
-        """Return once the execution has ended, however."""
-        began = workflow.info().start_time
-        due_at = workflow.info().typed_search_attributes.get(DUE_AT) or began
+        """Return when the execution has ended, with any outcome."""
+        start_time = workflow.info().start_time
+        due_at = workflow.info().typed_search_attributes.get(DUE_AT) or start_time
         due = DueFiring(
             start.schedule_id,
             start.account_id,
             due_at.astimezone(UTC).isoformat(),
-            (workflow.now() - began).total_seconds(),
+            (workflow.now() - start_time).total_seconds(),
         )
-        made: DueExecution | None = await locally(FIRE_DUE, due, DueExecution)
-        if made is None:
+        creation: DueExecution | None = await run_local_activity(FIRE_DUE, due, DueExecution)
+        if creation is None:
             return
         with contextlib.suppress(FailureError, WorkflowAlreadyStartedError):
-            await (await _execution(start, made))
+            await (await _start_execution(start, creation))
 
 
-async def _execution(
-    start: FiringStart, made: DueExecution
+async def _start_execution(
+    start: FiringStart, creation: DueExecution
 ) -> workflow.ChildWorkflowHandle[object, object]:
-    return await start_below(
-        EXECUTION,
-        ExecutionStart(made.execution_id, start.account_id),
-        workflow_id=str(ExecutionWorkflowId(UUID(made.execution_id))),
-        account_id=start.account_id,
-        definition_id=made.definition_id,
-        lasts=timedelta(seconds=made.seconds_max),
-        left_behind=ParentClosePolicy.TERMINATE,
+    return await start_child_workflow(
+        execution_workflow(
+            ExecutionStart(creation.execution_id, start.account_id),
+            creation.definition_id,
+        ),
+        execution_timeout=timedelta(seconds=creation.seconds_max),
+        parent_close_policy=ParentClosePolicy.TERMINATE,
     )

@@ -1,4 +1,4 @@
-"""Local activities: the engine's own work between two steps, without a task queue."""
+"""Local activities: the engine's own work between two tasks, without a task queue."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
 from engine.contracts.executions import UNDONE, UNOPENABLE
 
-LOCAL_SECONDS = 20.0
-# A database that is away comes back; a row that is gone does not.
-_PATIENTLY = RetryPolicy(
+TIMEOUT_SECONDS = 20.0
+# A database that is unavailable comes back; a row that was deleted does not.
+_RETRY_POLICY = RetryPolicy(
     maximum_interval=timedelta(seconds=10), non_retryable_error_types=["NotFoundError"]
 )
 
 
-async def locally(name: str, argument: Any, answer: type | None) -> Any:
-    """Run a local activity: no task queue, and all of them in one workflow task when steps are pure.
+async def run_local_activity(name: str, argument: Any, result_type: type | None) -> Any:
+    """Run a local activity; without I/O between them, several run in one workflow task.
 
-    :raises ApplicationError: `UNOPENABLE` as it came; `UNDONE` for every other failure.
+    :raises ApplicationError: `UNOPENABLE` from the activity itself; `UNDONE` for every other
+        failure.
     """
     try:
         return await workflow.execute_local_activity(
             name,
             argument,
-            result_type=answer,
-            start_to_close_timeout=timedelta(seconds=LOCAL_SECONDS),
-            retry_policy=_PATIENTLY,
+            result_type=result_type,
+            start_to_close_timeout=timedelta(seconds=TIMEOUT_SECONDS),
+            retry_policy=_RETRY_POLICY,
         )
     except CancelledError:
         raise
@@ -37,5 +38,5 @@ async def locally(name: str, argument: Any, answer: type | None) -> Any:
         if isinstance(error, ApplicationError) and error.type == UNOPENABLE:
             raise
         message = f"The engine could not {name}"
-        # A cause would bring its encrypted details along, and who awaits this has no key to them.
+        # A cause would include its encrypted details, for which the waiting client has no key.
         raise ApplicationError(message, type=UNDONE, non_retryable=True) from None

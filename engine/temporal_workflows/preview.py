@@ -1,11 +1,11 @@
-"""Looks at a definition that change nothing: is it valid, and what does it look like; for whoever waits."""
+"""Temporal workflows of previews: validate a definition, or draw it, for a waiting client."""
 
 from __future__ import annotations
 
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from engine.contracts import payload_converter
+from engine.contracts.payload_converter import reply_payload
 from engine.contracts.preview import (
     DRAW_DEFINITION,
     DRAWING,
@@ -14,24 +14,24 @@ from engine.contracts.preview import (
     Drawing,
     Validation,
 )
-from engine.temporal_workflows.local_activities import locally
+from engine.temporal_workflows.local_activities import run_local_activity
 
 
 @workflow.defn(name=VALIDATION, failure_exception_types=[Exception])
 class ValidationWorkflow:
-    """One look at a definition that is not saved."""
+    """Validation of a definition that is not saved."""
 
     @workflow.run
     async def run(self, validation: Validation) -> RawValue:
-        """Return what is wrong with it, sealed to whoever asked."""
-        return payload_converter.sealed(await locally(VALIDATE_DEFINITION, validation, str))
+        """Return the faults of the definition, encrypted to the client's key."""
+        return reply_payload(await run_local_activity(VALIDATE_DEFINITION, validation, str))
 
 
 @workflow.defn(name=DRAWING, failure_exception_types=[Exception])
 class DrawingWorkflow:
-    """One look at what a saved definition does."""
+    """Drawing of a saved definition."""
 
     @workflow.run
     async def run(self, drawing: Drawing) -> RawValue:
-        """Return its graph, sealed to whoever asked."""
-        return payload_converter.sealed(await locally(DRAW_DEFINITION, drawing, str))
+        """Return the graph of the definition, encrypted to the client's key."""
+        return reply_payload(await run_local_activity(DRAW_DEFINITION, drawing, str))

@@ -1,4 +1,4 @@
-"""The Temporal workflow of a schedule: it waits for times or events, and starts executions."""
+"""Temporal workflow of a schedule's trigger: it waits, and starts executions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from temporalio.common import VersioningBehavior
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from engine.contracts.events import EVENT
-from engine.contracts.executions import EXECUTION, EXECUTION_ENDED, ExecutionStart
+from engine.contracts.executions import EXECUTION_ENDED, ExecutionStart
 from engine.contracts.json_value import Json
 from engine.contracts.schedules import (
     FIRE_SCHEDULE,
@@ -26,160 +26,166 @@ from engine.contracts.schedules import (
     TriggerFiring,
     TriggerStart,
 )
-from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.errors import EngineError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
-from engine.interpreter.constructs.event_consumption import Standing, Strategy
-from engine.interpreter.runtime.budget import Pace
+from engine.interpreter.constructs.event_consumption import ConsumptionProgress, EventConsumption
+from engine.interpreter.runtime.budget import Budget
 from engine.interpreter.runtime.environment import RUNTIME
-from engine.interpreter.runtime.event_inbox import Inbox
-from engine.interpreter.runtime.interpreter import Walk
-from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.event_inbox import EventInbox
+from engine.interpreter.runtime.interpreter import Interpreter
+from engine.interpreter.runtime.quiescence import Quiescence
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import ExhaustedError, FaultError
-from engine.language.schedule import Schedule
-from engine.temporal_workflows.child_workflows import start_below
-from engine.temporal_workflows.environment import TemporalWorld
-from engine.temporal_workflows.local_activities import locally
+from engine.language.model import WorkflowDefinition
+from engine.language.schedule import ScheduleTriggers
+from engine.temporal_workflows.child_workflows import execution_workflow, start_child_workflow
+from engine.temporal_workflows.environment import TemporalEnvironment
+from engine.temporal_workflows.local_activities import run_local_activity
 
 
 class OverError(Exception):
-    """The definition is no more, or has another version: nothing is left to start."""
+    """The definition was deleted or has another version, so the schedule ends."""
 
 
-LOOK_SECONDS_MAX = 600.0
-# Anything else, a machine too busy for a filter among it, fails the task alone, which is tried again.
+POLL_SECONDS_MAX = 600.0
+# Any other error, such as a machine too busy for a filter, fails the workflow task alone: Temporal
+# retries it.
 FAILING: Sequence[type[Exception]] = (EngineError, ExhaustedError, FaultError)
 
 
 @workflow.defn(name=SCHEDULE, failure_exception_types=FAILING)
 class ScheduleWorkflow:
-    """One trigger of a definition's schedule, `after` or `on`, as long as the definition has its version.
+    """Trigger of a schedule, `after` or `on`, as long as the definition has its version.
 
-    Times (`every` and `cron`) are Temporal's own schedules. A filter is evaluated here, so that it is written
-    nowhere but in the encrypted history.
+    `every` and `cron` are Temporal's own schedules. This workflow evaluates the filters of `on`, so
+    that they are stored nowhere but in the encrypted history.
     """
 
     @workflow.init
     def __init__(self, start: TriggerStart) -> None:
         self._start = start
-        self._inbox = Inbox() if start.inbox is None else Inbox.read(start.inbox)
+        self._event_inbox = (
+            EventInbox() if start.inbox is None else EventInbox.from_json(start.inbox)
+        )
 
     @workflow.run
     async def run(self, start: TriggerStart) -> None:
-        """Start executions until the definition is gone or will never be due again."""
+        """Start executions until the definition is deleted or has another version."""
         ACCOUNT.set(start.account_id)
-        found: TriggerDocument | None = await locally(
+        answer: TriggerDocument | None = await run_local_activity(
             OPEN_SCHEDULE,
             replace(start, standing=None, inbox=None),
             TriggerDocument,
         )
-        schedule = None if found is None else documents.parse(found.document).schedule
-        if found is None or schedule is None:
+        if answer is None:
+            return
+        definition = documents.parse(answer.document)
+        schedule = definition.schedule
+        if schedule is None:
             return
         try:
             while True:
                 if start.trigger == "on":
-                    await self._listen(schedule, found)
+                    await self._listen(definition, schedule)
                 else:
                     await self._repeat(schedule)
                 if workflow.info().is_continue_as_new_suggested():
-                    workflow.continue_as_new(self._handed_on())
+                    workflow.continue_as_new(self._next_start())
         except OverError:
             return
 
     @workflow.signal(name=EVENT)
     def event(self, events: list[Json]) -> None:
-        """Take events in."""
-        self._inbox.put(events)
+        """Receive events."""
+        self._event_inbox.add(events)
 
-    async def _repeat(self, schedule: Schedule) -> None:
-        """Fire, see the execution's end, and let the delay pass: the first run has nothing to wait for."""
-        execution_id = self._drawn()
+    async def _repeat(self, schedule: ScheduleTriggers) -> None:
+        """Start an execution, wait for its end, then wait for the delay (`after`)."""
+        execution_id = self._new_execution_id()
         execution = await self._fire(execution_id, None)
         if execution is None:
-            await _end_of(execution_id)
+            await _wait_for_end(execution_id)
         else:
-            with contextlib.suppress(FailureError):  # however it ended, it ended
+            with contextlib.suppress(FailureError):  # any outcome is an end
                 await execution
         await workflow.sleep(timedelta(seconds=schedule.after or 0))
 
-    async def _listen(self, schedule: Schedule, found: TriggerDocument) -> None:
-        """Fire on the events that together are what is listened for (DSL, "Event-driven scheduling")."""
-        definition = documents.parse(found.document)
-        world = TemporalWorld(self._start.account_id, "")
-        walk = Walk(
+    async def _listen(self, definition: WorkflowDefinition, schedule: ScheduleTriggers) -> None:
+        """Wait for the events of `on`, then start an execution (DSL, "Event-driven scheduling")."""
+        environment = TemporalEnvironment(self._start.account_id, "")
+        interpreter = Interpreter(
             definition=definition,
             execution_id="",
             raw_input=None,
-            world=world,
-            rests=Rests(world.crowded),
-            pace=Pace(world),
-            inbox=self._inbox,
+            environment=environment,
+            quiescence=Quiescence(environment.is_history_long),
+            budget=Budget(environment),
+            event_inbox=self._event_inbox,
         )
         scope = Scope({"runtime": RUNTIME, "workflow": {"definition": definition.source}})
-        standing = Standing(**(self._start.standing or {}))
+        progress = ConsumptionProgress.from_json(self._start.standing or {})
         if schedule.on is None:
             raise OverError
-        strategy = cast("Strategy", schedule.on)
-        while not standing.over:
-            event = await strategy.sift(walk, None, scope, standing)
+        consumption = cast("EventConsumption", schedule.on)
+        while not progress.over:
+            event = await consumption.consume_next(interpreter, None, scope, progress)
             if event is not None:
-                standing.outputs.append(cloud_events.read(event, schedule.reads))
-                strategy.conclude(walk, scope, standing)
-            elif not standing.over:
-                self._inbox.forget(standing.looked)
+                progress.outputs.append(cloud_events.read(event, schedule.reads))
+                consumption.check_until(interpreter, scope, progress)
+            elif not progress.over:
+                self._event_inbox.drop_until(progress.last_number)
                 if workflow.info().is_continue_as_new_suggested():
-                    self._start = replace(self._start, standing=standing.written())
-                    workflow.continue_as_new(self._handed_on())
-                await workflow.wait_condition(lambda: self._inbox.next(standing.looked) is not None)
-        self._inbox.forget(standing.looked)
+                    self._start = replace(self._start, standing=progress.to_json())
+                    workflow.continue_as_new(self._next_start())
+                await workflow.wait_condition(
+                    lambda: self._event_inbox.next(progress.last_number) is not None
+                )
+        self._event_inbox.drop_until(progress.last_number)
         self._start = replace(self._start, standing=None)
-        await self._fire(self._drawn(), standing.outputs)
+        await self._fire(self._new_execution_id(), progress.outputs)
 
     async def _fire(
         self, execution_id: str, events: list[Any] | None
     ) -> workflow.ChildWorkflowHandle[Any, Any] | None:
-        """Make an execution and start it; it lives on when this workflow ends.
+        """Create and start an execution, which outlives this workflow.
 
-        :return: nothing when the relay has started it: no worker ran for a while after it was made.
-        :raises OverError: when the definition is gone, or changed.
+        :return: its handle, or None when the relay started it because no worker ran for a while.
+        :raises OverError: when the definition was deleted, or has another version.
         """
         account_id, definition_id = self._start.account_id, self._start.definition_id
         firing = TriggerFiring(execution_id, definition_id, account_id, events, self._start.version)
-        fired: TriggerExecution | None = await locally(FIRE_SCHEDULE, firing, TriggerExecution)
-        if fired is None:
+        creation: TriggerExecution | None = await run_local_activity(
+            FIRE_SCHEDULE, firing, TriggerExecution
+        )
+        if creation is None:
             raise OverError
         with contextlib.suppress(WorkflowAlreadyStartedError):
-            return await start_below(
-                EXECUTION,
-                ExecutionStart(execution_id, account_id),
-                workflow_id=str(ExecutionWorkflowId(UUID(execution_id))),
-                account_id=account_id,
-                definition_id=definition_id,
-                lasts=timedelta(seconds=fired.seconds_max),
+            return await start_child_workflow(
+                execution_workflow(ExecutionStart(execution_id, account_id), definition_id),
+                execution_timeout=timedelta(seconds=creation.seconds_max),
             )
         return None
 
-    def _drawn(self) -> str:
-        """Return the id of the next execution."""
+    def _new_execution_id(self) -> str:
+        """Return an id for the next execution."""
         return _uuid7(workflow.now(), workflow.random())
 
-    def _handed_on(self) -> TriggerStart:
-        return replace(self._start, inbox=self._inbox.written())
+    def _next_start(self) -> TriggerStart:
+        return replace(self._start, inbox=self._event_inbox.to_json())
 
 
-# It has no end, and would keep its first build from ever being stopped: it goes along with each new one.
-# Temporal takes no such word from workers without a build, whose schedules are the class above.
+# A schedule has no end, and would need its first build for ever: it moves to each new build.
+# Temporal refuses a versioning behaviour from workers without a build; they register the class
+# above.
 @workflow.defn(
     name=SCHEDULE,
     failure_exception_types=FAILING,
     versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
 )
 class UpgradedScheduleWorkflow(ScheduleWorkflow):
-    """The same on workers that have a build."""
+    """Schedule workflow of workers that have a build."""
 
     @workflow.init
     def __init__(self, start: TriggerStart) -> None:
@@ -187,20 +193,20 @@ class UpgradedScheduleWorkflow(ScheduleWorkflow):
 
     @workflow.run
     async def run(self, start: TriggerStart) -> None:
-        """Start executions until the definition is gone or will never be due again."""
+        """Start executions until the definition is deleted or has another version."""
         await super().run(start)
 
 
-async def _end_of(execution_id: str) -> None:
-    """Look whether an execution that another started has ended, less often the longer it lasts."""
+async def _wait_for_end(execution_id: str) -> None:
+    """Poll until an execution has ended, less often the longer it lasts."""
     seconds = 1.0
-    while not await locally(EXECUTION_ENDED, execution_id, bool):
+    while not await run_local_activity(EXECUTION_ENDED, execution_id, bool):
         await workflow.sleep(seconds)
-        seconds = min(2 * seconds, LOOK_SECONDS_MAX)
+        seconds = min(2 * seconds, POLL_SECONDS_MAX)
 
 
-def _uuid7(at: datetime, chance: random.Random) -> str:
+def _uuid7(at: datetime, generator: random.Random) -> str:
     """Return a UUIDv7 (RFC 9562 section 5.7) that is the same on replay."""
-    number = int(at.timestamp() * 1000) << 80 | chance.getrandbits(80)
+    number = int(at.timestamp() * 1000) << 80 | generator.getrandbits(80)
     number = number & ~(0xF << 76) | 7 << 76
     return str(UUID(int=number & ~(0x3 << 62) | 2 << 62))

@@ -1,7 +1,6 @@
-"""What the Temporal UI shows of a walk to who may open it: where it stands, as Markdown.
+"""Details of an execution in Temporal's UI, as Markdown for operators who may decrypt them.
 
-It leaves the worker sealed, as an answer to a question that Temporal asks the workflow; nothing of it is in
-the history.
+They leave the worker encrypted, as the answer to a query. Nothing of them is in the history.
 """
 
 from __future__ import annotations
@@ -9,36 +8,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.contracts.executions import Settlement
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 
 TRAIL_SHOWN = 12
 
 
-def standing(walk: Walk) -> str:
-    """Return where a walk stands: the steps it is at, innermost only, and how far it has come."""
-    at = [pointer for pointer, count in walk.under_way.items() if count]
-    inner = [one for one in at if not any(other.startswith(f"{one}/") for other in at)]
-    return _told(walk, [f"- at {_code(pointer)}" for pointer in inner])
+def describe_running(interpreter: Interpreter) -> str:
+    """Return the tasks that run, innermost only, and the progress of an execution."""
+    running = [pointer for pointer, count in interpreter.running_tasks.items() if count]
+    innermost = [
+        pointer
+        for pointer in running
+        if not any(other.startswith(f"{pointer}/") for other in running)
+    ]
+    return _markdown(interpreter, [f"- at {_code(pointer)}" for pointer in innermost])
 
 
-def ended(walk: Walk, settlement: Settlement) -> str:
-    """Return how a walk ended, without what with."""
-    said = f"- {settlement.status}"
+def describe_outcome(interpreter: Interpreter, settlement: Settlement) -> str:
+    """Return how an execution ended, without its result."""
+    line = f"- {settlement.status}"
     if settlement.error is not None:
-        said += f" at {_code(settlement.error.get('instance') or '/')}: {_code(settlement.error['type'])}"
-    return _told(walk, [said])
+        pointer = settlement.error.get("instance") or "/"
+        line += f" at {_code(pointer)}: {_code(settlement.error['type'])}"
+    return _markdown(interpreter, [line])
 
 
-def _told(walk: Walk, lines: Sequence[str]) -> str:
-    counts = [f"steps walked: {walk.pace.steps}", f"calls made: {walk.calls}"]
-    lately = " → ".join(map(_code, walk.trail[-TRAIL_SHOWN:]))
-    more = "… → " if len(walk.trail) > TRAIL_SHOWN else ""
-    trail = ["", f"{more}{lately}"] if lately else []
+def _markdown(interpreter: Interpreter, lines: Sequence[str]) -> str:
+    counts = [f"steps walked: {interpreter.budget.tasks}", f"calls made: {interpreter.calls}"]
+    last_tasks = " → ".join(map(_code, interpreter.trail[-TRAIL_SHOWN:]))
+    more = "… → " if len(interpreter.trail) > TRAIL_SHOWN else ""
+    trail = ["", f"{more}{last_tasks}"] if last_tasks else []
     return "\n".join(
-        [f"**{_code(walk.definition.name)}**", "", *lines, *(f"- {c}" for c in counts), *trail]
+        [
+            f"**{_code(interpreter.definition.name)}**",
+            "",
+            *lines,
+            *(f"- {c}" for c in counts),
+            *trail,
+        ]
     )
 
 
 def _code(text: object) -> str:
-    """Return text that is shown as it is: a name may be any, and must not become a link or a picture."""
+    """Return text as Markdown code: a name of a user must not become a link or an image."""
     return f"`{' '.join(str(text).replace('`', chr(39)).split())}`"

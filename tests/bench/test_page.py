@@ -142,8 +142,9 @@ def test_every_measurement_of_the_report_is_a_command_that_says_what_it_measures
 
 def test_the_report_writes_all_of_the_page_from_nothing(results_file: Path, tmp_path: Path) -> None:
     docs = tmp_path / "docs"
-    docs.mkdir()
-    (docs / "scale.md").write_text((ROOT / "docs" / "scale.md").read_text())
+    (docs / "operations").mkdir(parents=True)
+    scale = (ROOT / "docs" / "operations" / "scale.md").read_text()
+    (docs / "operations" / "scale.md").write_text(scale)
     report.write({"sync": run(results_file)}, docs)
     page = (docs / "performance.md").read_text()
     files = re.findall(r"\(performance/(.*\.svg)\)", page)

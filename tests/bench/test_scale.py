@@ -13,7 +13,7 @@ from bin.devtools.stack.platform import ROOT
 pytestmark = pytest.mark.unit
 
 
-PAGE = ROOT / "docs" / "scale.md"
+PAGE = ROOT / "docs" / "operations" / "scale.md"
 
 
 def measurement(claims: dict[str, tuple[float, str]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The chain is compared with everything in the database, and each contradiction is reported."""
+"""The chain is compared with everything that is stored, and each contradiction is found."""
 
 from uuid import UUID
 
@@ -34,14 +34,14 @@ def written(
 
 def test_a_chain_that_holds_is_said_to(written: UUID, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(written)]) == 0
-    assert capsys.readouterr().out == f"{written}: all holds\n"
+    assert capsys.readouterr().out == f"{written}: no contradiction\n"
 
 
 def test_all_accounts_are_verified_where_none_is_named(
     written: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([])
-    assert f"{written}: all holds\n" in capsys.readouterr().out
+    assert f"{written}: no contradiction\n" in capsys.readouterr().out
 
 
 FORGERIES = [
@@ -50,9 +50,9 @@ FORGERIES = [
     ("UPDATE sync_heads SET stamp = stamp + 1 {mine}", "the head is not"),
     ("UPDATE sync_heads SET link = sha256('') {mine}", "the head is not"),
     ("UPDATE sync_heads SET bytes = bytes + 1 {mine}", "are counted as"),
-    ("UPDATE sync_states SET version = 'other' {one}", "says other"),
+    ("UPDATE sync_states SET version = 'other' {one}", "differs from its change"),
     ("UPDATE sync_states SET encrypted_data = 'other' {one}", "has other data"),
-    ("UPDATE sync_states SET stamp = stamp - 1 {one}", "is not the last version"),
+    ("UPDATE sync_states SET stamp = stamp - 1 {one}", "is not the entity's last version"),
     ("DELETE FROM sync_states {one}", "settings/one is missing"),
     ("UPDATE sync_pasts SET encrypted_data = 'other' {one}", "has other data"),
     ("UPDATE sync_states SET kept = 0 {one}", "are counted wrong"),

@@ -15,8 +15,9 @@ pytestmark = pytest.mark.platform
 
 FOLLOW = """async ([api, token, since]) => {
   %s
-  window.told = new Promise((heard) => {
-    window.opened = follow({api, token: async () => token, agentId: 'browser', since, heard});
+  window.notification = new Promise((onNotification) => {
+    window.opened = follow(
+      {api, token: async () => token, agentId: 'browser', since, onNotification});
   });
   await window.opened;
 }"""
@@ -34,9 +35,8 @@ SPEND = """async (token) => {
 
 def snippet() -> str:
     """Return the code that the docs give to authors of pages."""
-    (code,) = re.findall(
-        r"```js\n(.*?)```", (ROOT / "docs" / "live.md").read_text(), flags=re.DOTALL
-    )
+    page = ROOT / "docs" / "how-to" / "follow-changes-in-a-browser.md"
+    (code,) = re.findall(r"```js\n(.*?)```", page.read_text(), flags=re.DOTALL)
     return str(code)
 
 
@@ -50,8 +50,8 @@ async def hears(platform: Platform, page: Page, api_url: str) -> None:
         await page.evaluate(FOLLOW % snippet(), [api_url, token, since])
         laptop.push("theme", {"dark": True}, version="1", clock={"laptop": 2})
         head = laptop.pull()["head"]
-    told: Any = await page.evaluate("() => window.told")
-    assert told == {"head": head, "types": ["settings"]}
+    notification: Any = await page.evaluate("() => window.notification")
+    assert notification == {"head": head, "types": ["settings"]}
 
 
 async def test_a_page_hears_of_what_another_agent_pushes(platform: Platform, page: Page) -> None:
@@ -66,7 +66,7 @@ async def test_a_page_of_another_origin_that_is_let_in_hears_too(
         f"{origin}/", lambda route: route.fulfill(content_type="text/html", body="<p>mine")
     )
     await page.goto(f"{origin}/")
-    # Browsers ask before a public page may call the user's own machine, and here that is the API.
+    # A browser asks its user before a page may call the user's own machine, where the API is here.
     await page.context.grant_permissions(["local-network-access"], origin=origin)
     await hears(platform, page, platform.api_url)
 

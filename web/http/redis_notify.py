@@ -20,7 +20,7 @@ from redis.retry import Retry
 from engine.config.settings import Settings
 from engine.store import outbox
 from engine.store.account_scope import AgentScope
-from engine.sync import hints
+from engine.sync import notifications
 
 REDIS_SECONDS_MAX = 0.25
 PAUSE_SECONDS = 5.0  # without publishing, after Redis failed
@@ -66,9 +66,9 @@ def wake_relay() -> None:
 
 def publish_changes(scope: AgentScope, newest: Mapping[str, int]) -> None:
     """Notify the relay and the live streams of an agent's changes: newest stamps by type."""
-    channel = hints.channel(scope.account_id)
+    channel = notifications.hint_channel(scope.account_id)
     messages = [
-        (channel, hints.told(agent_id=scope.agent_id, head=head, types=[kind]))
+        (channel, notifications.write_hint(agent_id=scope.agent_id, head=head, types=[kind]))
         for kind, head in newest.items()
     ]
     publisher().publish(*messages, (outbox.WAKE, ""))

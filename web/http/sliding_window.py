@@ -1,9 +1,9 @@
-"""Rate limiting strategy for Flask-Limiter: sliding windows of a minute, an area's and General together.
+"""Strategy for Flask-Limiter: sliding windows of a minute, an area's and General together.
 
-A request is taken from both windows or from neither. A window's weight is what its minute counted so far
-plus the part of the minute before that still overlaps the last sixty seconds. On Redis one Lua script
-judges and counts in one round trip, by Redis' own clock. All keys of one client share a hash slot if the
-client's name is a hash tag, `{…}`: the script then runs on a cluster as well.
+A request is counted in both windows or in neither. The weight of a window is its count of this minute,
+plus the part of the minute before that overlaps the last sixty seconds. On Redis one Lua script
+judges and counts in one round trip, by Redis' own clock. All keys of one client share a hash slot if
+the client's name is a hash tag, `{…}`: the script then runs on a cluster as well.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from redis.exceptions import RedisError
 SECONDS = 60
 GENERAL = "general"
 
-# KEYS: one hash per window. ARGV: the cost, whether to count (1 or 0), then each window's limit. Answers
-# the seconds of the minute that passed, and for each window what this minute and the one before counted,
-# and whether it is full.
+# KEYS: one hash per window. ARGV: the cost, whether to count (1 or 0), then the limit of each window.
+# It returns the seconds since the minute began. For each window it returns the counts of this minute
+# and of the one before, and whether the window is full.
 SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -37,7 +37,8 @@ local cost, counting = tonumber(ARGV[1]), ARGV[2] == '1'
 local counts, full = {}, false
 for i, key in ipairs(KEYS) do
   local stored = redis.call('HMGET', key, 'minute', 'count', 'before')
-  local last, count, before = tonumber(stored[1]) or 0, tonumber(stored[2]) or 0, tonumber(stored[3]) or 0
+  local last, count = tonumber(stored[1]) or 0, tonumber(stored[2]) or 0
+  local before = tonumber(stored[3]) or 0
   if last ~= minute then
     before = last == minute - 1 and count or 0
     count = 0
@@ -114,7 +115,7 @@ class AreaWindows(RateLimiter):
     def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
         """Count a request of a client in an area: `identifiers` are the client and the area.
 
-        `g.readings` are its windows then, refusing ones first: Flask-Limiter itself would ask for each
+        `g.readings` are its windows then, refusing ones first: Flask-Limiter itself would read each
         of them once more.
         """
         readings = self._judge(self._windows(item, *identifiers), cost, counting=True)
@@ -151,17 +152,17 @@ class SharedWindows(AreaWindows):
     def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
         """Run the script.
 
-        :raises RedisError: when Redis does not answer; Flask-Limiter then falls back to the process.
+        :raises RedisError: when Redis does not answer. Flask-Limiter then falls back to the process.
         """
         amounts = [window.item.amount for window in windows]
         keys = [self._prefixed(window.key) for window in windows]
         try:
-            passed, counts = self._script(keys=keys, args=[cost, int(counting), *amounts])
+            elapsed, counts = self._script(keys=keys, args=[cost, int(counting), *amounts])
         except RedisError as fault:
             structlog.get_logger().warning("limits_degraded", error=type(fault).__name__)
             raise
         return [
-            _reading(window, cost, float(passed), *count)
+            _reading(window, cost, float(elapsed), *count)
             for window, count in zip(windows, counts, strict=True)
         ]
 
@@ -207,18 +208,18 @@ class ProcessWindows(AreaWindows):
 
 
 def _reading(
-    window: Window, cost: int, passed: float, count: int, before: int, refused: int
+    window: Window, cost: int, elapsed: float, count: int, before: int, refused: int
 ) -> Reading:
     limit = window.item.amount
-    weight = count + before * (1 - passed / SECONDS)
+    weight = count + before * (1 - elapsed / SECONDS)
     remaining = max(0, math.floor(limit - weight))
     # Room for so many is room for one under a limit that is smaller by the others.
-    reset = until_room(limit - cost + 1, passed, count, before) if refused else SECONDS - passed
+    reset = until_room(limit - cost + 1, elapsed, count, before) if refused else SECONDS - elapsed
     return Reading(window.area, limit, remaining, max(1, math.ceil(reset)), bool(refused))
 
 
-def until_room(limit: int, passed: float, count: int, before: int) -> float:
+def until_room(limit: int, elapsed: float, count: int, before: int) -> float:
     """Return in how many seconds a full window takes one request more, if nobody else asks."""
     if count < limit:  # the minute before must slide out far enough
-        return SECONDS * (1 - (limit - 1 - count) / before) - passed
-    return SECONDS - passed + SECONDS * (1 - (limit - 1) / max(1, count))
+        return SECONDS * (1 - (limit - 1 - count) / before) - elapsed
+    return SECONDS - elapsed + SECONDS * (1 - (limit - 1) / max(1, count))

@@ -1,7 +1,8 @@
-"""Tickets: what opens one stream where no header can be set, in a browser's EventSource.
+"""Stream tickets: each opens one stream in a browser, whose EventSource can set no headers.
 
-The server keeps the two headers that asked for the ticket, sealed with the ticket itself, under its hash:
-who reads or writes Redis can neither open a stream nor learn a token. A token never stands in a URL.
+Redis stores the headers of the ticket's request as a JWE, under the ticket's hash. Its key is made
+from the ticket, so a reader or writer of Redis can neither open a stream nor learn a token. A URL
+never contains a token.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from engine.errors import UnauthenticatedError, UnavailableError
 from web.http.problems import MalformedError
 from web.http.redis_notify import RedisPublisher
 
-LASTS = timedelta(seconds=30)
+LIFETIME = timedelta(seconds=30)
 BYTES = 32
 HEADER = {"alg": "dir", "enc": "A256GCM"}
 ALGORITHMS = list(HEADER.values())
@@ -31,25 +32,25 @@ HEADERS = ("HTTP_AUTHORIZATION", "HTTP_X_AGENT_ID")
 
 
 def issue(now: datetime) -> dict[str, Any]:
-    """Return a new ticket for who is asking, and when it expires.
+    """Return a new ticket for the request's identity, and its expiry.
 
     :raises UnavailableError: when Redis does not answer.
     """
     ticket = secrets.token_urlsafe(BYTES)
-    sent = json.dumps({name: request.environ[name] for name in HEADERS})
-    sealed = jwe.encrypt_compact(HEADER, sent, _key(ticket), algorithms=ALGORITHMS)
+    headers = json.dumps({name: request.environ[name] for name in HEADERS})
+    ciphertext = jwe.encrypt_compact(HEADER, headers, _key(ticket), algorithms=ALGORITHMS)
     try:
-        _redis().set(_name(ticket), sealed, ex=LASTS)
-    except RedisError as fault:
-        raise _unavailable(fault) from None
-    return {"ticket": ticket, "expires_at": now + LASTS}
+        _redis().set(_name(ticket), ciphertext, ex=LIFETIME)
+    except RedisError as error:
+        raise _unavailable(error) from None
+    return {"ticket": ticket, "expires_at": now + LIFETIME}
 
 
-def exchange() -> None:
-    """Give a request with a ticket the headers that the ticket stands for, once.
+def redeem() -> None:
+    """Give a request the headers of its ticket, and delete the ticket.
 
-    :raises MalformedError: `ticket_and_token`, when it has a token too; the ticket stays good.
-    :raises UnauthenticatedError: `ticket_spent`, when it was used before, has expired, or never was.
+    :raises MalformedError: `ticket_and_token`, when it has a token too; the ticket stays valid.
+    :raises UnauthenticatedError: `ticket_spent`, when the ticket is used, expired or unknown.
     :raises UnavailableError: when Redis does not answer.
     """
     ticket = request.args.get("ticket")
@@ -57,22 +58,22 @@ def exchange() -> None:
         return
     if "Authorization" in request.headers:
         raise MalformedError(
-            "ticket_and_token", "A ticket stands in place of Authorization, not beside it."
+            "ticket_and_token", "Send a ticket or the header Authorization, not both."
         )
     try:
-        sealed = _redis().getdel(_name(ticket))
-    except RedisError as fault:
-        raise _unavailable(fault) from None
-    if sealed is None:
+        ciphertext = _redis().getdel(_name(ticket))
+    except RedisError as error:
+        raise _unavailable(error) from None
+    if ciphertext is None:
         raise UnauthenticatedError(
-            "ticket_spent", "The ticket is spent: each opens one stream, within 30 s."
+            "ticket_spent", "The ticket is used or expired: each opens one stream within 30 s."
         )
-    opened = jwe.decrypt_compact(sealed, _key(ticket), algorithms=ALGORITHMS)
-    request.environ.update(json.loads(opened.plaintext or b"") | _named_agent())
+    token = jwe.decrypt_compact(ciphertext, _key(ticket), algorithms=ALGORITHMS)
+    request.environ.update(json.loads(token.plaintext or b"") | _agent_header())
 
 
-def _named_agent() -> dict[str, str]:
-    """Return the agent's header if the request has one: the guard then finds whether it is the right one."""
+def _agent_header() -> dict[str, str]:
+    """Return the request's own agent header, if any; `authentication` compares it."""
     return {name: request.environ[name] for name in HEADERS[1:] if name in request.environ}
 
 
@@ -91,6 +92,6 @@ def _redis() -> Redis:
     return publisher.redis
 
 
-def _unavailable(fault: RedisError) -> UnavailableError:
-    structlog.get_logger().warning("no_tickets", error=type(fault).__name__)
-    return UnavailableError("tickets_unavailable", "Tickets cannot be had just now.")
+def _unavailable(error: RedisError) -> UnavailableError:
+    structlog.get_logger().warning("tickets_unavailable", error=type(error).__name__)
+    return UnavailableError("tickets_unavailable", "Tickets are not available right now.")

@@ -1,40 +1,38 @@
-"""`X-Sync-Head`: what a client remembers of the chain must be in this server's past."""
+"""`X-Sync-Head`: the chain point that a client remembers and this server must have."""
 
 from __future__ import annotations
 
 from flask import request
 from flask_smorest import Blueprint
 
-from engine.sync import chain_proof, hash_chain
-from web.extensions import db
+from engine.sync import hash_chain
+from engine.sync.hash_chain import ChainPoint
 from web.http import authentication
 
 HEADER = "X-Sync-Head"
-# Said of all requests at once: as a parameter of each it would be one member more of every call.
-TOLD = (
-    "Encrypted states. Any request may bear `X-Sync-Head`, a `syncHead` that was answered before: "
-    "409 `fork_detected` when it is not in this server's past."
+# Said once for all operations: a parameter of each would be one more argument of every client call.
+DESCRIPTION = (
+    "Encrypted states. Any request may have the header `X-Sync-Head`, a `syncHead` from an earlier "
+    "answer: 409 `fork_detected` when it is not in this server's history."
 )
-ANSWERED = {HEADER: {"schema": {"type": "string"}, "description": "where the account stands"}}
+HEADERS = {HEADER: {"schema": {"type": "string"}, "description": "The account's newest link"}}
 
 
 def protect(blueprint: Blueprint) -> None:
-    """Refuse requests to the blueprint whose sender remembers another past; after `guard.protect`.
+    """Check the header of each request to a blueprint; call this after `authentication.protect`.
 
-    :raises ConflictError: `fork_detected`, from the request.
+    The request raises ConflictError `fork_detected`.
     """
 
     def check() -> None:
-        remembered = request.headers.get(HEADER)
-        if remembered is not None and request.method != "OPTIONS":
-            point = hash_chain.parse(remembered, f"/{HEADER}")
-            chain_proof.check(
-                db.session(), account_id=authentication.identity().account_id, remembered=point
-            )
+        header = request.headers.get(HEADER)
+        if header is not None and request.method != "OPTIONS":
+            point = hash_chain.parse_point(header, f"/{HEADER}")
+            hash_chain.check_ancestor(authentication.agent_scope(), point)
 
     blueprint.before_request(check)
 
 
-def told(point: hash_chain.Point | None) -> dict[str, str]:
-    """Return the headers that say where an account stands; none before its first change."""
+def make_headers(point: ChainPoint | None) -> dict[str, str]:
+    """Return the answer's header with the account's newest link; none before its first change."""
     return {} if point is None else {HEADER: str(point)}

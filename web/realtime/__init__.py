@@ -1,4 +1,4 @@
-"""Requests that wait: server-sent events and long polls, on the event loop instead of a thread.
+"""Realtime: server-sent events and long polls, which wait on the event loop instead of a thread.
 
-Called by `web.server.asgi`. May import `web.http` and the engine.
+Called by `web.server.asgi`. May import `web.http`, `web.routes` and the engine.
 """

@@ -1,7 +1,7 @@
-"""`GET /api/executions/:id/events`: the steps of an execution as server-sent events, until it has ended.
+"""`GET /api/executions/:id/events`: an execution's timeline as a stream, until its end.
 
-Redis only hints that there is something: what is sent comes from the database, a page at a time, so that who
-reads slowly holds up nobody, and a stream that goes on after a number tells what follows it and no more.
+Redis only reports that there is something new. The entries come from the database, page by page: a
+slow client delays no other, and a stream that resumes after a number repeats none.
 """
 
 from __future__ import annotations
@@ -17,54 +17,64 @@ from sqlalchemy.orm import Session
 from engine.store.account_scope import AccountScope
 from engine.workflows.executions import timeline
 from engine.workflows.executions.timeline import TimelinePage
-from web.realtime.flask_bridge import Asked, Scope, Send
-from web.realtime.hub import Stream
-from web.realtime.sse import Streaming, say
-from web.routes.execution_timeline import told
+from web.realtime.flask_bridge import BridgedRequest, Scope, Send
+from web.realtime.hub import RealtimeListener
+from web.realtime.sse import HEARTBEAT, EventStream, send_text
+from web.routes.execution_timeline import entry_json
 
 PATH = re.compile(r"/api/executions/[0-9A-Fa-f-]{36}/events")
-PAGE = 200
-LOOK_SECONDS_MAX = 5.0  # between two looks: hints may be lost, and not every end is hinted at
+PAGE_ENTRIES = 200
+POLL_SECONDS_MAX = 5.0  # messages may be lost, and not every end of an execution publishes one
 
 
-def follows(scope: Scope) -> bool:
-    """Tell whether a request asks for an execution's stream."""
+def is_execution_stream(scope: Scope) -> bool:
+    """Tell whether a request is for the stream of an execution."""
     return scope["method"] == "GET" and PATH.fullmatch(scope["path"]) is not None
 
 
-class Progress(Streaming):
-    """The ASGI application of these paths."""
+class ExecutionEventStream(EventStream):
+    """Stream of an execution's timeline."""
 
-    def begin(self, stream: Stream, asked: Asked, missed: int) -> None:
-        """Hear of one execution; what may be missed is asked for in any case."""
-        stream.execution_id = str(asked.kept["execution_id"])
-        stream.compared = missed
+    def start(self, listener: RealtimeListener, request: BridgedRequest, gaps: int) -> None:
+        """Listen for one execution; the first page of entries covers what may have been missed."""
+        listener.execution_id = str(request.context["execution_id"])
+        listener.compared_gaps = gaps
 
     async def follow(
-        self, stream: Stream, asked: Asked, gone: asyncio.Task[None], send: Send
+        self,
+        listener: RealtimeListener,
+        request: BridgedRequest,
+        disconnect: asyncio.Task[None],
+        send: Send,
     ) -> None:
-        """Send what happens to steps until the execution has ended, and that it has."""
-        seq = asked.kept["seq"]
-        while not self.over(asked, gone):
-            stream.changed.clear()
-            if (stream.events or stream.stale) and not await asyncio.to_thread(asked.still_in):
+        """Send new entries until the execution has ended, and then its status."""
+        seq = request.context["seq"]
+        while not self.is_over(request, disconnect):
+            listener.wake_up.clear()
+            needs_check = listener.security_events or listener.is_stale
+            if needs_check and not await asyncio.to_thread(request.has_live_session):
                 return
-            stream.events, stream.compared = [], stream.missed
-            page = await asyncio.to_thread(asked.looked, _since(asked, seq))
+            listener.security_events, listener.compared_gaps = [], listener.gaps
+            page = await asyncio.to_thread(request.run_query, _page_query(request, seq))
             for step in page.steps:
                 seq = step.seq
-                await say(send, f"id: {seq}\nevent: step\ndata: {json.dumps(told(step))}\n\n")
+                data = json.dumps(entry_json(step))
+                await send_text(send, f"id: {seq}\nevent: step\ndata: {data}\n\n")
             if page.has_more:
                 continue
             if page.status != "running":
-                await say(send, f"event: ended\ndata: {json.dumps({'status': page.status})}\n\n")
+                data = json.dumps({"status": page.status})
+                await send_text(send, f"event: ended\ndata: {data}\n\n")
                 return
-            if not await self.changed(stream, asked, gone, most=LOOK_SECONDS_MAX):
-                await say(send, ": still here\n\n")
+            if not await self.wait(listener, request, disconnect, seconds_max=POLL_SECONDS_MAX):
+                await send_text(send, HEARTBEAT)
 
 
-def _since(asked: Asked, seq: int) -> Callable[[Session], TimelinePage]:
-    account_id, execution_id = asked.identity.account_id, asked.kept["execution_id"]
+def _page_query(request: BridgedRequest, seq: int) -> Callable[[Session], TimelinePage]:
+    account_id, execution_id = request.identity.account_id, request.context["execution_id"]
     return lambda session: timeline.read(
-        AccountScope(session, account_id, datetime.now(UTC)), execution_id, after=seq, limit=PAGE
+        AccountScope(session, account_id, datetime.now(UTC)),
+        execution_id,
+        after=seq,
+        limit=PAGE_ENTRIES,
     )

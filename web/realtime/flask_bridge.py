@@ -1,4 +1,4 @@
-"""Flask entered from the event loop: each try at a request runs in a thread, and none is held between."""
+"""Flask bridge: runs parts of a Flask request in threads, without one while a client waits."""
 
 from __future__ import annotations
 
@@ -31,95 +31,95 @@ def _always(_response: Response) -> bool:
 
 
 @dataclass(slots=True)
-class Asked:
-    """One request: what stands before its route is passed once, the route may be asked several times.
+class BridgedRequest:
+    """HTTP request that passes Flask's `before_request` hooks once and calls its route repeatedly.
 
-    `kept` is the request's `g` between tries. Every method that needs Flask belongs in a thread.
+    `context` holds the attributes of Flask's `g` between the calls. Every method that needs Flask
+    belongs in a thread.
     """
 
     app: Flask
     environ: dict[str, Any]
-    kept: dict[str, Any] = field(default_factory=dict)
-    words: dict[str, Any] = field(default_factory=dict)  # of the log
+    context: dict[str, Any] = field(default_factory=dict)
+    log_context: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, app: Flask, scope: Scope) -> Self:
-        """Take the request of an ASGI scope."""
-        return cls(app, _environ(app, scope))
+    def from_scope(cls, app: Flask, scope: Scope) -> Self:
+        """Return the request of an ASGI scope."""
+        return cls(app, _make_environ(app, scope))
 
     @property
     def identity(self) -> Identity:
-        """Return who asks, once they have entered."""
-        found: Identity = self.kept["identity"]
-        return found
+        """Return the identity that `run_hooks` has authenticated."""
+        identity: Identity = self.context["identity"]
+        return identity
 
-    def enter(self) -> Response | None:
-        """Pass all that stands before the route; return the problem when any of it refuses."""
+    def run_hooks(self) -> Response | None:
+        """Run the hooks before the route; return the problem of one that refuses the request."""
         with self.app.request_context(self.environ):
             try:
                 self.app.preprocess_request()
             except Exception as error:  # noqa: BLE001 - Flask's own handlers turn each into its problem
                 return self._problem(error)
-            self.kept = {name: g.get(name) for name in g}
-            self.words = structlog.contextvars.get_contextvars()
+            self.context = {name: g.get(name) for name in g}
+            self.log_context = structlog.contextvars.get_contextvars()
             return None
 
-    def answer(self, final: Callable[[Response], bool] = _always) -> tuple[Response, bool]:
-        """Ask the route; return its answer and whether that is the final one, good to be sent.
+    def call_route(self, is_final: Callable[[Response], bool] = _always) -> tuple[Response, bool]:
+        """Call the route; return its answer and whether that is final and ready to send.
 
-        The session is looked up again: it may have ended while nobody listened for that.
+        It checks the session first, which may have ended since the last call.
         """
         with self.app.request_context(self.environ):
-            self._go_on()
+            self._restore_context()
             try:
-                if not self._live():
+                if not self._has_live_session():
                     raise UnauthenticatedError("session_ended", "The session has ended.")  # noqa: TRY301 - as a route would
                 response = self.app.make_response(self.app.dispatch_request())
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # noqa: BLE001 - as in run_hooks
                 return self._problem(error), True
-            self.kept = {name: g.get(name) for name in g}
-            if not final(response):
+            self.context = {name: g.get(name) for name in g}
+            if not is_final(response):
                 return response, False
             return self.app.process_response(response), True
 
-    def refuse(self, error: Exception) -> Response:
-        """Return the problem for an error."""
+    def make_problem(self, error: Exception) -> Response:
+        """Return the problem answer for an error."""
         with self.app.request_context(self.environ):
-            self._go_on()
+            self._restore_context()
             return self._problem(error)
 
-    def still_in(self) -> bool:
-        """Tell whether the session goes on."""
+    def has_live_session(self) -> bool:
+        """Tell whether the session has not ended."""
         with self.app.app_context():
-            return self._live()
+            return self._has_live_session()
 
-    def news(self, since: str) -> dict[str, Any] | None:
-        """Return what others have changed after `since`, from the database."""
-        who = self.identity
+    def find_changes(self, since: str) -> dict[str, Any] | None:
+        """Return the notification of other agents' changes after `since`, from the database."""
         with self.app.app_context():
-            found = notifications.news(
+            notification = notifications.find_changes(
                 db.session(),
-                account_id=who.account_id,
-                agent_id=who.agent_id,
+                account_id=self.identity.account_id,
+                agent_id=self.identity.agent_id,
                 since=timestamps.parse(since, "/since"),
             )
-            return found.told() if found else None
+            return notification.to_json() if notification else None
 
-    def looked(self, look: Callable[[Session], T]) -> T:
-        """Look at the database."""
+    def run_query(self, query: Callable[[Session], T]) -> T:
+        """Return the result of a function of a database session."""
         with self.app.app_context():
-            return look(db.session())
+            return query(db.session())
 
-    def _live(self) -> bool:
-        who = self.identity
+    def _has_live_session(self) -> bool:
+        identity = self.identity
         return sessions.is_active(
-            db.session(), account_id=who.account_id, session_id=who.session_id
+            db.session(), account_id=identity.account_id, session_id=identity.session_id
         )
 
-    def _go_on(self) -> None:
-        for name, value in self.kept.items():
+    def _restore_context(self) -> None:
+        for name, value in self.context.items():
             setattr(g, name, value)
-        structlog.contextvars.bind_contextvars(**self.words)
+        structlog.contextvars.bind_contextvars(**self.log_context)
 
     def _problem(self, error: Exception) -> Response:
         return self.app.process_response(
@@ -127,26 +127,26 @@ class Asked:
         )
 
 
-async def reply(response: Response, send: Send) -> None:
-    """Send an answer whole."""
-    headers = headers_of(response)
+async def send_response(response: Response, send: Send) -> None:
+    """Send a whole answer."""
+    headers = asgi_headers(response)
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": response.get_data(), "more_body": False})
 
 
-async def disconnected(receive: Receive) -> None:
-    """Return when the client has gone."""
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Return when the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def headers_of(response: Response) -> list[tuple[bytes, bytes]]:
-    """Return the headers as ASGI has them."""
+def asgi_headers(response: Response) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer in ASGI's form."""
     return [(name.lower().encode(), value.encode("latin1")) for name, value in response.headers]
 
 
-def _environ(app: Flask, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the WSGI environment by which Flask knows the request."""
+def _make_environ(app: Flask, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the WSGI environment of an ASGI request."""
     builder = EnvironBuilder(
         path=scope["path"],
         method=scope["method"],
@@ -155,7 +155,7 @@ def _environ(app: Flask, scope: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in scope["headers"]:
         builder.headers.add(name.decode("latin1"), value.decode("latin1"))
     environ = builder.get_environ() | {"REMOTE_ADDR": (scope.get("client") or ("",))[0]}
-    if isinstance(app.wsgi_app, ProxyFix):  # what it reads from a proxy's headers, it writes here
+    if isinstance(app.wsgi_app, ProxyFix):  # it writes a proxy's headers to the environment
         fix = copy(app.wsgi_app)
         fix.app = lambda *_call: ()
         fix(environ, lambda *_start: lambda _data: None)

@@ -1,4 +1,4 @@
-"""Who is listening in this process, over one Redis connection for all of them."""
+"""Hub: hands the Redis messages of an account to the account's listeners in this process."""
 
 from __future__ import annotations
 
@@ -12,171 +12,166 @@ from typing import Any
 
 from engine.accounts import audit_log
 from engine.observability import metrics
-from engine.sync import hints, notifications
+from engine.sync import notifications
 from engine.workflows.executions import timeline
-from web.realtime.delivered import Heard
-from web.realtime.redis_pubsub import Wire
+from web.realtime.change_tracker import ChangeTracker
+from web.realtime.redis_pubsub import RedisPubSub
 
-CONFIRMED_SECONDS_MAX = (
-    1.0  # how long a stream waits to be heard of; without that it is compared later
-)
-EVENTS_MOST = 100  # kept for a slow reader; the audit trail has them all
+CONFIRMATION_SECONDS_MAX = 1.0  # without a confirmation by then, the listener compares again later
+SECURITY_EVENTS_MAX = 100  # stored for a slow client; the audit log has them all
 
 
 @dataclass(eq=False, slots=True)
-class Stream:
-    """One listener: whoever reads slowly finds all that happened meanwhile as one notice."""
+class RealtimeListener:
+    """Stream or long poll that waits for messages; a slow one finds them merged into one."""
 
     account_id: str
     agent_id: str
-    heard: Heard
-    execution_id: str = ""  # which it follows
-    own: bool = False  # hears of its own agent's changes too
-    events: list[dict[str, Any]] = field(default_factory=list)  # security events, oldest first
-    missed: int = 1  # how often something may have been missed
-    compared: int = 0  # up to which of these the database has been asked
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    changes: ChangeTracker = field(default_factory=lambda: ChangeTracker(""))
+    execution_id: str = ""  # that a stream follows
+    includes_own: bool = False  # changes of its own agent
+    security_events: list[dict[str, Any]] = field(default_factory=list)  # oldest first
+    gaps: int = 1  # how often messages may have been missed
+    compared_gaps: int = 0  # of these, how many a comparison with the database has closed
+    wake_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def stale(self) -> bool:
-        """Tell whether something may have been missed that the database has not been asked for."""
-        return self.missed != self.compared
+    def is_stale(self) -> bool:
+        """Tell whether messages may have been missed since the last comparison."""
+        return self.gaps != self.compared_gaps
 
-    def hint(self, told: dict[str, Any]) -> None:
-        """Hear of one change, of another agent's unless own ones count."""
-        if (self.own or told["by"] != self.agent_id) and self._hear(told, complete=False):
-            self.changed.set()
+    def on_hint(self, message: dict[str, Any]) -> None:
+        """Handle the hint of one change."""
+        if self.includes_own or message["by"] != self.agent_id:
+            self._add(message, is_complete=False)
 
-    def notice(self, told: dict[str, Any]) -> None:
-        """Hear of all changes since the last notice, which may itself have been missed."""
-        if self.agent_id in told and self._hear(told[self.agent_id], complete=not self.stale):
-            self.changed.set()
+    def on_notification(self, message: dict[str, Any]) -> None:
+        """Handle a broadcast: it covers all changes since the last one, which may be missing."""
+        if self.agent_id in message:
+            self._add(message[self.agent_id], is_complete=not self.is_stale)
 
-    def event(self, told: dict[str, Any]) -> None:
-        """Hear of what happened to the account's security."""
-        self.events = [*self.events[1 - EVENTS_MOST :], told]
-        self.changed.set()
+    def on_security_event(self, message: dict[str, Any]) -> None:
+        """Handle an event of the account's audit log."""
+        self.security_events = [*self.security_events[1 - SECURITY_EVENTS_MAX :], message]
+        self.wake_up.set()
 
-    def progress(self, told: dict[str, Any]) -> None:
-        """Hear that an execution has gone on."""
-        if told["executionId"] == self.execution_id:
-            self.changed.set()
+    def on_progress(self, message: dict[str, Any]) -> None:
+        """Handle the progress of an execution."""
+        if message["executionId"] == self.execution_id:
+            self.wake_up.set()
 
-    async def wait(self, seconds: float, gone: asyncio.Task[None]) -> bool:
-        """Wait until something has changed or the client has gone; False when neither came in time."""
-        changed = asyncio.create_task(self.changed.wait())
-        done, _ = await asyncio.wait(
-            [changed, gone], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+    async def wait(self, seconds: float, disconnect: asyncio.Task[None]) -> bool:
+        """Wait for a message or the client's disconnect; return False after `seconds` without."""
+        wake_up = asyncio.create_task(self.wake_up.wait())
+        tasks, _ = await asyncio.wait(
+            [wake_up, disconnect], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
-        changed.cancel()
-        return bool(done)
+        wake_up.cancel()
+        return bool(tasks)
 
-    def _hear(self, told: dict[str, Any], *, complete: bool) -> bool:
-        return self.heard.hear(told["head"], told["types"], complete=complete)
+    def _add(self, change: dict[str, Any], *, is_complete: bool) -> None:
+        if self.changes.add(change["head"], change["types"], is_complete=is_complete):
+            self.wake_up.set()
 
 
-TELL = {
-    hints.channel(""): Stream.hint,
-    notifications.channel(""): Stream.notice,
-    timeline.channel(""): Stream.progress,
-    audit_log.channel(""): Stream.event,
+HANDLERS = {  # by the prefix of the channel
+    notifications.hint_channel(""): RealtimeListener.on_hint,
+    notifications.channel(""): RealtimeListener.on_notification,
+    timeline.channel(""): RealtimeListener.on_progress,
+    audit_log.channel(""): RealtimeListener.on_security_event,
 }
-LAST = audit_log.channel("")  # of an account's channels to be confirmed
+LAST_PREFIX = audit_log.channel("")  # of the account's channel that is confirmed last
 
 
 class Hub:
-    """Hands what is told of an account to its streams, and asks for what is told of those accounts alone.
+    """Listeners of this process, by account; it subscribes to the channels of those accounts only.
 
-    Of what is told between a stream's joining and Redis' confirmation something may be missed: whenever an
-    account is confirmed, be it again, its streams are due to ask the database.
+    Messages may be missed between a listener's start and Redis' confirmation. So each confirmation,
+    also a later one after a break, makes the account's listeners compare with the database.
     """
 
     def __init__(self, redis_url: str) -> None:
-        self._streams: defaultdict[str, set[Stream]] = defaultdict(set)
-        self._confirmed: dict[str, asyncio.Event] = {}  # by account
-        self._wire = Wire(redis_url, self)
-        self._pump: asyncio.Task[None] | None = None
+        self._listeners: defaultdict[str, set[RealtimeListener]] = defaultdict(set)
+        self._confirmations: dict[str, asyncio.Event] = {}  # by account
+        self._pubsub = RedisPubSub(redis_url, self)
+        self._task: asyncio.Task[None] | None = None
         self.closing = False
 
     def start(self) -> None:
-        """Begin to listen."""
-        self._pump = asyncio.create_task(
-            self._wire.run()
-        )  # a task without a reference may be collected
+        """Start to read from Redis."""
+        # Without a reference to it, Python may collect a task.
+        self._task = asyncio.create_task(self._pubsub.run())
 
     async def stop(self) -> None:
-        """End every stream and the connection."""
+        """Close the hub and its connection."""
         self.close()
-        if self._pump is not None:
-            self._pump.cancel()
+        if self._task is not None:
+            self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
+                await self._task
 
     def close(self) -> None:
-        """Tell every stream to end; clients come back to another process."""
+        """Wake all listeners so that they end; clients reconnect to another process."""
         self.closing = True
-        for account_id in self._streams:
+        for account_id in self._listeners:
             self._wake(account_id)
 
-    def count(self, account_id: str) -> int:
-        """Return how many streams the account has open here."""
-        return len(self._streams.get(account_id, ()))
-
-    def hears(self, account_id: str) -> bool:
-        """Tell whether all that is told of an account with streams reaches them."""
-        return self._confirmed[account_id].is_set()
+    def is_confirmed(self, account_id: str) -> bool:
+        """Tell whether every message of an account with listeners arrives here."""
+        return self._confirmations[account_id].is_set()
 
     @contextlib.asynccontextmanager
-    async def joined(self, stream: Stream) -> AsyncIterator[Stream]:
-        """Hand the stream what is told of its account while the body runs."""
-        account_id = stream.account_id
-        self._streams[account_id].add(stream)
-        gauge = metrics.STREAMS_OPEN.labels("pull" if stream.own else "stream")
+    async def listen(self, listener: RealtimeListener) -> AsyncIterator[None]:
+        """Hand messages to the listener while the body runs."""
+        account_id = listener.account_id
+        self._listeners[account_id].add(listener)
+        gauge = metrics.STREAMS_OPEN.labels("pull" if listener.includes_own else "stream")
         gauge.inc()
         try:
-            await self._enter(account_id)
-            yield stream
+            await self._subscribe(account_id)
+            yield
         finally:
             gauge.dec()
-            self._streams[account_id].discard(stream)
-            if not self._streams[account_id]:
-                del self._streams[account_id], self._confirmed[account_id]
-                self._wire.drop(_channels(account_id))
+            self._listeners[account_id].discard(listener)
+            if not self._listeners[account_id]:
+                del self._listeners[account_id], self._confirmations[account_id]
+                self._pubsub.unsubscribe(_channels(account_id))
 
-    async def _enter(self, account_id: str) -> None:
-        """Wait until Redis has confirmed that it tells us of the account, if it is there."""
-        if account_id not in self._confirmed:
-            self._confirmed[account_id] = asyncio.Event()
-            self._wire.want(_channels(account_id))
-        if self._wire.connected:
+    async def _subscribe(self, account_id: str) -> None:
+        """Subscribe to the account's channels, and wait for the confirmation if Redis is there."""
+        if account_id not in self._confirmations:
+            self._confirmations[account_id] = asyncio.Event()
+            self._pubsub.subscribe(_channels(account_id))
+        if self._pubsub.is_connected:
+            confirmation = self._confirmations[account_id].wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._confirmed[account_id].wait(), CONFIRMED_SECONDS_MAX)
+                await asyncio.wait_for(confirmation, CONFIRMATION_SECONDS_MAX)
 
-    def heard(self, channel: str, data: bytes) -> None:
-        """Hand what is told of an account to its streams."""
+    def on_message(self, channel: str, data: bytes) -> None:
+        """Hand a message to the account's listeners."""
         prefix, _, account_id = channel.partition(":")
-        tell, told = TELL[f"{prefix}:"], json.loads(data)
-        for stream in self._streams.get(account_id, ()):
-            tell(stream, told)
+        handle, message = HANDLERS[f"{prefix}:"], json.loads(data)
+        for listener in self._listeners.get(account_id, ()):
+            handle(listener, message)
 
-    def confirmed(self, channel: str) -> None:
-        """Have an account's streams ask for what they may have missed, once its last channel is heard."""
+    def on_subscribed(self, channel: str) -> None:
+        """Make an account's listeners compare, once its last channel is confirmed."""
         prefix, _, account_id = channel.partition(":")
-        if f"{prefix}:" == LAST and account_id in self._streams:
-            for stream in self._streams[account_id]:
-                stream.missed += 1
+        if f"{prefix}:" == LAST_PREFIX and account_id in self._listeners:
+            for listener in self._listeners[account_id]:
+                listener.gaps += 1
             self._wake(account_id)
-            self._confirmed[account_id].set()
+            self._confirmations[account_id].set()
 
-    def lost(self) -> None:
-        """Take in that no account is heard of until it is confirmed again."""
-        for confirmed in self._confirmed.values():
-            confirmed.clear()
+    def on_disconnected(self) -> None:
+        """Wait for new confirmations of all accounts."""
+        for confirmation in self._confirmations.values():
+            confirmation.clear()
 
     def _wake(self, account_id: str) -> None:
-        for stream in self._streams[account_id]:
-            stream.changed.set()
+        for listener in self._listeners[account_id]:
+            listener.wake_up.set()
 
 
 def _channels(account_id: str) -> list[str]:
-    return [f"{prefix}{account_id}" for prefix in TELL]
+    return [f"{prefix}{account_id}" for prefix in HANDLERS]

@@ -10,20 +10,26 @@ from urllib.parse import parse_qs
 from flask import Flask, Response
 
 from engine.config.settings import Settings
-from web.realtime.delivered import Heard
-from web.realtime.flask_bridge import Asked, Receive, Scope, Send, disconnected, reply
-from web.realtime.hub import Hub, Stream
+from web.realtime.flask_bridge import (
+    BridgedRequest,
+    Receive,
+    Scope,
+    Send,
+    send_response,
+    wait_for_disconnect,
+)
+from web.realtime.hub import Hub, RealtimeListener
 
 PATH = "/api/sync/pull"
 
 
-def asks_to_wait(scope: Scope) -> bool:
-    """Tell whether a request is a pull that names a wait."""
+def is_long_poll(scope: Scope) -> bool:
+    """Tell whether a request is a pull with the parameter `wait`."""
     return (scope["method"], scope["path"]) == ("GET", PATH) and "wait" in _query(scope)
 
 
-class Polls:
-    """The ASGI application of pulls that wait: the page itself decides whether there is something to tell."""
+class LongPoll:
+    """ASGI application of pulls that wait; the page decides whether there is anything to answer."""
 
     def __init__(self, app: Flask, settings: Settings, hub: Hub) -> None:
         self.app = app
@@ -31,56 +37,68 @@ class Polls:
         self.hub = hub
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request as Flask does, though perhaps later."""
-        asked = Asked.of(self.app, scope)
-        answer = await asyncio.to_thread(asked.enter)
-        if answer is None:
-            answer = await self._pull(asked, _seconds(scope), receive)
-        if answer is not None:
-            await reply(answer, send)
+        """Answer a request as Flask does, but later."""
+        request = BridgedRequest.from_scope(self.app, scope)
+        response = await asyncio.to_thread(request.run_hooks)
+        if response is None:
+            response = await self._pull(request, _seconds(scope), receive)
+        if response is not None:
+            await send_response(response, send)
 
-    async def _pull(self, asked: Asked, seconds: float, receive: Receive) -> Response | None:
-        """Return the first page that has states, or the one at the end; nothing when the client has gone."""
-        who = asked.identity
-        until = time.monotonic() + min(seconds, self.seconds_max, who.expires_at - time.time())
-        stream = Stream(str(who.account_id), who.agent_id, Heard(""), own=True)
-        gone = asyncio.create_task(disconnected(receive))
+    async def _pull(
+        self, request: BridgedRequest, seconds: float, receive: Receive
+    ) -> Response | None:
+        """Return the first page with states, or the last one; nothing when the client has left."""
+        identity = request.identity
+        token_seconds = identity.expires_at - time.time()
+        deadline = time.monotonic() + min(seconds, self.seconds_max, token_seconds)
+        listener = RealtimeListener(str(identity.account_id), identity.agent_id, includes_own=True)
+        disconnect = asyncio.create_task(wait_for_disconnect(receive))
         try:
-            async with self.hub.joined(
-                stream
-            ):  # before the first look: what happens after it is not missed
-                while not gone.done():
-                    answer, final = await self._look(stream, asked, until)
-                    if final:
-                        return answer
-                    await self._changed(stream, until, gone)
+            # It listens before the first page is read, so that no later change is missed.
+            async with self.hub.listen(listener):
+                while not disconnect.done():
+                    response, is_final = await self._read_page(listener, request, deadline)
+                    if is_final:
+                        return response
+                    await self._wait(listener, deadline, disconnect)
                 return None
         finally:
-            gone.cancel()
+            disconnect.cancel()
 
-    async def _look(self, stream: Stream, asked: Asked, until: float) -> tuple[Response, bool]:
+    async def _read_page(
+        self, listener: RealtimeListener, request: BridgedRequest, deadline: float
+    ) -> tuple[Response, bool]:
         """Pull once; the page is final when it or the next one has states, or no time is left."""
-        missed = stream.missed
-        stream.changed.clear()
-        stream.events.clear()
-        stream.heard.take()
-        last = self.hub.closing or time.monotonic() >= until
+        gaps = listener.gaps
+        listener.wake_up.clear()
+        listener.security_events.clear()
+        listener.changes.take_notification()
+        is_last = self.hub.closing or time.monotonic() >= deadline
 
-        def final(response: Response) -> bool:
+        def is_final(response: Response) -> bool:
             page = response.get_json()
-            return last or bool(page["states"]) or page["hasMore"]
+            return is_last or bool(page["states"]) or page["hasMore"]
 
-        answer, done = await asyncio.to_thread(asked.answer, final)
-        if not done:
-            stream.compared = missed
-            stream.heard.forget(answer.get_json()["cursor"])
-        return answer, done
+        response, has_ended = await asyncio.to_thread(request.call_route, is_final)
+        if not has_ended:
+            listener.compared_gaps = gaps
+            listener.changes.skip_to(response.get_json()["cursor"])
+        return response, has_ended
 
-    async def _changed(self, stream: Stream, until: float, gone: asyncio.Task[None]) -> None:
-        """Wait until a pull may find something, or the time or the client goes."""
-        while not (stream.heard.fresh or stream.events or stream.stale or self.hub.closing):
-            stream.changed.clear()
-            if not await stream.wait(max(0.0, until - time.monotonic()), gone) or gone.done():
+    async def _wait(
+        self, listener: RealtimeListener, deadline: float, disconnect: asyncio.Task[None]
+    ) -> None:
+        """Wait until a pull may find states, the time is over or the client has left."""
+        while not (
+            listener.changes.pending_types
+            or listener.security_events
+            or listener.is_stale
+            or self.hub.closing
+        ):
+            listener.wake_up.clear()
+            seconds = max(0.0, deadline - time.monotonic())
+            if not await listener.wait(seconds, disconnect) or disconnect.done():
                 return
 
 
@@ -89,7 +107,7 @@ def _query(scope: Scope) -> dict[str, list[str]]:
 
 
 def _seconds(scope: Scope) -> float:
-    """Return how long to wait; the route refuses what is no such time."""
+    """Return the parameter `wait`, or 0 for a value that the route will refuse."""
     try:
         seconds = float(_query(scope)["wait"][0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""One connection to Redis for all that this process hears, made anew whenever it breaks."""
+"""Redis pub/sub: one connection for all subscriptions of this process, replaced when it breaks."""
 
 from __future__ import annotations
 
@@ -15,122 +15,122 @@ from redis.exceptions import RedisError
 
 PAUSE_SECONDS = 1.0
 PING_SECONDS = 10.0
-SILENCE_SECONDS_MAX = (
-    25.0  # then the other end is lost: a connection that is half open says nothing
+SILENCE_SECONDS_MAX = 25.0  # after which a half-open connection counts as broken
+NO_CHANNEL = (
+    "nobody"  # nothing is published here; without a subscription Redis closes the connection
 )
-NOBODY = "nobody"  # a channel that is none: a connection without one would end
 
 
-class Ears(Protocol):
-    """Who is told what comes over a wire."""
+class PubSubHandler(Protocol):
+    """Receiver of the messages of a `RedisPubSub`, which the class above it implements."""
 
-    def heard(self, channel: str, data: bytes) -> None:
-        """Take what was published."""
+    def on_message(self, channel: str, data: bytes) -> None:
+        """Handle a published message."""
 
-    def confirmed(self, channel: str) -> None:
-        """Take in that from now on all that is published on a channel is heard."""
+    def on_subscribed(self, channel: str) -> None:
+        """Handle the confirmation that all messages of a channel arrive from now on."""
 
-    def lost(self) -> None:
-        """Take in that nothing is heard until it is confirmed again."""
+    def on_disconnected(self) -> None:
+        """Handle the loss of all subscriptions, until each is confirmed again."""
 
 
-class Wire:
-    """Subscribes to the channels that are wanted, whichever these are at the moment.
+class RedisPubSub:
+    """Set of subscribed channels, kept on one connection.
 
-    Wishes are only noted: one task carries them out, and another reads. redis-py's own subscriptions connect
-    again by themselves, whoever uses them: that would hide what was missed, and two callers who find the
-    connection gone would make two of it.
+    `subscribe` and `unsubscribe` only change the set: one task sends the commands, another reads.
+    redis-py's own subscriptions reconnect by themselves. That would hide missed messages, and two
+    callers that find the connection closed would open two.
     """
 
-    def __init__(self, redis_url: str, ears: Ears) -> None:
+    def __init__(self, redis_url: str, handler: PubSubHandler) -> None:
         self._redis_url = redis_url
-        self._ears = ears
-        self._wanted: set[str] = set()
-        self._again: set[str] = (
-            set()
-        )  # wanted anew: to be confirmed whether asked for before or not
-        self._wished = asyncio.Event()
-        self.connected = False
+        self._handler = handler
+        self._channels: set[str] = set()
+        self._pending: set[str] = set()  # to be subscribed to once more, for a confirmation
+        self._has_changed = asyncio.Event()
+        self.is_connected = False
 
-    def want(self, channels: Iterable[str]) -> None:
-        """Have channels subscribed to; each is confirmed, however often it was before."""
+    def subscribe(self, channels: Iterable[str]) -> None:
+        """Subscribe to channels; each is confirmed, even if it was subscribed to before."""
         channels = set(channels)
-        self._wanted |= channels
-        self._again |= channels
-        self._wished.set()
+        self._channels |= channels
+        self._pending |= channels
+        self._has_changed.set()
 
-    def drop(self, channels: Iterable[str]) -> None:
-        """Have channels heard no more."""
+    def unsubscribe(self, channels: Iterable[str]) -> None:
+        """Unsubscribe from channels."""
         channels = set(channels)
-        self._wanted -= channels
-        self._again -= channels
-        self._wished.set()
+        self._channels -= channels
+        self._pending -= channels
+        self._has_changed.set()
 
     async def run(self) -> None:
-        """Listen until cancelled, whatever happens in between."""
+        """Connect and read until cancelled, and again after each failure."""
         log = structlog.get_logger()
         while True:
             try:
-                await self._connection()
-            except* (RedisError, OSError) as faults:
-                log.warning("notices_interrupted", error=type(faults.exceptions[0]).__name__)
+                await self._use_connection()
+            except* (RedisError, OSError) as errors:
+                log.warning("notices_interrupted", error=type(errors.exceptions[0]).__name__)
             except* Exception:
                 log.exception("notices_interrupted")
             finally:
-                self.connected = False
-                self._ears.lost()
+                self.is_connected = False
+                self._handler.on_disconnected()
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _connection(self) -> None:
-        """Listen over one connection until it breaks."""
+    async def _use_connection(self) -> None:
+        """Open a connection, send the subscriptions and read until it breaks."""
         once = Retry(NoBackoff(), 0)
-        # Under a time-out redis-py writes by `wait_for`, which before Python 3.12 can swallow a cancellation.
+        # With a time-out redis-py writes in `wait_for`, which before Python 3.12 can swallow a
+        # cancellation.
         pool = ConnectionPool.from_url(self._redis_url, retry=once, socket_timeout=None, protocol=2)
         connection = pool.make_connection()  # type: ignore[no-untyped-call] # redis-py's own
         try:
             await connection.connect()
-            await _say(connection, "SUBSCRIBE", NOBODY)
-            self.connected = True
+            await _send_command(connection, "SUBSCRIBE", NO_CHANNEL)
+            self.is_connected = True
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._ask(connection))
-                tasks.create_task(self._hear(connection))
+                tasks.create_task(self._send_subscriptions(connection))
+                tasks.create_task(self._read(connection))
         finally:
             await connection.disconnect(nowait=True)
 
-    async def _ask(self, connection: AbstractConnection) -> None:
-        """Bring what Redis is asked for to what is wanted, again and again."""
-        asked: set[str] = set()
+    async def _send_subscriptions(self, connection: AbstractConnection) -> None:
+        """Bring the connection's subscriptions up to date whenever the set of channels changes."""
+        subscriptions: set[str] = set()
         while True:
-            self._wished.clear()
-            more, less = (self._wanted - asked) | self._again, asked - self._wanted
-            self._again.clear()
-            asked = set(self._wanted)
-            if more:
-                await _say(connection, "SUBSCRIBE", *more)
-            if less:
-                await _say(connection, "UNSUBSCRIBE", *less)
+            self._has_changed.clear()
+            additions = (self._channels - subscriptions) | self._pending
+            removals = subscriptions - self._channels
+            self._pending.clear()
+            subscriptions = set(self._channels)
+            if additions:
+                await _send_command(connection, "SUBSCRIBE", *additions)
+            if removals:
+                await _send_command(connection, "UNSUBSCRIBE", *removals)
             try:
                 async with asyncio.timeout(PING_SECONDS):
-                    await self._wished.wait()
+                    await self._has_changed.wait()
             except TimeoutError:
-                await _say(connection, "PING")
+                await _send_command(connection, "PING")
 
-    async def _hear(self, connection: AbstractConnection) -> None:
+    async def _read(self, connection: AbstractConnection) -> None:
         while True:
             match await connection.read_response(timeout=SILENCE_SECONDS_MAX):
                 case [b"message", channel, data]:
-                    self._ears.heard(channel.decode(), data)
+                    self._handler.on_message(channel.decode(), data)
                 case [b"subscribe", channel, _]:
-                    self._ears.confirmed(channel.decode())
+                    self._handler.on_subscribed(channel.decode())
                 case None:
-                    raise BrokenError("not even a ping is answered")
+                    raise BrokenError("Redis has not answered a ping")
 
 
-async def _say(connection: AbstractConnection, *command: str) -> None:
-    """Send a command over a connection that stands; redis-py would make another one anew.
+async def _send_command(connection: AbstractConnection, *command: str) -> None:
+    """Send a command on an open connection; redis-py would open a closed one again.
 
-    :raises BrokenError: when it does not.
+    :raises BrokenError: when the connection is closed.
     """
     if not connection.is_connected:
-        raise BrokenError("the connection has ended")
+        raise BrokenError("the connection is closed")
     await connection.send_command(*command, check_health=False)

@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, section 9.2): what all our streams have in common."""
+"""Server-sent events (WHATWG HTML, section 9.2): the common part of all event streams."""
 
 from __future__ import annotations
 
@@ -14,96 +14,110 @@ from flask import Flask
 from engine.config.settings import Settings
 from engine.observability import metrics
 from web.http.problems import LimitedError
-from web.realtime.delivered import Heard
-from web.realtime.flask_bridge import Asked, Receive, Scope, Send, disconnected, headers_of, reply
-from web.realtime.hub import Hub, Stream
-from web.realtime.stream_quota import Places
+from web.realtime.flask_bridge import (
+    BridgedRequest,
+    Receive,
+    Scope,
+    Send,
+    asgi_headers,
+    send_response,
+    wait_for_disconnect,
+)
+from web.realtime.hub import Hub, RealtimeListener
+from web.realtime.stream_quota import StreamQuota
 
 RETRY_MS = 1_000
-RETRY_JITTER_MS = 4_000  # so that a restarted process is not met by all its clients at once
-UNBUFFERED = (b"x-accel-buffering", b"no")  # what nginx would hold back
+RETRY_JITTER_MS = 4_000  # so that not all clients reconnect to a restarted process at once
+UNBUFFERED = (b"x-accel-buffering", b"no")  # so that nginx does not buffer the stream
+HEARTBEAT = ": still here\n\n"
 
 
-class Streaming(ABC):
-    """An ASGI application of one path, whose Flask route judges requests and begins answers."""
+class EventStream(ABC):
+    """ASGI application of one path, whose Flask route checks requests and starts answers."""
 
-    def __init__(self, app: Flask, settings: Settings, hub: Hub, places: Places) -> None:
+    def __init__(self, app: Flask, settings: Settings, hub: Hub, quota: StreamQuota) -> None:
         self.app = app
         self.settings = settings
         self.hub = hub
-        self.places = places
+        self.quota = quota
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: a stream, or a problem."""
-        asked = Asked.of(self.app, scope)
-        refusal = await asyncio.to_thread(asked.enter)
-        if refusal is not None:
-            await reply(refusal, send)
+        """Answer a request with a stream or a problem."""
+        request = BridgedRequest.from_scope(self.app, scope)
+        problem = await asyncio.to_thread(request.run_hooks)
+        if problem is not None:
+            await send_response(problem, send)
             return
-        account_id = str(asked.identity.account_id)
-        place = await self.places.take(account_id)
-        if place is None:
+        account_id = str(request.identity.account_id)
+        stream_id = await self.quota.acquire(account_id)
+        if stream_id is None:
             metrics.REFUSALS.labels("streams").inc()
-            detail = f"An account may have {self.places.most} live streams open."
+            detail = f"An account may have {self.quota.streams_max} live streams open."
             error = LimitedError(detail, retry_seconds=30, code="too_many_streams")
-            await reply(await asyncio.to_thread(asked.refuse, error), send)
+            await send_response(await asyncio.to_thread(request.make_problem, error), send)
             return
         try:
-            await self._open(asked, receive, send)
+            await self._open(request, receive, send)
         finally:
-            await self.places.leave(account_id, place)
+            await self.quota.release(account_id, stream_id)
 
     @abstractmethod
-    def begin(self, stream: Stream, asked: Asked, missed: int) -> None:
-        """Set the stream to what the route has noted; it was `missed` so often before the route was asked."""
+    def start(self, listener: RealtimeListener, request: BridgedRequest, gaps: int) -> None:
+        """Prepare the listener from the route's context; `gaps` is its value before the route."""
 
     @abstractmethod
     async def follow(
-        self, stream: Stream, asked: Asked, gone: asyncio.Task[None], send: Send
+        self,
+        listener: RealtimeListener,
+        request: BridgedRequest,
+        disconnect: asyncio.Task[None],
+        send: Send,
     ) -> None:
-        """Send until all is told, or it is over."""
+        """Send events until the stream has ended."""
 
-    async def _open(self, asked: Asked, receive: Receive, send: Send) -> None:
-        """Start the answer, and stream unless it is a problem."""
-        who = asked.identity
-        stream = Stream(str(who.account_id), who.agent_id, Heard(""))
-        gone = asyncio.create_task(disconnected(receive))
+    async def _open(self, request: BridgedRequest, receive: Receive, send: Send) -> None:
+        """Send the route's answer, and then the stream unless it is a problem."""
+        identity = request.identity
+        listener = RealtimeListener(str(identity.account_id), identity.agent_id)
+        disconnect = asyncio.create_task(wait_for_disconnect(receive))
         try:
-            async with self.hub.joined(
-                stream
-            ):  # before the head is read: what happens after it is not missed
-                missed = stream.missed
-                answer, _ = await asyncio.to_thread(asked.answer)
-                if answer.status_code != http.HTTPStatus.OK:
-                    await reply(answer, send)
+            # It listens before the route reads the head, so that no later change is missed.
+            async with self.hub.listen(listener):
+                gaps = listener.gaps
+                response, _ = await asyncio.to_thread(request.call_route)
+                if response.status_code != http.HTTPStatus.OK:
+                    await send_response(response, send)
                     return
-                self.begin(stream, asked, missed)
-                headers = [pair for pair in headers_of(answer) if pair[0] != b"content-length"]
-                start = {
-                    "type": "http.response.start",
-                    "status": 200,
-                    "headers": [*headers, UNBUFFERED],
-                }
-                await send(start)
-                await say(send, f"retry: {RETRY_MS + secrets.randbelow(RETRY_JITTER_MS)}\n\n")
-                await self.follow(stream, asked, gone, send)
-            if not gone.done():
+                self.start(listener, request, gaps)
+                headers = [pair for pair in asgi_headers(response) if pair[0] != b"content-length"]
+                headers.append(UNBUFFERED)
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send_text(send, f"retry: {RETRY_MS + secrets.randbelow(RETRY_JITTER_MS)}\n\n")
+                await self.follow(listener, request, disconnect, send)
+            if not disconnect.done():
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            gone.cancel()
+            disconnect.cancel()
 
-    def over(self, asked: Asked, gone: asyncio.Task[None]) -> bool:
-        """Tell whether the client, the token or the process has gone."""
-        return self.hub.closing or gone.done() or time.time() >= asked.identity.expires_at
+    def is_over(self, request: BridgedRequest, disconnect: asyncio.Task[None]) -> bool:
+        """Tell whether the client has left, its token has expired or the process stops."""
+        has_expired = time.time() >= request.identity.expires_at
+        return self.hub.closing or disconnect.done() or has_expired
 
-    async def changed(
-        self, stream: Stream, asked: Asked, gone: asyncio.Task[None], *, most: float = math.inf
+    async def wait(
+        self,
+        listener: RealtimeListener,
+        request: BridgedRequest,
+        disconnect: asyncio.Task[None],
+        *,
+        seconds_max: float = math.inf,
     ) -> bool:
-        """Wait for something to do; False when nothing happened for a heartbeat, or `most` seconds."""
-        rest = max(0.0, asked.identity.expires_at - time.time())
-        return await stream.wait(min(self.settings.heartbeat_seconds, most, rest), gone)
+        """Wait for a message; return False when none came for a heartbeat or `seconds_max`."""
+        token_seconds = max(0.0, request.identity.expires_at - time.time())
+        seconds = min(self.settings.heartbeat_seconds, seconds_max, token_seconds)
+        return await listener.wait(seconds, disconnect)
 
 
-async def say(send: Send, text: str) -> None:
-    """Send a part of the answer; waits while the client reads slowly."""
+async def send_text(send: Send, text: str) -> None:
+    """Send a part of the answer; it waits while a slow client's buffer is full."""
     await send({"type": "http.response.body", "body": text.encode(), "more_body": True})

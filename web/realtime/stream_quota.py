@@ -1,6 +1,6 @@
-"""How many streams each account has open: counted on Redis, for all web processes together.
+"""Stream quota: counts each account's open streams on Redis, over all web processes.
 
-A place is kept by renewing it; those of a process that died are free again after a while.
+A process renews the ids of its open streams; those of a process that has died expire.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 REDIS_SECONDS_MAX = 0.25
-RENEWALS = 3  # in the time that a place lasts
+RENEWALS = 3  # before a stream id expires
 
-# KEYS[1]: the account's places, by when they end. ARGV: how long they last, how many there may be, and
-# the places to take or to keep. Answers how many of these are held now.
+# KEYS[1]: sorted set of the account's stream ids, by their expiry. ARGV: seconds to the expiry, the
+# largest number of streams, and the ids to add or renew. Returns how many of these are in the set.
 SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now))
 local room = tonumber(ARGV[2]) - redis.call('ZCARD', KEYS[1])
-local held = 0
+local count = 0
 for i = 3, #ARGV do
-  local known = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  if known or room > 0 then
-    if not known then room = room - 1 end
+  local expiry = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if expiry or room > 0 then
+    if not expiry then room = room - 1 end
     redis.call('ZADD', KEYS[1], string.format('%.6f', now + ARGV[1]), ARGV[i])
-    held = held + 1
+    count = count + 1
   end
 end
 redis.call('EXPIRE', KEYS[1], math.ceil(ARGV[1]) + 1)
-return held
+return count
 """
 
 
-class Places:
-    """The places of this process' streams; without Redis each process counts its own."""
+class StreamQuota:
+    """Open streams of this process; without Redis each process counts only its own."""
 
-    def __init__(self, redis_url: str, *, most: int, seconds: float) -> None:
-        self.most = most
+    def __init__(self, redis_url: str, *, streams_max: int, seconds: float) -> None:
+        self.streams_max = streams_max
         self._seconds = seconds
-        self._held: defaultdict[str, set[str]] = defaultdict(set)
+        self._stream_ids: defaultdict[str, set[str]] = defaultdict(set)  # by account
         self._renewal: asyncio.Task[None] | None = None
         # One connection, for which callers wait: opening a thousand streams at once opens no more.
         pool = BlockingConnectionPool.from_url(
@@ -62,51 +62,51 @@ class Places:
         self._script = self._redis.register_script(SCRIPT)
 
     def start(self) -> None:
-        """Begin to renew."""
+        """Start the renewals."""
         self._renewal = asyncio.create_task(self._renew())
 
     async def stop(self) -> None:
-        """End the renewals and the connection."""
+        """Stop the renewals and close the connection."""
         if self._renewal is not None:
             self._renewal.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._renewal
         await self._redis.aclose()
 
-    async def take(self, account_id: str) -> str | None:
-        """Return a new place of the account, or nothing when all are taken."""
-        place = secrets.token_hex(8)
+    async def acquire(self, account_id: str) -> str | None:
+        """Return the id of a new stream of the account, or nothing when the quota is used up."""
+        stream_id = secrets.token_hex(8)
         try:
-            held = bool(await self._hold(account_id, [place], self._redis))
-        except RedisError as fault:
-            structlog.get_logger().warning("streams_counted_here", error=type(fault).__name__)
-            held = len(self._held.get(account_id, ())) < self.most
-        if not held:
+            is_allowed = bool(await self._store(account_id, [stream_id], self._redis))
+        except RedisError as error:
+            structlog.get_logger().warning("streams_counted_here", error=type(error).__name__)
+            is_allowed = len(self._stream_ids.get(account_id, ())) < self.streams_max
+        if not is_allowed:
             return None
-        self._held[account_id].add(place)
-        return place
+        self._stream_ids[account_id].add(stream_id)
+        return stream_id
 
-    async def leave(self, account_id: str, place: str) -> None:
-        """Give a place back."""
-        self._held[account_id].discard(place)
-        if not self._held[account_id]:
-            del self._held[account_id]
-        with contextlib.suppress(RedisError):  # it ends by itself
-            await self._redis.zrem(_key(account_id), place)
+    async def release(self, account_id: str, stream_id: str) -> None:
+        """Remove a stream that has ended."""
+        self._stream_ids[account_id].discard(stream_id)
+        if not self._stream_ids[account_id]:
+            del self._stream_ids[account_id]
+        with contextlib.suppress(RedisError):  # the id expires
+            await self._redis.zrem(_key(account_id), stream_id)
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._seconds / RENEWALS)
             try:
                 async with self._redis.pipeline(transaction=False) as pipeline:
-                    for account_id, places in list(self._held.items()):
-                        await self._hold(account_id, sorted(places), pipeline)
+                    for account_id, stream_ids in list(self._stream_ids.items()):
+                        await self._store(account_id, sorted(stream_ids), pipeline)
                     await pipeline.execute()
-            except (RedisError, OSError) as fault:
-                structlog.get_logger().warning("places_not_renewed", error=type(fault).__name__)
+            except (RedisError, OSError) as error:
+                structlog.get_logger().warning("streams_not_renewed", error=type(error).__name__)
 
-    def _hold(self, account_id: str, places: list[str], client: Any) -> Any:
-        args: list[str | float] = [self._seconds, self.most, *places]
+    def _store(self, account_id: str, stream_ids: list[str], client: Any) -> Any:
+        args: list[str | float] = [self._seconds, self.streams_max, *stream_ids]
         return self._script(keys=[_key(account_id)], args=args, client=client)
 
 

@@ -1,60 +1,72 @@
-"""`GET /api/sync/events`: the account's notices as server-sent events."""
+"""`GET /api/sync/events`: the account's change notifications and security events as a stream."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 
-from web.realtime.flask_bridge import Asked, Send
-from web.realtime.hub import Stream
-from web.realtime.sse import Streaming, say
+from web.realtime.flask_bridge import BridgedRequest, Scope, Send
+from web.realtime.hub import RealtimeListener
+from web.realtime.sse import HEARTBEAT, EventStream, send_text
 
 PATH = "/api/sync/events"
 
 
-class Events(Streaming):
-    """The ASGI application of the one path."""
+def is_sync_stream(scope: Scope) -> bool:
+    """Tell whether a request is for the stream of change notifications."""
+    return (scope["method"], scope["path"]) == ("GET", PATH)
 
-    def begin(self, stream: Stream, asked: Asked, missed: int) -> None:
-        """Hear from where the client has been told."""
-        stream.heard.forget(asked.kept["since"])
-        if not asked.kept["behind"]:
-            stream.compared = missed
+
+class SyncEventStream(EventStream):
+    """Stream of change notifications."""
+
+    def start(self, listener: RealtimeListener, request: BridgedRequest, gaps: int) -> None:
+        """Begin after the last change that the client has received."""
+        listener.changes.skip_to(request.context["since"])
+        if not request.context["behind"]:
+            listener.compared_gaps = gaps
 
     async def follow(
-        self, stream: Stream, asked: Asked, gone: asyncio.Task[None], send: Send
+        self,
+        listener: RealtimeListener,
+        request: BridgedRequest,
+        disconnect: asyncio.Task[None],
+        send: Send,
     ) -> None:
-        """Send notices and heartbeats until the client, the token or the process goes."""
-        while not self.over(asked, gone):
-            stream.changed.clear()
-            if (stream.events or stream.stale) and not await self._goes_on(stream, asked, send):
+        """Send notifications and heartbeats until the client leaves or its session ends."""
+        while not self.is_over(request, disconnect):
+            listener.wake_up.clear()
+            if (listener.security_events or listener.is_stale) and not (
+                await self._send_security_events(listener, request, send)
+            ):
                 return
-            if stream.stale:
-                await self._compare(stream, asked)
-            notice = stream.heard.take()
-            if notice is not None:
-                await say(send, f"id: {notice['head']}\ndata: {json.dumps(notice)}\n\n")
-            elif not await self.changed(stream, asked, gone):
-                await say(send, ": still here\n\n")
-                if not self.hub.hears(
-                    stream.account_id
-                ):  # Redis is away: the database alone can tell
-                    stream.missed += 1
+            if listener.is_stale:
+                await self._compare(listener, request)
+            notification = listener.changes.take_notification()
+            if notification is not None:
+                data = json.dumps(notification)
+                await send_text(send, f"id: {notification['head']}\ndata: {data}\n\n")
+            elif not await self.wait(listener, request, disconnect):
+                await send_text(send, HEARTBEAT)
+                if not self.hub.is_confirmed(listener.account_id):
+                    listener.gaps += 1  # without Redis, each heartbeat compares with the database
 
-    async def _compare(self, stream: Stream, asked: Asked) -> None:
-        """Hear from the database what may have been missed."""
-        missed = stream.missed
-        news = await asyncio.to_thread(asked.news, stream.heard.floor)
-        if news is not None:
-            stream.heard.hear(news["head"], news["types"], complete=True)
-        stream.compared = missed
+    async def _compare(self, listener: RealtimeListener, request: BridgedRequest) -> None:
+        """Add the changes that may have been missed, from the database."""
+        gaps = listener.gaps
+        changes = await asyncio.to_thread(request.find_changes, listener.changes.floor)
+        if changes is not None:
+            listener.changes.add(changes["head"], changes["types"], is_complete=True)
+        listener.compared_gaps = gaps
 
-    async def _goes_on(self, stream: Stream, asked: Asked, send: Send) -> bool:
-        """Tell the client what happened to its account, unless that has ended its own session."""
-        events, stream.events = stream.events, []
-        if not await asyncio.to_thread(asked.still_in):
+    async def _send_security_events(
+        self, listener: RealtimeListener, request: BridgedRequest, send: Send
+    ) -> bool:
+        """Send other sessions' security events; return False when this session has ended."""
+        events, listener.security_events = listener.security_events, []
+        if not await asyncio.to_thread(request.has_live_session):
             return False
         for event in events:
-            if event["sessionId"] != str(asked.identity.session_id):
-                await say(send, f"event: security\ndata: {json.dumps(event)}\n\n")
+            if event["sessionId"] != str(request.identity.session_id):
+                await send_text(send, f"event: security\ndata: {json.dumps(event)}\n\n")
         return True

@@ -62,7 +62,7 @@ def read(job_id: UUID) -> BulkJob:
 
 def _filter(query: dict[str, Any]) -> ExecutionFilter:
     times = {
-        name: timestamps.moment(timestamps.parse(query[name], f"/query/{name}"))
+        name: timestamps.to_datetime(timestamps.parse(query[name], f"/query/{name}"))
         for name in ("since", "until")
         if name in query
     }

@@ -26,7 +26,7 @@ rate_limits.limit(blueprint, "workflows")
 
 
 @blueprint.route("/events", methods=["POST"])
-@blueprint.response(202, schemas.Accepted)
+@blueprint.response(202, schemas.AcceptedSchema)
 @blueprint.doc(requestBody=schemas.BODY)
 def publish() -> dict[str, int]:
     """Deliver events to the account's listeners and start what they trigger.
@@ -37,7 +37,7 @@ def publish() -> dict[str, int]:
 
 
 @blueprint.route("/executions/<uuid:execution_id>/events", methods=["POST"])
-@blueprint.response(202, schemas.Accepted)
+@blueprint.response(202, schemas.AcceptedSchema)
 @blueprint.doc(requestBody=schemas.BODY)
 def address(execution_id: UUID) -> dict[str, int]:
     """Deliver events to one execution alone, now or when it listens."""

@@ -23,7 +23,7 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]  # body, status, headers
 def page(query: dict[str, Any], definition_id: UUID | None = None) -> dict[str, Any]:
     """Return a page of the account's executions, of all its definitions or of one."""
     times = {
-        name: timestamps.moment(timestamps.parse(query[name], f"/{name}"))
+        name: timestamps.to_datetime(timestamps.parse(query[name], f"/{name}"))
         for name in ("since", "until")
         if name in query
     }
@@ -48,8 +48,9 @@ def view(execution: Execution) -> dict[str, Any]:
         "workflowVersion": execution.definition_version,
         "status": execution.status,
         "retryOf": execution.retry_of,
-        "createdAt": timestamps.text(timestamps.of(execution.created_at)),
-        "endedAt": execution.ended_at and timestamps.text(timestamps.of(execution.ended_at)),
+        "createdAt": timestamps.to_text(timestamps.from_datetime(execution.created_at)),
+        "endedAt": execution.ended_at
+        and timestamps.to_text(timestamps.from_datetime(execution.ended_at)),
         "temporalUrl": temporal_url(execution.id),
     }
 
@@ -73,9 +74,9 @@ def requested_wait() -> tuple[float, str | None]:
     return parse_wait(request.headers.get("Prefer"), current_app.extensions["settings"])
 
 
-def preference(applied: str | None) -> dict[str, str]:
+def preference(value: str | None) -> dict[str, str]:
     """Return the header that says which preference was applied, if one was (RFC 7240)."""
-    return {"Preference-Applied": applied} if applied else {}
+    return {"Preference-Applied": value} if value else {}
 
 
 def started(

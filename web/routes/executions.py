@@ -22,7 +22,10 @@ from web.http import authentication, idempotency, rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
 from web.routes import execution_view
 from web.schemas import executions as schemas
-from web.schemas.execution_timeline import Held, StandingSchema
+from web.schemas.execution_timeline import (
+    ExecutionDetails,
+    ExecutionPauseSchema,
+)
 from web.schemas.workflows import Executed
 
 blueprint = Blueprint(
@@ -41,18 +44,18 @@ def browse(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/<uuid:execution_id>", methods=["GET"])
-@blueprint.response(200, StandingSchema)
+@blueprint.response(200, ExecutionDetails)
 def read(execution_id: UUID) -> execution_view.Answer:
     """Return an execution and its progress, and once it has ended its result or error.
 
     `Prefer: wait=N` waits up to N seconds for its end (RFC 7240).
     """
-    scope, (wait, applied) = authentication.agent_scope(), execution_view.requested_wait()
-    answer = _view_with_outcome(scope, execution_id, wait if applied else 0.0)
+    scope, (wait, preference) = authentication.agent_scope(), execution_view.requested_wait()
+    answer = _view_with_outcome(scope, execution_id, wait if preference else 0.0)
     progress = timeline.progress(scope.session, execution_id)
     if answer["endedAt"] is not None:
         progress["current"] = []
-    return answer | progress, 200, execution_view.preference(applied)
+    return answer | progress, 200, execution_view.preference(preference)
 
 
 @blueprint.route("/<uuid:execution_id>/result", methods=["GET"])
@@ -63,10 +66,10 @@ def result(execution_id: UUID) -> execution_view.Answer:
 
     202 when it has not ended in time: then ask again.
     """
-    scope, (wait, applied) = authentication.agent_scope(), execution_view.requested_wait()
+    scope, (wait, preference) = authentication.agent_scope(), execution_view.requested_wait()
     answer = _view_with_outcome(scope, execution_id, wait)
     status = 202 if answer["endedAt"] is None else 200
-    return answer, status, execution_view.preference(applied)
+    return answer, status, execution_view.preference(preference)
 
 
 @blueprint.route("/<uuid:execution_id>/retry", methods=["POST"])
@@ -99,14 +102,14 @@ def retry(body: dict[str, Any], execution_id: UUID) -> execution_view.Answer:
 
 
 @blueprint.route("/<uuid:execution_id>/pause", methods=["POST"])
-@blueprint.response(202, Held)
+@blueprint.response(202, ExecutionPauseSchema)
 def pause(execution_id: UUID) -> dict[str, Any]:
     """Pause a running execution before its next step; steps that run end first."""
     return _set_paused(execution_id, paused=True)
 
 
 @blueprint.route("/<uuid:execution_id>/resume", methods=["POST"])
-@blueprint.response(202, Held)
+@blueprint.response(202, ExecutionPauseSchema)
 def resume(execution_id: UUID) -> dict[str, Any]:
     """Resume a paused execution."""
     return _set_paused(execution_id, paused=False)

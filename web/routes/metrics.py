@@ -35,13 +35,13 @@ def read() -> Response:
         raise UnauthenticatedError(
             "metrics_token_invalid", "The token is not the operator's (METRICS_TOKEN)."
         )
-    text = metrics_publisher.exposition(Snapshot.taken(PROCESS), _load_snapshots())
+    text = metrics_publisher.render(Snapshot.take(PROCESS), _load_snapshots())
     return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _load_snapshots() -> list[Snapshot]:
     try:
-        return metrics_publisher.told(redis_notify.publisher().redis)
+        return metrics_publisher.read_snapshots(redis_notify.publisher().redis)
     except RedisError as fault:
         structlog.get_logger().warning("metrics_alone", error=type(fault).__name__)
         return []

@@ -195,7 +195,7 @@ def _plan_members(body: dict[str, Any]) -> dict[str, Any]:
     """Return the members of a body that belong to a plan, their times parsed."""
     pointers = {"start_at": "/startAt", "end_at": "/endAt"}
     return {
-        name: timestamps.moment(timestamps.parse(value, pointers.get(name, f"/{name}")))
+        name: timestamps.to_datetime(timestamps.parse(value, pointers.get(name, f"/{name}")))
         if name in TIMES and value is not None
         else value
         for name, value in body.items()

@@ -1,4 +1,4 @@
-"""Marshmallow schemas of request bodies, queries and answers: one file per resource, like the routes.
+"""Marshmallow schemas of bodies, queries and answers: one file per resource, like the routes.
 
 Called by routes. May import the engine's limits and enumerations.
 """

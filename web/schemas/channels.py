@@ -21,7 +21,7 @@ class StampText(fields.String):
     """Integer stamp, written as RFC 3339 time."""
 
     def _serialize(self, value: Any, *_context: Any, **_options: Any) -> str | None:
-        return None if value is None else timestamps.text(value)
+        return None if value is None else timestamps.to_text(value)
 
 
 class SubscriptionKeys(Strict):

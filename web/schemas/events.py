@@ -52,7 +52,7 @@ BODY: dict[str, Any] = {
 }
 
 
-class Accepted(Schema):
+class AcceptedSchema(Schema):
     """Number of accepted events; they are delivered a moment later."""
 
     accepted = fields.Integer(required=True)

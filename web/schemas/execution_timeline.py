@@ -1,4 +1,4 @@
-"""Queries and answers about what executions do."""
+"""Schemas of executions' timelines, pauses and progress."""
 
 from __future__ import annotations
 
@@ -10,63 +10,66 @@ from web.schemas.strict import Strict, Text
 from web.schemas.workflows import Executed
 
 SEQ_MAX = 999_999_999
-PLACE = {"description": "the step's JSON pointer in the definition, without the names of steps"}
+PLACE = {"description": "The step's JSON pointer in the definition, without the names of steps"}
 
 
 class StepsQuery(Strict):
-    """Which entries."""
+    """Query of a timeline."""
 
     cursor = fields.Integer(
         load_default=0,
         validate=validate.Range(0, SEQ_MAX),
-        metadata={"description": "of the page before"},
+        metadata={"description": "The cursor of the previous page"},
     )
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 500))
 
 
 class FollowQuery(Strict):
-    """From where on, and in a browser by which ticket."""
+    """Query of a stream: its start, and a browser's ticket."""
 
     after = fields.Integer(
         load_default=0,
         validate=validate.Range(0, SEQ_MAX),
-        metadata={"description": "the id of the last event; Last-Event-ID goes before it"},
+        metadata={"description": "Id of the last event; the header Last-Event-ID takes precedence"},
     )
-    ticket = Text(longest=128, metadata={"description": "in place of Authorization and X-Agent-ID"})
+    ticket = Text(
+        longest=128, metadata={"description": "Replaces the headers Authorization and X-Agent-ID"}
+    )
 
 
-class Happened(Schema):
-    """One thing that happened to a step."""
+class TimelineEntryResponse(Schema):
+    """Event of a step of an execution."""
 
     seq = fields.Integer(required=True)
     place = fields.String(required=True, metadata=PLACE)
     kind = fields.String(
-        required=True, metadata={"description": "the member that says what the step does"}
+        required=True,
+        metadata={"description": "The member of the definition that states what the step does"},
     )
     phase = fields.String(required=True, validate=validate.OneOf(PHASES))
     attempt = fields.Integer(
-        required=True, metadata={"description": "of the innermost try around it"}
+        required=True, metadata={"description": "Attempt of the innermost `try` around the step"}
     )
     at = fields.String(required=True)
     error = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "a standard type's last segment, or raised"},
+        metadata={"description": "Last segment of a standard error type, or raised"},
     )
 
 
 class Steps(Schema):
-    """Some entries of an execution's journal, oldest first."""
+    """Page of an execution's timeline, oldest first."""
 
-    steps = fields.List(fields.Nested(Happened), required=True)
+    steps = fields.List(fields.Nested(TimelineEntryResponse), required=True)
     cursor = fields.Integer(
-        required=True, metadata={"description": "of the next page, now or later"}
+        required=True, metadata={"description": "Cursor of the next page, now or later"}
     )
     hasMore = fields.Boolean(required=True)  # noqa: N815 - the API's own spelling
 
 
-class Counts(Schema):
-    """How many steps were in each phase."""
+class StepCounts(Schema):
+    """Number of steps that reached each phase."""
 
     started = fields.Integer(required=True)
     completed = fields.Integer(required=True)
@@ -75,22 +78,20 @@ class Counts(Schema):
     skipped = fields.Integer(required=True)
 
 
-class Held(Run):
-    """An execution that was asked to pause, or to go on."""
+class ExecutionPauseSchema(Run):
+    """Execution that was paused or resumed."""
 
     paused = fields.Boolean(required=True)
 
 
-class StandingSchema(Executed):
-    """An execution: how far it is, and its result or error once it has ended."""
+class ExecutionDetails(Executed):
+    """Execution with its progress, and its result or error once it has ended."""
 
     paused = fields.Boolean(required=True)
     current = fields.List(
         fields.String(metadata=PLACE),
         required=True,
-        metadata={"description": "steps that run, the innermost alone"},
+        metadata={"description": "Running steps, only the innermost of those inside each other"},
     )
-    steps = fields.Nested(Counts, required=True)
-    attempts = fields.Integer(
-        required=True, metadata={"description": "how often something was tried again"}
-    )
+    steps = fields.Nested(StepCounts, required=True)
+    attempts = fields.Integer(required=True, metadata={"description": "Number of retries"})

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, validate
 
 from engine.language.schedule import CRON_LENGTH_MAX
-from engine.sync.clock import integral
+from engine.sync.clock import as_integer
 from engine.workflows.schedules.recurrence import CATCHUP_SECONDS, CATCHUP_SECONDS_MIN, OVERLAPS
 from web.schemas.strict import Flag, Moment, Strict, Text, Value
 from web.schemas.sync import Since
@@ -38,11 +38,11 @@ class Span(fields.Raw):
         super().__init__(metadata=options.pop("metadata", {}) | {"anyOf": forms}, **options)
 
     def _deserialize(self, value: Any, *_context: Any, **_options: Any) -> Any:
-        span = integral(value)
+        span = as_integer(value)
         if isinstance(span, bool) or not isinstance(span, int | str | dict):
             raise ValidationError("Must be seconds, an ISO 8601 duration, or an object of units.")
         if isinstance(span, dict):
-            return {unit: integral(amount) for unit, amount in span.items()}
+            return {unit: as_integer(amount) for unit, amount in span.items()}
         return span
 
 

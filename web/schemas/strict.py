@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import orjson
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
-from engine.sync.clock import integral
+from engine.sync.clock import as_integer
 
 EXACTLY_ONE = {"minProperties": 1, "maxProperties": 1}
 
@@ -60,7 +60,7 @@ class Whole(fields.Integer):
     """Integer by its value, so that 1.0 is one and "1" is not."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        number = integral(value)
+        number = as_integer(value)
         if isinstance(number, bool) or not isinstance(number, int):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(number, attr, data, **kwargs)

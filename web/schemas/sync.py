@@ -1,4 +1,4 @@
-"""Bodies and queries of `/api/sync`."""
+"""Schemas of push, batch and pull (`/api/sync`)."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from engine.sync import change
-from engine.sync.limits import BATCH_CHANGES_MAX, PULL_STATES_MAX
+from engine.sync.change import BATCH_CHANGES_MAX, PULL_STATES_MAX
 from web.schemas.strict import Flag, Strict, Text
 
 TYPES = validate.OneOf(change.TYPES)
 CLOCK = {
-    "description": "agent id → counter, 1 to 64 entries",
+    "description": "Counter by agent id, 1 to 64 entries",
     "type": "object",
     "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
     "minProperties": 1,
     "maxProperties": 64,
 }
-# What marshmallow's translation to JSON Schema leaves out.
+# Parts of the JSON Schema that apispec does not derive from the marshmallow fields.
 PUSH: dict[str, Any] = {
     "properties": {"vectorClock": {"propertyNames": {"pattern": "^[\\x21-\\x7e]{1,128}$"}}},
     "if": {"properties": {"deleted": {"const": True}}, "required": ["deleted"]},
     "then": {"properties": {"encryptedData": {"maxLength": 0}}},
 }
-WAIT_SECONDS_MAX = 25  # under the 30 s that hosts' routers allow
-DATA_LENGTH_MAX = 4 * 1_048_576  # what a body can hold; the limit of a state is a setting
+WAIT_SECONDS_MAX = 25  # below the 30 s after which hosting routers end a request
+DATA_LENGTH_MAX = 4 * 1_048_576  # the largest body; the limit of a state is a setting
 
 
 class PushRequest(Strict):
-    """One version of one entity."""
+    """Version of an entity to push."""
 
     document = PUSH
     type = fields.String(required=True, validate=TYPES)
     entity_id = Text(required=True, shortest=1, longest=256, data_key="entityId")
     encrypted_data = Text(required=True, longest=DATA_LENGTH_MAX, data_key="encryptedData")
-    deleted = Flag(load_default=False, metadata={"description": "a tombstone, whose data is empty"})
+    deleted = Flag(
+        load_default=False, metadata={"description": "The version is a tombstone and has no data"}
+    )
     version = Text(required=True, longest=256)
     vector_clock = fields.Raw(required=True, data_key="vectorClock", metadata=CLOCK)
 
@@ -46,26 +48,26 @@ class PushRequest(Strict):
 
 
 class PushAnswer(Schema):
-    """The version that is now current."""
+    """Result of an accepted push."""
 
     success = fields.Boolean(required=True)
     version = fields.String(required=True)
 
 
 class BatchRequest(Strict):
-    """Several changes, in their order."""
+    """Changes to push in their order."""
 
     changes = fields.List(
         fields.Nested(PushRequest), required=True, validate=validate.Length(1, BATCH_CHANGES_MAX)
     )
-    atomic = Flag(load_default=False, metadata={"description": "all or none"})
+    atomic = Flag(load_default=False, metadata={"description": "Write all changes or none"})
 
 
-class Result(Schema):
-    """What a push of its own would have been answered; a refusal has a problem's members too."""
+class BatchResult(Schema):
+    """Answer that a push of the change alone would have had; a refusal adds a problem's members."""
 
     class Meta:
-        """Others may be there too."""
+        """Allow the other members of a problem."""
 
         unknown = INCLUDE
 
@@ -77,21 +79,21 @@ class Result(Schema):
 
 
 class BatchAnswer(Schema):
-    """An answer for each change, at its place."""
+    """Result of each change, in the order of the changes."""
 
-    results = fields.List(fields.Nested(Result), required=True)
+    results = fields.List(fields.Nested(BatchResult), required=True)
 
 
 class Since(Text):
-    """A cursor, or any time."""
+    """Cursor, or any RFC 3339 time."""
 
     def __init__(self, **options: Any) -> None:
-        metadata = {"description": "an updatedAt, or any RFC 3339 time", "format": "date-time"}
+        metadata = {"description": "An updatedAt, or any RFC 3339 time", "format": "date-time"}
         super().__init__(longest=64, metadata=metadata | options.pop("metadata", {}), **options)
 
 
 class PullQuery(Strict):
-    """Which states."""
+    """Query of a pull."""
 
     since = Since()
     type = fields.String(validate=TYPES)
@@ -99,12 +101,12 @@ class PullQuery(Strict):
     exclude_self = fields.Boolean(load_default=False, data_key="excludeSelf")
     wait = fields.Float(
         validate=validate.Range(0, WAIT_SECONDS_MAX),
-        metadata={"description": "seconds to wait for a state"},
+        metadata={"description": "Seconds to wait for a state"},
     )
 
 
 class Sibling(Schema):
-    """A concurrent version that was refused and kept."""
+    """Refused concurrent version, stored beside the current one."""
 
     encryptedData = fields.String(required=True)  # noqa: N815 - the API's own spelling
     version = fields.String(required=True)
@@ -113,29 +115,29 @@ class Sibling(Schema):
     deleted = fields.Boolean(required=True)
 
 
-class Version(Sibling):
-    """A version of an entity that is or was current."""
+class EntityVersion(Sibling):
+    """Current or past version of an entity."""
 
     type = fields.String(required=True)
     entityId = fields.String(required=True)  # noqa: N815
     updatedAt = fields.String(required=True, metadata={"format": "date-time"})  # noqa: N815
 
 
-class State(Version):
-    """An entity's current version."""
+class State(EntityVersion):
+    """Current version of an entity with its siblings."""
 
     siblings = fields.List(fields.Nested(Sibling), required=True)
 
 
 class PullAnswer(Schema):
-    """A page of states, oldest first."""
+    """Page of states, oldest first."""
 
     states = fields.List(fields.Nested(State), required=True)
     hasMore = fields.Boolean(required=True)  # noqa: N815
-    cursor = fields.String(required=True, metadata={"description": "the next pull's since"})
-    head = fields.String(required=True, metadata={"description": "the account's newest stamp"})
+    cursor = fields.String(required=True, metadata={"description": "The `since` of the next pull"})
+    head = fields.String(required=True, metadata={"description": "The account's newest updatedAt"})
     syncHead = fields.String(  # noqa: N815
         required=True,
         allow_none=True,
-        metadata={"description": "the chain's last link, for X-Sync-Head"},
+        metadata={"description": "The chain's last link, for X-Sync-Head"},
     )

@@ -1,4 +1,4 @@
-"""Queries and answers of `/api/sync/events`."""
+"""Schemas of the stream of change notifications and its tickets (`/api/sync/events`)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from marshmallow import Schema, fields
 from web.schemas.strict import Moment, Strict, Text
 
 SINCE = {
-    "description": "the id of the last event; Last-Event-ID goes before it",
+    "description": "Id of the last event; the header Last-Event-ID takes precedence",
     "format": "date-time",
 }
 
 
 class EventsQuery(Strict):
-    """From where on, and in a browser by which ticket."""
+    """Query of a stream: its start, and a browser's ticket."""
 
     since = Text(longest=64, metadata=SINCE)
-    ticket = Text(longest=128, metadata={"description": "in place of Authorization and X-Agent-ID"})
+    ticket = Text(
+        longest=128, metadata={"description": "Replaces the headers Authorization and X-Agent-ID"}
+    )
 
 
 class TicketAnswer(Schema):
-    """What opens one stream instead of a token."""
+    """Ticket that opens one stream in place of a token."""
 
     ticket = fields.String(required=True)
     expires_at = Moment(required=True, data_key="expiresAt")

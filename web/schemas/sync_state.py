@@ -1,12 +1,12 @@
-"""Answers and queries of what looks at states more closely."""
+"""Schemas of single states, conflicts, limits, usage, digests and the hash chain."""
 
 from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from engine.sync.limits import CHAIN_LINKS_MAX
+from engine.sync.change import CHAIN_LINKS_MAX
 from web.schemas.strict import Moment, Strict
-from web.schemas.sync import CLOCK, Since, State, Version
+from web.schemas.sync import CLOCK, EntityVersion, Since, State
 
 __all__ = [
     "Chain",
@@ -25,25 +25,25 @@ HEX = validate.Regexp(r"^[0-9a-f]{64}$")
 
 
 class HistoryQuery(Strict):
-    """How many versions."""
+    """Query of an entity's history."""
 
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 100))
 
 
 class History(Schema):
-    """An entity's versions, the current one first."""
+    """Versions of an entity, the current one first."""
 
-    versions = fields.List(fields.Nested(Version), required=True)
+    versions = fields.List(fields.Nested(EntityVersion), required=True)
 
 
 class ConflictsQuery(Strict):
-    """How many entities."""
+    """Query of the conflicts."""
 
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 500))
 
 
 class Conflict(Schema):
-    """An entity that has siblings, and since when."""
+    """Entity with siblings, and the time of the oldest."""
 
     type = fields.String(required=True)
     entityId = fields.String(required=True)  # noqa: N815 - the API's own spelling
@@ -52,14 +52,14 @@ class Conflict(Schema):
 
 
 class Conflicts(Schema):
-    """Entities to be merged, those that wait longest first."""
+    """Entities to merge, the oldest conflict first."""
 
     conflicts = fields.List(fields.Nested(Conflict), required=True)
     hasMore = fields.Boolean(required=True)  # noqa: N815
 
 
 class LimitsAnswer(Schema):
-    """What a request may carry and an account may keep; sizes in bytes."""
+    """Limits of requests and of an account's states; sizes in bytes."""
 
     bodyBytes = fields.Integer(required=True)  # noqa: N815 - the API's own spelling
     stateBytes = fields.Integer(required=True)  # noqa: N815
@@ -74,7 +74,7 @@ class LimitsAnswer(Schema):
 
 
 class Usage(Schema):
-    """How much an account keeps; its states alone count against the quota."""
+    """Amount that an account stores; only its states count against the quota."""
 
     states = fields.Integer(required=True)
     bytes = fields.Integer(required=True)
@@ -86,21 +86,21 @@ class Usage(Schema):
 
 
 class TypeDigest(Schema):
-    """One type's states that are not deleted."""
+    """Count and hash of one type's states without tombstones."""
 
     count = fields.Integer(required=True)
     hash = fields.String(required=True, validate=HEX)
 
 
 class DigestAnswer(Schema):
-    """Count and hash by type, of the types that have states, and where the account stood."""
+    """Count and hash of each type that has states, and the chain's last link."""
 
     types = fields.Dict(keys=fields.String(), values=fields.Nested(TypeDigest), required=True)
     syncHead = fields.String(required=True, allow_none=True)  # noqa: N815
 
 
 class ChainQuery(Strict):
-    """Which links."""
+    """Query of the hash chain."""
 
     since = Since()
     limit = fields.Integer(
@@ -108,8 +108,8 @@ class ChainQuery(Strict):
     )
 
 
-class Link(Schema):
-    """An accepted change, all that its link was made from but for the data."""
+class ChainLink(Schema):
+    """Accepted change with all members that its link was made from, but for the data."""
 
     updatedAt = fields.String(required=True, metadata={"format": "date-time"})  # noqa: N815
     type = fields.String(required=True)
@@ -123,8 +123,8 @@ class Link(Schema):
 
 
 class Chain(Schema):
-    """Some links, oldest first."""
+    """Page of links, oldest first."""
 
     genesis = fields.String(required=True, validate=HEX)
-    links = fields.List(fields.Nested(Link), required=True)
+    links = fields.List(fields.Nested(ChainLink), required=True)
     hasMore = fields.Boolean(required=True)  # noqa: N815

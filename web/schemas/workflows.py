@@ -123,7 +123,7 @@ class Executed(Schema):
     )
 
 
-class Construct(Schema):
+class ConstructSchema(Schema):
     """Construct of the workflow language."""
 
     group = fields.String(required=True)
@@ -153,5 +153,5 @@ class Language(Schema):
     specification = fields.String(
         required=True, metadata={"description": "version of the specification"}
     )
-    constructs = fields.List(fields.Nested(Construct), required=True)
+    constructs = fields.List(fields.Nested(ConstructSchema), required=True)
     limits = fields.List(fields.Nested(LanguageLimit), required=True)

@@ -1,8 +1,8 @@
-"""How connections end with their server: none that may still carry a request is closed under it.
+"""Graceful shutdown: closes no connection that may still carry a request.
 
-A proxy may send a request on a connection that it keeps open while the server is about to go. If the
-connection closes with the request on it, the proxy cannot know whether it was acted on, and has to fail it.
-A connection whose last answer said `Connection: close` it does not use again (RFC 9112, section 9.6).
+A proxy may send a request on an idle connection while the server shuts down. If the connection
+closes then, the proxy cannot know whether the server has acted on the request, and must fail it. A
+proxy does not reuse a connection after `Connection: close` (RFC 9112, section 9.6).
 """
 
 from __future__ import annotations
@@ -12,51 +12,48 @@ import socket
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-LINGER_SECONDS = 1.0  # in which idle connections come back, and are told to close
-LOOK_SECONDS = 0.05
+LINGER_SECONDS = 1.0  # in which an idle connection gets a last request and answers it with close
+CHECK_SECONDS = 0.05
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 whose idle connections are closed with their server only when no request is under way."""
+    """HTTP/1.1 connection that the shutdown closes only when no request is on its way."""
 
-    _reading = False  # the head of a request
-    _leaving = False
+    _reads_head = False  # of a request
+    _shuts_down = False
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
-        self._reading = True
+        """Note the start of a request."""
+        self._reads_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Hand the request over; the answer to the last one says that the connection closes."""
+        """Pass the request on; during the shutdown its answer closes the connection."""
         super().on_headers_complete()
-        self._reading = False
-        if self._leaving:
+        self._reads_head = False
+        if self._shuts_down:
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """Answer what is asked, say that the connection closes, and close it when nothing more comes."""
-        self._leaving = True
+        """Answer requests with `Connection: close`, and close the connection when no more come."""
+        self._shuts_down = True
         if self.cycle is not None and not self.cycle.response_started:
             self.cycle.keep_alive = False
-        self.loop.call_later(LINGER_SECONDS, self._leave)
+        self.loop.call_later(LINGER_SECONDS, self._close)
 
-    def _leave(self) -> None:
+    def _close(self) -> None:
         if self.transport.is_closing():
             return
-        answered = self.cycle is None or self.cycle.response_complete
-        if (
-            answered
-            and not self._reading
-            and not _readable(self.transport.get_extra_info("socket"))
-        ):
+        is_idle = self.cycle is None or self.cycle.response_complete
+        connection = self.transport.get_extra_info("socket")
+        if is_idle and not self._reads_head and not _has_unread_data(connection):
             self.transport.close()
         else:
-            self.loop.call_later(LOOK_SECONDS, self._leave)
+            self.loop.call_later(CHECK_SECONDS, self._close)
 
 
-def _readable(connection: socket.socket) -> bool:
-    """Tell whether something has come that nobody has read."""
+def _has_unread_data(connection: socket.socket) -> bool:
+    """Tell whether the kernel has received data that nobody has read."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""The web process: uvicorn, on one core or several, stopped such that no request is lost."""
+"""Uvicorn as the web process, on one core or several, with a shutdown that loses no request."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from uvicorn.supervisors import Multiprocess, multiprocess
 from engine.config.settings import Settings
 from web.server.graceful_shutdown import Protocol
 
-KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections: they close first
-GRACE_SECONDS = 20  # hosts kill after 30
-TURNS = 2  # of the loop: it looks for connections in the first and accepts them in the second
-STUCK_SECONDS = 60  # a process that does not answer for so long is replaced; starting counts too
+KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections, so that they close first
+GRACE_SECONDS = 20  # hosting platforms kill after 30
+LOOP_TURNS = 2  # the loop finds connections in the first and accepts them in the second
+STUCK_SECONDS = 60  # without an answer, start included, after which a process is replaced
 
 
 class Server(uvicorn.Server):
-    """One process' server: on the way out it takes no new connections, and then serves all it has."""
+    """Server of one process, which answers all accepted connections before it stops."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept the connections that the kernel has taken, stop listening, and drain."""
-        for _ in range(TURNS):
+        """Accept the connections in the kernel's queue, stop listening, and answer all requests."""
+        for _ in range(LOOP_TURNS):
             await asyncio.sleep(0)
         await super().shutdown(sockets)
 
 
 class Processes(Multiprocess):
-    """Several such processes on one socket, which all end together."""
+    """Supervisor of several such processes on one socket, which stop together."""
 
     def terminate_all(self) -> None:
-        """Leave the socket to the processes: the last of them to close it ends it."""
+        """Close the supervisor's socket, so that it ends with the last process."""
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
 
 
-multiprocess.Server = Server  # type: ignore[attr-defined] # its processes make their servers by this name
+multiprocess.Server = Server  # type: ignore[attr-defined] # the supervisor's processes use this name
 
 
 def main() -> int:
@@ -64,7 +64,7 @@ def main() -> int:
     if config.workers > 1:
         Processes(config, sockets=sockets).run()
         return 0
-    # When all is done, uvicorn raises the signal again, which would count as a death by it.
+    # After the shutdown uvicorn raises the signal again, which would kill the process.
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: None)
     server = Server(config)

@@ -1,4 +1,4 @@
-"""Flask inside an ASGI process: a request is read before its thread begins, and its answer leaves as one."""
+"""WSGI adapter: runs Flask in an ASGI process, with request and answer read and sent as a whole."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from flask import Flask
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from engine.observability import metrics
-from web.realtime.flask_bridge import Receive, Scope, Send
+from web.realtime.flask_bridge import Receive, Scope, Send, wait_for_disconnect
 
-# As much of a body as the server holds anyway before it stops reading. What is longer waits for a thread,
-# of which there are few: so nobody makes us hold more large bodies than that.
+# The server buffers this much of a body anyway. A longer body is read by the request's thread; the
+# number of threads bounds the number of large bodies in memory.
 EARLY_BYTES_MAX = 65_536
-NAMES_KEPT = 1024
-CONSTANT: dict[str, Any] = {
+HEADER_NAMES_MAX = 1024
+ENVIRON: dict[str, Any] = {
     "wsgi.version": (1, 0),
     "wsgi.multithread": True,
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,
-    # The ASGI server ends chunked bodies too; Werkzeug would read none without a length.
+    # The ASGI server marks the end of chunked bodies; else Werkzeug reads none without a length.
     "wsgi.input_terminated": True,
 }
 Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]  # status, headers, body
 T = TypeVar("T")
 
 
-class FlaskUnderAsgi:
-    """An ASGI application that runs Flask on `threads` threads (PEP 3333 under ASGI 3)."""
+class WsgiAdapter:
+    """ASGI application that runs Flask on `threads` threads (PEP 3333 under ASGI 3)."""
 
     def __init__(self, app: Flask, *, threads: int) -> None:
         self.flask = app
@@ -41,137 +42,136 @@ class FlaskUnderAsgi:
         metrics.THREADS.set(threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer a request."""
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
             return
-        line, environ = Line(receive, send), environ_of(scope)
+        exchange, environ = HttpExchange(receive, send), make_environ(scope)
         try:
-            environ["wsgi.input"] = await self._input(environ, line)
+            environ["wsgi.input"] = await self._make_input(environ, exchange)
         except ClientDisconnected:
             return
         metrics.REQUESTS_WAITING.inc()
         answer = await get_running_loop().run_in_executor(
-            self._threads, self._counted, environ, line
+            self._threads, self._run, environ, exchange
         )
         if answer is not None:
             status, headers, body = answer
-            await line.begin(status, headers)
-            await line.say(body, more=False)
+            await exchange.send_head(status, headers)
+            await exchange.send_body(body, has_more=False)
 
-    async def _input(self, environ: dict[str, Any], line: Line) -> io.BytesIO | Late:
-        """Return the body: there already, or to be read once somebody wants it."""
+    async def _make_input(
+        self, environ: dict[str, Any], exchange: HttpExchange
+    ) -> io.BytesIO | DeferredBody:
+        """Return the body, or a file that reads it later if it is long or of unknown length."""
         length = environ.get("CONTENT_LENGTH", "0")
-        late = "HTTP_TRANSFER_ENCODING" in environ or "HTTP_EXPECT" in environ
-        if late or not length.isdecimal() or int(length) > EARLY_BYTES_MAX:
-            return Late(line, self.flask.config["MAX_CONTENT_LENGTH"])
-        return io.BytesIO(await line.read() if length != "0" else b"")
+        is_deferred = "HTTP_TRANSFER_ENCODING" in environ or "HTTP_EXPECT" in environ
+        if is_deferred or not length.isdecimal() or int(length) > EARLY_BYTES_MAX:
+            return DeferredBody(exchange, self.flask.config["MAX_CONTENT_LENGTH"])
+        return io.BytesIO(await exchange.read() if length != "0" else b"")
 
-    def _counted(self, environ: dict[str, Any], line: Line) -> tuple[int, Headers, bytes] | None:
+    def _run(self, environ: dict[str, Any], exchange: HttpExchange) -> Answer | None:
+        """Run Flask in this thread; return the whole answer, or nothing after it was streamed."""
         metrics.REQUESTS_WAITING.dec()
         with metrics.THREADS_BUSY.track_inprogress():
-            return self._answer(environ, line)
+            return self._call_flask(environ, exchange)
 
-    def _answer(self, environ: dict[str, Any], line: Line) -> tuple[int, Headers, bytes] | None:
-        """Return the whole answer, or nothing once it has been streamed. Runs in a thread."""
-        begun: list[tuple[int, Headers]] = []
+    def _call_flask(self, environ: dict[str, Any], exchange: HttpExchange) -> Answer | None:
+        heads: list[tuple[int, Headers]] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], _fault: Any = None) -> Any:
-            told = [(_told(name), value.encode("latin1")) for name, value in headers]
-            begun.append((int(status[:3]), told))
+        def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Any:
+            pairs = [(_lower(name), value.encode("latin1")) for name, value in headers]
+            heads.append((int(status[:3]), pairs))
 
         chunks = self.flask.wsgi_app(environ, start_response)
         try:
-            status, headers = begun[-1]
-            # Werkzeug gives what has no body as a tuple, and what it holds in memory its length.
+            status, headers = heads[-1]
+            # Werkzeug returns an empty body as a tuple, and sets the length of one in memory.
             if isinstance(chunks, tuple) or any(name == b"content-length" for name, _ in headers):
                 return status, headers, b"".join(chunks)
-            line.stream(status, headers, chunks)
+            exchange.stream(status, headers, chunks)
             return None
         finally:
             getattr(chunks, "close", lambda: None)()
 
 
-class Line:
-    """Both directions of one request: for the event loop and, by its leave, for the request's thread."""
+class HttpExchange:
+    """Body and answer of one request, for the event loop and for the request's thread."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send, self._loop = receive, send, get_running_loop()
 
-    async def read(self, most: int | None = None) -> bytes:
-        """Return the body; of one that is longer than `most` bytes, so much that this shows.
+    async def read(self, bytes_max: int | None = None) -> bytes:
+        """Return the body, or more than `bytes_max` bytes of a longer one.
 
-        :raises ClientDisconnected: when the client goes before the end.
+        :raises ClientDisconnected: when the client disconnects before the end.
         """
-        parts, size, more = [], 0, True
-        while more and (most is None or size <= most):
+        parts, size, has_more = [], 0, True
+        while has_more and (bytes_max is None or size <= bytes_max):
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnected
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            more = message.get("more_body", False)
+            has_more = message.get("more_body", False)
         return b"".join(parts)
 
-    async def begin(self, status: int, headers: Headers) -> None:
-        """Send the head of the answer."""
+    async def send_head(self, status: int, headers: Headers) -> None:
+        """Send the status and headers of the answer."""
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def say(self, body: bytes, *, more: bool) -> None:
-        """Send a part of the answer, once the client has taken enough of those before."""
-        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+    async def send_body(self, part: bytes, *, has_more: bool) -> None:
+        """Send a part of the body; it waits while a slow client's buffer is full."""
+        await self._send({"type": "http.response.body", "body": part, "more_body": has_more})
 
-    def wait(self, act: Coroutine[Any, Any, T]) -> T:
-        """Have the loop do something, and let this thread wait for it."""
-        return run_coroutine_threadsafe(act, self._loop).result()
+    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the event loop and wait for it in this thread."""
+        return run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def stream(self, status: int, headers: Headers, chunks: Iterable[bytes]) -> None:
-        """Send each part as it is made, until the client goes."""
-        self.wait(self.begin(status, headers))
-        gone = run_coroutine_threadsafe(self._gone(), self._loop)
+        """Send each part when Flask yields it, until the client disconnects."""
+        self.wait(self.send_head(status, headers))
+        disconnect = run_coroutine_threadsafe(wait_for_disconnect(self._receive), self._loop)
         try:
             for chunk in chunks:
-                if gone.done():
+                if disconnect.done():
                     return
-                self.wait(self.say(chunk, more=True))
-            self.wait(self.say(b"", more=False))
+                self.wait(self.send_body(chunk, has_more=True))
+            self.wait(self.send_body(b"", has_more=False))
         finally:
-            gone.cancel()
-
-    async def _gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+            disconnect.cancel()
 
 
-class Late(io.RawIOBase):
-    """A body of which nothing is asked for, not by a 100 (Continue) either, before somebody reads it."""
+class DeferredBody(io.RawIOBase):
+    """Body that is read, and requested by a 100 (Continue), only when Flask reads it."""
 
-    def __init__(self, line: Line, most: int) -> None:
+    def __init__(self, exchange: HttpExchange, bytes_max: int) -> None:
         super().__init__()
-        self._line, self._most = line, most
+        self._exchange, self._bytes_max = exchange, bytes_max
         self._body: io.BytesIO | None = None
 
     def readable(self) -> bool:
-        """Tell that this can be read."""
+        """Return True, as the file is readable."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as the body goes.
+        """Fill the buffer with the next bytes of the body.
 
-        :raises RequestEntityTooLarge: when the body is longer than `most` bytes.
-        :raises ClientDisconnected: when the client goes before the end.
+        :raises RequestEntityTooLarge: when the body is longer than `bytes_max` bytes.
+        :raises ClientDisconnected: when the client disconnects before the end.
         """
         if self._body is None:
-            self._body = io.BytesIO(self._line.wait(self._line.read(self._most)))
-            if self._body.getbuffer().nbytes > self._most:
+            data = self._exchange.wait(self._exchange.read(self._bytes_max))
+            self._body = io.BytesIO(data)
+            if len(data) > self._bytes_max:
                 raise RequestEntityTooLarge
         return self._body.readinto(buffer)
 
 
-def environ_of(scope: Scope) -> dict[str, Any]:
-    """Return the WSGI environment of a request, but for its body (PEP 3333)."""
+def make_environ(scope: Scope) -> dict[str, Any]:
+    """Return the WSGI environment of a request without its body (PEP 3333)."""
     client, server = scope.get("client") or ("", 0), scope.get("server") or ("localhost", 80)
-    environ = CONSTANT | {
+    environ = ENVIRON | {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": scope.get("root_path", ""),
         "PATH_INFO": scope["path"].encode().decode("latin1"),
@@ -193,15 +193,15 @@ def environ_of(scope: Scope) -> dict[str, Any]:
     return environ
 
 
-@lru_cache(NAMES_KEPT)
+@lru_cache(HEADER_NAMES_MAX)
 def _key(name: bytes) -> str:
-    """Return where WSGI keeps a header, or nothing for a name that it could not tell from another."""
-    if b"_" in name:  # X_Forwarded_For would speak for the proxy that sets X-Forwarded-For
+    """Return the environment's key of a header, or nothing for an ambiguous name."""
+    if b"_" in name:  # X_Forwarded_For would pass for the proxy's X-Forwarded-For
         return ""
     key = name.decode("latin1").upper().replace("-", "_")
     return key if key in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{key}"
 
 
-@lru_cache(NAMES_KEPT)
-def _told(name: str) -> bytes:
+@lru_cache(HEADER_NAMES_MAX)
+def _lower(name: str) -> bytes:
     return name.lower().encode("latin1")

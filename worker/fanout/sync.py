@@ -42,12 +42,13 @@ def fan_out(account_id: str) -> None:
     now = datetime.now(UTC)
     with _sessions().begin() as session:
         audit_log.deliver(session, _redis().publish, account_id=UUID(account_id))
-        head = notifications.deliver(session, _redis().publish, account_id=UUID(account_id))
+        broadcast = notifications.take_broadcast(session, UUID(account_id))
+        if broadcast is not None and broadcast.by_agent:
+            _redis().publish(notifications.channel(account_id), broadcast.message)
         scope = AccountScope(session, UUID(account_id), now)
         due_ids = deliveries.schedule_deliveries(scope)
-    if head is not None:
-        metrics.FANOUT_LAG_SECONDS.observe(
-            max(0.0, (now - timestamps.moment(head)).total_seconds())
-        )
+    if broadcast is not None:
+        lag = now - timestamps.to_datetime(broadcast.head)
+        metrics.FANOUT_LAG_SECONDS.observe(max(0.0, lag.total_seconds()))
     for channel_id in due_ids:
         deliver.send(str(channel_id))

@@ -46,7 +46,7 @@ def sweep(
         "firings": firings.expiry(now=now),
     }
     counts = {name: _execute(session, statement) for name, statement in deletions.items()}
-    counts["tombstones"] = tombstones.bury(session, now=now)
+    counts["tombstones"] = tombstones.delete_expired(session, now=now)
     return counts | {"channels_behind": deliveries.schedule_overdue(session, now=now)}
 
 

@@ -38,9 +38,9 @@ from worker.relay.account_erasure import AccountEraser
 from worker.relay.bulk_jobs import BulkJobs
 from worker.relay.reconciler import Reconciler
 from worker.relay.schedule_comparison import ScheduleComparison
+from worker.relay.spans import message_span
 from worker.relay.temporal_client import TemporalConnection
 from worker.relay.temporal_delivery import TemporalDelivery
-from worker.relay.traced import message_span
 
 LOOK_SECONDS = 1.0
 # Changes come in bursts, and one fan-out serves all of an account's: those of this time are
@@ -71,7 +71,7 @@ async def deliver_due(sessions: sessionmaker[Session], table: Mapping[str, Deliv
                 log.warning(
                     "not_carried", kind=kind, messages=len(rows), error=type(error).__name__
                 )
-            metrics.CARRIED.labels(kind, result).inc(len(rows))
+            metrics.RELAY_DELIVERIES.labels(kind, result).inc(len(rows))
     return len(due)
 
 
@@ -91,8 +91,8 @@ async def remind(sessions: sessionmaker[Session]) -> int:
     return len(due)
 
 
-async def run(settings: Settings, stopped: asyncio.Event) -> None:
-    """Deliver until `stopped`, surviving the loss of PostgreSQL, Redis and Temporal."""
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Deliver until `stop` is set, surviving the loss of PostgreSQL, Redis and Temporal."""
     sessions, wake = make_sessions(settings), asyncio.Event()
     connection = TemporalConnection(settings)
     to_temporal = TemporalDelivery(settings, sessions, connection).deliver
@@ -104,7 +104,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         AccountErasure.kind: AccountEraser(sessions, connection).erase,
     }
     comparison = ScheduleComparison(sessions, connection)
-    publisher = Publisher(settings, "relay", look=lambda: outbox_metrics.look(sessions))
+    publisher = Publisher(settings, "relay", measure=lambda: outbox_metrics.look(sessions))
     publisher.start()
     # One that ends ends all: the process that replaces this one starts all of them.
     async with asyncio.TaskGroup() as tasks:
@@ -114,20 +114,20 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         )
         beside = [tasks.create_task(part) for part in parts]
         log.info("relay_ready")
-        await _deliver_until(stopped, wake, sessions, table)
+        await _deliver_until(stop, wake, sessions, table)
         for task in beside:
             task.cancel()
     await asyncio.to_thread(publisher.stop)
 
 
 async def _deliver_until(
-    stopped: asyncio.Event,
+    stop: asyncio.Event,
     wake: asyncio.Event,
     sessions: sessionmaker[Session],
     table: Mapping[str, Deliver],
 ) -> None:
     """Deliver what is due, whenever woken and every LOOK_SECONDS, until stopped."""
-    while not stopped.is_set():
+    while not stop.is_set():
         wake.clear()
         try:
             count = await deliver_due(sessions, table) + await remind(sessions)
@@ -135,7 +135,7 @@ async def _deliver_until(
             log.warning("outbox_unreadable", error=type(error.orig).__name__)
             count = 0
         if not count:
-            await _any(wake, stopped)
+            await _any(wake, stop)
         elif count < outbox.BATCH_MAX:
             await asyncio.sleep(GATHER_SECONDS)
 
@@ -169,10 +169,10 @@ async def _any(*events: asyncio.Event) -> None:
 
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    stopped = asyncio.Event()
+    stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     settings = Settings.from_env()
     tracing.configure(settings, "relay")
-    await run(settings, stopped)
+    await run(settings, stop)
     tracing.close()

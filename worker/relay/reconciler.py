@@ -66,8 +66,10 @@ class Reconciler:
         async for workflow in client.list_workflows(query):
             execution_id = parse_execution(workflow.id)
             # The last step of a workflow that has just failed is about to end its row itself.
-            settled = workflow.close_time is None or start - workflow.close_time > SETTLING_PERIOD
-            if execution_id is not None and settled:
+            is_settled = (
+                workflow.close_time is None or start - workflow.close_time > SETTLING_PERIOD
+            )
+            if execution_id is not None and is_settled:
                 ends[execution_id] = end_of(workflow.status)
         await self._end(ends)
         self._since = start
@@ -81,7 +83,7 @@ class Reconciler:
 
     async def _end(self, ends: Mapping[UUID, ForcedEnd]) -> None:
         ids = await asyncio.to_thread(self._settle, ends) if ends else []
-        metrics.RECONCILED.inc(len(ids))
+        metrics.RECONCILIATIONS.inc(len(ids))
         for execution_id in ids:
             log.info("reconciled", execution=str(execution_id))
 

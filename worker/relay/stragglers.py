@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from engine.contracts.workflow_ids import ExecutionWorkflowId, parse_execution
 from engine.workflows.executions import queries
-from engine.workflows.executions.forced_ends import LOST, ForcedEnd, end_of
+from engine.workflows.executions.forced_ends import LOSS, ForcedEnd, end_of
 from engine.workflows.executions.queries import RunningExecution
 from worker.relay.temporal_client import TemporalConnection
 
@@ -39,16 +39,16 @@ class Stragglers:
         :raises RPCError: when the server does not answer.
         """
         ends: dict[UUID, ForcedEnd] = {}
-        described = 0
+        count = 0
         for _ in range(PAGES_MAX):
             rows = await asyncio.to_thread(self._page)
             # Launches in the outbox are about to start; Temporal has had all others.
             launched = [row for row in rows if not row.awaits_launch]
             visible = await self._find_visible([row.execution_id for row in launched])
             missing = [row for row in launched if row.execution_id not in visible]
-            batch = missing[: DESCRIBED_MAX - described]
+            batch = missing[: DESCRIBED_MAX - count]
             ends |= await self._describe([row.execution_id for row in batch])
-            described += len(batch)
+            count += len(batch)
             if len(batch) < len(missing):
                 self._after = batch[-1] if batch else self._after
                 return ends
@@ -96,7 +96,7 @@ async def _forced_end(client: Client, execution_id: UUID) -> ForcedEnd | None:
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
-        return LOST
+        return LOSS
     running = {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW}
     if description.status in running or description.close_time is None:
         return None

@@ -18,8 +18,8 @@ from engine.store import outbox
 from engine.store.outbox import OutboxMessage
 from engine.temporal.commands import SERVER_FAILURES
 from engine.workflows import temporal_delivery
+from worker.relay.spans import message_span
 from worker.relay.temporal_client import TemporalConnection
-from worker.relay.traced import message_span
 
 log = structlog.get_logger()
 

@@ -61,7 +61,7 @@ from worker.temporal.event_router import Doorbell, Router
 
 THREADS = 8
 # Each needs a thread, the GIL and child processes. A hundred at once, of one account's flood, block
-# one another for seconds, and all of them miss Temporal's deadline of two seconds (ADR 0006).
+# one another for seconds, and all of them miss Temporal's deadline of two seconds (ADR 0007).
 WORKFLOW_TASKS_AT_ONCE = 8
 GRACE = timedelta(seconds=20)  # hosts kill after 30
 BEAT = timedelta(seconds=2)  # how soon a cancelled activity learns of it
@@ -149,15 +149,15 @@ def _outward(settings: Settings) -> list[Callable[..., Any]]:
 
 async def main() -> None:
     """Run until SIGTERM or SIGINT, then finish running tasks or return them to the server."""
-    settings, stopped = Settings.from_env(), asyncio.Event()
+    settings, stop = Settings.from_env(), asyncio.Event()
     logging.configure(settings)
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     tracing.configure(settings, "temporal")
     for kind in ("jq", "schema", "redaction", "yaml"):
-        pool.shared(kind).tell = metrics.evaluated
+        pool.get_pool(kind).observer = metrics.record_evaluation
     core = Core()
-    publisher = Publisher(settings, "temporal", look=core.look)
+    publisher = Publisher(settings, "temporal", measure=core.look)
     sessions = make_sessions(settings, pool_size=THREADS)
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
     owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
@@ -170,7 +170,7 @@ async def main() -> None:
             structlog.get_logger().info("worker_ready", task_queue=TASK_QUEUE)
             routing = asyncio.create_task(router.run())
             promotion = asyncio.create_task(builds.promote(client, settings))
-            stopping = asyncio.create_task(stopped.wait())
+            stopping = asyncio.create_task(stop.wait())
             ended, _ = await asyncio.wait([stopping, routing], return_when=asyncio.FIRST_COMPLETED)
             for work in (promotion, routing):
                 work.cancel()

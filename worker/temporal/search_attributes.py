@@ -84,11 +84,11 @@ async def main() -> int:
     """Register the attributes and print the new ones; return the exit status."""
     try:
         client = await connect(Settings.from_env(), keyed=False)
-        added = await register(client)
+        names = await register(client)
     except (RegistrationRefusedError, RPCError, RuntimeError, TimeoutError) as fault:
         print(f"search attributes: {fault}", file=sys.stderr)  # noqa: T201
         return 1
-    print(f"search attributes: {', '.join(added) or 'none'} registered anew")  # noqa: T201
+    print(f"search attributes: {', '.join(names) or 'none'} registered anew")  # noqa: T201
     return 0
 
 

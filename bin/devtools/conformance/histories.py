@@ -4,7 +4,7 @@ Each history is an execution by the current interpreter on a Temporal of its own
 payloads. It is stored in a folder named by the interpreter's version. Without names, the cases
 without a history are recorded; a named case is recorded again. The histories of a released version
 stay, because running executions have the same. A change that makes their replay fail needs a new
-version (docs/decisions/0017).
+version (ADR 0020).
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ def cases(path: Path) -> Iterator[Case]:
 
 def verdict(case: Case) -> str:
     """Return `passed`, `refused` for a program that the engine does not allow, or the error."""
-    program = jq.program(case.program)
-    why = jq.refusal(program, frozenset())
+    program = jq.parse_program(case.program)
+    why = jq.find_fault(program, frozenset())
     if why is not None:
         if any(phrase in why for phrase in OUTSIDE) or any(
             name in case.program for name in MODULES
@@ -112,7 +112,7 @@ def _case(first: int, block: list[str], *, fails: bool) -> Case:
 
 def _read(text: str) -> Any:
     """Return jq's own reading of an expected output."""
-    literal = jq.program(f"{json.dumps(text.removeprefix(chr(0xFEFF)))} | fromjson")
+    literal = jq.parse_program(f"{json.dumps(text.removeprefix(chr(0xFEFF)))} | fromjson")
     return jq.evaluate(literal, None, variables={}, now=NOW).value
 
 

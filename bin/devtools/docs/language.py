@@ -1,4 +1,4 @@
-"""Write `docs/language.md` from the support table: `python -m bin.devtools.docs.language`."""
+"""Write `docs/reference/language.md` from the support table: `bin/docs` calls this module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 from bin.devtools.docs.support_table import table
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "language.md"
+PAGE = ROOT / "docs" / "reference" / "language.md"
 TABLE = ROOT / "engine" / "language" / "support_table.json"
 _OPENING = f"""# The workflow language, construct by construct
 

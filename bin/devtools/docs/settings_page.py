@@ -1,4 +1,4 @@
-"""Write `docs/settings.md` from the settings: `python -m bin.devtools.docs.settings_page`."""
+"""Write `docs/reference/settings.md` from the settings: `bin/docs` calls this module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bin.devtools.docs.settings_texts import GROUPS
 from engine.config.setting_types import CHOICES, MAXIMUMS, MINIMUMS
 from engine.config.settings import Settings
 
-PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 UNITS = {  # by the end of a name, longest first
     "_per_account_max": "at once",
     "_per_agent_max": "at once",

@@ -3,8 +3,8 @@
 `requirements.lock` has every production package with the hashes of all files of its release.
 `requirements.txt` has the same versions and a "." for the platform itself: Procfile hosts read it,
 and pip refuses "." beside hashes. `bin/requirements.txt` has the packages of the extras, and
-`bin/scanners.txt` those of the extra `scan`, both with hashes. `docs/licences.md` has the licences
-of the production packages.
+`bin/scanners.txt` those of the extra `scan`, both with hashes. `docs/reference/licences.md` has the
+licences of the production packages.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REQUIREMENTS = ROOT / "requirements.txt"
 LOCK = ROOT / "requirements.lock"
 TOOLS = ROOT / "bin" / "requirements.txt"
 SCANNERS = ROOT / "bin" / "scanners.txt"
-LICENCES = ROOT / "docs" / "licences.md"
+LICENCES = ROOT / "docs" / "reference" / "licences.md"
 _OPENING = "# Written by bin/lock from setup.cfg; not edited by hand.\n"
 _COMPILE = (
     *("-m", "piptools", "compile", "--quiet", "--generate-hashes", "--allow-unsafe"),
@@ -164,7 +164,9 @@ def main() -> int:
     parser.add_argument("--upgrade-package", metavar="NAME", action="append", default=[])
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--check", action="store_true", help="say what is out of date; change nothing")
-    one.add_argument("--licences", action="store_true", help="write docs/licences.md alone")
+    one.add_argument(
+        "--licences", action="store_true", help="write docs/reference/licences.md alone"
+    )
     one.add_argument(
         "--sbom", metavar="FILE", type=Path, help="write a CycloneDX 1.6 SBOM in JSON there"
     )

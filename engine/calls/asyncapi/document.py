@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from engine.calls.openapi.operations import resolved
 from engine.calls.openapi.parameters import VARIABLE
 from engine.contracts.calls import AsyncApiCall
-from engine.language.uri_templates import filled
+from engine.language.uri_templates import fill_template
 
 # Protocols as servers name them: how each is spoken, whether with TLS, and at which port.
 SPOKEN = {
@@ -204,7 +204,7 @@ def _filled(document: dict[str, Any], text: str, variables: Any, call: AsyncApiC
             raise ValueError(f"{name} has no value, or one that the document does not allow")
         return str(found)
 
-    return filled(text, VARIABLE, value)
+    return fill_template(text, VARIABLE, value)
 
 
 def _bindings(document: dict[str, Any], of: dict[str, Any], protocol: str) -> dict[str, Any]:

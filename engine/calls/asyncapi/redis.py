@@ -2,7 +2,7 @@
 
 Redis clients connect by name and read replies of any size; what is needed here is three commands.
 `hiredis.Reader` reserves 16 GB for a reply of 13 bytes that announces an array of 2,147,483,647
-elements, and has no limit to set; so replies are read here, within limits (decision 36).
+elements, and has no limit to set; so replies are read here, within limits (ADR 0030).
 """
 
 from __future__ import annotations

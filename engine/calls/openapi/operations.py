@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 from engine.calls.openapi import bodies
 from engine.calls.openapi.parameters import VARIABLE, Written
 from engine.contracts.calls import HttpCall
-from engine.language.uri_templates import filled
+from engine.language.uri_templates import fill_template
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _HOPS_MAX = 10  # from one reference to the next
@@ -47,7 +47,7 @@ class Operation:
             values[name] = str(arguments.pop(name, variable.get("default", "")))
             if variable.get("enum") and values[name] not in variable["enum"]:
                 raise ValueError(f"the server's variable {name} may not be {values[name]}")
-        url = filled(
+        url = fill_template(
             str(server.get("url", "/")), VARIABLE, lambda name: values.get(name, f"{{{name}}}")
         )
         return urljoin(where, url).rstrip("/")

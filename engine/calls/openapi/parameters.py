@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from engine.language.uri_templates import filled
+from engine.language.uri_templates import fill_template
 
 VARIABLE = re.compile(r"\{([^{}]+)\}")
 _RESERVED = ":/?#[]@!$&'()*+,;="
@@ -39,7 +39,7 @@ class Written:
         if place == "path":
             own = re.compile(r"\{(" + re.escape(name) + r")\}")
             written = _in_path(name, value, style, explode=explode)
-            self.path = filled(self.path, own, lambda _: written)
+            self.path = fill_template(self.path, own, lambda _: written)
         elif place == "query":
             safe = _RESERVED if parameter.get("allowReserved") is True else ""
             self.query += _in_query(name, value, style, explode=explode, safe=safe)

@@ -1,4 +1,4 @@
-"""Confined child processes that run strangers' programs within bounds of time and memory.
+"""Sandbox processes that run users' programs within limits of time and memory.
 
-Called by `expressions` and `language`. The files named `*_worker` run inside a child.
+Called by `expressions` and `language`. The files named `*_worker` run inside such a process.
 """

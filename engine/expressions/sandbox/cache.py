@@ -1,36 +1,36 @@
-"""What children have answered lately: a workflow task that is tried again asks for all of it again."""
+"""Cache of sandbox outputs: a workflow task that is retried evaluates all its programs again."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 
-KEPT = 1_000
-BYTES_MAX = 16 * 1024  # of a program, what it is asked on and its answer: nothing larger is kept
+ENTRIES_MAX = 1_000
+BYTES_MAX = 16 * 1024  # of a program, its input and its output; larger ones are not cached
 
-Question = tuple[str, str, bytes]  # whose, the program, and what it is asked on
+CacheKey = tuple[str, str, bytes]  # account id, program, input
 
 
-class Answers:
-    """The last answers, by question: programs give the same for the same. Threads may share it."""
+class OutputCache:
+    """Cache of the last outputs, which depend on program and input alone. Threads share it."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Question, bytes] = OrderedDict()
+        self._entries: OrderedDict[CacheKey, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, asked: Question) -> bytes | None:
-        """Return the answer to a question, if it is known still."""
+    def get(self, key: CacheKey) -> bytes | None:
+        """Return the cached output, or None."""
         with self._lock:
-            answer = self._kept.get(asked)
-            if answer is not None:
-                self._kept.move_to_end(asked)
-            return answer
+            output = self._entries.get(key)
+            if output is not None:
+                self._entries.move_to_end(key)
+            return output
 
-    def put(self, asked: Question, answer: bytes) -> None:
-        """Keep an answer, in the place of the one not asked for longest."""
-        if len(asked[1]) + len(asked[2]) + len(answer) > BYTES_MAX:
+    def store(self, key: CacheKey, output: bytes) -> None:
+        """Store an output; past ENTRIES_MAX, drop the least recently used one."""
+        if len(key[1]) + len(key[2]) + len(output) > BYTES_MAX:
             return
         with self._lock:
-            self._kept[asked] = answer
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._entries[key] = output
+            if len(self._entries) > ENTRIES_MAX:
+                self._entries.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Places among a few children, given to those who wait account by account in turn."""
+"""Fair queue for a few items, such as sandbox processes: accounts that wait are served in turn."""
 
 from __future__ import annotations
 
@@ -10,99 +10,102 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Whose programs this thread or task runs; empty where it is nobody's in particular.
+# Id of the account whose programs this thread or asyncio task runs; empty for none in particular.
 ACCOUNT: ContextVar[str] = ContextVar("account", default="")
 
 
 class BusyError(Exception):
-    """The machine had no time for a program: nothing is known of the program, and a new try may succeed."""
+    """The machine had no time for a program. A new attempt may succeed."""
 
 
-class Patience:
-    """How long one stretch of a walk may wait for children in all; another `mark` begins another stretch.
+class WaitBudget:
+    """Limit on how long one workflow task may wait for sandbox processes in all.
 
-    Temporal takes a workflow for stuck that does not yield within two seconds, and a thread of the worker's
-    with it: a stretch that has waited so long had better fail, and be tried again.
+    Temporal's deadlock detector takes a workflow task for stuck after two seconds, and then a
+    thread of the worker is lost. A workflow task that waited for almost so long fails, and Temporal
+    retries it. Another value of `mark` starts another count; by default, each evaluation does.
     """
 
     def __init__(self, mark: Callable[[], object] = object) -> None:
         self._mark = mark
-        self._stretch: object = None
-        self._waited = 0.0
+        self._current_mark: object = None
+        self._seconds = 0.0
 
-    def left(self, seconds_max: float) -> float:
-        """Return how many seconds of so many are left."""
-        stretch = self._mark()
-        if stretch != self._stretch:
-            self._stretch, self._waited = stretch, 0.0
-        return seconds_max - self._waited
+    def remaining(self, seconds_max: float) -> float:
+        """Return how many of `seconds_max` remain."""
+        mark = self._mark()
+        if mark != self._current_mark:
+            self._current_mark, self._seconds = mark, 0.0
+        return seconds_max - self._seconds
 
     def spend(self, seconds: float) -> None:
-        """Count what was waited."""
-        self._waited += seconds
+        """Count the seconds of a wait."""
+        self._seconds += seconds
 
 
-# By default each evaluation is a stretch of its own.
-PATIENCE: ContextVar[Patience | None] = ContextVar("patience", default=None)
+# None: each evaluation has a budget of its own.
+WAIT_BUDGET: ContextVar[WaitBudget | None] = ContextVar("wait_budget", default=None)
 
 
-class Taker(Generic[T]):
-    """Somebody who has a place, waits for one, or does neither; who gives puts the place in here."""
+class Waiter(Generic[T]):
+    """Caller that has an item, waits for one, or does neither; the queue puts the item into it."""
 
     def __init__(self, account: str) -> None:
         self.account = account
-        self.held: list[T] = []
+        self.items: list[T] = []  # none or one
         self.served = threading.Event()
 
 
-class Places(Generic[T]):
-    """What is free, and one line for each account that waits: the accounts are served in turn."""
+class FairQueue(Generic[T]):
+    """Free items, and a line of waiters for each account; the accounts are served in turn."""
 
-    def __init__(self, free: Iterable[T]) -> None:
-        self._free = list(free)
-        self._lines: OrderedDict[str, deque[Taker[T]]] = OrderedDict()
+    def __init__(self, items: Iterable[T]) -> None:
+        self._free = list(items)
+        self._lines: OrderedDict[str, deque[Waiter[T]]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, taker: Taker[T], seconds: float) -> T:
-        """Return a place, the one given back last; after it, whatever happens, the taker has to `leave`.
+    def take(self, waiter: Waiter[T], seconds: float) -> T:
+        """Return an item, the last one that was given back.
 
-        :raises BusyError: when none was given within the seconds.
+        Afterwards the caller must call `leave`, even after an error.
+
+        :raises BusyError: when no item was free within the seconds.
         """
         with self._lock:
             if self._free:
-                taker.held.append(self._free.pop())
-                taker.served.set()
+                waiter.items.append(self._free.pop())
+                waiter.served.set()
             else:
-                self._lines.setdefault(taker.account, deque()).append(taker)
-        if not taker.served.wait(seconds):
-            raise BusyError("no child was free in time")
-        return taker.held[0]
+                self._lines.setdefault(waiter.account, deque()).append(waiter)
+        if not waiter.served.wait(seconds):
+            raise BusyError("no sandbox process was free in time")
+        return waiter.items[0]
 
-    def leave(self, taker: Taker[T], place: T) -> None:
-        """Give the place of the taker, as it is now, to the next; or end the wait of one who has none."""
+    def leave(self, waiter: Waiter[T], item: T) -> None:
+        """Give the waiter's item, as it is now, to the next one; or end the wait of one without."""
         with self._lock:
-            if taker.held:
-                taker.held.clear()
-                self._give(place)
+            if waiter.items:
+                waiter.items.clear()
+                self._give(item)
                 return
-            line = self._lines.get(taker.account)
-            if line is not None and taker in line:
-                line.remove(taker)
+            line = self._lines.get(waiter.account)
+            if line is not None and waiter in line:
+                line.remove(waiter)
                 if not line:
-                    del self._lines[taker.account]
+                    del self._lines[waiter.account]
 
-    def waiting(self) -> int:
-        """Return how many wait."""
+    def waiter_count(self) -> int:
+        """Return how many callers wait."""
         with self._lock:
             return sum(map(len, self._lines.values()))
 
-    def _give(self, place: T) -> None:
+    def _give(self, item: T) -> None:
         if not self._lines:
-            self._free.append(place)
+            self._free.append(item)
             return
         account, line = self._lines.popitem(last=False)
-        taker = line.popleft()
+        waiter = line.popleft()
         if line:
             self._lines[account] = line  # behind all others
-        taker.held.append(place)
-        taker.served.set()
+        waiter.items.append(item)
+        waiter.served.set()

@@ -1,4 +1,4 @@
-"""JSON Schema inside the confined process: patterns and references of strangers can take for ever."""
+"""JSON Schema in the sandbox process: users' patterns and references can take unlimited time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import referencing
 
 
 class Schema:
-    """A schema (2020-12) that refers to nothing outside itself."""
+    """Schema (2020-12) without references outside itself."""
 
     def __init__(self, source: str) -> None:
         schema = json.loads(source)
@@ -20,17 +20,17 @@ class Schema:
         self._validator = jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
 
     def input_text(self, text: str) -> Iterator[Any]:
-        """Return where the value breaks the schema and which keyword, or null."""
-        found = jsonschema.exceptions.best_match(self._validator.iter_errors(json.loads(text)))
-        if found is None:
+        """Yield where the value violates the schema and which keyword; None when it is valid."""
+        error = jsonschema.exceptions.best_match(self._validator.iter_errors(json.loads(text)))
+        if error is None:
             yield None
         else:
-            place = "".join(f"/{part}" for part in found.absolute_path)
-            yield {"place": place or "the value", "keyword": str(found.validator)}
+            place = "".join(f"/{part}" for part in error.absolute_path)
+            yield {"place": place or "the value", "keyword": str(error.validator)}
 
 
 def compiler() -> Callable[[str], Schema]:
-    """Return what compiles schemas, everything it imports already loaded: files are out of reach later."""
+    """Return the compiler of schemas, all its imports loaded: later the sandbox opens no file."""
     list(
         Schema('{"type": "object", "properties": {"a": {"pattern": "a"}}}').input_text('{"a": "b"}')
     )

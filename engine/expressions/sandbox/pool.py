@@ -1,4 +1,4 @@
-"""A few confined child processes that evaluate jq, replaced when a program breaks one."""
+"""Pools of sandbox processes; a process whose program exceeded its limits is replaced."""
 
 from __future__ import annotations
 
@@ -12,169 +12,172 @@ from typing import Any
 
 import orjson
 
-from engine.expressions.sandbox.cache import Answers
+from engine.expressions.sandbox.cache import OutputCache
 from engine.expressions.sandbox.fair_queue import (
     ACCOUNT,
-    PATIENCE,
+    WAIT_BUDGET,
     BusyError,
-    Patience,
-    Places,
-    Taker,
+    FairQueue,
+    WaitBudget,
+    Waiter,
 )
-from engine.expressions.sandbox.process import OVER, BrokenError, Child, ProgramError
+from engine.expressions.sandbox.process import OVER, BrokenError, ProgramError, SandboxProcess
 from engine.expressions.sandbox.worker import ANSWER, GROWN_BYTES_MAX, VALUE
 
-__all__ = ["Answer", "BrokenError", "BusyError", "Pool", "ProgramError", "shared"]
+__all__ = ["BrokenError", "BusyError", "Pool", "ProgramError", "ProgramOutput", "get_pool"]
 
-# Of waiting for a child and for its answer, under Temporal's deadlock detector. The budget is the child's CPU
-# time, so what takes longer waits for the machine: that is no program's fault.
-PATIENCE_SECONDS = 1.5
-YAML_PATIENCE_SECONDS = 18.0  # where no workflow task waits: a local activity may take twenty
-LEAST_SECONDS = 0.2  # with less left it is not worth beginning
+# Limit of waiting for a process and for its answer, below Temporal's deadlock detector. A program's
+# own limit is in CPU time, so an evaluation that takes longer waits for the machine.
+WAIT_SECONDS_MAX = 1.5
+YAML_WAIT_SECONDS_MAX = 18.0  # where no workflow task waits: a local activity may take 20 seconds
+WAIT_SECONDS_MIN = 0.2  # with less remaining, no evaluation starts
 CLOSE_SECONDS_MAX = 5.0  # longer than any evaluation may take
-# The regular expressions' own budget, about as large as ours: which of the two ends first is chance, and a
-# replay that met the other must not take another way.
-_TIRED = b"Regex failure: retry-limit-in-match over"
+# The regular expressions have a limit of their own, about as large as ours. Which of the two ends a
+# program first is chance, and a replay must have the same result.
+_REGEX_LIMIT = b"Regex failure: retry-limit-in-match over"
 
-
-SIZES = {"yaml": 2}  # of pools; what is not named has four
+DEFAULT_SIZE = 4
+SIZES = {"yaml": 2}  # of pools, by kind; the others have DEFAULT_SIZE
 RESULTS = {ProgramError: "error", BrokenError: "killed", BusyError: "busy"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The first output of a program (None when it had none) and what it cost: nothing without a child."""
+class ProgramOutput:
+    """First output of a program, None when it has none, and its cost: zero without a process."""
 
     value: Any
     cpu_seconds: float = 0.0
-    told: int = 0  # bytes that the child was asked on, and that it answered
+    size: int = 0  # bytes of the input and of the answer
 
 
-Tell = Callable[[str, str, float], None]  # the kind, how it ended, and the seconds of CPU it took
+Observer = Callable[[str, str, float], None]  # kind, result, seconds of CPU time
 
 
-def _silent(_kind: str, _result: str, _cpu_seconds: float) -> None:
+def _ignore(_kind: str, _result: str, _cpu_seconds: float) -> None:
     pass
 
 
 class Pool:
-    """Child processes, started when first needed; each serves one thread at a time.
+    """Sandbox processes, started when first needed; each serves one thread at a time.
 
-    There are more than cores: a stranger's programs that burn their budget leave others a child.
+    They are more than the cores: programs of one account that use all their time leave processes to
+    the others.
     """
 
-    def __init__(self, size: int = 4, *, kind: str = "jq") -> None:
+    def __init__(self, size: int = DEFAULT_SIZE, *, kind: str = "jq") -> None:
         self._kind = kind
         self._size = size
-        self._places: Places[Child | None] = Places([None] * size)
-        self._answers = Answers()
-        self.tell: Tell = _silent
+        self._queue: FairQueue[SandboxProcess | None] = FairQueue([None] * size)
+        self._cache = OutputCache()
+        self.observer: Observer = _ignore
 
-    def evaluate(self, source: str, data: Any) -> Answer:
+    def evaluate(self, source: str, data: Any) -> ProgramOutput:
         """Run a program on one input and return its first output.
 
-        :raises ProgramError: when it does not compile or fails.
-        :raises BrokenError: when it breaks its budget.
-        :raises BusyError: when the machine has no time for it: it may be tried again.
+        :raises ProgramError: when the program does not compile or fails.
+        :raises BrokenError: when it exceeds its limits.
+        :raises BusyError: when the machine has no time for it; a new attempt may succeed.
         """
-        return self._told(source, _dumps(data))
+        return self._observe(source, _dumps(data))
 
     def check(self, source: str) -> None:
         """Compile a program without running it.
 
-        :raises ProgramError: when it does not compile.
-        :raises BrokenError: when compiling breaks the budget.
-        :raises BusyError: when the machine has no time for it: it may be tried again.
+        :raises ProgramError: when the program does not compile.
+        :raises BrokenError: when its compilation exceeds the limits.
+        :raises BusyError: when the machine has no time for it; a new attempt may succeed.
         """
-        self._told(source, b"")
+        self._observe(source, b"")
 
     def close(self) -> None:
-        """End every child that is given back in time; the pool may be used again, with new ones."""
-        takers: list[Taker[Child | None]] = [Taker("") for _ in range(self._size)]
-        for taker in takers:
+        """End every process that becomes free in time; a later use starts new ones."""
+        waiters: list[Waiter[SandboxProcess | None]] = [Waiter("") for _ in range(self._size)]
+        for waiter in waiters:
             try:
-                child = self._places.take(taker, CLOSE_SECONDS_MAX)
+                process = self._queue.take(waiter, CLOSE_SECONDS_MAX)
             except BusyError:
-                continue  # its user was interrupted: the system ends it with this process
-            if child is not None:
-                child.end()
-        for taker in takers:
-            self._places.leave(taker, None)
+                continue  # its caller was interrupted: the system ends it with this process
+            if process is not None:
+                process.end()
+        for waiter in waiters:
+            self._queue.leave(waiter, None)
 
-    def _told(self, source: str, text: bytes) -> Answer:
-        """Ask a child, and tell whoever counts how that ended."""
+    def _observe(self, source: str, text: bytes) -> ProgramOutput:
+        """Evaluate a program, and report its result to the observer."""
         result, seconds = "interrupted", 0.0
         try:
-            answer = self._ask(source, text)
-            result, seconds = "value", answer.cpu_seconds
+            output = self._evaluate(source, text)
+            result, seconds = "value", output.cpu_seconds
         except (ProgramError, BrokenError, BusyError) as fault:
             result = RESULTS[type(fault)]
             raise
         finally:
-            self.tell(self._kind, result, seconds)
-        return answer
+            self.observer(self._kind, result, seconds)
+        return output
 
-    def _ask(self, source: str, text: bytes) -> Answer:
-        asked = (ACCOUNT.get(), source, text)
-        answer = self._answers.get(asked)
+    def _evaluate(self, source: str, text: bytes) -> ProgramOutput:
+        key = (ACCOUNT.get(), source, text)
+        answer = self._cache.get(key)
         if answer is None:
-            stretch = PATIENCE.get()
-            patience, most = stretch or Patience(), PATIENCE_SECONDS
-            if stretch is None and self._kind == "yaml":
-                most = YAML_PATIENCE_SECONDS
-            left, began = patience.left(most), time.monotonic()
-            if left < LEAST_SECONDS:
-                raise BusyError("so much waited for children already")
+            task_budget = WAIT_BUDGET.get()
+            budget, seconds_max = task_budget or WaitBudget(), WAIT_SECONDS_MAX
+            if task_budget is None and self._kind == "yaml":
+                seconds_max = YAML_WAIT_SECONDS_MAX
+            seconds, start = budget.remaining(seconds_max), time.monotonic()
+            if seconds < WAIT_SECONDS_MIN:
+                raise BusyError("the workflow task has waited too long for sandbox processes")
             try:
-                answer = self._served(source, text, left)
+                answer = self._evaluate_in_process(source, text, seconds)
             finally:
-                patience.spend(time.monotonic() - began)
-            self._answers.put(asked, answer)
-        return _understood(answer, len(text))
+                budget.spend(time.monotonic() - start)
+            self._cache.store(key, answer)
+        return _parse_answer(answer, len(text))
 
-    def _served(self, source: str, text: bytes, seconds: float) -> bytes:
+    def _evaluate_in_process(self, source: str, text: bytes, seconds: float) -> bytes:
         deadline = time.monotonic() + seconds
-        child: Child | None = None
-        kept: Child | None = None
-        taker: Taker[Child | None] = Taker(ACCOUNT.get())
+        process: SandboxProcess | None = None
+        next_process: SandboxProcess | None = None
+        waiter: Waiter[SandboxProcess | None] = Waiter(ACCOUNT.get())
         try:
-            child = self._places.take(taker, seconds)
-            # One that was idle may have been ended by the system meanwhile: that is not the program's fault.
-            if child is not None and not child.alive():
-                child.end()
-                child = None
-            child = child or Child(self._kind)
-            answer = child.ask(source.encode(), text, deadline)
+            process = self._queue.take(waiter, seconds)
+            # The system may have ended a process that was idle: that is not the program's fault.
+            if process is not None and not process.is_alive():
+                process.end()
+                process = None
+            process = process or SandboxProcess(self._kind)
+            answer = process.evaluate(source.encode(), text, deadline)
             _, _, grown_bytes = ANSWER.unpack_from(answer)
-            kept = child if grown_bytes < GROWN_BYTES_MAX else None
+            next_process = process if grown_bytes < GROWN_BYTES_MAX else None
         finally:
             try:
-                if kept is None and child is not None:
-                    child.end()
-                    kept = Child(self._kind)  # it is ready by the time somebody needs it
-            finally:  # whatever is thrown into this thread meanwhile, the place is not lost
-                self._places.leave(taker, kept)
+                if next_process is None and process is not None:
+                    process.end()
+                    next_process = SandboxProcess(self._kind)  # ready before a caller needs it
+            finally:  # whatever is raised in this thread meanwhile, the item returns to the queue
+                self._queue.leave(waiter, next_process)
         return answer
 
 
-_shared: dict[tuple[int, str], Pool] = {}
-_sharing = threading.Lock()
+_pools: dict[tuple[int, str], Pool] = {}
+_pools_lock = threading.Lock()
 
 
-def shared(kind: str = "jq") -> Pool:
-    """Return this process's pool for `jq`, `schema`, `redaction` or `yaml`; a fork gets its own."""
-    with _sharing:
-        return _shared.setdefault((os.getpid(), kind), Pool(SIZES.get(kind, 4), kind=kind))
+def get_pool(kind: str = "jq") -> Pool:
+    """Return this process's pool of a kind: `jq`, `json_schema`, `redaction` or `yaml`."""
+    with _pools_lock:
+        size = SIZES.get(kind, DEFAULT_SIZE)
+        # A fork has pools of its own.
+        return _pools.setdefault((os.getpid(), kind), Pool(size, kind=kind))
 
 
-def _understood(answer: bytes, told: int) -> Answer:
+def _parse_answer(answer: bytes, input_size: int) -> ProgramOutput:
     status, nanoseconds, _ = ANSWER.unpack_from(answer)
     payload = answer[ANSWER.size :]
-    if status != VALUE and _TIRED in payload:
+    if status != VALUE and _REGEX_LIMIT in payload:
         raise BrokenError(OVER)
     if status != VALUE:
         raise ProgramError(payload.decode(errors="replace"))
-    return Answer(orjson.loads(payload), nanoseconds / 1e9, told + len(payload))
+    return ProgramOutput(orjson.loads(payload), nanoseconds / 1e9, input_size + len(payload))
 
 
 def _dumps(data: Any) -> bytes:

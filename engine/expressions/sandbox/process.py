@@ -1,4 +1,4 @@
-"""One confined process that runs programs, and the pipes to it."""
+"""Parent's side of a sandbox process: its start, its end, and the pipes to it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from engine.expressions.sandbox.fair_queue import BusyError
 from engine.expressions.sandbox.worker import HEADER
 
 OVER = "an expression used more time or memory than it may"
-_CHILD = Path(__file__).with_name("worker.py")
+_WORKER = Path(__file__).with_name("worker.py")
 
 
 class ProgramError(Exception):
-    """The program does not compile, or failed on its input: the text says why."""
+    """The program does not compile, or failed on its input; the text states why."""
 
 
 class BrokenError(Exception):
-    """The program broke its budget of time or memory, and with it the child."""
+    """The program exceeded its limit of time or memory, which ended the sandbox process."""
 
 
-class Child:
-    """One confined process and the pipes to it."""
+class SandboxProcess:
+    """Sandbox process and the pipes to it."""
 
     def __init__(self, kind: str) -> None:
-        command = [sys.executable, "-I", "-S", str(_CHILD), kind, *_import_paths()]
-        self._process = subprocess.Popen(  # noqa: S603 - our own file, no user text
+        command = [sys.executable, "-I", "-S", str(_WORKER), kind, *_import_paths()]
+        self._process = subprocess.Popen(  # noqa: S603 - our own file, without text of users
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -41,19 +41,20 @@ class Child:
             bufsize=0,
             start_new_session=True,
         )
-        assert self._process.stdin is not None  # noqa: S101 - asked for above
+        assert self._process.stdin is not None  # noqa: S101 - requested above
         assert self._process.stdout is not None  # noqa: S101 - same
         self._in, self._out = self._process.stdin, self._process.stdout
 
-    def alive(self) -> bool:
-        """Tell whether it runs still."""
+    def is_alive(self) -> bool:
+        """Return whether the process still runs."""
         return self._process.poll() is None
 
-    def ask(self, source: bytes, text: bytes, deadline: float) -> bytes:
-        """Return what a program answers to a text, as `child` frames it; the deadline is of `time.monotonic`.
+    def evaluate(self, source: bytes, text: bytes, deadline: float) -> bytes:
+        """Return the answer of a program to a text, in the form of `worker`.
 
-        :raises BrokenError: when it breaks its budget.
-        :raises BusyError: when there is no answer by then, or the system ended the process.
+        :param deadline: in the seconds of `time.monotonic`.
+        :raises BrokenError: when the program exceeds its limits.
+        :raises BusyError: when there is no answer by the deadline, or the system ended the process.
         """
         try:
             rest = memoryview(HEADER.pack(len(source)) + source + HEADER.pack(len(text)) + text)
@@ -61,16 +62,16 @@ class Child:
                 rest = rest[os.write(self._in.fileno(), rest) :]
             return self._read(HEADER.unpack(self._read(HEADER.size, deadline))[0], deadline)
         except (OSError, EOFError):
-            raise self._why() from None
+            raise self._exit_error() from None
 
-    def _why(self) -> Exception:
-        """Return why the child ended: a budget ends it by other signals than the system does."""
+    def _exit_error(self) -> Exception:
+        """Return why the process ended: a limit ends it by another signal than the system does."""
         if self._process.wait() == -signal.SIGKILL:
-            return BusyError("the system ended a child")
+            return BusyError("the system ended a sandbox process")
         return BrokenError(OVER)
 
     def end(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process and close its pipes."""
         self._process.kill()
         self._process.wait()
         self._in.close()
@@ -91,7 +92,7 @@ class Child:
 
 
 def _import_paths() -> list[str]:
-    found = (importlib.util.find_spec(name) for name in ("jq", "orjson", "jsonschema"))
-    origins = [Path(spec.origin) for spec in found if spec is not None and spec.origin is not None]
+    specs = (importlib.util.find_spec(name) for name in ("jq", "orjson", "jsonschema"))
+    origins = [Path(spec.origin) for spec in specs if spec is not None and spec.origin is not None]
     folders = {at.parent.parent if at.name == "__init__.py" else at.parent for at in origins}
-    return [*map(str, sorted(folders)), str(_CHILD.parent)]
+    return [*map(str, sorted(folders)), str(_WORKER.parent)]

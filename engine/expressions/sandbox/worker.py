@@ -1,8 +1,9 @@
-"""The process that runs strangers' programs and schemas: no environment, no files, little memory and time.
+"""Sandbox process that runs users' programs: no environment, no files, little memory and time.
 
-Started as `python -I -S worker.py KIND <import path>…`; a request is two length-prefixed frames (program,
-schema or secrets; input text), an answer one: a status byte, the nanoseconds of CPU it took, the
-bytes of address space the process has grown by since it started, and JSON or an error's text.
+Its command line is `python -I -S worker.py KIND <import path>…`. A request is two length-prefixed
+frames: the program (or schema, or secrets), and the input text. An answer is one frame: a status
+byte, the nanoseconds of CPU time, the bytes by which the address space has grown since the start,
+and JSON or the text of an error.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from typing import Any, NamedTuple, Protocol
 PROGRAMS_MAX = 256
 MEMORY_BYTES_MAX = 128 * 1024 * 1024
 CPU_SECONDS_MAX = 0.25
-# More for what a program is asked on, up to a size: small values are slow to read, and large in memory.
+# More for the input of a program, up to a size: small values are slow to parse, and large in
+# memory.
 TEXT_BYTES_MAX = 1024 * 1024
 CPU_SECONDS_PER_BYTE = 0.25 / TEXT_BYTES_MAX
 MEMORY_BYTES_PER_BYTE = 64
-GROWN_BYTES_MAX = (
-    96 * 1024 * 1024
-)  # past that the process is replaced: what it keeps is no program's
-TRIMMED_BYTES_MIN = 16 * 1024 * 1024  # grown by less it is left as it is
+# A process that has grown by more is replaced: what it still holds belongs to no program.
+GROWN_BYTES_MAX = 96 * 1024 * 1024
+TRIM_BYTES_MIN = 16 * 1024 * 1024  # a process that has grown by less is not trimmed
 RESULT_BYTES_MAX = 1024 * 1024
 
 HEADER = struct.Struct(">I")
@@ -37,24 +38,24 @@ ANSWER = struct.Struct(">cQQ")
 VALUE, ERROR = b"=", b"!"
 
 
-class Budget(NamedTuple):
-    """What one program may use, beside what it is given for its input, and how large its answer may be."""
+class ResourceLimits(NamedTuple):
+    """Limits of one program, without the share for its input, and the limit of its output."""
 
     cpu_seconds: float
     memory_bytes: int
     result_bytes: int
 
 
-PROGRAM = Budget(CPU_SECONDS_MAX, MEMORY_BYTES_MAX, RESULT_BYTES_MAX)
-# Whole documents may take longer: they are read once, and no workflow task waits for a large one.
-DOCUMENT = Budget(8.0, 512 * 1024 * 1024, 16 * 1024 * 1024)
+PROGRAM = ResourceLimits(CPU_SECONDS_MAX, MEMORY_BYTES_MAX, RESULT_BYTES_MAX)
+# Documents may take longer: they are parsed once, and no workflow task waits for a large one.
+DOCUMENT = ResourceLimits(8.0, 512 * 1024 * 1024, 16 * 1024 * 1024)
 
 
 class Compiled(Protocol):
-    """A program, or a schema, ready for input."""
+    """Program that is ready for input."""
 
     def input_text(self, text: str) -> Iterable[Any]:
-        """Return its outputs for one JSON text."""
+        """Return the outputs for one JSON text."""
         ...
 
 
@@ -62,80 +63,81 @@ def serve() -> None:
     """Answer requests until the parent closes the pipe."""
     kind, *paths = sys.argv[1:]
     sys.path += paths
-    compiler = _jq() if kind == "jq" else _ours(kind)
-    budget = PROGRAM
+    compiler = _jq_compiler() if kind == "jq" else _worker_compiler(kind)
+    limits = PROGRAM
     if kind == "yaml":
-        budget = DOCUMENT
-        os.nice(10)  # programs go first
-    dumps, memory = _dumps(), Memory()
+        limits = DOCUMENT
+        os.nice(10)  # other programs have priority
+    dumps, memory = _json_encoder(), Memory()
     _confine()
     programs: dict[str, Compiled] = {}
     while True:
         source, text = _read().decode(), _read().decode()
         size = min(len(text), TEXT_BYTES_MAX)
-        memory.allow(budget.memory_bytes + size * MEMORY_BYTES_PER_BYTE)
-        begun = resource.getrusage(resource.RUSAGE_SELF)
-        # SIGPROF ends the process by default: neither libjq nor a regular expression can be interrupted.
-        signal.setitimer(signal.ITIMER_PROF, budget.cpu_seconds + size * CPU_SECONDS_PER_BYTE)
+        memory.allow(limits.memory_bytes + size * MEMORY_BYTES_PER_BYTE)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        # SIGPROF ends the process by default: neither libjq nor a regular expression can be
+        # interrupted.
+        signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds + size * CPU_SECONDS_PER_BYTE)
         status, payload = _answer(programs, source, text, compiler=compiler, dumps=dumps)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        if len(payload) > budget.result_bytes:
-            status, payload = ERROR, b"the result is larger than %d bytes" % budget.result_bytes
-        nanoseconds = _nanoseconds_since(begun)
-        if memory.grown() > TRIMMED_BYTES_MIN:
-            programs.clear()  # each keeps the last input that it was asked on
+        if len(payload) > limits.result_bytes:
+            status, payload = ERROR, b"the result is larger than %d bytes" % limits.result_bytes
+        nanoseconds = _nanoseconds_since(usage)
+        if memory.growth() > TRIM_BYTES_MIN:
+            programs.clear()  # each holds its last input
             memory.trim()
-        _write(ANSWER.pack(status, nanoseconds, memory.grown()) + payload)
+        _write(ANSWER.pack(status, nanoseconds, memory.growth()) + payload)
 
 
 class Memory:
-    """The address space: each program may take as much more of it, whatever those before have left behind."""
+    """Address space: each program may take the same amount more, whatever earlier programs left."""
 
     def __init__(self) -> None:
-        # Elsewhere than on Linux the kernel has no such file, and may know no such limit.
+        # Other systems than Linux have no such file, and may have no such limit.
         self._statm = os.open("/proc/self/statm", os.O_RDONLY) if sys.platform == "linux" else None
         self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        self._held = self._bytes()
+        self._initial_size = self._size()
 
     def allow(self, size: int) -> None:
-        """Let the next program have so many bytes."""
+        """Limit the address space to so many bytes more than it has."""
         if self._statm is not None:
             _, most = resource.getrlimit(resource.RLIMIT_AS)
-            resource.setrlimit(resource.RLIMIT_AS, (self._bytes() + size, most))
+            resource.setrlimit(resource.RLIMIT_AS, (self._size() + size, most))
 
-    def grown(self) -> int:
-        """Return by how many bytes the process is larger than in the beginning."""
-        return max(0, self._bytes() - self._held)
+    def growth(self) -> int:
+        """Return by how many bytes the process has grown since the start."""
+        return max(0, self._size() - self._initial_size)
 
     def trim(self) -> None:
-        """Give back what is free, where the allocator can."""
+        """Return free memory to the system, where the allocator can."""
         gc.collect()
         if self._trim is not None:
             self._trim(0)
 
-    def _bytes(self) -> int:
+    def _size(self) -> int:
         if self._statm is None:
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return int(os.pread(self._statm, 64, 0).split()[0]) * resource.getpagesize()
 
 
-def _jq() -> Callable[[str], Compiled]:
-    import jq  # noqa: PLC0415 - needed in a jq child alone
+def _jq_compiler() -> Callable[[str], Compiled]:
+    import jq  # noqa: PLC0415 - needed in a jq process alone
 
-    found: Callable[[str], Compiled] = jq.compile
-    return found
+    compiler: Callable[[str], Compiled] = jq.compile
+    return compiler
 
 
-def _ours(kind: str) -> Callable[[str], Compiled]:
-    # Formats are not asserted here, and where the checker of one is installed it takes seconds to load.
+def _worker_compiler(kind: str) -> Callable[[str], Compiled]:
+    # Formats are not checked, and the checker of one, where it is installed, takes seconds to load.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    # By its bare name: there is no package of ours in here, only this folder.
-    found: Callable[[str], Compiled] = importlib.import_module(f"{kind}_worker").compiler()
-    return found
+    # By its bare name: the import path has this folder, not our package.
+    compiler: Callable[[str], Compiled] = importlib.import_module(f"{kind}_worker").compiler()
+    return compiler
 
 
-def _dumps() -> Callable[[Any], bytes]:
-    import orjson  # noqa: PLC0415 - found only on the path given on the command line
+def _json_encoder() -> Callable[[Any], bytes]:
+    import orjson  # noqa: PLC0415 - on the import path of the command line alone
 
     def dumps(value: Any) -> bytes:
         try:
@@ -143,9 +145,7 @@ def _dumps() -> Callable[[Any], bytes]:
         except TypeError as error:
             if "64-bit" not in str(error):
                 raise
-            return json.dumps(
-                value
-            ).encode()  # whole numbers past 2^64: jq's are doubles, and go further
+            return json.dumps(value).encode()  # integers past 64 bits: jq has them as doubles
 
     return dumps
 
@@ -167,7 +167,7 @@ def _answer(
         if not text:
             return VALUE, b"null"
         payload = dumps(next(iter(program.input_text(text)), None))
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's program makes happen is its answer
+    except Exception as error:  # noqa: BLE001 - any error is the program's
         return ERROR, str(error).encode(errors="replace")[:4096]
     return VALUE, payload
 
@@ -183,9 +183,9 @@ def _limit(which: int, value: int) -> None:
     resource.setrlimit(which, (value, value))
 
 
-def _nanoseconds_since(begun: resource.struct_rusage) -> int:
-    ended = resource.getrusage(resource.RUSAGE_SELF)
-    return int((ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime) * 1e9)
+def _nanoseconds_since(before: resource.struct_rusage) -> int:
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return int((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e9)
 
 
 def _read() -> bytes:

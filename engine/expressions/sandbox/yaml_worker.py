@@ -1,6 +1,6 @@
-"""YAML 1.2 as strangers write it: bounded in depth and size, never ambiguous, and JSON when it is read.
+"""Parser of YAML 1.2 with limits on depth and size; its values are those of JSON.
 
-Half a megabyte of it takes Python five seconds: what is large is read in a confined process.
+Python takes five seconds for half a megabyte: a sandbox process parses larger texts.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEv
 from ruamel.yaml.parser import Parser
 
 DEPTH_MAX = 64
-# What a document may be once its aliases are written out.
+# Limits of a document whose aliases are expanded.
 NODES_MAX = 200_000
 CHARACTERS_MAX = 4 * 1_048_576
 ALIASES_MAX = 1_000
 
 
 class UnreadableError(ValueError):
-    """What is wrong, and the gist of it, which quotes nothing."""
+    """The text is no YAML, or exceeds a limit; `gist` says so without quoting the text."""
 
     def __init__(self, detail: str, gist: str | None = None) -> None:
         super().__init__(detail)
@@ -31,14 +31,17 @@ class UnreadableError(ValueError):
 
 
 class BoundedParser(Parser):
-    """Refuses nesting and aliases before anything is built: a small text can hold a huge document."""
+    """Parser that limits nesting and aliases first: a small text can contain a huge document."""
 
     def __init__(self, loader: Any) -> None:
         super().__init__(loader)
         self._depth = self._aliases = 0
 
     def get_event(self) -> Any:
-        """Return the next event, and note what it opens."""
+        """Return the next event, and count its nesting and aliases.
+
+        :raises UnreadableError: past DEPTH_MAX or ALIASES_MAX.
+        """
         event = super().get_event()
         if isinstance(event, CollectionStartEvent):
             self._depth += 1
@@ -54,16 +57,16 @@ class BoundedParser(Parser):
 
 
 def read(text: str) -> Any:
-    """Return the value a text holds, as JSON has it.
+    """Return the value of a YAML text, in the types of JSON.
 
-    :raises UnreadableError: when it is no YAML, or more of it than a document may be.
+    :raises UnreadableError: when the text is no YAML, or the value exceeds a limit.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.version = "1.2"
     yaml.allow_duplicate_keys = False
     yaml.Parser = BoundedParser
     try:
-        return plain(yaml.load(text))
+        return to_json_value(yaml.load(text))
     except MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UnreadableError(f"{place}{error.problem or 'not YAML'}", f"{place}not YAML") from None
@@ -75,29 +78,29 @@ def read(text: str) -> Any:
         raise UnreadableError(f"nested deeper than {DEPTH_MAX}") from None
 
 
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: aliases written out, whole numbers past 64 bits as doubles.
+def to_json_value(value: Any) -> Any:
+    """Return a value in the types of JSON: aliases expanded, integers past 64 bits as doubles.
 
-    :raises UnreadableError: when it is too deep or has too many values, a number is not finite, or a text is
-        no Unicode.
+    :raises UnreadableError: when the value exceeds a limit, a number is not finite, or a text is no
+        Unicode.
     """
-    fault = too_deep(value)
+    fault = check_depth(value)
     if fault is not None:
         raise UnreadableError(fault[1])
     try:
         return orjson.loads(json.dumps(value, default=str, allow_nan=False, ensure_ascii=False))
-    except ValueError as error:  # its place is in a text that nobody has seen
+    except ValueError as error:  # the position in the message is that of our own text
         raise UnreadableError(str(error).partition(":")[0]) from None
 
 
-def too_deep(document: Any) -> tuple[str, str] | None:
-    """Return the first place (a JSON pointer) past what a document may be, and which bound that is."""
-    places: list[tuple[Any, str, int]] = [(document, "", 1)]
+def check_depth(document: Any) -> tuple[str, str] | None:
+    """Return where a document exceeds a limit (a JSON pointer), and which limit; or None."""
+    stack: list[tuple[Any, str, int]] = [(document, "", 1)]
     nodes = characters = 0
-    while places:
-        value, pointer, depth = places.pop()
+    while stack:
+        value, pointer, depth = stack.pop()
         nodes += 1
-        characters += _written(value)
+        characters += _character_count(value)
         if nodes > NODES_MAX:
             return pointer, f"more than {NODES_MAX} values"
         if characters > CHARACTERS_MAX:
@@ -105,38 +108,38 @@ def too_deep(document: Any) -> tuple[str, str] | None:
         if depth > DEPTH_MAX + 1:
             return pointer, f"nested deeper than {DEPTH_MAX}"
         if isinstance(value, dict):
-            places += [(member, f"{pointer}/{key}", depth + 1) for key, member in value.items()]
+            stack += [(member, f"{pointer}/{key}", depth + 1) for key, member in value.items()]
         elif isinstance(value, list):
-            places += [(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)]
+            stack += [(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)]
     return None
 
 
-def _written(value: Any) -> int:
-    """Return the characters of a text, or of an object's names."""
+def _character_count(value: Any) -> int:
+    """Return the number of characters in a text, or in an object's names."""
     if isinstance(value, dict):
         return sum(len(str(name)) for name in value)
     return len(value) if isinstance(value, str) else 0
 
 
-class Reading:
-    """Reads what it is asked on: a JSON text of the YAML."""
+class YamlProgram:
+    """Program whose input is a JSON string of YAML text."""
 
     def __init__(self, _source: str) -> None:
         pass
 
     def input_text(self, text: str) -> Iterator[Any]:
-        """Return the value in a list, or what is wrong and its gist."""
+        """Yield a list with the value, or an object with the fault and its gist."""
         try:
             yield [read(json.loads(text))]
         except UnreadableError as error:
             yield {"detail": error.detail, "gist": error.gist}
 
 
-def compiler() -> Callable[[str], Reading]:
-    """Return what reads, everything it imports already loaded: files are out of reach later."""
+def compiler() -> Callable[[str], YamlProgram]:
+    """Return the compiler of YAML, all its imports loaded: later the sandbox opens no file."""
     list(
-        Reading("").input_text(
+        YamlProgram("").input_text(
             json.dumps("a: [1, 1.5, 2024-01-01, &x {b: on}, *x, !!str 1, |\n  t\n]")
         )
     )
-    return Reading
+    return YamlProgram

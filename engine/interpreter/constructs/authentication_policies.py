@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.expressions.jq import program
-from engine.language.reader import SECRETS, Node
+from engine.expressions.jq import parse_program
+from engine.language.reader import SECRETS, DocumentNode
 
 _MEMBERS = {
     "basic": ("username", "password"),
@@ -47,51 +47,51 @@ _PROPERTIES = (
 )
 
 
-def read(node: Node) -> Any:
+def read(node: DocumentNode) -> Any:
     """Return the policy as a template; none when a name leads nowhere."""
     if node.has("use"):
-        named = node.only("use").need("use").named("authentications")
+        named = node.allow_only("use").require("use").component("authentications")
         return _read(named) if named else None
     return _read(node)
 
 
-def _read(node: Node) -> Any:
-    members = node.only(*_MEMBERS, *_OPEN).members()
+def _read(node: DocumentNode) -> Any:
+    members = node.allow_only(*_MEMBERS, *_OPEN).members()
     if len(members) != 1:
-        node.fault(f"must have exactly one of {', '.join((*_MEMBERS, *_OPEN))}")
+        node.add_fault(f"must have exactly one of {', '.join((*_MEMBERS, *_OPEN))}")
         return None
     kind, value = next(iter(members.items()))
-    policy = node.at(kind, value)
+    policy = node.child(kind, value)
     if policy.has("use"):
-        return _by_secret(policy.only("use").need("use"), kind)
+        return _by_secret(policy.allow_only("use").require("use"), kind)
     if kind in _OPEN:
         _check_open(policy, kind)
     elif kind in _MEMBERS:
-        policy.only(*_MEMBERS[kind])
+        policy.allow_only(*_MEMBERS[kind])
         for name in _MEMBERS[kind]:
-            policy.need(name).text()
+            policy.require(name).text()
     return node.template()
 
 
-def _by_secret(node: Node, kind: str) -> Any:
+def _by_secret(node: DocumentNode, kind: str) -> Any:
     name = node.text()
     listed = node.use.get(SECRETS)
     if not isinstance(listed, list) or name not in listed:
-        node.missing(SECRETS)
+        node.add_unknown_name_fault(SECRETS)
         return None
-    return {kind: program(f'$secrets["{name}"]')}
+    return {kind: parse_program(f'$secrets["{name}"]')}
 
 
-def _check_open(node: Node, kind: str) -> None:
-    node.only(*_PROPERTIES, *(("endpoints",) if kind == "oauth2" else ()))
-    node.need("authority").text()
-    grant = node.need("grant").one_of(*GRANTS)
+def _check_open(node: DocumentNode, kind: str) -> None:
+    node.allow_only(*_PROPERTIES, *(("endpoints",) if kind == "oauth2" else ()))
+    node.require("authority").text()
+    grant = node.require("grant").one_of(*GRANTS)
     endpoints, request = node.get("endpoints"), node.get("request")
     if endpoints is not None:
-        for name in endpoints.only("token", "revocation", "introspection").members():
-            endpoints.need(name).text()
-    if request is not None and request.only("encoding").has("encoding"):
-        request.need("encoding").one_of(*ENCODINGS)
+        for name in endpoints.allow_only("token", "revocation", "introspection").members():
+            endpoints.require(name).text()
+    if request is not None and request.allow_only("encoding").has("encoding"):
+        request.require("encoding").one_of(*ENCODINGS)
     for name in ("issuers", "scopes", "audiences"):
         listed = node.get(name)
         for item in listed.items() if listed is not None else ():
@@ -99,37 +99,37 @@ def _check_open(node: Node, kind: str) -> None:
     for name in ("subject", "actor"):
         token = node.get(name)
         if token is not None:
-            token.only("token", "type").need("token").text()
-            token.need("type").text()
+            token.allow_only("token", "type").require("token").text()
+            token.require("type").text()
     _check_client(node)
     _check_grant(node, grant)
 
 
-def _check_client(node: Node) -> None:
+def _check_client(node: DocumentNode) -> None:
     """Check what the reference says is required of a client ("OAUTH2 Authentication")."""
     client = node.get("client")
     if client is None:
         return
-    client.only("id", "secret", "assertion", "authentication")
+    client.allow_only("id", "secret", "assertion", "authentication")
     way = client.get("authentication")
     chosen = way.one_of(*CLIENT_AUTHENTICATIONS) if way else "client_secret_post"
     if chosen != "none":
-        client.need("id").text()
+        client.require("id").text()
     if chosen == "private_key_jwt":
-        client.need("assertion").text()
+        client.require("assertion").text()
     for name in ("secret", "assertion"):
         if client.has(name):
-            client.need(name).text()
+            client.require(name).text()
 
 
-def _check_grant(node: Node, grant: str) -> None:
+def _check_grant(node: DocumentNode, grant: str) -> None:
     """Check that a grant has what it shows.
 
     The language has no member for a code or a refresh token. Both represent whom the request is made for,
     so they stand where such a token does: in `subject`.
     """
     if grant == "password":
-        node.need("username").text()
-        node.need("password").text()
+        node.require("username").text()
+        node.require("password").text()
     elif grant != "client_credentials":
-        node.need("subject")
+        node.require("subject")

@@ -8,10 +8,10 @@ from typing import Any
 from engine.contracts.calls import CALL_A2A, A2aCall, RpcAnswer
 from engine.interpreter.constructs import call_http
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 300.0
 STREAMING = ("message/stream", "tasks/resubscribe")
@@ -31,18 +31,20 @@ class CallA2a:
     method: str
     parameters: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the method's result; of one that streams, all of them in order.
 
         :raises FaultError: of kind runtime when the agent refuses, communication when there is none.
         """
         call = A2aCall(
-            http=self.at.addressed(walk, data, scope, seconds=SECONDS_MAX),
+            http=self.at.addressed(interpreter, data, scope, seconds=SECONDS_MAX),
             carded=self.carded,
             method=self.method,
-            parameters=self._completed(walk, filled(walk, self.parameters, data, scope)),
+            parameters=self._completed(
+                interpreter, filled(interpreter, self.parameters, data, scope)
+            ),
         )
-        answer: RpcAnswer = await walk.call(
+        answer: RpcAnswer = await interpreter.call(
             CALL_A2A,
             call,
             answer=RpcAnswer,
@@ -50,32 +52,35 @@ class CallA2a:
             scope=scope,
             repeatable=self.method in READING,
         )
-        return Outcome(answer.result)
+        return TaskResult(answer.result)
 
-    def _completed(self, walk: Walk, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _completed(self, interpreter: Interpreter, parameters: dict[str, Any]) -> dict[str, Any]:
         """Give a message the id and the role it lacks (DSL reference, "A2A Call")."""
         message = parameters.get("message")
         if not self.method.startswith("message/") or not isinstance(message, dict):
             return parameters
         return {
             **parameters,
-            "message": {"messageId": walk.world.uuid(), "role": "user", **message},
+            "message": {"messageId": interpreter.environment.uuid(), "role": "user", **message},
         }
 
 
-def read(node: Node) -> CallA2a:
+def read(node: DocumentNode) -> CallA2a:
     """Read the members of `with`; a card goes before a server, as the specification has it."""
-    node.only("method", "agentCard", "server", "parameters")
+    node.allow_only("method", "agentCard", "server", "parameters")
     card, server, parameters = node.get("agentCard"), node.get("server"), node.get("parameters")
     if card is None and server is None:
-        node.fault("needs one of agentCard, server")
+        node.add_fault("needs one of agentCard, server")
     at = call_http.NOWHERE
-    for found in (server, card.only("name", "endpoint").need("endpoint") if card else None):
+    for found in (
+        server,
+        card.allow_only("name", "endpoint").require("endpoint") if card else None,
+    ):
         if found is not None:
             at = call_http.CallHttp("POST", *call_http.read_endpoint(found))
     return CallA2a(
         at=at,
         carded=card is not None,
-        method=node.need("method").one_of(*METHODS),
+        method=node.require("method").one_of(*METHODS),
         parameters=parameters.template_or_program() if parameters else None,
     )

@@ -8,12 +8,12 @@ from typing import Any
 from engine.contracts.calls import PUBLISH_MESSAGE, AsyncApiCall
 from engine.interpreter.constructs import authentication_policies, call_http, subscribe_asyncapi
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Kind, Walk
+from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
 from engine.language.errors import fault
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 30.0
 SPOKEN = ("amqp", "http", "mqtt", "redis")
@@ -35,20 +35,20 @@ class Operation:
     protocol: str | None
     authentication: Any
 
-    def addressed(self, walk: Walk, data: Any, scope: Scope) -> AsyncApiCall:
+    def addressed(self, interpreter: Interpreter, data: Any, scope: Scope) -> AsyncApiCall:
         """Return the operation to call, as whom and for how long at most.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
-        document = self.document.addressed(walk, data, scope, seconds=SECONDS_MAX)
+        document = self.document.addressed(interpreter, data, scope, seconds=SECONDS_MAX)
         return AsyncApiCall(
             document=replace(document, redirect=True),
             operation=self.operation,
             channel=self.channel,
             server=self.server,
             protocol=self.protocol,
-            variables=filled(walk, self.variables, data, scope),
-            authentication=walk.fill(self.authentication, data, scope),
+            variables=filled(interpreter, self.variables, data, scope),
+            authentication=interpreter.fill(self.authentication, data, scope),
             timeout_seconds=SECONDS_MAX,
         )
 
@@ -60,25 +60,27 @@ class Publish:
     at: Operation
     message: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the message that was published.
 
         :raises FaultError: of kind configuration when the document has no such operation, validation when
             the message is not what it describes, and otherwise by what failed.
         """
-        message = walk.fill(self.message, data, scope)
+        message = interpreter.fill(self.message, data, scope)
         if not isinstance(message.get("headers", {}), dict):
             raise fault("expression", "the headers of a message must be an object")
-        call = replace(self.at.addressed(walk, data, scope), message=message)
+        call = replace(self.at.addressed(interpreter, data, scope), message=message)
         seconds = 2 * SECONDS_MAX + 5
-        await walk.call(PUBLISH_MESSAGE, call, answer=type(None), seconds=seconds, scope=scope)
-        return Outcome(message)
+        await interpreter.call(
+            PUBLISH_MESSAGE, call, answer=type(None), seconds=seconds, scope=scope
+        )
+        return TaskResult(message)
 
 
-def read(node: Node) -> Kind:
+def read(node: DocumentNode) -> Construct:
     """Read the members of `with`."""
     rest = ("document", "server", "protocol", "authentication")
-    node.only("operation", "channel", "message", "subscription", *rest)
+    node.allow_only("operation", "channel", "message", "subscription", *rest)
     at = _read_operation(node)
     found = node.one_member("message", "subscription", beside=("operation", "channel", *rest))
     if found is None:
@@ -86,32 +88,32 @@ def read(node: Node) -> Kind:
     what, below = found
     if what == "subscription":
         return subscribe_asyncapi.read(below, at)
-    below.only("payload", "headers")
+    below.allow_only("payload", "headers")
     return Publish(
-        at, {key: below.at(key, value).template() for key, value in below.members().items()}
+        at, {key: below.child(key, value).template() for key, value in below.members().items()}
     )
 
 
-def _read_operation(node: Node) -> Operation:
-    document = node.need("document").only("name", "endpoint").need("endpoint")
+def _read_operation(node: DocumentNode) -> Operation:
+    document = node.require("document").allow_only("name", "endpoint").require("endpoint")
     named = [key for key in ("operation", "channel") if node.has(key)]
     if len(named) != 1:
-        node.fault("must have exactly one of operation, channel")
-    name = node.need(named[0]).text() if named else ""
+        node.add_fault("must have exactly one of operation, channel")
+    name = node.require(named[0]).text() if named else ""
     server, protocol, policy = node.get("server"), node.get("protocol"), node.get("authentication")
-    variables = server.only("name", "variables").get("variables") if server else None
+    variables = server.allow_only("name", "variables").get("variables") if server else None
     return Operation(
         document=call_http.CallHttp("GET", *call_http.read_endpoint(document)),
         operation=name if "operation" in named else None,
         channel=name if "operation" not in named else None,
-        server=server.need("name").text() if server else None,
+        server=server.require("name").text() if server else None,
         variables=variables.template_or_program() if variables else None,
         protocol=_read_protocol(protocol) if protocol else None,
         authentication=authentication_policies.read(policy) if policy else None,
     )
 
 
-def _read_protocol(node: Node) -> str:
+def _read_protocol(node: DocumentNode) -> str:
     protocol = node.one_of(*SPOKEN, *NOT_SPOKEN)
     if protocol in NOT_SPOKEN:
         unsupported.refuse(node, "call.asyncapi.protocol")

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from engine.interpreter.constructs import catalogs
 from engine.interpreter.constructs.catalogs import Source
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import fault
-from engine.language.model import Outcome, Step
-from engine.language.reader import Node
+from engine.language.model import Task, TaskResult
+from engine.language.reader import DocumentNode
 
 # A catalog's function may call others; one of the definition's own cannot call itself.
 DEPTH_MAX = 16
@@ -28,12 +28,14 @@ class CallFunction:
 
     resumes: ClassVar = True
     function: str
-    functions: dict[str, Step]
+    functions: dict[str, Task]
     arguments: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the function gives."""
-        return await _called(self.functions[self.function], self.arguments, walk, data, scope)
+        return await _called(
+            self.functions[self.function], self.arguments, interpreter, data, scope
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +46,36 @@ class CallCataloged:
     source: Source
     arguments: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the function gives.
 
         :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
         """
-        function = await catalogs.fetched(self.source, walk, data, scope)
+        function = await catalogs.fetch(self.source, interpreter, data, scope)
         # What others wrote may be called with secrets, but does not see them by itself.
-        return await _called(function, self.arguments, walk, data, scope, secrets={})
+        return await _called(function, self.arguments, interpreter, data, scope, secrets={})
 
 
 async def _called(
-    function: Step, arguments: Any, walk: Walk, data: Any, scope: Scope, **hidden: Any
-) -> Outcome:
+    function: Task, arguments: Any, interpreter: Interpreter, data: Any, scope: Scope, **hidden: Any
+) -> TaskResult:
     if scope.depth >= DEPTH_MAX:
         raise fault(
             "runtime", f"functions call functions more than {DEPTH_MAX} deep (functionDepth)"
         )
-    kept = scope.frame.kept
-    if "arguments" not in kept:
-        kept["arguments"] = {} if arguments is None else walk.fill(arguments, data, scope)
-    with scope.frame.part("function") as frame:
-        within = replace(scope.knowing(**hidden), frame=frame, depth=scope.depth + 1, extended=None)
-        return Outcome((await walk.perform(function, kept["arguments"], within)).output)
+    state = scope.frame.state
+    if "arguments" not in state:
+        state["arguments"] = {} if arguments is None else interpreter.fill(arguments, data, scope)
+    with scope.frame.child("function") as frame:
+        within = replace(
+            scope.with_variables(**hidden), frame=frame, depth=scope.depth + 1, extended_task=None
+        )
+        return TaskResult((await interpreter.run_task(function, state["arguments"], within)).output)
 
 
-def read(node: Node, calls: Sequence[str]) -> CallFunction | CallCataloged:
+def read(node: DocumentNode, calls: Sequence[str]) -> CallFunction | CallCataloged:
     """Read the step's own keys; `calls` is what is called by a name that the language knows."""
-    called, given = node.need("call"), node.get("with")
+    called, given = node.require("call"), node.get("with")
     arguments = given.template() if given is not None and given.members() else None
     name = called.text()
     functions = node.use.get("functions")
@@ -82,23 +86,23 @@ def read(node: Node, calls: Sequence[str]) -> CallFunction | CallCataloged:
     return CallCataloged(catalogs.read(called, known), arguments)
 
 
-def check_all(use: Node) -> None:
+def check_all(use: DocumentNode) -> None:
     """Read every function of the `use` object that stands here."""
     functions = use.get("functions")
     for name in functions.members() if functions is not None else ():
         check_one(functions or use, name)
 
 
-def check_one(node: Node, name: str) -> None:
+def check_one(node: DocumentNode, name: str) -> None:
     """Read a function once for all its calls; it sees no variables but the language's own."""
     reading, functions = node.reading, node.use["functions"]
-    if name in reading.within:
-        node.fault(
+    if name in reading.open_functions:
+        node.add_fault(
             "a function calls itself, by way of others or not", gist="a function calls itself"
         )
-    if name in reading.functions or name in reading.within:
+    if name in reading.functions or name in reading.open_functions:
         return
-    reading.within.append(name)
+    reading.open_functions.append(name)
     place = f"/use/functions/{list(functions).index(name)}"
     top = replace(
         node,
@@ -106,7 +110,7 @@ def check_one(node: Node, name: str) -> None:
         pointer="/use/functions",
         outline="/use/functions",
         place=place,
-        variables=node.globals(),
+        variables=node.global_variables(),
     )
-    reading.functions[name] = reading.read_step(name, top.under_name(name, functions[name]))
-    reading.within.remove(name)
+    reading.functions[name] = reading.read_task(name, top.under_name(name, functions[name]))
+    reading.open_functions.remove(name)

@@ -9,10 +9,10 @@ from typing import Any
 from engine.contracts.calls import CALL_GRPC, GrpcCall, RpcAnswer
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 30.0
 PORT = 443
@@ -33,7 +33,7 @@ class CallGrpc:
     arguments: Any
     authentication: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the method's message; of one that answers with a stream, all of them in order.
 
         :raises FaultError: of kind configuration when the proto has no such method, validation when the
@@ -41,47 +41,47 @@ class CallGrpc:
         """
         call = GrpcCall(
             proto=replace(
-                self.proto.addressed(walk, data, scope, seconds=SECONDS_MAX), redirect=True
+                self.proto.addressed(interpreter, data, scope, seconds=SECONDS_MAX), redirect=True
             ),
             service=self.service,
             host=self.host,
             port=self.port,
             method=self.method,
-            arguments=filled(walk, self.arguments, data, scope),
-            authentication=walk.fill(self.authentication, data, scope),
+            arguments=filled(interpreter, self.arguments, data, scope),
+            authentication=interpreter.fill(self.authentication, data, scope),
             timeout_seconds=SECONDS_MAX,
         )
-        answer: RpcAnswer = await walk.call(
+        answer: RpcAnswer = await interpreter.call(
             CALL_GRPC, call, answer=RpcAnswer, seconds=SECONDS_MAX + 5, scope=scope
         )
-        return Outcome(answer.result)
+        return TaskResult(answer.result)
 
 
-def read(node: Node) -> CallGrpc:
+def read(node: DocumentNode) -> CallGrpc:
     """Read the members of `with`."""
-    node.only("proto", "service", "method", "arguments")
-    endpoint = node.need("proto").only("name", "endpoint").need("endpoint")
-    service = node.need("service").only("name", "host", "port", "authentication")
+    node.allow_only("proto", "service", "method", "arguments")
+    endpoint = node.require("proto").allow_only("name", "endpoint").require("endpoint")
+    service = node.require("service").allow_only("name", "host", "port", "authentication")
     arguments, policy = node.get("arguments"), service.get("authentication")
     return CallGrpc(
         proto=call_http.CallHttp("GET", *call_http.read_endpoint(endpoint)),
-        service=service.need("name").text(),
-        host=_read_host(service.need("host")),
+        service=service.require("name").text(),
+        host=_read_host(service.require("host")),
         port=_read_port(service.get("port")),
-        method=node.need("method").text(),
+        method=node.require("method").text(),
         arguments=arguments.template_or_program() if arguments else None,
         authentication=_read_policy(policy) if policy else None,
     )
 
 
-def _read_host(node: Node) -> str:
+def _read_host(node: DocumentNode) -> str:
     host = node.text()
     if host and not _HOST.fullmatch(host):
-        node.fault("must be a host's name: letters, digits, dots and hyphens")
+        node.add_fault("must be a host's name: letters, digits, dots and hyphens")
     return host
 
 
-def _read_port(node: Node | None) -> int:
+def _read_port(node: DocumentNode | None) -> int:
     if node is None:
         return PORT
     if (
@@ -90,12 +90,12 @@ def _read_port(node: Node | None) -> int:
         and 0 < node.value <= PORT_MAX
     ):
         return node.value
-    node.fault(f"must be a number from 1 to {PORT_MAX}")
+    node.add_fault(f"must be a number from 1 to {PORT_MAX}")
     return PORT
 
 
-def _read_policy(node: Node) -> Any:
+def _read_policy(node: DocumentNode) -> Any:
     policy = authentication_policies.read(node)
     if isinstance(policy, dict) and "digest" in policy:
-        node.fault("digest is not for grpc: its challenge belongs to http")
+        node.add_fault("digest is not for grpc: its challenge belongs to http")
     return policy

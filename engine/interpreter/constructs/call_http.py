@@ -9,13 +9,13 @@ from typing import Any
 from engine.contracts.calls import CALL_HTTP, HttpAnswer, HttpCall
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import authorization
 from engine.language.errors import fault
-from engine.language.model import Outcome
-from engine.language.reader import Node
-from engine.language.uri_templates import as_text, expanded
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
+from engine.language.uri_templates import expand, to_text
 
 SECONDS_MAX = 30.0
 OUTPUTS = ("content", "response", "raw")
@@ -39,60 +39,62 @@ class CallHttp:
     output: str = "content"
     redirect: bool = False
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the answer's content, the whole answer, or its bytes.
 
         :raises FaultError: of kind communication, when there is no answer or it says that it failed.
         """
-        call = self.addressed(walk, data, scope, seconds=SECONDS_MAX)
-        scope = scope.knowing(authorization=authorization.authorization(call.authentication))
+        call = self.addressed(interpreter, data, scope, seconds=SECONDS_MAX)
+        scope = scope.with_variables(authorization=authorization.descriptor(call.authentication))
         call = replace(
             call,
-            query=queried(walk.fill(self.query, data, scope)),
-            body=walk.fill(self.body, data, scope),
+            query=queried(interpreter.fill(self.query, data, scope)),
+            body=interpreter.fill(self.body, data, scope),
             redirect=self.redirect,
             raw=self.output == "raw",
         )
-        answer = await request(walk, call, scope)
-        return Outcome(shown(call, answer, self.output), authorization=answer.authorization)
+        answer = await request(interpreter, call, scope)
+        return TaskResult(shown(call, answer, self.output), authorization=answer.authorization)
 
-    def addressed(self, walk: Walk, data: Any, scope: Scope, *, seconds: float) -> HttpCall:
+    def addressed(
+        self, interpreter: Interpreter, data: Any, scope: Scope, *, seconds: float
+    ) -> HttpCall:
         """Return where to call, as whom, and for how long at most.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
-        policy = walk.fill(self.authentication, data, scope)
-        scope = scope.knowing(authorization=authorization.authorization(policy))
+        policy = interpreter.fill(self.authentication, data, scope)
+        scope = scope.with_variables(authorization=authorization.descriptor(policy))
         return HttpCall(
             method=self.method,
-            uri=self.located(walk, data, scope),
-            headers=_texts(walk.fill(self.headers, data, scope), "headers"),
+            uri=self.located(interpreter, data, scope),
+            headers=_texts(interpreter.fill(self.headers, data, scope), "headers"),
             authentication=policy,
             timeout_seconds=seconds,
         )
 
-    def located(self, walk: Walk, data: Any, scope: Scope) -> str:
+    def located(self, interpreter: Interpreter, data: Any, scope: Scope) -> str:
         """Return the address to call.
 
         :raises FaultError: of kind expression, when it is no text.
         """
         if isinstance(self.uri, Program):
-            found = walk.evaluate(self.uri, data, scope)
+            found = interpreter.evaluate(self.uri, data, scope)
             if not isinstance(found, str):
                 raise fault("expression", "the endpoint must be text")
             return found
-        return expanded(self.uri, data)
+        return expand(self.uri, data)
 
 
 NOWHERE = CallHttp("GET", "")
 
 
-async def request(walk: Walk, call: HttpCall, scope: Scope) -> HttpAnswer:
+async def request(interpreter: Interpreter, call: HttpCall, scope: Scope) -> HttpAnswer:
     """Send one request and return an answer that is no failure.
 
     :raises FaultError: of kind communication; its status is the answer's.
     """
-    answer: HttpAnswer = await walk.call(
+    answer: HttpAnswer = await interpreter.call(
         CALL_HTTP,
         call,
         answer=HttpAnswer,
@@ -126,19 +128,19 @@ def queried(value: Any) -> dict[str, Any]:
     """Return query parameters as text, an array being the same name several times."""
     given = _members(value, "query").items()
     return {
-        name: [as_text(item) for item in member] if isinstance(member, list) else as_text(member)
+        name: [to_text(item) for item in member] if isinstance(member, list) else to_text(member)
         for name, member in given
         if member is not None
     }
 
 
-def read(node: Node) -> CallHttp:
+def read(node: DocumentNode) -> CallHttp:
     """Read the members of `with`."""
-    node.only("method", "endpoint", "headers", "query", "body", "output", "redirect")
-    method = node.need("method")
+    node.allow_only("method", "endpoint", "headers", "query", "body", "output", "redirect")
+    method = node.require("method")
     if isinstance(method.value, str) and method.value.upper() not in METHODS:
-        method.fault(f"must be one of {', '.join(METHODS)}")
-    uri, authentication = read_endpoint(node.need("endpoint"))
+        method.add_fault(f"must be one of {', '.join(METHODS)}")
+    uri, authentication = read_endpoint(node.require("endpoint"))
     parts = {name: _template(node, name) for name in ("headers", "query", "body")}
     return CallHttp(
         method=method.text().upper(),
@@ -150,32 +152,32 @@ def read(node: Node) -> CallHttp:
     )
 
 
-def read_endpoint(node: Node) -> tuple[str | Program, Any]:
+def read_endpoint(node: DocumentNode) -> tuple[str | Program, Any]:
     """Return an endpoint's address, a URI template or an expression, and its authentication."""
     if isinstance(node.value, str):
         found: str | Program = node.template()
         return found, None
-    uri = node.only("uri", "authentication").need("uri")
+    uri = node.allow_only("uri", "authentication").require("uri")
     uri.text()
     authentication = node.get("authentication")
     return uri.template(), authentication_policies.read(authentication) if authentication else None
 
 
-def read_output(node: Node) -> str:
+def read_output(node: DocumentNode) -> str:
     """Return what of the answer becomes data."""
     found = node.get("output")
     return found.one_of(*OUTPUTS) if found else "content"
 
 
-def read_redirect(node: Node) -> bool:
+def read_redirect(node: DocumentNode) -> bool:
     """Return whether redirects are followed; otherwise one is an error."""
     found = node.get("redirect")
     if found is not None and not isinstance(found.value, bool):
-        found.fault("must be true or false")
+        found.add_fault("must be true or false")
     return found is not None and found.value is True
 
 
-def _template(node: Node, key: str) -> Any:
+def _template(node: DocumentNode, key: str) -> Any:
     found = node.get(key)
     return found.template() if found else None
 
@@ -190,7 +192,7 @@ def _members(value: Any, what: str) -> dict[str, Any]:
 
 def _texts(value: Any, what: str) -> dict[str, str]:
     return {
-        name: as_text(member)
+        name: to_text(member)
         for name, member in _members(value, what).items()
         if member is not None
     }

@@ -8,12 +8,12 @@ from typing import Any
 from engine.contracts.calls import CALL_MCP, McpCall, RpcAnswer
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import call_http
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
 from engine.language.errors import fault
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 300.0
 VERSIONS = (
@@ -38,21 +38,21 @@ class CallMcp:
     client: Any
     timeout: float | Program
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the method's result; a tool that says it failed has a result too (`isError`).
 
         :raises FaultError: of kind runtime when the server refuses, communication when there is none.
         """
-        asked = walk.seconds(self.timeout, data, scope)
+        asked = interpreter.seconds(self.timeout, data, scope)
         seconds = min(asked, SECONDS_MAX)
         call = McpCall(
-            http=self.at.addressed(walk, data, scope, seconds=seconds),
+            http=self.at.addressed(interpreter, data, scope, seconds=seconds),
             method=self.method,
-            parameters=filled(walk, self.parameters, data, scope),
+            parameters=filled(interpreter, self.parameters, data, scope),
             protocol_version=self.version,
-            client=walk.fill(self.client, data, scope),
+            client=interpreter.fill(self.client, data, scope),
         )
-        answer: RpcAnswer = await walk.call(
+        answer: RpcAnswer = await interpreter.call(
             CALL_MCP,
             call,
             answer=RpcAnswer,
@@ -60,31 +60,31 @@ class CallMcp:
             scope=scope,
             repeatable=self.method != "tools/call",
         )
-        return Outcome(answer.result)
+        return TaskResult(answer.result)
 
 
-def filled(walk: Walk, parameters: Any, data: Any, scope: Scope) -> dict[str, Any]:
+def filled(interpreter: Interpreter, parameters: Any, data: Any, scope: Scope) -> dict[str, Any]:
     """Return the parameters of a remote procedure.
 
     :raises FaultError: of kind expression, when they are no object.
     """
-    found = walk.fill(parameters, data, scope)
+    found = interpreter.fill(parameters, data, scope)
     if found is not None and not isinstance(found, dict):
         raise fault("expression", "the parameters must be an object")
     return found or {}
 
 
-def read(node: Node) -> CallMcp:
+def read(node: DocumentNode) -> CallMcp:
     """Read the members of `with`."""
-    node.only("protocolVersion", "method", "parameters", "timeout", "transport", "client")
+    node.allow_only("protocolVersion", "method", "parameters", "timeout", "transport", "client")
     version, parameters, timeout = (
         node.get("protocolVersion"),
         node.get("parameters"),
         node.get("timeout"),
     )
     return CallMcp(
-        at=_read_transport(node.need("transport")),
-        method=node.need("method").one_of(*METHODS),
+        at=_read_transport(node.require("transport")),
+        method=node.require("method").one_of(*METHODS),
         parameters=parameters.template_or_program() if parameters else None,
         version=version.one_of(*VERSIONS) if version else VERSIONS[0],
         client=_read_client(node.get("client")),
@@ -92,11 +92,11 @@ def read(node: Node) -> CallMcp:
     )
 
 
-def _read_transport(node: Node) -> call_http.CallHttp:
+def _read_transport(node: DocumentNode) -> call_http.CallHttp:
     found = node.one_member("http", "stdio", beside=("options",))
     options = node.get("options")
     if options is not None and options.members():
-        options.fault("no options of a transport are known")
+        options.add_fault("no options of a transport are known")
     if found is None:
         return call_http.NOWHERE
     kind, transport = found
@@ -104,16 +104,18 @@ def _read_transport(node: Node) -> call_http.CallHttp:
         unsupported.refuse(transport, "call.mcp.stdio")
         return call_http.NOWHERE
     uri, authentication = call_http.read_endpoint(
-        transport.only("endpoint", "headers").need("endpoint")
+        transport.allow_only("endpoint", "headers").require("endpoint")
     )
     headers = transport.get("headers")
     return call_http.CallHttp("POST", uri, authentication, headers.template() if headers else None)
 
 
-def _read_client(node: Node | None) -> Any:
+def _read_client(node: DocumentNode | None) -> Any:
     if node is None:
         return _CLIENT
-    node.only("name", "version")
+    node.allow_only("name", "version")
     return {
-        name: node.need(name).template() for name in ("name", "version") if node.need(name).text()
+        name: node.require(name).template()
+        for name in ("name", "version")
+        if node.require(name).text()
     }

@@ -9,10 +9,10 @@ from engine.contracts.calls import COMPOSE_OPENAPI, HttpCall, OpenApiCall
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.constructs.call_mcp import filled
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class CallOpenApi:
     output: str
     redirect: bool
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the operation's answer.
 
         :raises FaultError: of kind communication, or configuration when there is no such operation.
@@ -35,12 +35,13 @@ class CallOpenApi:
         described = call_http.CallHttp("GET", self.document, self.document_authentication)
         asked = OpenApiCall(
             document=replace(
-                described.addressed(walk, data, scope, seconds=call_http.SECONDS_MAX), redirect=True
+                described.addressed(interpreter, data, scope, seconds=call_http.SECONDS_MAX),
+                redirect=True,
             ),
             operation=self.operation,
-            arguments=filled(walk, self.parameters, data, scope),
+            arguments=filled(interpreter, self.parameters, data, scope),
         )
-        call: HttpCall = await walk.call(
+        call: HttpCall = await interpreter.call(
             COMPOSE_OPENAPI,
             asked,
             answer=HttpCall,
@@ -51,24 +52,24 @@ class CallOpenApi:
         call = replace(
             call,
             redirect=self.redirect,
-            authentication=walk.fill(self.authentication, data, scope),
+            authentication=interpreter.fill(self.authentication, data, scope),
             raw=self.output == "raw",
         )
-        answer = await call_http.request(walk, call, scope)
+        answer = await call_http.request(interpreter, call, scope)
         shown = call_http.shown(call, answer, self.output)
-        return Outcome(shown, authorization=answer.authorization)
+        return TaskResult(shown, authorization=answer.authorization)
 
 
-def read(node: Node) -> CallOpenApi:
+def read(node: DocumentNode) -> CallOpenApi:
     """Read the members of `with`."""
-    node.only("document", "operationId", "parameters", "authentication", "output", "redirect")
-    document = node.need("document").only("name", "endpoint").need("endpoint")
+    node.allow_only("document", "operationId", "parameters", "authentication", "output", "redirect")
+    document = node.require("document").allow_only("name", "endpoint").require("endpoint")
     where, authentication = call_http.read_endpoint(document)
     parameters, own = node.get("parameters"), node.get("authentication")
     return CallOpenApi(
         document=where,
         document_authentication=authentication,
-        operation=node.need("operationId").text(),
+        operation=node.require("operationId").text(),
         parameters=parameters.template_or_program() if parameters else None,
         authentication=authentication_policies.read(own) if own else None,
         output=call_http.read_output(node),

@@ -13,11 +13,11 @@ from engine.interpreter.constructs import (
     call_mcp,
     call_openapi,
 )
-from engine.interpreter.runtime.interpreter import Kind
-from engine.language.reader import Node
+from engine.interpreter.runtime.interpreter import Construct
+from engine.language.reader import DocumentNode
 
 KEYS = ("call", "with")
-CALLS: dict[str, Callable[[Node], Kind]] = {
+CALLS: dict[str, Callable[[DocumentNode], Construct]] = {
     "http": call_http.read,
     "openapi": call_openapi.read,
     "mcp": call_mcp.read,
@@ -27,10 +27,10 @@ CALLS: dict[str, Callable[[Node], Kind]] = {
 }
 
 
-def read(node: Node) -> Kind:
+def read(node: DocumentNode) -> Construct:
     """Read the step's own keys."""
-    called = node.need("call")
+    called = node.require("call")
     name = called.text()
     if name in CALLS:
-        return CALLS[name](node.need("with"))
+        return CALLS[name](node.require("with"))
     return call_function.read(node, tuple(CALLS)) if name else call_http.NOWHERE

@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import call_http, event_types, external_resources
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import parser
 from engine.language.errors import fault
-from engine.language.model import Step
-from engine.language.reader import EnoughError, Node, Reading
+from engine.language.model import Task
+from engine.language.reader import DocumentNode, DocumentReading, EnoughError
 
 # The catalog everybody can use without naming it is the specification's own.
 DEFAULT = {"endpoint": "https://github.com/serverlessworkflow/catalog"}
@@ -37,10 +37,10 @@ class Source:
     authentication: Any
     path: str
     use: dict[str, Any]  # what a function may name of its caller's: the catalogs
-    called: Node
+    called: DocumentNode
 
 
-def read(called: Node, calls: Iterable[str]) -> Source:
+def read(called: DocumentNode, calls: Iterable[str]) -> Source:
     """Read the name or address of a function that is not the definition's own; `calls` are known."""
     name, known = called.text(), called.use.get("catalogs")
     catalogs = known if isinstance(known, dict) else {}
@@ -52,18 +52,18 @@ def read(called: Node, calls: Iterable[str]) -> Source:
         said = (
             "use.functions has no such name, and it is neither name:version@catalog nor an address"
         )
-        called.fault(said + called.reading.nearest(name, calls), gist=said)
+        called.add_fault(said + called.reading.nearest(name, calls), gist=said)
         return Source("", None, "", use, called)
     if match["catalog"] not in {"default", *catalogs}:
         said = "use.catalogs has no such name"
-        called.fault(
+        called.add_fault(
             said + called.reading.nearest(match["catalog"], ("default", *catalogs)), gist=said
         )
     catalog = catalogs.get(match["catalog"], DEFAULT)
     endpoint = catalog.get("endpoint") if isinstance(catalog, dict) else None
-    there = called.at("", None)
-    where = Node(
-        endpoint, "/use/catalogs", there.reading, there.read_steps, called.variables, called.use
+    there = called.child("", None)
+    where = DocumentNode(
+        endpoint, "/use/catalogs", there.reading, there.read_tasks, called.variables, called.use
     )
     root, authentication = call_http.read_endpoint(where)
     path = f"/functions/{quote(match['name'])}/{quote(match['version'])}/{_FILE}"
@@ -87,25 +87,29 @@ def located(root: str, path: str) -> str:
     return f"{match['root']}/-/raw/{match['rest']}{path}" if match else root.rstrip("/") + path
 
 
-async def fetched(source: Source, walk: Walk, data: Any, scope: Scope) -> Step:
+async def fetch(source: Source, interpreter: Interpreter, data: Any, scope: Scope) -> Task:
     """Return the function, which the first call in an execution fetches for all.
 
     :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
     """
-    root = call_http.CallHttp("GET", source.root).located(walk, data, scope)
+    root = call_http.CallHttp("GET", source.root).located(interpreter, data, scope)
     where = located(root, source.path)
-    document = await external_resources.fetched(
-        walk, where, source.authentication, data, scope, what="function"
+    document = await external_resources.fetch(
+        interpreter, where, source.authentication, data, scope, what="function"
     )
-    if where not in walk.understood:  # reading takes time that nobody counts: once in a run
-        walk.understood[where] = _understood(document, source)
-    return walk.understood[where]
+    if (
+        where not in interpreter.catalog_functions
+    ):  # reading takes time that nobody counts: once in a run
+        interpreter.catalog_functions[where] = _understood(document, source)
+    return interpreter.catalog_functions[where]
 
 
-def _understood(document: dict[str, Any], source: Source) -> Step:
-    reading = Reading(compiles=False, read_step=source.called.reading.read_step)
-    top = Node(document, "", reading, source.called.read_steps, use=source.use, place="/function")
-    if parser.too_deep(document) is not None:
+def _understood(document: dict[str, Any], source: Source) -> Task:
+    reading = DocumentReading(compiles=False, read_task=source.called.reading.read_task)
+    top = DocumentNode(
+        document, "", reading, source.called.read_tasks, use=source.use, place="/function"
+    )
+    if parser.check_depth(document) is not None:
         raise fault("configuration", "the function that was fetched is nested too deeply")
     if event_types.in_steps({"do": document}):
         raise fault(
@@ -113,12 +117,12 @@ def _understood(document: dict[str, Any], source: Source) -> Step:
             "the function that was fetched listens: what is heard is known beforehand",
         )
     try:
-        step = reading.read_step("function", top)
+        task = reading.read_task("function", top)
     except EnoughError:
-        step = None
-    if step is None or reading.faults:
+        task = None
+    if task is None or reading.faults:
         first = reading.faults[0]
         raise fault(
             "configuration", f"the function that was fetched: {first.pointer} {first.detail}"
         )
-    return step
+    return task

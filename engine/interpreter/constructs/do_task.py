@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.model import Outcome, Step
-from engine.language.reader import Node
+from engine.language.model import Task, TaskResult
+from engine.language.reader import DocumentNode
 
 KEYS = ("do",)
 
@@ -19,14 +19,14 @@ class Do:
     """A list of steps in a scope of their own."""
 
     resumes: ClassVar = True
-    steps: Sequence[Step]
+    tasks: Sequence[Task]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the last step gives."""
-        return Outcome(await walk.list(self.steps, data, scope))
+        return TaskResult(await interpreter.run_tasks(self.tasks, data, scope))
 
 
-def read(node: Node) -> Do:
+def read(node: DocumentNode) -> Do:
     """Read the step's own keys."""
-    below = node.need("do")
-    return Do(below.read_steps(below))
+    below = node.require("do")
+    return Do(below.read_tasks(below))

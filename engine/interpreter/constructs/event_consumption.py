@@ -6,131 +6,157 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.expressions.fast_path import Literal
-from engine.expressions.jq import Program, program
+from engine.expressions.jq import Program, parse_program
 from engine.interpreter.constructs import event_filters
 from engine.interpreter.constructs.event_filters import Attempt, Filter
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 MODES = ("one", "any", "all")
 FILTERS_MAX = 64
 
 
 @dataclass(slots=True)
-class Standing:
-    """How far a listener has come: plain data, to be carried along.
+class ConsumptionProgress:
+    """How far an event consumption has come; a checkpoint stores it as JSON.
 
-    `looked` is the number of the last event in the inbox it has seen; `fulfilled` and `ending` say which
-    filters of an `all` have had their event, in the strategy itself and in its `until`.
+    `last_number` is the number of the last inbox event that was looked at. `matches` are the indexes
+    of the filters of an `all` that have their event, `until_matches` those of its `until`.
     """
 
-    looked: int = 0
+    last_number: int = 0
     count: int = 0
     size: int = 0  # of the outputs, in bytes
     outputs: list[Any] = field(default_factory=list)
-    correlated: dict[str, Any] = field(default_factory=dict)
-    fulfilled: list[int] = field(default_factory=list)
-    ending: list[int] = field(default_factory=list)
+    correlation: dict[str, Any] = field(default_factory=dict)
+    matches: list[int] = field(default_factory=list)
+    until_matches: list[int] = field(default_factory=list)
     over: bool = False
 
-    def written(self) -> dict[str, Any]:
-        """Return it as an object of JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+    def to_json(self) -> dict[str, Any]:
+        """Return the progress as an object of JSON values."""
+        return {key: getattr(self, name) for key, name in _JSON_KEYS.items()}
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> ConsumptionProgress:
+        """Return the progress that `to_json` described; an empty object is the beginning."""
+        return cls(**{_JSON_KEYS[key]: value for key, value in state.items()})
+
+
+_JSON_KEYS = {
+    "looked": "last_number",
+    "count": "count",
+    "size": "size",
+    "outputs": "outputs",
+    "correlated": "correlation",
+    "fulfilled": "matches",
+    "ending": "until_matches",
+    "over": "over",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Strategy:
-    """Which events to consume (DSL reference, "Event Consumption Strategy").
+class EventConsumption:
+    """Which events a listener consumes (DSL reference, "Event Consumption Strategy").
 
-    `until` is a condition on what has been consumed, or a strategy whose events end the listening.
+    `until` is a condition on the consumed events, or a consumption that ends this one.
     """
 
     mode: str
     filters: tuple[Filter, ...]
-    until: Program | Strategy | None = None
+    until: Program | EventConsumption | None = None
 
     @property
     def correlates(self) -> bool:
-        """Whether any of the filters holds events to a value."""
-        return any(found.correlations for found in self.filters)
+        """Whether any of the filters correlates events."""
+        return any(event_filter.correlations for event_filter in self.filters)
 
     @property
     def forever(self) -> bool:
-        """Whether nothing that is consumed can end the listening."""
-        return isinstance(self.until, Program) and self.until.native == Literal(value=False)
+        """Whether no event that is consumed can end the consumption."""
+        return isinstance(self.until, Program) and self.until.fast_path == Literal(value=False)
 
-    async def sift(
-        self, walk: Walk, data: Any, scope: Scope, standing: Standing
+    async def consume_next(
+        self, interpreter: Interpreter, data: Any, scope: Scope, progress: ConsumptionProgress
     ) -> dict[str, Any] | None:
-        """Look at what has come, in its order; return the first event that is consumed, if any."""
-        if self.mode == "all" and len(standing.fulfilled) == len(self.filters):
-            standing.over = True
-        while not standing.over and (found := walk.inbox.next(standing.looked)) is not None:
-            standing.looked, event = found
-            await walk.pace.look()
-            attempt = Attempt(walk, data, scope, standing.correlated)
-            if isinstance(self.until, Strategy) and self.until.take(
-                event, attempt, standing, standing.ending
+        """Look through the inbox, oldest event first; consume and return the first match, or None."""
+        if self.mode == "all" and len(progress.matches) == len(self.filters):
+            progress.over = True
+        while (
+            not progress.over
+            and (item := interpreter.event_inbox.next(progress.last_number)) is not None
+        ):
+            progress.last_number, event = item
+            await interpreter.budget.yield_after_filters()
+            attempt = Attempt(interpreter, data, scope, progress.correlation)
+            if isinstance(self.until, EventConsumption) and self.until.match(
+                event, attempt, progress, progress.until_matches
             ):
-                walk.inbox.consume(standing.looked)
-                standing.over = self.until.done(standing.ending)
-            elif self.take(event, attempt, standing, standing.fulfilled):
-                walk.inbox.consume(standing.looked)
-                standing.over = self.until is None and self.done(standing.fulfilled)
+                interpreter.event_inbox.consume(progress.last_number)
+                progress.over = self.until.is_complete(progress.until_matches)
+            elif self.match(event, attempt, progress, progress.matches):
+                interpreter.event_inbox.consume(progress.last_number)
+                progress.over = self.until is None and self.is_complete(progress.matches)
                 return event
         return None
 
-    def conclude(self, walk: Walk, scope: Scope, standing: Standing) -> None:
-        """Note whether what has been consumed is enough by the condition of `until`."""
+    def check_until(
+        self, interpreter: Interpreter, scope: Scope, progress: ConsumptionProgress
+    ) -> None:
+        """End the consumption when the outputs meet the condition of `until`."""
         if isinstance(self.until, Program):
-            standing.over = walk.holds(self.until, standing.outputs, scope)
+            progress.over = interpreter.is_true(self.until, progress.outputs, scope)
 
-    def take(
-        self, event: dict[str, Any], attempt: Attempt, standing: Standing, fulfilled: list[int]
+    def match(
+        self,
+        event: dict[str, Any],
+        attempt: Attempt,
+        progress: ConsumptionProgress,
+        matches: list[int],
     ) -> bool:
-        """Tell whether the event is one of those wanted, and note that it has come."""
+        """Return whether a filter admits the event, and add that filter's index to `matches`."""
         if self.mode == "any" and not self.filters:
             return True
-        for place, wanted in enumerate(self.filters):
-            if self.mode == "all" and place in fulfilled:
+        for index, event_filter in enumerate(self.filters):
+            if self.mode == "all" and index in matches:
                 continue
-            correlated = wanted.admit(event, attempt)
-            if correlated is not None:
-                standing.correlated = correlated
+            correlation = event_filter.admit(event, attempt)
+            if correlation is not None:
+                progress.correlation = correlation
                 if self.mode == "all":
-                    fulfilled.append(place)
+                    matches.append(index)
                 return True
         return False
 
-    def done(self, fulfilled: list[int]) -> bool:
-        """Tell whether what has come is all that is wanted."""
-        return self.mode != "all" or len(fulfilled) == len(self.filters)
+    def is_complete(self, matches: list[int]) -> bool:
+        """Return whether no further event is needed."""
+        return self.mode != "all" or len(matches) == len(self.filters)
 
 
-def read(node: Node, *, within_until: bool = False) -> Strategy:
-    """Read a consumption strategy; one that stands in an `until` has none of its own."""
-    members = node.only(*MODES, *(() if within_until else ("until",))).members()
+def read(node: DocumentNode, *, within_until: bool = False) -> EventConsumption:
+    """Read an event consumption; inside an `until` it has no `until` of its own."""
+    members = node.allow_only(*MODES, *(() if within_until else ("until",))).members()
     modes = [mode for mode in MODES if mode in members]
     if len(modes) != 1:
-        node.fault(f"must have exactly one of {', '.join(MODES)}")
-        return Strategy("any", ())
+        node.add_fault(f"must have exactly one of {', '.join(MODES)}")
+        return EventConsumption("any", ())
     mode = modes[0]
     until = node.get("until")
     if until is not None and mode != "any":
-        until.fault("only any can have an until")
-    below = node.need(mode)
-    found = (
+        until.add_fault("only any can have an until")
+    below = node.require(mode)
+    filters = (
         [event_filters.read(below)]
         if mode == "one"
         else [event_filters.read(item) for item in below.items()]
     )
-    if len(found) > FILTERS_MAX:
-        below.fault(f"may have at most {FILTERS_MAX} filters")
-    return Strategy(mode, tuple(found), _read_until(until) if until else None)
+    if len(filters) > FILTERS_MAX:
+        below.add_fault(f"may have at most {FILTERS_MAX} filters")
+    return EventConsumption(mode, tuple(filters), _read_until(until) if until else None)
 
 
-def _read_until(node: Node) -> Program | Strategy:
+def _read_until(node: DocumentNode) -> Program | EventConsumption:
     if isinstance(node.value, bool):
-        return program("true" if node.value else "false")
+        return parse_program("true" if node.value else "false")
     return node.program() if isinstance(node.value, str) else read(node, within_until=True)

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.expressions.jq import Program, program
+from engine.expressions.jq import Program, parse_program
 from engine.expressions.templates import fill
 from engine.interpreter.constructs.event_types import _PATTERN
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import FaultError
-from engine.language.reader import Node
-from engine.language.uri_templates import expanded
+from engine.language.reader import DocumentNode
+from engine.language.uri_templates import expand
 
 URIS = ("source", "dataschema")  # URI templates, filled from the listening step's input
 
@@ -32,7 +32,7 @@ class Correlation:
 class Attempt:
     """One look at an event: who looks, on which input, and the values that events are held to so far."""
 
-    walk: Walk
+    interpreter: Interpreter
     data: Any
     scope: Scope
     correlated: Mapping[str, Any]
@@ -42,9 +42,9 @@ class Attempt:
 
         Events have all sorts of forms, and one that a filter was not written for is no fault of the listener.
         """
-        self.walk.pace.asked += 1
+        self.interpreter.budget.filter_expressions += 1
         try:
-            return self.walk.evaluate(asked, about, self.scope)
+            return self.interpreter.evaluate(asked, about, self.scope)
         except FaultError:
             return None
 
@@ -82,41 +82,41 @@ class Filter:
         return correlated
 
 
-def read(node: Node) -> Filter:
+def read(node: DocumentNode) -> Filter:
     """Read one filter of a consumption strategy."""
-    node.only("with", "correlate")
-    wanted = node.need("with")
+    node.allow_only("with", "correlate")
+    wanted = node.require("with")
     if isinstance(wanted.value, dict) and not wanted.value:
-        wanted.fault("must have at least one property")
+        wanted.add_fault("must have at least one property")
     attributes = [
-        (name, _read_attribute(name, wanted.at(name, value)))
+        (name, _read_attribute(name, wanted.child(name, value)))
         for name, value in wanted.members().items()
     ]
     correlate = node.get("correlate")
     return Filter(
         tuple(sorted(attributes, key=_cost)),
-        tuple((name, _read_correlation(correlate.at(name, value, known=False)))
+        tuple((name, _read_correlation(correlate.child(name, value, is_known=False)))
               for name, value in correlate.members().items()) if correlate else (),
     )  # fmt: skip
 
 
-def _read_attribute(name: str, node: Node) -> Any:
+def _read_attribute(name: str, node: DocumentNode) -> Any:
     if name == "data":
         return node.template()
     if not isinstance(node.value, str | bool | int):
-        node.fault("must be text, a boolean, an integer or an expression")
+        node.add_fault("must be text, a boolean, an integer or an expression")
         return None
     wanted = node.template()
     literal = name == "time" and isinstance(wanted, str) and not _PATTERN.search(wanted)
-    if literal and cloud_events.instant(wanted) is None:
-        node.fault("must be an RFC 3339 time, a regular expression or an expression")
+    if literal and cloud_events.parse_time(wanted) is None:
+        node.add_fault("must be an RFC 3339 time, a regular expression or an expression")
     return wanted
 
 
-def _read_correlation(node: Node) -> Correlation:
-    node.only("from", "expect")
+def _read_correlation(node: DocumentNode) -> Correlation:
+    node.allow_only("from", "expect")
     expect = node.get("expect")
-    return Correlation(node.need("from").program(), expect.template() if expect else None)
+    return Correlation(node.require("from").program(), expect.template() if expect else None)
 
 
 def _cost(attribute: tuple[str, Any]) -> int:
@@ -140,11 +140,11 @@ def _matches(name: str, wanted: Any, found: Any, attempt: Attempt) -> bool:
     if found is None or not isinstance(wanted, str):
         return type(wanted) is type(found) and bool(wanted == found)
     if name in URIS:
-        wanted = expanded(wanted, attempt.data)
+        wanted = expand(wanted, attempt.data)
     if wanted == found:
         return True
-    if name == "time" and cloud_events.instant(wanted) is not None:
-        return cloud_events.instant(wanted) == cloud_events.instant(found)
+    if name == "time" and cloud_events.parse_time(wanted) is not None:
+        return cloud_events.parse_time(wanted) == cloud_events.parse_time(found)
     return bool(_PATTERN.search(wanted)) and attempt.ask(_pattern(wanted), found) is True
 
 
@@ -168,4 +168,4 @@ def _holds_within(wanted: Any, found: Any, attempt: Attempt) -> bool:
 
 def _pattern(text: str) -> Program:
     """Return the program that tests a whole value against a regular expression, within jq's budget."""
-    return program(f"test({json.dumps(f'^(?:{text})$')})")
+    return parse_program(f"test({json.dumps(f'^(?:{text})$')})")

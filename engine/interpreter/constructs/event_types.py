@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from engine.expressions.jq import unwrapped
+from engine.expressions.jq import unwrap
 from engine.language.cloud_events import ANY_TYPE
 
 
@@ -50,5 +50,5 @@ _PATTERN = re.compile(r"[*+?\[\](){}|^$\\]")
 def literal_type(attributes: Any) -> str | None:
     """Return the one type of event a filter can match, or None when it may match several."""
     wanted = attributes.get("type") if isinstance(attributes, dict) else None
-    plain = isinstance(wanted, str) and unwrapped(wanted) is None and not _PATTERN.search(wanted)
+    plain = isinstance(wanted, str) and unwrap(wanted) is None and not _PATTERN.search(wanted)
     return wanted if plain else None

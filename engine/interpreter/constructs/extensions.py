@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Kind, Walk
+from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.model import Outcome, Step
-from engine.language.reader import Node
+from engine.language.model import Task, TaskResult
+from engine.language.reader import DocumentNode
 
 TARGETS = (
     "call",
@@ -44,8 +44,8 @@ class Extension:
 
     target: str
     when: Program | None
-    before: Sequence[Step]
-    after: Sequence[Step]
+    before: Sequence[Task]
+    after: Sequence[Task]
 
     def extends(self, kind: str) -> bool:
         """Tell whether it is for steps of a kind."""
@@ -57,45 +57,50 @@ class Extended:
     """A kind with what is done before and after it."""
 
     resumes: ClassVar = True
-    kind: Kind
+    construct: Construct
     extensions: Sequence[Extension]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the step gives, or what an extension gives in its place."""
-        kept, frame = scope.frame.kept, scope.frame
-        task = scope.variables["task"]
-        extended = {**task["definition"], **task}
-        within = replace(scope.knowing(task=extended), extended=extended)
-        if "applying" not in kept:
-            kept["applying"] = [
+        state, frame = scope.frame.state, scope.frame
+        descriptor = scope.variables["task"]
+        extended = {**descriptor["definition"], **descriptor}
+        within = replace(scope.with_variables(task=extended), extended_task=extended)
+        if "applying" not in state:
+            state["applying"] = [
                 at
                 for at, one in enumerate(self.extensions)
-                if one.when is None or walk.holds(one.when, data, within)
+                if one.when is None or interpreter.is_true(one.when, data, within)
             ]
-            kept |= {"before": 0, "after": 0}
-        applying = [self.extensions[at] for at in kept["applying"]]
-        for extension in applying[kept["before"] :]:
-            given = await self._list(extension.before, walk, data, within)
-            if kept.pop("exited", None) is not None:
-                return Outcome(given)
-            kept["before"] += 1
-        if "output" not in kept:
-            resumes = getattr(self.kind, "resumes", False)
-            with frame.part("task", pinned=not resumes) as own, walk.rests.pinning(own):
-                done = await self.kind.run(walk, data, replace(scope, frame=own))
-            kept |= {"output": done.output, "then": done.then, "authorization": done.authorization}
-        after = within.knowing(output=kept["output"], authorization=kept["authorization"])
-        for extension in applying[kept["after"] :]:
-            await self._list(extension.after, walk, kept["output"], after)
-            kept.pop("exited", None)
-            kept["after"] += 1
-        return Outcome(kept["output"], kept["then"], kept["authorization"])
+            state |= {"before": 0, "after": 0}
+        applying = [self.extensions[at] for at in state["applying"]]
+        for extension in applying[state["before"] :]:
+            given = await self._list(extension.before, interpreter, data, within)
+            if state.pop("exited", None) is not None:
+                return TaskResult(given)
+            state["before"] += 1
+        if "output" not in state:
+            resumes = getattr(self.construct, "resumes", False)
+            with (
+                frame.child("task", pinned=not resumes) as own,
+                interpreter.quiescence.pinning(own),
+            ):
+                done = await self.construct.run(interpreter, data, replace(scope, frame=own))
+            state |= {"output": done.output, "then": done.then, "authorization": done.authorization}
+        after = within.with_variables(output=state["output"], authorization=state["authorization"])
+        for extension in applying[state["after"] :]:
+            await self._list(extension.after, interpreter, state["output"], after)
+            state.pop("exited", None)
+            state["after"] += 1
+        return TaskResult(state["output"], state["then"], state["authorization"])
 
-    async def _list(self, steps: Sequence[Step], walk: Walk, data: Any, scope: Scope) -> Any:
-        return await walk.list(steps, data, scope, part="extension") if steps else None
+    async def _list(
+        self, tasks: Sequence[Task], interpreter: Interpreter, data: Any, scope: Scope
+    ) -> Any:
+        return await interpreter.run_tasks(tasks, data, scope, part="extension") if tasks else None
 
 
-def read(use: Node) -> list[Extension]:
+def read(use: DocumentNode) -> list[Extension]:
     """Return the extensions of the `use` object that stands here, read once for a whole document."""
     listed = use.get("extensions")
     if listed is None:
@@ -105,31 +110,36 @@ def read(use: Node) -> list[Extension]:
     return use.reading.extensions
 
 
-def extended(node: Node, key: str, kind: Kind) -> Kind:
+def extended(node: DocumentNode, key: str, construct: Construct) -> Construct:
     """Return a step's kind with the definition's extensions that are for it."""
     if "extensions" not in node.use:
-        return kind
+        return construct
     top = replace(
-        node, value=node.use, pointer="/use", outline="/use", place="/use", variables=node.globals()
+        node,
+        value=node.use,
+        pointer="/use",
+        outline="/use",
+        place="/use",
+        variables=node.global_variables(),
     )
     found = [one for one in read(top) if one.extends(key)]
-    return Extended(kind, found) if found else kind
+    return Extended(construct, found) if found else construct
 
 
-def _read_item(item: Node) -> list[Extension]:
+def _read_item(item: DocumentNode) -> list[Extension]:
     members = item.members()
     if len(members) != 1:
-        item.fault("must have exactly one member: the extension under its name")
+        item.add_fault("must have exactly one member: the extension under its name")
         return []
     name, value = next(iter(members.items()))
-    node = item.under_name(str(name), value).only("extend", "when", "before", "after")
+    node = item.under_name(str(name), value).allow_only("extend", "when", "before", "after")
     plain = replace(
         node, use={group: member for group, member in node.use.items() if group != "extensions"}
     )
     when = plain.get("when")
     return [
         Extension(
-            target=plain.need("extend").one_of(*TARGETS),
+            target=plain.require("extend").one_of(*TARGETS),
             when=when.program() if when else None,
             before=_steps(plain, "before"),
             after=_steps(plain, "after"),
@@ -137,6 +147,6 @@ def _read_item(item: Node) -> list[Extension]:
     ]
 
 
-def _steps(node: Node, key: str) -> Sequence[Step]:
+def _steps(node: DocumentNode, key: str) -> Sequence[Task]:
     found = node.get(key)
-    return found.read_steps(found) if found else ()
+    return found.read_tasks(found) if found else ()

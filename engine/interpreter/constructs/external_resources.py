@@ -7,7 +7,7 @@ from typing import Any
 from engine.contracts.calls import HttpCall
 from engine.errors import EngineError, TooLargeError
 from engine.interpreter.constructs import call_http
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import parser
 from engine.language.errors import FaultError, fault
@@ -17,8 +17,8 @@ YAML_CHARACTERS_MAX = 131_072
 ACCEPTED = "application/yaml, application/json;q=0.9, */*;q=0.5"
 
 
-async def fetched(
-    walk: Walk, where: str, authentication: Any, data: Any, scope: Scope, *, what: str
+async def fetch(
+    interpreter: Interpreter, where: str, authentication: Any, data: Any, scope: Scope, *, what: str
 ) -> dict[str, Any]:
     """Return the document at an address, JSON or YAML; whoever asks first in an execution fetches it for all.
 
@@ -26,17 +26,17 @@ async def fetched(
 
     :raises FaultError: of kind communication when it cannot be fetched, configuration when it cannot be read.
     """
-    if where not in walk.fetched:
+    if where not in interpreter.resources:
         asked = HttpCall(
             "GET",
             where,
             headers={"accept": ACCEPTED},
             redirect=True,
-            authentication=walk.fill(authentication, data, scope),
+            authentication=interpreter.fill(authentication, data, scope),
             timeout_seconds=call_http.SECONDS_MAX,
         )
         try:
-            content = (await call_http.request(walk, asked, scope)).content
+            content = (await call_http.request(interpreter, asked, scope)).content
         except FaultError as error:
             if error.problem.detail is None or not error.problem.detail.startswith(
                 "the server answered"
@@ -44,8 +44,8 @@ async def fetched(
                 raise
             detail = f"the {what} cannot be fetched: {error.problem.detail}"
             raise fault("communication", detail, status=error.problem.status) from None
-        walk.fetched[where] = _parsed(content, what)
-    document: dict[str, Any] = walk.fetched[where]
+        interpreter.resources[where] = _parsed(content, what)
+    document: dict[str, Any] = interpreter.resources[where]
     return document
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import ExhaustedError, fault
-from engine.language.model import Outcome, Step
-from engine.language.reader import ARGUMENTS, SECRETS, Node
+from engine.language.model import Task, TaskResult
+from engine.language.reader import SECRETS, VARIABLES, DocumentNode
 
 KEYS = ("for", "while", "do")
 ITERATIONS_MAX = 100_000
@@ -30,30 +30,33 @@ class Loop:
     at: str
     items: Any  # a program, or an array with programs in it
     condition: Program | None
-    steps: Sequence[Step]
+    tasks: Sequence[Task]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what the last round gives; the data as it came when there is none."""
-        kept = scope.frame.kept
-        if "items" not in kept:
-            kept |= {"items": self._items(walk, data, scope), "round": 0, "data": data}
-        items = kept["items"]
-        while kept["round"] < len(items):
-            index, data = kept["round"], kept["data"]
-            within = scope.knowing(**{self.each: items[index], self.at: index})
-            fresh = not scope.frame.below  # a round that was begun has its condition behind it
+        state = scope.frame.state
+        if "items" not in state:
+            state |= {"items": self._items(interpreter, data, scope), "round": 0, "data": data}
+        items = state["items"]
+        while state["round"] < len(items):
+            index, data = state["round"], state["data"]
+            within = scope.with_variables(**{self.each: items[index], self.at: index})
+            fresh = not scope.frame.children  # a round that was begun has its condition behind it
             if (
                 fresh
                 and self.condition is not None
-                and not walk.holds(self.condition, data, within)
+                and not interpreter.is_true(self.condition, data, within)
             ):
                 break
-            kept |= {"data": await walk.list(self.steps, data, within), "round": index + 1}
-            await walk.rests.safe_point(scope.frame)
-        return Outcome(kept["data"])
+            state |= {
+                "data": await interpreter.run_tasks(self.tasks, data, within),
+                "round": index + 1,
+            }
+            await interpreter.quiescence.safe_point(scope.frame)
+        return TaskResult(state["data"])
 
-    def _items(self, walk: Walk, data: Any, scope: Scope) -> list[Any]:
-        items = walk.fill(self.items, data, scope)
+    def _items(self, interpreter: Interpreter, data: Any, scope: Scope) -> list[Any]:
+        items = interpreter.fill(self.items, data, scope)
         if not isinstance(items, list):
             raise fault("expression", "for.in must give an array")
         if len(items) > ITERATIONS_MAX:
@@ -63,31 +66,31 @@ class Loop:
         return items
 
 
-def read(node: Node) -> Loop:
+def read(node: DocumentNode) -> Loop:
     """Read the step's own keys."""
-    over = node.need("for").only("each", "in", "at")
+    over = node.require("for").allow_only("each", "in", "at")
     each, at = read_variable(over, "each", "item"), read_variable(over, "at", "index")
-    within = node.knowing(each, at)
+    within = node.with_variables(each, at)
     condition = within.get("while")
-    below = within.need("do")
+    below = within.require("do")
     return Loop(
         each=each,
         at=at,
-        items=over.need("in").template_or_program(),
+        items=over.require("in").template_or_program(),
         condition=condition.program() if condition else None,
-        steps=below.read_steps(below),
+        tasks=below.read_tasks(below),
     )
 
 
-def read_variable(node: Node, key: str, default: str) -> str:
+def read_variable(node: DocumentNode, key: str, default: str) -> str:
     """Return the name of a variable that steps below can use."""
     found = node.get(key)
     if found is None:
         return default
     name = found.text()
     if name and not _VARIABLE.fullmatch(name):
-        found.fault("must be letters, digits and underscores, and no name of jq")
+        found.add_fault("must be letters, digits and underscores, and no name of jq")
         return default
-    if name in ARGUMENTS or name == SECRETS:
-        found.fault(f"${name} already means something else")
+    if name in VARIABLES or name == SECRETS:
+        found.add_fault(f"${name} already means something else")
     return name or default

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from temporalio import workflow
 
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.errors import FaultError, Problem
-from engine.language.model import Outcome, Step
-from engine.language.reader import Node
+from engine.language.errors import FaultError, ProblemDetails
+from engine.language.model import Task, TaskResult
+from engine.language.reader import DocumentNode
 
 KEYS = ("fork",)
 BRANCHES_MAX = 64
@@ -24,17 +24,17 @@ class Fork:
     """One step a branch."""
 
     resumes: ClassVar = True
-    branches: Sequence[Step]
+    branches: Sequence[Task]
     compete: bool
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give every branch's output in declared order, or with `compete` the first success alone."""
         running = [
-            asyncio.create_task(self._branch(walk, index, data, scope))
+            asyncio.create_task(self._branch(interpreter, index, data, scope))
             for index in range(len(self.branches))
         ]
         try:
-            with walk.rests.idle(scope.frame):
+            with interpreter.quiescence.idle(scope.frame):
                 output = await (_first_success(running) if self.compete else _all(running))
         except (
             Exception,
@@ -43,22 +43,22 @@ class Fork:
             await _given_up(running)
             raise
         await _given_up(running)
-        return Outcome(output)
+        return TaskResult(output)
 
-    async def _branch(self, walk: Walk, index: int, data: Any, scope: Scope) -> Any:
+    async def _branch(self, interpreter: Interpreter, index: int, data: Any, scope: Scope) -> Any:
         """Run one branch, unless it ended in an earlier run; the frame keeps what it ended with."""
-        ended = scope.frame.kept.setdefault(str(index), {})
+        ended = scope.frame.state.setdefault(str(index), {})
         if "problem" in ended:
-            raise FaultError(Problem(**ended["problem"]))
-        with walk.rests.strand(scope.frame), scope.frame.part(str(index)) as frame:
+            raise FaultError(ProblemDetails(**ended["problem"]))
+        with interpreter.quiescence.strand(scope.frame), scope.frame.child(str(index)) as frame:
             if "output" not in ended:
                 try:
-                    outcome = await walk.perform(
+                    result = await interpreter.run_task(
                         self.branches[index], data, replace(scope, frame=frame)
                     )
-                    ended["output"] = outcome.output
+                    ended["output"] = result.output
                 except FaultError as error:
-                    ended["problem"] = error.problem.shown()
+                    ended["problem"] = error.problem.to_json()
                     raise
             return ended["output"]
 
@@ -92,14 +92,14 @@ async def _first_success(running: Sequence[asyncio.Task[Any]]) -> Any:
     return running[0].result()
 
 
-def read(node: Node) -> Fork:
+def read(node: DocumentNode) -> Fork:
     """Read the step's own keys."""
-    fork = node.need("fork").only("branches", "compete")
+    fork = node.require("fork").allow_only("branches", "compete")
     compete = fork.get("compete")
     if compete is not None and not isinstance(compete.value, bool):
-        compete.fault("must be true or false")
-    below = fork.need("branches")
-    branches = below.read_steps(below)
+        compete.add_fault("must be true or false")
+    below = fork.require("branches")
+    branches = below.read_tasks(below)
     if len(branches) > BRANCHES_MAX:
-        below.fault(f"a fork may have at most {BRANCHES_MAX} branches (forkBranches)")
+        below.add_fault(f"a fork may have at most {BRANCHES_MAX} branches (forkBranches)")
     return Fork(branches, compete is not None and compete.value is True)

@@ -9,19 +9,19 @@ from typing import Any, ClassVar
 import orjson
 
 from engine.interpreter.constructs import event_consumption
-from engine.interpreter.constructs.event_consumption import Standing, Strategy
+from engine.interpreter.constructs.event_consumption import ConsumptionProgress, EventConsumption
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX, read_variable
-from engine.interpreter.constructs.transforms import read_shaping
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.constructs.transforms import read_transform
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
 from engine.language.errors import fault
-from engine.language.model import Outcome, Shaping, Step
-from engine.language.reader import Node
+from engine.language.model import Task, TaskResult, Transform
+from engine.language.reader import DocumentNode
 from engine.language.size_limits import DATA_BYTES_MAX
 
 KEYS = ("listen", "foreach")
-NOTHING = Shaping()
+NOTHING = Transform()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,26 @@ class Iteration:
 
     item: str = "item"
     at: str = "index"
-    steps: Sequence[Step] = ()
-    output: Shaping = NOTHING
-    export: Shaping = NOTHING
+    tasks: Sequence[Task] = ()
+    output: Transform = NOTHING
+    export: Transform = NOTHING
 
-    async def run(self, walk: Walk, event: Any, index: int, scope: Scope) -> Any:
+    async def run(self, interpreter: Interpreter, event: Any, index: int, scope: Scope) -> Any:
         """Return the item's output."""
-        within = scope.knowing(**{self.item: event, self.at: index}, context=walk.context)
-        data = await walk.list(self.steps, event, within, part="foreach") if self.steps else event
-        within = within.knowing(context=walk.context)
-        output = await walk.give(self.output, data, within)
+        within = scope.with_variables(
+            **{self.item: event, self.at: index}, context=interpreter.context
+        )
+        data = (
+            await interpreter.run_tasks(self.tasks, event, within, part="foreach")
+            if self.tasks
+            else event
+        )
+        within = within.with_variables(context=interpreter.context)
+        output = await interpreter.transform_output(self.output, data, within)
         if self.export.template is not None:
-            walk.context = await walk.give(self.export, output, within.knowing(output=output))
+            interpreter.context = await interpreter.transform_output(
+                self.export, output, within.with_variables(output=output)
+            )
         return output
 
 
@@ -57,79 +65,87 @@ class Listen:
     """
 
     resumes: ClassVar = True
-    strategy: Strategy
+    consumption: EventConsumption
     reads: str
     iteration: Iteration
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what has been consumed, in its order; what an `until` consumes is not in it."""
-        kept = scope.frame.kept
-        if "standing" not in kept and self.strategy.correlates:
-            walk.herald.correlating()
-        standing = Standing(**kept.setdefault("standing", {}))
-        with walk.inbox.listening():
-            while "event" in kept or await self._consumes(walk, data, scope, standing):
-                event = cloud_events.read(kept["event"], self.reads)
-                output = await self.iteration.run(walk, event, standing.count - 1, scope)
-                self._note(output, walk, scope, standing)
-                kept["standing"] = standing.written()
-                del kept["event"]
-                await walk.rests.safe_point(scope.frame)
-        if self.strategy.correlates:
-            walk.herald.correlated(standing.correlated)
-        return Outcome(standing.outputs)
+        state = scope.frame.state
+        if "standing" not in state and self.consumption.correlates:
+            interpreter.lifecycle_events.emit_correlation_started()
+        progress = ConsumptionProgress.from_json(state.setdefault("standing", {}))
+        with interpreter.event_inbox.listener():
+            while "event" in state or await self._consumes(interpreter, data, scope, progress):
+                event = cloud_events.read(state["event"], self.reads)
+                output = await self.iteration.run(interpreter, event, progress.count - 1, scope)
+                self._note(output, interpreter, scope, progress)
+                state["standing"] = progress.to_json()
+                del state["event"]
+                await interpreter.quiescence.safe_point(scope.frame)
+        if self.consumption.correlates:
+            interpreter.lifecycle_events.emit_correlation_completed(progress.correlation)
+        return TaskResult(progress.outputs)
 
-    async def _consumes(self, walk: Walk, data: Any, scope: Scope, standing: Standing) -> bool:
+    async def _consumes(
+        self, interpreter: Interpreter, data: Any, scope: Scope, progress: ConsumptionProgress
+    ) -> bool:
         """Wait for the next event that is consumed and keep it; tell whether there is one."""
-        kept = scope.frame.kept
+        state = scope.frame.state
         while True:
-            event = await self.strategy.sift(
-                walk, data, scope.knowing(context=walk.context), standing
+            event = await self.consumption.consume_next(
+                interpreter, data, scope.with_variables(context=interpreter.context), progress
             )
-            standing.count += event is not None
-            kept["standing"] = standing.written()
+            progress.count += event is not None
+            state["standing"] = progress.to_json()
             if event is not None:
-                kept["event"] = event
-            if event is not None or standing.over:
+                state["event"] = event
+            if event is not None or progress.over:
                 return event is not None
-            await walk.rests.safe_point(scope.frame)
-            with walk.rests.idle(scope.frame):
-                await walk.world.until(lambda: walk.inbox.next(standing.looked) is not None)
+            await interpreter.quiescence.safe_point(scope.frame)
+            with interpreter.quiescence.idle(scope.frame):
+                await interpreter.environment.wait_until(
+                    lambda: interpreter.event_inbox.next(progress.last_number) is not None
+                )
 
-    def _note(self, output: Any, walk: Walk, scope: Scope, standing: Standing) -> None:
+    def _note(
+        self, output: Any, interpreter: Interpreter, scope: Scope, progress: ConsumptionProgress
+    ) -> None:
         """Keep an item's output, and judge whether that is enough."""
-        if self.strategy.forever:
+        if self.consumption.forever:
             return
-        standing.size += len(orjson.dumps(output))
-        if standing.size > DATA_BYTES_MAX or standing.count > ITERATIONS_MAX:
+        progress.size += len(orjson.dumps(output))
+        if progress.size > DATA_BYTES_MAX or progress.count > ITERATIONS_MAX:
             raise fault(
                 "runtime", f"a listen may consume {ITERATIONS_MAX} events, {DATA_BYTES_MAX} bytes"
             )
-        standing.outputs.append(output)
-        self.strategy.conclude(walk, scope.knowing(context=walk.context), standing)
+        progress.outputs.append(output)
+        self.consumption.check_until(
+            interpreter, scope.with_variables(context=interpreter.context), progress
+        )
 
 
-def read(node: Node) -> Listen:
+def read(node: DocumentNode) -> Listen:
     """Read the step's own keys."""
-    listen = node.need("listen").only("to", "read")
+    listen = node.require("listen").allow_only("to", "read")
     reads, foreach = listen.get("read"), node.get("foreach")
     return Listen(
-        strategy=event_consumption.read(listen.need("to")),
+        consumption=event_consumption.read(listen.require("to")),
         reads=reads.one_of(*cloud_events.READS) if reads else "data",
         iteration=read_iteration(foreach) if foreach else Iteration(),
     )
 
 
-def read_iteration(node: Node) -> Iteration:
+def read_iteration(node: DocumentNode) -> Iteration:
     """Read what is done with each event, or with each message of a subscription."""
-    node.only("item", "at", "do", "output", "export")
+    node.allow_only("item", "at", "do", "output", "export")
     item, at = read_variable(node, "item", "item"), read_variable(node, "at", "index")
-    within = node.knowing(item, at)
+    within = node.with_variables(item, at)
     below = within.get("do")
     return Iteration(
         item=item,
         at=at,
-        steps=below.read_steps(below) if below else (),
-        output=read_shaping(within, "output", "as"),
-        export=read_shaping(within, "export", "as"),
+        tasks=below.read_tasks(below) if below else (),
+        output=read_transform(within, "output", "as"),
+        export=read_transform(within, "export", "as"),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.errors import FaultError, Problem, fault
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.errors import FaultError, ProblemDetails, fault
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 
 KEYS = ("raise",)
 _MEMBERS = ("type", "status", "title", "detail", "instance")
@@ -21,12 +21,14 @@ class Raise:
 
     members: dict[str, Any]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Raise it.
 
         :raises FaultError: always.
         """
-        found = {name: walk.fill(member, data, scope) for name, member in self.members.items()}
+        found = {
+            name: interpreter.fill(member, data, scope) for name, member in self.members.items()
+        }
         status = found["status"]
         if (
             isinstance(status, bool)
@@ -39,23 +41,23 @@ class Raise:
         texts = {
             name: str(found[name]) for name in ("title", "detail", "instance") if found.get(name)
         }
-        raise FaultError(Problem(found["type"], status, **texts))
+        raise FaultError(ProblemDetails(found["type"], status, **texts))
 
 
-def read(node: Node) -> Raise:
+def read(node: DocumentNode) -> Raise:
     """Read the step's own keys."""
-    error = node.need("raise").only("error").need("error")
-    found = error.named("errors") if isinstance(error.value, str) else error
+    error = node.require("raise").allow_only("error").require("error")
+    found = error.component("errors") if isinstance(error.value, str) else error
     if found is None:
         return Raise({"type": "", "status": 0})
     check(found)
-    return Raise({name: found.need(name).template() for name in _MEMBERS if found.has(name)})
+    return Raise({name: found.require(name).template() for name in _MEMBERS if found.has(name)})
 
 
-def check(node: Node) -> None:
+def check(node: DocumentNode) -> None:
     """Check an error's members."""
-    node.only(*_MEMBERS)
-    node.need("type").text()
-    status = node.need("status").value
+    node.allow_only(*_MEMBERS)
+    node.require("type").text()
+    status = node.require("status").value
     if not isinstance(status, str) and (isinstance(status, bool) or not isinstance(status, int)):
-        node.at("status", status).fault("must be a number")
+        node.child("status", status).add_fault("must be a number")

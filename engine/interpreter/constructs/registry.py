@@ -19,11 +19,11 @@ from engine.interpreter.constructs import (
     wait_task,
 )
 from engine.interpreter.constructs import set_task as set_
-from engine.interpreter.runtime.interpreter import Kind
-from engine.language.reader import Node
+from engine.interpreter.runtime.interpreter import Construct
+from engine.language.reader import DocumentNode
 
 # `for` before `do`: a loop has both keys.
-KINDS: dict[str, ModuleType] = {
+CONSTRUCTS: dict[str, ModuleType] = {
     "set": set_,
     "switch": switch_task,
     "for": for_task,
@@ -39,15 +39,15 @@ KINDS: dict[str, ModuleType] = {
 }
 NOT_YET: tuple[str, ...] = ()
 
-Reader = Callable[[Node], Kind]
+Reader = Callable[[DocumentNode], Construct]
 
 
 def keys_of(kind: str) -> tuple[str, ...]:
     """Return the members a step of the kind has of its own."""
-    return tuple(KINDS[kind].KEYS)
+    return tuple(CONSTRUCTS[kind].KEYS)
 
 
 def reader_of(kind: str) -> Reader:
     """Return the function that reads a step of the kind."""
-    read: Reader = KINDS[kind].read
+    read: Reader = CONSTRUCTS[kind].read
     return read

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.expressions.jq import Program
-from engine.language.reader import Node
+from engine.language.reader import DocumentNode
 
 COUNT_MAX = 1_000
 
@@ -30,12 +30,12 @@ class Retry:
         return retry if self.backoff == "linear" else 1 << min(retry - 1, 30)
 
 
-def read(node: Node) -> Retry:
+def read(node: DocumentNode) -> Retry:
     """Read a policy, inline or by the name it has under `use.retries`."""
     if isinstance(node.value, str):
-        named = node.named("retries")
+        named = node.component("retries")
         return read(named) if named else Retry()
-    node.only("when", "exceptWhen", "delay", "backoff", "limit", "jitter")
+    node.allow_only("when", "exceptWhen", "delay", "backoff", "limit", "jitter")
     when, except_when, delay = node.get("when"), node.get("exceptWhen"), node.get("delay")
     count, try_duration, duration = _read_limit(node.get("limit"))
     return Retry(
@@ -51,16 +51,16 @@ def read(node: Node) -> Retry:
 
 
 def _read_limit(
-    node: Node | None,
+    node: DocumentNode | None,
 ) -> tuple[int | None, float | Program | None, float | Program | None]:
     if node is None:
         return None, None, None
-    node.only("attempt", "duration")
+    node.allow_only("attempt", "duration")
     attempt, duration = node.get("attempt"), node.get("duration")
-    count = attempt.only("count", "duration").get("count") if attempt else None
+    count = attempt.allow_only("count", "duration").get("count") if attempt else None
     each = attempt.get("duration") if attempt else None
     if count is not None and (isinstance(count.value, bool) or not isinstance(count.value, int)):
-        count.fault("must be a number")
+        count.add_fault("must be a number")
         count = None
     return (
         count.value if count else None,
@@ -69,15 +69,15 @@ def _read_limit(
     )
 
 
-def _read_backoff(node: Node | None) -> str:
+def _read_backoff(node: DocumentNode | None) -> str:
     if node is None:
         return "constant"
     found = node.one_member("constant", "linear", "exponential")
     return found[0] if found else "constant"
 
 
-def _read_jitter(node: Node | None) -> tuple[float | Program, float | Program] | None:
+def _read_jitter(node: DocumentNode | None) -> tuple[float | Program, float | Program] | None:
     if node is None:
         return None
-    node.only("from", "to")
-    return node.need("from").duration(), node.need("to").duration()
+    node.allow_only("from", "to")
+    return node.require("from").duration(), node.require("to").duration()

@@ -14,7 +14,7 @@ from engine.interpreter.constructs import (
     retry_policy,
     task_list,
 )
-from engine.language.reader import SECRETS, Node
+from engine.language.reader import SECRETS, DocumentNode
 
 GROUPS = (
     "authentications",
@@ -31,9 +31,9 @@ _SECRET = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?", re.A
 SECRETS_MAX = 100
 
 
-def check(node: Node) -> None:
+def check(node: DocumentNode) -> None:
     """Check all members of the `use` object that stands here."""
-    node.only(*GROUPS)
+    node.allow_only(*GROUPS)
     _check_secrets(node)
     for found in _each(node, "authentications"):
         authentication_policies.read(found)
@@ -44,7 +44,7 @@ def check(node: Node) -> None:
     for found in _each(node, "timeouts"):
         task_list.read_timeout(_inline(found))
     for found in _each(node, "catalogs"):
-        call_http.read_endpoint(found.only("endpoint").need("endpoint"))
+        call_http.read_endpoint(found.allow_only("endpoint").require("endpoint"))
     call_function.check_all(node)
     extensions.read(node)
 
@@ -58,25 +58,27 @@ def secrets_of(document: Any) -> list[str]:
     return list(dict.fromkeys(name for name in listed if isinstance(name, str)))[:SECRETS_MAX]
 
 
-def _check_secrets(node: Node) -> None:
+def _check_secrets(node: DocumentNode) -> None:
     listed = node.get(SECRETS)
     if listed is None:
         return
     for found in listed.items():
         if not _SECRET.fullmatch(found.text() or "-"):
-            found.fault("must be letters, digits, hyphens, points and underscores")
+            found.add_fault("must be letters, digits, hyphens, points and underscores")
     if isinstance(listed.value, list) and len(listed.value) > SECRETS_MAX:
-        listed.fault(f"may list at most {SECRETS_MAX} secrets")
+        listed.add_fault(f"may list at most {SECRETS_MAX} secrets")
 
 
-def _each(node: Node, group: str) -> list[Node]:
+def _each(node: DocumentNode, group: str) -> list[DocumentNode]:
     found = node.get(group)
     if found is None:
         return []
-    return [found.at(str(name), value, known=False) for name, value in found.members().items()]
+    return [
+        found.child(str(name), value, is_known=False) for name, value in found.members().items()
+    ]
 
 
-def _inline(node: Node) -> Node:
+def _inline(node: DocumentNode) -> DocumentNode:
     """Refuse a name where the thing itself must stand: a name of a name could go round in circles."""
     node.members()
-    return node if isinstance(node.value, dict) else node.at("", {})
+    return node if isinstance(node.value, dict) else node.child("", {})

@@ -7,21 +7,27 @@ from dataclasses import replace
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import event_consumption
 from engine.language import cloud_events
-from engine.language.reader import Node
-from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, TRIGGERS, Schedule, cron_fault
+from engine.language.reader import DocumentNode
+from engine.language.schedule import (
+    SECONDS_MAX,
+    SECONDS_MIN,
+    TRIGGERS,
+    ScheduleTriggers,
+    check_cron,
+)
 
 KNOWN = frozenset({"runtime", "workflow"})  # nothing runs yet that could have an input or a context
 
 
-def read(node: Node) -> Schedule:
+def read(node: DocumentNode) -> ScheduleTriggers:
     """Read a definition's schedule (DSL reference, "Schedule")."""
-    members = node.only(*TRIGGERS, "read").members()
+    members = node.allow_only(*TRIGGERS, "read").members()
     if isinstance(node.value, dict) and not members.keys() & set(TRIGGERS):
-        node.fault(f"must have one of {', '.join(TRIGGERS)}")
+        node.add_fault(f"must have one of {', '.join(TRIGGERS)}")
     reads, on = node.get("read"), node.get("on")
     if reads is not None and on is None:
-        reads.fault("needs on")
-    return Schedule(
+        reads.add_fault("needs on")
+    return ScheduleTriggers(
         every=_read_interval(node.get("every")),
         cron=_read_cron(node.get("cron")),
         after=_read_period(node.get("after")),
@@ -30,29 +36,29 @@ def read(node: Node) -> Schedule:
     )
 
 
-def _read_period(node: Node | None) -> float | None:
+def _read_period(node: DocumentNode | None) -> float | None:
     if node is None:
         return None
     seconds = node.duration()
     if isinstance(seconds, Program):
-        node.fault("must be a duration: there is no data yet that an expression could read")
+        node.add_fault("must be a duration: there is no data yet that an expression could read")
         return None
     if not SECONDS_MIN <= seconds <= SECONDS_MAX:
-        node.fault("must be between one second and a year")
+        node.add_fault("must be between one second and a year")
     return seconds
 
 
-def _read_interval(node: Node | None) -> float | None:
+def _read_interval(node: DocumentNode | None) -> float | None:
     seconds = _read_period(node)
     if node is not None and seconds is not None and not seconds.is_integer():
-        node.fault("must be whole seconds")
+        node.add_fault("must be whole seconds")
     return seconds
 
 
-def _read_cron(node: Node | None) -> str | None:
+def _read_cron(node: DocumentNode | None) -> str | None:
     if node is None:
         return None
     text = node.text()
-    if wrong := cron_fault(text):
-        node.fault(wrong, gist=wrong.partition(":")[0])
+    if wrong := check_cron(text):
+        node.add_fault(wrong, gist=wrong.partition(":")[0])
     return text

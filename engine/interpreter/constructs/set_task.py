@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.expressions.templates import compact
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 
 KEYS = ("set",)
 
@@ -20,14 +20,14 @@ class Set:
 
     template: Any
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the template, evaluated."""
-        return Outcome(walk.fill(self.template, data, scope))
+        return TaskResult(interpreter.fill(self.template, data, scope))
 
 
-def read(node: Node) -> Set:
+def read(node: DocumentNode) -> Set:
     """Read the step's own keys."""
-    value = node.need("set")
+    value = node.require("set")
     if not isinstance(value.value, (dict, str)) or not value.value:
-        value.fault("must be an object with members, or an expression")
+        value.add_fault("must be an object with members, or an expression")
     return Set(compact(value.template_or_program()))

@@ -12,11 +12,11 @@ from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX
 from engine.interpreter.constructs.listen_task import Iteration, read_iteration
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import fault
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 from engine.language.size_limits import DATA_BYTES_MAX
 
 WAIT_SECONDS_MAX = 60.0  # then an activity comes back without messages, and another one goes
@@ -27,7 +27,7 @@ AMOUNT_MAX = 10_000
 class Addressed(Protocol):
     """What knows where to subscribe."""
 
-    def addressed(self, walk: Walk, data: Any, scope: Scope) -> AsyncApiCall:
+    def addressed(self, interpreter: Interpreter, data: Any, scope: Scope) -> AsyncApiCall:
         """Return the operation to call."""
         ...
 
@@ -44,7 +44,7 @@ class Lifetime:
     @property
     def forever(self) -> bool:
         """Whether nothing that is consumed can end it."""
-        return isinstance(self.going, Program) and self.going.native == Literal(value=True)
+        return isinstance(self.going, Program) and self.going.fast_path == Literal(value=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,67 +61,71 @@ class Subscribe:
     lifetime: Lifetime
     iteration: Iteration
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give what has been consumed, in its order.
 
         :raises FaultError: of kind configuration when the document has no such operation, and otherwise by
             what failed.
         """
-        kept = scope.frame.kept
-        if "outputs" not in kept:
+        state = scope.frame.state
+        if "outputs" not in state:
             asked = self.lifetime.seconds
-            seconds = walk.seconds(asked, data, scope) if asked else None
-            kept |= {"due": None if seconds is None else walk.world.now().timestamp() + seconds}
-            kept |= {
-                "name": walk.world.uuid(),
+            seconds = interpreter.seconds(asked, data, scope) if asked else None
+            state |= {
+                "due": None
+                if seconds is None
+                else interpreter.environment.now().timestamp() + seconds
+            }
+            state |= {
+                "name": interpreter.environment.uuid(),
                 "waiting": [],
                 "ended": False,
                 "over": False,
                 "taken": False,
             }
-            kept |= {"count": 0, "size": 0, "outputs": []}
+            state |= {"count": 0, "size": 0, "outputs": []}
         while True:
-            if not kept["taken"] and (
-                self._enough(walk, scope) or not await self._come(walk, data, scope)
+            if not state["taken"] and (
+                self._enough(interpreter, scope) or not await self._come(interpreter, data, scope)
             ):
-                return Outcome(kept["outputs"])
-            await self._consume(walk, scope)
-            kept["waiting"], kept["taken"] = kept["waiting"][1:], False
-            await walk.rests.safe_point(scope.frame)
+                return TaskResult(state["outputs"])
+            await self._consume(interpreter, scope)
+            state["waiting"], state["taken"] = state["waiting"][1:], False
+            await interpreter.quiescence.safe_point(scope.frame)
 
-    def _enough(self, walk: Walk, scope: Scope) -> bool:
+    def _enough(self, interpreter: Interpreter, scope: Scope) -> bool:
         """Tell whether no more is to be consumed, whatever comes."""
-        kept, within = scope.frame.kept, scope.knowing(context=walk.context)
-        if kept["over"] or (
-            self.lifetime.amount is not None and kept["count"] >= self.lifetime.amount
+        state, within = scope.frame.state, scope.with_variables(context=interpreter.context)
+        if state["over"] or (
+            self.lifetime.amount is not None and state["count"] >= self.lifetime.amount
         ):
             return True
-        return self.lifetime.until is not None and walk.holds(
-            self.lifetime.until, kept["outputs"], within
+        return self.lifetime.until is not None and interpreter.is_true(
+            self.lifetime.until, state["outputs"], within
         )
 
-    async def _come(self, walk: Walk, data: Any, scope: Scope) -> bool:
+    async def _come(self, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
         """Wait until a message is there; tell whether there is one before the time is over."""
-        kept = scope.frame.kept
-        while not kept["waiting"]:
+        state = scope.frame.state
+        while not state["waiting"]:
             rest = (
                 WAIT_SECONDS_MAX
-                if kept["due"] is None
-                else kept["due"] - walk.world.now().timestamp()
+                if state["due"] is None
+                else state["due"] - interpreter.environment.now().timestamp()
             )
-            if rest <= 0 or kept["ended"]:
+            if rest <= 0 or state["ended"]:
                 return False
             amount = self.lifetime.amount if self.filter is None else None
-            every = amount is not None and not self.iteration.steps
+            every = amount is not None and not self.iteration.tasks
             call = replace(
-                self.at.addressed(walk, data, scope),
+                self.at.addressed(interpreter, data, scope),
                 timeout_seconds=min(rest, WAIT_SECONDS_MAX),
-                subscription=kept["name"],
-                count_max=BATCH_MAX if amount is None else min(BATCH_MAX, amount - kept["count"]),
-                linger=every and amount is not None and amount - kept["count"] <= BATCH_MAX,
+                subscription=state["name"],
+                count_max=BATCH_MAX if amount is None else min(BATCH_MAX, amount - state["count"]),
+                linger=every and amount is not None and amount - state["count"] <= BATCH_MAX,
                 every=every,
             )
-            found: ConsumedMessages = await walk.call(
+            found: ConsumedMessages = await interpreter.call(
                 CONSUME_MESSAGES,
                 call,
                 answer=ConsumedMessages,
@@ -129,45 +133,47 @@ class Subscribe:
                 scope=scope,
                 repeatable=True,
             )
-            kept["waiting"], kept["ended"] = found.messages, found.ended
+            state["waiting"], state["ended"] = found.messages, found.ended
             if not found.messages and not found.ended:
-                await walk.rests.safe_point(scope.frame)
+                await interpreter.quiescence.safe_point(scope.frame)
         return True
 
-    async def _consume(self, walk: Walk, scope: Scope) -> None:
+    async def _consume(self, interpreter: Interpreter, scope: Scope) -> None:
         """Work on the first of the messages that wait, if it is one of those wanted."""
-        kept, message = scope.frame.kept, scope.frame.kept["waiting"][0]
-        within = scope.knowing(context=walk.context)
-        if not kept["taken"]:
-            await walk.pace.look()
-            if self.filter is not None and not walk.holds(self.filter, message, within):
+        state, message = scope.frame.state, scope.frame.state["waiting"][0]
+        within = scope.with_variables(context=interpreter.context)
+        if not state["taken"]:
+            await interpreter.budget.yield_after_filters()
+            if self.filter is not None and not interpreter.is_true(self.filter, message, within):
                 return
-            kept["taken"] = True
-        output = await self.iteration.run(walk, message, kept["count"], scope)
-        kept["count"] += 1
+            state["taken"] = True
+        output = await self.iteration.run(interpreter, message, state["count"], scope)
+        state["count"] += 1
         if not self.lifetime.forever:
-            kept["size"] += len(orjson.dumps(output))
-            if kept["size"] > DATA_BYTES_MAX or kept["count"] > ITERATIONS_MAX:
+            state["size"] += len(orjson.dumps(output))
+            if state["size"] > DATA_BYTES_MAX or state["count"] > ITERATIONS_MAX:
                 limit = f"{ITERATIONS_MAX} messages, {DATA_BYTES_MAX} bytes"
                 raise fault("runtime", f"a subscription may consume {limit}")
-            kept["outputs"] = [*kept["outputs"], output]
-            going, within = self.lifetime.going, scope.knowing(context=walk.context)
-            kept["over"] = going is not None and not walk.holds(going, kept["outputs"], within)
+            state["outputs"] = [*state["outputs"], output]
+            going, within = self.lifetime.going, scope.with_variables(context=interpreter.context)
+            state["over"] = going is not None and not interpreter.is_true(
+                going, state["outputs"], within
+            )
 
 
-def read(node: Node, at: Addressed) -> Subscribe:
+def read(node: DocumentNode, at: Addressed) -> Subscribe:
     """Read a subscription."""
-    node.only("filter", "consume", "foreach")
+    node.allow_only("filter", "consume", "foreach")
     wanted, foreach = node.get("filter"), node.get("foreach")
     return Subscribe(
         at=at,
         filter=wanted.program() if wanted else None,
-        lifetime=_read_lifetime(node.need("consume")),
+        lifetime=_read_lifetime(node.require("consume")),
         iteration=read_iteration(foreach) if foreach else Iteration(),
     )
 
 
-def _read_lifetime(node: Node) -> Lifetime:
+def _read_lifetime(node: DocumentNode) -> Lifetime:
     found = node.one_member("amount", "while", "until", beside=("for",))
     limit = node.get("for")
     seconds = limit.duration() if limit else None
@@ -187,5 +193,5 @@ def _read_lifetime(node: Node) -> Lifetime:
         and 0 < below.value <= AMOUNT_MAX
     ):
         return Lifetime(amount=below.value, seconds=seconds)
-    below.fault(f"must be a number from 1 to {AMOUNT_MAX}")
+    below.add_fault(f"must be a number from 1 to {AMOUNT_MAX}")
     return Lifetime(amount=1)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 
 KEYS = ("switch",)
 
@@ -29,29 +29,29 @@ class Switch:
 
     cases: Sequence[Case]
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the data as it came; when no case holds, the step's own `then` decides."""
         for case in self.cases:
-            if case.when is None or walk.holds(case.when, data, scope):
-                return Outcome(data, case.then)
-        return Outcome(data)
+            if case.when is None or interpreter.is_true(case.when, data, scope):
+                return TaskResult(data, case.then)
+        return TaskResult(data)
 
 
-def read(node: Node) -> Switch:
+def read(node: DocumentNode) -> Switch:
     """Read the step's own keys."""
-    below = node.need("switch")
+    below = node.require("switch")
     cases = [case for case in (_read_case(item) for item in below.items()) if case is not None]
     if isinstance(below.value, list) and not below.value:
-        below.fault("must have at least one case")
+        below.add_fault("must have at least one case")
     return Switch(sorted(cases, key=lambda case: case.when is None))
 
 
-def _read_case(item: Node) -> Case | None:
+def _read_case(item: DocumentNode) -> Case | None:
     members = item.members()
     if len(members) != 1:
-        item.fault("must have exactly one member: the case under its name")
+        item.add_fault("must have exactly one member: the case under its name")
         return None
     name, body = next(iter(members.items()))
-    case = item.under_name(str(name), body).only("when", "then")
+    case = item.under_name(str(name), body).allow_only("when", "then")
     when = case.get("when")
-    return Case(when.program() if when else None, case.need("then").text())
+    return Case(when.program() if when else None, case.require("then").text())

@@ -7,11 +7,11 @@ from typing import Any
 
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
-from engine.interpreter.constructs.transforms import read_shaping
-from engine.interpreter.runtime.interpreter import Kind, Walk
+from engine.interpreter.constructs.transforms import read_transform
+from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.model import CONTINUE, END, EXIT, Outcome, Step
-from engine.language.reader import STEPS_MAX, EnoughError, Node
+from engine.language.model import CONTINUE, END, EXIT, Task, TaskResult
+from engine.language.reader import TASKS_MAX, DocumentNode, EnoughError
 from engine.language.size_limits import NESTED_MAX
 
 COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
@@ -20,121 +20,125 @@ COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
 class Nothing:
     """Stands in for a step that could not be read."""
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:  # noqa: ARG002 - a kind's signature
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:  # noqa: ARG002 - a kind's signature
         """Give what came."""
-        return Outcome(data)
+        return TaskResult(data)
 
 
-def read_steps(node: Node) -> Sequence[Step]:
+def read_tasks(node: DocumentNode) -> Sequence[Task]:
     """Read a list of named steps and check that every `then` leads somewhere in it."""
-    steps = [step for step in (_read_item(item) for item in node.items()) if step is not None]
+    tasks = [task for task in (_read_item(item) for item in node.items()) if task is not None]
     if isinstance(node.value, list) and not node.value:
-        node.fault("must have at least one step")
-    names = [step.name for step in steps]
+        node.add_fault("must have at least one step")
+    names = [task.name for task in tasks]
     leads_to = {CONTINUE: None, EXIT: None, END: None, **dict.fromkeys(names)}
-    for step in steps:
-        if names.count(step.name) > 1 and _is_target(step.name, steps):
+    for task in tasks:
+        if names.count(task.name) > 1 and _is_target(task.name, tasks):
             what = "several steps are named {}, which a then leads to"
-            node.fault(what.format(step.name), gist=what.format("alike"))
+            node.add_fault(what.format(task.name), gist=what.format("alike"))
             break
-    for item, step in zip(node.items(), steps, strict=False):
-        for target in _targets(item.under_name(step.name, item.value.get(step.name))):
+    for item, task in zip(node.items(), tasks, strict=False):
+        for target in _targets(item.under_name(task.name, item.value.get(task.name))):
             if target.value not in leads_to:
                 said = "leads to no step of the same list"
-                target.fault(said + node.reading.nearest(target.value, leads_to), gist=said)
-    return steps
+                target.add_fault(said + node.reading.nearest(target.value, leads_to), gist=said)
+    return tasks
 
 
-def _read_item(item: Node) -> Step | None:
+def _read_item(item: DocumentNode) -> Task | None:
     members = item.members()
     if len(members) != 1:
-        item.fault("must have exactly one member: the step under its name")
+        item.add_fault("must have exactly one member: the step under its name")
         return None
     name, value = next(iter(members.items()))
-    return read_step(str(name), item.under_name(name, value))
+    return read_task(str(name), item.under_name(name, value))
 
 
-def read_step(name: str, node: Node) -> Step:
+def read_task(name: str, node: DocumentNode) -> Task:
     """Read one step that stands under its name.
 
     :raises EnoughError: when there are too many, or too many in one another.
     """
     reading = node.reading
-    reading.steps += 1
-    if reading.steps > STEPS_MAX:
-        node.fault(f"a definition may have at most {STEPS_MAX} steps (definitionSteps)")
+    reading.tasks += 1
+    if reading.tasks > TASKS_MAX:
+        node.add_fault(f"a definition may have at most {TASKS_MAX} steps (definitionSteps)")
         raise EnoughError
-    if reading.nested == NESTED_MAX:
-        node.fault(f"steps may stand at most {NESTED_MAX} deep in one another (stepsNested)")
+    if reading.nesting == NESTED_MAX:
+        node.add_fault(f"steps may stand at most {NESTED_MAX} deep in one another (stepsNested)")
         raise EnoughError
-    reading.nested += 1
-    step = _read(name, node)
-    reading.nested -= 1
-    return step
+    reading.nesting += 1
+    task = _read(name, node)
+    reading.nesting -= 1
+    return task
 
 
-def _read(name: str, node: Node) -> Step:
+def _read(name: str, node: DocumentNode) -> Task:
     within = node.members()
     timeout = node.get("timeout")
     condition = node.get("if")
-    return Step(
+    return Task(
         name=name,
         pointer=node.pointer,
         place=node.place,
         source=within,
-        kind=_read_kind(node),
-        does=next((kind for kind in registry.KINDS if kind in within), ""),
+        construct=_read_construct(node),
+        kind=next((kind for kind in registry.CONSTRUCTS if kind in within), ""),
         condition=condition.program() if condition else None,
-        input=read_shaping(node, "input", "from"),
-        output=read_shaping(node, "output", "as"),
-        export=read_shaping(node, "export", "as"),
+        input=read_transform(node, "input", "from"),
+        output=read_transform(node, "output", "as"),
+        export=read_transform(node, "export", "as"),
         then=_then(node),
         timeout=read_timeout(timeout) if timeout else None,
     )
 
 
-def read_timeout(node: Node) -> float | Program | None:
+def read_timeout(node: DocumentNode) -> float | Program | None:
     """Read a timeout, inline or by the name it has under `use.timeouts`."""
     if isinstance(node.value, str):
-        named = node.named("timeouts")
+        named = node.component("timeouts")
         return read_timeout(named) if named else None
-    after = node.only("after").need("after")
+    after = node.allow_only("after").require("after")
     return after.duration()
 
 
-def _read_kind(node: Node) -> Kind:
+def _read_construct(node: DocumentNode) -> Construct:
     members = node.members()
     if not isinstance(node.value, dict):
         return Nothing()
-    for kind in registry.KINDS:
+    for kind in registry.CONSTRUCTS:
         if kind in members:
-            _refuse_second_kind(node, kind)
+            _refuse_second_construct(node, kind)
             return extensions.extended(node, kind, registry.reader_of(kind)(node))
     for kind in registry.NOT_YET:
         if kind in members:
-            node.at(kind, None).fault(f"{kind} is not supported yet")
+            node.child(kind, None).add_fault(f"{kind} is not supported yet")
             return Nothing()
-    node.only(*registry.KINDS, *COMMON)
-    if not any(node.reading.nearest(key, registry.KINDS) for key in members):
-        node.fault(f"needs one of {', '.join(registry.KINDS)}, which says what the step does")
+    node.allow_only(*registry.CONSTRUCTS, *COMMON)
+    if not any(node.reading.nearest(key, registry.CONSTRUCTS) for key in members):
+        node.add_fault(
+            f"needs one of {', '.join(registry.CONSTRUCTS)}, which says what the step does"
+        )
     return Nothing()
 
 
-def _refuse_second_kind(node: Node, kind: str) -> None:
+def _refuse_second_construct(node: DocumentNode, kind: str) -> None:
     """Refuse what is no member of the step's kind, naming another kind as such."""
     known = (*registry.keys_of(kind), *COMMON)
-    for other in registry.KINDS:
+    for other in registry.CONSTRUCTS:
         if other in node.members() and other not in known:
-            node.at(other, None).fault(f"a step does one thing, and this one already has {kind}")
-    node.only(*known, *registry.KINDS)
+            node.child(other, None).add_fault(
+                f"a step does one thing, and this one already has {kind}"
+            )
+    node.allow_only(*known, *registry.CONSTRUCTS)
 
 
-def _then(node: Node) -> str | None:
+def _then(node: DocumentNode) -> str | None:
     found = node.get("then")
     return found.text() if found else None
 
 
-def _targets(node: Node) -> list[Node]:
+def _targets(node: DocumentNode) -> list[DocumentNode]:
     """Return every `then` that decides where the flow goes after this step."""
     found = [node.get("then")]
     cases = node.get("switch")
@@ -150,5 +154,5 @@ def _targets(node: Node) -> list[Node]:
     return [target for target in found if target is not None]
 
 
-def _is_target(name: str, steps: Sequence[Step]) -> bool:
-    return any(step.then == name for step in steps)
+def _is_target(name: str, tasks: Sequence[Task]) -> bool:
+    return any(task.then == name for task in tasks)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import ExhaustedError
-from engine.language.model import Outcome
-from engine.language.reader import Node
+from engine.language.model import TaskResult
+from engine.language.reader import DocumentNode
 
 KEYS = ("wait",)
 SECONDS_MAX = 366 * 86_400
@@ -23,19 +23,19 @@ class Wait:
     resumes: ClassVar = True
     duration: float | Program
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
         """Give the data as it came, later."""
-        kept = scope.frame.kept
-        if "until" not in kept:
-            seconds = walk.seconds(self.duration, data, scope)
+        state = scope.frame.state
+        if "until" not in state:
+            seconds = interpreter.seconds(self.duration, data, scope)
             if seconds > SECONDS_MAX:
                 raise ExhaustedError("a wait of more than a year (waitSeconds)")
-            kept["until"] = walk.world.now().timestamp() + seconds
-            await walk.rests.safe_point(scope.frame)
-        await walk.sleep_until(kept["until"], scope)
-        return Outcome(data)
+            state["until"] = interpreter.environment.now().timestamp() + seconds
+            await interpreter.quiescence.safe_point(scope.frame)
+        await interpreter.sleep_until(state["until"], scope)
+        return TaskResult(data)
 
 
-def read(node: Node) -> Wait:
+def read(node: DocumentNode) -> Wait:
     """Read the step's own keys."""
-    return Wait(node.need("wait").duration())
+    return Wait(node.require("wait").duration())

@@ -1,4 +1,4 @@
-"""The events that have reached an execution and that no step has consumed, in the order they came."""
+"""Inbox of an execution: the events that reached it and that no task consumed, oldest first."""
 
 from __future__ import annotations
 
@@ -14,93 +14,94 @@ import orjson
 from engine.language import cloud_events
 from engine.language.errors import ExhaustedError
 
-WAITING_MAX = 10_000
-WAITING_BYTES_MAX = 1_048_576
-REMEMBERED_MAX = 4_096  # whose source and id are known again: a repetition follows closely
+EVENTS_MAX = 10_000
+BYTES_MAX = 1_048_576
+DIGESTS_MAX = 4_096  # of source and id, to recognise a repetition: it follows closely
 _DIGEST_BYTES = 12
 
 
 @dataclass(slots=True)
-class Inbox:
-    """A queue that signals fill and listening steps look through: plain data, to be carried along.
+class EventInbox:
+    """Queue of events: signals fill it, `listen` tasks look through it, a checkpoint stores it.
 
-    An event stays until a step consumes it, so one that comes before its `listen` is not lost; each is
-    consumed once. While nothing listens the newest are kept, WAITING_MAX of them or WAITING_BYTES_MAX. While
-    something listens, more than that end the execution rather than be forgotten.
+    An event stays until a task consumes it, so an event that precedes its `listen` is not lost.
+    Each event is consumed once. While no task listens, the inbox drops the oldest events past
+    EVENTS_MAX or BYTES_MAX. While a task listens, it drops none silently: the overflow ends the
+    execution.
     """
 
-    waiting: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    remembered: list[str] = field(default_factory=list)
-    arrived: int = 0
-    flooded: bool = False
-    _known: set[str] = field(default_factory=set)
+    events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)  # each with its number
+    digests: list[str] = field(default_factory=list)
+    count: int = 0  # of all events that arrived; the number of the last one
+    has_overflowed: bool = False
+    _digest_set: set[str] = field(default_factory=set)
     _size: int = 0
     _listeners: int = 0
 
-    def written(self) -> dict[str, Any]:
-        """Return it as an object of JSON values."""
-        return {"waiting": self.waiting, "remembered": self.remembered, "arrived": self.arrived}
+    def to_json(self) -> dict[str, Any]:
+        """Return the inbox as an object of JSON values."""
+        return {"waiting": self.events, "remembered": self.digests, "arrived": self.count}
 
     @classmethod
-    def read(cls, written: dict[str, Any]) -> Inbox:
-        """Return the inbox that was written: numbers of events stay what they were."""
-        inbox = cls(
-            [(number, event) for number, event in written["waiting"]], written["remembered"]
-        )
-        inbox.arrived, inbox._known = written["arrived"], set(written["remembered"])
-        inbox._size = sum(len(orjson.dumps(event)) for _, event in inbox.waiting)
+    def from_json(cls, state: dict[str, Any]) -> EventInbox:
+        """Return the inbox that `to_json` described; its events keep their numbers."""
+        inbox = cls([(number, event) for number, event in state["waiting"]], state["remembered"])
+        inbox.count, inbox._digest_set = state["arrived"], set(state["remembered"])
+        inbox._size = sum(len(orjson.dumps(event)) for _, event in inbox.events)
         return inbox
 
-    def put(self, events: Iterable[dict[str, Any]]) -> None:
-        """Queue what has arrived, but for what has arrived before."""
+    def add(self, events: Iterable[dict[str, Any]]) -> None:
+        """Queue events, except those that arrived before."""
         for event in events:
-            digest = hashlib.sha256(cloud_events.key(event).encode()).digest()[:_DIGEST_BYTES].hex()
-            if digest in self._known:
+            digest = (
+                hashlib.sha256(cloud_events.identity(event).encode()).digest()[:_DIGEST_BYTES].hex()
+            )
+            if digest in self._digest_set:
                 continue
-            self._remember(digest)
-            self.arrived += 1
-            self.waiting.append((self.arrived, event))
+            self._add_digest(digest)
+            self.count += 1
+            self.events.append((self.count, event))
             self._size += len(orjson.dumps(event))
-            while len(self.waiting) > WAITING_MAX or self._size > WAITING_BYTES_MAX:
-                self.flooded = self.flooded or self._listeners > 0
+            while len(self.events) > EVENTS_MAX or self._size > BYTES_MAX:
+                self.has_overflowed = self.has_overflowed or self._listeners > 0
                 self._drop(0)
 
     def next(self, number: int) -> tuple[int, dict[str, Any]] | None:
         """Return the first event after the one with this number, or None.
 
-        :raises ExhaustedError: when events were lost on somebody who listens.
+        :raises ExhaustedError: when the inbox overflowed while a task listened.
         """
-        if self.flooded:
+        if self.has_overflowed:
             raise ExhaustedError(
-                f"more events were waiting than {WAITING_MAX}, or {WAITING_BYTES_MAX} bytes"
+                f"more events were waiting than {EVENTS_MAX}, or {BYTES_MAX} bytes"
             )
-        place = bisect_right(self.waiting, number, key=lambda found: found[0])
-        return self.waiting[place] if place < len(self.waiting) else None
+        index = bisect_right(self.events, number, key=lambda item: item[0])
+        return self.events[index] if index < len(self.events) else None
 
     def consume(self, number: int) -> None:
-        """Take an event out."""
-        self._drop(bisect_left(self.waiting, number, key=lambda found: found[0]))
+        """Remove the event with this number."""
+        self._drop(bisect_left(self.events, number, key=lambda item: item[0]))
 
-    def forget(self, number: int) -> None:
-        """Take out every event up to this one: nobody else will look at them."""
-        while self.waiting and self.waiting[0][0] <= number:
+    def drop_until(self, number: int) -> None:
+        """Remove every event up to the one with this number."""
+        while self.events and self.events[0][0] <= number:
             self._drop(0)
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Count somebody who listens as long as the block lasts."""
+    def listener(self) -> Iterator[None]:
+        """Count one more listening task while the block runs."""
         self._listeners += 1
         try:
             yield
         finally:
             self._listeners -= 1
 
-    def _drop(self, place: int) -> None:
-        _, event = self.waiting.pop(place)
+    def _drop(self, index: int) -> None:
+        _, event = self.events.pop(index)
         self._size -= len(orjson.dumps(event))
 
-    def _remember(self, digest: str) -> None:
-        self._known.add(digest)
-        self.remembered.append(digest)
-        if len(self.remembered) > REMEMBERED_MAX:
-            self._known.discard(self.remembered.pop(0))
+    def _add_digest(self, digest: str) -> None:
+        self._digest_set.add(digest)
+        self.digests.append(digest)
+        if len(self.digests) > DIGESTS_MAX:
+            self._digest_set.discard(self.digests.pop(0))

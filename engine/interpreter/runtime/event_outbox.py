@@ -1,4 +1,4 @@
-"""Events on their way out of an execution: handed over together, whenever the walk has to wait anyway."""
+"""Outbox of the events that an execution emits; one local activity delivers many of them."""
 
 from __future__ import annotations
 
@@ -7,47 +7,50 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from engine.interpreter.runtime.environment import World
+from engine.interpreter.runtime.environment import Environment
 
 BATCH_MAX = 200
 
 
 @dataclass(slots=True)
-class Post:
-    """What has been emitted and is not yet in the account's keeping.
+class EventOutbox:
+    """Events that tasks emitted and that the account's event store does not have yet.
 
-    `carry` runs beside the walk and has its turn when that waits for anything: a hundred emits between two
-    calls are one local activity. An execution neither ends nor is continued before `flush` has returned.
+    `deliver` runs beside the interpreter and takes its turn whenever the interpreter waits. So a
+    hundred emitted events between two calls cost one local activity. An execution neither ends nor
+    continues as new before `flush` returned.
     """
 
-    world: World
-    outgoing: list[dict[str, Any]] = field(default_factory=list)
-    _carrying: bool = False
+    environment: Environment
+    pending: list[dict[str, Any]] = field(default_factory=list)
+    _delivering: bool = False
     _failure: ApplicationError | None = None
 
-    def put(self, event: dict[str, Any], *, lifecycle: bool = False) -> None:
-        """Have an event carried, under a key that a second carriage of it has as well."""
-        self.outgoing.append({"key": self.world.uuid(), "event": event, "lifecycle": lifecycle})
+    def add(self, event: dict[str, Any], *, lifecycle: bool = False) -> None:
+        """Queue an event, with a key by which the store recognises a second delivery."""
+        self.pending.append(
+            {"key": self.environment.uuid(), "event": event, "lifecycle": lifecycle}
+        )
 
-    async def carry(self) -> None:
-        """Hand over what is put in, for as long as the walk goes on."""
+    async def deliver(self) -> None:
+        """Deliver the queued events, until the caller cancels this or a delivery fails."""
         while self._failure is None:
-            await self.world.until(lambda: bool(self.outgoing))
-            batch, self.outgoing = self.outgoing[:BATCH_MAX], self.outgoing[BATCH_MAX:]
-            self._carrying = True
+            await self.environment.wait_until(lambda: bool(self.pending))
+            batch, self.pending = self.pending[:BATCH_MAX], self.pending[BATCH_MAX:]
+            self._delivering = True
             try:
-                await self.world.publish(batch)
+                await self.environment.publish(batch)
             except ApplicationError as failure:
                 self._failure = failure
-            self._carrying = False
+            self._delivering = False
 
     async def flush(self) -> None:
-        """Return when nothing is left to carry.
+        """Return when every event is delivered.
 
-        :raises ApplicationError: when it could not be carried: the account is no more.
+        :raises ApplicationError: when a delivery failed, because the account was deleted.
         """
-        await self.world.until(
-            lambda: self._failure is not None or not (self.outgoing or self._carrying)
+        await self.environment.wait_until(
+            lambda: self._failure is not None or not (self.pending or self._delivering)
         )
         if self._failure is not None:
             raise self._failure

@@ -1,21 +1,25 @@
-"""Frames: where every list, loop, try, fork and wait of a walk stands, in a tree that mirrors the document.
+"""Frames: the position of each list, loop, try, fork and wait, in a tree like the document.
 
-How a kind of step takes part:
+How a construct takes part:
 
-* By default it does not. What a step is in the middle of (a call, a child workflow) is waited for before
-  the walk is taken up by a new run, and the steps that its kind itself runs below it never rest. Its
-  frame is *pinned*: it forgets whatever is put into it.
-* A kind with the class attribute `resumes = True` gets a frame of its own in `scope.frame` and promises that
-  at every safe point `run`, called again with the same data and this frame, goes on where it stood and does
-  nothing twice. What it must remember is JSON in `frame.kept`, put there before anything is awaited.
-  Times are kept as seconds since the epoch of when something is due, never as lengths.
-* Lists of steps below it run by `walk.list(steps, data, scope, part=…)`, which keeps a frame for each part.
-* Between two pieces of work it says `await walk.rests.safe_point(frame)`, once `kept` says that the first is
-  done: a run that goes on there must not come to the same safe point again.
-* A wait that may be long, once everything is in `kept`, stands in `with walk.rests.idle(frame):`. It is not
-  woken: the run may end while it waits, and the next one calls `run` again, which waits for the rest.
-* Each strand that runs side by side with others stands in `with walk.rests.strand(frame):`, and who
-  waits for them in `idle`.
+* By default it does not. The interpreter finishes what its task is in the middle of (a call, a
+  child workflow) before the execution continues as new. The tasks that such a construct runs itself
+  never stop at a safe point. Its frame is *pinned*: nothing in it outlives the run.
+* A construct with the class attribute `resumes = True` has a frame of its own in `scope.frame`. It
+  promises: `run`, called again with the same data and this frame, continues where it was at the
+  last safe point and does nothing twice. It stores what it needs for that as JSON in `frame.state`,
+  before it awaits anything. It stores the time when something is due (seconds since the epoch),
+  never a length of time.
+* It runs its lists of tasks by `interpreter.run_tasks(tasks, data, scope, part=…)`, which has a
+  frame for each part.
+* Between two pieces of work it calls `await interpreter.quiescence.safe_point(frame)`, after
+  `state` says that the first is done: a run that continues there must not reach the same safe point
+  again.
+* It waits for a long time, once everything is in `state`, inside `with
+  interpreter.quiescence.idle(frame):`. The run may end while it waits. The next run calls `run`
+  again, which waits for the rest.
+* Each strand that runs beside others is inside `with interpreter.quiescence.strand(frame):`, and
+  what waits for the strands is inside `idle`.
 """
 
 from __future__ import annotations
@@ -28,57 +32,58 @@ from typing import Any
 
 @dataclass(slots=True)
 class Frame:
-    """Where one piece of a walk stands: what it keeps, and the frames of the pieces below it."""
+    """Position of one piece of an execution: its state, and the frames of the pieces inside it."""
 
-    kept: dict[str, Any] = field(default_factory=dict)
-    below: dict[str, Frame] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    children: dict[str, Frame] = field(default_factory=dict)
     pinned: bool = False
 
     @contextmanager
-    def part(self, name: str, *, pinned: bool = False) -> Iterator[Frame]:
-        """Give the frame of a piece below, the one it was left with if there is one, until that is done.
+    def child(self, name: str, *, pinned: bool = False) -> Iterator[Frame]:
+        """Provide the frame of an inner piece while the block runs: a stored one if there is one.
 
-        A piece that fails leaves its frame as it stood, so that it can be retried; who catches, drops it.
+        A block that fails leaves the frame as it is, so that the piece can be retried. A construct
+        that catches the error removes the frame.
         """
         if pinned or self.pinned:
             yield Frame(pinned=True)
             return
-        yield self.below.setdefault(name, Frame())
-        self.below.pop(name, None)
+        yield self.children.setdefault(name, Frame())
+        self.children.pop(name, None)
 
     def values(self) -> Iterator[Any]:
-        """Yield all that is kept here and below."""
+        """Yield all values in the state of this frame and of the frames inside it."""
         frames = [self]
         while frames:
             frame = frames.pop()
-            yield from frame.kept.values()
-            frames += frame.below.values()
+            yield from frame.state.values()
+            frames += frame.children.values()
 
-    def written(self, values: Values) -> list[Any]:
-        """Return the tree as JSON, every kept value as its place among the values."""
-        kept = {name: values.place(value) for name, value in self.kept.items()}
-        return [kept, {name: frame.written(values) for name, frame in self.below.items()}]
+    def to_json(self, table: ValueTable) -> list[Any]:
+        """Return the tree as JSON, each value replaced by its index in the table."""
+        state = {name: table.index_of(value) for name, value in self.state.items()}
+        return [state, {name: frame.to_json(table) for name, frame in self.children.items()}]
+
+    @classmethod
+    def from_json(cls, tree: list[Any], values: list[Any]) -> Frame:
+        """Return the tree that `to_json` described, given the values of its table."""
+        state, children = tree
+        return cls(
+            {name: values[index] for name, index in state.items()},
+            {name: cls.from_json(frame, values) for name, frame in children.items()},
+        )
 
 
 @dataclass(slots=True)
-class Values:
-    """Values in the order they were first met: one that many frames keep is written once."""
+class ValueTable:
+    """Table of values: a value in the state of many frames is written once."""
 
-    found: list[Any] = field(default_factory=list)
-    _places: dict[int, int] = field(default_factory=dict)
+    values: list[Any] = field(default_factory=list)
+    _indexes: dict[int, int] = field(default_factory=dict)
 
-    def place(self, value: Any) -> int:
-        """Return where the value stands."""
-        known = self._places.setdefault(id(value), len(self.found))
-        if known == len(self.found):
-            self.found.append(value)
-        return known
-
-
-def read(written: list[Any], values: list[Any]) -> Frame:
-    """Return the tree that was written."""
-    kept, below = written
-    return Frame(
-        {name: values[place] for name, place in kept.items()},
-        {name: read(frame, values) for name, frame in below.items()},
-    )
+    def index_of(self, value: Any) -> int:
+        """Return the index of a value, which is added when it is new."""
+        index = self._indexes.setdefault(id(value), len(self.values))
+        if index == len(self.values):
+            self.values.append(value)
+        return index

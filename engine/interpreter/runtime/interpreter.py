@@ -1,6 +1,6 @@
-"""One run of a definition: its state in one object, and the way data flows through its steps.
+"""Interpreter of one execution: all its state, and the data flow through its tasks.
 
-Where it stands is in its frames at every safe point (`frames`), so that a new run can go on from there.
+At every safe point its frames state the position, so that another run can continue from there.
 """
 
 from __future__ import annotations
@@ -12,21 +12,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
 
 from engine.expressions.jq import Program
-from engine.interpreter.runtime.environment import RUNTIME, moment
+from engine.interpreter.runtime.environment import RUNTIME, ActivityCall, date_time
 from engine.interpreter.runtime.evaluation import Evaluation
-from engine.interpreter.runtime.event_inbox import Inbox
-from engine.interpreter.runtime.event_outbox import Post
+from engine.interpreter.runtime.event_inbox import EventInbox
+from engine.interpreter.runtime.event_outbox import EventOutbox
 from engine.interpreter.runtime.frames import Frame
-from engine.interpreter.runtime.lifecycle import Herald
-from engine.interpreter.runtime.pause import Hold
-from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.lifecycle_events import LifecycleEvents
+from engine.interpreter.runtime.pause import Pause
+from engine.interpreter.runtime.quiescence import Quiescence
 from engine.interpreter.runtime.redaction import Redaction
 from engine.interpreter.runtime.scope import EndedError, Scope
-from engine.interpreter.runtime.timeline import Scribe, kind_of
+from engine.interpreter.runtime.timeline import TimelineRecorder, error_kind_of
 from engine.language import json_schema
 from engine.language.errors import ExhaustedError, FaultError, fault
 from engine.language.lifecycle_events import Subject
-from engine.language.model import CONTINUE, END, EXIT, Definition, Outcome, Shaping, Step
+from engine.language.model import (
+    CONTINUE,
+    END,
+    EXIT,
+    Task,
+    TaskResult,
+    Transform,
+    WorkflowDefinition,
+)
 from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
 
 TRAIL_MAX = 1_000
@@ -34,138 +42,153 @@ TRAIL_MAX = 1_000
 T = TypeVar("T")
 
 
-class Kind(Protocol):
-    """What a step does: one implementation per discriminating key."""
+class Construct(Protocol):
+    """Construct of the language: what a task does; one implementation per keyword."""
 
-    async def run(self, walk: Walk, data: Any, scope: Scope) -> Outcome:
-        """Do it on the step's transformed input.
+    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
+        """Do the task's work on its transformed input.
 
-        :raises FaultError: when it fails.
+        :raises FaultError: when the task fails.
         """
         ...
 
 
-class SchemaElsewhere(Protocol):
-    """A JSON Schema that an execution fetches when it first needs it."""
+class RemoteSchema(Protocol):
+    """JSON Schema at an address, which an execution fetches when it first needs it."""
 
-    async def fetched(self, walk: Walk, data: Any, scope: Scope) -> dict[str, Any]:
-        """Return it.
+    async def fetch(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
+        """Return the schema.
 
-        :raises FaultError: when there is none.
+        :raises FaultError: when it cannot be fetched, or is no JSON Schema.
         """
         ...
 
 
 @dataclass(slots=True, kw_only=True)
-class Walk(Evaluation):
-    """All state of a run."""
+class Interpreter(Evaluation):
+    """State of one execution, and the operations that its constructs use."""
 
-    definition: Definition
+    definition: WorkflowDefinition
     execution_id: str
     raw_input: Any
-    rests: Rests
+    quiescence: Quiescence
     account_id: str = ""
     run_depth: int = 0
     secrets: dict[str, Any] = field(default_factory=dict)
     context: Any = None
     calls: int = 0
-    trail: list[str] = field(default_factory=list)
-    under_way: Counter[str] = field(default_factory=Counter)  # steps, by pointer
-    fetched: dict[str, Any] = field(default_factory=dict)  # functions of catalogs, by address
-    understood: dict[str, Step] = field(default_factory=dict)  # the same, read in this run
+    trail: list[str] = field(default_factory=list)  # names of the last TRAIL_MAX tasks that ran
+    running_tasks: Counter[str] = field(default_factory=Counter)  # by pointer
+    resources: dict[str, Any] = field(default_factory=dict)  # fetched documents, by address
+    # Tasks that catalogs' functions describe, by address; each run reads them anew.
+    catalog_functions: dict[str, Task] = field(default_factory=dict)
     started_at: dict[str, Any] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
-    heard: frozenset[str] = frozenset()  # lifecycle events that somebody listens for
-    inbox: Inbox = field(default_factory=Inbox)
-    hold: Hold = field(default_factory=Hold)
-    post: Post = field(init=False)
-    herald: Herald = field(init=False)
-    scribe: Scribe = field(init=False)
+    event_types: frozenset[str] = frozenset()  # of lifecycle events, with subscriptions
+    event_inbox: EventInbox = field(default_factory=EventInbox)
+    pause: Pause = field(default_factory=Pause)
+    event_outbox: EventOutbox = field(init=False)
+    lifecycle_events: LifecycleEvents = field(init=False)
+    timeline: TimelineRecorder = field(init=False)
     redaction: Redaction = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make what leaves the walk, and what watches over it."""
+        """Create the recorder and the outboxes that need the other members."""
         subject = Subject.of(self.definition.source, self.execution_id)
-        self.post = Post(self.world)
-        self.redaction = Redaction(self.secrets, self.pace)
-        self.herald = Herald(subject, self.heard, self.post, self.world)
-        self.scribe = Scribe(self.account_id, self.execution_id, self.world)
+        self.event_outbox = EventOutbox(self.environment)
+        self.redaction = Redaction(self.secrets, self.budget)
+        self.lifecycle_events = LifecycleEvents(
+            subject, self.event_types, self.event_outbox, self.environment
+        )
+        self.timeline = TimelineRecorder(self.account_id, self.execution_id, self.environment)
 
-    async def through(self, data: Any) -> Any:
-        """Walk the whole definition on the raw input, from where its frames stand, and return its output.
+    async def run(self, data: Any) -> Any:
+        """Run the definition on its raw input, from the position in the frames; return the output.
 
-        :raises FaultError: when a step fails and nothing catches it.
-        :raises ExhaustedError: when a limit is broken.
+        :raises FaultError: when a task fails and no `try` catches the error.
+        :raises ExhaustedError: when the execution exceeds a limit.
         """
         try:
-            return await self._through(data)
+            return await self._run(data)
         except FaultError as error:
-            raise self.redaction.hidden(error) from None
+            raise self.redaction.redact_error(error) from None
 
-    async def _through(self, data: Any) -> Any:
-        kept = self.frame.kept
-        self.started_at = self.started_at or moment(self.world.now())
-        known = {"runtime": RUNTIME, "workflow": self._described(), "secrets": self.secrets}
-        scope = Scope(known | {"authorization": None}, frame=self.frame)
-        if "data" not in kept:
-            kept["data"] = self.context = await self.take(self.definition.input, data, scope)
-        work = self._until_end(kept["data"], scope)
-        output = await self.in_time(self.definition.timeout, work, kept["data"], scope)
-        return await self.give(self.definition.output, output, scope.knowing(context=self.context))
+    async def _run(self, data: Any) -> Any:
+        state = self.frame.state
+        self.started_at = self.started_at or date_time(self.environment.now())
+        variables = {
+            "runtime": RUNTIME,
+            "workflow": self._workflow_descriptor(),
+            "secrets": self.secrets,
+            "authorization": None,
+        }
+        scope = Scope(variables, frame=self.frame)
+        if "data" not in state:
+            state["data"] = self.context = await self.transform_input(
+                self.definition.input, data, scope
+            )
+        work = self._until_end(state["data"], scope)
+        output = await self.run_within(self.definition.timeout, work, state["data"], scope)
+        return await self.transform_output(
+            self.definition.output, output, scope.with_variables(context=self.context)
+        )
 
-    async def list(
-        self, steps: Sequence[Step], data: Any, scope: Scope, *, part: str = "do"
+    async def run_tasks(
+        self, tasks: Sequence[Task], data: Any, scope: Scope, *, part: str = "do"
     ) -> Any:
-        """Walk the steps of one list in declared order, or as their `then` says; return the last's output.
+        """Run a list of tasks in declared order, or as their `then` states; return the last output.
 
-        `part` tells apart the lists of one step: each has a frame of its own.
+        `part` distinguishes the lists of one task: each has a frame of its own.
         """
-        with scope.frame.part(part) as frame:
-            at, data = frame.kept.get("at", 0), frame.kept.get("data", data)
-            while at < len(steps):
-                frame.kept |= {"at": at, "data": data}
-                outcome = await self.perform(steps[at], data, replace(scope, frame=frame))
-                data = outcome.output
-                if outcome.then == END:
+        with scope.frame.child(part) as frame:
+            at, data = frame.state.get("at", 0), frame.state.get("data", data)
+            while at < len(tasks):
+                frame.state |= {"at": at, "data": data}
+                result = await self.run_task(tasks[at], data, replace(scope, frame=frame))
+                data = result.output
+                if result.then == END:
                     raise EndedError(data)
-                if outcome.then == EXIT:
-                    scope.frame.kept["exited"] = part
+                if result.then == EXIT:
+                    scope.frame.state["exited"] = part
                     return data
-                on = outcome.then in (None, CONTINUE)
-                at = at + 1 if on else [step.name for step in steps].index(str(outcome.then))
-                if at < len(steps):
-                    frame.kept |= {"at": at, "data": data}
-                    await self.rests.safe_point(frame)
+                at = (
+                    at + 1
+                    if result.then in (None, CONTINUE)
+                    else [task.name for task in tasks].index(str(result.then))
+                )
+                if at < len(tasks):
+                    frame.state |= {"at": at, "data": data}
+                    await self.quiescence.safe_point(frame)
             return data
 
-    async def perform(self, step: Step, raw: Any, outer: Scope) -> Outcome:
-        """Run one step: condition, input, work, output, export, in the specification's order."""
-        with outer.frame.part("step") as frame:
-            if not frame.kept:
-                await self.hold.passed(outer.frame, self.rests, self.world, self.scribe)
-                if await self.pace.step():
-                    self.bound_held((self.context, *self.frame.values()))
-            self.under_way[step.pointer] += 1
+    async def run_task(self, task: Task, raw: Any, outer: Scope) -> TaskResult:
+        """Run one task: condition, input, work, output, export, in the specification's order."""
+        with outer.frame.child("step") as frame:
+            if not frame.state:
+                await self.pause.wait(outer.frame, self.quiescence, self.environment, self.timeline)
+                if await self.budget.count_task():
+                    self.check_total_size((self.context, *self.frame.values()))
+            self.running_tasks[task.pointer] += 1
             try:
-                return await self._performed(step, raw, outer, frame)
+                return await self._run_task(task, raw, outer, frame)
             except FaultError as error:
-                placed = self.redaction.hidden(error.placed(step.pointer))
-                self.herald.faulted(step, placed.problem)
-                self.scribe.failed(step, outer.attempt, kind_of(placed.problem))
-                raise placed from None
+                fault_error = self.redaction.redact_error(error.with_instance(task.pointer))
+                self.lifecycle_events.emit_faulted(task, fault_error.problem)
+                self.timeline.record_failed(task, outer.attempt, error_kind_of(fault_error.problem))
+                raise fault_error from None
             except ExhaustedError:
-                self.scribe.failed(step, outer.attempt, "runtime")
+                self.timeline.record_failed(task, outer.attempt, "runtime")
                 raise
             except EndedError:
-                self.herald.completed(step)
-                self.scribe.completed(step, outer.attempt)
+                self.lifecycle_events.emit_completed(task)
+                self.timeline.record_completed(task, outer.attempt)
                 raise
             except asyncio.CancelledError:
-                self.herald.cancelled(step)
-                self.scribe.cancelled(step, outer.attempt)
+                self.lifecycle_events.emit_cancelled(task)
+                self.timeline.record_cancelled(task, outer.attempt)
                 raise
             finally:
-                self.under_way[step.pointer] -= 1
+                self.running_tasks[task.pointer] -= 1
 
     async def call(
         self,
@@ -177,117 +200,124 @@ class Walk(Evaluation):
         scope: Scope,
         repeatable: bool = False,
     ) -> Any:
-        """Run an activity for the step of the scope and return its answer.
+        """Run an activity for the task of the scope and return its answer.
 
-        A repeatable one runs again when its worker is lost: what it does may then be done twice.
+        A repeatable activity runs again when its worker is lost; its effect may then occur twice.
 
-        :raises FaultError: when it failed.
+        :raises FaultError: when the activity failed.
         """
         self.calls += 1
-        return await self.world.call(
-            name,
-            argument,
-            answer=answer,
-            step=scope.step,
-            number=self.calls,
-            seconds=seconds,
-            repeatable=repeatable,
-        )
+        call = ActivityCall(name, argument, answer, seconds, repeatable)
+        return await self.environment.call(call, task=scope.task, number=self.calls)
 
     async def sleep_until(self, until: float, scope: Scope) -> None:
-        """Wait until a time in seconds since the epoch; the walk rests meanwhile."""
-        seconds = until - self.world.now().timestamp()
+        """Wait until a time in seconds since the epoch; the strand is idle meanwhile."""
+        seconds = until - self.environment.now().timestamp()
         if seconds > 0:
-            with self.rests.idle(scope.frame):
-                await self.world.sleep(seconds, summary=scope.step.name if scope.step else "")
+            with self.quiescence.idle(scope.frame):
+                await self.environment.sleep(seconds, summary=scope.task.name if scope.task else "")
 
-    async def in_time(
-        self, limited: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
+    async def run_within(
+        self, limit: float | Program | None, work: Coroutine[Any, Any, T], data: Any, scope: Scope
     ) -> T:
-        """Return what the work gives within the limit, counted from when the scope's frame began it.
+        """Return the result of work that may take as long as the limit, if there is one.
 
-        :raises FaultError: of kind timeout, when it takes longer; the work is cancelled.
+        The time counts from the first run of the work, which the scope's frame states.
+
+        :raises FaultError: of kind timeout, when the work takes longer; it is cancelled.
         """
-        if limited is None:
+        if limit is None:
             return await work
-        kept = scope.frame.kept
+        state = scope.frame.state
         try:
-            if "due" not in kept:
-                kept["limit"] = self.seconds(limited, data, scope)
-                kept["due"] = self.world.now().timestamp() + kept["limit"]
-            return await asyncio.wait_for(work, kept["due"] - self.world.now().timestamp())
+            if "due" not in state:
+                state["limit"] = self.seconds(limit, data, scope)
+                state["due"] = self.environment.now().timestamp() + state["limit"]
+            return await asyncio.wait_for(work, state["due"] - self.environment.now().timestamp())
         except TimeoutError:
-            raise fault("timeout", f"it took longer than {kept['limit']:g} s") from None
+            raise fault("timeout", f"it took longer than {state['limit']:g} s") from None
         finally:
             work.close()
 
-    async def take(self, shaping: Shaping, raw: Any, scope: Scope) -> Any:
+    async def transform_input(self, transform: Transform, raw: Any, scope: Scope) -> Any:
         """Validate the raw value, then transform it (DSL, "Data Flow")."""
-        await self._validate(shaping, raw, raw, scope)
-        return raw if shaping.template is None else self.fill(shaping.template, raw, scope)
+        await self._validate(transform, raw, raw, scope)
+        return raw if transform.template is None else self.fill(transform.template, raw, scope)
 
-    async def give(
-        self, shaping: Shaping, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX
+    async def transform_output(
+        self, transform: Transform, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX
     ) -> Any:
-        """Transform the raw value, then validate what it became (DSL, "Data Flow")."""
-        shaped = (
-            raw if shaping.template is None else self.fill(shaping.template, raw, scope, most=most)
+        """Transform the raw value, then validate the result (DSL, "Data Flow")."""
+        value = (
+            raw
+            if transform.template is None
+            else self.fill(transform.template, raw, scope, most=most)
         )
-        await self._validate(shaping, shaped, raw, scope)
-        return shaped
+        await self._validate(transform, value, raw, scope)
+        return value
 
-    async def _validate(self, shaping: Shaping, value: Any, raw: Any, scope: Scope) -> None:
-        schema = shaping.schema
+    async def _validate(self, transform: Transform, value: Any, raw: Any, scope: Scope) -> None:
+        schema = transform.schema
         if schema is not None and not isinstance(schema, dict):
-            schema = await cast("SchemaElsewhere", schema).fetched(self, raw, scope)
-        self.pace.spend(json_schema.validate(value, schema))
+            schema = await cast("RemoteSchema", schema).fetch(self, raw, scope)
+        self.budget.spend(json_schema.validate(value, schema))
 
-    async def _performed(self, step: Step, raw: Any, outer: Scope, frame: Frame) -> Outcome:
-        kept = frame.kept
-        started_at = kept.setdefault("startedAt", moment(self.world.now()))
-        task = {
-            "name": step.name,
-            "reference": step.pointer,
-            "definition": step.source,
+    async def _run_task(self, task: Task, raw: Any, outer: Scope, frame: Frame) -> TaskResult:
+        state = frame.state
+        started_at = state.setdefault("startedAt", date_time(self.environment.now()))
+        descriptor = {
+            "name": task.name,
+            "reference": task.pointer,
+            "definition": task.source,
             "input": raw,
             "startedAt": started_at,
         }
-        task = {**outer.extended} if outer.extended is not None else task
-        scope = outer.entered(step, frame, context=self.context, task=task)
-        if "data" not in kept:
-            if step.condition is not None and not self.holds(step.condition, raw, scope):
-                self.scribe.skipped(step, outer.attempt)
-                return Outcome(raw)
-            self.trail = [*self.trail[1 - TRAIL_MAX :], step.name]
-            self.herald.began(step)
-            self.scribe.began(step, outer.attempt)
-            kept["data"] = await self.take(step.input, raw, scope)
+        descriptor = {**outer.extended_task} if outer.extended_task is not None else descriptor
+        scope = outer.enter(task, frame, context=self.context, task=descriptor)
+        if "data" not in state:
+            if task.condition is not None and not self.is_true(task.condition, raw, scope):
+                self.timeline.record_skipped(task, outer.attempt)
+                return TaskResult(raw)
+            self.trail = [*self.trail[1 - TRAIL_MAX :], task.name]
+            self.lifecycle_events.emit_started(task)
+            self.timeline.record_started(task, outer.attempt)
+            state["data"] = await self.transform_input(task.input, raw, scope)
         else:
-            self.scribe.goes_on(step, outer.attempt)
-        data = kept["data"]
-        scope = scope.knowing(input=data)
-        pinned = not getattr(step.kind, "resumes", False)
-        with frame.part("work", pinned=pinned) as own, self.rests.pinning(own):
-            work = cast("Kind", step.kind).run(self, data, replace(scope, frame=own))
-            done = await self.in_time(step.timeout, work, data, scope)
-        self.bound(done.output)
-        if done.authorization is not None:
-            scope = scope.knowing(authorization=done.authorization)
-        scope = scope.knowing(context=self.context, task={**task, "output": done.output})
-        output = await self.give(step.output, done.output, scope)
-        if step.export.template is not None:
-            seen = scope.knowing(output=output)
-            self.context = await self.give(step.export, output, seen, most=CONTEXT_BYTES_MAX)
-        self.herald.completed(step)
-        self.scribe.completed(step, outer.attempt)
-        return Outcome(output, done.then or step.then)
+            self.timeline.ensure_started(task, outer.attempt)
+        data = state["data"]
+        scope = scope.with_variables(input=data)
+        pinned = not getattr(task.construct, "resumes", False)
+        with frame.child("work", pinned=pinned) as work_frame, self.quiescence.pinning(work_frame):
+            work = cast("Construct", task.construct).run(
+                self, data, replace(scope, frame=work_frame)
+            )
+            result = await self.run_within(task.timeout, work, data, scope)
+        self.check_size(result.output)
+        if result.authorization is not None:
+            scope = scope.with_variables(authorization=result.authorization)
+        scope = scope.with_variables(
+            context=self.context, task={**descriptor, "output": result.output}
+        )
+        output = await self.transform_output(task.output, result.output, scope)
+        if task.export.template is not None:
+            export_scope = scope.with_variables(output=output)
+            self.context = await self.transform_output(
+                task.export, output, export_scope, most=CONTEXT_BYTES_MAX
+            )
+        self.lifecycle_events.emit_completed(task)
+        self.timeline.record_completed(task, outer.attempt)
+        return TaskResult(output, result.then or task.then)
 
     async def _until_end(self, data: Any, scope: Scope) -> Any:
         try:
-            return await self.list(self.definition.steps, data, scope)
-        except EndedError as ended:
-            return ended.output
+            return await self.run_tasks(self.definition.tasks, data, scope)
+        except EndedError as end:
+            return end.output
 
-    def _described(self) -> dict[str, Any]:
-        given = {"definition": self.definition.source, "input": self.raw_input}
-        return {"id": self.execution_id, "startedAt": self.started_at, **given}
+    def _workflow_descriptor(self) -> dict[str, Any]:
+        return {
+            "id": self.execution_id,
+            "startedAt": self.started_at,
+            "definition": self.definition.source,
+            "input": self.raw_input,
+        }

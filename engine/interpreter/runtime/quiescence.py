@@ -1,4 +1,4 @@
-"""When a walk rests: every strand at a safe point or waiting, so that a new run can go on from there."""
+"""Quiescence: every strand is at a safe point or idle, so the execution can continue as new."""
 
 from __future__ import annotations
 
@@ -11,62 +11,62 @@ from engine.interpreter.runtime.frames import Frame
 
 
 @dataclass(slots=True)
-class Rests:
-    """Counts the strands at work; once a rest is due, each stops at its next safe point."""
+class Quiescence:
+    """Counter of the active strands; when quiescence is due, each stops at its next safe point."""
 
-    crowded: Callable[
-        [bool], bool
-    ]  # whether the history is long enough; told whether to have patience
-    every: int = 0  # a rest after so many safe points, whatever the history
+    # Whether the history is so long that the execution should (True: must) continue as new.
+    is_history_long: Callable[[bool], bool]
+    every: int = 0  # continue as new after so many safe points, whatever the history; 0: never
     due: bool = False
-    _at_work: int = 1
+    _active_strands: int = 1
     _pinned: int = 0
     _points: int = 0
 
     @property
-    def reached(self) -> bool:
-        """Tell whether all strands rest."""
-        return self.due and self._at_work == 0
+    def is_reached(self) -> bool:
+        """Whether quiescence is due and no strand is active."""
+        return self.due and self._active_strands == 0
 
     async def safe_point(self, frame: Frame) -> None:
-        """Go on, or stop here for good when a rest is due: then the next run goes on."""
+        """Return, or never return when quiescence is due: then the next run continues from here."""
         if frame.pinned:
             return
         if not self.due:
             self._points += 1
-            # What is in flight would keep all the others from work: better to let them, while there is room.
-            self.due = self._points == self.every or self.crowded(self._pinned > 0)
+            # A call in flight would block all other strands. They continue while the history has
+            # room.
+            self.due = self._points == self.every or self.is_history_long(self._pinned > 0)
         if self.due:
             with self.idle(frame):
                 await asyncio.get_running_loop().create_future()
 
     @contextmanager
     def idle(self, frame: Frame) -> Iterator[None]:
-        """Count the strand as resting meanwhile."""
+        """Count the strand as idle while the block runs."""
         if frame.pinned:
             yield
             return
-        self._at_work -= 1
+        self._active_strands -= 1
         try:
             yield
         finally:
-            self._at_work += 1
+            self._active_strands += 1
 
     @contextmanager
     def strand(self, frame: Frame) -> Iterator[None]:
-        """Count one more strand meanwhile."""
+        """Count one more active strand while the block runs."""
         if frame.pinned:
             yield
             return
-        self._at_work += 1
+        self._active_strands += 1
         try:
             yield
         finally:
-            self._at_work -= 1
+            self._active_strands -= 1
 
     @contextmanager
     def pinning(self, frame: Frame) -> Iterator[None]:
-        """Count the work of a pinned frame meanwhile: no rest is reached before it is done."""
+        """Count the work of a pinned frame, which delays quiescence, while the block runs."""
         self._pinned += frame.pinned
         try:
             yield

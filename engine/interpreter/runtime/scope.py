@@ -1,4 +1,4 @@
-"""What a step's expressions see, and the way out past all surrounding steps."""
+"""Scope of a task: what its expressions see, and its place among the surrounding tasks."""
 
 from __future__ import annotations
 
@@ -8,40 +8,42 @@ from typing import Any
 
 from engine.interpreter.runtime.frames import Frame
 from engine.language.errors import ExhaustedError
-from engine.language.model import Step
+from engine.language.model import Task
 from engine.language.size_limits import NESTED_MAX
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What expressions see beside their input, the step's own view, and the frame it may keep things in."""
+    """Variables of expressions, the task that they belong to, and the frame for its state."""
 
     variables: Mapping[str, Any] = field(default_factory=dict)
-    step: Step | None = None
-    depth: int = 0  # how many functions called one another on the way here
-    nested: int = 0  # how many steps stand around this place, those that called functions too
-    extended: Mapping[str, Any] | None = None  # the task an extension is for, while one is at work
-    attempt: int = 1  # of the innermost `try` around
+    task: Task | None = None
+    depth: int = 0  # functions that called one another down to here
+    nesting: int = 0  # tasks around this place, including those that called functions
+    extended_task: Mapping[str, Any] | None = None  # `$task` of the task that an extension extends
+    attempt: int = 1  # of the innermost surrounding `try`
     frame: Frame = field(default_factory=lambda: Frame(pinned=True))
 
-    def knowing(self, **more: Any) -> Scope:
+    def with_variables(self, **variables: Any) -> Scope:
         """Return the scope with more variables."""
-        return replace(self, variables={**self.variables, **more})
+        return replace(self, variables={**self.variables, **variables})
 
-    def entered(self, step: Step, frame: Frame, **more: Any) -> Scope:
-        """Return the scope of a step that stands in this one, with more variables.
+    def enter(self, task: Task, frame: Frame, /, **variables: Any) -> Scope:
+        """Return the scope of a task inside this one, with more variables.
 
-        :raises ExhaustedError: when too many stand in one another.
+        :raises ExhaustedError: when too many tasks are nested.
         """
-        if self.nested == NESTED_MAX:
+        if self.nesting == NESTED_MAX:
             raise ExhaustedError(
                 f"steps stand more than {NESTED_MAX} deep in one another (stepsNested)"
             )
-        return replace(self.knowing(**more), step=step, frame=frame, nested=self.nested + 1)
+        return replace(
+            self.with_variables(**variables), task=task, frame=frame, nesting=self.nesting + 1
+        )
 
 
 class EndedError(Exception):
-    """Not an error: `then: end` on its way up, past every surrounding step."""
+    """Signal of `then: end`, which leaves every surrounding task; no error."""
 
     def __init__(self, output: Any) -> None:
         super().__init__("end")

@@ -1,18 +1,19 @@
-"""The journal of an execution: what a walk tells of its steps, and nothing of the user's.
+"""Recorder of an execution's timeline: entries about its tasks, without any data of the user.
 
-It costs neither an activity nor an event of history: the entries leave by a sink of the process, and as
-their numbers are the same on replay, whoever takes up a walk tells them again.
+Entries cost neither an activity nor a history event: they leave the workflow through a sink of the
+process. Their numbers are the same on replay, so a worker that takes over an execution records the
+same entries again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from engine.contracts.timeline import (
     CANCELLED,
     COMPLETED,
-    COUNTED,
+    COUNTED_PHASES,
     FAILED,
     PAUSED,
     RAISED,
@@ -22,108 +23,106 @@ from engine.contracts.timeline import (
     STARTED,
     TimelineEntry,
 )
-from engine.interpreter.runtime.environment import World
-from engine.language.errors import Problem, standard_kind
-from engine.language.model import Step
+from engine.interpreter.runtime.environment import Environment
+from engine.language.errors import ProblemDetails, standard_kind
+from engine.language.model import Task
 
 
-class Sink(Protocol):
-    """Where entries go; it may neither fail nor wait."""
+class TimelineSink(Protocol):
+    """Receiver of a process's timeline entries; it neither fails nor waits."""
 
-    def put(self, entry: TimelineEntry) -> None:
-        """Take an entry."""
+    def add(self, entry: TimelineEntry) -> None:
+        """Receive an entry."""
         ...
 
 
-class Door:
-    """Where this process' entries leave to: nowhere, unless it was told."""
+class TimelineOutput:
+    """Holder of the sink of this process; without a sink, entries are dropped."""
 
-    sink: Sink | None = None
+    sink: TimelineSink | None = None
 
 
 @dataclass(slots=True)
-class Scribe:
-    """Numbers what happens to the steps of a walk, and knows which are under way."""
+class TimelineRecorder:
+    """Recorder that numbers the entries of one execution and knows which tasks run."""
 
     account_id: str
     execution_id: str
-    world: World
+    environment: Environment
     seq: int = 0
-    running: tuple[str, ...] = ()
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    running: tuple[str, ...] = ()  # places of the tasks that run, in the order of their start
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED_PHASES, 0))
 
-    def began(self, step: Step, attempt: int) -> None:
-        """Tell that a step runs."""
-        self.running = (*self.running, step.place)
-        self._tell(step.place, step.does, STARTED, attempt)
+    def record_started(self, task: Task, attempt: int) -> None:
+        """Record that a task started."""
+        self.running = (*self.running, task.place)
+        self._record(task.place, task.kind, STARTED, attempt)
 
-    def goes_on(self, step: Step, attempt: int) -> None:
-        """Tell that a step runs which another execution, that this one goes on for, had begun."""
-        if step.place not in self.running:
-            self.began(step, attempt)
+    def ensure_started(self, task: Task, attempt: int) -> None:
+        """Record the start of a task that the retried execution, not this one, started."""
+        if task.place not in self.running:
+            self.record_started(task, attempt)
 
-    def skipped(self, step: Step, attempt: int) -> None:
-        """Tell that a step's condition does not hold."""
-        self._tell(step.place, step.does, SKIPPED, attempt)
+    def record_skipped(self, task: Task, attempt: int) -> None:
+        """Record that a task's condition does not hold."""
+        self._record(task.place, task.kind, SKIPPED, attempt)
 
-    def completed(self, step: Step, attempt: int) -> None:
-        """Tell that a step ran to its end."""
-        self._leave(step)
-        self._tell(step.place, step.does, COMPLETED, attempt)
+    def record_completed(self, task: Task, attempt: int) -> None:
+        """Record that a task completed."""
+        self._remove_running(task)
+        self._record(task.place, task.kind, COMPLETED, attempt)
 
-    def failed(self, step: Step, attempt: int, error: str) -> None:
-        """Tell that a step failed."""
-        self._leave(step)
-        self._tell(step.place, step.does, FAILED, attempt, error)
+    def record_failed(self, task: Task, attempt: int, error_kind: str) -> None:
+        """Record that a task failed, and the kind of its error."""
+        self._remove_running(task)
+        self._record(task.place, task.kind, FAILED, attempt, error_kind)
 
-    def cancelled(self, step: Step, attempt: int) -> None:
-        """Tell that a step was stopped by what surrounds it, if it had begun."""
-        if step.place in self.running:
-            self._leave(step)
-            self._tell(step.place, step.does, CANCELLED, attempt)
+    def record_cancelled(self, task: Task, attempt: int) -> None:
+        """Record that a task was cancelled, if it had started."""
+        if task.place in self.running:
+            self._remove_running(task)
+            self._record(task.place, task.kind, CANCELLED, attempt)
 
-    def retries(self, step: Step | None, attempt: int, problem: Problem) -> None:
-        """Tell that what a step tries has failed, and will be tried again."""
-        if step is not None:
-            self._tell(step.place, step.does, RETRYING, attempt, kind_of(problem))
+    def record_retry(self, task: Task | None, attempt: int, problem: ProblemDetails) -> None:
+        """Record that the tasks of a `try` failed and will run again."""
+        if task is not None:
+            self._record(task.place, task.kind, RETRYING, attempt, error_kind_of(problem))
 
-    def held(self, *, paused: bool) -> None:
-        """Tell that the walk stands still before its next step, or goes on."""
-        self._tell("", "", PAUSED if paused else RESUMED, 1)
+    def record_pause(self, *, paused: bool) -> None:
+        """Record that the execution paused before its next task, or resumed."""
+        self._record("", "", PAUSED if paused else RESUMED, 1)
 
-    def written(self) -> dict[str, Any]:
-        """Return it as an object of JSON values."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the recorder's state as an object of JSON values."""
         return {"seq": self.seq, "running": self.running, "counts": self.counts}
 
-    def resume(self, written: dict[str, Any]) -> Self:
-        """Go on from the state that `written` returned."""
-        self.seq, self.running, self.counts = (
-            written["seq"],
-            tuple(written["running"]),
-            written["counts"],
-        )
-        return self
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from the state that `to_json` returned."""
+        self.seq, self.running = state["seq"], tuple(state["running"])
+        self.counts = state["counts"]
 
-    def _leave(self, step: Step) -> None:
-        """Take out the step that began last of those in its place."""
-        for at in range(len(self.running) - 1, -1, -1):
-            if self.running[at] == step.place:
-                self.running = (*self.running[:at], *self.running[at + 1 :])
+    def _remove_running(self, task: Task) -> None:
+        """Remove the task that started last of those at this place."""
+        for index in range(len(self.running) - 1, -1, -1):
+            if self.running[index] == task.place:
+                self.running = (*self.running[:index], *self.running[index + 1 :])
                 return
 
-    def _tell(
-        self, place: str, kind: str, phase: str, attempt: int, error: str | None = None
+    def _record(
+        self, place: str, kind: str, phase: str, attempt: int, error_kind: str | None = None
     ) -> None:
         self.seq += 1
         if phase in self.counts:
             self.counts[phase] += 1
         ids, counts = (self.account_id, self.execution_id), tuple(self.counts.values())
-        at, running = self.world.now(), self.running
-        self.world.note(
-            TimelineEntry(*ids, self.seq, place, kind, phase, attempt, at, error, running, counts)
+        at, running = self.environment.now(), self.running
+        self.environment.record(
+            TimelineEntry(
+                *ids, self.seq, place, kind, phase, attempt, at, error_kind, running, counts
+            )
         )
 
 
-def kind_of(problem: Problem) -> str:
-    """Return the last segment of a standard type; users' own types may say anything."""
+def error_kind_of(problem: ProblemDetails) -> str:
+    """Return the standard kind of an error, or RAISED for a type that the user wrote."""
     return standard_kind(problem.type) or RAISED

@@ -55,7 +55,7 @@ class Dispatcher:
             event = orjson.loads(plaintext)
         except (InvalidError, ValueError):
             return None
-        return event if cloud_events.wrong(event) is None else None
+        return event if cloud_events.find_fault(event) is None else None
 
     def routing_keys(
         self, session: Session, account_id: UUID, event_types: Iterable[str]
@@ -101,7 +101,7 @@ class Dispatcher:
         """
         event_types = self.lifecycle_types(scope, routing_keys)
         at = f"{scope.now:%Y-%m-%dT%H:%M:%S.%f}Z"
-        events = lifecycle_events.events(
+        events = lifecycle_events.create_events(
             phase.subject, "workflow", phase.name, at, event_types, **phase.data
         )
         sealed_events = []

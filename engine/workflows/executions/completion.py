@@ -29,13 +29,10 @@ def settle(
     Where nobody could seal an outcome, `ended_by` names the ending instead (`forced_ends`). This is
     a compare-and-set: of a retried activity, a reconciler and another worker, one wins.
     """
+    running = (Execution.id == execution_id) & (Execution.status == "running")
     ended = (
         update(Execution)
-        .where(
-            Execution.account_id == scope.account_id,
-            Execution.id == execution_id,
-            Execution.status == "running",
-        )
+        .where(Execution.account_id == scope.account_id, running)
         .values(
             status=status,
             outcome_sealed=outcome_sealed,

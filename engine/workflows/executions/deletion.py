@@ -53,10 +53,10 @@ def delete_expired(session: Session, *, days: int, now: datetime) -> int:
     At most BATCH_ROWS. One whose parent still runs stays: the parent may yet read its result.
     """
     parent = aliased(Execution)
-    awaited = exists().where(parent.id == Execution.ordered_by, parent.ended_at.is_(None))
+    is_awaited = exists().where(parent.id == Execution.ordered_by, parent.ended_at.is_(None))
     expired = (
         select(Execution.id)
-        .where(Execution.ended_at < now - timedelta(days=days), ~awaited)
+        .where(Execution.ended_at < now - timedelta(days=days), ~is_awaited)
         .limit(BATCH_ROWS)
         .with_for_update(skip_locked=True)
     )

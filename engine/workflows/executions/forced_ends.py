@@ -27,11 +27,11 @@ class ForcedEnd:
         return {"type": TYPES + self.kind, "status": status, "title": title, "detail": self.detail}
 
 
-STOPPED = ForcedEnd("stopped", "runtime", "The execution was stopped from outside.")
+STOP = ForcedEnd("stopped", "runtime", "The execution was stopped from outside.")
 TIMED_OUT = ForcedEnd("late", "timeout", "The execution took longer than it may.")
 UNRECORDED = ForcedEnd("untold", "runtime", "The execution ended, but its outcome was not stored.")
-LOST = ForcedEnd("lost", "runtime", "Temporal no longer knows the execution.")
-BY_NAME = {end.name: end for end in (STOPPED, TIMED_OUT, UNRECORDED, LOST)}
+LOSS = ForcedEnd("lost", "runtime", "Temporal no longer knows the execution.")
+BY_NAME = {end.name: end for end in (STOP, TIMED_OUT, UNRECORDED, LOSS)}
 
 
 def end_of(status: WorkflowExecutionStatus | None) -> ForcedEnd:
@@ -40,4 +40,4 @@ def end_of(status: WorkflowExecutionStatus | None) -> ForcedEnd:
         WorkflowExecutionStatus.TIMED_OUT: TIMED_OUT,
         WorkflowExecutionStatus.COMPLETED: UNRECORDED,
     }
-    return STOPPED if status is None else ends.get(status, STOPPED)
+    return STOP if status is None else ends.get(status, STOP)

@@ -29,7 +29,7 @@ class ExecutionCursor:
 
     def __str__(self) -> str:
         """Return the text form."""
-        return f"{timestamps.of(self.created_at):x}.{self.execution_id.hex}"
+        return f"{timestamps.from_datetime(self.created_at):x}.{self.execution_id.hex}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -39,7 +39,7 @@ class ExecutionCursor:
         """
         stamp, _, execution_id = text.partition(".")
         try:
-            return cls(timestamps.moment(int(stamp, 16)), UUID(execution_id))
+            return cls(timestamps.to_datetime(int(stamp, 16)), UUID(execution_id))
         except (ValueError, OverflowError):
             fault = Fault("/cursor", "must be a cursor that a list has returned")
             raise InvalidError(

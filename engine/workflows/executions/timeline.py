@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from engine.contracts.timeline import COUNTED, TimelineEntry
+from engine.contracts.timeline import COUNTED_PHASES, TimelineEntry
 from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.timeline import ExecutionProgress, ExecutionStep
@@ -34,13 +34,14 @@ WITH entries AS (
     IS DISTINCT FROM (EXCLUDED.place, EXCLUDED.kind, EXCLUDED.phase, EXCLUDED.attempt,
     EXCLUDED.error)
 )
-INSERT INTO execution_progress (execution_id, seq, running, {", ".join(COUNTED)})
+INSERT INTO execution_progress (execution_id, seq, running, {", ".join(COUNTED_PHASES)})
 SELECT * FROM json_to_recordset(CAST(:last AS json)) AS progress (
-  execution_id uuid, seq integer, running jsonb, {", ".join(f"{name} integer" for name in COUNTED)}
+  execution_id uuid, seq integer, running jsonb,
+  {", ".join(f"{name} integer" for name in COUNTED_PHASES)}
 )
 ON CONFLICT (execution_id) DO UPDATE SET
   seq = EXCLUDED.seq, running = EXCLUDED.running,
-  {", ".join(f"{name} = EXCLUDED.{name}" for name in COUNTED)}
+  {", ".join(f"{name} = EXCLUDED.{name}" for name in COUNTED_PHASES)}
 WHERE execution_progress.seq <= EXCLUDED.seq
 """)  # noqa: S608 - names of our own columns
 
@@ -76,7 +77,7 @@ def store(
     ]
     progress = [
         {"execution_id": entry.execution_id, "seq": entry.seq, "running": entry.running}
-        | dict(zip(COUNTED, entry.counts, strict=True))
+        | dict(zip(COUNTED_PHASES, entry.counts, strict=True))
         for entry in last
     ]
     session.execute(
@@ -107,7 +108,7 @@ def read(scope: AccountScope, execution_id: UUID, *, after: int, limit: int) -> 
 def progress(session: Session, execution_id: UUID) -> dict[str, Any]:
     """Return the innermost running steps, the number of steps in each phase, and of retries."""
     row = session.get(ExecutionProgress, execution_id)
-    counts = {name: 0 if row is None else getattr(row, name) for name in COUNTED}
+    counts = {name: 0 if row is None else getattr(row, name) for name in COUNTED_PHASES}
     retries = counts.pop("retrying")
     return {
         "current": innermost(row.running if row else ()),

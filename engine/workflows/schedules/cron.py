@@ -1,7 +1,7 @@
-"""Cron expressions as Debian's cron reads them, translated to the calendars of Temporal's schedules.
+"""Cron expressions as Debian's cron reads them, translated to calendars of Temporal schedules.
 
-Temporal's own cron strings mean other things: a sixth field is a year, and days of the month and of the week
-must both match.
+Temporal's own cron strings mean other things: a sixth field is a year, and days of the month and of
+the week must both match.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def _by_weekday(
 
 def _ranges(values: Iterable[int]) -> list[ScheduleRange]:
     """Return whole numbers as few ranges."""
-    found: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     for value in sorted(values):
-        if found and found[-1][1] == value - 1:
-            found[-1] = (found[-1][0], value)
+        if ranges and ranges[-1][1] == value - 1:
+            ranges[-1] = (ranges[-1][0], value)
         else:
-            found.append((value, value))
-    return [ScheduleRange(first, last) for first, last in found]
+            ranges.append((value, value))
+    return [ScheduleRange(first, last) for first, last in ranges]

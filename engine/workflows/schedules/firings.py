@@ -21,7 +21,7 @@ from engine.workflows import definitions
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import AssignedId, SealedInput
 
-MISSED = "missed"  # too late: nothing could run when it was due
+TOO_LATE = "missed"  # too late: nothing could run when it was due
 UNCHECKED = "workflow_unchecked"  # a new version was saved, which may have other times
 RETENTION = timedelta(days=30)
 
@@ -56,7 +56,7 @@ def fire(scope: AccountScope, due: DueTime, *, running_max: int) -> Firing | Non
         outbox.append(session, message, now=scope.now, delay_seconds=0)
         return None
     definition = definitions.find(scope, schedule.definition_id, lock=True)
-    refusal = MISSED if due.delay.total_seconds() > schedule.catchup_seconds else None
+    refusal = TOO_LATE if due.delay.total_seconds() > schedule.catchup_seconds else None
     if schedule.trigger is not None and definition.checked_at is None:
         refusal = UNCHECKED
     try:

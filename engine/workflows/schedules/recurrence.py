@@ -14,7 +14,7 @@ from cronsim import CronSim
 
 from engine.errors import Fault, InvalidError
 from engine.language import durations
-from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, Schedule, cron_fault
+from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, ScheduleTriggers, check_cron
 
 OVERLAPS = ("skip", "buffer_one", "allow_all", "cancel_other", "terminate_other")
 CATCHUP_SECONDS_MIN = 10  # Temporal takes no less
@@ -61,17 +61,17 @@ def read(members: Mapping[str, Any], before: Plan | None = None) -> Plan:
                 values[seconds[name]] = _seconds(value, least[name])
             except ValueError as error:
                 faults.append(Fault(POINTERS.get(name, f"/{name}"), str(error)))
-    planned = Plan(**values)
+    new_plan = Plan(**values)
     every_faulty = any(fault.pointer == "/every" for fault in faults)
-    if not every_faulty and (planned.every is None) == (planned.cron is None):
+    if not every_faulty and (new_plan.every is None) == (new_plan.cron is None):
         faults.append(Fault("", "must have one of every and cron"))
-    faults += _faults(planned)
+    faults += _faults(new_plan)
     if faults:
         raise InvalidError("schedule_invalid", "There can be no such schedule.", faults=faults)
-    return planned
+    return new_plan
 
 
-def of_definition(schedule: Schedule | None, *, now: datetime) -> dict[str, Plan]:
+def of_definition(schedule: ScheduleTriggers | None, *, now: datetime) -> dict[str, Plan]:
     """Return the plans of a definition's own schedule by their triggers, every and cron.
 
     Its executions may overlap (DSL reference, "Schedule"). Of missed times only the last executes.
@@ -137,7 +137,7 @@ def _last_one_only(plan: Plan, now: datetime) -> Plan:
 
 
 def _seconds(value: Any, least: int) -> int:
-    seconds = float(value) if isinstance(value, int | float) else durations.seconds(value)
+    seconds = float(value) if isinstance(value, int | float) else durations.to_seconds(value)
     if not seconds.is_integer():
         raise ValueError("must be whole seconds")
     if not least <= seconds <= SECONDS_MAX:
@@ -151,7 +151,7 @@ def _zones() -> frozenset[str]:
 
 
 def _faults(plan: Plan) -> Iterator[Fault]:
-    if plan.cron is not None and (wrong := cron_fault(plan.cron)):
+    if plan.cron is not None and (wrong := check_cron(plan.cron)):
         yield Fault("/cron", wrong)
     if plan.timezone not in _zones():
         yield Fault("/timezone", "is no time zone of the IANA database, such as Europe/Paris")

@@ -11,7 +11,7 @@ from engine.contracts.outbox_messages import TriggersEnd
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.crypto.public_keys import find_encryption_key
 from engine.errors import NotFoundError
-from engine.language.schedule import AWAITED
+from engine.language.schedule import WAITING_TRIGGERS
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
@@ -89,7 +89,7 @@ def end_triggers(scope: AccountScope, definition: Definition) -> None:
 
 def workflow_ids(version: VersionReference) -> list[str]:
     """Return the ids of all workflows that the triggers of a version may have."""
-    return [str(TriggerWorkflowId(version, trigger)) for trigger in AWAITED]
+    return [str(TriggerWorkflowId(version, trigger)) for trigger in WAITING_TRIGGERS]
 
 
 def _seals_result(scope: AccountScope) -> bool:

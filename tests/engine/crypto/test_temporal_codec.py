@@ -75,7 +75,7 @@ async def test_keys_rotate_and_the_old_one_still_opens() -> None:
 
 
 async def test_replies_and_nothing_and_what_came_unsealed_are_left_alone() -> None:
-    reply = payload_converter.sealed("a.b.c.d.e").payload
+    reply = payload_converter.reply_payload("a.b.c.d.e").payload
     nothing = payload(None)
     assert await codec("execution:1").encode([reply, nothing]) == [reply, nothing]
     assert await codec("execution:1").decode([payload("an id")]) == [payload("an id")]

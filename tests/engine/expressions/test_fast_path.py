@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.expressions import jq
-from engine.expressions.fast_path import plain
+from engine.expressions.fast_path import parse
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.fair_queue import BusyError
 
@@ -74,7 +74,7 @@ texts = st.builds("{}{}{}".format, blanks, operands | operations, blanks)
 @pytest.fixture(scope="module", autouse=True)
 def _children() -> Iterator[None]:
     yield
-    pool.shared().close()
+    pool.get_pool().close()
 
 
 def given_by(asked: jq.Program, data: Any, variables: dict[str, Any]) -> Any:
@@ -105,7 +105,7 @@ def same(one: Any, other: Any) -> bool:
 @example(text=".[0]", data="text", item=None, around=False)
 @example(text="$item.a", data=1, item=[1], around=False)
 def test_a_plain_program_gives_what_jq_gives(text: str, data: Any, item: Any, around: bool) -> None:
-    asked = jq.program(f"${{{text}}}" if around else text)
+    asked = jq.parse_program(f"${{{text}}}" if around else text)
     variables = {"input": data, "item": item}
     by_jq = given_by(jq.Program(asked.text, asked.names, None), data, variables)
     assert same(given_by(asked, data, variables), by_jq), json.dumps([asked.text, data, item])
@@ -123,22 +123,22 @@ def test_a_plain_program_gives_what_jq_gives(text: str, data: Any, item: Any, ar
 @example(symbol="*", left="ab", right=0)
 @example(symbol="-", left=2**53 - 1, right=-1)
 def test_an_operator_gives_what_jq_gives(symbol: str, left: Any, right: Any) -> None:
-    asked, data = jq.program(f".left {symbol} .right"), {"left": left, "right": right}
-    assert asked.native is not None
+    asked, data = jq.parse_program(f".left {symbol} .right"), {"left": left, "right": right}
+    assert asked.fast_path is not None
     by_jq = given_by(jq.Program(asked.text, asked.names, None), data, {})
     assert same(given_by(asked, data, {}), by_jq), json.dumps([asked.text, data])
 
 
 @pytest.mark.parametrize("text", [".a * 2", '.state == "open"', "$item.n >= .most", '"a b" + .c'])
 def test_one_operator_between_plain_values_needs_no_jq(text: str) -> None:
-    assert plain(text) is not None
+    assert parse(text) is not None
 
 
 @pytest.mark.parametrize(
     "text", [".a", "$input.a.b", ".[3]", "$item[0].x", ".", '"a b"', "-7", "null"]
 )
 def test_such_a_program_needs_no_jq(text: str) -> None:
-    assert plain(text) is not None
+    assert parse(text) is not None
 
 
 @pytest.mark.parametrize(
@@ -160,4 +160,4 @@ def test_such_a_program_needs_no_jq(text: str) -> None:
     ],
 )
 def test_any_other_is_left_to_jq(text: str) -> None:
-    assert plain(text) is None
+    assert parse(text) is None

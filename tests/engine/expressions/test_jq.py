@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.expressions import jq as programs
-from engine.expressions.fast_path import NotPlainError, plain
+from engine.expressions import jq
+from engine.expressions.fast_path import SlowPathError, parse
 from engine.expressions.sandbox import pool
-from engine.expressions.sandbox.fair_queue import BusyError, Taker
+from engine.expressions.sandbox.fair_queue import BusyError, Waiter
 from tests.support.interpreter.children import unread_bytes, until_the_machine_has_time
 
 pytestmark = pytest.mark.unit
@@ -29,7 +29,7 @@ NOW = 1_700_000_000.5
 @pytest.fixture(scope="module", autouse=True)
 def _children() -> Iterator[None]:
     yield
-    pool.shared().close()
+    pool.get_pool().close()
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def one() -> Iterator[pool.Pool]:
 
 def idle(one: pool.Pool) -> Any:
     """Return the child of a pool that has one and does nothing."""
-    (child,) = one._places._free  # noqa: SLF001 - children are not for callers
+    (child,) = one._queue._free  # noqa: SLF001 - children are not for callers
     assert child is not None
     return child
 
 
 def evaluate(text: str, data: Any = None, **variables: Any) -> Any:
-    return programs.evaluate(programs.program(text), data, variables=variables, now=NOW).value
+    return jq.evaluate(jq.parse_program(text), data, variables=variables, now=NOW).value
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,24 @@ def test_variables_are_bound_by_name() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["env", "input", "inputs", "debug", "debug(1)", "stderr", "input_filename", "halt",
-     "halt_error", '"a" | halt_error(1)', "input_line_number", "modulemeta", '"\\(env)"', "(env)",
-     "1 | 2, env"],
-)  # fmt: skip
+    [
+        "env",
+        "input",
+        "inputs",
+        "debug",
+        "debug(1)",
+        "stderr",
+        "input_filename",
+        "halt",
+        "halt_error",
+        '"a" | halt_error(1)',
+        "input_line_number",
+        "modulemeta",
+        '"\\(env)"',
+        "(env)",
+        "1 | 2, env",
+    ],
+)
 def test_what_reaches_outside_the_program_is_not_there(text: str) -> None:
     with pytest.raises(pool.ProgramError, match="not available"):
         evaluate(f"[{text}]", 1)
@@ -168,17 +182,17 @@ def test_a_child_that_the_system_stops_is_no_fault_of_its_program(
 
 
 def test_no_free_child_is_no_fault_of_the_program(one: pool.Pool) -> None:
-    other: Taker[Any] = Taker("another account")
-    one._places.take(other, 0)  # noqa: SLF001 - held for as long as the test says
+    other: Waiter[Any] = Waiter("another account")
+    one._queue.take(other, 0)  # noqa: SLF001 - held for as long as the test says
     with pytest.raises(BusyError):
         one.evaluate("1", None)
-    one._places.leave(other, None)  # noqa: SLF001 - same
+    one._queue.leave(other, None)  # noqa: SLF001 - same
     assert one.evaluate("1", None).value == 1
 
 
 def test_how_each_evaluation_ended_is_told(one: pool.Pool) -> None:
     told: list[tuple[str, str]] = []
-    one.tell = lambda kind, result, _seconds: told.append((kind, result))
+    one.observer = lambda kind, result, _seconds: told.append((kind, result))
     until_the_machine_has_time(lambda: one.evaluate("1", None))
     for program in ("error", BOMBS[0]):
         with pytest.raises((pool.BrokenError, pool.ProgramError)):
@@ -224,16 +238,16 @@ def test_a_plain_path_is_what_it_is_in_jq(
 ) -> None:
     path = "".join(steps)
     text = root + path if root or path.startswith(".") else f".{path}"
-    native = plain(text)
-    assert native is not None
-    jq = programs.Program(text, frozenset({"input"}), None)
+    fast_path = parse(text)
+    assert fast_path is not None
+    program = jq.Program(text, frozenset({"input"}), None)
     try:
-        expected = programs.evaluate(jq, data, variables={"input": variable}, now=NOW).value
+        expected = jq.evaluate(program, data, variables={"input": variable}, now=NOW).value
     except pool.ProgramError:
-        with pytest.raises(NotPlainError):
-            native.follow(data, {"input": variable})
+        with pytest.raises(SlowPathError):
+            fast_path.evaluate(data, {"input": variable})
     else:
-        assert native.follow(data, {"input": variable}) == expected
+        assert fast_path.evaluate(data, {"input": variable}) == expected
 
 
 @settings(max_examples=60, deadline=None)
@@ -245,7 +259,7 @@ def test_a_plain_path_is_what_it_is_in_jq(
 )
 def test_a_plain_literal_means_what_it_means_in_jq(value: Any) -> None:
     text = json.dumps(value)
-    native = plain(text)
-    assert native is not None
-    jq = programs.Program(text, frozenset(), None)
-    assert native.follow(None, {}) == programs.evaluate(jq, None, variables={}, now=NOW).value
+    fast_path = parse(text)
+    assert fast_path is not None
+    program = jq.Program(text, frozenset(), None)
+    assert fast_path.evaluate(None, {}) == jq.evaluate(program, None, variables={}, now=NOW).value

@@ -86,7 +86,7 @@ async def queue(
 
 @pytest.fixture
 def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Execute:
-    """Return a function that runs steps on an input until they end, each time for a new account."""
+    """Return a function that executes tasks on an input, each time in an account of its own."""
 
     async def run(
         steps: list[dict[str, Any]],
@@ -112,7 +112,8 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         )
         if left is not None:
             retaken = replace(
-                memory.openings[execution_id], left=retry_from_failure.matched(left, document)
+                memory.openings[execution_id],
+                left=retry_from_failure.match_document(left, document),
             )
             memory.openings[execution_id] = retaken
         handle = await temporal.start_workflow(

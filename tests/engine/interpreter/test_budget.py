@@ -1,4 +1,4 @@
-"""The steps of an account's executions count together in a minute; past the bound they wait."""
+"""The tasks of an account's executions are counted by the minute; past the limit they wait."""
 
 from __future__ import annotations
 

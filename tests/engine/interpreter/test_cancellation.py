@@ -20,7 +20,7 @@ from engine.calls.http import HttpCaller
 from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution, Settlement
 from engine.egress.guard import Egress
 from engine.temporal.heartbeat_interceptor import Heartbeats
-from engine.temporal_workflows.execution import STOPPED, ExecutionWorkflow
+from engine.temporal_workflows.execution import STOP_DETAIL, ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER
 from worker.temporal.main import BEAT
 
@@ -32,7 +32,7 @@ SECONDS_MAX = 30
 
 @dataclass(slots=True)
 class Silent:
-    """A server that never answers; it records each request, and when its client gives up."""
+    """Server that answers no request; it records when one arrives and when it is cancelled."""
 
     port: int = 0
     open: int = 0
@@ -127,7 +127,7 @@ async def test_cancelling_an_execution_ends_its_calls_and_settles_it(
     assert (settled.status, settled.error["status"], settled.error["detail"]) == (
         "failed",
         500,
-        STOPPED,
+        STOP_DETAIL,
     )
     await silent.holds(0)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.interpreter import checkpoint_json
+from engine.interpreter import checkpoint
 
 pytestmark = pytest.mark.unit
 
@@ -22,4 +22,4 @@ def nested(levels: int) -> Any:
     ids=["plain", "deep", "deeper", "big"],
 )
 def test_a_state_is_read_as_it_was_written(value: Any) -> None:
-    assert checkpoint_json.read(checkpoint_json.written({"a": value})) == {"a": value}
+    assert checkpoint.decode(checkpoint.encode({"a": value})) == {"a": value}

@@ -15,7 +15,7 @@ from bin.devtools.conformance.in_memory_events import Memory
 from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
 from engine.interpreter import checkpoint
 from engine.interpreter.runtime.frames import Frame
-from engine.interpreter.runtime.quiescence import Rests
+from engine.interpreter.runtime.quiescence import Quiescence
 from engine.temporal import search_attributes
 from engine.temporal.commands import TASK_TIMEOUT
 from tests.support.interpreter.executions import HEADER
@@ -26,22 +26,22 @@ from tests.support.interpreter.rests import adding, runs
 async def test_while_something_is_in_flight_a_rest_waits_until_it_is_urgent() -> None:
     asked: list[bool] = []
 
-    def crowded(patient: bool) -> bool:
+    def is_history_long(patient: bool) -> bool:
         asked.append(patient)
         return not patient
 
-    rests, frame = Rests(crowded), Frame()
-    with rests.pinning(Frame(pinned=True)):
-        await rests.safe_point(frame)
-        await rests.safe_point(Frame(pinned=True))
-        assert not rests.due
-    stopped = asyncio.create_task(rests.safe_point(frame))
+    quiescence, frame = Quiescence(is_history_long), Frame()
+    with quiescence.pinning(Frame(pinned=True)):
+        await quiescence.safe_point(frame)
+        await quiescence.safe_point(Frame(pinned=True))
+        assert not quiescence.due
+    stopped = asyncio.create_task(quiescence.safe_point(frame))
     await asyncio.sleep(0)
-    assert (rests.reached, stopped.done(), asked) == (True, False, [True, False])
+    assert (quiescence.is_reached, stopped.done(), asked) == (True, False, [True, False])
     stopped.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopped
-    assert not rests.reached
+    assert not quiescence.is_reached
 
 
 @pytest.mark.stack

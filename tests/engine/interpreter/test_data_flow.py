@@ -53,9 +53,12 @@ async def test_expressions_see_the_workflow_the_task_and_the_runtime(execute: Ex
     }
     ran = await execute([{"look": {"set": shown}}], [1])
     assert ran.output == {
-        "name": "case", "raw": [1], "task": "look/do/0/look", "started": True,
+        "name": "case",
+        "raw": [1],
+        "task": "look/do/0/look",
+        "started": True,
         "runtime": "cloud-api",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("where", ["input", "output", "export"])
@@ -87,10 +90,13 @@ async def test_large_numbers_and_text_survive_a_plain_path(execute: Execute) -> 
     [
         {"properties": {"x": {"pattern": "^(a+)+$"}}},
         {"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False},
-        {"$defs": {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
-         | {"d40": {}}, "$ref": "#/$defs/d0"},
+        {
+            "$defs": {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
+            | {"d40": {}},
+            "$ref": "#/$defs/d0",
+        },
     ],
-)  # fmt: skip
+)
 async def test_a_schema_that_takes_for_ever_ends_the_execution(
     execute: Execute, schema: dict[str, Any]
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from engine.errors import InvalidError
 from engine.expressions.sandbox.fair_queue import BusyError
 from engine.interpreter import definition_cache, documents
-from engine.interpreter.definition_cache import KEPT, Readings
+from engine.interpreter.definition_cache import ENTRIES_MAX, DefinitionCache
 from tests.support.interpreter.executions import HEADER
 
 pytestmark = pytest.mark.unit
@@ -21,7 +21,7 @@ def document(value: Any = 1) -> dict[str, Any]:
 
 
 def test_one_is_read_once_and_others_are_others() -> None:
-    lately = Readings()
+    lately = DefinitionCache()
     first = lately.parse(document())
     assert lately.parse(document()) is first
     told = [
@@ -37,9 +37,9 @@ def test_one_is_read_once_and_others_are_others() -> None:
 
 
 def test_the_last_ones_are_kept() -> None:
-    lately = Readings()
+    lately = DefinitionCache()
     first, second = lately.parse(document(0)), lately.parse(document(1))
-    for number in range(2, KEPT + 1):
+    for number in range(2, ENTRIES_MAX + 1):
         assert lately.parse(document(1)) is second
         lately.parse(document(number))
     assert lately.parse(document(1)) is second
@@ -47,16 +47,16 @@ def test_the_last_ones_are_kept() -> None:
 
 
 def test_what_cannot_be_read_is_refused_each_time() -> None:
-    lately = Readings()
+    lately = DefinitionCache()
     for _ in range(2):
         with pytest.raises(InvalidError):
             lately.parse({"document": HEADER, "do": []})
-    assert lately.parse(document()).steps
+    assert lately.parse(document()).tasks
 
 
 def test_who_waits_too_long_for_others_is_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(definition_cache, "PATIENCE_SECONDS", 0.01)
-    lately, told = Readings(), []
+    monkeypatch.setattr(definition_cache, "WAIT_SECONDS_MAX", 0.01)
+    lately, told = DefinitionCache(), []
     parse = documents.parse
 
     def slow(asked: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from engine.language.errors import TYPES, same_type
+from engine.language.errors import TYPES, is_same_type
 from tests.support.interpreter.executions import Execute
 
 ERROR = {"type": TYPES + "communication", "status": 503, "title": "Away"}
@@ -37,7 +37,7 @@ def trying(catch: dict[str, Any], error: dict[str, Any] | str = ERROR) -> list[d
 def test_a_type_is_the_same_under_every_host_and_path_it_is_known_by(
     one: str, other: str, same: bool
 ) -> None:
-    assert same_type(one, other) is same
+    assert is_same_type(one, other) is same
 
 
 @pytest.mark.stack

@@ -20,7 +20,7 @@ from engine.contracts.executions import (
     OpenedExecution,
 )
 from engine.expressions.sandbox import pool
-from engine.expressions.sandbox.fair_queue import BusyError, Places, Taker
+from engine.expressions.sandbox.fair_queue import BusyError, FairQueue, Waiter
 from engine.temporal_workflows.execution import DefinitionCheckWorkflow, ExecutionWorkflow
 from tests.support.interpreter.executions import Execute, Ran
 
@@ -114,7 +114,7 @@ async def test_an_execution_waits_for_a_machine_that_is_busy_and_ends_as_if_alon
 ) -> None:
     busy, asked = [1, 2], pool.Pool.evaluate
 
-    def evaluate(self: pool.Pool, source: str, data: object) -> pool.Answer:
+    def evaluate(self: pool.Pool, source: str, data: object) -> pool.ProgramOutput:
         if busy:
             busy.pop()
             raise BusyError("no child was free in time")
@@ -132,16 +132,18 @@ async def test_an_execution_waits_for_a_machine_that_is_busy_and_ends_as_if_alon
 async def test_a_task_that_waits_for_many_programs_fails_before_it_is_taken_for_stuck(
     execute: Execute, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    taken = Places.take
+    taken = FairQueue.take
 
-    def slowly(self: Places[object], taker: Taker[object], seconds: float) -> object:
+    def slowly(self: FairQueue[object], waiter: Waiter[object], seconds: float) -> object:
         Event().wait(0.15)  # a crowded machine
-        return taken(self, taker, seconds)
+        return taken(self, waiter, seconds)
 
-    monkeypatch.setattr(Places, "take", slowly)
+    monkeypatch.setattr(FairQueue, "take", slowly)
     steps = [{f"s{number}": {"set": {"n": "${ .n|.+1 }"}}} for number in range(20)]
     ran = await execute(steps, {"n": 0})
     assert ran.output == {"n": 20}
     said = [record.getMessage() for record in caplog.records]
-    assert any("waited for children" in str(record.exc_info) for record in caplog.records)
+    assert any(
+        "waited too long for sandbox processes" in str(record.exc_info) for record in caplog.records
+    )
     assert not [line for line in said if "evict" in line or "deadlock" in line.lower()]

@@ -49,7 +49,7 @@ def unreached(found: Graph) -> set[str]:
 
 def test_steps_follow_one_another_from_the_beginning_to_the_end() -> None:
     found = drawn({"a": SET}, {"b": {"wait": {"seconds": 1}}})
-    assert found.shown() == {
+    assert found.to_json() == {
         "nodes": [
             {"id": "", "kind": "workflow", "name": "case", "parent": None},
             {"id": "/do/0/a", "kind": "set", "name": "a", "parent": ""},
@@ -215,7 +215,7 @@ def test_functions_and_extensions_are_drawn_once_and_lead_back() -> None:
 
 def test_the_scenarios_have_every_kind_of_step() -> None:
     seen = {node.kind for _, parsed in definitions() for node in graph.draw(parsed).nodes}
-    assert seen == {*registry.KINDS, "workflow", "end"}
+    assert seen == {*registry.CONSTRUCTS, "workflow", "end"}
 
 
 def test_edges_name_nodes_and_every_node_is_reached_but_dead_code() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.errors import InvalidError
-from engine.expressions.jq import program, refusal
+from engine.expressions.jq import find_fault, parse_program
 from engine.interpreter import documents
 from engine.language.size_limits import NESTED_MAX
 from tests.support.interpreter.executions import HEADER, Execute
@@ -43,7 +43,7 @@ def name(number: int) -> str:
 
 
 def functions(count: int, depth: int, kind: str = "do") -> dict[str, Any]:
-    """Return functions that each call the one before, by alphabet, from `depth` nested steps."""
+    """Return functions; each calls the previous one, from `depth` nested tasks."""
     found = {}
     for number in range(count):
         step = {"call": name(number + 1)} if number + 1 < count else SET
@@ -78,8 +78,8 @@ def test_it_is_refused(which: str) -> None:
 
 @pytest.mark.unit
 def test_a_text_that_is_never_closed_is_looked_through_once() -> None:
-    asked = program('"' + '\\"' * 500_000)
-    assert refusal(asked, frozenset()) is not None
+    asked = parse_program('"' + '\\"' * 500_000)
+    assert find_fault(asked, frozenset()) is not None
 
 
 UNHOLDABLE = [
@@ -127,6 +127,7 @@ async def test_the_deepest_steps_rest_and_go_on(execute: Execute) -> None:
 async def test_steps_that_stand_too_deep_by_functions_read_before_end_the_execution(
     execute: Execute,
 ) -> None:
-    # Functions are checked in alphabetical order, so each comes after the one that it calls.
+    # They arrive in the alphabet's order: those that call come after those that they call, which
+    # are read.
     ran = await execute([{"s": {"call": name(0)}}], {}, checked=False, use=functions(15, 10))
     assert ran.error["detail"] == "steps stand more than 64 deep in one another (stepsNested)"

@@ -1,4 +1,4 @@
-"""Much data through many steps: the amount of work decides when Temporal has its turn."""
+"""Large data through many tasks: the execution yields to Temporal by the weight of its work."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def test_a_document_that_listens_for_nothing_hears_nothing() -> None:
 )
 def test_an_event_is_read_in_three_ways(event: dict[str, Any], data: Any, raw: str) -> None:
     found = complete({"type": "t"} | event)
-    assert cloud_events.wrong(found) is None
+    assert cloud_events.find_fault(found) is None
     assert (cloud_events.read(found, "data"), cloud_events.read(found, "raw")) == (data, raw)
     assert cloud_events.read(found, "envelope") == found
 

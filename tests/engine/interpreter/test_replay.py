@@ -13,9 +13,9 @@ from bin.devtools.conformance.histories import CASES, FOLDER, IN_RUNS, file_of
 from engine.contracts.executions import INTERPRETER
 from engine.interpreter.constructs import registry, wait_task
 from engine.interpreter.constructs.call_task import CALLS
-from engine.interpreter.runtime.interpreter import Walk
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.model import Outcome
+from engine.language.model import TaskResult
 from tests.support.interpreter.executions import Execute
 from tests.support.interpreter.replays import replay
 
@@ -35,7 +35,7 @@ async def test_a_recorded_history_replays_the_same_way(path: Path) -> None:
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("kind", registry.KINDS)
+@pytest.mark.parametrize("kind", registry.CONSTRUCTS)
 def test_every_kind_of_step_has_a_recorded_history(kind: str) -> None:
     cases = [case for case in CASES if case.split()[0] == kind]
     assert cases
@@ -54,8 +54,8 @@ def test_every_kind_of_call_has_a_recorded_history(called: str) -> None:
 
 @pytest.mark.unit
 async def test_a_step_that_takes_another_way_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def at_once(_: wait_task.Wait, __: Walk, data: object, ___: Scope) -> Outcome:
-        return Outcome(data)
+    async def at_once(_: wait_task.Wait, __: Interpreter, data: object, ___: Scope) -> TaskResult:
+        return TaskResult(data)
 
     monkeypatch.setattr(wait_task.Wait, "run", at_once)
     with pytest.raises(NondeterminismError):

@@ -1,4 +1,4 @@
-"""A failed execution goes on in another one, from the failed step; no finished step runs again."""
+"""A retry continues in another execution at the failed task; completed tasks do not run again."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Elsewhere:
 
 
 class Relay:
-    """Opens a schedule, and fires it before its workflow can, which then finds nothing to start."""
+    """Activities of a schedule that start its first execution before its workflow can."""
 
     def __init__(self, temporal: Client, queue: str) -> None:
         self._temporal, self._queue = temporal, queue

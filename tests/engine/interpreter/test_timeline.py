@@ -1,4 +1,4 @@
-"""Timeline entries of steps: each once and in one order, after every run and repetition."""
+"""A timeline has each entry once, in one order, whichever workers run the execution."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from engine.contracts.executions import (
     OpenedExecution,
     TimelineFlush,
 )
-from engine.contracts.pause import HOLD, PauseSignal
-from engine.contracts.timeline import COUNTED, TimelineEntry
-from engine.interpreter.runtime.timeline import Door
+from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
+from engine.contracts.timeline import COUNTED_PHASES, TimelineEntry
+from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER, Execute, Ran
 from tests.support.interpreter.replays import replay
@@ -47,11 +47,11 @@ class Record:
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
-    def put(self, entry: TimelineEntry) -> None:
+    def add(self, entry: TimelineEntry) -> None:
         self.told[entry.execution_id][entry.seq].append(entry)
 
     def of(self, ran: Ran | str) -> list[TimelineEntry]:
-        """Return an execution's entries; no two with one number may differ."""
+        """Return an execution's entries; assert that entries of one number are equal."""
         name = ran if isinstance(ran, str) else ran.settlement.execution_id
         told = self.told[name]
         assert sorted(told) == list(range(1, len(told) + 1))
@@ -63,9 +63,9 @@ class Record:
 @pytest.fixture
 def record() -> Iterator[Record]:
     """Where this process' walks tell their steps during a test."""
-    Door.sink = found = Record()
+    TimelineOutput.sink = found = Record()
     yield found
-    Door.sink = None
+    TimelineOutput.sink = None
 
 
 def happened(entries: list[TimelineEntry]) -> list[tuple[str, str, int]]:
@@ -93,7 +93,7 @@ async def test_what_is_told_says_how_far_the_walk_is(execute: Execute, record: R
     steps = [{"all": {"fork": {"branches": BRANCHES}}}, {"skip": {"if": "false", **SET}}]
     entries = record.of(await execute(steps, {}))
     running: list[str] = []
-    counts = dict.fromkeys(COUNTED, 0)
+    counts = dict.fromkeys(COUNTED_PHASES, 0)
     for entry in entries:
         counts[entry.phase] += 1
         if entry.phase == "started":
@@ -167,14 +167,14 @@ async def test_a_walk_that_is_paused_holds_in_all_its_branches_and_in_whichever_
     execution_id = handle.id.partition(":")[2]
     while sum(entry.phase == "started" for entry in record.of(execution_id)) < 5:
         await handle.query("trail")
-    await handle.signal(HOLD, PauseSignal(3, paused=True))
-    await handle.signal(HOLD, PauseSignal(2, paused=False))  # which has been overtaken
+    await handle.signal(PAUSE_SIGNAL, PauseSignal(3, paused=True))
+    await handle.signal(PAUSE_SIGNAL, PauseSignal(2, paused=False))  # which has been overtaken
     held: list[tuple[str, str, int]] = []
     while ("", "paused", 1) not in held or sum(phase == "completed" for _, phase, _ in held) < 2:
         await handle.query("trail")
         held = happened(record.of(execution_id))
     assert not [place for place, phase, _ in held if place.endswith("/do/1")]
-    await temporal.get_workflow_handle(handle.id).signal(HOLD, PauseSignal(4, paused=False))
+    await temporal.get_workflow_handle(handle.id).signal(PAUSE_SIGNAL, PauseSignal(4, paused=False))
     await handle.result()
     assert memory.settlements[execution_id].error is None
     entries = record.of(execution_id)
@@ -194,13 +194,13 @@ async def test_a_pause_before_the_first_step_is_kept_to(
         ExecutionStart(execution_id, execution_id),
         id=f"execution:{execution_id}",
         task_queue=queue,
-        start_signal=HOLD,
+        start_signal=PAUSE_SIGNAL,
         start_signal_args=[PauseSignal(1, paused=True)],
     )
     while not record.of(execution_id):
         await handle.query("trail")
     assert happened(record.of(execution_id)) == [("", "paused", 1)]
-    await handle.signal(HOLD, PauseSignal(2, paused=False))
+    await handle.signal(PAUSE_SIGNAL, PauseSignal(2, paused=False))
     await handle.result()
     await replay(await handle.fetch_history())
     assert [entry.phase for entry in record.of(execution_id)] == [

@@ -1,4 +1,4 @@
-"""A child process reads large YAML as small YAML is read, or the refusal says what would work."""
+"""A sandbox process parses large YAML as small YAML, or the refusal states an alternative."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from engine.expressions.sandbox import pool, yaml_worker
 from engine.interpreter import documents
 from engine.interpreter.constructs import external_resources
 from engine.language.errors import FaultError
-from engine.language.parser import HERE_CHARACTERS_MAX
+from engine.language.parser import LOCAL_CHARACTERS_MAX
 from tests.support.interpreter.children import until_the_machine_has_time
 
 pytestmark = pytest.mark.unit
 
 
-FILLED = "# " + "x" * HERE_CHARACTERS_MAX + "\n"
+FILLED = "# " + "x" * LOCAL_CHARACTERS_MAX + "\n"
 
 
 def read(text: str) -> Any:
@@ -80,7 +80,7 @@ def test_yaml_that_takes_too_long_is_refused_and_json_named(
         def evaluate(self, _source: str, _text: str) -> Any:
             raise pool.BrokenError
 
-    monkeypatch.setattr(pool, "shared", lambda _kind: Killed())
+    monkeypatch.setattr(pool, "get_pool", lambda _kind: Killed())
     assert "as JSON it does not" in refusal(FILLED + "a: 1\n")[1]
 
 

@@ -9,8 +9,9 @@ from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
 from engine.store.account_scope import AgentScope
 from engine.store.accounts import Channel
-from engine.sync import batch, pull
-from engine.sync.change import Change
+from engine.sync import pull
+from engine.sync.change import Change, SyncLimits
+from engine.sync.push import push_changes
 from tests.support.channels import NOW, Add, Push
 
 
@@ -20,8 +21,8 @@ def push(session: Session, account_id: UUID) -> Push:
 
     def pushed(agent_id: str = "laptop", kind: str = "settings") -> int:
         change = Change(kind, str(uuid7()), "-", "1", {})
-        batch.push(session, account_id=account_id, agent_id=agent_id, change=change, now=NOW)
-        return pull.head(session, account_id)
+        push_changes(AgentScope(session, account_id, NOW, agent_id), [change], SyncLimits())
+        return pull.read_head(session, account_id)
 
     return pushed
 

@@ -15,7 +15,7 @@ from engine.notifications.deliveries import LEASE, QUEUE_PERIOD, SPACING, Channe
 from engine.notifications.retry_policy import DeliveryOutcome
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Channel
-from engine.sync.notifications import Notice
+from engine.sync.notifications import ChangeNotification
 from tests.support.channels import NOW, RETRY_POLICY, SECOND, Add, Push
 from tests.support.waiting import until
 
@@ -73,7 +73,7 @@ def test_a_change_is_owed_to_the_channels_of_other_live_agents(
     assert (own.next_try_at, own.told_stamp) == (None, head), "there is no news for who changed it"
     assert paused.next_try_at is dead.next_try_at is None
     assert session.get(Channel, gone.id, populate_existing=True) is None
-    assert claim(session, phone).notice == Notice(head, ["workflow"])
+    assert claim(session, phone).notice == ChangeNotification(head, ["workflow"])
 
 
 def test_marking_twice_queues_once(
@@ -113,7 +113,7 @@ def test_a_channel_that_is_being_marked_is_waited_for_and_not_passed_over(
     thread.join()
     found = claims.get_nowait()
     assert found is not None
-    assert found.notice == Notice(head, ["settings"])
+    assert found.notice == ChangeNotification(head, ["settings"])
 
 
 def test_many_changes_are_told_as_one(
@@ -124,7 +124,7 @@ def test_many_changes_are_told_as_one(
         head = push("laptop", kind)
         schedule(session, account_id)
     delivery = claim(session, phone)
-    assert delivery.notice == Notice(head, ["agent", "settings"])
+    assert delivery.notice == ChangeNotification(head, ["agent", "settings"])
     record_outcome(session, delivery)
     assert (phone.told_stamp, phone.last_stamp, phone.next_try_at) == (head, head, None)
     assert (phone.state, phone.last_delivered_at) == ("active", NOW)
@@ -145,7 +145,7 @@ def test_what_changes_during_a_delivery_is_told_after_it_and_not_at_once(
     assert (phone.told_stamp, phone.next_try_at) == (first, NOW + SPACING)
     assert deliveries.claim(session, channel_id=phone.id, now=NOW) is None
     assert mine(session, account_id, NOW + SPACING) == [phone.id]
-    assert claim(session, phone, NOW + SPACING).notice == Notice(second, ["settings"])
+    assert claim(session, phone, NOW + SPACING).notice == ChangeNotification(second, ["settings"])
 
 
 def test_what_a_process_that_died_was_delivering_falls_due_again(
@@ -224,7 +224,7 @@ def test_one_that_is_begun_anew_is_told_the_newest_head_at_once(
     management.resume(phone, now=NOW)
     session.flush()
     assert mine(session, account_id, NOW) == [phone.id]
-    assert claim(session, phone).notice == Notice(head, ["agent", "settings"])
+    assert claim(session, phone).notice == ChangeNotification(head, ["agent", "settings"])
 
 
 def test_a_pause_during_a_delivery_holds(
@@ -249,7 +249,7 @@ def test_a_test_goes_first_and_what_is_new_after_it(session: Session, add: Add, 
     assert (delivery.notice, delivery.test_id) == (None, phone.test_id)
     record_outcome(session, delivery)
     assert (phone.test_id, phone.told_stamp, phone.last_stamp) == (None, 0, None)
-    assert claim(session, phone, NOW + SPACING).notice == Notice(head, ["settings"])
+    assert claim(session, phone, NOW + SPACING).notice == ChangeNotification(head, ["settings"])
 
 
 def test_one_that_owes_nothing_though_it_is_behind_is_found_by_the_net(

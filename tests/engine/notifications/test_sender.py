@@ -19,16 +19,16 @@ from engine.notifications.retry_policy import DeliveryOutcome
 from engine.notifications.sender import NotificationSender
 from engine.notifications.vapid import VapidSigner
 from engine.store.accounts import Channel
-from engine.sync.notifications import Notice
+from engine.sync.notifications import ChangeNotification
 from tests.support.channels import Add
 from tests.support.receivers import Browser, Delivery, Receiver, verify_webhook
 
 pytestmark = pytest.mark.stack
 
 
-HEAD = timestamps.of(datetime(2026, 1, 2, tzinfo=UTC))
-NOTICE = Notice(HEAD, ["agent", "settings"])
-TOLD = NOTICE.told()
+HEAD = timestamps.from_datetime(datetime(2026, 1, 2, tzinfo=UTC))
+NOTICE = ChangeNotification(HEAD, ["agent", "settings"])
+TOLD = NOTICE.to_json()
 
 
 def make_sender(settings: Settings, ring: Keyring, **options: Any) -> NotificationSender:
@@ -42,7 +42,7 @@ def to_receiver(settings: Settings, ring: Keyring, receiver: Receiver) -> Notifi
 
 
 def delivery(
-    channel: Channel, notice: Notice | None = NOTICE, test_id: UUID | None = None
+    channel: Channel, notice: ChangeNotification | None = NOTICE, test_id: UUID | None = None
 ) -> ChannelDelivery:
     return ChannelDelivery(channel, datetime.now(UTC), notice, test_id)
 

@@ -26,7 +26,7 @@ def snapshot(process: str, instance: str, count: float) -> Snapshot:
     )
     Gauge("open", "Doors.", registry=registry).set(count)
     Histogram("seconds", "Times.", buckets=(1, 2), registry=registry).observe(1.5)
-    return replace(Snapshot.taken(process, registry), instance=instance)
+    return replace(Snapshot.take(process, registry), instance=instance)
 
 
 def samples(text: bytes) -> dict[tuple[str, str, str], float]:
@@ -42,10 +42,10 @@ def test_what_processes_say_is_one_page_with_each_sample_under_its_process(redis
     first, second = snapshot("told", "a-1", 3), snapshot("told", "b-2", 4)
     metrics_publisher.publish(redis, first)
     metrics_publisher.publish(redis, second)
-    others = [one for one in metrics_publisher.told(redis) if one.process == "told"]
+    others = [one for one in metrics_publisher.read_snapshots(redis) if one.process == "told"]
     assert others == [first, second]
     own = snapshot("web", "c-3", 5)
-    text = metrics_publisher.exposition(own, others)
+    text = metrics_publisher.render(own, others)
     assert text.count(b"# TYPE tried_total counter") == 1
     found = samples(text)
     for process, instance, count in (("told", "a-1", 3), ("told", "b-2", 4), ("web", "c-3", 5)):
@@ -57,14 +57,14 @@ def test_what_processes_say_is_one_page_with_each_sample_under_its_process(redis
 def test_what_a_process_says_now_stands_for_what_it_said_before(redis: Redis) -> None:
     metrics_publisher.publish(redis, snapshot("told", "d-4", 1))
     now = snapshot("told", "d-4", 2)
-    found = samples(metrics_publisher.exposition(now, metrics_publisher.told(redis)))
+    found = samples(metrics_publisher.render(now, metrics_publisher.read_snapshots(redis)))
     assert found["tried_total", "told", "d-4"] == 2
 
 
 def test_a_process_that_is_no_more_is_forgotten(redis: Redis) -> None:
     gone = snapshot("told", "e-5", 1)
     metrics_publisher.publish(redis, gone)
-    assert 0 < redis.ttl(gone.key) <= metrics_publisher.LASTS_SECONDS
+    assert 0 < redis.ttl(gone.key) <= metrics_publisher.SNAPSHOT_SECONDS
     redis.delete(gone.key)
-    assert gone not in metrics_publisher.told(redis)
-    assert not redis.sismember(metrics_publisher.KNOWN, gone.key)
+    assert gone not in metrics_publisher.read_snapshots(redis)
+    assert not redis.sismember(metrics_publisher.KEYS, gone.key)

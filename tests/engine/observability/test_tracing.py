@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 from engine.config.settings import Settings
 from engine.contracts.definitions import DefinitionCheck
 from engine.observability import tracing
-from engine.observability.otel import Discreet
+from engine.observability.otel import FilteringExporter
 from engine.observability.temporal_trace_header import HEADER
 from engine.temporal.commands import start_check
 from engine.temporal.connection import connect
@@ -82,7 +82,7 @@ async def test_a_workflow_is_told_the_trace_it_is_started_for(settings: Settings
 def test_no_error_and_no_unknown_attribute_leaves_the_process() -> None:
     kept = InMemorySpanExporter()
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(Discreet(kept)))
+    provider.add_span_processor(SimpleSpanProcessor(FilteringExporter(kept)))
     tracer = provider.get_tracer("test")
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""Batches of changes: each change is judged after those before it, and writers do not deadlock."""
+"""Batches: each change is judged after those before it, and concurrent batches never deadlock."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.sync import batch, pull
-from engine.sync.change import Change
-from engine.sync.push import Push
-from tests.support.sync.records import refusal, write
+from engine.store.account_scope import AgentScope
+from engine.sync.change import Change, SyncLimits
+from engine.sync.push import PushResult, push_changes
+from tests.support.sync.records import read_page, refusal, write
 
 pytestmark = pytest.mark.stack
 
@@ -23,28 +23,25 @@ def change(entity: str, clock: dict[str, int], data: str = "data") -> Change:
     return Change("settings", entity, data, "v", clock)
 
 
-def write_all(sessions: SESSIONS, account_id: UUID, agent_id: str, *changes: Change) -> list[Push]:
+def write_all(
+    sessions: SESSIONS, account_id: UUID, agent_id: str, *changes: Change
+) -> list[PushResult]:
     with sessions() as session:
-        pushes = batch.push_all(
-            session,
-            account_id=account_id,
-            agent_id=agent_id,
-            changes=changes,
-            now=datetime.now(UTC),
-        )
+        scope = AgentScope(session, account_id, datetime.now(UTC), agent_id)
+        results = push_changes(scope, changes, SyncLimits())
         session.commit()
-    return pushes
+    return results
 
 
 def states(sessions: SESSIONS, account_id: UUID) -> list[tuple[str, str]]:
     with sessions() as session:
-        found = pull.pull(session, account_id=account_id).states
-    return [(state["entityId"], state["encryptedData"]) for state in found]
+        page = read_page(session, account_id)
+    return [(state["entityId"], state["encryptedData"]) for state in page.states]
 
 
 def test_each_change_is_answered_at_its_place(sessions: SESSIONS, account_id: UUID) -> None:
     write(sessions, account_id, "a", {"a": 2}, entity="stale", data="current")
-    pushes = write_all(
+    results = write_all(
         sessions,
         account_id,
         "a",
@@ -55,10 +52,10 @@ def test_each_change_is_answered_at_its_place(sessions: SESSIONS, account_id: UU
         change("two", {"a": 4}, data=2_000_000 * "x"),
         change("three", {"a": 4}),
     )
-    assert [push.accepted for push in pushes] == [True, False, True, False, False, True]
-    codes = [refusal(push).code for push in pushes if not push.accepted]
+    assert [result.is_accepted for result in results] == [True, False, True, False, False, True]
+    codes = [refusal(result).code for result in results if not result.is_accepted]
     assert codes == ["stale", "clock_jump", "state_too_large"]
-    assert refusal(pushes[1]).extra["current"]["encryptedData"] == "current"
+    assert refusal(results[1]).extra["current"]["encryptedData"] == "current"
     assert states(sessions, account_id) == [
         ("stale", "current"),
         ("one", "data"),
@@ -67,7 +64,7 @@ def test_each_change_is_answered_at_its_place(sessions: SESSIONS, account_id: UU
 
 
 def test_a_change_is_judged_after_the_ones_before_it(sessions: SESSIONS, account_id: UUID) -> None:
-    pushes = write_all(
+    results = write_all(
         sessions,
         account_id,
         "a",
@@ -77,9 +74,9 @@ def test_a_change_is_judged_after_the_ones_before_it(sessions: SESSIONS, account
         change("one", {"b": 1}, "beside"),
         change("one", {"a": 3, "b": 1}, "merged"),
     )
-    assert [push.accepted for push in pushes] == [True, True, False, False, True]
-    assert [refusal(pushes[2]).code, refusal(pushes[3]).code] == ["stale", "conflict"]
-    assert refusal(pushes[2]).extra["current"]["encryptedData"] == "merged", (
+    assert [result.is_accepted for result in results] == [True, True, False, False, True]
+    assert [refusal(results[2]).code, refusal(results[3]).code] == ["stale", "conflict"]
+    assert refusal(results[2]).extra["current"]["encryptedData"] == "merged", (
         "what is true once it is told"
     )
     assert states(sessions, account_id) == [("one", "merged")]
@@ -94,7 +91,7 @@ def test_a_sibling_that_is_left_after_a_batch_is_told(sessions: SESSIONS, accoun
         change("one", {"b": 1}, "beside"),
     )
     with sessions() as session:
-        (state,) = pull.pull(session, account_id=account_id).states
+        (state,) = read_page(session, account_id).states
     assert [one["encryptedData"] for one in state["siblings"]] == ["beside"]
 
 
@@ -102,13 +99,12 @@ def test_what_is_rolled_back_leaves_nothing(sessions: SESSIONS, account_id: UUID
     write(sessions, account_id, "a", {"a": 1}, data="current")
     with sessions() as session:
         changes = [change("new", {"b": 1}), change("theme", {"b": 2}, "beside")]
-        pushes = batch.push_all(
-            session, account_id=account_id, agent_id="b", changes=changes, now=datetime.now(UTC)
-        )
-        assert [push.accepted for push in pushes] == [True, False]
+        scope = AgentScope(session, account_id, datetime.now(UTC), "b")
+        results = push_changes(scope, changes, SyncLimits())
+        assert [result.is_accepted for result in results] == [True, False]
         session.rollback()
     with sessions() as session:
-        (state,) = pull.pull(session, account_id=account_id).states
+        (state,) = read_page(session, account_id).states
     assert (state["encryptedData"], state["siblings"]) == ("current", [])
 
 
@@ -122,12 +118,12 @@ def test_batches_that_race_for_the_same_entities_wait_in_one_order(
         me, accepted = f"w{agent}", 0
         for number, order in enumerate(orders[agent]):
             if number % 3 == 0:
-                pushes = [write(sessions, account_id, me, {me: number + 1}, entity=order[0])]
+                results = [write(sessions, account_id, me, {me: number + 1}, entity=order[0])]
             else:
                 changes = [change(name, {me: number + 1}) for name in order]
-                pushes = write_all(sessions, account_id, me, *changes)
-            accepted += sum(push.accepted for push in pushes)
-            assert {refusal(push).code for push in pushes if not push.accepted} <= {
+                results = write_all(sessions, account_id, me, *changes)
+            accepted += sum(result.is_accepted for result in results)
+            assert {refusal(result).code for result in results if not result.is_accepted} <= {
                 "conflict",
                 "stale",
             }

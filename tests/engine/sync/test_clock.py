@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.errors import InvalidError
 from engine.sync import clock
-from engine.sync.clock import Order
+from engine.sync.clock import CausalOrder
 
 pytestmark = pytest.mark.unit
 
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.unit
 AGENTS = st.sampled_from(["a", "b", "c", "d"])
 CLOCKS = st.dictionaries(AGENTS, st.integers(0, 5), max_size=4)
 MIRROR = {
-    Order.EQUAL: Order.EQUAL,
-    Order.DOMINATES: Order.BELOW,
-    Order.BELOW: Order.DOMINATES,
-    Order.CONCURRENT: Order.CONCURRENT,
+    CausalOrder.EQUAL: CausalOrder.EQUAL,
+    CausalOrder.DOMINATES: CausalOrder.BELOW,
+    CausalOrder.BELOW: CausalOrder.DOMINATES,
+    CausalOrder.CONCURRENT: CausalOrder.CONCURRENT,
 }
 
 
@@ -32,8 +32,8 @@ def test_seen_from_the_other_side_the_order_is_mirrored(
 
 @given(CLOCKS, CLOCKS)
 def test_equal_means_the_same_canonical_form(one: clock.Clock, other: clock.Clock) -> None:
-    equal = clock.compare(one, other) is Order.EQUAL
-    assert equal == (clock.canonical(one) == clock.canonical(other))
+    equal = clock.compare(one, other) is CausalOrder.EQUAL
+    assert equal == (clock.canonicalize(one) == clock.canonicalize(other))
 
 
 @given(CLOCKS, CLOCKS, CLOCKS)
@@ -47,7 +47,7 @@ def test_merge_is_a_join(one: clock.Clock, two: clock.Clock, three: clock.Clock)
     joined = clock.merge(one, two)
     assert joined == clock.merge(two, one)
     assert clock.merge(joined, three) == clock.merge(one, clock.merge(two, three))
-    assert clock.merge(one, one) == clock.canonical(one)
+    assert clock.merge(one, one) == clock.canonicalize(one)
     assert clock.descends(joined, one)
     assert clock.descends(joined, two)
     if clock.descends(three, one) and clock.descends(three, two):
@@ -56,14 +56,14 @@ def test_merge_is_a_join(one: clock.Clock, two: clock.Clock, three: clock.Clock)
 
 @given(CLOCKS, AGENTS)
 def test_an_agents_next_write_dominates_what_it_has_seen(seen: clock.Clock, agent_id: str) -> None:
-    assert clock.compare(clock.increment(seen, agent_id), seen) is Order.DOMINATES
+    assert clock.compare(clock.increment(seen, agent_id), seen) is CausalOrder.DOMINATES
 
 
 @given(CLOCKS, AGENTS, AGENTS)
 def test_two_agents_that_write_apart_are_concurrent(seen: clock.Clock, one: str, two: str) -> None:
     if one != two:
         apart = clock.compare(clock.increment(seen, one), clock.increment(seen, two))
-        assert apart is Order.CONCURRENT
+        assert apart is CausalOrder.CONCURRENT
 
 
 BAD: list[tuple[Any, str]] = [

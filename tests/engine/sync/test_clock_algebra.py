@@ -1,7 +1,7 @@
-"""The algebra of clocks, compared with a definition that counts nothing: sets of events.
+"""The algebra of clocks, compared with sets of all events that an agent has seen.
 
-A counter of n stands for an agent's events 1 to n. A clock descends from another when its set
-contains the other's. The join of two clocks is the union of their sets.
+A counter of n stands for an agent's events 1 to n. One clock descends from another when its set
+contains the other's, and the join of two clocks is the union of their sets.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.sync import clock
-from engine.sync.clock import Clock, Order
+from engine.sync.clock import CausalOrder, Clock
 
 pytestmark = pytest.mark.unit
 
@@ -38,10 +38,10 @@ def test_descending_is_holding_all_of_the_others_events(one: Clock, other: Clock
 def test_the_order_is_that_of_the_sets(one: Clock, other: Clock) -> None:
     mine, theirs = events(one), events(other)
     by_sets = {
-        Order.EQUAL: mine == theirs,
-        Order.DOMINATES: mine > theirs,
-        Order.BELOW: mine < theirs,
-        Order.CONCURRENT: bool(mine - theirs) and bool(theirs - mine),
+        CausalOrder.EQUAL: mine == theirs,
+        CausalOrder.DOMINATES: mine > theirs,
+        CausalOrder.BELOW: mine < theirs,
+        CausalOrder.CONCURRENT: bool(mine - theirs) and bool(theirs - mine),
     }
     assert [order for order, holds in by_sets.items() if holds] == [clock.compare(one, other)]
 
@@ -49,17 +49,17 @@ def test_the_order_is_that_of_the_sets(one: Clock, other: Clock) -> None:
 @given(CLOCKS, CLOCKS)
 def test_the_order_agrees_with_descending(one: Clock, other: Clock) -> None:
     order = clock.compare(one, other)
-    assert clock.descends(one, other) == (order in {Order.EQUAL, Order.DOMINATES})
-    assert clock.descends(other, one) == (order in {Order.EQUAL, Order.BELOW})
+    assert clock.descends(one, other) == (order in {CausalOrder.EQUAL, CausalOrder.DOMINATES})
+    assert clock.descends(other, one) == (order in {CausalOrder.EQUAL, CausalOrder.BELOW})
 
 
 @given(CLOCKS, CLOCKS, CLOCKS)
 def test_the_order_is_partial(one: Clock, two: Clock, three: Clock) -> None:
-    assert clock.compare(one, one) is Order.EQUAL
+    assert clock.compare(one, one) is CausalOrder.EQUAL
     if clock.descends(one, two) and clock.descends(two, one):
-        assert clock.canonical(one) == clock.canonical(two)
-    if clock.compare(one, two) is clock.compare(two, three) is Order.DOMINATES:
-        assert clock.compare(one, three) is Order.DOMINATES
+        assert clock.canonicalize(one) == clock.canonicalize(two)
+    if clock.compare(one, two) is clock.compare(two, three) is CausalOrder.DOMINATES:
+        assert clock.compare(one, three) is CausalOrder.DOMINATES
 
 
 @given(CLOCKS, CLOCKS)
@@ -71,23 +71,23 @@ def test_the_join_is_the_union(one: Clock, other: Clock) -> None:
 def test_the_join_is_that_of_a_semilattice(one: Clock, two: Clock, three: Clock) -> None:
     assert clock.merge(one, two) == clock.merge(two, one)
     assert clock.merge(clock.merge(one, two), three) == clock.merge(one, clock.merge(two, three))
-    assert clock.merge(one, one) == clock.canonical(one)
-    assert clock.merge(one, {}) == clock.canonical(one)
-    assert clock.descends(one, two) == (clock.merge(one, two) == clock.canonical(one))
+    assert clock.merge(one, one) == clock.canonicalize(one)
+    assert clock.merge(one, {}) == clock.canonicalize(one)
+    assert clock.descends(one, two) == (clock.merge(one, two) == clock.canonicalize(one))
 
 
 @given(CLOCKS, AGENTS)
 def test_the_next_write_has_one_event_more(seen: Clock, agent_id: str) -> None:
     following = clock.increment(seen, agent_id)
-    assert clock.compare(following, seen) is Order.DOMINATES
+    assert clock.compare(following, seen) is CausalOrder.DOMINATES
     assert events(following) - events(seen) == {(agent_id, seen.get(agent_id, 0) + 1)}
 
 
 @given(CLOCKS)
 def test_the_canonical_form_says_the_same_and_is_its_own(counters: Clock) -> None:
-    form = clock.canonical(counters)
+    form = clock.canonicalize(counters)
     assert events(form) == events(counters)
-    assert clock.canonical(form) == form
+    assert clock.canonicalize(form) == form
     assert list(form) == sorted(form)
     assert 0 not in form.values()
 
@@ -95,7 +95,7 @@ def test_the_canonical_form_says_the_same_and_is_its_own(counters: Clock) -> Non
 @given(SENT)
 def test_what_was_read_reads_as_itself(sent: dict[str, Any]) -> None:
     read = clock.parse(sent)
-    assert read == clock.canonical(sent)
+    assert read == clock.canonicalize(sent)
     if read:
         assert clock.parse(read) == read
     written_otherwise = {agent: float(counter) for agent, counter in sent.items()}

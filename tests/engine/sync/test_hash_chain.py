@@ -10,24 +10,29 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from engine.contracts import timestamps
 from engine.errors import ConflictError, InvalidError
-from engine.sync import chain_proof, hash_chain, pull, usage
-from engine.sync.hash_chain import Point
-from tests.support.sync.records import write
+from engine.store.account_scope import AccountScope
+from engine.sync import hash_chain, usage
+from engine.sync.hash_chain import ChainPoint
+from tests.support.sync.records import read_page, write
 
 SESSIONS = sessionmaker[Session]
 DATA = 'é"\\\u2028\x01😀'
 
 
-def head(sessions: SESSIONS, account_id: UUID) -> Point:
+def head(sessions: SESSIONS, account_id: UUID) -> ChainPoint:
     with sessions() as session:
-        found = pull.pull(session, account_id=account_id).head
-    assert found is not None
-    return found
+        point = read_page(session, account_id).head
+    assert point is not None
+    return point
 
 
-def check(sessions: SESSIONS, account_id: UUID, remembered: Point) -> None:
+def scope(session: Session, account_id: UUID) -> AccountScope:
+    return AccountScope(session, account_id, datetime.now(UTC))
+
+
+def check(sessions: SESSIONS, account_id: UUID, remembered: ChainPoint) -> None:
     with sessions() as session:
-        chain_proof.check(session, account_id=account_id, remembered=remembered)
+        hash_chain.check_ancestor(scope(session, account_id), remembered)
 
 
 def sha256(data: bytes) -> bytes:
@@ -42,11 +47,11 @@ def test_a_client_computes_the_same_links_from_what_it_reads(
     write(sessions, account_id, "b", {"a": 1, "b": 1}, data=DATA)
     write(sessions, account_id, "a", {"a": 2, "b": 1}, data="")
     with sessions() as session:
-        told, more = chain_proof.links(session, account_id=account_id, since=0, limit=10)
-    assert (len(told), more) == (3, False)
-    assert told[0]["dataHash"] == sha256(DATA.encode()).hex()
+        links, more = hash_chain.list_links(scope(session, account_id), since=0, limit=10)
+    assert (len(links), more) == (3, False)
+    assert links[0]["dataHash"] == sha256(DATA.encode()).hex()
     link = sha256(f"sync-chain:{account_id}".encode())
-    for one in told:
+    for one in links:
         said = [
             one[name]
             for name in ("type", "entityId", "version", "vectorClock", "agentId", "deleted")
@@ -56,7 +61,7 @@ def test_a_client_computes_the_same_links_from_what_it_reads(
         )
         link = sha256(link + sha256(text.encode()) + one["updatedAt"].encode())
         assert one["link"] == link.hex()
-    assert str(head(sessions, account_id)) == f"{told[-1]['updatedAt']}/{link.hex()}"
+    assert str(head(sessions, account_id)) == f"{links[-1]['updatedAt']}/{link.hex()}"
 
 
 @pytest.mark.stack
@@ -66,7 +71,7 @@ def test_links_come_in_pages(sessions: SESSIONS, account_id: UUID) -> None:
     seen, since, more = [], 0, True
     while more:
         with sessions() as session:
-            page, more = chain_proof.links(session, account_id=account_id, since=since, limit=2)
+            page, more = hash_chain.list_links(scope(session, account_id), since=since, limit=2)
         seen += [one["vectorClock"]["a"] for one in page]
         since = timestamps.parse(page[-1]["updatedAt"], "")
     assert seen == [1, 2, 3, 4, 5]
@@ -87,8 +92,8 @@ def test_another_past_is_a_fork(sessions: SESSIONS, account_id: UUID, other: str
     write(sessions, account_id, "a", {"a": 1})
     known = head(sessions, account_id)
     remembered = {
-        "stamp": Point(known.stamp + 1, known.link),
-        "link": Point(known.stamp, sha256(b"another")),
+        "stamp": ChainPoint(known.stamp + 1, known.link),
+        "link": ChainPoint(known.stamp, sha256(b"another")),
         "account": known,
     }[other]
     asked = UUID(int=0) if other == "account" else account_id
@@ -104,18 +109,20 @@ def test_another_past_is_a_fork(sessions: SESSIONS, account_id: UUID, other: str
 )
 def test_what_is_no_head_is_refused(text: str) -> None:
     with pytest.raises(InvalidError):
-        hash_chain.parse(text, "/X-Sync-Head")
+        hash_chain.parse_point(text, "/X-Sync-Head")
 
 
 @pytest.mark.unit
 def test_a_time_that_never_was_is_in_nobodys_past() -> None:
-    assert hash_chain.parse("2026-02-30T12:00:00.000000Z/" + 64 * "0", "").stamp < 0
+    assert hash_chain.parse_point("2026-02-30T12:00:00.000000Z/" + 64 * "0", "").stamp < 0
 
 
 @pytest.mark.unit
 def test_a_head_is_read_as_it_is_told() -> None:
-    point = Point(timestamps.of(datetime(2026, 1, 31, 12, tzinfo=UTC)) + 7, sha256(b""))
-    assert hash_chain.parse(str(point), "") == point
+    point = ChainPoint(
+        timestamps.from_datetime(datetime(2026, 1, 31, 12, tzinfo=UTC)) + 7, sha256(b"")
+    )
+    assert hash_chain.parse_point(str(point), "") == point
 
 
 @pytest.mark.stack
@@ -126,21 +133,21 @@ def test_a_digest_is_of_the_states_that_are_not_deleted(
     write(sessions, account_id, "a", {"a": 2}, data="two", entity="two")
     write(sessions, account_id, "a", {"a": 3}, data="three", entity="one")
     with sessions() as session:
-        found = usage.digest(session, account_id=account_id)
-        states = pull.pull(session, account_id=account_id).states
+        digest = usage.compute_digest(scope(session, account_id))
+        states = read_page(session, account_id).states
     hashed = b""
     for one in states:
-        said = hash_chain.digest(
-            one["type"],
-            one["entityId"],
+        hashed += hash_chain.hash_change(
+            (one["type"], one["entityId"]),
             one["version"],
             one["vectorClock"],
             one["agentId"],
-            one["deleted"],
-            sha256(one["encryptedData"].encode()),
+            deleted=one["deleted"],
+            data_hash=sha256(one["encryptedData"].encode()),
         )
-        hashed += said + one["updatedAt"].encode()
-    assert found.types == {"settings": {"count": 2, "hash": sha256(hashed).hex()}}
-    assert found.head == head(sessions, account_id)
+        hashed += one["updatedAt"].encode()
+    assert digest.types == {"settings": {"count": 2, "hash": sha256(hashed).hex()}}
+    assert digest.head == head(sessions, account_id)
     with sessions() as session:
-        assert usage.digest(session, account_id=UUID(int=0)) == usage.Digest({}, None)
+        nobody = scope(session, UUID(int=0))
+        assert usage.compute_digest(nobody) == usage.AccountDigest({}, None)

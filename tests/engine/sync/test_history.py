@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.errors import ForbiddenError, NotFoundError
-from engine.sync import batch, entities
-from engine.sync import usage as totals
-from engine.sync.change import Change
-from engine.sync.limits import Limits
+from engine.store.account_scope import AccountScope, AgentScope
+from engine.sync import entities
+from engine.sync.change import Change, SyncLimits
+from engine.sync.push import PushResult, push_changes
+from engine.sync.usage import measure_usage
 from tests.support.sync.records import refusal, write
 from tests.support.sync.tombstones import LONG_AFTER, bury, remove
 
@@ -25,27 +26,25 @@ def history(
     sessions: SESSIONS, account_id: UUID, entity: str = "theme", limit: int = 100
 ) -> list[Any]:
     with sessions() as session:
-        found = entities.history(
-            session, account_id=account_id, entity=("settings", entity), limit=limit
-        )
-    return [one["encryptedData"] for one in found]
+        scope = AccountScope(session, account_id, datetime.now(UTC))
+        versions = entities.list_versions(scope, ("settings", entity), limit)
+    return [version["encryptedData"] for version in versions]
 
 
-def usage(sessions: SESSIONS, account_id: UUID, limits: Limits = Limits()) -> dict[str, int]:  # noqa: B008 - frozen
+def usage(sessions: SESSIONS, account_id: UUID, quota_bytes: int = 10) -> dict[str, int]:
     with sessions() as session:
-        return totals.usage(session, account_id=account_id, limits=limits)
+        scope = AccountScope(session, account_id, datetime.now(UTC))
+        return measure_usage(scope, SyncLimits(quota_bytes=quota_bytes))
 
 
-def limited(sessions: SESSIONS, account_id: UUID, count: int, data: str, limits: Limits) -> None:
+def limited(
+    sessions: SESSIONS, account_id: UUID, count: int, data: str, limits: SyncLimits
+) -> PushResult:
+    change = Change("settings", "theme", data, "v", {"a": count})
     with sessions.begin() as session:
-        batch.push(
-            session,
-            account_id=account_id,
-            agent_id="a",
-            change=Change("settings", "theme", data, "v", {"a": count}),
-            now=datetime.now(UTC),
-            limits=limits,
-        )
+        scope = AgentScope(session, account_id, datetime.now(UTC), "a")
+        (result,) = push_changes(scope, [change], limits)
+    return result
 
 
 def test_past_versions_are_read_the_newest_first(sessions: SESSIONS, account_id: UUID) -> None:
@@ -70,12 +69,12 @@ def test_a_lower_number_of_versions_is_reached_by_and_by(
     sessions: SESSIONS, account_id: UUID
 ) -> None:
     for count in range(1, 7):
-        limited(sessions, account_id, count, str(count), Limits(history_versions=5))
+        limited(sessions, account_id, count, str(count), SyncLimits(history_versions=5))
     assert history(sessions, account_id) == ["6", "5", "4", "3", "2"]
     for count in range(7, 10):
-        limited(sessions, account_id, count, str(count), Limits(history_versions=2))
+        limited(sessions, account_id, count, str(count), SyncLimits(history_versions=2))
     assert history(sessions, account_id) == ["9", "8"]
-    limited(sessions, account_id, 10, "10", Limits(history_versions=1))
+    limited(sessions, account_id, 10, "10", SyncLimits(history_versions=1))
     assert history(sessions, account_id) == ["10"]
 
 
@@ -85,7 +84,7 @@ def test_a_deletion_keeps_the_past_until_it_is_buried(sessions: SESSIONS, accoun
     assert history(sessions, account_id) == ["", "precious"]
     bury(sessions, LONG_AFTER)
     assert usage(sessions, account_id)["pastVersions"] == 0
-    assert write(sessions, account_id, "a", {"a": 3}, data="anew").accepted
+    assert write(sessions, account_id, "a", {"a": 3}, data="anew").is_accepted
     assert history(sessions, account_id) == ["anew"]
 
 
@@ -95,13 +94,8 @@ def test_a_tombstone_with_a_sibling_that_is_not_old_is_not_buried(
     write(sessions, account_id, "a", {"a": 1})
     remove(sessions, account_id, "a", {"a": 2})
     with sessions.begin() as session:
-        batch.push(
-            session,
-            account_id=account_id,
-            agent_id="b",
-            change=Change("settings", "theme", "kept", "v", {"b": 1}),
-            now=LONG_AFTER,
-        )
+        change = Change("settings", "theme", "kept", "v", {"b": 1})
+        push_changes(AgentScope(session, account_id, LONG_AFTER, "b"), [change], SyncLimits())
     bury(sessions, LONG_AFTER)
     told = refusal(write(sessions, account_id, "b", {"b": 1}, data="kept"))
     assert (told.code, [one["encryptedData"] for one in told.extra["siblings"]]) == (
@@ -116,7 +110,7 @@ def test_usage_says_what_is_kept(sessions: SESSIONS, account_id: UUID) -> None:
     write(sessions, account_id, "a", {"a": 2}, data="12345", entity="two")
     write(sessions, account_id, "a", {"a": 3}, data="123", entity="two")
     write(sessions, account_id, "b", {"b": 1}, data="1234567", entity="two")
-    assert usage(sessions, account_id, Limits(quota_bytes=99)) == {
+    assert usage(sessions, account_id, quota_bytes=99) == {
         "states": 2,
         "bytes": 7,
         "quotaBytes": 99,
@@ -128,20 +122,19 @@ def test_usage_says_what_is_kept(sessions: SESSIONS, account_id: UUID) -> None:
     remove(sessions, account_id, "a", {"a": 4})
     with sessions.begin() as session:
         change = Change("settings", "one", "", "v", {"a": 4}, deleted=True)
-        batch.push(
-            session, account_id=account_id, agent_id="a", change=change, now=datetime.now(UTC)
-        )
+        scope = AgentScope(session, account_id, datetime.now(UTC), "a")
+        push_changes(scope, [change], SyncLimits())
     assert (usage(sessions, account_id)["states"], usage(sessions, account_id)["bytes"]) == (1, 3)
 
 
 def test_the_quota_holds_back_what_grows_and_nothing_else(
     sessions: SESSIONS, account_id: UUID
 ) -> None:
-    limits = Limits(quota_bytes=10)
+    limits = SyncLimits(quota_bytes=10)
     limited(sessions, account_id, 1, 10 * "x", limits)
-    with pytest.raises(ForbiddenError) as full:
-        limited(sessions, account_id, 2, 11 * "x", limits)
-    assert (full.value.code, full.value.extra) == ("quota_exceeded", {"bytes": 10, "quota": 10})
+    full = refusal(limited(sessions, account_id, 2, 11 * "x", limits))
+    assert isinstance(full, ForbiddenError)
+    assert (full.code, full.extra) == ("quota_exceeded", {"bytes": 10, "quota": 10})
     limited(sessions, account_id, 2, 10 * "y", limits)
     limited(sessions, account_id, 3, "", limits)
     limited(sessions, account_id, 4, 10 * "z", limits)

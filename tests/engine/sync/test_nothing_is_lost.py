@@ -28,7 +28,7 @@ ROUNDS = 20  # of a soak, whose examples are longer, too
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Repeat the machine in a soak: each round is a test, with as much time as any test."""
+    """Repeat the machine in a soak: each round is a test with a time limit of its own."""
     if "lap" in metafunc.fixturenames:
         metafunc.parametrize("lap", range(ROUNDS if metafunc.config.getoption("--soak") else 1))
 

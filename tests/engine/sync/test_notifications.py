@@ -16,9 +16,10 @@ from engine.contracts import timestamps
 from engine.contracts.outbox_messages import StateChange
 from engine.store import outbox
 from engine.store.account_scope import AccountScope, AgentScope
-from engine.sync import batch, notifications, pull
-from engine.sync.change import Change
-from engine.sync.notifications import Notice
+from engine.sync import notifications, pull
+from engine.sync.change import Change, SyncLimits
+from engine.sync.notifications import ChangeNotification
+from engine.sync.push import push_changes
 
 pytestmark = pytest.mark.stack
 
@@ -36,17 +37,14 @@ def agents_of_the_account(session: Session, account_id: UUID) -> None:
 def change(session: Session, account_id: UUID, agent_id: str, kind: str = "settings") -> int:
     """Let an agent push something new; return its stamp."""
     pushed = Change(kind, str(uuid7()), "-", "1", {})
-    batch.push(session, account_id=account_id, agent_id=agent_id, change=pushed, now=NOW)
-    return pull.head(session, account_id)
+    push_changes(AgentScope(session, account_id, NOW, agent_id), [pushed], SyncLimits())
+    return pull.read_head(session, account_id)
 
 
 def delivered(session: Session, account_id: UUID) -> dict[str, Any]:
-    said: list[str] = []
-    notifications.deliver(
-        session, lambda _channel, message: said.append(message), account_id=account_id
-    )
-    told: dict[str, Any] = json.loads(said[0]) if said else {}
-    return told
+    broadcast = notifications.take_broadcast(session, account_id)
+    message: dict[str, Any] = json.loads(broadcast.message) if broadcast else {}
+    return message
 
 
 def test_news_is_the_newest_stamp_of_others_and_the_types_they_changed(
@@ -55,12 +53,14 @@ def test_news_is_the_newest_stamp_of_others_and_the_types_they_changed(
     done = (("laptop", "workflow"), ("phone", "agent"), ("laptop", "settings"))
     first, second, third = (change(session, account_id, agent_id, kind) for agent_id, kind in done)
 
-    def news(agent_id: str, since: int) -> Notice | None:
-        return notifications.news(session, account_id=account_id, agent_id=agent_id, since=since)
+    def news(agent_id: str, since: int) -> ChangeNotification | None:
+        return notifications.find_changes(
+            session, account_id=account_id, agent_id=agent_id, since=since
+        )
 
-    assert news("phone", 0) == Notice(third, ["settings", "workflow"])
-    assert news("laptop", 0) == Notice(second, ["agent"])
-    assert news("tablet", first) == Notice(third, ["agent", "settings"])
+    assert news("phone", 0) == ChangeNotification(third, ["settings", "workflow"])
+    assert news("laptop", 0) == ChangeNotification(second, ["agent"])
+    assert news("tablet", first) == ChangeNotification(third, ["agent", "settings"])
     assert news("laptop", second) is None
 
 
@@ -69,8 +69,8 @@ def test_every_live_agent_is_told_once_what_others_did(session: Session, account
     second = change(session, account_id, "phone")
     agents.revoke(AccountScope(session, account_id, NOW), "tablet")
     assert delivered(session, account_id) == {
-        "laptop": {"head": timestamps.text(second), "types": ["settings"]},
-        "phone": {"head": timestamps.text(first), "types": ["workflow"]},
+        "laptop": {"head": timestamps.to_text(second), "types": ["settings"]},
+        "phone": {"head": timestamps.to_text(first), "types": ["workflow"]},
     }
     assert outbox.take_all(session, account_id=account_id, kind=StateChange.kind) == []
     assert delivered(session, account_id) == {}
@@ -84,7 +84,7 @@ def test_what_a_notice_costs_does_not_grow_with_what_the_account_holds(
     made = [
         Change(("agent", "settings", "workflow")[n % 3], f"{n}", "-", "1", {}) for n in range(MANY)
     ]
-    batch.push_all(session, account_id=account_id, agent_id="laptop", changes=made, now=NOW)
+    push_changes(AgentScope(session, account_id, NOW, "laptop"), made, SyncLimits())
     session.execute(text("ANALYZE sync_states"))
     asked: list[tuple[str, Any]] = []
     connection = session.connection()
@@ -93,7 +93,7 @@ def test_what_a_notice_costs_does_not_grow_with_what_the_account_holds(
         asked.append((statement, values))
 
     event.listen(connection, "before_cursor_execute", note)
-    notifications.news(session, account_id=account_id, agent_id="phone", since=0)
+    notifications.find_changes(session, account_id=account_id, agent_id="phone", since=0)
     delivered(session, account_id)
     event.remove(connection, "before_cursor_execute", note)
     reads = [one for one in asked if "sync_states" in one[0]]

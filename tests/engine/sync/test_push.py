@@ -8,22 +8,21 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.errors import TooLargeError
-from engine.sync import pull
-from engine.sync.push import Push
-from tests.support.sync.records import head, refusal, write
+from engine.sync.push import PushResult
+from tests.support.sync.records import head, read_page, refusal, write
 
 pytestmark = pytest.mark.stack
 
 
 def test_a_dominating_clock_is_accepted(sessions: sessionmaker[Session], account_id: UUID) -> None:
-    assert write(sessions, account_id, "a", {"a": 1}).accepted
-    assert write(sessions, account_id, "b", {"a": 1, "b": 1}).accepted
+    assert write(sessions, account_id, "a", {"a": 1}).is_accepted
+    assert write(sessions, account_id, "b", {"a": 1, "b": 1}).is_accepted
 
 
 def test_a_repeated_push_changes_nothing(sessions: sessionmaker[Session], account_id: UUID) -> None:
     write(sessions, account_id, "a", {"a": 1})
     before = head(sessions, account_id)
-    assert write(sessions, account_id, "a", {"a": 1}).accepted
+    assert write(sessions, account_id, "a", {"a": 1}).is_accepted
     assert head(sessions, account_id) == before
 
 
@@ -60,13 +59,13 @@ def test_a_concurrent_version_is_refused_and_kept_until_it_is_covered(
         told = refusal(write(sessions, account_id, "b", {"b": 1}, data="refused"))
         assert told.code == "conflict"
         assert [one["encryptedData"] for one in told.extra["siblings"]] == ["refused"]
-    assert write(sessions, account_id, "a", {"a": 2}, data="ignorant").accepted
+    assert write(sessions, account_id, "a", {"a": 2}, data="ignorant").is_accepted
     with sessions() as session:
-        (state,) = pull.pull(session, account_id=account_id).states
+        (state,) = read_page(session, account_id).states
     assert [one["encryptedData"] for one in state["siblings"]] == ["refused"]
-    assert write(sessions, account_id, "a", {"a": 3, "b": 1}, data="merged").accepted
+    assert write(sessions, account_id, "a", {"a": 3, "b": 1}, data="merged").is_accepted
     with sessions() as session:
-        (state,) = pull.pull(session, account_id=account_id).states
+        (state,) = read_page(session, account_id).states
     assert (state["encryptedData"], state["siblings"]) == ("merged", [])
 
 
@@ -80,22 +79,22 @@ def test_no_more_than_eight_siblings_are_kept(
 
 
 def test_an_oversized_state_is_refused(sessions: sessionmaker[Session], account_id: UUID) -> None:
-    with pytest.raises(TooLargeError):
-        write(sessions, account_id, "a", {"a": 1}, data="é" * 600_000)
+    result = write(sessions, account_id, "a", {"a": 1}, data="é" * 600_000)
+    assert isinstance(refusal(result), TooLargeError)
 
 
 def test_of_sixteen_first_writers_one_wins_and_the_others_are_kept_or_refused(
     sessions: sessionmaker[Session], account_id: UUID
 ) -> None:
-    def race(number: int) -> Push:
+    def race(number: int) -> PushResult:
         return write(sessions, account_id, f"a{number}", {f"a{number}": 1}, data=str(number))
 
     with ThreadPoolExecutor(8) as pool:
-        pushes = list(pool.map(race, range(16)))
-    assert sum(push.accepted for push in pushes) == 1
-    assert {refusal(push).code for push in pushes if not push.accepted} == {"conflict"}
+        results = list(pool.map(race, range(16)))
+    assert sum(result.is_accepted for result in results) == 1
+    assert {refusal(result).code for result in results if not result.is_accepted} == {"conflict"}
     with sessions() as session:
-        (state,) = pull.pull(session, account_id=account_id).states
+        (state,) = read_page(session, account_id).states
     assert len(state["siblings"]) == 8
 
 
@@ -114,7 +113,7 @@ def test_a_poller_that_follows_the_cursor_misses_nothing_of_eight_racing_writers
         while True:
             last_round = done.is_set()
             with sessions() as session:
-                page = pull.pull(session, account_id=account_id, since=cursor, limit=7)
+                page = read_page(session, account_id, since=cursor, limit=7)
             seen += [state["updatedAt"] + state["entityId"] for state in page.states]
             cursor = page.cursor
             if last_round and not page.states:

@@ -10,12 +10,12 @@ from engine.errors import InvalidError
 pytestmark = pytest.mark.unit
 
 
-FAR = timestamps.of(datetime(9999, 12, 31, tzinfo=UTC))
+FAR = timestamps.from_datetime(datetime(9999, 12, 31, tzinfo=UTC))
 
 
 @given(st.integers(0, FAR))
 def test_a_stamp_survives_its_text_exactly(value: int) -> None:
-    assert timestamps.parse(timestamps.text(value), "/since") == value
+    assert timestamps.parse(timestamps.to_text(value), "/since") == value
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_stamp_survives_its_text_exactly(value: int) -> None:
     ],
 )
 def test_any_rfc_3339_time_is_read(text: str, same: str) -> None:
-    assert timestamps.text(timestamps.parse(text, "/since")) == same
+    assert timestamps.to_text(timestamps.parse(text, "/since")) == same
 
 
 @pytest.mark.parametrize(

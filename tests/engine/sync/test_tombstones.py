@@ -1,4 +1,4 @@
-"""Deletions: synced like any change, stored until agents have pulled them, then removed."""
+"""Tombstones: pulled like any change, and deleted after 90 days once every agent has them."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -11,7 +11,7 @@ from engine.errors import GoneError
 from engine.store.accounts import Agent
 from engine.store.sync import SyncSibling, SyncState
 from engine.sync import pull, tombstones
-from tests.support.sync.records import refusal, write
+from tests.support.sync.records import agent_scope, read_page, refusal, write
 from tests.support.sync.tombstones import LONG_AFTER, SESSIONS, bury, remove
 
 pytestmark = pytest.mark.stack
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.stack
 
 def states(sessions: SESSIONS, account_id: UUID, since: int = 0) -> list[tuple[str, bool]]:
     with sessions() as session:
-        page = pull.pull(session, account_id=account_id, since=since)
+        page = read_page(session, account_id, since=since)
     return [(state["encryptedData"], state["deleted"]) for state in page.states]
 
 
@@ -47,11 +47,11 @@ def deleted_at(sessions: SESSIONS, account_id: UUID) -> int:
 
 def test_a_deletion_is_a_version_like_any_other(sessions: SESSIONS, account_id: UUID) -> None:
     write(sessions, account_id, "a", {"a": 1})
-    assert remove(sessions, account_id, "a", {"a": 2}).accepted
-    assert remove(sessions, account_id, "a", {"a": 2}).accepted, "a repeat"
+    assert remove(sessions, account_id, "a", {"a": 2}).is_accepted
+    assert remove(sessions, account_id, "a", {"a": 2}).is_accepted, "a repeat"
     assert states(sessions, account_id) == [("", True)]
     assert refusal(write(sessions, account_id, "b", {"a": 1})).extra["current"]["deleted"] is True
-    assert write(sessions, account_id, "b", {"a": 2, "b": 1}, data="back").accepted
+    assert write(sessions, account_id, "b", {"a": 2, "b": 1}, data="back").is_accepted
     assert states(sessions, account_id) == [("back", False)]
 
 
@@ -74,7 +74,7 @@ def test_a_tombstone_stays_ninety_days_and_until_every_live_agent_has_pulled_pas
         bury(sessions, now)
         assert states(sessions, account_id) == [("", True)]
     with sessions.begin() as session:
-        assert tombstones.note_pulled(session, account_id=account_id, agent_id="slow", since=at)
+        assert tombstones.store_cursor(agent_scope(session, account_id, "slow"), at)
     bury(sessions, LONG_AFTER)
     assert states(sessions, account_id) == []
 
@@ -90,7 +90,10 @@ def test_who_missed_what_was_buried_is_sent_back_to_the_start(
     bury(sessions, LONG_AFTER)
     with pytest.raises(GoneError) as told:
         states(sessions, account_id, since=before)
-    assert (told.value.code, told.value.extra["head"]) == ("resync_required", timestamps.text(at))
+    assert (told.value.code, told.value.extra["head"]) == (
+        "resync_required",
+        timestamps.to_text(at),
+    )
     assert states(sessions, account_id, since=at) == []
     assert states(sessions, account_id) == []
 
@@ -102,11 +105,10 @@ def test_who_starts_over_reads_on_page_by_page(sessions: SESSIONS, account_id: U
     remove(sessions, account_id, "a", {"a": 5})
     bury(sessions, LONG_AFTER)
 
-    def page(since: int, agent_id: str = "a", kind: str | None = None) -> pull.Page:
+    def page(since: int, agent_id: str = "a", kind: str | None = None) -> pull.StatePage:
         with sessions.begin() as session:
-            return pull.pull(
-                session, account_id=account_id, limit=1, since=since, agent_id=agent_id, kind=kind
-            )
+            puller = agent_scope(session, account_id, agent_id)
+            return pull.read_page(puller, limit=1, since=since, kind=kind)
 
     first = page(0)
     second = page(first.cursor)
@@ -130,12 +132,12 @@ def test_a_walk_that_set_out_before_a_deletion_is_over_with_its_burial(
     remove(sessions, account_id, "a", {"a": 4})
     bury(sessions, LONG_AFTER)
     with sessions.begin() as session:
-        cursor = pull.pull(session, account_id=account_id, limit=1, agent_id="a").cursor
+        cursor = pull.read_page(agent_scope(session, account_id, "a"), limit=1).cursor
     write(sessions, account_id, "a", {"a": 5})
     remove(sessions, account_id, "a", {"a": 6})
     bury(sessions, LONG_AFTER)
     with sessions.begin() as session, pytest.raises(GoneError):
-        pull.pull(session, account_id=account_id, since=cursor, agent_id="a")
+        pull.read_page(agent_scope(session, account_id, "a"), since=cursor)
 
 
 def test_what_is_not_deleted_is_never_buried_and_old_siblings_are(
@@ -158,7 +160,7 @@ def test_progress_is_noted_once_an_hour_at_most(sessions: SESSIONS, account_id: 
     meet(sessions, account_id, "a", pulled=0)
     with sessions.begin() as session:
         noted = [
-            tombstones.note_pulled(session, account_id=account_id, agent_id="a", since=since)
+            tombstones.store_cursor(agent_scope(session, account_id, "a"), since)
             for since in (hour, hour + 1, 2 * hour, hour)
         ]
     assert noted == [True, False, True, False]

@@ -15,13 +15,13 @@ from engine.errors import InvalidError
 from engine.sync import clock, hash_chain
 from engine.sync.change import Change
 from engine.sync.conflict_rules import judge
-from engine.sync.locked_state import Current, Standing
-from engine.sync.siblings import Sibling
+from engine.sync.locked_state import CurrentVersion, LockedEntity
+from engine.sync.siblings import SiblingVersion
 
 pytestmark = pytest.mark.unit
 
 
-VECTORS = Path(__file__).parents[3] / "docs" / "vectors"
+VECTORS = Path(__file__).parents[3] / "docs" / "reference" / "vectors"
 
 
 def read(name: str) -> Any:
@@ -32,20 +32,19 @@ CLOCKS, CHAIN, DIGEST = read("clocks"), read("chain"), read("digest")
 
 
 def said(told: dict[str, Any]) -> bytes:
-    return hash_chain.digest(
-        told["type"],
-        told["entityId"],
+    return hash_chain.hash_change(
+        (told["type"], told["entityId"]),
         told["version"],
         told["vectorClock"],
         told["agentId"],
-        told["deleted"],
-        sha256(told["encryptedData"].encode()).digest(),
+        deleted=told["deleted"],
+        data_hash=sha256(told["encryptedData"].encode()).digest(),
     )
 
 
 def test_clocks_are_canonical_and_compared_and_merged() -> None:
     for one, form in CLOCKS["canonical"]:
-        assert clock.canonical(one) == form
+        assert clock.canonicalize(one) == form
     for one, other, order in CLOCKS["compare"]:
         assert clock.compare(one, other).value == order
     for one, other, merged in CLOCKS["merge"]:
@@ -71,8 +70,8 @@ def change(told: dict[str, Any]) -> Change:
     )
 
 
-def sibling(told: dict[str, Any]) -> Sibling:
-    return Sibling(
+def sibling(told: dict[str, Any]) -> SiblingVersion:
+    return SiblingVersion(
         "settings",
         "theme",
         told["encryptedData"],
@@ -84,20 +83,21 @@ def sibling(told: dict[str, Any]) -> Sibling:
     )
 
 
-def current(told: dict[str, Any] | None) -> Current | None:
+def current(told: dict[str, Any] | None) -> CurrentVersion | None:
     if told is None:
         return None
     version = change(told)
-    return Current(version.version, version.clock, version.data_hash, version.deleted, version.size)
+    return CurrentVersion(
+        version.version, version.clock, version.data_hash, version.deleted, version.size
+    )
 
 
 @pytest.mark.parametrize("case", CLOCKS["cases"], ids=lambda case: case["name"])
 def test_a_push_is_judged(case: dict[str, Any]) -> None:
-    standing = Standing(current(case["current"]), [sibling(told) for told in case["siblings"]])
+    entity = LockedEntity(current(case["current"]), [sibling(told) for told in case["siblings"]])
     try:
         verdict = (
-            judge(case["push"]["agentId"], change(case["push"]), standing, case["seen"])
-            or "accepted"
+            judge(case["push"]["agentId"], change(case["push"]), entity, case["seen"]) or "accepted"
         )
     except InvalidError as refusal:
         verdict = refusal.code
@@ -105,13 +105,16 @@ def test_a_push_is_judged(case: dict[str, Any]) -> None:
 
 
 def test_the_chain_is_linked() -> None:
-    link = hash_chain.genesis(UUID(CHAIN["accountId"]))
+    link = hash_chain.genesis_link(UUID(CHAIN["accountId"]))
     assert link.hex() == CHAIN["genesis"]
     for told in CHAIN["changes"]:
         assert said(told).hex() == told["digest"] == sha256(told["text"].encode()).hexdigest()
         at = timestamps.parse(told["updatedAt"], "")
         link = hash_chain.extend(link, said(told), at)
-        assert (link.hex(), str(hash_chain.Point(at, link))) == (told["link"], told["syncHead"])
+        assert (link.hex(), str(hash_chain.ChainPoint(at, link))) == (
+            told["link"],
+            told["syncHead"],
+        )
 
 
 def test_states_are_digested() -> None:

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from engine.activities.timeline import Journal
 from engine.config.settings import Settings
 from engine.contracts.executions import TimelineFlush
-from engine.contracts.timeline import COMPLETED, COUNTED, STARTED, TimelineEntry
+from engine.contracts.timeline import COMPLETED, COUNTED_PHASES, STARTED, TimelineEntry
 from engine.errors import NotFoundError
 from engine.store.account_scope import AccountScope
 from engine.workflows import definitions
@@ -42,7 +42,7 @@ def told(account_id: UUID, execution_id: UUID, count: int) -> list[TimelineEntry
     found = []
     for seq in range(1, count + 1):
         begins, step = seq % 2 == 1, (seq - 1) // 2
-        counts = [0 for _ in COUNTED]
+        counts = [0 for _ in COUNTED_PHASES]
         counts[:2] = [step + 1, step + (not begins)]
         found.append(
             TimelineEntry(
@@ -139,7 +139,7 @@ def test_entries_are_written_soon_and_a_deleted_execution_holds_up_nobody(
     entries = told(account_id, execution_id, 600)
     with mine.open():
         for entry in [*gone, *entries]:
-            mine.put(entry)
+            mine.add(entry)
         assert until(lambda: len(read(sessions, account_id, execution_id)) == len(entries))
     assert read(sessions, account_id, execution_id) == of(entries)
 
@@ -151,7 +151,7 @@ def test_what_is_left_is_written_when_the_worker_stops(
     mine, entries = Journal(sessions, settings), told(account_id, execution_id, 3)
     with mine.open():
         for entry in entries:
-            mine.put(entry)
+            mine.add(entry)
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
@@ -163,7 +163,7 @@ def test_past_the_limit_only_how_far_the_execution_is_is_kept(
     entries = told(account_id, execution_id, 9)
     with mine.open():
         for entry in entries:
-            mine.put(entry)
+            mine.add(entry)
     assert read(sessions, account_id, execution_id) == of(entries[:3])
     with sessions() as session:
         assert timeline.progress(session, execution_id)["current"] == ["/do/4"]
@@ -175,7 +175,7 @@ def test_entries_are_there_with_what_is_written_beside_them_or_wait_again(
 ) -> None:
     mine, entries = Journal(sessions, settings), told(account_id, execution_id, 4)
     for entry in entries:
-        mine.put(entry)
+        mine.add(entry)
     ids = (str(account_id), str(execution_id))
     with pytest.raises(ZeroDivisionError), sessions() as session, mine.taken(session, *ids):
         raise ZeroDivisionError
@@ -192,7 +192,7 @@ def test_keeping_the_journal_of_an_execution_that_is_no_more_keeps_nothing(
     mine, nobody = Journal(sessions, settings), UUID(str(uuid7()))
     entries = told(account_id, nobody, 2)
     for entry in entries:
-        mine.put(entry)
+        mine.add(entry)
     mine.keep(TimelineFlush(str(account_id), str(nobody)))
     with sessions.begin() as session, pytest.raises(IntegrityError):
         timeline.store(session, entries, entries[-1:])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.contracts.timeline import COUNTED, STARTED, TimelineEntry
+from engine.contracts.timeline import COUNTED_PHASES, STARTED, TimelineEntry
 from engine.workflows.executions.timeline_queue import LINE_MAX, TURN, TURNS, TimelineQueue
 
 pytestmark = pytest.mark.unit
@@ -15,7 +15,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def entry(account_id: str, execution_id: str, seq: int) -> TimelineEntry:
     """Make an entry."""
-    counts = tuple(0 for _ in COUNTED)
+    counts = tuple(0 for _ in COUNTED_PHASES)
     return TimelineEntry(
         account_id, execution_id, seq, "/do/0", "set", STARTED, 1, NOON, None, (), counts
     )

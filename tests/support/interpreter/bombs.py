@@ -1,4 +1,4 @@
-"""Programs, schemas and documents that attack the process that runs them, with their outcomes.
+"""Hostile programs, schemas and documents, and what must happen to each.
 
 * `refused`: the grammar does not accept it.
 * `ended`: it breaks its budget, which ends the execution; no `catch` may hide that.

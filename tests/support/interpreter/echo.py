@@ -30,9 +30,12 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     sent = (await reader.readexactly(int(headers.get("content-length", "0")))).decode()
     url = urlsplit(target)
     content = {
-        "method": method, "path": url.path, "query": parse_qs(url.query), "headers": headers,
+        "method": method,
+        "path": url.path,
+        "query": parse_qs(url.query),
+        "headers": headers,
         "body": sent,
-    }  # fmt: skip
+    }
     status = url.path.rpartition("/status/")[2] if "/status/" in url.path else "200"
     extra = ""
     if url.path == "/moved":

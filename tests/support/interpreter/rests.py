@@ -22,8 +22,8 @@ FAIL = {
         "raise": {"error": {"type": "urn:x", "status": 500, "detail": "${ .path | tostring }"}}
     }
 }
-COUNTED = {"set": {"n": "${ (.n // 0) + 1 }"}}
-COUNT = {"count": COUNTED}
+COUNTED_PHASES = {"set": {"n": "${ (.n // 0) + 1 }"}}
+COUNT = {"count": COUNTED_PHASES}
 LOOP = {
     "for": {"each": "e", "in": "[range(4)]"},
     "while": "$e < 3",

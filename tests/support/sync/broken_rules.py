@@ -1,4 +1,4 @@
-"""The rules of sync, each broken in one way: a useful state machine must detect every one."""
+"""Broken rules of sync, each of which the state machine must notice."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from engine.store.sync import SyncHead, SyncSibling
-from engine.sync import change_log, conflict_rules, locked_state, push, siblings, tombstones
-from engine.sync import pull as feed
+from engine.sync import change_log, conflict_rules, locked_state, pull, push, siblings, tombstones
 from tests.support.sync.machine import ENTITIES, Machine
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -33,18 +32,18 @@ def change_verdict(verdict: str, otherwise: str | None) -> Break:
 
 
 def no_counters(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conflict_rules, "_count", lambda *_: None)
+    patch.setattr(conflict_rules, "_judge_counters", lambda *_: None)
 
 
 def no_siblings_in_the_join(patch: pytest.MonkeyPatch) -> None:
-    count = conflict_rules._count  # noqa: SLF001 - the rule that is broken
+    count = conflict_rules._judge_counters  # noqa: SLF001 - the rule that is broken
 
     def forgetful(
-        agent_id: str, change: Any, found: locked_state.Standing, seen: Any
+        agent_id: str, change: Any, entity: locked_state.LockedEntity, seen: Any
     ) -> str | None:
-        return count(agent_id, change, replace(found, kept=()), seen)
+        return count(agent_id, change, replace(entity, siblings=()), seen)
 
-    patch.setattr(conflict_rules, "_count", forgetful)
+    patch.setattr(conflict_rules, "_judge_counters", forgetful)
 
 
 def any_write_clears(patch: pytest.MonkeyPatch) -> None:
@@ -52,30 +51,30 @@ def any_write_clears(patch: pytest.MonkeyPatch) -> None:
         session.execute(delete(SyncSibling).where(SyncSibling.id.in_([one.id for one in kept])))
         return []
 
-    patch.setattr(siblings, "clear", clear)
+    patch.setattr(siblings, "delete_covered", clear)
 
 
 def nothing_is_kept(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(siblings, "keep", lambda *_, kept, **__: list(kept))
+    patch.setattr(siblings, "add_sibling", lambda _scope, _change, kept: list(kept))
 
 
 def stamps_by_the_clock(patch: pytest.MonkeyPatch) -> None:
     clock = bindparam("clock", type_=JSONB())
     broken = {
-        first: alter(one, change_log.NEXT, ":tick").bindparams(clock)
-        for first, one in change_log.ENTER.items()
+        first: alter(one, change_log.NEXT_STAMP, ":tick").bindparams(clock)
+        for first, one in change_log.APPEND.items()
     }
-    patch.setattr(change_log, "ENTER", broken)
+    patch.setattr(change_log, "APPEND", broken)
 
 
 def cursor_at_the_head(patch: pytest.MonkeyPatch) -> None:
-    pull = feed.pull
+    read_page = pull.read_page
 
-    def hasty(*arguments: Any, **options: Any) -> feed.Page:
-        page = pull(*arguments, **options)
+    def hasty(*arguments: Any, **options: Any) -> pull.StatePage:
+        page = read_page(*arguments, **options)
         return replace(page, cursor=page.newest)
 
-    patch.setattr(feed, "pull", hasty)
+    patch.setattr(pull, "read_page", hasty)
 
 
 def no_locks(patch: pytest.MonkeyPatch) -> None:
@@ -83,22 +82,22 @@ def no_locks(patch: pytest.MonkeyPatch) -> None:
 
 
 def first_versions_replace(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(change_log.ENTER, True, change_log.ENTER[False])
+    patch.setitem(change_log.APPEND, True, change_log.APPEND[False])
 
 
 def no_horizon(patch: pytest.MonkeyPatch) -> None:
-    bury = tombstones.bury
+    delete_expired = tombstones.delete_expired
 
     def silent(session: Session, **options: Any) -> int:
-        count = bury(session, **options)
+        count = delete_expired(session, **options)
         session.execute(update(SyncHead).values(horizon=0))
         return count
 
-    patch.setattr(tombstones, "bury", silent)
+    patch.setattr(tombstones, "delete_expired", silent)
 
 
 def buried_at_once(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(tombstones, "KEPT", tombstones.KEPT / 1_000)
+    patch.setattr(tombstones, "RETENTION", tombstones.RETENTION / 1_000)
 
 
 def alter(statement: TextClause, old: str, new: str) -> TextClause:

@@ -1,21 +1,22 @@
-"""The engine's requests for one account on the real database, one transaction each."""
+"""Requests of one account to the engine, each in a transaction of the real database."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine.store.account_scope import AgentScope
 from engine.store.accounts import Agent
-from engine.sync import batch, tombstones
-from engine.sync import pull as feed
-from engine.sync.pull import Page
-from engine.sync.push import Push
+from engine.sync import pull, push, tombstones
+from engine.sync.change import SyncLimits
+from engine.sync.pull import StatePage
+from engine.sync.push import PushResult
 from tests.support.sync.histories import Write
 
 PAGE_MAX = 500
@@ -42,16 +43,12 @@ class Door:
     ) -> list[Answer]:
         """Push one write, or several as a batch."""
         with self.sessions() as session:
-            pushes = batch.push_all(
-                session,
-                account_id=self.account_id,
-                agent_id=agent_id,
-                changes=[write.change for write in writes],
-                now=now,
-            )
-            if not atomic or all(push.accepted for push in pushes):
+            scope = AgentScope(session, self.account_id, now, agent_id)
+            changes = [write.change for write in writes]
+            results = push.push_changes(scope, changes, SyncLimits())
+            if not atomic or all(result.is_accepted for result in results):
                 session.commit()
-        return [_answer(push) for push in pushes]
+        return [_answer(result) for result in results]
 
     def pull(
         self,
@@ -61,17 +58,12 @@ class Door:
         limit: int = PAGE_MAX,
         agent_id: str = "",
         exclude_self: bool = False,
-    ) -> Page:
+    ) -> StatePage:
         """Pull a page."""
         with self.sessions.begin() as session:
-            return feed.pull(
-                session,
-                account_id=self.account_id,
-                since=since,
-                kind=kind,
-                limit=limit,
-                agent_id=agent_id,
-                exclude_self=exclude_self,
+            scope = AgentScope(session, self.account_id, datetime.now(UTC), agent_id)
+            return pull.read_page(
+                scope, since=since, kind=kind, limit=limit, exclude_self=exclude_self
             )
 
     def note(self, agent_id: str, now: datetime, since: int | None) -> None:
@@ -90,18 +82,17 @@ class Door:
                 )
             )
             if since is not None:
-                tombstones.note_pulled(
-                    session, account_id=self.account_id, agent_id=agent_id, since=since
-                )
+                scope = AgentScope(session, self.account_id, now, agent_id)
+                tombstones.store_cursor(scope, since)
 
     def bury(self, now: datetime) -> None:
         """Sweep."""
         with self.sessions.begin() as session:
-            tombstones.bury(session, now=now)
+            tombstones.delete_expired(session, now=now)
 
 
-def _answer(push: Push) -> Answer:
-    if push.refusal is None:
+def _answer(result: PushResult) -> Answer:
+    if result.refusal is None:
         return Answer("accepted")
-    members = push.refusal.extra
-    return Answer(push.refusal.code, members["current"], members["siblings"])
+    extra = result.refusal.extra
+    return Answer(result.refusal.code, extra["current"], extra["siblings"])

@@ -1,7 +1,6 @@
 """Causal histories: for each write, the writes that its author had seen (Schwarz, Mattern 1994).
 
-Clocks stand for them. Here they are plain sets, so that nothing compares or counts as the engine
-does.
+Vector clocks stand for these sets. Nothing here counts, compares clocks or uses the engine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Clients that edit, push, pull, crash, are cloned and restored in any order on the engine."""
+"""State machine of clients that edit, push, pull, crash, are cloned and restored, in any order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMITS = st.integers(1, 4)
 
 
 class Machine(RuleBasedStateMachine):
-    """Rules of what may happen; `World` checks the result of each step."""
+    """Steps that may happen; `World` checks the result of each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class Machine(RuleBasedStateMachine):
         self.world.sweep()
 
     def teardown(self) -> None:
-        """Let all clients settle: they end with equal versions, which have all accepted content."""
+        """Let all clients settle; they must end with the same versions and all accepted writes."""
         if sys.exc_info()[0] is not None:
             return
         clients = self.world.clients

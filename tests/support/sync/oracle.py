@@ -1,8 +1,8 @@
-"""The oracle of the server: it knows every write and its answer, and checks what may never happen.
+"""Oracle: computes from every write and its answer what the server must store.
 
-It judges twice. By causal histories: an accepted write has seen what it replaces and clears. And by
-the table of the clock's cases, written here without the engine, which predicts answers and explains
-those of a race.
+It judges twice. By causal histories, an accepted write has seen the versions that it replaces and
+clears. By the conflict rules, implemented once more without the engine, it predicts each answer and
+explains the answers of a race.
 """
 
 from __future__ import annotations

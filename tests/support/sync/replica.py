@@ -1,13 +1,14 @@
-"""A client as an application's author would write it: its copies, its requests and its merges.
+"""Replica: a client as its author would write it, with its copies, pushes and pulls.
 
-Its rules, each of which the guarantees need:
+The guarantees of sync need each of its rules:
 
-- A write's number is one above the highest of this agent that the server has for the entity.
-  So a refused number that was not stored is free again, and no number is skipped.
-- A write is sent again, unchanged, until it has an answer. Only then follows the next one.
-- All versions in a refusal are merged into the next write, which counts all of them.
-- `clock_reused` means that another client has this name: the client takes a new one and restarts.
-- A client never forgets its own counter, not even when it restarts.
+- A write counts one above this agent's counter in the entity's known clock. So a number that was
+  refused and not stored is free again, and no number is skipped.
+- A push is repeated unchanged until it has an answer; only then the next one follows.
+- The versions in a refusal are merged into the next write, whose clock covers all of them.
+- `clock_reused` means that another client has the same agent id: this one takes a new id and starts
+  over.
+- An agent's own counter is never dropped, also when everything else starts over.
 - Each kind of pull has a cursor of its own.
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.sync.pull import Page
+from engine.sync.pull import StatePage
 from tests.support.sync.door import Answer
 from tests.support.sync.histories import Entity, Histories, Write
 
@@ -70,13 +71,13 @@ class Client:
         return {entity for entity, top in tops.items() if not self.histories.writes[top].deleted}
 
     def has_changes(self, entity: Entity) -> bool:
-        """Return whether the client has content of an entity that the current version has not."""
+        """Tell whether the client has a write of an entity that the current version has not."""
         copy = self.copy(entity)
         top = frozenset() if copy.top is None else self.histories.writes[copy.top].history
         return copy.draft is not None or copy.request is not None or copy.causes != top
 
     def next_write(self, entity: Entity) -> Write | None:
-        """Return the write to send for an entity: the unanswered one, else the draft or merge."""
+        """Return an entity's write to push: the one without an answer, or the draft or merge."""
         if not self.has_changes(entity):
             return None
         copy = self.copy(entity)
@@ -103,15 +104,15 @@ class Client:
         if answer.verdict == "clock_reused":
             self._begin_anew()
 
-    def read(self, page: Page, query: Filter) -> None:
-        """Process a page."""
+    def read(self, page: StatePage, query: Filter) -> None:
+        """Take a page."""
         self.cursors[query] = page.cursor
         alone = [self._read(state, state["siblings"]) for state in page.states]
         if not all(alone):
             self._begin_anew()
 
-    def start_over(self, page: Page) -> None:
-        """Take a pull from the start as the server's state; local edits stay."""
+    def start_over(self, page: StatePage) -> None:
+        """Take a pull from the start; drop copies that it lacks, unless they were edited here."""
         self.cursors = {}
         self.read(page, (None, False))
         entities = {(state["type"], state["entityId"]) for state in page.states}
@@ -123,7 +124,7 @@ class Client:
                     copy.causes, copy.clock = frozenset(), {self.agent_id: own} if own else {}
 
     def _read(self, current: Mapping[str, Any], siblings: Any) -> bool:
-        """Merge an entity's versions; return False where a twin used the clock of the request."""
+        """Merge an entity's versions; return False when a twin has used this client's clock."""
         copy = self.copy((current["type"], current["entityId"]))
         alone = True
         for version in (current, *siblings):

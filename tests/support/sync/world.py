@@ -1,4 +1,4 @@
-"""One account, its clients and the oracle, which checks the answer to every request."""
+"""World: one account, its clients and the oracle, whose answers are compared with the engine's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import Barrier
 
 from engine.contracts import timestamps
 from engine.errors import GoneError
-from engine.sync.pull import Page
+from engine.sync.pull import StatePage
 from tests.support.sync.door import Answer, Door
 from tests.support.sync.histories import Entity, Histories, Write
 from tests.support.sync.oracle import Oracle
@@ -86,7 +86,7 @@ class World:
         return answers if stored else None
 
     def race(self, pushes: Sequence[Push]) -> list[Answer]:
-        """Push at the same moment; some order of the pushes must explain all answers and states."""
+        """Push concurrently; some order of the pushes must explain every answer and the result."""
         barrier, now = Barrier(len(pushes)), self.tick()
 
         def run(push: Push) -> Answer:
@@ -109,7 +109,7 @@ class World:
         raise AssertionError(f"no order of {pushes} explains {verdicts} and {labels}")
 
     def finish(self, client: Client, entity: Entity) -> None:
-        """Push, and merge what refusals return, until the client has no change of an entity."""
+        """Push an entity, and merge the versions in refusals, until the client is up to date."""
         for _ in range(ROUNDS_MAX):
             write = client.next_write(entity)
             if write is None:
@@ -117,8 +117,8 @@ class World:
             client.settle(write, self.send(client.agent_id, write))
         raise AssertionError(f"{client.agent_id} is never through with {entity}")
 
-    def page(self, client: Client, query: Filter, limit: int) -> Page:
-        """Let a client pull a page; its first pull, and one that must restart, is of everything."""
+    def page(self, client: Client, query: Filter, limit: int) -> StatePage:
+        """Let a client pull a page, or everything from the start if it is the first or it must."""
         since, (kind, without_own) = client.cursors.get(query, 0), query
         if query == EVERYTHING and not since:
             return self._start_over(client, limit)
@@ -136,7 +136,7 @@ class World:
         client.read(page, query)
         return page
 
-    def _start_over(self, client: Client, limit: int) -> Page:
+    def _start_over(self, client: Client, limit: int) -> StatePage:
         page = self.door.pull(limit=limit, agent_id=client.agent_id)
         states = list(page.states)
         while page.has_more:
@@ -161,7 +161,10 @@ class World:
         """Bury old tombstones."""
         now, stamps = self.tick(), self._stamps
         self.door.bury(now)
-        labels, old = self._look(), timestamps.text(timestamps.of(now - timedelta(days=90)))
+        labels, old = (
+            self._look(),
+            timestamps.to_text(timestamps.from_datetime(now - timedelta(days=90))),
+        )
         for entity, current in self.oracle.current().items():
             buriable = current.deleted and stamps[current.label] < old
             assert entity in labels or buriable, f"{current} was buried"

@@ -9,10 +9,9 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from engine.config.settings import Settings
-from engine.sync import hints
+from engine.sync import notifications
 from web.realtime import redis_pubsub
-from web.realtime.delivered import Heard
-from web.realtime.hub import Hub, Stream
+from web.realtime.hub import Hub, RealtimeListener
 
 pytestmark = pytest.mark.stack
 
@@ -21,8 +20,8 @@ SECONDS_MAX = 60
 BREAKS = 3  # each is followed by a pause of a second
 
 
-def stream_of(account_id: str) -> Stream:
-    return Stream(account_id, "laptop", Heard(""))
+def listener_of(account_id: str) -> RealtimeListener:
+    return RealtimeListener(account_id, "laptop")
 
 
 async def cut_off(redis: Redis, name: str) -> None:
@@ -32,11 +31,11 @@ async def cut_off(redis: Redis, name: str) -> None:
             await redis.client_kill_filter(_id=client["id"])
 
 
-async def confirmed(stream: Stream, times: int) -> None:
+async def confirmed(listener: RealtimeListener, times: int) -> None:
     """Return once Redis has confirmed so often that it tells us of a stream's account."""
-    while stream.missed <= times:
-        stream.changed.clear()
-        await stream.changed.wait()
+    while listener.gaps <= times:
+        listener.wake_up.clear()
+        await listener.wake_up.wait()
 
 
 async def subscribed(redis: Redis, name: str) -> None:
@@ -49,13 +48,13 @@ async def subscribed(redis: Redis, name: str) -> None:
 
 async def test_a_process_without_listeners_keeps_its_connection(settings: Settings) -> None:
     url = settings.need("redis_url")
-    hub, stream = Hub(f"{url}?client_name=quiet"), stream_of("an account")
+    hub, listener = Hub(f"{url}?client_name=quiet"), listener_of("an account")
     with capture_logs() as said:
         hub.start()
         async with asyncio.timeout(SECONDS_MAX), Redis.from_url(url) as redis:
             await subscribed(redis, "quiet")
-        async with hub.joined(stream):  # what the connection was told before is behind us then
-            assert stream.missed == 2  # as it was made, and by the one confirmation
+        async with hub.listen(listener):  # what the connection was told before is behind us then
+            assert listener.gaps == 2  # as it was made, and by the one confirmation
         await hub.stop()
     assert [line["event"] for line in said] == []
 
@@ -67,11 +66,11 @@ async def test_what_comes_back_at_once_is_confirmed_anew(settings: Settings) -> 
     async with asyncio.timeout(SECONDS_MAX), Redis.from_url(url) as redis:
         await subscribed(redis, "returning")
         for _ in range(20):
-            stream = stream_of("a guest")
-            async with hub.joined(stream):
-                assert hub.hears("a guest")
-                assert stream.missed >= 2
-        while (await redis.pubsub_numsub(hints.channel("a guest")))[0][1]:
+            listener = listener_of("a guest")
+            async with hub.listen(listener):
+                assert hub.is_confirmed("a guest")
+                assert listener.gaps >= 2
+        while (await redis.pubsub_numsub(notifications.hint_channel("a guest")))[0][1]:
             pass
     await hub.stop()
 
@@ -84,7 +83,7 @@ async def test_streams_that_come_and_go_while_the_connection_breaks_hear_in_the_
 
     async def come_and_go(account_id: str) -> None:
         while not broken.is_set():
-            async with hub.joined(stream_of(account_id)):
+            async with hub.listen(listener_of(account_id)):
                 await asyncio.sleep(0)
 
     hub.start()
@@ -96,15 +95,15 @@ async def test_streams_that_come_and_go_while_the_connection_breaks_hear_in_the_
                 await cut_off(redis, "broken")
             broken.set()
             await asyncio.gather(*guests)
-            stream = stream_of("an account")
-            async with hub.joined(stream):
-                await confirmed(stream, 1)
+            listener = listener_of("an account")
+            async with hub.listen(listener):
+                await confirmed(listener, 1)
                 hint = {"by": "phone", "head": "2026-01-01T00:00:00Z", "types": ["settings"]}
-                stream.changed.clear()
-                await redis.publish(hints.channel("an account"), json.dumps(hint))
-                await stream.changed.wait()
+                listener.wake_up.clear()
+                await redis.publish(notifications.hint_channel("an account"), json.dumps(hint))
+                await listener.wake_up.wait()
         await hub.stop()
-    assert stream.heard.head == hint["head"]
+    assert listener.changes.head == hint["head"]
     assert {line["event"] for line in said} == {"notices_interrupted"}
 
 
@@ -132,13 +131,13 @@ async def test_an_end_that_says_nothing_any_more_is_taken_for_lost(
 
     server = await asyncio.start_server(carry, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    hub, stream = Hub(f"redis://127.0.0.1:{port}/0"), stream_of("an account")
+    hub, listener = Hub(f"redis://127.0.0.1:{port}/0"), listener_of("an account")
     async with asyncio.timeout(SECONDS_MAX), server:
         hub.start()
-        async with hub.joined(stream):
-            await confirmed(stream, 1)
+        async with hub.listen(listener):
+            await confirmed(listener, 1)
             dumb[0].set()
-            await confirmed(stream, 2)
-            assert hub.hears("an account")
+            await confirmed(listener, 2)
+            assert hub.is_confirmed("an account")
         await hub.stop()
     assert len(dumb) == 2

@@ -13,7 +13,7 @@ from tests.support.platform import Platform, beside, new_agent
 from tests.support.waiting import until
 from tests.support.web.live import DOOR, push
 from tests.support.web.people import Make
-from web.realtime.flask_bridge import Asked
+from web.realtime.flask_bridge import BridgedRequest
 
 
 @pytest.mark.platform
@@ -101,10 +101,12 @@ def test_strangers_at_the_door_count_by_the_address_that_the_proxy_names(
     scope = {"path": DOOR, "method": "GET", "query_string": b"", "client": ("192.0.2.1", 1)}
 
     def status(address: str) -> int:
-        asked = Asked.of(app, scope | {"headers": [(b"x-forwarded-for", address.encode())]})
-        refusal = asked.enter()
-        assert refusal is not None
-        return refusal.status_code
+        request = BridgedRequest.from_scope(
+            app, scope | {"headers": [(b"x-forwarded-for", address.encode())]}
+        )
+        problem = request.run_hooks()
+        assert problem is not None
+        return problem.status_code
 
     one, other = (f"2001:db8:{uuid4().hex[:4]}:{number}::1" for number in (1, 2))
     assert [status(one), status(one), status(one), status(other)] == [401, 401, 429, 401]

@@ -21,7 +21,7 @@ SECONDS_MAX = 20
 def follow(
     client: Client, since: str | None = None, kind: str = "message"
 ) -> Queue[ServerSentEvent]:
-    """Return a queue of the client's notices of one kind, once the stream is open."""
+    """Return a queue of the client's events of a kind, once the stream is open."""
     opened, heard = threading.Event(), Queue[ServerSentEvent]()
 
     def listen() -> None:

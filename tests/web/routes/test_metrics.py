@@ -135,7 +135,9 @@ def test_one_web_process_tells_of_all_processes(
                 value(samples, "cloudapi_evaluations_total", process="temporal", result="value"),
                 value(samples, "cloudapi_fanout_lag_seconds_count", process="fanout"),
                 value(samples, "cloudapi_actor_seconds_count", process="fanout", actor="fan_out"),
-                value(samples, "cloudapi_carried_total", process="relay", result="carried"),
+                value(
+                    samples, "cloudapi_relay_deliveries_total", process="relay", result="carried"
+                ),
                 value(samples, "cloudapi_temporal_slots", process="temporal", state="available"),
                 value(
                     samples,

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine.contracts import timestamps
 from tests.support.web.people import Make, Person
 from tests.support.web.sync import pull, push
 
@@ -200,15 +201,11 @@ def test_a_server_that_was_rolled_back_is_caught(
 
 def _roll_back(sessions: sessionmaker[Session], person: Person, head: str) -> None:
     """Put the account back to where it stood before its last change, as a restored backup would."""
-    moment, link = head.split("/")
+    updated_at, link = head.split("/")
+    stamp = timestamps.parse(updated_at, "")
+    values = {"id": person.id, "stamp": stamp, "link": bytes.fromhex(link)}
+    delete_changes = "DELETE FROM sync_changes WHERE account_id = :id AND stamp > :stamp"
+    move_head = "UPDATE sync_heads SET stamp = :stamp, link = :link WHERE account_id = :id"
     with sessions.begin() as session:
-        values = {"id": person.id, "moment": moment, "link": bytes.fromhex(link)}
-        stamp = "(extract(epoch FROM CAST(:moment AS timestamptz)) * 1000000)"
-        session.execute(
-            text(f"DELETE FROM sync_changes WHERE account_id = :id AND stamp > {stamp}"),  # noqa: S608
-            values,
-        )
-        session.execute(
-            text(f"UPDATE sync_heads SET stamp = {stamp}, link = :link WHERE account_id = :id"),  # noqa: S608
-            values,
-        )
+        for statement in (delete_changes, move_head):
+            session.execute(text(statement), values)

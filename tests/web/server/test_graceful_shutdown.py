@@ -1,4 +1,4 @@
-"""A web process that has to end: it answers all requests that it accepted, and accepts no more."""
+"""A web process that stops answers every request that it has accepted."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor

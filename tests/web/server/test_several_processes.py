@@ -1,4 +1,4 @@
-"""Several web processes on one address, one a core: streams in each receive every event."""
+"""Several web processes behind one address: every stream gets its events in whichever it is."""
 
 import signal
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Flask under an ASGI server: bodies, answers, streams and closed connections on a real uvicorn."""
+"""Flask under uvicorn: bodies, answers, streams, and clients that leave."""
 
 import http.client
 import json
@@ -13,7 +13,7 @@ import uvicorn
 from flask import Flask, Response, request
 
 from bin.devtools.stack.server import free_port
-from web.server.wsgi_adapter import EARLY_BYTES_MAX, FlaskUnderAsgi
+from web.server.wsgi_adapter import EARLY_BYTES_MAX, WsgiAdapter
 
 pytestmark = pytest.mark.unit
 
@@ -87,7 +87,7 @@ def origin() -> Iterator[Origin]:
         def capture_signals(self) -> Any:
             return closing(socket.socket())
 
-    asgi: Any = FlaskUnderAsgi(made.app, threads=2)
+    asgi: Any = WsgiAdapter(made.app, threads=2)
     config = uvicorn.Config(
         asgi, port=made.port, log_level="critical", lifespan="off", proxy_headers=False
     )

@@ -35,7 +35,7 @@ def counted(instrument: MetricWrapperBase, name: str, **labels: str) -> float:
 
 async def test_slots_waits_and_the_cache_of_a_worker_are_counted(settings: Settings) -> None:
     core, queue = Core(), f"counted-{uuid7()}"
-    hits = counted(metrics.TEMPORAL_CACHE, "_total", result="hit")
+    hits = counted(metrics.TEMPORAL_CACHE_LOOKUPS, "_total", result="hit")
     waits = counted(metrics.TEMPORAL_WAIT_SECONDS, "_count", kind="workflow")
     client = await Client.connect(
         settings.temporal_address, namespace=settings.temporal_namespace, runtime=core.runtime
@@ -55,5 +55,5 @@ async def test_slots_waits_and_the_cache_of_a_worker_are_counted(settings: Setti
         for state in ("used", "available")
     ]
     assert sum(slots) == 7
-    assert counted(metrics.TEMPORAL_CACHE, "_total", result="hit") == hits + 3
+    assert counted(metrics.TEMPORAL_CACHE_LOOKUPS, "_total", result="hit") == hits + 3
     assert counted(metrics.TEMPORAL_WAIT_SECONDS, "_count", kind="workflow") == waits + 6

@@ -70,12 +70,12 @@ def limits() -> tuple[Limit, ...]:
         Limit("definition", parser.TEXT_CHARACTERS_MAX, "characters"),
         Limit("definition in YAML", int(worker.DOCUMENT.cpu_seconds), "seconds to read it"),
         Limit("nesting", parser.DEPTH_MAX, "levels"),
-        Limit("steps", reader.STEPS_MAX, "steps in a definition"),
+        Limit("steps", reader.TASKS_MAX, "steps in a definition"),
         Limit("nested steps", size_limits.NESTED_MAX, "in one another, functions included"),
-        Limit("steps walked", budget.STEPS_WALKED_MAX, "steps in one execution"),
+        Limit("steps walked", budget.TASKS_RUN_MAX, "steps in one execution"),
         Limit(
             "steps a minute",
-            budget.STEPS_PER_MINUTE,
+            budget.TASKS_PER_MINUTE,
             "steps of an account; past that its executions wait",
         ),
         Limit("expression", reader.PROGRAM_CHARACTERS_MAX, "characters"),
@@ -110,7 +110,7 @@ def _tried(construct: Construct) -> Row:
 
 def _variables() -> list[Row]:
     secrets = next(row for row in map(_tried, REUSABLE) if row.name == "secrets")
-    known = reader.ARGUMENTS | ({"secrets"} if secrets.supported else set())
+    known = reader.VARIABLES | ({"secrets"} if secrets.supported else set())
     return [
         Row("Variables", f"${name}", True, covers)
         if name in known
@@ -122,7 +122,7 @@ def _variables() -> list[Row]:
 LIMITS_BY_NAME: dict[str, float] = {
     "addressCharacters": uri_templates.CHARACTERS_MAX,
     "definitionDepth": parser.DEPTH_MAX,
-    "definitionSteps": reader.STEPS_MAX,
+    "definitionSteps": reader.TASKS_MAX,
     "definitionValues": parser.NODES_MAX,
     "definitionYamlCpuSeconds": worker.DOCUMENT.cpu_seconds,
     "executionDataBytes": size_limits.HELD_BYTES_MAX,
@@ -137,7 +137,7 @@ LIMITS_BY_NAME: dict[str, float] = {
     "stepDataBytes": size_limits.DATA_BYTES_MAX,
     "stepDataDepth": size_limits.DATA_DEPTH_MAX,
     "stepsNested": size_limits.NESTED_MAX,
-    "stepsPerMinute": budget.STEPS_PER_MINUTE,
-    "stepsWalked": budget.STEPS_WALKED_MAX,
+    "stepsPerMinute": budget.TASKS_PER_MINUTE,
+    "stepsWalked": budget.TASKS_RUN_MAX,
     "waitSeconds": wait_task.SECONDS_MAX,
 }
