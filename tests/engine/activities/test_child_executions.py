@@ -1,4 +1,4 @@
-"""An execution that another one ordered is let in as every other is, and settled as every other is."""
+"""Executions that another execution starts: they open, count steps and settle like any other."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Queues below the workflow: what is lost when a worker is, and what two who ask leave to each other."""
+"""Queues below the workflow: which messages a lost worker loses, and how two consumers share."""
 
 from __future__ import annotations
 

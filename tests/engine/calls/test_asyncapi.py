@@ -1,4 +1,4 @@
-"""Messages below the workflow: which brokers may be spoken to, what a hostile one can do, what is lost."""
+"""Messages below the workflow: allowed brokers, hostile brokers, and messages that may be lost."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def refused(activities: AsyncApiActivities, call: AsyncApiCall) -> tuple[s
 
 @asynccontextmanager
 async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[AsyncApiActivities]:
-    """Give activities whose brokers answer the first thing they hear with these bytes, and no more."""
+    """Yield activities whose brokers answer their first bytes with these, and no more."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

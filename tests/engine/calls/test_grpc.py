@@ -1,4 +1,4 @@
-"""Calls of gRPC services below the workflow: where they may go, and what a stranger's proto can do."""
+"""gRPC calls below the workflow: allowed addresses, and the harm that a foreign proto can do."""
 
 from __future__ import annotations
 

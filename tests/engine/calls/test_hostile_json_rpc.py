@@ -1,4 +1,4 @@
-"""Servers of JSON-RPC that mean harm: each call ends within its bounds, with an error of the language."""
+"""Hostile JSON-RPC servers: each call ends within its bounds, with an error of the language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every hostile address of the matrix, asked for at once and by a redirect: no connect, no secret told."""
+"""Every hostile address of the matrix, called and redirected to: no connection, no secret leaks."""
 
 from __future__ import annotations
 

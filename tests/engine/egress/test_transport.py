@@ -24,7 +24,7 @@ async def origin() -> AsyncIterator[Origin]:
 
 
 def opened(inside: Origin) -> Egress:
-    """Allow the port of the inside and the name `outside.test`; only addresses keep the rest closed."""
+    """Allow the inner port and the name `outside.test`; addresses alone protect the rest."""
     zone = Zone()
 
     async def resolver(host: str, port: int) -> Sequence[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""What this process asks of the socket layer, seen by an audit hook (PEP 578): nothing passes it unseen."""
+"""Calls of this process to the socket layer, all recorded by an audit hook (PEP 578)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Addresses that lead, or try to lead, inside; and those that must go through.
 
-`{port}` is a port on which something listens on the loopback, and which the guard is told to allow: so that
-the address alone decides. A name is what `ZONE` says it is; a number is what the system's parser makes of it.
+`{port}` is a loopback port on which something listens, and which the guard allows, so that the
+address alone decides. `ZONE` says what a name resolves to; the system's parser decides what a
+number means.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ Execute = Callable[..., Awaitable[Ran]]
 async def trail_of(handle: WorkflowHandle[Any, Any]) -> list[str]:
     """Return the tasks that an execution walked, in order.
 
-    A worker without the execution in its cache walks it again, and fails the query when the machine has no
-    time for that; Temporal tries tasks of workflows again, but no queries.
+    A worker without the execution in its cache replays it, and fails the query when the machine has
+    no time for that. Temporal repeats workflow tasks, but no queries.
     """
     async with asyncio.timeout(EXECUTION_TIMEOUT.total_seconds()):
         while True:
