@@ -180,6 +180,12 @@ async def compare(bench: Bench, url: str) -> None:
         baseline=bare,
         at_most=AIM_BY_HAND,
     )
+    await compare_rates(bench)
+
+
+async def compare_rates(bench: Bench) -> None:
+    """Measure and print executions a second, beside the bare SDK."""
+    one = [{"double": {"set": {"double": "${ .n * 2 }"}}}]
     for at_once in AT_ONCE:
         bare = await rate(bench.noop, at_once)
         ours = await rate(lambda: bench.ours(one, {"n": 1}), at_once)

@@ -17,7 +17,7 @@ from engine.contracts.executions import UNOPENABLE, ExecutionStart, Settlement
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
-from engine.language.parser import TEXT_CHARACTERS_MAX
+from engine.language.json_and_yaml import TEXT_CHARACTERS_MAX
 from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.workflows import definitions

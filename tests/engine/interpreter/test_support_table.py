@@ -11,7 +11,7 @@ from bin.devtools.docs.support_table.construct import Construct
 from engine.errors import InvalidError
 from engine.interpreter import documents
 from engine.interpreter.constructs import call_task, registry, reusable_components, run_task
-from engine.language import reader
+from engine.language import document_node
 from tests.support.interpreter.executions import Execute
 
 # A checkout of the specification's examples, where there is one: the project does not need it.
@@ -82,7 +82,7 @@ def test_the_table_names_all_that_the_code_has() -> None:
     assert set(call_task.CALLS) <= {name.partition(" ")[0].strip(",") for name in names("Calls")}
     assert {"basic", "bearer", "digest", "oauth2", "oidc"} <= names("Authentications")
     assert set(reusable_components.GROUPS) == names("Reusable")
-    assert {f"${name}" for name in reader.VARIABLES} <= names("Variables")
+    assert {f"${name}" for name in document_node.VARIABLES} <= names("Variables")
 
 
 @pytest.mark.unit
