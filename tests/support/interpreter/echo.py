@@ -1,4 +1,4 @@
-"""A service on the loopback for calls to reach: it answers with what it was sent."""
+"""HTTP service on the loopback that returns its requests."""
 
 from __future__ import annotations
 

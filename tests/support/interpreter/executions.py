@@ -1,4 +1,4 @@
-"""Executions of the interpreter that ran to their end."""
+"""Completed executions of the interpreter."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ Execute = Callable[..., Awaitable[Ran]]
 
 
 async def trail_of(handle: WorkflowHandle[Any, Any]) -> list[str]:
-    """Return the tasks that an execution walked, in order.
+    """Return the tasks that an execution ran, in order.
 
-    A worker without the execution in its cache walks it again, and fails the query when the machine has no
-    time for that; Temporal tries tasks of workflows again, but no queries.
+    A worker without the execution in its cache replays it, and fails the query when the machine is
+    too busy for that. Temporal retries workflow tasks, but no queries.
     """
     async with asyncio.timeout(EXECUTION_TIMEOUT.total_seconds()):
         while True:

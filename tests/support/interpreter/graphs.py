@@ -1,4 +1,4 @@
-"""Definitions whose graphs are drawn."""
+"""Definitions for tests of graphs."""
 
 from __future__ import annotations
 
