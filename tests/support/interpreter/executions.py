@@ -18,7 +18,7 @@ HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CompletedExecution:
     """One execution that ended."""
 
     settlement: Settlement
@@ -37,7 +37,7 @@ class Ran:
         return self.settlement.error
 
 
-Execute = Callable[..., Awaitable[Ran]]
+Execute = Callable[..., Awaitable[CompletedExecution]]
 
 
 async def trail_of(handle: WorkflowHandle[Any, Any]) -> list[str]:
