@@ -98,7 +98,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """A migrated database, a Redis index and a Temporal namespace of this worker on shared servers."""
+    """This worker's migrated database, Redis index and Temporal namespace on the shared servers."""
     return request.config.stash[AT_THE_END].enter_context(
         own_part(ROOT / ".cloudapi" / "test-servers")
     )

@@ -43,7 +43,7 @@ def test_interrupts_once():
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
-    """A file of tests, of which one fails in the first run and one interrupts its parent when asked to."""
+    """A file of tests: one fails in the first run, and one can be told to interrupt its parent."""
     file = tmp_path / "test_suite.py"
     file.write_text(SUITE)
     return file

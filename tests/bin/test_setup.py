@@ -1,4 +1,4 @@
-"""`bin/setup` may run several times at once, and be killed: the environment is complete or absent."""
+"""`bin/setup` may run several times at once and be killed: an environment is complete or absent."""
 
 import fcntl
 import hashlib
@@ -27,9 +27,11 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     if "HOLD" in os.environ:
         pathlib.Path(os.environ["HOLD"]).read_bytes()
     about = "cloud_api-0.1.0.dist-info"
+    metadata = "Metadata-Version: 2.1\\nName: cloud-api\\nVersion: 0.1.0\\n"
+    tags = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
     with zipfile.ZipFile(pathlib.Path(folder, "cloud_api-0.1.0-py3-none-any.whl"), "w") as wheel:
-        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\\nName: cloud-api\\nVersion: 0.1.0\\n")
-        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{about}/METADATA", metadata)
+        wheel.writestr(f"{about}/WHEEL", tags)
         wheel.writestr(f"{about}/RECORD", "")
     return "cloud_api-0.1.0-py3-none-any.whl"
 """
@@ -42,7 +44,7 @@ WAITING = "waiting for another process"
 
 
 def add_package(checkout: Path, name: str) -> str:
-    """Put the smallest package that pip installs beside the checkout; return the lock's row for it."""
+    """Put a minimal package for pip beside the checkout; return its row of the lock."""
     about = f"{name}-1.0.dist-info"
     file = checkout.parent / "wheels" / f"{name}-1.0-py3-none-any.whl"
     file.parent.mkdir(exist_ok=True)
@@ -81,7 +83,7 @@ def started() -> Iterator[ExitStack]:
 
 
 def start(checkout: Path, processes: ExitStack, **more: str) -> "subprocess.Popen[str]":
-    """Start `bin/setup` from another directory; packages come from the folder beside the checkout."""
+    """Start `bin/setup` in another directory; pip takes packages from beside the checkout."""
     environ = {name: text for name, text in os.environ.items() if not name.startswith("PIP_")}
     environ |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": (checkout.parent / "wheels").as_uri()}
     command = [checkout / "bin/setup"]

@@ -39,7 +39,8 @@ def test_a_requirement_without_a_fitting_pin_is_named() -> None:
 
 
 def test_hosts_get_the_versions_of_the_lock_and_the_platform() -> None:
-    lock = "# Written.\nflask==3.1.2 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\norjson==3.13.0 \\\n"
+    flask = "flask==3.1.2 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n"
+    lock = f"# Written.\n{flask}orjson==3.13.0 \\\n"
     assert requirements(lock).splitlines()[1:] == ["flask==3.1.2", "orjson==3.13.0", "."]
 
 

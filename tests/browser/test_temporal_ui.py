@@ -1,4 +1,4 @@
-"""The Temporal UI in a real browser: what operators are shown of an execution, with the codec or not."""
+"""The Temporal UI in a real browser: what it shows of an execution, with and without the codec."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def codec_url(stack: Stack, platform: Platform) -> Iterator[str]:
 def shown(laptop: Client, receiver: Receiver) -> Shown:
     """An execution that has made a call, walked a loop and waits in two branches."""
     word = "w" + secrets.token_hex(6)
-    call = f"{{call: http, with: {{method: post, endpoint: {receiver.box().url}, body: {{a: {word}}}}}}}"
+    request = f"{{method: post, endpoint: {receiver.box().url}, body: {{a: {word}}}}}"
+    call = f"{{call: http, with: {request}}}"
     document = f"""
 document: {{dsl: '1.0.3', namespace: tests, name: order-{word}, version: '1.0.0'}}
 do:

@@ -13,7 +13,7 @@ from bin.devtools.fakes.https_server import create_certificate
 
 @pytest.fixture(scope="session")
 def rabbit(home: Path) -> Iterator[rabbitmq.RabbitBroker]:
-    """A broker of queues; where none is installed, and none is demanded, its tests are passed over."""
+    """Run RabbitMQ; without it, skip the test or fail by BROKER_NEEDED."""
     script = rabbitmq.find_script()
     if script is None and not os.environ.get("BROKER_NEEDED"):
         pytest.skip(reason="no RabbitMQ is installed here; bin/ci installs and demands it")

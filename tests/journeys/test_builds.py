@@ -1,4 +1,4 @@
-"""A worker with a changed interpreter is deployed under running executions: none fails, none is stuck."""
+"""A worker with a changed interpreter is deployed while executions run: none fails or hangs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from engine.temporal.payload_offload import claim_check
 from engine.temporal.payload_owners import WorkflowOwners
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.journeys.changed_worker import ChangedWorkflow
-from tests.support.journeys.executions import HEAD, ended
+from tests.support.journeys.executions import HEAD, wait_for_end
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.gate import Gate
 from tests.support.platform import new_agent
@@ -126,7 +126,7 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
 ) -> None:
     fleet.deploy("a", TODAY)
     await fleet.told("a", "current")
-    gate.held = {"/held"}
+    gate.blocked_paths = {"/held"}
     with new_agent(fleet.fragile.platform) as laptop:
         call = f"{{call: http, with: {{method: put, endpoint: {gate.url}/held, body: {{a: 1}}}}}}"
         old = [
@@ -141,18 +141,18 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
         fleet.deploy("a", TODAY)
         until(lambda: fleet.says("a", "promotion_not_needed"))
         new = [begin(laptop, "{set: {b: 2}}") for _ in range(3)]
-        assert [laptop.open_result(ended(laptop, one)) for one in new] == [{"b": 2}] * 3
+        assert [laptop.open_result(wait_for_end(laptop, one)) for one in new] == [{"b": 2}] * 3
         assert {await fleet.build_of(one) for one in new} == {"b"}
 
         gate.let_go()
         assert publish(laptop, event("go"), path=f"/api/executions/{old[1]}/events").is_success
-        assert [ended(laptop, one)["status"] for one in old] == ["completed"] * 3
+        assert [wait_for_end(laptop, one)["status"] for one in old] == ["completed"] * 3
         assert {await fleet.build_of(one) for one in old} == {"a"}
 
         await fleet.told("a", "drained")
         fleet.servers["a"].stop()
         last = begin(laptop, "{set: {c: 3}}")
-        assert laptop.open_result(ended(laptop, last)) == {"c": 3}
+        assert laptop.open_result(wait_for_end(laptop, last)) == {"c": 3}
         assert await fleet.build_of(last) == "b"
     history = await fleet.client.get_workflow_handle(f"execution:{old[2]}").fetch_history()
     assert await replays(fleet, history, ExecutionWorkflow) is None
@@ -181,7 +181,7 @@ async def test_what_schedules_begin_runs_on_the_current_build(fleet: Fleet) -> N
             }
 
         before = until(lambda: found if len(found := runs()) == 2 else None)
-        assert [ended(laptop, one)["status"] for one in before] == ["completed"] * 2
+        assert [wait_for_end(laptop, one)["status"] for one in before] == ["completed"] * 2
         assert {await fleet.build_of(one) for one in before} == {"a"}
         fleet.deploy("b", CHANGED)
         await fleet.told("b", "current")
@@ -189,7 +189,7 @@ async def test_what_schedules_begin_runs_on_the_current_build(fleet: Fleet) -> N
         fleet.servers["a"].stop()
         known = runs()
         after = until(lambda: found if not (found := runs()) & known else None)
-        assert [ended(laptop, one)["status"] for one in after] == ["completed"] * 2
+        assert [wait_for_end(laptop, one)["status"] for one in after] == ["completed"] * 2
         assert {await fleet.build_of(one) for one in after} == {"b"}
         path = f"/api/schedules/{schedule['id']}"
         assert laptop.http.delete(path, headers={"If-Match": "*"}).is_success

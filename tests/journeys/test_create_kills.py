@@ -1,4 +1,4 @@
-"""Whoever is killed around a workflow's creation under an `Idempotency-Key`: it is made and checked once."""
+"""Kills around a workflow's creation with an `Idempotency-Key`: it is created and checked once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from temporalio.client import Client as TemporalClient
 
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
-from tests.support.journeys.kills import PLAN, SOAK, Asking, counted, killing
+from tests.support.journeys.kills import PLAN, SOAK, RetryingClient, count_rows, play_rounds
 from tests.support.platform import new_agent
 from tests.support.waiting import until
 
@@ -28,7 +28,7 @@ async def test_however_often_it_is_sent_and_whoever_is_killed_a_workflow_is_made
     with new_agent(fragile.platform) as laptop:
         account_id = laptop.request("GET", "/api/auth/me")["id"]
         sealed = laptop.seal_workflow(DOCUMENT)
-        asking = Asking.of(
+        asking = RetryingClient.of(
             laptop,
             f"{fragile.platform.api_url}/api/workflows",
             lambda key: {"name": key} | sealed,
@@ -36,13 +36,17 @@ async def test_however_often_it_is_sent_and_whoever_is_killed_a_workflow_is_made
         )
         held = {"temporal": UNCHECKED, "relay": NOTED}
         rounds = SOAK if soak else len(PLAN)
-        keys = killing(fragile, asking, held, rounds=rounds, seconds_max=0.2)
+        keys = play_rounds(fragile, asking, held, rounds=rounds, seconds_max=0.2)
         waiting = f"{UNCHECKED} AND account_id = %s"
-        assert until(lambda: counted(fragile, waiting, account_id) == 0)
+        assert until(lambda: count_rows(fragile, waiting, account_id) == 0)
         listed = laptop.request("GET", "/api/workflows?limit=1")
-    asking.tally.told()
-    assert counted(fragile, ROWS, account_id) == counted(fragile, VERSIONS, account_id) == len(keys)
-    assert counted(fragile, NAMES, account_id) == listed["total"] == len(keys)
+    asking.tally.report()
+    assert (
+        count_rows(fragile, ROWS, account_id)
+        == count_rows(fragile, VERSIONS, account_id)
+        == len(keys)
+    )
+    assert count_rows(fragile, NAMES, account_id) == listed["total"] == len(keys)
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
     query, checks = f"WorkflowType = 'definition.check' AND account = '{account_id}'", 0
     while checks < len(keys):  # visibility lags behind the truth

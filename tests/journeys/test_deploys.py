@@ -1,4 +1,4 @@
-"""Processes are told to end under load, as a deploy tells them: nobody fails, and nothing is lost."""
+"""A deploy ends the processes under load: no request fails, and nothing is lost."""
 
 import dataclasses
 import signal
@@ -70,7 +70,7 @@ class Deployment:
     def go_on(self) -> None:
         """Return when there was load for a while."""
         executions = len(self.executing.begun)
-        self.load.reach(len(self.load.acknowledged()) + BETWEEN)
+        self.load.reach(len(self.load.acknowledged_ids()) + BETWEEN)
         until(lambda: len(self.executing.begun) > executions + 2)
 
     def replace_web(self, port: int) -> None:
@@ -88,7 +88,7 @@ class Deployment:
         check(self.load)
         assert self.executing.failures == []
         assert self.load.failures() == 0
-        assert self.balancer.broken() == []
+        assert self.balancer.connection_errors() == []
         assert self.executing.begun
         until(lambda: completed(self.fragile) >= set(self.executing.begun))
 
@@ -112,12 +112,13 @@ def end(server: Server) -> None:
 
 
 @contextmanager
-def deployed(fragile: Fragile, *, kept: bool) -> Iterator[Deployment]:
+def deployed(fragile: Fragile, *, keep_alive: bool) -> Iterator[Deployment]:
     """Run a second web process, the balancer and the load."""
     first, second = int(fragile.platform.environ["PORT"]), free_port()
     webs = {first: fragile.parts["web"], second: web(fragile, second)}
     try:
-        with balancing(fragile.platform.logs.parent / "nginx", list(webs), kept=kept) as balancer:
+        home = fragile.platform.logs.parent / "nginx"
+        with balancing(home, list(webs), keep_alive=keep_alive) as balancer:
             platform = dataclasses.replace(fragile.platform, api_url=balancer.url)
             with under_load(platform, 1_000_000, pause=PAUSE_SECONDS) as load:
                 executing = Executing(load.laptop)
@@ -135,9 +136,9 @@ def deployed(fragile: Fragile, *, kept: bool) -> Iterator[Deployment]:
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept connections", "new connections"])
 def test_web_processes_replaced_in_turn_under_load_fail_nobody(
-    fragile: Fragile, *, kept: bool
+    fragile: Fragile, *, keep_alive: bool
 ) -> None:
-    with deployed(fragile, kept=kept) as deployment:
+    with deployed(fragile, keep_alive=keep_alive) as deployment:
         for port in list(deployment.webs):
             deployment.go_on()
             deployment.replace_web(port)
@@ -146,7 +147,7 @@ def test_web_processes_replaced_in_turn_under_load_fail_nobody(
 
 
 def test_workers_replaced_in_turn_under_load_lose_nothing(fragile: Fragile) -> None:
-    with deployed(fragile, kept=True) as deployment:
+    with deployed(fragile, keep_alive=True) as deployment:
         for name in WORKERS:
             deployment.go_on()
             end(fragile.parts[name])

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.support.journeys.executions import HEAD, ended
+from tests.support.journeys.executions import HEAD, wait_for_end
 from tests.support.journeys.fragile import Fragile
 from tests.support.platform import new_agent
 from tests.support.waiting import until
@@ -71,7 +71,7 @@ def test_every_event_is_heard_once_and_in_order_whatever_is_killed(
         finally:
             fragile.revive(name)
         published(laptop, range(5 if name == "web" else 10, COUNT))
-        assert laptop.open_result(ended(laptop, execution_id)) == list(range(COUNT))
+        assert laptop.open_result(wait_for_end(laptop, execution_id)) == list(range(COUNT))
     until(lambda: counted(fragile, WAITING) == 0)
 
 
@@ -88,8 +88,8 @@ def test_what_is_emitted_is_heard_though_the_relay_or_the_worker_is_killed(
         until(lambda: counted(fragile, "SELECT count(*) FROM events") > before)
         fragile.kill(name)
         fragile.revive(name)
-        ended(laptop, teller)
-        assert laptop.open_result(ended(laptop, ear)) == list(range(COUNT))
+        wait_for_end(laptop, teller)
+        assert laptop.open_result(wait_for_end(laptop, ear)) == list(range(COUNT))
         assert counted(fragile, "SELECT count(*) FROM events") == before + COUNT
 
 
@@ -109,4 +109,4 @@ def test_a_schedule_outlives_the_worker(fragile: Fragile) -> None:
         seen = last()
         fragile.revive("temporal")
         until(lambda: last() != seen)
-        assert laptop.open_result(ended(laptop, last())) == {"n": 1}
+        assert laptop.open_result(wait_for_end(laptop, last())) == {"n": 1}

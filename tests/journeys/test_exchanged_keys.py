@@ -1,4 +1,4 @@
-"""Keys are exchanged and everything old still opens; an account goes, and nothing of it opens any more."""
+"""Keys are rotated and old data still opens; an account is deleted and nothing of it opens."""
 
 from __future__ import annotations
 

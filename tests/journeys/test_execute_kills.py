@@ -1,4 +1,4 @@
-"""Whoever is killed around an `execute` under an `Idempotency-Key`: there is exactly one execution of it."""
+"""Kills around an `execute` with an `Idempotency-Key`: exactly one execution starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from temporalio.client import Client as TemporalClient
 from bin.devtools.stack.client import Client
 from tests.support.journeys.executions import HEAD
 from tests.support.journeys.fragile import Fragile
-from tests.support.journeys.kills import PLAN, SOAK, Asking, counted, killing
+from tests.support.journeys.kills import PLAN, SOAK, RetryingClient, count_rows, play_rounds
 from tests.support.platform import new_agent
 from tests.support.waiting import until
 
@@ -29,11 +29,11 @@ async def found(fragile: Fragile, account_id: str) -> tuple[int, int]:
     there = await temporal.count_workflows(
         f"WorkflowType = 'execution' AND account = '{account_id}'"
     )
-    return counted(fragile, ROWS, account_id), there.count
+    return count_rows(fragile, ROWS, account_id), there.count
 
 
 def workflow_of(laptop: Client) -> str:
-    """Make the workflow that is executed: short, and with a wait so that kills find it under way."""
+    """Create a workflow that is short, with a wait so that kills find its execution running."""
     document = (
         HEAD + "do:\n  - nap: {wait: {milliseconds: 300}}\n  - done: {set: {key: '${ .key }'}}\n"
     )
@@ -48,15 +48,15 @@ async def test_however_often_it_is_asked_for_and_whoever_is_killed_there_is_one_
     with new_agent(fragile.platform) as laptop:
         account_id = laptop.request("GET", "/api/auth/me")["id"]
         url = f"{fragile.platform.api_url}/api/workflows/{workflow_of(laptop)}/execute"
-        asking = Asking.of(
+        asking = RetryingClient.of(
             laptop, url, lambda key: {"input": {"key": key}}, lambda told: str(told["executionId"])
         )
         held = {"temporal": RUNNING, "relay": STARTED}
         rounds = SOAK if soak else len(PLAN)
-        keys = killing(fragile, asking, held, rounds=rounds, seconds_max=0.6)
+        keys = play_rounds(fragile, asking, held, rounds=rounds, seconds_max=0.6)
         still = f"{RUNNING} AND account_id = %s"
-        assert until(lambda: counted(fragile, still, account_id) == 0)
-    asking.tally.told()
+        assert until(lambda: count_rows(fragile, still, account_id) == 0)
+    asking.tally.report()
     there = (0, 0)
     while there[1] < len(keys):  # visibility lags behind the truth
         there = await found(fragile, account_id)

@@ -1,4 +1,4 @@
-"""The worker is killed wherever an execution may stand; what was begun is brought to its end, once."""
+"""The worker is killed wherever an execution may stand; every execution still ends, once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
 
 from engine.interpreter.constructs import registry
-from tests.support.journeys.executions import HEAD, ended
+from tests.support.journeys.executions import HEAD, wait_for_end
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.gate import Gate
 from tests.support.platform import new_agent
@@ -20,7 +20,7 @@ PLACES = ("top", "list", "round-0", "round-1", "tried", "caught", "left", "right
 
 
 def document(url: str) -> str:
-    """Every kind of step, with a call at every place and a nap behind it for who is to nap there."""
+    """Return a workflow of every kind of step, with a call at every place, and optional naps."""
 
     def call(place: str) -> str:
         endpoint = f'"{url}/\\($workflow.input.name)/{place}"'
@@ -44,7 +44,9 @@ def document(url: str) -> str:
         - tried: {{do: {call("tried")}}}
         - fail: {{raise: {{error: {{type: 'urn:x', status: 400}}}}}}
       catch: {{do: {call("caught")}}}
-  - both: {{fork: {{branches: [{{left: {{do: {call("left")}}}}}, {{right: {{do: {call("right")}}}}}]}}}}
+  - both:
+      fork:
+        branches: [{{left: {{do: {call("left")}}}}}, {{right: {{do: {call("right")}}}}}]
   - join: {{set: {{path: '${{ .[0].path + .[1].path }}'}}}}
   - choose: {{switch: [{{on: {{when: '.path != null', then: tell}}}}, {{off: {{then: end}}}}]}}
   - never: {{set: {{path: [never]}}}}
@@ -86,7 +88,7 @@ async def test_a_worker_killed_at_any_place_loses_nothing_and_repeats_no_more_th
         workflow = laptop.create_workflow("everything", document(gate.url))
         assert workflow["diagnostics"] == []
         naps = when == "in a nap"
-        gate.held = set() if naps else {f"/{place}/{place}" for place in PLACES}
+        gate.blocked_paths = set() if naps else {f"/{place}/{place}" for place in PLACES}
         inputs = [{"name": place, "nap": place if naps else ""} for place in PLACES]
         answers = [laptop.execute(workflow["id"], given, wait=0) for given in inputs]
         execution_ids = [answer["executionId"] for answer in answers]
@@ -100,12 +102,12 @@ async def test_a_worker_killed_at_any_place_loses_nothing_and_repeats_no_more_th
         gate.let_go()
         fragile.revive("temporal")
         for execution_id in execution_ids:
-            told = ended(laptop, execution_id)
+            told = wait_for_end(laptop, execution_id)
             assert told["status"] == "completed"
             assert laptop.open_result(told) == RESULT
-    assert set(gate.asked) == {f"/{name}/{place}" for name in PLACES for place in PLACES}
-    repeated = {path for path, count in gate.asked.items() if count > 1}
-    assert max(gate.asked.values()) <= 2
+    assert set(gate.requests) == {f"/{name}/{place}" for name in PLACES for place in PLACES}
+    repeated = {path for path, count in gate.requests.items() if count > 1}
+    assert max(gate.requests.values()) <= 2
     match when:
         case "in a call":
             assert repeated == {f"/{place}/{place}" for place in PLACES}
@@ -125,17 +127,17 @@ def test_a_call_that_may_have_been_made_is_repeated_only_where_that_does_no_harm
 """
     with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("post", text)
-        gate.held = {"/post"}
+        gate.blocked_paths = {"/post"}
         execution_id = laptop.execute(workflow["id"], {}, wait=0)["executionId"]
         gate.waits(1)
         fragile.kill("temporal")
         gate.let_go()
         fragile.revive("temporal")
-        told = ended(laptop, execution_id)
+        told = wait_for_end(laptop, execution_id)
         if promised:
             assert laptop.open_result(told) == {"a": 1}
         else:
             error = laptop.open(told["error"]["sealed"])
             assert error["type"].endswith("/communication")
             assert (error["instance"], "not known" in error["detail"]) == ("/do/0/ask", True)
-    assert gate.asked == {"/post": 2 if promised else 1}
+    assert gate.requests == {"/post": 2 if promised else 1}

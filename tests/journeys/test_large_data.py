@@ -22,8 +22,12 @@ def test_an_input_a_definition_and_a_result_near_a_megabyte_all_fit_at_once(
 ) -> None:
     document = f"""{HEAD}# {"x" * 900_000}
 do:
-  - send: {{call: http, with: {{method: post, endpoint: {fragile.service.url}/large, body: '${{ . }}'}}}}
-  - keep: {{set: {{text: '${{ .text }}'}}, export: {{as: {{first: '${{ .text }}', second: '${{ .text }}'}}}}}}
+  - send:
+      call: http
+      with: {{method: post, endpoint: {fragile.service.url}/large, body: '${{ . }}'}}
+  - keep:
+      set: {{text: '${{ .text }}'}}
+      export: {{as: {{first: '${{ .text }}', second: '${{ .text }}'}}}}
   - nap: {{wait: {{milliseconds: 10}}}}
   - give: {{set: {{text: '${{ .text }}', both: '${{ [$context[] | length] | add }}'}}}}
 """
@@ -37,7 +41,7 @@ do:
             )
             answer["opened"] = laptop.open_result(answer)
         assert answer["opened"] == {"text": NEARLY, "both": 1_800_000}
-        assert fragile.service.asked.get_nowait() == "/large"
+        assert fragile.service.paths.get_nowait() == "/large"
 
 
 def failed(client: Client, answer: httpx2.Response) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from bin.devtools.stack.client import Client
 from tests.support.journeys.fragile import Fragile
-from tests.support.journeys.streams import HEARD_SECONDS_MAX, listen
+from tests.support.journeys.streams import EVENT_SECONDS_MAX, listen
 from tests.support.platform import new_agent
 from tests.support.waiting import until
 from tests.support.web.polls import PULL, SOON_SECONDS, Counts
@@ -64,7 +64,7 @@ def test_a_change_is_heard_by_its_hint_alone(fragile: Fragile, pair: tuple[Clien
     heard = listen(phone)
     with without(fragile, "relay", "fanout"):
         laptop.push("theme", 1, version="1", clock={"laptop": 1})
-        assert heard.get(timeout=HEARD_SECONDS_MAX) == phone.pull()["head"]
+        assert heard.get(timeout=EVENT_SECONDS_MAX) == phone.pull()["head"]
 
 
 def test_nothing_is_missed_by_who_waits_while_redis_restarts(
@@ -74,7 +74,7 @@ def test_nothing_is_missed_by_who_waits_while_redis_restarts(
     heard = listen(phone)
     with poll(fragile, phone) as answers, without(fragile, "Valkey"):
         laptop.push("theme", 1, version="1", clock={"laptop": 1})
-    assert heard.get(timeout=HEARD_SECONDS_MAX) == phone.pull()["head"]
+    assert heard.get(timeout=EVENT_SECONDS_MAX) == phone.pull()["head"]
     assert [state["entityId"] for state in answers[0].json()["states"]] == ["theme"]
 
 

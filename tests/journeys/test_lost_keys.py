@@ -11,7 +11,13 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from bin.devtools.stack.client import Client
 from engine.store.accounts import AccountKey
-from tests.support.journeys.executions import carried, ended, handle_of, sleeping, stands
+from tests.support.journeys.executions import (
+    handle_of,
+    start_sleeper,
+    statuses,
+    wait_for_end,
+    wait_until_launched,
+)
 from tests.support.platform import Platform, new_agent
 from tests.support.waiting import until
 
@@ -39,13 +45,13 @@ async def test_an_account_whose_key_is_lost_holds_up_no_other(
     platform: Platform, sessions: sessionmaker[Session], laptop: Client
 ) -> None:
     with new_agent(platform) as unlucky:
-        executions_of = {client: sleeping(client) for client in (unlucky, laptop)}
+        executions_of = {client: start_sleeper(client) for client in (unlucky, laptop)}
         for _, execution_id in executions_of.values():
-            carried(sessions, execution_id)
+            wait_until_launched(sessions, execution_id)
         with key_lost(sessions, UUID(unlucky.request("GET", "/api/auth/me")["id"])):
             for _, execution_id in executions_of.values():
                 await (await handle_of(platform, execution_id)).terminate()
             for client in (laptop, unlucky):
-                assert until(lambda: stands(client, *executions_of[client]) == {"failed"})  # noqa: B023 - at once
+                assert until(lambda: statuses(client, *executions_of[client]) == {"failed"})  # noqa: B023 - at once
         _, execution_id = executions_of[unlucky]
-        assert ended(unlucky, execution_id)["error"]["type"].endswith("/runtime")
+        assert wait_for_end(unlucky, execution_id)["error"]["type"].endswith("/runtime")

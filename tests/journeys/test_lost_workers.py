@@ -1,4 +1,4 @@
-"""A worker that is lost for good: what it had under way ends with its time, and its owner is told."""
+"""A worker is lost for good: its executions end by time-out, and their owner is notified."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from engine.workflows.executions.forced_ends import TIMED_OUT
 from tests.support.journeys.executions import (
-    ended,
-    sleeping,
-    stands,
+    start_sleeper,
     started_to_wait,
+    statuses,
+    wait_for_end,
     without_worker,
 )
 from tests.support.journeys.fragile import Fragile
@@ -41,10 +41,10 @@ async def test_an_execution_whose_worker_is_lost_for_good_ends_with_its_time(
     fragile: Fragile,
 ) -> None:
     with brief(fragile), new_agent(fragile.platform) as laptop:
-        workflow_id, execution_id = sleeping(laptop)
+        workflow_id, execution_id = start_sleeper(laptop)
         await started_to_wait(fragile, execution_id)
         with without_worker(fragile):
-            assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
-            error = ended(laptop, execution_id)["error"]
+            assert until(lambda: statuses(laptop, workflow_id, execution_id) == {"failed"})
+            error = wait_for_end(laptop, execution_id)["error"]
         assert error["type"].endswith("/timeout")
         assert laptop.open(error["sealed"])["detail"] == TIMED_OUT.detail

@@ -4,9 +4,9 @@ import pytest
 from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
-from tests.support.journeys.executions import HEAD, ended, started_to_wait
+from tests.support.journeys.executions import HEAD, started_to_wait, wait_for_end
 from tests.support.journeys.fragile import Fragile
-from tests.support.journeys.streams import HEARD_SECONDS_MAX, listen
+from tests.support.journeys.streams import EVENT_SECONDS_MAX, listen
 from tests.support.platform import new_agent
 from tests.support.waiting import until
 
@@ -38,9 +38,9 @@ async def test_an_execution_survives_a_killed_worker_and_repeats_nothing(fragile
             laptop.request("GET", f"/api/executions/{answer['executionId']}")["status"] == "running"
         )
         fragile.revive("temporal")
-        told = ended(laptop, answer["executionId"])
+        told = wait_for_end(laptop, answer["executionId"])
         assert laptop.open_result(told) == {"then": {"n": 1}}
-    asked = fragile.service.asked
+    asked = fragile.service.paths
     assert [asked.get_nowait() for _ in range(asked.qsize())] == ["/before", "/after"]
 
 
@@ -54,7 +54,7 @@ def test_without_a_worker_nobody_is_told_an_end_without_its_result(fragile: Frag
             assert (refused.status_code, refused.json()["code"]) == (503, "temporal_unavailable")
         finally:
             fragile.revive("temporal")
-        assert laptop.open_result(ended(laptop, told["executionId"])) == {"a": 1}
+        assert laptop.open_result(wait_for_end(laptop, told["executionId"])) == {"a": 1}
 
 
 def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_back(
@@ -72,7 +72,9 @@ def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_bac
             assert laptop.http.get("/health/ready").status_code == 503
         finally:
             fragile.revive("Temporal")
-        results = [laptop.open_result(ended(laptop, answer["executionId"])) for answer in answers]
+        results = [
+            laptop.open_result(wait_for_end(laptop, answer["executionId"])) for answer in answers
+        ]
         assert results == [{"a": 1}, {"b": 2}]
         until(
             lambda: laptop.request("GET", f"/api/workflows/{bad['id']}")["workflow"]["diagnostics"]
@@ -90,7 +92,7 @@ async def test_an_execution_stopped_in_temporal_is_settled_for_its_owner(
         temporal = await TemporalClient.connect(fragile.stack.temporal_address)
         handle = temporal.get_workflow_handle(f"execution:{execution_id}")
         await (handle.terminate() if stop == "terminate" else handle.cancel())
-        told = ended(laptop, execution_id)
+        told = wait_for_end(laptop, execution_id)
         assert (told["status"], told["error"]["status"]) == ("failed", 500)
         after = laptop.request("GET", f"/api/workflows/{workflow['id']}")["workflow"]
         assert after["status"] == "failed"
@@ -111,7 +113,7 @@ def test_a_stop_that_is_asked_for_while_temporal_is_down_is_made_when_it_is_back
         finally:
             fragile.revive("Temporal")
         for execution_id in (started, waiting):
-            assert ended(laptop, execution_id)["status"] == "failed"
+            assert wait_for_end(laptop, execution_id)["status"] == "failed"
 
 
 def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(
@@ -132,7 +134,7 @@ def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(
         page = phone.pull()
         assert [state["opened"] for state in page["states"]] == [0, 1, 2, 3, 4]
         # An earlier notice may tell of the first pushes; one of them, in the end, of all.
-        until(lambda: heard.get(timeout=HEARD_SECONDS_MAX) == page["head"])
+        until(lambda: heard.get(timeout=EVENT_SECONDS_MAX) == page["head"])
 
 
 def test_without_the_database_every_door_says_so_and_opens_again(fragile: Fragile) -> None:

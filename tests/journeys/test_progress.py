@@ -69,7 +69,7 @@ def waiting(fragile: Fragile) -> set[str]:
 
 @pytest.fixture
 def hanging(fragile: Fragile) -> Iterator[Queue[str]]:
-    """A service that takes requests and never answers; tells when one has come and when it is given up."""
+    """A service that never answers; it records each request, and when its client gives up."""
     told: Queue[str] = Queue()
     host, _, port = fragile.gate_url.removeprefix("http://").partition(":")
     listening = socket.create_server((host, int(port)))

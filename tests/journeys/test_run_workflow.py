@@ -1,4 +1,4 @@
-"""A workflow runs another of its account: found by name, on its own, once, and ended with what ran it."""
+"""A workflow runs another one of its account: by name, once, and it ends with its parent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
 
 from bin.devtools.stack.client import Client
-from tests.support.journeys.executions import ended
+from tests.support.journeys.executions import wait_for_end
 from tests.support.journeys.fragile import Fragile
 from tests.support.journeys.gate import Gate
 from tests.support.platform import new_agent
@@ -94,14 +94,14 @@ def test_what_is_not_awaited_goes_on_by_itself(fragile: Fragile, gate: Gate) -> 
     ask = f"{{call: http, with: {{method: put, endpoint: '{gate.url}/alone', body: '${{ . }}'}}}}"
     with new_agent(fragile.platform) as laptop:
         saved(laptop, f"{head('inner')}do: [{{ask: {ask}}}]\n")
-        gate.held = {"/alone"}
+        gate.blocked_paths = {"/alone"}
         answer = laptop.execute(saved(laptop, running("inner", waits="false")), {"n": 1})
         assert answer["opened"] == {"n": 1}
         gate.waits(1)
         child_id = only_child(fragile, answer["executionId"])
         assert laptop.request("GET", f"/api/executions/{child_id}")["status"] == "running"
         gate.let_go()
-        assert laptop.open_result(ended(laptop, child_id)) == {"n": 1}
+        assert laptop.open_result(wait_for_end(laptop, child_id)) == {"n": 1}
 
 
 async def test_what_stops_a_workflow_stops_what_it_awaits_and_nothing_else(
@@ -122,10 +122,10 @@ async def test_what_stops_a_workflow_stops_what_it_awaits_and_nothing_else(
         temporal = await TemporalClient.connect(fragile.stack.temporal_address)
         await temporal.get_workflow_handle(f"execution:{outer_id}").cancel()
         for stopped in (outer_id, awaited_id):
-            assert ended(laptop, stopped)["status"] == "failed"
+            assert wait_for_end(laptop, stopped)["status"] == "failed"
         assert laptop.request("GET", f"/api/executions/{apart_id}")["status"] == "running"
         await temporal.get_workflow_handle(f"execution:{apart_id}").terminate()
-        assert ended(laptop, apart_id)["status"] == "failed"
+        assert wait_for_end(laptop, apart_id)["status"] == "failed"
 
 
 async def test_what_is_ended_from_outside_is_a_fault_of_the_step_that_awaits_it(
@@ -138,25 +138,25 @@ async def test_what_is_ended_from_outside_is_a_fault_of_the_step_that_awaits_it(
         await napping(fragile, child_id)
         temporal = await TemporalClient.connect(fragile.stack.temporal_address)
         await temporal.get_workflow_handle(f"execution:{child_id}").terminate()
-        error = laptop.open(ended(laptop, outer_id)["error"]["sealed"])
+        error = laptop.open(wait_for_end(laptop, outer_id)["error"]["sealed"])
         assert (error["status"], error["instance"]) == (500, "/do/0/start")
         assert error["detail"] == "the workflow that was run did not end by itself"
-        assert ended(laptop, child_id)["status"] == "failed"
+        assert wait_for_end(laptop, child_id)["status"] == "failed"
 
 
 def test_a_worker_killed_meanwhile_runs_nothing_twice(fragile: Fragile, gate: Gate) -> None:
     ask = f"{{call: http, with: {{method: put, endpoint: '{gate.url}/inner', body: '${{ . }}'}}}}"
     with new_agent(fragile.platform) as laptop:
         saved(laptop, f"{head('inner')}do: [{{ask: {ask}}}]\n")
-        gate.held = {"/inner"}
+        gate.blocked_paths = {"/inner"}
         outer_id = laptop.execute(saved(laptop, running("inner")), {"n": 1}, wait=0)["executionId"]
         gate.waits(1)
         fragile.kill("temporal")
         gate.let_go()
         fragile.revive("temporal")
-        assert laptop.open_result(ended(laptop, outer_id)) == {"n": 1}
-        assert laptop.open_result(ended(laptop, only_child(fragile, outer_id))) == {"n": 1}
-    assert gate.asked == {"/inner": 2}
+        assert laptop.open_result(wait_for_end(laptop, outer_id)) == {"n": 1}
+        assert laptop.open_result(wait_for_end(laptop, only_child(fragile, outer_id))) == {"n": 1}
+    assert gate.requests == {"/inner": 2}
 
 
 def test_a_large_input_and_a_large_result_pass_between_the_two(fragile: Fragile) -> None:

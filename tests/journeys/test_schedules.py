@@ -1,4 +1,4 @@
-"""Schedules while parts of the platform are away: what is accepted is followed, what is due is done once."""
+"""Schedules while parts are down: an accepted one is followed, and a due one fires once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.support.journeys.executions import HEAD, ended
+from tests.support.journeys.executions import HEAD, wait_for_end
 from tests.support.journeys.fragile import Fragile
 from tests.support.platform import new_agent
 from tests.support.waiting import until
@@ -45,7 +45,7 @@ def test_what_is_asked_while_temporal_is_away_is_followed_when_it_is_back(fragil
         finally:
             fragile.revive("Temporal")
         (firing, *_) = due(laptop, schedule, 0)
-        assert ended(laptop, firing["executionId"])["result"] == {"got": "kept"}
+        assert wait_for_end(laptop, firing["executionId"])["result"] == {"got": "kept"}
         until(lambda: carried(fragile))
         assert look(laptop, paused)["paused"] is True
         laptop.delete_schedule(schedule)
@@ -80,7 +80,7 @@ def test_a_time_makes_one_execution_whoever_is_killed(fragile: Fragile, name: st
         until(lambda: not running(laptop))
         listed = laptop.request("GET", "/api/executions", params={"limit": 100})["executions"]
         for execution in listed:
-            assert ended(laptop, execution["executionId"])["status"] == "completed"
+            assert wait_for_end(laptop, execution["executionId"])["status"] == "completed"
         times = [firing["dueAt"] for firing in look(laptop, schedule)["recent"]]
         assert len(times) == len(set(times))
         with psycopg.connect(fragile.stack.database_url) as connection:

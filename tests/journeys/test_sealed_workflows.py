@@ -53,7 +53,7 @@ do:
 
 
 def canary_document(canary: str, url: str) -> str:
-    """Let the canary pass through every kind of step and through an error with a user's own words."""
+    """Return a workflow with the canary in every kind of step, and in an error of the user's."""
     return f"""{HEAD}# {canary}
 use: {{secrets: [key]}}
 do:
@@ -74,7 +74,8 @@ do:
       do:
         - try:
             try:
-              - throw: {{raise: {{error: {{type: 'https://{canary}.org', status: 400, title: {canary}}}}}}}
+              - throw:
+                  raise: {{error: {{type: 'https://{canary}.org', status: 400, title: {canary}}}}}
             catch:
               as: caught
               do:
@@ -85,7 +86,10 @@ do:
         - good: {{then: end}}
   - fail:
       raise:
-        error: {{type: 'https://{canary}.org', status: 400, detail: '${{ "{canary}" + $secrets.key }}'}}
+        error:
+          type: 'https://{canary}.org'
+          status: 400
+          detail: '${{ "{canary}" + $secrets.key }}'
 """
 
 
@@ -168,8 +172,8 @@ def id_of(fragile: Fragile, email: str) -> str:
 @pytest.fixture
 def quiet(fragile: Fragile) -> Fragile:
     """The stack whose service has not been asked for anything yet."""
-    while not fragile.service.asked.empty():
-        fragile.service.asked.get()
+    while not fragile.service.paths.empty():
+        fragile.service.paths.get()
     return fragile
 
 
@@ -186,7 +190,7 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
         assert workflow["diagnostics"] == []
         done = laptop.execute(workflow["id"], {"secret": f"{canary}-input"})
         assert done["opened"] == {"seen": f"{canary}{canary}-literal"}
-        assert quiet.service.asked.get_nowait() == f"/{canary}"
+        assert quiet.service.paths.get_nowait() == f"/{canary}"
         failed = laptop.execute(workflow["id"], {"secret": canary, "fail": True})
         assert failed["status"] == "failed"
         plain = laptop.http.post(
@@ -230,7 +234,7 @@ async def test_a_canary_in_each_kind_of_step_is_nowhere_in_the_clear(quiet: Frag
             answer = laptop.execute(workflow["id"], {"secret": canary})
             assert answer["status"] == ("failed" if kind in canaries.FAILING else "completed"), kind
             if kind == "call":
-                assert quiet.service.asked.get_nowait() == f"/{canary}"
+                assert quiet.service.paths.get_nowait() == f"/{canary}"
             elif kind not in canaries.FAILING:
                 assert canary in json.dumps(answer["opened"]), kind
     assert await places(quiet, answer["executionId"]) >= {"tables", "histories", "temporal"}

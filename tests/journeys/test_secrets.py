@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from bin.devtools.stack.client import Client
-from tests.support.journeys.executions import ended
+from tests.support.journeys.executions import wait_for_end
 from tests.support.platform import Platform, new_agent
 from tests.support.waiting import until
 
@@ -32,7 +32,10 @@ def test_a_secret_is_used_and_rests_under_the_accounts_key_from_then_on(platform
             assert laptop.execute(workflow["id"], {})["opened"] == {"length": 13}
         database = platform.environ["DATABASE_URL"].replace("+psycopg", "")
         with psycopg.connect(database) as connection:
-            query = "SELECT s.sealed, s.kept FROM secrets s JOIN accounts a ON a.id = account_id WHERE email = %s"
+            query = (
+                "SELECT s.sealed, s.kept FROM secrets s"
+                " JOIN accounts a ON a.id = account_id WHERE email = %s"
+            )
             ((sealed_now, kept),) = connection.execute(query, (laptop.email,)).fetchall()
         assert sealed_now is None
         assert "correct" not in kept
@@ -79,7 +82,7 @@ do:
         event = {"specversion": "1.0", "id": "1", "source": "/tests", "type": "go"}
         headers = {"Content-Type": "application/cloudevents+json"}
         laptop.http.post("/api/events", json=event, headers=headers).raise_for_status()
-        assert laptop.open_result(ended(laptop, execution_id)) == {"length": 5}
+        assert laptop.open_result(wait_for_end(laptop, execution_id)) == {"length": 5}
         assert ran(laptop, workflow["id"])["error"]["type"].endswith("/errors/authorization")
 
 

@@ -1,4 +1,4 @@
-"""Whatever is killed under load: what was acknowledged is pulled, who is live is told, no stamp repeats."""
+"""Kills under load: acknowledged states are pulled, streams report them, no stamp repeats."""
 
 import signal
 from collections.abc import Callable
@@ -79,13 +79,13 @@ def test_postgresql_restarted_under_load_loses_nothing_that_was_acknowledged(
 def test_web_killed_under_load_loses_nothing_that_was_acknowledged(fragile: Fragile) -> None:
     with under_load(fragile.platform, PUSHES) as load:
         load.reach(EARLY)
-        streams = [listener.opened for listener in load.listeners]
+        streams = [listener.connections for listener in load.listeners]
         fragile.kill("web")
         try:
-            until(lambda: all(pusher.interrupted for pusher in load.pushers))
+            until(lambda: all(pusher.interruptions for pusher in load.pushers))
         finally:
             fragile.revive("web")
         check(load)
         assert load.refusals() == set()
-        opened = [listener.opened for listener in load.listeners]
+        opened = [listener.connections for listener in load.listeners]
         assert all(after > before for before, after in zip(streams, opened, strict=True))

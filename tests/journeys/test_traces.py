@@ -14,7 +14,7 @@ from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.platform import NO_RATE_LIMITS, migrate, processes
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.servers import running
-from tests.support.journeys.collector import Collector, Seen, collecting
+from tests.support.journeys.collector import Collector, ExportedSpan, collecting
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -25,7 +25,7 @@ HEAD = "document: {dsl: '1.0.3', namespace: tests, name: traced, version: '1.0.0
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A platform of its own, whose processes export spans, with a second web that finds no Temporal."""
+    """A platform of its own that exports spans, and a second web that cannot reach Temporal."""
 
     url: str
     url_without_temporal: str
@@ -69,13 +69,13 @@ def joined(url: str) -> Client:
 
 
 def begin(client: Client) -> tuple[str, str]:
-    """Have the client's next requests name a trace; return its id and that of the client's own span."""
+    """Add a trace to the client's next requests; return its id, and that of the client's span."""
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
     client.http.headers["traceparent"] = f"00-{trace_id}-{span_id}-00"
     return trace_id, span_id
 
 
-def ancestors(spans: list[Seen], span: Seen) -> list[Seen]:
+def ancestors(spans: list[ExportedSpan], span: ExportedSpan) -> list[ExportedSpan]:
     """Return the spans above a span, the nearest first."""
     found = []
     known = {one.span_id: one for one in spans}
@@ -85,7 +85,7 @@ def ancestors(spans: list[Seen], span: Seen) -> list[Seen]:
     return found
 
 
-def settled(collector: Collector, trace_id: str) -> Seen | None:
+def settled(collector: Collector, trace_id: str) -> ExportedSpan | None:
     """Return the span of the last activity of the trace's execution, once it has come."""
     found = [one for one in collector.of(trace_id) if one.name.startswith("RunActivity:settle")]
     return found[0] if found else None
@@ -144,7 +144,7 @@ def test_a_push_is_one_trace_down_to_the_actor_that_tells_of_it(traced: Traced) 
         client.push("theme", {"dark": True}, version="1", clock={"laptop": 1})
     spans = traced.collector
 
-    def told() -> list[Seen]:
+    def told() -> list[ExportedSpan]:
         return [one for one in spans.of(trace_id) if one.name == "act fan_out"]
 
     actor = until(told)[0]
@@ -174,7 +174,7 @@ def test_nothing_of_a_users_is_in_a_trace_or_a_log(traced: Traced) -> None:
         client.http.get(f"/api/{canary}?{canary}={canary}")
     until(lambda: settled(traced.collector, trace_id))
     until(lambda: [one for one in traced.collector.of(trace_id) if one.name == "GET none"])
-    assert not [body for body in traced.collector.received if canary.encode() in body]
+    assert not [body for body in traced.collector.bodies if canary.encode() in body]
     logs = list(traced.logs.rglob("*.log"))
     assert len(logs) >= 5
     assert not [log.name for log in logs if canary in log.read_text(errors="replace")]

@@ -26,13 +26,13 @@ from engine.workflows.executions.forced_ends import LOSS, STOP, ForcedEnd
 from tests.support.journeys.executions import (
     HEAD,
     SLEEPER,
-    carried,
-    ended,
     handle_of,
     pending,
-    sleeping,
-    stands,
+    start_sleeper,
     started_to_wait,
+    statuses,
+    wait_for_end,
+    wait_until_launched,
     without_worker,
 )
 from tests.support.journeys.fragile import Fragile
@@ -68,8 +68,8 @@ async def erased(platform: Platform, execution_id: str) -> None:
 async def test_what_an_operator_does_in_temporal_is_what_everybody_is_told(
     platform: Platform, sessions: sessionmaker[Session], laptop: Client, how: str
 ) -> None:
-    workflow_id, execution_id = sleeping(laptop)
-    carried(sessions, execution_id)
+    workflow_id, execution_id = start_sleeper(laptop)
+    wait_until_launched(sessions, execution_id)
     handle = await handle_of(platform, execution_id)
     match how:
         case "terminate":
@@ -78,8 +78,8 @@ async def test_what_an_operator_does_in_temporal_is_what_everybody_is_told(
             await handle.cancel()
         case "erase":
             await erased(platform, execution_id)
-    assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
-    assert ended(laptop, execution_id)["error"]["type"].endswith("/runtime")
+    assert until(lambda: statuses(laptop, workflow_id, execution_id) == {"failed"})
+    assert wait_for_end(laptop, execution_id)["error"]["type"].endswith("/runtime")
 
 
 def test_an_execution_that_takes_longer_than_it_may_has_failed_by_all_that_is_said(
@@ -92,8 +92,8 @@ def test_an_execution_that_takes_longer_than_it_may_has_failed_by_all_that_is_sa
     ):
         phone.login(laptop.email, laptop.password)
         execution_id = phone.execute(workflow_id, wait=0)["executionId"]
-    assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
-    assert ended(laptop, execution_id)["error"]["type"].endswith("/timeout")
+    assert until(lambda: statuses(laptop, workflow_id, execution_id) == {"failed"})
+    assert wait_for_end(laptop, execution_id)["error"]["type"].endswith("/timeout")
 
 
 def test_an_execution_that_was_never_started_does_not_run_for_ever(
@@ -108,7 +108,7 @@ def test_an_execution_that_was_never_started_does_not_run_for_ever(
             SealedInput("-", seal_result=False),
         )
         session.execute(delete(OutboxMessage).where(OutboxMessage.subject == str(execution.id)))
-    assert until(lambda: stands(laptop, workflow_id, str(execution.id)) == {"failed"})
+    assert until(lambda: statuses(laptop, workflow_id, str(execution.id)) == {"failed"})
 
 
 def door_of(fragile: Fragile) -> TemporalConnection:
@@ -124,12 +124,12 @@ def stray(fragile: Fragile) -> Iterator[sessionmaker[Session]]:
     engine.dispose()
 
 
-async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more_while_no_worker_runs(
+async def test_what_temporal_has_forgotten_is_settled_and_cannot_be_stopped_while_no_worker_runs(
     fragile: Fragile, stray: sessionmaker[Session]
 ) -> None:
     with new_agent(fragile.platform) as laptop, without_worker(fragile):
-        workflow_id, execution_id = sleeping(laptop)
-        carried(stray, execution_id)
+        workflow_id, execution_id = start_sleeper(laptop)
+        wait_until_launched(stray, execution_id)
         fragile.kill("relay")
         await (await handle_of(fragile.platform, execution_id)).terminate()
         await erased(fragile.platform, execution_id)
@@ -137,9 +137,9 @@ async def test_what_temporal_has_forgotten_is_settled_and_can_be_stopped_no_more
             assert laptop.http.post(f"/api/executions/{execution_id}/{how}").status_code == 202
         assert [pending(stray, kind, execution_id) for kind in STOPS] == [1, 1]
         fragile.revive("relay")
-        assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
+        assert until(lambda: statuses(laptop, workflow_id, execution_id) == {"failed"})
         assert until(lambda: not any(pending(stray, kind, execution_id) for kind in STOPS))
-        error = ended(laptop, execution_id)["error"]
+        error = wait_for_end(laptop, execution_id)["error"]
         assert error["type"].endswith("/runtime")
         assert laptop.open(error["sealed"])["detail"] == LOSS.detail
 
@@ -149,8 +149,8 @@ async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_b
 ) -> None:
     with new_agent(fragile.platform) as laptop:
         with without_worker(fragile):
-            workflow_id, execution_id = sleeping(laptop)
-            carried(stray, execution_id)
+            workflow_id, execution_id = start_sleeper(laptop)
+            wait_until_launched(stray, execution_id)
             fragile.kill("relay")
             await (await handle_of(fragile.platform, execution_id)).terminate()
             found: dict[UUID, ForcedEnd] = {}
@@ -158,7 +158,7 @@ async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_b
                 found = await Stragglers(stray, door_of(fragile)).look()
             assert found[UUID(execution_id)] == STOP
             fragile.revive("relay")
-        assert until(lambda: stands(laptop, workflow_id, execution_id) == {"failed"})
+        assert until(lambda: statuses(laptop, workflow_id, execution_id) == {"failed"})
 
 
 async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
@@ -178,7 +178,7 @@ async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
             execution_id = laptop.execute(workflow_id, wait=0)["executionId"]
             while laptop.request("GET", f"/api/executions/{execution_id}")["status"] == "running":
                 assert UUID(execution_id) not in await looks.look()
-            assert ended(laptop, execution_id)["status"] == "completed"
+            assert wait_for_end(laptop, execution_id)["status"] == "completed"
         finally:
             del environ["EXECUTION_RESTS_EVERY"]
         with without_worker(fragile):
@@ -191,9 +191,9 @@ async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
             fragile.revive("Temporal")
             assert UUID(execution_id) not in await Stragglers(stray, door_of(fragile)).look()
             fragile.revive("relay")
-        carried(stray, execution_id)
+        wait_until_launched(stray, execution_id)
         await started_to_wait(fragile, execution_id)
-        assert stands(laptop, workflow_id, execution_id) == {"running"}
+        assert statuses(laptop, workflow_id, execution_id) == {"running"}
 
 
 async def first_run(temporal: TemporalClient, execution_id: str) -> str:

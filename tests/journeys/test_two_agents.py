@@ -6,7 +6,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client, Keys, RefusedError
-from tests.support.journeys.streams import HEARD_SECONDS_MAX, listen
+from tests.support.journeys.streams import EVENT_SECONDS_MAX, listen
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.journey
@@ -28,7 +28,7 @@ def test_what_one_agent_pushes_the_other_hears_of_and_reads(agents: tuple[Client
     laptop, phone = agents
     heard = listen(phone)
     assert laptop.push("theme", {"dark": True}, version="1", clock={"laptop": 1})["success"] is True
-    stamp = heard.get(timeout=HEARD_SECONDS_MAX)
+    stamp = heard.get(timeout=EVENT_SECONDS_MAX)
     page = phone.pull()
     assert [state["opened"] for state in page["states"]] == [{"dark": True}]
     assert page["head"] == stamp

@@ -1,4 +1,4 @@
-"""A workflow is changed while no worker is there: what was started before runs what it was started with."""
+"""A workflow changes while no worker runs: an earlier execution runs its earlier version."""
 
 from functools import partial
 from typing import Any

@@ -81,5 +81,6 @@ def test_what_would_stop_it_is_found(statement: str, complaint: str) -> None:
 
 
 def test_what_adds_is_let_pass() -> None:
-    added = "op.add_column('accounts', sa.Column('a', sa.Integer(), nullable=False, server_default='0'))"
+    column = "sa.Column('a', sa.Integer(), nullable=False, server_default='0')"
+    added = f"op.add_column('accounts', {column})"
     assert complaints(f"def upgrade():\n    {added}\n    op.create_table('b')\n") == []

@@ -14,7 +14,10 @@ from tests.support.platform import Platform
 from tests.support.waiting import until
 
 LOCK = 0x636C6F7564  # as migrations/env.py holds it
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 def waiting(database: str) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from engine.store.accounts import Account
-from tests.support.sync.broken_rules import BROKEN, STORIES
+from tests.support.sync.broken_rules import BROKEN_RULES, STORIES
 from tests.support.sync.door import Door
 from tests.support.sync.machine import Machine
 
@@ -92,11 +92,11 @@ def test_no_accepted_write_is_ever_lost_and_all_clients_converge(
         run_state_machine_as_test(machine, settings=bounded(EXAMPLES, 2 * STEPS if soak else STEPS))
 
 
-@pytest.mark.parametrize("name", [name for name in BROKEN if name not in STORIES])
+@pytest.mark.parametrize("name", [name for name in BROKEN_RULES if name not in STORIES])
 def test_the_machine_notices_a_broken_rule(
     sessions: SESSIONS, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    BROKEN[name](monkeypatch)
+    BROKEN_RULES[name](monkeypatch)
     limits = bounded(4 * EXAMPLES, STEPS, same_every_time=True)
     with machines(sessions) as machine, pytest.raises((AssertionError, Flaky, IntegrityError)):
         run_state_machine_as_test(machine, settings=limits)
@@ -108,6 +108,6 @@ def test_the_machine_notices_a_broken_rule_in_a_story_that_else_ends_well(
 ) -> None:
     with machines(sessions) as machine:
         play(machine(), name)
-        BROKEN[name](monkeypatch)
+        BROKEN_RULES[name](monkeypatch)
         with pytest.raises(AssertionError):
             play(machine(), name)

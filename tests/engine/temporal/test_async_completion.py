@@ -1,4 +1,4 @@
-"""What a service answers is JSON that the whole platform can hold, or an error: nothing in between."""
+"""A service's answer is JSON that every part of the platform can store, or an error."""
 
 from __future__ import annotations
 

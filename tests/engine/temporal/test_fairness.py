@@ -1,4 +1,4 @@
-"""Whose turn it is: every workflow is queued under its account, so that one's flood is not another's wait."""
+"""Fairness: workflows queue by account, so that one account's flood does not delay another's."""
 
 from contextlib import suppress
 from uuid import uuid4

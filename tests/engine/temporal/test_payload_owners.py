@@ -1,4 +1,4 @@
-"""Whose a workflow is, and how long a process goes on with the key of an account that was deleted."""
+"""Owners of workflows, and the time for which a process uses the key of a deleted account."""
 
 from __future__ import annotations
 

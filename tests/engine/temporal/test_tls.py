@@ -1,4 +1,4 @@
-"""Servers behind TLS, as hosts offer them: Redis that signs for itself, Temporal with two certificates."""
+"""Servers with TLS as hosts run them: self-signed Redis, Temporal with client certificates."""
 
 import asyncio
 import datetime as dt
@@ -46,7 +46,7 @@ class Pair:
 
 @asynccontextmanager
 async def secured(port: int, server: Pair, client: Pair | None = None) -> AsyncIterator[int]:
-    """Serve what is at a port with TLS, at a port of its own; only to the client, when there is one."""
+    """Serve a port with TLS on another port; with a client certificate, only to its owner."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(server.file)
     context.set_alpn_protocols(["h2"])

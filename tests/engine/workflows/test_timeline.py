@@ -1,4 +1,4 @@
-"""Journals as they are kept: each entry once, whoever tells it, and all of them when an execution ends."""
+"""Stored timelines: each entry once, and all of them at an execution's end."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Rows of a definition's versions: in their order, whoever checks, schedules and deletes meanwhile."""
+"""Rows of a definition's versions: in order, while others check, schedule and delete."""
 
 from __future__ import annotations
 

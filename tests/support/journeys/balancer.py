@@ -1,4 +1,4 @@
-"""nginx before several web processes, as hosts put a balancer there."""
+"""nginx in front of several web processes, as hosts run a load balancer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from bin.devtools.stack.server import accepts, free_port, start
 
-# A request that a server may have acted on goes to no other: what nginx does unless it is told otherwise.
+# nginx's default: it sends a request that a server may have processed to no other server.
 CONFIGURATION = """
 daemon off;
 worker_processes 1;
@@ -43,12 +43,12 @@ http {{
   }}
 }}
 """
-KEPT = {
+KEEP_ALIVE = {
     "keepalive": "keepalive 16;",
     "connections": 'proxy_http_version 1.1; proxy_set_header Connection "";',
 }
 NEW = {"keepalive": "", "connections": "proxy_http_version 1.0;"}  # a connection for each request
-BROKEN = ("prematurely closed", "reset by peer", "no live upstreams")
+CONNECTION_ERRORS = ("prematurely closed", "reset by peer", "no live upstreams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,18 @@ class Balancer:
     url: str
     errors: Path
 
-    def broken(self) -> list[str]:
-        """Return what it says of requests that were on a connection when it broke."""
+    def connection_errors(self) -> list[str]:
+        """Return the log lines of requests whose connection broke."""
         return [
             line
             for line in self.errors.read_text().splitlines()
-            if any(word in line for word in BROKEN)
+            if any(word in line for word in CONNECTION_ERRORS)
         ]
 
 
 @contextmanager
-def balancing(home: Path, ports: Sequence[int], *, kept: bool) -> Iterator[Balancer]:
-    """Run nginx in turn over web processes, with connections that are kept or new ones."""
+def balancing(home: Path, ports: Sequence[int], *, keep_alive: bool) -> Iterator[Balancer]:
+    """Run nginx in front of web processes, with keep-alive connections or with new ones."""
     binary = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if binary is None and not os.environ.get("NGINX_NEEDED"):
         pytest.skip(reason="no nginx is installed here; bin/ci installs and demands it")
@@ -83,7 +83,9 @@ def balancing(home: Path, ports: Sequence[int], *, kept: bool) -> Iterator[Balan
     user = "user root;\n" if os.geteuid() == 0 else ""
     file.write_text(
         user
-        + CONFIGURATION.format(home=home, port=port, servers=servers, **(KEPT if kept else NEW))
+        + CONFIGURATION.format(
+            home=home, port=port, servers=servers, **(KEEP_ALIVE if keep_alive else NEW)
+        )
     )
     command = [binary, "-e", str(home / "error.log"), "-c", str(file)]
     server = start("nginx", command, log=home / "nginx.log", ready=lambda: accepts(port))

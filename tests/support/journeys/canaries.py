@@ -1,13 +1,9 @@
-"""For each kind of step, one that a canary passes through: in names, literals, expressions, data and errors.
+"""A step of each kind with a canary in its names, literals, expressions, data and errors.
 
-CANARY and URL stand for the canary and for a service that may be called; the input is `{secret: CANARY}`.
+CANARY and URL stand for the canary and for the service's address; the input is `{secret: CANARY}`.
 """
 
-CALLS = {
-    "call grpc",
-    "call asyncapi",
-    "call subscription",
-}  # they fail: nothing there is of their protocol
+CALLS = {"call grpc", "call asyncapi", "call subscription"}  # the service speaks HTTP: they fail
 FAILING = {"raise", *CALLS}
 
 CASES = {
@@ -23,7 +19,8 @@ CASES = {
         - CANARY-export: {set: {y: '${ .CANARY }'}, export: {as: '${ {CANARY: .y} }'}}
         - CANARY-use: {set: {z: '${ $context.CANARY }'}}""",
     "try": """try:
-        - CANARY-throw: {raise: {error: {type: 'https://CANARY.org', status: 400, title: CANARY-title}}}
+        - CANARY-throw:
+            raise: {error: {type: 'https://CANARY.org', status: 400, title: CANARY-title}}
       catch:
         as: CANARY
         do:
@@ -54,13 +51,16 @@ CASES = {
         branches:
           - CANARY-one: {set: {x: '${ .secret }'}}
           - CANARY-two: {wait: {milliseconds: 5}}""",
-    "emit": "emit: {event: {with: {type: org.CANARY, source: 'https://CANARY.org', data: '${ . }'}}}",
+    "emit": """emit:
+        event: {with: {type: org.CANARY, source: 'https://CANARY.org', data: '${ . }'}}""",
     "run": """run:
-        workflow: {namespace: CANARY, name: CANARY, version: '1.0.0', input: {CANARY: '${ .secret }'}}""",
+        workflow:
+          {namespace: CANARY, name: CANARY, version: '1.0.0', input: {CANARY: '${ .secret }'}}""",
     "listen": """fork:
         compete: true
         branches:
-          - CANARY-listens: {listen: {to: {one: {with: {type: org.CANARY, subject: '${ .secret }'}}}}}
+          - CANARY-listens:
+              listen: {to: {one: {with: {type: org.CANARY, subject: '${ .secret }'}}}}
           - CANARY-passes: {wait: {milliseconds: 50}}""",
 }
 

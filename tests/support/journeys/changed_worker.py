@@ -1,4 +1,4 @@
-"""The Temporal worker of another day: its interpreter takes another way, from the first step on."""
+"""A Temporal worker with a changed interpreter, whose commands differ from the first step on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from worker.temporal import main as process
 
 @workflow.defn(name=EXECUTION)
 class ChangedWorkflow(ExecutionWorkflow):
-    """An execution that waits a moment before it walks: histories of today do not replay on it."""
+    """Execution that waits first, so that no history of the current interpreter replays on it."""
 
     @workflow.run
     async def run(self, start: ExecutionStart) -> RawValue | ChildOutcome | None:
-        """Wait, and go on as ever."""
+        """Wait, and then execute as before."""
         await workflow.sleep(0.01)
         return await super().run(start)
 

@@ -1,4 +1,4 @@
-"""A collector of traces: takes what processes export (OTLP over HTTP), and tells what belongs to a trace."""
+"""A collector of traces: it receives the processes' exports (OTLP over HTTP) as spans."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A span that was exported."""
+class ExportedSpan:
+    """One exported span."""
 
     process: str
     name: str
@@ -26,26 +26,26 @@ class Seen:
 
 @dataclass(slots=True)
 class Collector:
-    """What came, as spans and as bytes."""
+    """The exports of all processes, as spans and as bytes."""
 
     url: str = ""
-    spans: list[Seen] = field(default_factory=list)
-    received: list[bytes] = field(default_factory=list)
+    spans: list[ExportedSpan] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
-    def of(self, trace_id: str) -> list[Seen]:
+    def of(self, trace_id: str) -> list[ExportedSpan]:
         """Return the spans of a trace."""
         return [span for span in self.spans if span.trace_id == trace_id]
 
     def take(self, body: bytes) -> None:
-        """Take an export."""
-        self.received.append(body)
+        """Store one export."""
+        self.bodies.append(body)
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            said = {one.key: one.value.string_value for one in resource.resource.attributes}
+            attributes = {one.key: one.value.string_value for one in resource.resource.attributes}
             for scope in resource.scope_spans:
                 for span in scope.spans:
                     self.spans.append(
-                        Seen(
-                            said["service.name"].removeprefix("cloudapi-"),
+                        ExportedSpan(
+                            attributes["service.name"].removeprefix("cloudapi-"),
                             span.name,
                             span.trace_id.hex(),
                             span.span_id.hex(),
@@ -62,14 +62,14 @@ def collecting() -> Iterator[Collector]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            """Take an export."""
+            """Receive one export."""
             collector.take(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200 if self.path == "/v1/traces" else 404)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     collector.url = f"http://127.0.0.1:{server.server_port}"

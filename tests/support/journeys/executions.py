@@ -1,4 +1,4 @@
-"""Executions of the fragile platform: their documents, their ends and what Temporal knows of them."""
+"""Executions of the fragile platform: their documents, their ends, and their state in Temporal."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from tests.support.waiting import until
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 
 
-def ended(client: Client, execution_id: str) -> dict[str, Any]:
+def wait_for_end(client: Client, execution_id: str) -> dict[str, Any]:
     """Return the execution once it has ended."""
 
     def look() -> dict[str, Any] | None:
         read = client.http.get(f"/api/executions/{execution_id}")
-        # A worker that has just come back may be too busy to tell what an execution ended with: that is 503.
+        # A worker that has just restarted may be too busy to open an outcome: web answers 503.
         return read.json() if read.is_success and read.json()["status"] != "running" else None
 
-    found: dict[str, Any] = until(look)
-    return found
+    execution: dict[str, Any] = until(look)
+    return execution
 
 
 async def started_to_wait(fragile: Fragile, execution_id: str) -> None:
@@ -46,29 +46,29 @@ async def started_to_wait(fragile: Fragile, execution_id: str) -> None:
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
 
 
-def stands(client: Client, workflow_id: str, execution_id: str) -> set[str]:
-    """Return all that is said of how the latest execution of a workflow stands."""
+def statuses(client: Client, workflow_id: str, execution_id: str) -> set[str]:
+    """Return all statuses that the API shows of the latest execution of a workflow."""
     path = f"/api/executions/{execution_id}"
     read = client.http.get(path)
-    said = {read.json()["status"]} if read.is_success else {f"{read.status_code}"}
-    said.add(client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]["status"])
+    values = {read.json()["status"]} if read.is_success else {f"{read.status_code}"}
+    values.add(client.request("GET", f"/api/workflows/{workflow_id}")["workflow"]["status"])
     for list_path in ("/api/executions", f"/api/workflows/{workflow_id}/executions"):
         for status in ("running", "completed", "failed"):
-            found = client.request("GET", f"{list_path}?status={status}")["executions"]
-            said |= {status for one in found if one["executionId"] == execution_id}
+            rows = client.request("GET", f"{list_path}?status={status}")["executions"]
+            values |= {status for one in rows if one["executionId"] == execution_id}
     for status in ("running", "completed", "failed"):
-        found = client.request("GET", f"/api/workflows?status={status}")
-        said |= {status for one in found["workflows"] if one["id"] == workflow_id}
-        if found["total"] != len(found["workflows"]):  # counted a moment before or after
-            said.add(f"a total of {found['total']}")
-    return said
+        rows = client.request("GET", f"/api/workflows?status={status}")
+        values |= {status for one in rows["workflows"] if one["id"] == workflow_id}
+        if rows["total"] != len(rows["workflows"]):  # the two queries ran at different times
+            values.add(f"a total of {rows['total']}")
+    return values
 
 
-def sleeping(client: Client) -> tuple[str, str]:
-    """Start an execution that goes on for an hour; return its workflow's id and its own."""
+def start_sleeper(client: Client) -> tuple[str, str]:
+    """Start an execution that lasts an hour; return its workflow's id and its own."""
     workflow_id = client.create_workflow("sleeper", SLEEPER)["id"]
     execution_id = client.execute(workflow_id, wait=0)["executionId"]
-    assert stands(client, workflow_id, execution_id) == {"running"}
+    assert statuses(client, workflow_id, execution_id) == {"running"}
     return workflow_id, execution_id
 
 
@@ -80,7 +80,7 @@ async def handle_of(platform: Platform, execution_id: str) -> WorkflowHandle[Any
 
 
 def pending(sessions: sessionmaker[Session], kind: str, execution_id: str) -> int:
-    """Return how many messages of a kind wait for an execution to be carried to Temporal."""
+    """Return how many outbox messages of a kind exist for an execution."""
     query = select(func.count()).where(
         OutboxMessage.kind == kind, OutboxMessage.subject == execution_id
     )
@@ -88,14 +88,14 @@ def pending(sessions: sessionmaker[Session], kind: str, execution_id: str) -> in
         return session.scalar(query) or 0
 
 
-def carried(sessions: sessionmaker[Session], execution_id: str) -> None:
-    """Return once Temporal alone has an execution: what waits in the outbox would be started again."""
+def wait_until_launched(sessions: sessionmaker[Session], execution_id: str) -> None:
+    """Return once the outbox has no launch of an execution, which the relay could deliver again."""
     assert until(lambda: not pending(sessions, ExecutionLaunch.kind, execution_id))
 
 
 @contextmanager
 def without_worker(fragile: Fragile) -> Iterator[None]:
-    """Kill the worker, and start it again in the end, whatever happens."""
+    """Kill the worker, and restart it at the end in any case."""
     fragile.kill("temporal")
     try:
         yield

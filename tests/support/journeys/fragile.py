@@ -1,4 +1,4 @@
-"""A platform whose servers and processes a test may kill, and a service that its workflows call."""
+"""A platform whose servers and processes tests may kill, and a service that its workflows call."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.support.platform import Platform
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An HTTP service that workflows may call: it tells what was asked, and answers with it."""
+    """HTTP service for workflows: it records each request's path and returns the body."""
 
     url: str
-    asked: Queue[str] = field(default_factory=Queue)
+    paths: Queue[str] = field(default_factory=Queue)
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def service() -> Iterator[Service]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             """Answer with the body."""
-            told.asked.put(self.path)
+            instance.paths.put(self.path)
             body = self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -40,35 +40,35 @@ def service() -> Iterator[Service]:
             self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told = Service(f"http://127.0.0.1:{server.server_port}")
+    instance = Service(f"http://127.0.0.1:{server.server_port}")
     Thread(target=server.serve_forever, daemon=True).start()
-    yield told
+    yield instance
     server.shutdown()
     server.server_close()
 
 
 @dataclass(slots=True)
 class Fragile:
-    """The platform, its servers and how each is started again."""
+    """The platform, its servers, and the environments for restarts."""
 
     stack: Stack
     platform: Platform
     service: Service
-    gate_url: str  # where workflows may call too, when a test serves there
+    gate_url: str  # where a test may serve what workflows call
     all: Parts
 
     @property
     def parts(self) -> dict[str, Server]:
-        """What runs, by name."""
+        """The running parts, by name."""
         return self.all.running
 
     def kill(self, name: str) -> None:
-        """Kill a part and all its processes as a machine that loses power would."""
+        """Kill a part and all its processes, as a power failure would."""
         self.all.kill(name)
 
     def revive(self, name: str) -> None:
-        """Start a part that was killed, where it was."""
+        """Start a killed part again, at the same port and on the same data."""
         self.all.revive(name)

@@ -1,4 +1,4 @@
-"""An HTTP service that holds requests until a test lets them go."""
+"""An HTTP service that delays requests until a test releases them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from threading import Condition
 
 
 class Gate:
-    """A service that answers with what it was sent, but for what it is told to hold."""
+    """Service that returns each request's body, and delays the first request of some paths."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.asked: Counter[str] = Counter()
-        self.held: set[str] = set()  # paths whose first request is not answered until it is let go
-        self.changed = Condition()
+        self.requests: Counter[str] = Counter()  # by path
+        self.blocked_paths: set[str] = set()  # whose first request waits
+        self.change = Condition()
 
     def waits(self, count: int) -> None:
-        """Return once so many requests are held."""
-        with self.changed:
-            assert self.changed.wait_for(
-                lambda: self.asked.keys() >= self.held and len(self.held) == count, 60
+        """Return once so many requests wait."""
+        with self.change:
+            assert self.change.wait_for(
+                lambda: (
+                    self.requests.keys() >= self.blocked_paths and len(self.blocked_paths) == count
+                ),
+                60,
             )
 
     def let_go(self) -> None:
-        """Answer what is held."""
-        with self.changed:
-            self.held = set()
-            self.changed.notify_all()
+        """Answer the waiting requests."""
+        with self.change:
+            self.blocked_paths = set()
+            self.change.notify_all()
 
     def pass_through(self, path: str) -> None:
-        """Count a request, and keep it waiting when it is the first of a path that is held."""
-        with self.changed:
-            self.asked[path] += 1
-            self.changed.notify_all()
-            if self.asked[path] == 1:
-                self.changed.wait_for(lambda: path not in self.held, 60)
+        """Count a request, and let it wait when it is the first of a blocked path."""
+        with self.change:
+            self.requests[path] += 1
+            self.change.notify_all()
+            if self.requests[path] == 1:
+                self.change.wait_for(lambda: path not in self.blocked_paths, 60)

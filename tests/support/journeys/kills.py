@@ -1,4 +1,4 @@
-"""Requests under an `Idempotency-Key`, each sent until it is answered, while clients and parts are killed."""
+"""Requests with an `Idempotency-Key`, repeated until answered, while parts and clients die."""
 
 from __future__ import annotations
 
@@ -23,38 +23,39 @@ from tests.support.journeys.fragile import Fragile
 from tests.support.waiting import until
 
 AT_ONCE = 12
-LATE = 10  # requests of a round that are sent between halt and kill, and so are hit for certain
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: what a killed client's machine does
+LATE = 10  # requests of a round between halt and kill, so that the kill certainly hits them
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: closes as a killed client's machine does
 PATIENCE_SECONDS = 0.05
 PLAN = (("web",), ("temporal",), ("web", "relay"), ("web", "temporal", "relay"))
 SOAK = 40  # rounds of kills
-EACH = 3 * AT_ONCE  # requests of a round that are sent before
-HITS_MIN = 50  # four rounds hit 4 * LATE, and EACH / 3 clients that are gone
-SENT = "http11.receive_response_headers.started"  # of httpcore's trace: the whole request is on its way
+EACH = 3 * AT_ONCE  # requests of a round that start before the kill
+HITS_MIN = 50  # four rounds hit 4 * LATE requests, and EACH / 3 clients that are gone
+# Event of httpcore's trace: the whole request has left the client.
+REQUEST_SENT = "http11.receive_response_headers.started"
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the kills have hit, and what the clients were answered."""
+    """Counts of what the kills hit, and the ids that clients received."""
 
     hits: Counter[str] = field(default_factory=Counter)
-    answers: dict[str, set[str]] = field(default_factory=dict)  # ids of what was made, by key
-    begun: int = 0  # requests, each attempt counted
-    sent: set[str] = field(default_factory=set)  # keys whose request has been sent as a whole
+    answers: dict[str, set[str]] = field(default_factory=dict)  # ids in the answers, by key
+    attempts: int = 0
+    sent_keys: set[str] = field(default_factory=set)  # of requests that have left as a whole
     lock: Lock = field(default_factory=Lock)
 
     def hit(self, what: str, count: int = 1) -> None:
-        """Count requests, or what they made, that a kill has hit."""
+        """Count requests, or their effects, that a kill hit."""
         with self.lock:
             self.hits[what] += count
 
-    def answered(self, key: str, made: str) -> None:
-        """Note what a client was told."""
+    def add_answer(self, key: str, object_id: str) -> None:
+        """Record the id in an answer."""
         with self.lock:
-            self.answers.setdefault(key, set()).add(made)
+            self.answers.setdefault(key, set()).add(object_id)
 
-    def told(self) -> None:
-        """Print what was hit, and require that it was enough to speak of."""
+    def report(self) -> None:
+        """Print the counts, and require at least HITS_MIN hits."""
         sys.stdout.write(
             f"{len(self.answers)} requests, each sent until it was answered, and once more; hit\n"
         )
@@ -63,13 +64,13 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """A client that sends the same request under a key until it is answered."""
+class RetryingClient:
+    """Client that sends the same request under a key until it is answered."""
 
     url: str
     headers: dict[str, str]
     body: Callable[[str], Any]  # of a key
-    made: Callable[[dict[str, Any]], str]  # the id that an answer tells
+    id_of: Callable[[dict[str, Any]], str]  # of an answer
     tally: Tally = field(default_factory=Tally)
 
     @classmethod
@@ -78,54 +79,52 @@ class Asking:
         client: Client,
         url: str,
         body: Callable[[str], Any],
-        made: Callable[[dict[str, Any]], str],
-    ) -> Asking:
-        """Return one that has a client's token and agent."""
+        id_of: Callable[[dict[str, Any]], str],
+    ) -> RetryingClient:
+        """Return a retrying client with a client's token and agent."""
         headers = {
             "Authorization": client.http.headers["Authorization"],
             "X-Agent-ID": client.agent_id,
         }
-        return cls(url, headers, body, made)
+        return cls(url, headers, body, id_of)
 
     def request(self, key: str, wait: int) -> tuple[bytes, dict[str, str]]:
-        """Return the body and the headers of the request under a key, the same each time but for the wait."""
-        said = {
+        """Return the body and the headers of a key's request; each try differs only in the wait."""
+        headers = {
             "Idempotency-Key": key,
             "Prefer": f"wait={wait}",
             "Content-Type": "application/json",
         }
-        return json.dumps(self.body(key)).encode(), self.headers | said
+        return json.dumps(self.body(key)).encode(), self.headers | headers
 
     def until_answered(self, key: str, wait: int = 1) -> None:
-        """Repeat the request until it is accepted; each attempt that breaks off was hit by a kill of web."""
+        """Repeat the request until it is accepted; count each try that a kill of web cut off."""
         body, headers = self.request(key, wait)
 
         def trace(event: str, _info: Any) -> None:
-            if event == SENT:
-                self.tally.sent.add(key)
+            if event == REQUEST_SENT:
+                self.tally.sent_keys.add(key)
 
         with httpx2.Client(timeout=30, verify=CERTIFICATES) as http:
             while True:
-                self.tally.begun += 1
+                self.tally.attempts += 1
                 try:
                     answer = http.post(
                         self.url, content=body, headers=headers, extensions={"trace": trace}
                     )
                 except (httpx2.RemoteProtocolError, httpx2.ReadError):
                     self.tally.hit("requests under way in a web process that was killed")
-                except (
-                    httpx2.TransportError
-                ):  # web is not back yet: nothing of the request was sent
+                except httpx2.TransportError:  # web has not restarted: no byte was sent
                     Event().wait(PATIENCE_SECONDS)
                 else:
                     if answer.is_success:
-                        self.tally.answered(key, self.made(answer.json()))
+                        self.tally.add_answer(key, self.id_of(answer.json()))
                         return
                     assert answer.status_code in {409, 503}, answer.text
                     Event().wait(PATIENCE_SECONDS)
 
     def killed_after(self, key: str, seconds: float) -> None:
-        """Send the request, and be gone `seconds` later without a word."""
+        """Send the request, and reset the connection `seconds` later."""
         at = urlsplit(self.url)
         body, headers = self.request(key, wait=1)
         headers |= {"Host": at.netloc, "Content-Length": str(len(body))}
@@ -135,13 +134,13 @@ class Asking:
         with socket.create_connection((at.hostname or "", at.port or 0), timeout=30) as wire:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
             wire.sendall(head.encode() + b"\r\n" + body)
-            self.tally.begun += 1
+            self.tally.attempts += 1
             Event().wait(seconds)
         self.tally.hit("clients that were gone before the answer")
 
 
-def counted(fragile: Fragile, query: str, *values: object) -> int:
-    """Return the one number that a query of the platform's database finds."""
+def count_rows(fragile: Fragile, query: str, *values: object) -> int:
+    """Return the number that a query of the platform's database selects."""
     with psycopg.connect(fragile.stack.database_url) as connection:
         (count,) = connection.execute(query.encode(), values).fetchone() or (0,)
     return int(count)
@@ -149,75 +148,84 @@ def counted(fragile: Fragile, query: str, *values: object) -> int:
 
 def kill(
     fragile: Fragile,
-    asking: Asking,
+    asking: RetryingClient,
     victims: Sequence[str],
-    held: Mapping[str, str],
+    queries: Mapping[str, str],
     late: Sequence[str],
     threads: ThreadPoolExecutor,
 ) -> list[Future[None]]:
-    """Kill parts and start them again; count what each of them `held`, by a query.
+    """Kill parts and restart them; count the work of each by its query in `queries`.
 
-    The parts are halted first, and killed once requests under the `late` keys have met them: what is under
-    way in a part stays there until it is killed. Returns these requests.
+    The parts are halted first, and killed once the requests under the `late` keys have reached
+    them, so that this work is certainly under way. Returns these requests.
     """
     for victim in victims:
         fragile.all.halt(victim)
-    asked = [threads.submit(asking.until_answered, key) for key in late]
+    late_requests = [threads.submit(asking.until_answered, key) for key in late]
     if "web" in victims:
-        assert until(lambda: asking.tally.sent.issuperset(late))
+        assert until(lambda: asking.tally.sent_keys.issuperset(late))
     else:
-        assert until(lambda: all(counted(fragile, held[victim]) >= len(late) for victim in victims))
+        assert until(
+            lambda: all(count_rows(fragile, queries[victim]) >= len(late) for victim in victims)
+        )
     for victim in victims:
-        if victim in held:
-            asking.tally.hit(f"under way when {victim} was killed", counted(fragile, held[victim]))
+        if victim in queries:
+            asking.tally.hit(
+                f"under way when {victim} was killed", count_rows(fragile, queries[victim])
+            )
     for victim in victims:
         fragile.kill(victim)
     for victim in victims:
         fragile.revive(victim)
-    return asked
+    return late_requests
 
 
 def one_round(
     fragile: Fragile,
-    asking: Asking,
+    asking: RetryingClient,
     victims: Sequence[str],
-    held: Mapping[str, str],
+    queries: Mapping[str, str],
     keys: Sequence[str],
     draw: random.Random,
     seconds_max: float,
 ) -> None:
-    """Let clients ask at once, kill some of them at once and the parts at a moment that is drawn."""
-    begun = asking.tally.begun
+    """Let clients send at once, kill some of them, and kill the parts at a random moment."""
+    attempts = asking.tally.attempts
     early, late = keys[:EACH], keys[EACH:]
-    gone = early[: EACH // 3] if "web" not in victims else []
+    killed_keys = early[: EACH // 3] if "web" not in victims else []
     with ThreadPoolExecutor(AT_ONCE) as threads, ThreadPoolExecutor(len(late)) as more_threads:
-        asked: list[Future[None]] = [
+        requests: list[Future[None]] = [
             threads.submit(asking.killed_after, key, draw.uniform(0, 0.3))
-            if key in gone
+            if key in killed_keys
             else threads.submit(asking.until_answered, key)
             for key in early
         ]
-        assert until(lambda: asking.tally.begun >= begun + AT_ONCE)
+        assert until(lambda: asking.tally.attempts >= attempts + AT_ONCE)
         Event().wait(draw.uniform(0, seconds_max))
-        asked += kill(fragile, asking, victims, held, late, more_threads)
-        for one in asked:
+        requests += kill(fragile, asking, victims, queries, late, more_threads)
+        for one in requests:
             one.result()
         for one in [threads.submit(asking.until_answered, key, wait=0) for key in keys]:
-            one.result()  # all ask once more: who was answered before, and who never was
+            one.result()  # each key sends once more, with or without an earlier answer
 
 
-def killing(
-    fragile: Fragile, asking: Asking, held: Mapping[str, str], *, rounds: int, seconds_max: float
+def play_rounds(
+    fragile: Fragile,
+    asking: RetryingClient,
+    queries: Mapping[str, str],
+    *,
+    rounds: int,
+    seconds_max: float,
 ) -> list[str]:
-    """Play rounds of kills, each up to `seconds_max` after it was asked for most; return the keys.
+    """Play rounds of kills, each up to `seconds_max` after most requests began; return the keys.
 
-    For each of them the clients were told one and the same id.
+    Checks that all answers to a key have the same id.
     """
     draw = random.Random(20261125)  # noqa: S311 - moments of kills, the same in each run
     keys: list[str] = []
     for number in range(rounds):
         fresh = [f"{number}-{each}" for each in range(EACH + LATE)]
-        one_round(fragile, asking, PLAN[number % len(PLAN)], held, fresh, draw, seconds_max)
+        one_round(fragile, asking, PLAN[number % len(PLAN)], queries, fresh, draw, seconds_max)
         keys += fresh
-    assert {key: len(told) for key, told in asking.tally.answers.items()} == dict.fromkeys(keys, 1)
+    assert {key: len(ids) for key, ids in asking.tally.answers.items()} == dict.fromkeys(keys, 1)
     return keys

@@ -18,13 +18,13 @@ from tests.support.sync.machine import ENTITIES, Machine
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
-def judged(verdict: str, otherwise: str | None) -> Break:
-    """Answer one verdict of the clock's cases with another."""
+def change_verdict(verdict: str, otherwise: str | None) -> Break:
+    """Replace one verdict of the clock's cases by another."""
 
     def apply(patch: pytest.MonkeyPatch) -> None:
         def judge(*arguments: Any) -> str | None:
-            found = conflict_rules.judge(*arguments)
-            return otherwise if found == verdict else found
+            answer = conflict_rules.judge(*arguments)
+            return otherwise if answer == verdict else answer
 
         patch.setattr(push, "judge", judge)
 
@@ -61,7 +61,7 @@ def nothing_is_kept(patch: pytest.MonkeyPatch) -> None:
 def stamps_by_the_clock(patch: pytest.MonkeyPatch) -> None:
     clock = bindparam("clock", type_=JSONB())
     broken = {
-        first: altered(one, change_log.NEXT_STAMP, ":tick").bindparams(clock)
+        first: alter(one, change_log.NEXT_STAMP, ":tick").bindparams(clock)
         for first, one in change_log.APPEND.items()
     }
     patch.setattr(change_log, "APPEND", broken)
@@ -78,7 +78,7 @@ def cursor_at_the_head(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_locks(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(locked_state, "LOCK", altered(locked_state.LOCK, "FOR NO KEY UPDATE", ""))
+    patch.setattr(locked_state, "LOCK", alter(locked_state.LOCK, "FOR NO KEY UPDATE", ""))
 
 
 def first_versions_replace(patch: pytest.MonkeyPatch) -> None:
@@ -100,18 +100,20 @@ def buried_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tombstones, "RETENTION", tombstones.RETENTION / 1_000)
 
 
-def altered(statement: TextClause, old: str, new: str) -> TextClause:
-    """Return a statement with a part of its text exchanged."""
+def alter(statement: TextClause, old: str, new: str) -> TextClause:
+    """Return a statement with a part of its text replaced."""
     assert old in statement.text
     return text(statement.text.replace(old, new))
 
 
-BROKEN: dict[str, Break] = {
-    "concurrent is accepted": judged("conflict", None),
-    "stale is accepted": judged("stale", None),
-    "other content under a used clock is taken for a repeat": judged("clock_reused", "repeat"),
-    "a repeat is written again": judged("repeat", None),
-    "invented causes are accepted": judged("unknown_causality", None),
+BROKEN_RULES: dict[str, Break] = {
+    "concurrent is accepted": change_verdict("conflict", None),
+    "stale is accepted": change_verdict("stale", None),
+    "other content under a used clock is taken for a repeat": change_verdict(
+        "clock_reused", "repeat"
+    ),
+    "a repeat is written again": change_verdict("repeat", None),
+    "invented causes are accepted": change_verdict("unknown_causality", None),
     "counters are not looked at": no_counters,
     "the siblings' counters are not looked at": no_siblings_in_the_join,
     "any write clears the siblings": any_write_clears,
@@ -124,15 +126,15 @@ BROKEN: dict[str, Break] = {
     "tombstones are buried at once": buried_at_once,
 }
 
-# What it takes to notice these is rare: it is played, not searched for.
+# A search would rarely reach what these need, so it is played.
 STORIES: dict[str, Callable[[Machine], None]] = {
     "the siblings' counters are not looked at": lambda machine: machine.two_under_one_name_write(
-        0, ENTITIES[0], informed=True
+        0, ENTITIES[0], is_informed=True
     ),
     "the horizon stays": lambda machine: machine.a_deletion_is_forgotten(
-        0, ENTITIES[0], days=200, heard=False
+        0, ENTITIES[0], days=200, is_heard=False
     ),
     "tombstones are buried at once": lambda machine: machine.a_deletion_is_forgotten(
-        0, ENTITIES[0], days=1, heard=True
+        0, ENTITIES[0], days=1, is_heard=True
     ),
 }

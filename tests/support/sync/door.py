@@ -67,8 +67,8 @@ class Door:
             )
 
     def note(self, agent_id: str, now: datetime, since: int | None) -> None:
-        """Note that an agent was there, and how far it has pulled when it pulled everything."""
-        known = insert(Agent).values(
+        """Record an agent's visit, and how far it has pulled when it pulls everything."""
+        statement = insert(Agent).values(
             account_id=self.account_id,
             id=agent_id,
             created_at=now,
@@ -77,7 +77,7 @@ class Door:
         )
         with self.sessions.begin() as session:
             session.execute(
-                known.on_conflict_do_update(
+                statement.on_conflict_do_update(
                     index_elements=[Agent.account_id, Agent.id], set_={"last_seen_at": now}
                 )
             )

@@ -1,4 +1,4 @@
-"""Causal histories: of each write, which others its author had seen (Schwarz and Mattern 1994).
+"""Causal histories: for each write, the writes that its author had seen (Schwarz, Mattern 1994).
 
 Vector clocks stand for these sets. Nothing here counts, compares clocks or uses the engine.
 """
@@ -21,28 +21,28 @@ class Write:
     entity: Entity
     agent_id: str
     clock: Mapping[str, int]
-    seen: frozenset[int]  # the writes of the same entity whose content went into this one
+    causes: frozenset[int]  # the writes of the same entity whose content went into this one
     deleted: bool
 
     @property
     def label(self) -> str:
-        """What the client calls the version: it names the write wherever it comes back."""
+        """The client's version string, which identifies the write."""
         return f"w{self.id}"
 
     @property
     def history(self) -> frozenset[int]:
-        """The write and all it has seen."""
-        return self.seen | {self.id}
+        """The write and all that it has seen."""
+        return self.causes | {self.id}
 
     @property
     def change(self) -> Change:
-        """The write as it is pushed."""
+        """The write as the client pushes it."""
         data = "" if self.deleted else f"the content of {self.label}"
         return Change(*self.entity, data, self.label, self.clock, self.deleted)
 
 
 class Histories:
-    """All writes that anybody made."""
+    """All writes of all clients."""
 
     def __init__(self) -> None:
         self.writes: list[Write] = []
@@ -53,14 +53,14 @@ class Histories:
         agent_id: str,
         *,
         clock: Mapping[str, int],
-        seen: frozenset[int],
+        causes: frozenset[int],
         deleted: bool = False,
     ) -> Write:
-        """Note a write and give it its id."""
-        write = Write(len(self.writes), entity, agent_id, clock, seen, deleted)
+        """Add a write and give it its id."""
+        write = Write(len(self.writes), entity, agent_id, clock, causes, deleted)
         self.writes.append(write)
         return write
 
-    def labelled(self, label: str) -> Write:
-        """Return the write of a version that came back."""
+    def by_label(self, label: str) -> Write:
+        """Return the write with the label of a version."""
         return self.writes[int(label.removeprefix("w"))]

@@ -35,7 +35,7 @@ class Machine(RuleBasedStateMachine):
         raise NotImplementedError
 
     def place(self, who: int) -> int:
-        """Return where a client is: any number names one."""
+        """Return the index of a client: every number is one's, modulo their count."""
         return who % len(self.world.clients)
 
     def client(self, who: int) -> Client:
@@ -55,16 +55,16 @@ class Machine(RuleBasedStateMachine):
     @rule(who=WHO)
     def clone(self, who: int) -> None:
         if len(self.world.clients) < CLIENTS_MAX:
-            self.world.oracle.doubled.add(self.client(who).agent_id)
+            self.world.oracle.shared_ids.add(self.client(who).agent_id)
             self.world.clients.append(self.client(who).duplicate())
 
-    @rule(who=WHO, entity=ENTITY, informed=st.booleans())
-    def two_under_one_name_write(self, who: int, entity: Entity, informed: bool) -> None:
+    @rule(who=WHO, entity=ENTITY, is_informed=st.booleans())
+    def two_under_one_name_write(self, who: int, entity: Entity, is_informed: bool) -> None:
         if len(self.world.clients) < CLIENTS_MAX:
             self.write_until_it_is_through(who + 1, entity, "edit")
             self.clone(who)
             twin = len(self.world.clients) - 1
-            if informed:
+            if is_informed:
                 self.drain(twin, EVERYTHING, PAGE_MAX)
             for one in (who, twin):
                 self.edit_offline(one, entity)
@@ -78,7 +78,7 @@ class Machine(RuleBasedStateMachine):
     def restore(self, who: int) -> None:
         backup = self.backups.get(self.place(who))
         if backup is not None:
-            self.world.oracle.doubled.add(backup.agent_id)
+            self.world.oracle.shared_ids.add(backup.agent_id)
             self.world.clients[self.place(who)] = backup.duplicate()
 
     @rule(who=WHO, entity=ENTITY)
@@ -104,12 +104,12 @@ class Machine(RuleBasedStateMachine):
         self.client(who).copy(entity).draft = draft
         self.world.finish(self.client(who), entity)
 
-    @rule(who=WHO, atomic=st.booleans(), answered=st.booleans())
-    def push_a_batch(self, who: int, atomic: bool, answered: bool) -> None:
+    @rule(who=WHO, atomic=st.booleans(), is_answered=st.booleans())
+    def push_a_batch(self, who: int, atomic: bool, is_answered: bool) -> None:
         client = self.client(who)
         writes = [write for entity in ENTITIES if (write := client.next_write(entity))]
         answers = self.world.send_all(client.agent_id, writes, atomic=atomic) if writes else None
-        if answered and answers is not None:
+        if is_answered and answers is not None:
             for write, answer in zip(writes, answers, strict=True):
                 client.settle(write, answer)
 
@@ -136,28 +136,28 @@ class Machine(RuleBasedStateMachine):
     @rule(who=WHO, entity=ENTITY, ahead=st.integers(1, 3))
     def count_what_nobody_has_pushed(self, who: int, entity: Entity, ahead: int) -> None:
         client, stranger = self.client(who), self.client(who + 1).agent_id
-        counted = self.world.oracle.counters.get(stranger, 0) + ahead
+        counter = self.world.oracle.counters.get(stranger, 0) + ahead
         if stranger != client.agent_id:
             own = client.copy(entity).clock.get(client.agent_id, 0) + 1
-            clock = {**client.copy(entity).clock, client.agent_id: own, stranger: counted}
+            clock = {**client.copy(entity).clock, client.agent_id: own, stranger: counter}
             write = Write(-1, entity, client.agent_id, clock, frozenset(), deleted=False)
             assert self.world.send(client.agent_id, write).verdict != "accepted"
 
-    @rule(who=WHO, asked=FILTERS, limit=LIMITS)
-    def pull_a_page(self, who: int, asked: Filter, limit: int) -> None:
-        self.world.page(self.client(who), asked, limit)
+    @rule(who=WHO, query=FILTERS, limit=LIMITS)
+    def pull_a_page(self, who: int, query: Filter, limit: int) -> None:
+        self.world.page(self.client(who), query, limit)
 
-    @rule(who=WHO, asked=FILTERS, limit=LIMITS)
-    def drain(self, who: int, asked: Filter, limit: int) -> None:
-        self.world.drain(self.client(who), asked, limit)
+    @rule(who=WHO, query=FILTERS, limit=LIMITS)
+    def drain(self, who: int, query: Filter, limit: int) -> None:
+        self.world.drain(self.client(who), query, limit)
 
-    @rule(who=WHO, entity=ENTITY, days=st.sampled_from([1, 100, 200]), heard=st.booleans())
-    def a_deletion_is_forgotten(self, who: int, entity: Entity, days: int, heard: bool) -> None:
+    @rule(who=WHO, entity=ENTITY, days=st.sampled_from([1, 100, 200]), is_heard=st.booleans())
+    def a_deletion_is_forgotten(self, who: int, entity: Entity, days: int, is_heard: bool) -> None:
         self.write_until_it_is_through(who, entity, "edit")
         self.drain(who + 1, EVERYTHING, PAGE_MAX)
         self.world.wait(1)
         self.write_until_it_is_through(who, entity, "delete")
-        if heard:  # a pull says how far the one before it came, once in a while
+        if is_heard:  # now and then a pull reports how far the one before it came
             for one in range(len(self.world.clients)):
                 self.drain(one, EVERYTHING, PAGE_MAX)
             self.world.wait(1)
@@ -187,14 +187,14 @@ class Machine(RuleBasedStateMachine):
                 self.world.drain(client, EVERYTHING, PAGE_MAX)
                 for entity in ENTITIES:
                     self.world.finish(client, entity)
-            held = self.world.oracle.current()
-            if not any(client.unsettled(entity) for client in clients for entity in held):
+            current = self.world.oracle.current()
+            if not any(client.has_changes(entity) for client in clients for entity in current):
                 break
-        present = {entity for entity, write in held.items() if not write.deleted}
+        present = {entity for entity, write in current.items() if not write.deleted}
         for client in clients:
             self.world.drain(client, EVERYTHING, PAGE_MAX)
             assert client.shows() == present, f"{client.agent_id} shows something else"
-            for entity, write in held.items():
-                assert client.copy(entity).seen == write.history, (
+            for entity, write in current.items():
+                assert client.copy(entity).causes == write.history, (
                     f"{client.agent_id} has not converged"
                 )

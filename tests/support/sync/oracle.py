@@ -11,30 +11,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.support.sync.histories import Entity, Histories, Write
-from tests.support.sync.replica import joined
+from tests.support.sync.replica import join_clocks
 
 SIBLINGS_MAX = 8
 Clock = Mapping[str, int]
 
 
 def above(one: Clock, other: Clock) -> bool:
-    """Tell whether `one` counts at least as much of everybody as `other`."""
+    """Return whether `one` counts at least as much of every agent as `other`."""
     return all(one.get(agent, 0) >= other[agent] for agent in other)
 
 
 @dataclass(slots=True)
-class Held:
-    """What the server holds of one entity."""
+class EntityState:
+    """State of one entity on the server."""
 
     current: Write | None = None
-    kept: list[Write] = field(default_factory=list)
-    acknowledged: set[int] = field(default_factory=set)  # all accepted since it was last buried
-    forgotten: bool = False  # something was buried: a twin may use its numbers again unnoticed
+    siblings: list[Write] = field(default_factory=list)
+    accepted_ids: set[int] = field(default_factory=set)  # since the entity was last buried
+    has_burial: bool = False  # so that a twin may use its numbers again unnoticed
 
     @property
     def versions(self) -> list[Write]:
-        """Return the current version and those beside it."""
-        return [*([self.current] if self.current else []), *self.kept]
+        """Return the current version and its siblings."""
+        return [*([self.current] if self.current else []), *self.siblings]
 
 
 class Oracle:
@@ -42,56 +42,56 @@ class Oracle:
 
     def __init__(self, histories: Histories) -> None:
         self.histories = histories
-        self.entities: dict[Entity, Held] = {}
+        self.entities: dict[Entity, EntityState] = {}
         self.counters: dict[str, int] = {}  # the highest that each agent ever used
-        self.doubled: set[str] = set()  # agent ids under which two clients live or have lived
+        self.shared_ids: set[str] = set()  # agent ids that two clients have or had
 
-    def held(self, entity: Entity) -> Held:
-        """Return what there is of an entity."""
-        return self.entities.setdefault(entity, Held())
+    def state(self, entity: Entity) -> EntityState:
+        """Return the state of an entity."""
+        return self.entities.setdefault(entity, EntityState())
 
     def fork(self) -> Oracle:
-        """Return a second oracle to try something out on."""
+        """Return a second oracle, for a trial."""
         other = Oracle(self.histories)
-        for entity, held in self.entities.items():
+        for entity, state in self.entities.items():
             other.entities[entity] = replace(
-                held, kept=list(held.kept), acknowledged=set(held.acknowledged)
+                state, siblings=list(state.siblings), accepted_ids=set(state.accepted_ids)
             )
-        other.counters, other.doubled = dict(self.counters), self.doubled
+        other.counters, other.shared_ids = dict(self.counters), self.shared_ids
         return other
 
     def current(self) -> dict[Entity, Write]:
         """Return the current versions."""
-        return {entity: held.current for entity, held in self.entities.items() if held.current}
+        return {entity: state.current for entity, state in self.entities.items() if state.current}
 
     def labels(self) -> dict[Entity, tuple[str, set[str]]]:
         """Return the labels of the current versions, and of their siblings."""
         return {
-            entity: (held.current.label, {one.label for one in held.kept})
-            for entity, held in self.entities.items()
-            if held.current
+            entity: (state.current.label, {one.label for one in state.siblings})
+            for entity, state in self.entities.items()
+            if state.current
         }
 
     def foretell(self, agent_id: str, write: Write) -> str:
-        """Return the answer that the clock's cases give, numbered as in the design."""
-        held, clock = self.held(write.entity), write.clock
-        current = held.current.clock if held.current else {}
-        if held.current and clock == current:  # 1 and 2
-            return "accepted" if write.id == held.current.id else "clock_reused"
-        if held.current and above(current, clock):  # 6, before the own counter is looked at
+        """Return the answer by the clock's cases, with their numbers in the protocol."""
+        state, clock = self.state(write.entity), write.clock
+        current = state.current.clock if state.current else {}
+        if state.current and clock == current:  # 1 and 2
+            return "accepted" if write.id == state.current.id else "clock_reused"
+        if state.current and above(current, clock):  # 6, before the agent's own counter is checked
             return "stale"
-        for one in held.kept:
+        for one in state.siblings:
             if one.clock == clock:  # 2 and 7
                 return "conflict" if one.id == write.id else "clock_reused"
-        known: Clock = {}
-        for one in held.versions:
-            known = joined(known, one.clock)
+        union: Clock = {}
+        for one in state.versions:
+            union = join_clocks(union, one.clock)
         if agent_id in clock:
-            if clock[agent_id] <= known.get(agent_id, 0):  # 2
+            if clock[agent_id] <= union.get(agent_id, 0):  # 2
                 return "clock_reused"
-            seen = joined(known, self.counters)
+            counters = join_clocks(union, self.counters)
             if any(
-                counter > seen.get(other, 0)
+                counter > counters.get(other, 0)
                 for other, counter in clock.items()
                 if other != agent_id
             ):
@@ -99,58 +99,63 @@ class Oracle:
         return "accepted" if above(clock, current) else "conflict"  # 5 and 7
 
     def record(self, agent_id: str, write: Write, verdict: str) -> None:
-        """Take note of an answer.
+        """Record an answer.
 
-        :raises AssertionError: when it means that something is lost.
+        :raises AssertionError: when it means that content is lost
         """
-        held = self.held(write.entity)
-        if verdict == "accepted" and (held.current is None or held.current.id != write.id):
-            self._accept(held, write)
-        elif verdict == "conflict" and write not in held.kept and len(held.kept) < SIBLINGS_MAX:
-            held.kept.append(write)
+        state = self.state(write.entity)
+        if verdict == "accepted" and (state.current is None or state.current.id != write.id):
+            self._accept(state, write)
+        elif (
+            verdict == "conflict"
+            and write not in state.siblings
+            and len(state.siblings) < SIBLINGS_MAX
+        ):
+            state.siblings.append(write)
         if verdict in {"accepted", "conflict"}:
             self.counters[agent_id] = max(
                 self.counters.get(agent_id, 0), write.clock.get(agent_id, 0)
             )
 
-    def _accept(self, held: Held, write: Write) -> None:
-        replaced = [held.current] if held.current else []
-        cleared = [
-            one for one in held.kept if write.clock.get(one.agent_id, 0) >= one.clock[one.agent_id]
+    def _accept(self, state: EntityState, write: Write) -> None:
+        old = [state.current] if state.current else []
+        covered = [
+            one
+            for one in state.siblings
+            if write.clock.get(one.agent_id, 0) >= one.clock[one.agent_id]
         ]
-        unseen = [gone for gone in replaced + cleared if gone.id not in write.seen]
-        for gone in unseen:
-            twins = held.forgotten and {gone.agent_id, write.agent_id} & self.doubled
-            assert twins, f"{write} ends {gone}, which its author had not seen"
-            held.acknowledged -= gone.history - write.seen
-        held.kept = [one for one in held.kept if one not in cleared]
-        held.current = write
-        held.acknowledged.add(write.id)
+        for end in (one for one in old + covered if one.id not in write.causes):
+            twins = state.has_burial and {end.agent_id, write.agent_id} & self.shared_ids
+            assert twins, f"{write} ends {end}, which its author had not seen"
+            state.accepted_ids -= end.history - write.causes
+        state.siblings = [one for one in state.siblings if one not in covered]
+        state.current = write
+        state.accepted_ids.add(write.id)
 
     def explain(self, agents_writes: Sequence[tuple[str, Write]], verdicts: Sequence[str]) -> bool:
-        """Tell whether these pushes, in this order, would have been answered like this."""
+        """Return whether these pushes, in this order, have these verdicts."""
         for (agent_id, write), verdict in zip(agents_writes, verdicts, strict=True):
             if self.foretell(agent_id, write) != verdict:
                 return False
             self.record(agent_id, write, verdict)
         return True
 
-    def bury(self, left: Mapping[Entity, tuple[str, set[str]]]) -> None:
-        """Take note of what a sweep has left: labels of the current version and of its siblings."""
-        for entity, held in self.entities.items():
-            if entity not in left:
-                held.forgotten = held.forgotten or held.current is not None
-                held.current, held.kept, held.acknowledged = None, [], set()
+    def bury(self, labels: Mapping[Entity, tuple[str, set[str]]]) -> None:
+        """Record a sweep by the labels after it, of each current version and its siblings."""
+        for entity, state in self.entities.items():
+            if entity not in labels:
+                state.has_burial = state.has_burial or state.current is not None
+                state.current, state.siblings, state.accepted_ids = None, [], set()
                 continue
-            kept = [one for one in held.kept if one.label in left[entity][1]]
-            held.forgotten = held.forgotten or len(kept) < len(held.kept)
-            held.kept = kept
+            siblings = [one for one in state.siblings if one.label in labels[entity][1]]
+            state.has_burial = state.has_burial or len(siblings) < len(state.siblings)
+            state.siblings = siblings
 
-    def lost(self) -> set[int]:
-        """Return what was accepted and is in no history of what is held."""
+    def lost_ids(self) -> set[int]:
+        """Return the accepted writes that no stored version has in its history."""
         return {
             write
-            for held in self.entities.values()
-            for write in held.acknowledged
-            if not any(write in one.history for one in held.versions)
+            for state in self.entities.values()
+            for write in state.accepted_ids
+            if not any(write in one.history for one in state.versions)
         }

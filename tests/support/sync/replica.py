@@ -26,8 +26,8 @@ Filter = tuple[str | None, bool]  # one type only; without one's own
 Clock = Mapping[str, int]
 
 
-def joined(one: Clock, other: Clock) -> dict[str, int]:
-    """Return the clock that has seen what either has."""
+def join_clocks(one: Clock, other: Clock) -> dict[str, int]:
+    """Return the smallest clock that has seen all that either has."""
     return {
         agent: max(one.get(agent, 0), other.get(agent, 0)) for agent in one.keys() | other.keys()
     }
@@ -35,17 +35,17 @@ def joined(one: Clock, other: Clock) -> dict[str, int]:
 
 @dataclass(slots=True)
 class Copy:
-    """One entity at a client."""
+    """A client's copy of one entity."""
 
-    clock: Clock = field(default_factory=dict)  # what the server is known to hold
-    seen: frozenset[int] = frozenset()  # the writes whose content this copy has
-    top: int | None = None  # the write last told to be current
+    clock: Clock = field(default_factory=dict)  # of what the server is known to have
+    causes: frozenset[int] = frozenset()  # the writes whose content this copy has
+    top: int | None = None  # the write that was current when last read
     draft: str | None = None  # "edit" or "delete", not sent yet
-    sent: Write | None = None  # and not answered yet
+    request: Write | None = None  # sent, but not answered yet
 
 
 class Client:
-    """One installation; two may go under the same agent id."""
+    """One installation; two may have the same agent id."""
 
     def __init__(self, histories: Histories, names: Iterator[str]) -> None:
         self.histories, self._names = histories, names
@@ -54,7 +54,7 @@ class Client:
         self.cursors: dict[Filter, int] = {}
 
     def duplicate(self) -> Client:
-        """Return all of it a second time: a clone, or a backup."""
+        """Return a copy of this client: a clone, or a backup."""
         twin = Client(self.histories, iter([self.agent_id]))
         twin._names = self._names
         twin.copies = {entity: replace(copy) for entity, copy in self.copies.items()}
@@ -66,37 +66,37 @@ class Client:
         return self.copies.setdefault(entity, Copy())
 
     def shows(self) -> set[Entity]:
-        """Return the entities that a person sees here."""
+        """Return the entities that a person sees on this client."""
         tops = {entity: copy.top for entity, copy in self.copies.items() if copy.top is not None}
         return {entity for entity, top in tops.items() if not self.histories.writes[top].deleted}
 
-    def unsettled(self, entity: Entity) -> bool:
+    def has_changes(self, entity: Entity) -> bool:
         """Tell whether the client has a write of an entity that the current version has not."""
         copy = self.copy(entity)
         top = frozenset() if copy.top is None else self.histories.writes[copy.top].history
-        return copy.draft is not None or copy.sent is not None or copy.seen != top
+        return copy.draft is not None or copy.request is not None or copy.causes != top
 
     def next_write(self, entity: Entity) -> Write | None:
         """Return an entity's write to push: the one without an answer, or the draft or merge."""
-        if not self.unsettled(entity):
+        if not self.has_changes(entity):
             return None
         copy = self.copy(entity)
-        if copy.sent is None:
+        if copy.request is None:
             clock = {**copy.clock, self.agent_id: copy.clock.get(self.agent_id, 0) + 1}
             deleted = copy.draft == "delete"
-            copy.sent = self.histories.add(
-                entity, self.agent_id, clock=clock, seen=copy.seen, deleted=deleted
+            copy.request = self.histories.add(
+                entity, self.agent_id, clock=clock, causes=copy.causes, deleted=deleted
             )
             copy.draft = None
-        return copy.sent
+        return copy.request
 
     def settle(self, write: Write, answer: Answer) -> None:
-        """Take the answer to a push."""
+        """Process the answer to a push."""
         copy = self.copy(write.entity)
-        copy.sent = None
-        copy.seen |= write.history
+        copy.request = None
+        copy.causes |= write.history
         if answer.verdict == "accepted":
-            copy.clock, copy.top = joined(copy.clock, write.clock), write.id
+            copy.clock, copy.top = join_clocks(copy.clock, write.clock), write.id
             return
         copy.draft = copy.draft or "edit"
         if answer.current is not None:
@@ -104,9 +104,9 @@ class Client:
         if answer.verdict == "clock_reused":
             self._begin_anew()
 
-    def read(self, page: StatePage, asked: Filter) -> None:
+    def read(self, page: StatePage, query: Filter) -> None:
         """Take a page."""
-        self.cursors[asked] = page.cursor
+        self.cursors[query] = page.cursor
         alone = [self._read(state, state["siblings"]) for state in page.states]
         if not all(alone):
             self._begin_anew()
@@ -115,32 +115,32 @@ class Client:
         """Take a pull from the start; drop copies that it lacks, unless they were edited here."""
         self.cursors = {}
         self.read(page, (None, False))
-        told = {(state["type"], state["entityId"]) for state in page.states}
+        entities = {(state["type"], state["entityId"]) for state in page.states}
         for entity, copy in self.copies.items():
-            if entity not in told:
+            if entity not in entities:
                 copy.top = None
-                if copy.draft is None and copy.sent is None:
+                if copy.draft is None and copy.request is None:
                     own = copy.clock.get(self.agent_id, 0)
-                    copy.seen, copy.clock = frozenset(), {self.agent_id: own} if own else {}
+                    copy.causes, copy.clock = frozenset(), {self.agent_id: own} if own else {}
 
     def _read(self, current: Mapping[str, Any], siblings: Any) -> bool:
         """Merge an entity's versions; return False when a twin has used this client's clock."""
         copy = self.copy((current["type"], current["entityId"]))
         alone = True
         for version in (current, *siblings):
-            write = self.histories.labelled(version["version"])
-            copy.clock = joined(copy.clock, version["vectorClock"])
-            copy.seen |= write.history
-            if copy.sent is not None and copy.sent.clock == version["vectorClock"]:
-                alone = alone and copy.sent.label == version["version"]
-                copy.sent = None if copy.sent.label == version["version"] else copy.sent
-        copy.top = self.histories.labelled(current["version"]).id
+            write = self.histories.by_label(version["version"])
+            copy.clock = join_clocks(copy.clock, version["vectorClock"])
+            copy.causes |= write.history
+            if copy.request is not None and copy.request.clock == version["vectorClock"]:
+                alone = alone and copy.request.label == version["version"]
+                copy.request = None if copy.request.label == version["version"] else copy.request
+        copy.top = self.histories.by_label(current["version"]).id
         return alone
 
     def _begin_anew(self) -> None:
-        """Become another agent, which says again what the old one may not have got through."""
+        """Become another agent, which sends again what the old one may not have stored."""
         self.agent_id, self.cursors = next(self._names), {}
         for copy in self.copies.values():
-            if copy.sent is not None:
-                copy.seen |= copy.sent.history
-                copy.draft, copy.sent = copy.draft or "edit", None
+            if copy.request is not None:
+                copy.causes |= copy.request.history
+                copy.draft, copy.request = copy.draft or "edit", None

@@ -25,7 +25,7 @@ Labels = Mapping[Entity, tuple[str, set[str]]]  # of the current version, and of
 
 
 class World:
-    """What happens, in the order in which it happens."""
+    """All that happens, in its order."""
 
     def __init__(self, door: Door) -> None:
         self.door = door
@@ -33,37 +33,37 @@ class World:
         self.oracle = Oracle(self.histories)
         self.names = (f"agent-{number}" for number in count())
         self.clients: list[Client] = []
-        # Long ago: a sweep of this account's time finds nothing to bury in accounts of today's.
+        # Long ago, so that a sweep at this account's time buries nothing of other accounts.
         self._now = datetime(1990, 1, 1, tzinfo=UTC)
-        self._stamps: dict[str, str] = {}  # by label, as last looked at
+        self._stamps: dict[str, str] = {}  # by label, as last read
         self._skew = timedelta(seconds=2)
         self._newest = ""
         self._days = 0
-        self._made: list[tuple[int, int]] = []  # how many writes there were by a day
+        self._counts: list[tuple[int, int]] = []  # a day, and the number of writes until then
 
     def join(self) -> None:
-        """Let one more client in."""
+        """Add one more client."""
         self.clients.append(Client(self.histories, self.names))
 
     def wait(self, days: int) -> None:
         """Let time pass."""
-        self._made.append((self._days, len(self.histories.writes)))
+        self._counts.append((self._days, len(self.histories.writes)))
         self._days += days
         self._now += timedelta(days=days)
 
     def under_way(self) -> list[Write]:
-        """Return the writes of which a copy may still arrive: fewer days than a tombstone stays."""
-        old = [made for day, made in self._made if day <= self._days - UNDER_WAY_DAYS_MAX]
+        """Return the writes that may still arrive late: younger than a tombstone's life."""
+        old = [count for day, count in self._counts if day <= self._days - UNDER_WAY_DAYS_MAX]
         return self.histories.writes[max(old, default=0) :]
 
     def tick(self) -> datetime:
-        """Return the time of a request by the clock of one of two web processes, which differ."""
+        """Return the time of a request by one of two web processes, whose clocks differ."""
         self._now += timedelta(milliseconds=1)
         self._skew = -self._skew
         return self._now + self._skew
 
     def send(self, agent_id: str, write: Write) -> Answer:
-        """Push a write, which must be answered as foretold."""
+        """Push a write, and check the answer by the oracle."""
         foretold = self.oracle.foretell(agent_id, write)
         (answer,) = self.door.push(agent_id, [write], self.tick())
         assert answer.verdict == foretold, f"{write} by {agent_id} was answered {answer.verdict}"
@@ -74,16 +74,16 @@ class World:
     def send_all(
         self, agent_id: str, writes: Sequence[Write], *, atomic: bool
     ) -> list[Answer] | None:
-        """Push a batch; return the answers, or nothing where one refused all."""
+        """Push a batch; return the answers, or None where one refusal refused all."""
         fork = self.oracle.fork()
         answers = self.door.push(agent_id, writes, self.tick(), atomic=atomic)
         pushes = [(agent_id, write) for write in writes]
         verdicts = [answer.verdict for answer in answers]
         assert fork.explain(pushes, verdicts), f"{pushes} were answered {verdicts}"
-        taken = not atomic or set(verdicts) == {"accepted"}
-        self.oracle = fork if taken else self.oracle
+        stored = not atomic or set(verdicts) == {"accepted"}
+        self.oracle = fork if stored else self.oracle
         self.check()
-        return answers if taken else None
+        return answers if stored else None
 
     def race(self, pushes: Sequence[Push]) -> list[Answer]:
         """Push concurrently; some order of the pushes must explain every answer and the result."""
@@ -99,10 +99,10 @@ class World:
         labels = self._look()
         for order in permutations(range(len(pushes))):
             fork = self.oracle.fork()
-            explained = fork.explain(
+            is_explained = fork.explain(
                 [pushes[one] for one in order], [verdicts[one] for one in order]
             )
-            if explained and fork.labels() == labels:
+            if is_explained and fork.labels() == labels:
                 self.oracle = fork
                 self.check()
                 return answers
@@ -117,10 +117,10 @@ class World:
             client.settle(write, self.send(client.agent_id, write))
         raise AssertionError(f"{client.agent_id} is never through with {entity}")
 
-    def page(self, client: Client, asked: Filter, limit: int) -> StatePage:
+    def page(self, client: Client, query: Filter, limit: int) -> StatePage:
         """Let a client pull a page, or everything from the start if it is the first or it must."""
-        since, (kind, without_own) = client.cursors.get(asked, 0), asked
-        if asked == EVERYTHING and not since:
+        since, (kind, without_own) = client.cursors.get(query, 0), query
+        if query == EVERYTHING and not since:
             return self._start_over(client, limit)
         try:
             page = self.door.pull(
@@ -133,7 +133,7 @@ class World:
         except GoneError:
             return self._start_over(client, limit)
         self.door.note(client.agent_id, self._now, since if kind is None else None)
-        client.read(page, asked)
+        client.read(page, query)
         return page
 
     def _start_over(self, client: Client, limit: int) -> StatePage:
@@ -147,46 +147,46 @@ class World:
         client.start_over(whole)
         return whole
 
-    def drain(self, client: Client, asked: Filter, limit: int) -> None:
-        """Let a client pull to the end; whatever it asked for it then has."""
+    def drain(self, client: Client, query: Filter, limit: int) -> None:
+        """Let a client pull to the end, and check that it has all that its query matches."""
         names = {client.agent_id}
-        while self.page(client, asked, limit).has_more:
+        while self.page(client, query, limit).has_more:
             names.add(client.agent_id)
-        kind, without_own = asked
+        kind, without_own = query
         for entity, current in self.oracle.current().items():
             if kind in {None, entity[0]} and not (without_own and current.agent_id in names):
-                assert current.id in client.copy(entity).seen, f"{names} were not told of {current}"
+                assert current.id in client.copy(entity).causes, f"{names} did not get {current}"
 
     def sweep(self) -> None:
-        """Bury what is old."""
+        """Bury old tombstones."""
         now, stamps = self.tick(), self._stamps
         self.door.bury(now)
-        left, old = (
+        labels, old = (
             self._look(),
             timestamps.to_text(timestamps.from_datetime(now - timedelta(days=90))),
         )
         for entity, current in self.oracle.current().items():
             buriable = current.deleted and stamps[current.label] < old
-            assert entity in left or buriable, f"{current} was buried"
-        self.oracle.bury(left)
+            assert entity in labels or buriable, f"{current} was buried"
+        self.oracle.bury(labels)
         self.check()
 
     def check(self) -> None:
-        """Compare what the server holds with what it should."""
+        """Compare the server's state with the oracle's."""
         labels = self._look()
         assert labels == self.oracle.labels()
-        assert not self.oracle.lost()
+        assert not self.oracle.lost_ids()
 
     def _look(self) -> Labels:
-        """Return what the server holds; stamps must rise, and never change."""
+        """Return the labels on the server; stamps must rise, and never change."""
         page = self.door.pull()
         stamps = {state["version"]: state["updatedAt"] for state in page.states}
         assert list(stamps.values()) == sorted(set(stamps.values())), (
             "each stamp is used once, in order"
         )
-        for label, told in stamps.items():
-            right = told == self._stamps[label] if label in self._stamps else told > self._newest
-            assert right, f"{label} has the stamp {told}"
+        for label, stamp in stamps.items():
+            right = stamp == self._stamps[label] if label in self._stamps else stamp > self._newest
+            assert right, f"{label} has the stamp {stamp}"
         self._stamps, self._newest = stamps, max(self._newest, *stamps.values(), "")
         return {
             (state["type"], state["entityId"]): (

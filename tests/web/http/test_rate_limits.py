@@ -207,7 +207,7 @@ def test_a_refused_client_is_told_when_there_is_room_again(
     limit, passed, count, before = window
 
     def weight(at: float) -> float:
-        """Return what the window weighs at a second of this minute, or of the next when nobody asks."""
+        """Return the window's count at a second of this minute, or of the next without requests."""
         return count + before * (1 - at / 60) if at <= 60 else count * (2 - at / 60)
 
     seconds = until_room(limit, passed, count, before)

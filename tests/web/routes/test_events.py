@@ -96,7 +96,8 @@ def test_an_event_starts_what_is_scheduled_on_it(laptop: Client, platform: Platf
         assert (mine["diagnostics"], mine["status"]) == ([], "draft")
         document = (
             HEAD
-            + "schedule: {on: {one: {with: {type: beat}}}, read: raw}\ndo: [{a: {set: '${ {raw: .} }'}}]\n"
+            + "schedule: {on: {one: {with: {type: beat}}}, read: raw}\n"
+            + "do: [{a: {set: '${ {raw: .} }'}}]\n"
         )
         raw = laptop.create_workflow("raw", document)
         for each in (mine, raw):

@@ -19,7 +19,8 @@ ECHO = HEAD + "do:\n  - echo: {set: '${ {got: .} }'}\n"
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
 FAILING = (
     HEAD
-    + "do:\n  - stop: {raise: {error: {type: https://example.org/stop, status: 418, title: Enough}}}\n"
+    + "do:\n  - stop:\n"
+    + "      raise: {error: {type: https://example.org/stop, status: 418, title: Enough}}\n"
 )
 BROKEN = HEAD + "do:\n  - sum: {set: {sum: '${ .a + {} }'}}\n"
 

@@ -1,4 +1,4 @@
-"""What has failed is retried on the running platform: from the failed step, by one execution at a time."""
+"""Failed executions are retried on the running platform: from the failed step, one at a time."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_what_has_not_failed_is_not_retried(laptop: Client, failed: str) -> None
     laptop.request("POST", f"/api/executions/{running}/terminate")
 
 
-def test_what_was_terminated_is_retried_from_the_beginning_and_what_was_cancelled_from_where_it_stood(
+def test_a_terminated_execution_is_retried_from_the_beginning_and_a_cancelled_one_where_it_stood(
     laptop: Client,
 ) -> None:
     workflow = laptop.create_workflow("sleeper", SLEEPER)

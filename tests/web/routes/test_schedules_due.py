@@ -110,7 +110,7 @@ def test_executions_run_side_by_side_if_that_is_asked_for(laptop: Client) -> Non
 
 @contextmanager
 def many(sessions: sessionmaker[Session], schedule: dict[str, Any], count: int) -> Iterator[None]:
-    """Have so many executions run, which are to be started in a year: until then nobody misses them."""
+    """Start so many executions that are due in a year, so that nothing expects them before."""
     now, workflow = datetime.now(UTC), UUID(schedule["workflowId"])
     with sessions.begin() as session:
         account = session.scalars(

@@ -57,6 +57,6 @@ def test_a_schedule_ends_with_the_version_that_has_one(platform: Platform, lapto
     schedule = f"schedule:{workflow_id}:on"
     until(lambda: stands(platform, schedule) == WorkflowExecutionStatus.RUNNING)
     put(laptop, workflow_id, saying("two")).raise_for_status()
-    # Terminated, or by itself: one that had just begun reads the newest version, which has no schedule.
+    # Terminated, or ended: one that has just begun reads the newest version, without a schedule.
     gone = {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.COMPLETED}
     assert until(lambda: stands(platform, schedule) in gone)

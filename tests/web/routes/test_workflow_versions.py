@@ -1,4 +1,4 @@
-"""Workflows changed and deleted on the running platform: versions are kept, and nobody overwrites unseen."""
+"""Workflows change and are deleted on the platform: versions stay, and no change is lost unseen."""
 
 from typing import Any
 
