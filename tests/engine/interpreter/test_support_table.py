@@ -35,10 +35,10 @@ def test_the_page_is_what_the_command_writes() -> None:
 @pytest.mark.unit
 @pytest.mark.parametrize("construct", table.CONSTRUCTS, ids=identity)
 def test_the_grammar_says_of_a_construct_what_the_table_says(construct: Construct) -> None:
-    refused = [fault for fault in documents.check(construct.document) if fault.detail]
-    assert SUPPORTED[construct.group, construct.name] is not bool(refused), refused
-    if refused:
-        assert all(fault.pointer for fault in refused)
+    faults = [fault for fault in documents.check(construct.document) if fault.detail]
+    assert SUPPORTED[construct.group, construct.name] is not bool(faults), faults
+    if faults:
+        assert all(fault.pointer for fault in faults)
         with pytest.raises(InvalidError):
             documents.parse(construct.document)
 
@@ -57,11 +57,11 @@ async def test_what_is_refused_ends_an_execution_where_it_stands(
         for name, member in construct.document.items()
         if name not in {"document", "do"}
     }
-    ran = await execute(construct.document["do"], {}, checked=False, **rest)
+    execution = await execute(construct.document["do"], {}, checked=False, **rest)
     first = documents.check(construct.document)[0]
-    assert ran.error["type"].endswith("/configuration")
-    assert (ran.error["instance"], ran.trail) == (first.pointer, [])
-    assert first.detail in ran.error["detail"]
+    assert execution.error["type"].endswith("/configuration")
+    assert (execution.error["instance"], execution.trail) == (first.pointer, [])
+    assert first.detail in execution.error["detail"]
 
 
 @pytest.mark.unit
