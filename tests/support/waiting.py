@@ -8,8 +8,8 @@ from typing import Any
 
 from bin.devtools.stack.server import READY_SECONDS_MAX
 
-# A restarted server may take READY_SECONDS_MAX until it answers, and its clients as long again until
-# they are connected. A condition that comes to hold ends the wait at once, so a wide bound costs
+# A restarted server may take READY_SECONDS_MAX until it answers, and its clients as long again to
+# connect. A condition that comes to hold ends the wait at once, so a wide bound costs
 # nothing but time in a test that fails anyway.
 UNTIL_SECONDS_MAX = 2 * READY_SECONDS_MAX
 
