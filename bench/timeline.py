@@ -23,7 +23,6 @@ from bin.devtools.conformance.in_memory_events import Memory
 from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.platform import migrate
 from bin.devtools.stack.servers import running
-from engine.activities.timeline import Journal
 from engine.config.settings import Settings
 from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution
 from engine.contracts.timeline import COUNTED_PHASES, TimelineEntry
@@ -39,6 +38,7 @@ from engine.workflows.definitions import Draft
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import SealedInput
 from engine.workflows.executions.outcomes import Outcomes
+from engine.workflows.executions.timeline_writer import TimelineWriter
 
 STEPS = 100
 ROUNDS = 60
@@ -75,13 +75,13 @@ class Rows:
             return execution.id
 
 
-async def walk(bench: Bench, rows: Rows, journal: Journal | None) -> None:
+async def walk(bench: Bench, rows: Rows, writer: TimelineWriter | None) -> None:
     """Execute a hundred pure steps, with a timeline or without one."""
     execution_id, account_id = str(rows.execution()), str(rows.account_id)
     steps = [{f"s{number}": {"set": {"n": "${ .n }"}}} for number in range(STEPS)]
     document = {"document": HEADER, "do": steps}
     bench.memory.openings[execution_id] = OpenedExecution("d", 1, document, {"n": 1}, account_id)
-    TimelineOutput.sink = journal
+    TimelineOutput.sink = writer
     name, start = (
         f"execution:{execution_id}",
         ExecutionStart(execution_id, account_id),
@@ -89,15 +89,15 @@ async def walk(bench: Bench, rows: Rows, journal: Journal | None) -> None:
     await bench.client.execute_workflow(EXECUTION, start, id=name, task_queue=QUEUE)
 
 
-def end_execution(rows: Rows, outcomes: Outcomes, journal: Journal, *, entries: int) -> float:
+def end_execution(rows: Rows, outcomes: Outcomes, writer: TimelineWriter, *, entries: int) -> float:
     """End an execution with so many entries pending; return the milliseconds it took."""
     execution_id = rows.execution()
     names = (str(rows.account_id), str(execution_id))
     for seq in range(1, entries + 1):
         counts = tuple(0 for _ in COUNTED_PHASES)
-        journal.add(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
+        writer.add(TimelineEntry(*names, seq, "/do/0", "set", "started", 1, NOW, None, (), counts))
     began = time.perf_counter()
-    with rows.sessions() as session, journal.taken(session, *names):
+    with writer.transaction(*names) as session:
         scope = AccountScope(session, rows.account_id, NOW)
         outcomes.settle(scope, execution_id, status="completed", outcome={"result": 1})
     return 1000 * (time.perf_counter() - began)
@@ -111,7 +111,10 @@ async def main() -> None:
         settings = Settings.from_env(environ)
         rows, memory = Rows(make_sessions(settings)), Memory()
         client = await connect(settings, keyed=True)
-        journal, idle = Journal(rows.sessions, settings), Journal(rows.sessions, settings)
+        writer, idle = (
+            TimelineWriter(rows.sessions, settings),
+            TimelineWriter(rows.sessions, settings),
+        )
         worker = Worker(
             client,
             task_queue=QUEUE,
@@ -119,10 +122,10 @@ async def main() -> None:
             activities=memory.activities(),
             workflow_runner=UnsandboxedWorkflowRunner(),
         )
-        with journal.open():
+        with writer.run():
             async with worker:
                 bench = Bench(client, client, memory)
-                tasks = [lambda: walk(bench, rows, journal), lambda: walk(bench, rows, None)]
+                tasks = [lambda: walk(bench, rows, writer), lambda: walk(bench, rows, None)]
                 with_timeline, without_timeline = await by_turns(tasks, ROUNDS)
         print(
             f"(a) {STEPS} pure steps {with_timeline:.1f} ms, "

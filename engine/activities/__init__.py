@@ -1,4 +1,5 @@
-"""Temporal activities: the table of contents of what a worker does outside a workflow.
+"""Temporal activities: everything that a worker does outside a workflow.
 
-Registered by `worker.temporal`. May import every context; only here do workflows meet the database.
+`worker.temporal` registers them. They may import every context; workflows reach the database only
+through them.
 """

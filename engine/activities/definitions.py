@@ -1,4 +1,4 @@
-"""The check of a definition that was just saved: opened here, refused with pointers, forgotten."""
+"""Activities that check a definition after its saving, and find one for a child execution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine.accounts import encryption_keys
-from engine.activities.schedules import too_many, write_down
+from engine.activities.schedules import find_excess, store_schedules
 from engine.config.settings import Settings
 from engine.contracts.child_executions import FIND_DEFINITION, DefinitionName
 from engine.contracts.definitions import CHECK_DEFINITION, DefinitionCheck
@@ -33,7 +33,7 @@ from engine.workflows.secrets import SecretOpener
 
 
 class DefinitionActivities:
-    """Holds the database and the engine's private keys."""
+    """Activities of definitions; with the engine's private keys they can decrypt them."""
 
     def __init__(
         self, sessions: sessionmaker[Session], opener: SecretOpener, settings: Settings
@@ -45,10 +45,10 @@ class DefinitionActivities:
 
     @activity.defn(name=CHECK_DEFINITION)
     def check(self, check: DefinitionCheck) -> list[str]:
-        """Open a definition's version, check it against the grammar, and store what is wrong with it.
+        """Decrypt a definition's version, check it, and store its faults.
 
-        Unless a newer version is there, its times become schedules of the account; what else triggers it
-        is returned. One that cannot run has neither.
+        Unless there is a newer version, its times become schedules of the account, and the result
+        has its other triggers. A version with faults has neither.
         """
         ACCOUNT.set(check.account_id)
         account_id, triggers = UUID(check.account_id), list[str]()
@@ -56,58 +56,61 @@ class DefinitionActivities:
         with self._sessions.begin() as session:
             scope = AccountScope(session, account_id, datetime.now(UTC))
             newest = definitions.find(scope, version.definition_id, lock=True)
-            found = versions.find(scope, version.definition_id, version.version)
-            document, faults = self.looked_at(found.encrypted_data, found.encryption_key)
-            superseded = newest.version != check.version
-            if not faults and not superseded:
-                faults = too_many(scope, newest, document, schedules_max=self._schedules_max)
+            definition_version = versions.find(scope, version.definition_id, version.version)
+            document, faults = self.check_envelope(
+                definition_version.encrypted_data, definition_version.encryption_key
+            )
+            is_newest = newest.version == check.version
+            if not faults and is_newest:
+                faults = find_excess(scope, newest, document, schedules_max=self._schedules_max)
             diagnosis = diagnosis_of(session.get_one(Account, account_id), faults)
             if not faults:
                 key = encryption_keys.obtain(session, self._ring, account_id=account_id)
                 family, reference = _marks(key, document["document"])
                 diagnosis = replace(diagnosis, family=family, reference=reference)
             definitions.diagnose(scope, version, diagnosis)
-            if not superseded:
-                triggers = write_down(scope, self._keys, newest, {} if faults else document)
+            if is_newest:
+                triggers = store_schedules(scope, self._keys, newest, {} if faults else document)
         return triggers
 
     @activity.defn(name=FIND_DEFINITION)
-    async def find(self, wanted: DefinitionName) -> str:
-        """Return the id of the definition that `run: workflow` means.
+    async def find(self, name: DefinitionName) -> str:
+        """Return the id of the definition that `run: workflow` names.
 
-        :raises ApplicationError: of type configuration, when the account has no such definition that can run.
+        :raises ApplicationError: of type configuration, when the account has no such definition
+            without faults.
         """
-        return await asyncio.to_thread(self._find, wanted)
+        return await asyncio.to_thread(self._find, name)
 
-    def _find(self, wanted: DefinitionName) -> str:
-        account_id = UUID(wanted.account_id)
+    def _find(self, name: DefinitionName) -> str:
+        account_id = UUID(name.account_id)
         with self._sessions.begin() as session:
             key = encryption_keys.obtain(session, self._ring, account_id=account_id)
-            family, reference = _marks(key, asdict(wanted))
-            found = definitions.find_by_marks(
+            family, reference = _marks(key, asdict(name))
+            definition = definitions.find_by_marks(
                 AccountScope(session, account_id, datetime.now(UTC)),
                 family=family,
-                reference=None if wanted.version == LATEST else reference,
+                reference=None if name.version == LATEST else reference,
             )
-            if found is None:
+            if definition is None:
                 message = "the account has no such workflow that can run"
                 raise ApplicationError(message, type="configuration", non_retryable=True)
-            return str(found.id)
+            return str(definition.id)
 
-    def looked_at(
+    def check_envelope(
         self, encrypted_data: str, encryption_key: str
     ) -> tuple[dict[str, Any], list[Fault]]:
-        """Return the document that was sealed, and all for which it is refused."""
+        """Return the decrypted document and its faults."""
         try:
-            document = self.opened(encrypted_data, encryption_key)
+            document = self.open_envelope(encrypted_data, encryption_key)
             return document, documents.check(document)
         except EngineError as refusal:
             return {}, list(refusal.faults) or [Fault("", refusal.detail)]
 
-    def opened(self, encrypted_data: str, encryption_key: str) -> dict[str, Any]:
-        """Return the document that was sealed.
+    def open_envelope(self, encrypted_data: str, encryption_key: str) -> dict[str, Any]:
+        """Return the decrypted document.
 
-        :raises EngineError: when it does not open, or is none.
+        :raises EngineError: when it cannot be decrypted, or is no document.
         """
         text, content_type = jwe.open_definition(
             self._keys,
@@ -119,7 +122,7 @@ class DefinitionActivities:
 
 
 def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
-    """Return by what a document with this header is found: all its three words but the version, and all."""
+    """Return the fingerprints of a document's namespace and name, and of these and the version."""
     family = (str(header["namespace"]), str(header["name"]))
     return keyring.fingerprint(key, *family), keyring.fingerprint(
         key, *family, str(header["version"])
@@ -127,9 +130,9 @@ def _marks(key: bytes, header: dict[str, Any]) -> tuple[str, str]:
 
 
 def diagnosis_of(account: Account, faults: list[Fault]) -> Diagnosis:
-    """Return what may be told of faults, and all of it sealed to the account's key, if it has one."""
+    """Return the redacted faults, and all of them encrypted to the account's key if it has one."""
     key = find_encryption_key(account.public_key)
     if key is None or not faults:
         return Diagnosis([fault.redact() for fault in faults])
-    told = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
-    return Diagnosis([fault.redact() for fault in faults], jwe.seal(key, orjson.dumps(told)))
+    members = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
+    return Diagnosis([fault.redact() for fault in faults], jwe.seal(key, orjson.dumps(members)))

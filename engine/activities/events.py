@@ -1,4 +1,4 @@
-"""Events that executions emit, and what waits for them: written down where web writes, opened here alone."""
+"""Activities that store the events of executions and serve the triggers of definitions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from engine.workflows.schedules import triggers
 
 
 class EventActivities:
-    """Holds the database and the dispatcher."""
+    """Activities of events and triggers."""
 
     def __init__(
         self, sessions: sessionmaker[Session], dispatcher: Dispatcher, settings: Settings
@@ -47,27 +47,27 @@ class EventActivities:
 
     @activity.defn(name=PUBLISH_EVENTS)
     def publish(self, publication: Publication) -> None:
-        """Write down what an execution emits, each event once however often this is tried."""
-        sealed = [
+        """Store the events of an execution, each once however often the activity runs."""
+        events = [
             SealedEvent(
-                UUID(told["key"]),
-                self._dispatcher.seal(told["event"]),
-                lifecycle=told["lifecycle"],
+                UUID(event["key"]),
+                self._dispatcher.seal(event["event"]),
+                lifecycle=event["lifecycle"],
             )
-            for told in publication.events
+            for event in publication.events
         ]
         account_id, execution_id = UUID(publication.account_id), UUID(publication.execution_id)
         with self._sessions.begin() as session:
             scope = AccountScope(session, account_id, datetime.now(UTC))
             execution = executions.find(scope, execution_id)
-            queue.store(scope, sealed, definition_id=execution.definition_id)
+            queue.store(scope, events, definition_id=execution.definition_id)
         self._dispatcher.wake()
 
     @activity.defn(name=OPEN_SCHEDULE)
     def open(self, start: TriggerStart) -> TriggerDocument | None:
-        """Return the document a schedule goes by, and listen for what triggers it.
+        """Return the document of a trigger's version, and subscribe to its events.
 
-        Nothing when the definition is gone, or has been changed since.
+        Return None when the definition was deleted or has a newer version.
         """
         version = VersionReference(UUID(start.definition_id), start.version)
         with self._sessions.begin() as session:
@@ -78,42 +78,45 @@ class EventActivities:
                 return None
             if newest.version != start.version:
                 return None
-            found = versions.find(scope, version.definition_id, version.version)
-            document = self._document(found)
+            definition_version = versions.find(scope, version.definition_id, version.version)
+            document = self._document(definition_version)
             if start.trigger == "on":
                 self._dispatcher.listen(
                     scope,
                     definition_id=version.definition_id,
                     workflow_id=str(TriggerWorkflowId(version, start.trigger)),
-                    event_types=event_types.in_strategy(document["schedule"]["on"]),
+                    event_types=event_types.of_strategy(document["schedule"]["on"]),
                 )
             return TriggerDocument(document)
 
     @activity.defn(name=FIRE_SCHEDULE)
     def fire(self, firing: TriggerFiring) -> TriggerExecution | None:
-        """Store the execution that a schedule starts; nothing when its definition is gone, or changed."""
+        """Store the execution that a trigger starts.
+
+        Return None when the definition was deleted or has a newer version.
+        """
         version = VersionReference(UUID(firing.definition_id), firing.version)
         with self._sessions.begin() as session:
             scope = AccountScope(session, UUID(firing.account_id), datetime.now(UTC))
-            there = triggers.fire(
+            is_stored = triggers.fire(
                 scope,
                 version,
                 execution_id=UUID(firing.execution_id),
                 input_jwe=self._dispatcher.seal(firing.input),
             )
-        return TriggerExecution(self._settings.execution_seconds_max) if there else None
+        return TriggerExecution(self._settings.execution_seconds_max) if is_stored else None
 
     @activity.defn(name=EXECUTION_ENDED)
-    def ended(self, execution_id: str) -> bool:
-        """Tell whether an execution has ended, or is no more."""
+    def has_ended(self, execution_id: str) -> bool:
+        """Return whether an execution has ended or was deleted."""
         with self._sessions() as session:
             return not queries.find_running(session, [UUID(execution_id)])
 
-    def _document(self, sealed: DefinitionVersion) -> dict[str, Any]:
+    def _document(self, version: DefinitionVersion) -> dict[str, Any]:
         text, content_type = jwe.open_definition(
             self._dispatcher.keys,
-            encrypted_data=sealed.encrypted_data,
-            encryption_key=sealed.encryption_key,
+            encrypted_data=version.encrypted_data,
+            encryption_key=version.encryption_key,
             bytes_max=self._settings.definition_bytes_max,
         )
         return documents.read(text, content_type)

@@ -1,9 +1,9 @@
-"""The two ends of an execution: opened for the interpreter, and settled in the row."""
+"""Activities that open an execution for the interpreter and store its outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine.activities.step_quota import Turns
-from engine.activities.timeline import Journal
+from engine.activities.step_quota import StepQuota
 from engine.config.settings import Settings
 from engine.contracts.child_executions import ChildOrder
 from engine.contracts.executions import (
@@ -44,107 +43,102 @@ from engine.workflows.events.dispatch import Dispatcher, LifecyclePhase
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import ExecutionRecord
 from engine.workflows.executions.outcomes import Outcomes, SettledOutcome
+from engine.workflows.executions.timeline_writer import TimelineWriter
 from engine.workflows.secrets import SecretOpener
 
 
+@dataclass(slots=True, eq=False)
 class ExecutionActivities:
-    """Holds the database, the engine's private keys and the way outcomes are kept."""
+    """Activities of executions; with the engine's private keys they can decrypt them."""
 
-    def __init__(
-        self,
-        sessions: sessionmaker[Session],
-        opener: SecretOpener,
-        outcomes: Outcomes,
-        dispatcher: Dispatcher,
-        settings: Settings,
-        turns: Turns,
-        journal: Journal,
-    ) -> None:
-        self._sessions = sessions
-        self._keys = opener.keys
-        self._opener = opener
-        self._outcomes = outcomes
-        self._dispatcher = dispatcher
-        self._settings = settings
-        self._turns = turns
-        self._journal = journal
+    sessions: sessionmaker[Session]
+    opener: SecretOpener
+    outcomes: Outcomes
+    dispatcher: Dispatcher
+    settings: Settings
+    step_quota: StepQuota
+    timeline_writer: TimelineWriter
 
     @activity.defn(name=OPEN_EXECUTION)
     def open(self, start: ExecutionStart) -> OpenedExecution:
-        """Return the document and the input of an execution, in the clear; from now on events reach it.
+        """Return the decrypted document and input of an execution, and subscribe it to its events.
 
-        :raises ApplicationError: `UNOPENABLE`, with the error the execution shall end with.
+        :raises ApplicationError: `UNOPENABLE`, with the error that ends the execution.
         """
         ACCOUNT.set(start.account_id)
         account_id, execution_id = UUID(start.account_id), UUID(start.execution_id)
         if start.ordered is not None:
-            self._adopt(account_id, execution_id, start.ordered)
-        with self._sessions.begin() as session:
+            self._start_child(account_id, execution_id, start.ordered)
+        with self.sessions.begin() as session:
             scope = AccountScope(session, account_id, datetime.now(UTC))
             record = executions.open_with_definition(scope, execution_id)
             try:
-                opened = self._open(scope, record.execution, record.version)
+                execution = self._open(scope, record.execution, record.version)
             except (InvalidError, NotFoundError, TooLargeError) as refusal:
                 raise _unopenable(refusal) from None
-            heard = self._begin(scope, record, opened.document)
-        if heard:
-            self._dispatcher.wake()
-        slowed, depth = (
-            self._turns.count(start.account_id, 0),
-            start.ordered.depth if start.ordered else 0,
+            subscribed_types = self._begin(scope, record, execution.document)
+        if subscribed_types:
+            self.dispatcher.wake()
+        return replace(
+            execution,
+            heard=[*subscribed_types],
+            run_depth=start.ordered.depth if start.ordered else 0,
+            slowed_seconds=self.step_quota.count(start.account_id, 0),
         )
-        return replace(opened, heard=[*heard], run_depth=depth, slowed_seconds=slowed)
 
     @activity.defn(name=SETTLE_EXECUTION)
     def settle(self, settlement: Settlement) -> str | None:
-        """End the execution's row and return the answer, sealed to the reply key when there is one."""
+        """Store an execution's outcome; return it encrypted to the reply key, if there is one."""
         account_id, execution_id = UUID(settlement.account_id), UUID(settlement.execution_id)
-        failed = settlement.error is not None
-        outcome = {"error": settlement.error} if failed else {"result": settlement.result}
+        if settlement.error is not None:
+            outcome = {"error": settlement.error}
+        else:
+            outcome = {"result": settlement.result}
         ids = (settlement.account_id, settlement.execution_id)
-        with self._sessions() as session, self._journal.taken(session, *ids):
+        with self.timeline_writer.transaction(*ids) as session:
             scope = AccountScope(session, account_id, datetime.now(UTC))
-            settled = self._outcomes.settle(
+            settled_outcome = self.outcomes.settle(
                 scope,
                 execution_id,
                 status=settlement.status,
                 outcome=outcome,
                 checkpoint=settlement.left,
             )
-            heard = self._tell_end(scope, settlement, settled)
+            subscribed_types = self._announce_end(scope, settlement, settled_outcome)
         if settlement.steps:
-            self._turns.count(settlement.account_id, settlement.steps)
-        if heard:
-            self._dispatcher.wake()
+            self.step_quota.count(settlement.account_id, settlement.steps)
+        if subscribed_types:
+            self.dispatcher.wake()
         return (
             None
             if settlement.reply_key is None
-            else self._outcomes.reply(settlement.reply_key, settled.outcome)
+            else self.outcomes.reply(settlement.reply_key, settled_outcome.outcome)
         )
 
     @activity.defn(name=READ_OUTCOME)
     def read(self, reading: OutcomeReading) -> str | None:
-        """Return how an execution ended, sealed to the reply key; nothing while it runs."""
-        with self._sessions.begin() as session:
+        """Return an execution's outcome encrypted to the reply key; None while it runs."""
+        with self.sessions.begin() as session:
             scope = AccountScope(session, UUID(reading.account_id), datetime.now(UTC))
-            told = self._outcomes.read(scope, UUID(reading.execution_id))
-        return None if told is None else self._outcomes.reply(reading.reply_key, told)
+            outcome = self.outcomes.read(scope, UUID(reading.execution_id))
+        return None if outcome is None else self.outcomes.reply(reading.reply_key, outcome)
 
-    def _adopt(self, account_id: UUID, execution_id: UUID, ordered: ChildOrder) -> None:
-        """Store the row of an execution that another one ordered: from now on it ends as all do.
+    def _start_child(self, account_id: UUID, execution_id: UUID, order: ChildOrder) -> None:
+        """Store the row of a child execution.
 
-        :raises ApplicationError: `UNOPENABLE`, when it is one too many; its row is there all the same.
+        :raises ApplicationError: `UNOPENABLE`, when too many executions run; the row is stored
+            nevertheless.
         """
-        with self._sessions.begin() as session:
+        with self.sessions.begin() as session:
             scope = AccountScope(session, account_id, datetime.now(UTC))
-            definition = definitions.find(scope, UUID(ordered.definition_id), lock=True)
+            definition = definitions.find(scope, UUID(order.definition_id), lock=True)
             refusal = executions.start_child(
                 scope,
                 definition,
                 execution_id,
-                parent_id=UUID(ordered.by),
-                input_jwe=self._dispatcher.seal(ordered.input),
-                running_max=self._settings.executions_per_account_max,
+                parent_id=UUID(order.by),
+                input_jwe=self.dispatcher.seal(order.input),
+                running_max=self.settings.executions_per_account_max,
             )
         if refusal is not None:
             raise _unopenable(refusal)
@@ -152,13 +146,16 @@ class ExecutionActivities:
     def _begin(
         self, scope: AccountScope, record: ExecutionRecord, document: dict[str, Any]
     ) -> Sequence[str]:
-        """Let an execution's steps listen, and tell that it has started; return all that is heard of it."""
+        """Subscribe an execution to its events and announce its start.
+
+        :return: the types of its lifecycle events that have subscribers.
+        """
         execution = record.execution
-        self._dispatcher.listen(
+        self.dispatcher.listen(
             scope,
             definition_id=execution.definition_id,
             workflow_id=str(ExecutionWorkflowId(execution.id)),
-            event_types=event_types.in_steps(document),
+            event_types=event_types.of_tasks(document),
         )
         subject = Subject.of(document, str(execution.id))
         phase = LifecyclePhase(
@@ -168,63 +165,66 @@ class ExecutionActivities:
             "started",
             {"definition": subject.definition},
         )
-        return self._dispatcher.announce(scope, phase, record.routing_keys)
+        return self.dispatcher.announce(scope, phase, record.routing_keys)
 
-    def _tell_end(
-        self, scope: AccountScope, settlement: Settlement, settled: SettledOutcome
+    def _announce_end(
+        self, scope: AccountScope, settlement: Settlement, outcome: SettledOutcome
     ) -> Sequence[str]:
-        """Tell how an execution ended, unless it could not even be opened."""
+        """Announce an execution's end, unless it was never opened.
+
+        :return: the types of its lifecycle events that have subscribers.
+        """
         if settlement.subject is None:
             return []
         phase = LifecyclePhase(
-            settled.definition_id,
+            outcome.definition_id,
             UUID(settlement.execution_id),
             Subject(**settlement.subject),
             *_ending(settlement),
         )
-        return self._dispatcher.announce(scope, phase, settled.routing_keys)
+        return self.dispatcher.announce(scope, phase, outcome.routing_keys)
 
     def _open(
         self, scope: AccountScope, execution: Execution, definition: DefinitionVersion
     ) -> OpenedExecution:
         text, content_type = jwe.open_definition(
-            self._keys,
+            self.opener.keys,
             encrypted_data=definition.encrypted_data,
             encryption_key=definition.encryption_key,
-            bytes_max=self._settings.definition_bytes_max,
+            bytes_max=self.settings.definition_bytes_max,
         )
-        sealed_input = self._keys.open(
-            execution.input_sealed, pointer="/input", bytes_max=self._settings.value_bytes_max
+        input_json = self.opener.keys.open(
+            execution.input_sealed, pointer="/input", bytes_max=self.settings.value_bytes_max
         )
         document = documents.read(text, content_type)
-        secrets = self._opener.open(scope, documents.secrets_of(document))
+        secrets = self.opener.open(scope, documents.secrets_of(document))
         return OpenedExecution(
             definition_id=str(execution.definition_id),
             definition_version=execution.definition_version,
             document=document,
-            input=_json(sealed_input),
+            input=_parse_input(input_json),
             account_id=str(execution.account_id),
             interpreter=INTERPRETER,
             secrets=secrets,
-            rests_every=self._settings.execution_rests_every,
-            left=self._left(scope, execution, document),
+            rests_every=self.settings.execution_rests_every,
+            left=self._checkpoint(scope, execution, document),
         )
 
-    def _left(
+    def _checkpoint(
         self, scope: AccountScope, execution: Execution, document: dict[str, Any]
     ) -> str | None:
-        """Return what the execution that this one retries has left, if it does and there is something.
+        """Return the checkpoint of the execution that this one retries, if there is one.
 
-        :raises InvalidError: when the document is another, and has not the step at which that one stood.
+        :raises InvalidError: when the document lacks the step of the checkpoint.
         """
         if execution.retry_of is None:
             return None
-        left = self._outcomes.checkpoint(scope, execution.retry_of)
-        return left and retry_from_failure.match_document(left, document)
+        checkpoint = self.outcomes.checkpoint(scope, execution.retry_of)
+        return checkpoint and retry_from_failure.match_document(checkpoint, document)
 
 
 def _ending(settlement: Settlement) -> tuple[str, dict[str, Any]]:
-    """Return the lifecycle event of an end, and what it says."""
+    """Return the phase of an end and the members of its lifecycle event."""
     if settlement.cancelled:
         return "cancelled", {}
     if settlement.error is not None:
@@ -232,24 +232,24 @@ def _ending(settlement: Settlement) -> tuple[str, dict[str, Any]]:
     return "completed", {"outputUri": f"/api/executions/{settlement.execution_id}"}
 
 
-def _json(data: bytes) -> Any:
+def _parse_input(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except ValueError:
-        raise InvalidError("input_malformed", "The sealed input is no JSON.") from None
+        raise InvalidError("input_malformed", "The decrypted input is no JSON.") from None
 
 
 def _unopenable(refusal: EngineError) -> ApplicationError:
-    """Return the failure that says with which error of the language the execution ends.
+    """Return the failure that has the error of the language which ends the execution.
 
-    A secret that is missing may not be used (DSL, "Secret"); for what is too much there is only runtime.
+    A missing secret is an authorization error (DSL, "Secret"), an exceeded limit a runtime error.
     """
     kinds = {NotFoundError: "authorization", ConflictError: "runtime"}
     kind = kinds.get(type(refusal), "configuration")
     status, title = STANDARD[kind]
     places = "; ".join(f"{fault.pointer} {fault.detail}".strip() for fault in refusal.faults)
     limit = f"({refusal.extra['limit']})" if "limit" in refusal.extra else ""
-    detail = " ".join(said for said in (refusal.detail, places, limit) if said)
+    detail = " ".join(part for part in (refusal.detail, places, limit) if part)
     error = {"type": TYPES + kind, "status": status, "title": title, "detail": detail}
     if kind == "authorization" and refusal.faults:
         error["instance"] = refusal.faults[0].pointer

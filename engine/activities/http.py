@@ -1,14 +1,12 @@
-"""Activity that makes the one HTTP request of a call task."""
+"""Activity that makes the HTTP request of a call task."""
 
 from __future__ import annotations
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
-from engine.calls.http import HttpCaller, shown
-from engine.calls.oauth import UnauthenticatedError
+from engine.calls.errors import translate_errors
+from engine.calls.http import HttpCaller, to_answer
 from engine.contracts.calls import CALL_HTTP, HttpAnswer, HttpCall
-from engine.egress.guard import EgressError
 
 
 class HttpActivities:
@@ -21,13 +19,10 @@ class HttpActivities:
     async def call(self, call: HttpCall) -> HttpAnswer:
         """Send one request and return the answer, whatever its status.
 
-        :raises ApplicationError: of type communication, when there is no answer, or authentication, when
-            the call cannot show who makes it; never retried here.
+        :raises ApplicationError: of type communication, when there is no answer; of type
+            authentication, when the call gets no credentials. Temporal does not retry it.
         """
-        try:
-            authenticated = await self._caller.authenticated(call)
-            return shown(authenticated, await self._caller.send_authenticated(call, authenticated))
-        except EgressError as error:
-            raise ApplicationError(str(error), type="communication", non_retryable=True) from None
-        except UnauthenticatedError as error:
-            raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
+        async with translate_errors(timeout_kind="communication"):
+            authenticated_call = await self._caller.authenticate(call)
+            answer = await self._caller.send_authenticated(call, authenticated_call)
+            return to_answer(authenticated_call, answer)

@@ -1,4 +1,7 @@
-"""A service's description, fetched and read where it is large: only the request it asks for goes on."""
+"""Activity that composes the request of an OpenAPI operation.
+
+Descriptions can be large, so the workflow gets only the request.
+"""
 
 from __future__ import annotations
 
@@ -8,68 +11,56 @@ from typing import Any
 
 import orjson
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from engine.calls.errors import failure, translate_errors
 from engine.calls.http import HttpCaller
-from engine.calls.oauth import UnauthenticatedError
 from engine.calls.openapi.operations import compose
 from engine.contracts.calls import COMPOSE_OPENAPI, HttpCall, OpenApiCall
-from engine.egress.guard import Answer, EgressError
+from engine.egress.guard import Answer
 from engine.errors import EngineError
 from engine.language import parser
 
-DESCRIPTION_BYTES_MAX = (
-    8 * 1_048_576
-)  # in YAML no more than a definition may have: it is slow to read
+# In YAML the limit is that of a definition, as YAML is slow to read.
+DESCRIPTION_BYTES_MAX = 8 * 1_048_576
 
 
 class OpenApiActivities:
-    """Holds what sends HTTP requests."""
+    """Activities of `call: openapi`."""
 
     def __init__(self, http: HttpCaller) -> None:
         self._http = http
 
     @activity.defn(name=COMPOSE_OPENAPI)
     async def compose(self, call: OpenApiCall) -> HttpCall:
-        """Return the request that calls the operation.
+        """Return the request of the operation.
 
-        :raises ApplicationError: of type communication when there is no description, of type
-            authentication when the call cannot show who makes it, else configuration.
+        :raises ApplicationError: of type communication, when there is no description; of type
+            authentication, when the call gets no credentials; otherwise of type configuration.
         """
-        try:
+        async with translate_errors(timeout_kind="communication"):
             answer = await self._http.send(call.document, bytes_max=DESCRIPTION_BYTES_MAX)
-            description = await asyncio.to_thread(described, answer)
-            return compose(description, answer.uri, call.operation, call.arguments)
-        except EgressError as error:
-            raise ApplicationError(str(error), type="communication", non_retryable=True) from None
-        except UnauthenticatedError as error:
-            raise ApplicationError(str(error), type="authentication", non_retryable=True) from None
-        except EngineError as error:
-            said = error.faults[0].detail if error.faults else error.detail
-            text = f"the service's description cannot be read: {said}"
-            raise ApplicationError(text, type="configuration", non_retryable=True) from None
-        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-            text = (
-                str(error)
-                if isinstance(error, ValueError)
-                else "the service's description is broken"
-            )
-            raise ApplicationError(text, type="configuration", non_retryable=True) from None
+            try:
+                description = await asyncio.to_thread(read_description, answer)
+                return compose(description, answer.uri, call.operation, call.arguments)
+            except EngineError as error:
+                detail = error.faults[0].detail if error.faults else error.detail
+                text = f"the service's description cannot be read: {detail}"
+                raise failure("configuration", text) from None
+            except ValueError as error:
+                raise failure("configuration", str(error)) from None
+            except (TypeError, AttributeError, KeyError, RecursionError):
+                text = "the service's description is malformed"
+                raise failure("configuration", text) from None
 
 
-def described(answer: Answer) -> Any:
-    """Return a description, from JSON or YAML.
+def read_description(answer: Answer) -> Any:
+    """Return a description from JSON or YAML.
 
-    :raises ApplicationError: of type communication, when there is none.
-    :raises EngineError: when it cannot be read as YAML.
-    :raises ValueError: when it cannot be read as JSON.
+    :raises ApplicationError: of type communication, when the server answered an error.
+    :raises EngineError: when it is no YAML.
+    :raises ValueError: when it is no JSON.
     """
     if answer.status != HTTPStatus.OK:
-        raise ApplicationError(
-            f"the server answered {answer.status}",
-            answer.status,
-            type="communication",
-            non_retryable=True,
-        )
+        raise failure("communication", f"the server answered {answer.status}", answer.status)
     text = answer.body.decode(errors="replace")
     return orjson.loads(text) if text.lstrip()[:1] == "{" else parser.read(text, "application/yaml")

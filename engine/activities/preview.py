@@ -1,4 +1,7 @@
-"""Looks at definitions: opened here, told to whoever asked under a key of its own, and forgotten."""
+"""Activities that validate and draw definitions, without storing anything.
+
+The results are encrypted to the requester's reply key.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,13 @@ from engine.workflows import versions
 from engine.workflows.executions.outcomes import Outcomes
 from engine.workflows.secrets import SecretOpener
 
-# Sealed twice, each time four bytes of three, this still is less than Temporal takes (2 MiB).
+# Encrypted twice, each time with four bytes for three, this is less than Temporal's 2 MiB.
 GRAPH_BYTES_MAX = 1_048_576
 FAULTS_BYTES_MAX = 524_288
 
 
-class LookActivities:
-    """Holds the database, the engine's private keys and the check of definitions."""
+class PreviewActivities:
+    """Activities of previews."""
 
     def __init__(
         self,
@@ -51,56 +54,59 @@ class LookActivities:
 
     @activity.defn(name=VALIDATE_DEFINITION)
     def validate(self, validation: Validation) -> str:
-        """Return what is wrong with a definition that is not saved."""
+        """Return the faults of a definition that is not saved."""
         ACCOUNT.set(validation.account_id)
-        opened = self._keys.open(
+        plaintext = self._keys.open(
             validation.sealed, pointer="", bytes_max=2 * self._definitions.definition_bytes_max
         )
-        sent = orjson.loads(opened)
-        _, faults = self._definitions.looked_at(sent["encryptedData"], sent["encryptionKey"])
+        envelope = orjson.loads(plaintext)
+        _, faults = self._definitions.check_envelope(
+            envelope["encryptedData"], envelope["encryptionKey"]
+        )
         with self._sessions() as session:
             diagnosis = diagnosis_of(session.get_one(Account, UUID(validation.account_id)), faults)
-        whole = diagnosis.jwe is not None and len(diagnosis.jwe) <= FAULTS_BYTES_MAX
-        told = {
+        fits = diagnosis.jwe is not None and len(diagnosis.jwe) <= FAULTS_BYTES_MAX
+        result = {
             "valid": not faults,
             "diagnostics": [
                 {"pointer": fault.pointer, "detail": fault.detail} for fault in diagnosis.faults
             ],
-            "diagnosticsSealed": diagnosis.jwe if whole else None,
+            "diagnosticsSealed": diagnosis.jwe if fits else None,
         }
-        return self._outcomes.reply(validation.reply_key, told)
+        return self._outcomes.reply(validation.reply_key, result)
 
     @activity.defn(name=DRAW_DEFINITION)
     def draw(self, drawing: Drawing) -> str:
-        """Return the graph of a definition's version: `{"graph"}`, or `{"refused"}` and why."""
+        """Return the graph of a version: `{"graph"}`, or `{"refused"}` with the reason."""
         account_id, definition_id = UUID(drawing.account_id), UUID(drawing.definition_id)
         with self._sessions() as session:
-            scope = AccountScope(session, account_id, datetime.now(UTC))
-            found = versions.find(scope, definition_id, drawing.version)
+            definition = versions.find(
+                AccountScope(session, account_id, datetime.now(UTC)), definition_id, drawing.version
+            )
             public_key = session.get_one(Account, account_id).public_key
         try:
-            text = self._drawn(found.encrypted_data, found.encryption_key, drawing.form)
+            text = self._draw(definition.encrypted_data, definition.encryption_key, drawing.form)
             if drawing.sealed:
-                told = {"graph": jwe.seal(require_encryption_key(public_key), text)}
+                result = {"graph": jwe.seal(require_encryption_key(public_key), text)}
             else:
-                told = {"graph": orjson.loads(text)}
+                result = {"graph": orjson.loads(text)}
         except TooLargeError as refusal:
-            told = {"refused": refusal.detail}
-        except EngineError:  # its places quote the document
-            told = {"refused": "The workflow cannot be drawn: its diagnostics say why."}
-        return self._outcomes.reply(drawing.reply_key, told)
+            result = {"refused": refusal.detail}
+        except EngineError:  # whose pointers quote the document
+            result = {"refused": "The workflow cannot be drawn: its diagnostics say why."}
+        return self._outcomes.reply(drawing.reply_key, result)
 
-    def _drawn(self, encrypted_data: str, encryption_key: str, form: str) -> bytes:
+    def _draw(self, encrypted_data: str, encryption_key: str, form: str) -> bytes:
         """Return the graph as JSON: an object, or for Mermaid a text.
 
-        :raises EngineError: when the definition cannot be opened, read or drawn.
+        :raises EngineError: when the definition cannot be decrypted, read or drawn.
         """
-        drawn = graph.draw(
-            documents.parse(self._definitions.opened(encrypted_data, encryption_key))
+        definition_graph = graph.draw(
+            documents.parse(self._definitions.open_envelope(encrypted_data, encryption_key))
         )
-        shown = mermaid.render(drawn) if form == MERMAID else drawn.to_json()
-        # A name may hold half of a surrogate pair, which is no text that could be sent.
-        text = json.dumps(shown, ensure_ascii=False).encode(errors="replace")
+        value = mermaid.render(definition_graph) if form == MERMAID else definition_graph.to_json()
+        # A name may have half of a surrogate pair, which UTF-8 cannot encode.
+        text = json.dumps(value, ensure_ascii=False).encode(errors="replace")
         if len(text) > GRAPH_BYTES_MAX:
             raise TooLargeError("graph_too_large", f"A graph may have {GRAPH_BYTES_MAX} bytes.")
         return text

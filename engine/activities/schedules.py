@@ -1,4 +1,4 @@
-"""Schedules in the worker: those that definitions ask for, and what is due."""
+"""Activity that fires due schedules, and the schedules of a definition's document."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.workflows.schedules.firings import DueTime
 
 
 class ScheduleActivities:
-    """Holds the database."""
+    """Activities of schedules."""
 
     def __init__(self, sessions: sessionmaker[Session], settings: Settings) -> None:
         self._sessions = sessions
@@ -30,7 +30,7 @@ class ScheduleActivities:
 
     @activity.defn(name=FIRE_DUE)
     def fire(self, due: DueFiring) -> DueExecution | None:
-        """Make the execution of a time; nothing when there is none to be."""
+        """Store the execution of a due time; return None when the time starts none."""
         time = DueTime(
             UUID(due.schedule_id),
             datetime.fromisoformat(due.due_at),
@@ -39,30 +39,30 @@ class ScheduleActivities:
         settings = self._settings
         with self._sessions.begin() as session:
             scope = AccountScope(session, UUID(due.account_id), datetime.now(UTC))
-            fired = firings.fire(scope, time, running_max=settings.executions_per_account_max)
-            if fired is None or fired.execution_id is None:
+            firing = firings.fire(scope, time, running_max=settings.executions_per_account_max)
+            if firing is None or firing.execution_id is None:
                 return None
-            definition_id = schedules.of_firing(session, fired).definition_id
+            definition_id = schedules.of_firing(session, firing).definition_id
         return DueExecution(
-            str(fired.execution_id), str(definition_id), settings.execution_seconds_max
+            str(firing.execution_id), str(definition_id), settings.execution_seconds_max
         )
 
 
-def too_many(
+def find_excess(
     scope: AccountScope, definition: Definition, document: dict[str, Any], *, schedules_max: int
 ) -> list[Fault]:
-    """Return what is wrong with a definition that is one schedule too many for its account."""
-    asked = recurrence.of_definition(documents.parse(document).schedule, now=definition.created_at)
+    """Return a fault when a definition exceeds its account's number of schedules."""
+    plans = recurrence.of_definition(documents.parse(document).schedule, now=definition.created_at)
     others = schedules.count(scope, besides=definition.id)
-    if not asked or others + len(asked) <= schedules_max:
+    if not plans or others + len(plans) <= schedules_max:
         return []
     return [Fault("/schedule", f"an account may have {schedules_max} schedules")]
 
 
-def write_down(
+def store_schedules(
     scope: AccountScope, keys: EngineKeys, definition: Definition, document: dict[str, Any]
 ) -> list[str]:
-    """Have a document's times be schedules of the account; return the triggers that are no times."""
+    """Store a document's times as schedules of the account; return its other triggers."""
     schedule = documents.parse(document).schedule if document else None
     plans = recurrence.of_definition(schedule, now=scope.now)
     input_jwe = jwe.seal(next(iter(keys.keys.values())), b"null")

@@ -1,4 +1,4 @@
-"""How many steps an account walks in a minute: counted on Redis for all executions and workers."""
+"""Quota of steps in a minute for each account; Redis counts for all executions and workers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from engine.interpreter.runtime.budget import TASKS_PER_MINUTE
 
 REDIS_SECONDS_MAX = 1.0
 
-# KEYS: the account's steps by the second they are allowed in. ARGV: steps, how many a minute may have. The
-# steps are put into the first second whose minute has room for them, behind all that were put there before;
-# answers how many seconds ahead it is.
+# KEYS[1]: hash of an account's steps by the second in which they may run.
+# ARGV: number of steps, maximum in a minute.
+# Puts the steps into the first second with room in its minute, after all earlier ones.
+# Returns the seconds until then.
 SCRIPT = """
-local now, steps, most = tonumber(redis.call('TIME')[1]), tonumber(ARGV[1]), tonumber(ARGV[2])
-local kept, counts, slot = redis.call('HGETALL', KEYS[1]), {}, now
-for i = 1, #kept, 2 do
-  local second = tonumber(kept[i])
+local now, steps, steps_max = tonumber(redis.call('TIME')[1]), tonumber(ARGV[1]), tonumber(ARGV[2])
+local slots, counts, slot = redis.call('HGETALL', KEYS[1]), {}, now
+for i = 1, #slots, 2 do
+  local second = tonumber(slots[i])
   if second <= now - 60 then
-    redis.call('HDEL', KEYS[1], kept[i])
+    redis.call('HDEL', KEYS[1], slots[i])
   else
-    counts[second] = tonumber(kept[i + 1])
+    counts[second] = tonumber(slots[i + 1])
     slot = math.max(slot, second)
   end
 end
@@ -34,7 +35,7 @@ local function full()
   for second, count in pairs(counts) do
     if second > slot - 60 then sum = sum + count end
   end
-  return sum > 0 and sum + math.max(steps, 1) > most
+  return sum > 0 and sum + math.max(steps, 1) > steps_max
 end
 while full() do slot = slot + 1 end
 if steps > 0 then
@@ -45,8 +46,11 @@ return slot - now
 """
 
 
-class Turns:
-    """The counts of all accounts; without Redis nobody is slowed, and each execution keeps its own bound."""
+class StepQuota:
+    """Quota of all accounts.
+
+    Without Redis no account is slowed; each execution still has its own limit.
+    """
 
     def __init__(self, redis_url: str, *, steps_per_minute: int = TASKS_PER_MINUTE) -> None:
         timeouts = {
@@ -55,18 +59,18 @@ class Turns:
         }
         redis = Redis.from_url(redis_url, **timeouts)
         self._script = redis.register_script(SCRIPT)
-        self._most = steps_per_minute
+        self._steps_max = steps_per_minute
 
     @activity.defn(name=COUNT_STEPS)
-    def take(self, taken: StepCount) -> float:
-        """Count steps that were walked; return the seconds to wait before the next."""
-        return self.count(taken.account_id, taken.steps)
+    def take(self, count: StepCount) -> float:
+        """Count steps that ran; return the seconds to wait before the next one."""
+        return self.count(count.account_id, count.steps)
 
     def count(self, account_id: str, steps: int) -> float:
-        """Count steps and return the seconds until the account may walk on; of no steps, just that."""
+        """Count steps, or none; return the seconds until the account may run its next step."""
         try:
             return float(
-                cast(int, self._script(keys=[f"steps:{account_id}"], args=[steps, self._most]))
+                cast(int, self._script(keys=[f"steps:{account_id}"], args=[steps, self._steps_max]))
             )
         except RedisError as fault:
             structlog.get_logger().warning("steps_uncounted", error=type(fault).__name__)

@@ -1,4 +1,4 @@
-"""Calls of other people's services, always through the egress guard.
+"""Calls of external services, always through the egress guard.
 
-Called by activities alone. May import `egress`, `contracts`, `language` and `errors`.
+Only activities call them. They may import `egress`, `contracts`, `language` and `errors`.
 """

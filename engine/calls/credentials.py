@@ -1,4 +1,4 @@
-"""Who calls, for protocols that are told so by a name and a password or by a token."""
+"""Credentials of authentication policies: a name with a password, or a bearer token."""
 
 from __future__ import annotations
 
@@ -6,37 +6,33 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
+from engine.calls.errors import failure
+
 
 def name_and_password(policy: dict[str, Any]) -> tuple[str, str]:
-    """Return what a `basic` policy holds.
+    """Return the username and the password of a `basic` policy.
 
     :raises ApplicationError: of type authentication, when a member is missing.
     """
-    who = policy["basic"]
-    if isinstance(who, dict) and None not in (who.get("username"), who.get("password")):
-        return str(who["username"]), str(who["password"])
-    raise ApplicationError(
-        "the authentication has no username, or no password",
-        type="authentication",
-        non_retryable=True,
-    )
+    members = policy["basic"]
+    if isinstance(members, dict) and None not in (members.get("username"), members.get("password")):
+        return str(members["username"]), str(members["password"])
+    raise failure("authentication", "the authentication has no username, or no password")
 
 
-def token(policy: dict[str, Any]) -> str:
-    """Return what a `bearer` policy holds: its token, or a secret that is one.
+def bearer_token(policy: dict[str, Any]) -> str:
+    """Return the token of a `bearer` policy, which may be a secret with the token alone.
 
     :raises ApplicationError: of type authentication, when it is missing.
     """
     bearer = policy["bearer"]
-    found = bearer.get("token") if isinstance(bearer, dict) else bearer
-    if isinstance(found, str):
-        return found
-    raise ApplicationError(
-        "the authentication has no token", type="authentication", non_retryable=True
-    )
+    token = bearer.get("token") if isinstance(bearer, dict) else bearer
+    if isinstance(token, str):
+        return token
+    raise failure("authentication", "the authentication has no token")
 
 
-def unknown(protocol: str, *known: str) -> ApplicationError:
-    """Return the error of a policy that a protocol has no place for."""
-    text = f"{protocol} is told who calls by {' or '.join(known)}"
-    return ApplicationError(text, type="configuration", non_retryable=True)
+def unsupported_policy(protocol: str, *schemes: str) -> ApplicationError:
+    """Return the error for an authentication scheme that a protocol does not support."""
+    text = f"{protocol} supports only authentication by {' or '.join(schemes)}"
+    return failure("configuration", text)

@@ -12,52 +12,55 @@ import httpx2
 import orjson
 from temporalio import activity
 
-from engine.calls.oauth import Tokens, UnauthenticatedError
+from engine.calls.errors import CredentialsError
+from engine.calls.oauth import TokenCache
 from engine.contracts.calls import HttpAnswer, HttpCall
-from engine.egress.guard import BODY_BYTES_MAX, Answer, Egress, EgressError, Outgoing
+from engine.egress.guard import BODY_BYTES_MAX, Answer, Egress, EgressError, EgressRequest
 from engine.language import authorization
 
 
 class HttpCaller:
-    """Sends the HTTP requests of calls through the egress guard, with the tokens that they ask for."""
+    """Client for the HTTP requests of calls, with tokens, through the egress guard."""
 
     def __init__(self, egress: Egress) -> None:
         self.egress = egress
-        self._tokens = Tokens(egress)
+        self._tokens = TokenCache(egress)
 
     async def send(
         self,
         call: HttpCall,
         *,
         bytes_max: int = BODY_BYTES_MAX,
-        enough: Callable[[bytearray], bool] | None = None,
+        stop_reading: Callable[[bytearray], bool] | None = None,
     ) -> Answer:
-        """Send one request for an activity that knows more of what it means.
+        """Authenticate a call, send it and return the answer.
 
         :raises EgressError: when there is no answer.
-        :raises UnauthenticatedError: when the call cannot show who makes it.
+        :raises CredentialsError: when the call gets no credentials.
         """
-        authenticated = await self.authenticated(call)
+        authenticated_call = await self.authenticate(call)
         return await self.send_authenticated(
-            call, authenticated, bytes_max=bytes_max, enough=enough
+            call, authenticated_call, bytes_max=bytes_max, stop_reading=stop_reading
         )
 
     async def send_authenticated(
-        self, call: HttpCall, authenticated: HttpCall, **bounds: Any
+        self, call: HttpCall, authenticated_call: HttpCall, **limits: Any
     ) -> Answer:
-        """Send a call as it was authenticated, and forget a token that the service refuses.
+        """Send an authenticated call, and forget its token when the service refuses it.
+
+        :param call: the call before its authentication.
 
         :raises EgressError: when there is no answer.
         """
-        answer = await self.egress.send(replace(_outgoing(authenticated), **bounds))
-        if answer.status == HTTPStatus.UNAUTHORIZED and authenticated is not call:
-            self._tokens.forget((authenticated.authentication or {})["bearer"]["token"])
+        answer = await self.egress.send(replace(_to_request(authenticated_call), **limits))
+        if answer.status == HTTPStatus.UNAUTHORIZED and authenticated_call is not call:
+            self._tokens.forget((authenticated_call.authentication or {})["bearer"]["token"])
         return answer
 
-    async def authenticated(self, call: HttpCall) -> HttpCall:
-        """Return the call with the token that its policy asks for, where it asks for one.
+    async def authenticate(self, call: HttpCall) -> HttpCall:
+        """Return the call with an access token, if its policy is of OAuth 2.0 or OpenID Connect.
 
-        :raises UnauthenticatedError: when there is no such token.
+        :raises CredentialsError: when the authority issues no token.
         """
         policy = call.authentication or {}
         for kind in ("oauth2", "oidc"):
@@ -72,7 +75,7 @@ class HttpCaller:
         return call
 
 
-def _outgoing(call: HttpCall) -> Outgoing:
+def _to_request(call: HttpCall) -> EgressRequest:
     headers = {name.lower(): value for name, value in call.headers.items()}
     body: bytes | None = None
     if isinstance(call.body, str):
@@ -81,7 +84,7 @@ def _outgoing(call: HttpCall) -> Outgoing:
         body = orjson.dumps(call.body)
         headers.setdefault("content-type", "application/json")
     headers.setdefault("accept", "application/json, */*;q=0.5")
-    return Outgoing(
+    return EgressRequest(
         method=call.method,
         uri=call.uri,
         headers=headers,
@@ -96,8 +99,8 @@ def _outgoing(call: HttpCall) -> Outgoing:
 def _auth(policy: dict[str, Any]) -> httpx2.Auth | None:
     for kind, scheme in (("basic", httpx2.BasicAuth), ("digest", httpx2.DigestAuth)):
         if kind in policy:
-            who = _members(policy[kind], "username", "password")
-            return scheme(str(who["username"]), str(who["password"]))
+            members = _members(policy[kind], "username", "password")
+            return scheme(str(members["username"]), str(members["password"]))
     if "bearer" in policy:
         bearer = policy["bearer"]
         return _Bearer(
@@ -106,19 +109,19 @@ def _auth(policy: dict[str, Any]) -> httpx2.Auth | None:
     return None
 
 
-def _members(value: Any, *needed: str) -> dict[str, Any]:
-    """Return a policy's members; by secret they are the value's, whatever that is.
+def _members(value: Any, *names: str) -> dict[str, Any]:
+    """Return the members of a policy, which may be those of a secret of any form.
 
-    :raises UnauthenticatedError: when one that is needed is missing.
+    :raises CredentialsError: when a required one is missing.
     """
-    missing = [name for name in needed if not isinstance(value, dict) or value.get(name) is None]
+    missing = [name for name in names if not isinstance(value, dict) or value.get(name) is None]
     if missing:
-        raise UnauthenticatedError(f"the authentication has no {missing[0]}")
+        raise CredentialsError(f"the authentication has no {missing[0]}")
     return dict(value)
 
 
 class _Bearer(httpx2.Auth):
-    """RFC 6750 section 2.1."""
+    """Bearer authentication (RFC 6750 section 2.1)."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -129,22 +132,25 @@ class _Bearer(httpx2.Auth):
         yield request
 
 
-def shown(call: HttpCall, answer: Answer) -> HttpAnswer:
-    """Return the body once, in the form asked for: two would not fit into Temporal's payload limit."""
+def to_answer(call: HttpCall, answer: Answer) -> HttpAnswer:
+    """Return the answer with its body once, decoded or raw.
+
+    Both forms together would exceed Temporal's payload limit.
+    """
     return HttpAnswer(
         status=answer.status,
         headers=answer.headers,
-        content=None if call.raw else content_of(answer),
+        content=None if call.raw else decode_content(answer),
         raw=base64.b64encode(answer.body).decode() if call.raw else "",
         uri=answer.uri,
         authorization=authorization.descriptor(call.authentication),
     )
 
 
-def content_of(answer: Answer) -> Any:
-    """Return an answer's body: what its JSON says, or text.
+def decode_content(answer: Answer) -> Any:
+    """Return an answer's body: the value of its JSON, or text.
 
-    :raises EgressError: when what says that it is JSON is none.
+    :raises EgressError: when the content type says JSON and the body is none.
     """
     media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "application/json" or media.endswith("+json"):

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 over HTTP, answered as JSON or as a stream of events (MCP and A2A speak it)."""
+"""JSON-RPC 2.0 over HTTP, as MCP and A2A use it: the answer is JSON or a stream of events."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from engine.calls.http import HttpCaller
 from engine.contracts.calls import HttpCall
 from engine.egress.guard import Answer
 
-REFUSAL_CHARACTERS_MAX = 1_000
-ID = 1  # each request is the only one of its HTTP exchange
+ERROR_CHARACTERS_MAX = 1_000
+ID = 1  # each HTTP exchange has one request
 Message = dict[str, Any]
 
-_ENDS = (b"\n\n", b"\r\r", b"\r\n\r\n")  # of an event
+_EVENT_ENDS = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 
-class RefusedError(Exception):
-    """A server that answers, and not with a result."""
+class JsonRpcError(Exception):
+    """Answer of a server that is not a result."""
 
 
 async def exchange(
-    http: HttpCaller, call: HttpCall, body: Message, *, done: Callable[[Message], bool]
+    http: HttpCaller, call: HttpCall, body: Message, *, is_last: Callable[[Message], bool]
 ) -> tuple[list[Any], dict[str, str]]:
-    """Send one request; return the results that came, and the answer's headers.
+    """Send one request; return the results and the answer's headers.
 
-    :param done: tells the message with which a stream has given all there is.
-    :raises RefusedError: when the server refuses, or answers what is no result.
+    :param is_last: tells whether a message is the last one of a stream.
+    :raises JsonRpcError: when the server answers an error, or no result.
     :raises EgressError: when there is no answer.
     """
     headers = {**call.headers, "accept": "application/json, text/event-stream"}
     answer = await http.send(
         replace(call, method="POST", headers=headers, body={"jsonrpc": "2.0", "id": ID, **body}),
-        enough=_watch(done),
+        stop_reading=_stop_after(is_last),
     )
     return [_result(message) for message in _messages(answer)], answer.headers
 
@@ -44,7 +44,7 @@ async def exchange(
 async def notify(http: HttpCaller, call: HttpCall, method: str) -> None:
     """Send a notification.
 
-    :raises RefusedError: when the server does not take it.
+    :raises JsonRpcError: when the server refuses it.
     :raises EgressError: when there is no answer.
     """
     answer = await http.send(
@@ -53,49 +53,49 @@ async def notify(http: HttpCaller, call: HttpCall, method: str) -> None:
     _check(answer)
 
 
-def answers(message: Message) -> bool:
-    """Tell whether a message is the answer to the request, and no notification or question beside it."""
-    known = message.get("id") == ID and message.get("id") is not True
-    return known and ("result" in message or message.get("error") is not None)
+def is_answer(message: Message) -> bool:
+    """Return whether a message answers the request; a stream has notifications and requests too."""
+    has_id = message.get("id") == ID and message.get("id") is not True
+    return has_id and ("result" in message or message.get("error") is not None)
 
 
-def _watch(done: Callable[[Message], bool]) -> Callable[[bytearray], bool]:
-    """Return what looks at each event of a stream once, as it comes, and tells when no more is needed."""
-    seen = 0
+def _stop_after(is_last: Callable[[Message], bool]) -> Callable[[bytearray], bool]:
+    """Return a function that reads each event of a stream once and ends it at the last message."""
+    position = 0
 
-    def enough(read: bytearray) -> bool:
-        nonlocal seen
-        if not read.endswith(_ENDS):
+    def stop_reading(body: bytearray) -> bool:
+        nonlocal position
+        if not body.endswith(_EVENT_ENDS):
             return False
-        fresh, seen = bytes(read[seen:]), len(read)
+        part, position = bytes(body[position:]), len(body)
         try:
-            return any(isinstance(message, dict) and done(message) for message in _events(fresh))
+            return any(isinstance(message, dict) and is_last(message) for message in _events(part))
         except ValueError:
             return True
 
-    return enough
+    return stop_reading
 
 
 def _messages(answer: Answer) -> list[Message]:
-    streamed = (
+    is_stream = (
         answer.headers.get("content-type", "").partition(";")[0].strip() == "text/event-stream"
     )
     try:
-        found = _events(answer.body) if streamed else [orjson.loads(answer.body)]
+        values = _events(answer.body) if is_stream else [orjson.loads(answer.body)]
     except ValueError:
         _check(answer)
-        raise RefusedError("the server's answer is no JSON-RPC") from None
-    messages = [message for message in found if isinstance(message, dict) and answers(message)]
+        raise JsonRpcError("the server's answer is no JSON-RPC") from None
+    messages = [message for message in values if isinstance(message, dict) and is_answer(message)]
     if not any(message.get("error") is not None for message in messages):
         _check(answer)
     if not messages:
-        raise RefusedError("the server's answer has no result")
+        raise JsonRpcError("the server's answer has no result")
     return messages
 
 
 def _check(answer: Answer) -> None:
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        raise RefusedError(f"the server answered {answer.status}")
+        raise JsonRpcError(f"the server answered {answer.status}")
 
 
 def _result(message: Message) -> Any:
@@ -105,29 +105,29 @@ def _result(message: Message) -> Any:
     code, text = (
         (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
     )
-    raise RefusedError(f"the server refused: {text} ({code})"[:REFUSAL_CHARACTERS_MAX])
+    raise JsonRpcError(f"the server refused: {text} ({code})"[:ERROR_CHARACTERS_MAX])
 
 
 def _events(body: bytes) -> list[Any]:
-    return [orjson.loads(text) for text in data_of_events(body)]
+    return [orjson.loads(text) for text in event_data(body)]
 
 
-def data_of_events(body: bytes) -> list[str]:
-    """Return what the events of a stream hold (WHATWG HTML section 9.2), but for one that is not over."""
+def event_data(body: bytes) -> list[str]:
+    """Return the data of a stream's complete events (WHATWG HTML section 9.2)."""
     text = (
         body.decode(errors="replace")
         .removeprefix("\ufeff")
         .replace("\r\n", "\n")
         .replace("\r", "\n")
     )
-    found = []
+    texts = []
     for event in text.split("\n\n")[:-1]:
         lines = [
             line.partition(":")[2].removeprefix(" ") for line in event.split("\n") if _is_data(line)
         ]
         if lines:
-            found.append("\n".join(lines))
-    return found
+            texts.append("\n".join(lines))
+    return texts
 
 
 def _is_data(line: str) -> bool:

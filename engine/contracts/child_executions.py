@@ -16,7 +16,7 @@ class DefinitionName:
     account_id: str
     namespace: str
     name: str
-    version: str  # or latest
+    version: str  # or "latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class ChildOrder:
     by: str  # the parent's id
     definition_id: str
     input: Json
-    depth: int  # how many workflows ran one another down to this one
+    depth: int  # of the child below the execution that no other ordered
 
 
 @dataclass(frozen=True, slots=True)

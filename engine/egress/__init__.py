@@ -1,4 +1,4 @@
-"""The only way out to other people's servers: addresses resolved once, checked and pinned.
+"""Requests to external servers: the only way out; addresses are resolved once and checked.
 
 Called by `calls` and by the notification sender. May import nothing of the engine.
 """

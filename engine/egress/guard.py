@@ -1,6 +1,6 @@
-"""The egress guard, through which all requests to other people's servers go.
+"""Egress guard: all requests to external servers pass it.
 
-It decides which addresses may be asked: those of the public internet, and hosts that the operator opens.
+It allows addresses of the public internet, and hosts on the operator's allowlist.
 """
 
 from __future__ import annotations
@@ -17,21 +17,26 @@ import certifi
 import httpx2
 
 from engine.egress.addresses import is_public
-from engine.egress.redirects import OURS, moved, moves, origin
-from engine.egress.redirects import port as port_of
-from engine.egress.transport import Address, GuardedTransport, Resolve, TooLargeError
+from engine.egress.redirects import (
+    TRANSPORT_HEADERS,
+    build_redirect,
+    is_redirect,
+    origin,
+    port_of,
+)
+from engine.egress.transport import Address, BodyTooLargeError, GuardedTransport, Resolve
 
 BODY_BYTES_MAX = 1_048_576
 REDIRECTS_MAX = 3
 PORTS = (80, 443)
 
-Enough = Callable[[bytearray], bool]
+StopReading = Callable[[bytearray], bool]
 
 
 class EgressError(Exception):
-    """A request that may not be made, or got no answer; the text holds nothing of its headers or body.
+    """Request that is not allowed or got no answer; the text quotes no header and no body.
 
-    `code` says which: `not_allowed`, `unreachable`, or `timeout`.
+    `code` is `not_allowed`, `unreachable` or `timeout`.
     """
 
     def __init__(self, text: str, *, code: str = "not_allowed") -> None:
@@ -41,7 +46,7 @@ class EgressError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered; `uri` is where, after redirects."""
+    """Answer of a server; `uri` is its address after redirects."""
 
     status: int
     headers: dict[str, str]
@@ -50,8 +55,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A request; `seconds` bounds it as a whole, redirects included."""
+class EgressRequest:
+    """Request to an external server; `seconds` limits it as a whole, with redirects."""
 
     method: str
     uri: str
@@ -62,29 +67,30 @@ class Outgoing:
     redirect: bool = False
     seconds: float = 30.0
     bytes_max: int = BODY_BYTES_MAX
-    enough: Enough | None = None  # ends the reading of a body that need not end
+    stop_reading: StopReading | None = None  # ends the reading of an endless body
 
 
-def public_trust() -> ssl.SSLContext:
+def certifi_context() -> ssl.SSLContext:
     """Return a TLS context that trusts the authorities of certifi, and none of the system's.
 
-    So every host trusts the same authorities, at the version that the lock pins, also where an
-    image has no store of its own; and the private authorities of an operator's system vouch for no
-    server that a workflow names. httpx2 itself would trust the system's store.
+    Every host then trusts the same authorities, at the locked version, also where an image has no
+    store. The private authorities of an operator's system certify no server that a workflow names.
+    httpx2 by default trusts the system's store.
     """
     return ssl.create_default_context(cafile=certifi.where())
 
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
-    """Return the addresses of a name, as the system resolves it."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(str(address[0]), int(address[1])) for *_, address in found]
+    """Return the addresses of a name from the system's resolver."""
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(str(address[0]), int(address[1])) for *_, address in infos]
 
 
 class Egress:
-    """Sends requests; `allow` names the hosts (`host[:port],…`) that are open beyond the public internet.
+    """Client of external servers.
 
-    With `heads_only` the bodies of answers are left unread.
+    :param allow: hosts (`host[:port],…`) that are allowed beyond the public internet.
+    :param heads_only: leave the bodies of answers unread.
     """
 
     def __init__(
@@ -96,22 +102,22 @@ class Egress:
         ssl_context: ssl.SSLContext | None = None,
         heads_only: bool = False,
     ) -> None:
-        self._allowed = {entry.strip().lower() for entry in allow.split(",") if entry.strip()}
+        self._allowlist = {entry.strip().lower() for entry in allow.split(",") if entry.strip()}
         self._ports = ports
         self._resolver = resolver
         self._heads_only = heads_only
-        self.ssl_context = ssl_context or public_trust()
+        self.ssl_context = ssl_context or certifi_context()
 
-    async def send(self, outgoing: Outgoing) -> Answer:
-        """Send a request, follow its redirects if it asks for that, and return the answer.
+    async def send(self, outgoing: EgressRequest) -> Answer:
+        """Send a request, follow redirects if the request says so, and return the answer.
 
-        :raises EgressError: when it may not be made, breaks off, takes too long or is too large.
+        :raises EgressError: when it is not allowed, breaks off, takes too long or is too large.
         """
         try:
             async with self.client(
                 seconds=outgoing.seconds, bytes_max=outgoing.bytes_max
             ) as client:
-                return await self._followed(client, outgoing)
+                return await self._send_following_redirects(client, outgoing)
         except (UnicodeError, ValueError, TypeError):
             raise EgressError("the request cannot be written as HTTP") from None
 
@@ -121,9 +127,10 @@ class Egress:
     ) -> AsyncIterator[httpx2.AsyncClient]:
         """Yield a client for the block, every request of which passes the guard.
 
-        :param seconds: how long the block may take as a whole.
-        :param bytes_max: how large the body of each answer may be.
-        :raises EgressError: when a request may not be made, breaks off, takes too long or is too large.
+        :param seconds: limit of the whole block.
+        :param bytes_max: limit of the body of each answer.
+        :raises EgressError: when a request is not allowed, breaks off, takes too long or is too
+            large.
         """
         transport = GuardedTransport(
             admit=self.admit,
@@ -141,16 +148,16 @@ class Egress:
             raise EgressError("the server did not answer in time", code="timeout") from None
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise EgressError("the request cannot be written as HTTP") from None
-        except TooLargeError as error:
+        except BodyTooLargeError as error:
             raise EgressError(str(error)) from None
         except (httpx2.TransportError, OSError) as error:
             text = f"the server cannot be reached ({type(error).__name__})"
             raise EgressError(text, code="unreachable") from None
 
     def admit(self, url: httpx2.URL) -> None:
-        """Check an address before anything is resolved.
+        """Check a URL before its name is resolved.
 
-        :raises EgressError: when it breaks a rule.
+        :raises EgressError: when it is not allowed.
         """
         if url.scheme not in ("http", "https"):
             raise EgressError("only http and https are allowed")
@@ -158,26 +165,28 @@ class Egress:
             raise EgressError("credentials do not belong into an address")
         if not url.host:
             raise EgressError("the address has no host")
-        if port_of(url) not in self._ports and not self._opened(url.host, port_of(url)):
+        if port_of(url) not in self._ports and not self._is_allowlisted(url.host, port_of(url)):
             raise EgressError(f"port {port_of(url)} is not allowed")
 
     async def addresses(self, host: str, port: int) -> Sequence[Address]:
-        """Resolve a name once; all of its addresses must be public, unless it is allowed by name.
+        """Resolve a name once; all addresses must be public, unless the host is on the allowlist.
 
-        :raises EgressError: when one is not, or there is none.
+        :raises EgressError: when an address is not public, or there is none.
         """
         try:
-            found = await self._resolver(host, port)
+            addresses = await self._resolver(host, port)
         except (OSError, UnicodeError):
             raise EgressError("the host has no address", code="unreachable") from None
-        if not found:
+        if not addresses:
             raise EgressError("the host has no address", code="unreachable")
-        if not self._opened(host, port) and not all(is_public(address) for address, _ in found):
+        if not self._is_allowlisted(host, port) and not all(
+            is_public(address) for address, _ in addresses
+        ):
             raise EgressError("the host is not on the public internet")
-        return found
+        return addresses
 
-    def opens(self, uri: str) -> bool:
-        """Tell whether an address is on a host that is open beyond the public internet."""
+    def is_allowlisted(self, uri: str) -> bool:
+        """Return whether the host of a URL is on the operator's allowlist."""
         try:
             url = httpx2.URL(uri)
         except httpx2.InvalidURL:
@@ -185,45 +194,49 @@ class Egress:
         return (
             url.scheme in ("http", "https")
             and not url.userinfo
-            and self._opened(url.host, port_of(url))
+            and self._is_allowlisted(url.host, port_of(url))
         )
 
-    def _opened(self, host: str, port: int) -> bool:
+    def _is_allowlisted(self, host: str, port: int) -> bool:
         name = host.rstrip(".").lower()
-        return name in self._allowed or f"{name}:{port}" in self._allowed
+        return name in self._allowlist or f"{name}:{port}" in self._allowlist
 
-    async def _followed(self, client: httpx2.AsyncClient, outgoing: Outgoing) -> Answer:
+    async def _send_following_redirects(
+        self, client: httpx2.AsyncClient, outgoing: EgressRequest
+    ) -> Answer:
         request = httpx2.Request(
             outgoing.method,
-            _queried(httpx2.URL(outgoing.uri), outgoing.query),
+            _with_query(httpx2.URL(outgoing.uri), outgoing.query),
             headers={
-                name: text for name, text in outgoing.headers.items() if name.lower() not in OURS
+                name: text
+                for name, text in outgoing.headers.items()
+                if name.lower() not in TRANSPORT_HEADERS
             },
             content=outgoing.body,
         )
         auth = outgoing.auth
         for _ in range(REDIRECTS_MAX + 1):
             response = await client.send(request, stream=True, auth=auth)
-            body = await self._read(response, outgoing.enough)
-            if not (outgoing.redirect and moves(response)):
+            body = await self._read(response, outgoing.stop_reading)
+            if not (outgoing.redirect and is_redirect(response)):
                 return Answer(response.status_code, dict(response.headers), body, str(request.url))
-            before, request = request, moved(request, response)
+            before, request = request, build_redirect(request, response)
             auth = auth if origin(before.url) == origin(request.url) else None
         raise EgressError(f"more than {REDIRECTS_MAX} redirects")
 
-    async def _read(self, response: httpx2.Response, enough: Enough | None) -> bytes:
+    async def _read(self, response: httpx2.Response, stop_reading: StopReading | None) -> bytes:
         body = bytearray()
         try:
             if not self._heads_only:
                 async for part in response.aiter_raw():
                     body += part
-                    if enough is not None and enough(body):
+                    if stop_reading is not None and stop_reading(body):
                         break
         finally:
             await response.aclose()
         return bytes(body)
 
 
-def _queried(url: httpx2.URL, query: dict[str, Any]) -> httpx2.URL:
-    """Add to the query; a URL without additions stays as it was written."""
+def _with_query(url: httpx2.URL, query: dict[str, Any]) -> httpx2.URL:
+    """Return the URL with more query parameters; without any, it stays byte for byte."""
     return url.copy_merge_params(query) if query else url

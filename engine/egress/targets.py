@@ -1,4 +1,4 @@
-"""Servers that speak something other than HTTP: found, checked and trusted as the guard does it."""
+"""Connections to external servers that do not speak HTTP, under the rules of the guard."""
 
 from __future__ import annotations
 
@@ -11,41 +11,43 @@ from engine.egress.guard import Egress, EgressError
 from engine.egress.transport import CONNECT_SECONDS_MAX, Address
 
 HTTPS = 443
-# Below are the doors of systems that never meant a stranger's workflow.
+# Ports below belong to system services, which a workflow of an account must not reach.
 PORT_MIN = 1024
 
-Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+StreamPair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server by name, and the addresses that were checked: connect to these and to nothing else."""
+    """Server with its checked addresses, the only ones to connect to."""
 
     host: str
     port: int
     addresses: Sequence[Address]
-    opened: bool  # whether an operator opened the host beyond the public internet
+    is_allowlisted: bool  # by the operator
 
 
-async def reached(
+async def resolve_target(
     egress: Egress, host: str, port: int, *, plain: Collection[int] | None = None
 ) -> Target:
-    """Resolve a server once and check where it is.
+    """Resolve a server once and check its port and addresses.
 
-    :param plain: the ports at which it may be spoken to without TLS; None when there will be TLS.
-    :raises EgressError: when it may not be reached, or has no address.
+    :param plain: the ports that are allowed without TLS; None for a connection with TLS.
+    :raises EgressError: when it is not allowed, or has no address.
     """
-    opened = egress.opens(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-    allowed = port in plain if plain is not None else port >= PORT_MIN or port == HTTPS
-    if not opened and not allowed:
+    is_allowlisted = egress.is_allowlisted(
+        f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    )
+    is_port_allowed = port in plain if plain is not None else port >= PORT_MIN or port == HTTPS
+    if not is_allowlisted and not is_port_allowed:
         raise EgressError(f"port {port} is not allowed")
-    return Target(host, port, await egress.addresses(host, port), opened)
+    return Target(host, port, await egress.addresses(host, port), is_allowlisted)
 
 
-async def connected(egress: Egress, target: Target, *, tls: bool, line_bytes_max: int) -> Wire:
-    """Connect to the first of the checked addresses that accepts; TLS is that of the name.
+async def connect(egress: Egress, target: Target, *, tls: bool, line_bytes_max: int) -> StreamPair:
+    """Connect to the first checked address that accepts; TLS verifies the name.
 
-    :raises EgressError: when none does.
+    :raises EgressError: when none accepts.
     """
     context = egress.ssl_context if tls else None
     for address, port in target.addresses:
@@ -58,11 +60,11 @@ async def connected(egress: Egress, target: Target, *, tls: bool, line_bytes_max
                     ssl=context,
                     server_hostname=target.host if tls else None,
                 )
-        except (OSError, TimeoutError):  # what TLS refuses is an OSError too
+        except (OSError, TimeoutError):  # a TLS failure is an OSError too
             continue
     raise EgressError("the server cannot be reached", code="unreachable")
 
 
 def authorities(context: ssl.SSLContext) -> bytes:
-    """Return the certificates that a context trusts, as PEM, for a library with a TLS of its own."""
+    """Return the certificates that a context trusts, as PEM, for libraries with their own TLS."""
     return "".join(map(ssl.DER_cert_to_PEM_cert, context.get_ca_certs(binary_form=True))).encode()

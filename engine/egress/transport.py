@@ -1,6 +1,6 @@
-"""An httpx2 transport that connects only to addresses that the guard has checked.
+"""Transport for httpx2 that connects only to addresses that the guard has checked.
 
-Any client on it is guarded: the clients of this project and those of libraries (OAuth, MCP, A2A).
+Every client on it is guarded: those of this project and those of libraries (OAuth, MCP, A2A).
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ import httpx2
 CONNECT_SECONDS_MAX = 5.0  # then the host's next address is tried
 
 Address = tuple[str, int]  # IP address and port
-# Checks a URL before anything is resolved.
+# Checks a URL before its name is resolved.
 Admit = Callable[[httpx2.URL], None]
-# Resolves a name and checks what comes; the addresses are connected to in this order.
+# Resolves a name and checks its addresses; the transport tries them in this order.
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
-class TooLargeError(httpx2.StreamError):
-    """The body of an answer is larger than the transport allows."""
+class BodyTooLargeError(httpx2.StreamError):
+    """Body of an answer that is larger than the transport allows."""
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """Sends requests to checked addresses.
+    """Transport that sends requests to checked addresses.
 
     Each request is admitted anew, also one that a client makes to follow a redirect. A connection
-    goes to an address that `addresses` returned, never to a name, so there is no second resolution
-    that could lead elsewhere. TLS and the Host header are those of the name in the URL. Answers are
-    asked for without compression, so no body grows when it is decoded, and a body ends with an
-    error after `bytes_max` bytes. The proxies of the environment are not used.
+    goes to an address that `addresses` returned, never to a name, so that no second resolution can
+    differ. TLS and the Host header are those of the name in the URL. Requests ask for answers
+    without compression, so that no body grows when it is decoded. A body fails after `bytes_max`
+    bytes. The transport ignores the proxies of the environment.
 
-    What `admit` and `addresses` raise reaches the client's caller as it is; everything else that
-    fails is a `httpx2.TransportError` of the usual kind.
+    Errors of `admit` and `addresses` reach the client's caller unchanged; every other failure is a
+    `httpx2.TransportError`.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request; the answer's body is read by the caller.
+        """Send one request; the caller reads the answer's body.
 
-        :raises httpx2.TransportError: when there is no answer, or the request cannot be written.
+        :raises httpx2.TransportError: when there is no answer, or the request is no valid HTTP.
         """
         self._admit(request.url)
         request.headers["host"] = request.url.netloc.decode("ascii")
         request.headers["accept-encoding"] = "identity"
-        written = httpcore2.Request(
+        core_request = httpcore2.Request(
             request.method,
             httpcore2.URL(
                 scheme=request.url.raw_scheme,
@@ -68,12 +68,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             extensions=request.extensions,
         )
         try:
-            answer = await self._pool.handle_async_request(written)
+            answer = await self._pool.handle_async_request(core_request)
         except _FAILURES as error:
-            raise _translated(error) from None
+            raise _translate(error) from None
         return httpx2.Response(
             answer.status,
-            headers=_unencoded(answer.headers),
+            headers=_without_encoding(answer.headers),
             stream=_BoundedBody(answer, self._bytes_max),
         )
 
@@ -83,7 +83,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
 
 class _BoundedBody(httpx2.AsyncByteStream):
-    """The body of an answer, up to a number of bytes."""
+    """Body of an answer, up to a number of bytes."""
 
     def __init__(self, answer: httpcore2.Response, bytes_max: int) -> None:
         self._answer = answer
@@ -92,7 +92,7 @@ class _BoundedBody(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the parts of the body as they arrive.
 
-        :raises TooLargeError: before the part that exceeds the limit.
+        :raises BodyTooLargeError: before the part that exceeds the limit.
         :raises httpx2.TransportError: when the body breaks off.
         """
         size = 0
@@ -100,18 +100,18 @@ class _BoundedBody(httpx2.AsyncByteStream):
             async for part in self._answer.aiter_stream():
                 size += len(part)
                 if size > self._bytes_max:
-                    raise TooLargeError(f"the answer is larger than {self._bytes_max} bytes")
+                    raise BodyTooLargeError(f"the answer is larger than {self._bytes_max} bytes")
                 yield part
         except _FAILURES as error:
-            raise _translated(error) from None
+            raise _translate(error) from None
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it when there is more to read."""
+        """Return the connection to the pool, or close it when the body has not ended."""
         await self._answer.aclose()
 
 
 class _CheckedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects to the addresses that were checked."""
+    """Network backend that connects to checked addresses."""
 
     def __init__(self, addresses: Resolve) -> None:
         self._addresses = addresses
@@ -146,13 +146,13 @@ _FAILURES = (
 )
 
 
-def _translated(error: Exception) -> httpx2.TransportError:
-    """Return the error of the same name that users of httpx2 expect, without words of the server."""
+def _translate(error: Exception) -> httpx2.TransportError:
+    """Return the httpx2 error of the same name, without the server's text."""
     name = type(error).__name__
     kind: type[httpx2.TransportError] = getattr(httpx2, name)
     return kind(name)
 
 
-def _unencoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Leave out what would make the client decode the body: compression was not asked for."""
+def _without_encoding(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers without the encoding of the body: the request asked for none."""
     return [(name, value) for name, value in headers if name.lower() != b"content-encoding"]

@@ -16,8 +16,8 @@ from engine.errors import TooLargeError
 from engine.interpreter.constructs import registry
 from engine.interpreter.constructs.call_function import CallFunction
 from engine.interpreter.constructs.do_task import Do
-from engine.interpreter.constructs.extensions import Extended
-from engine.interpreter.constructs.for_task import Loop
+from engine.interpreter.constructs.extensions import ExtendedConstruct
+from engine.interpreter.constructs.for_task import For
 from engine.interpreter.constructs.fork_task import Fork
 from engine.interpreter.constructs.listen_task import Listen
 from engine.interpreter.constructs.raise_task import Raise
@@ -136,7 +136,7 @@ class _GraphBuilder:
         """Add a task and all tasks inside it."""
         self.nodes[task.pointer] = GraphNode(task.pointer, _kind(task), task.name, parent)
         construct = task.construct
-        if isinstance(construct, Extended):
+        if isinstance(construct, ExtendedConstruct):
             self._add_extensions(task, construct)
             construct = construct.construct
         self._add_construct(task, construct, resolve, on_error)
@@ -157,7 +157,7 @@ class _GraphBuilder:
                 self._add_try(task, construct, resolve, on_error)
             case Raise():
                 self.add_edge(task.pointer, on_error, "fault")
-            case Loop(tasks=tasks):
+            case For(tasks=tasks):
                 self._add_loop(task, tasks, resolve, on_error)
             case Listen(iteration=iteration) | Subscribe(iteration=iteration):
                 self._add_loop(task, iteration.tasks, resolve, on_error)
@@ -214,7 +214,7 @@ class _GraphBuilder:
         if function.pointer not in self.nodes:
             self.add_task(function, BEGINNING, lambda _: RETURN, RETURN)
 
-    def _add_extensions(self, task: Task, construct: Extended) -> None:
+    def _add_extensions(self, task: Task, construct: ExtendedConstruct) -> None:
         for extension in construct.extensions:
             for when, tasks in (("before", extension.before), ("after", extension.after)):
                 if tasks:

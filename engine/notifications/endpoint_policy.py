@@ -21,7 +21,7 @@ def is_allowed(endpoint: str, egress: Egress) -> bool:
 
     The egress guard checks the resolved address again at each delivery.
     """
-    return _FORM.match(endpoint) is not None or egress.opens(endpoint)
+    return _FORM.match(endpoint) is not None or egress.is_allowlisted(endpoint)
 
 
 def check(endpoint: str, egress: Egress, pointer: str) -> None:

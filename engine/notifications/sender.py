@@ -10,7 +10,7 @@ from typing import Any, Self
 from engine.config.settings import Settings
 from engine.contracts import timestamps
 from engine.crypto.keyring import Keyring
-from engine.egress.guard import Egress, EgressError, Outgoing
+from engine.egress.guard import Egress, EgressError, EgressRequest
 from engine.errors import InvalidError
 from engine.notifications import endpoint_policy, retry_policy, web_push, webhook
 from engine.notifications.deliveries import ChannelDelivery
@@ -56,12 +56,14 @@ class NotificationSender:
             return DeliveryOutcome(fault.code)
         return retry_policy.classify_answer(channel.kind, answer, now=now)
 
-    def _build_request(self, delivery: ChannelDelivery, now: datetime) -> Outgoing:
+    def _build_request(self, delivery: ChannelDelivery, now: datetime) -> EgressRequest:
         if delivery.channel.kind == "webPush":
             headers, body = self._build_push_message(delivery, now)
         else:
             headers, body = self._build_webhook(delivery, now)
-        return Outgoing("POST", delivery.channel.endpoint, headers, {}, body, seconds=SECONDS_MAX)
+        return EgressRequest(
+            "POST", delivery.channel.endpoint, headers, {}, body, seconds=SECONDS_MAX
+        )
 
     def _build_push_message(
         self, delivery: ChannelDelivery, now: datetime

@@ -8,20 +8,20 @@ import pytest
 from sqlalchemy.orm import Session
 
 from bin.devtools.fakes import rabbitmq
-from bin.devtools.fakes.https_server import certified
+from bin.devtools.fakes.https_server import create_certificate
 
 
 @pytest.fixture(scope="session")
-def rabbit(home: Path) -> Iterator[rabbitmq.Rabbit]:
+def rabbit(home: Path) -> Iterator[rabbitmq.RabbitBroker]:
     """Run RabbitMQ; without it, skip the test or fail by BROKER_NEEDED."""
-    script = rabbitmq.installed()
+    script = rabbitmq.find_script()
     if script is None and not os.environ.get("BROKER_NEEDED"):
         pytest.skip(reason="no RabbitMQ is installed here; bin/ci installs and demands it")
     assert script is not None, "RabbitMQ is demanded and not installed"
     folder = home / "rabbitmq"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with rabbitmq.running(script, folder, *certified(folder)) as broker:
+    with rabbitmq.run_broker(script, folder, *create_certificate(folder)) as broker:
         yield broker
 
 

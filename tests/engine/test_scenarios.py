@@ -10,11 +10,11 @@ import pytest_asyncio
 from bin.devtools.conformance.gherkin import Scenario, scenarios
 from bin.devtools.conformance.kit import Attempt, worker
 from bin.devtools.fakes import rabbitmq
-from bin.devtools.fakes.https_server import StandIn, stand_in
-from bin.devtools.fakes.rabbitmq import Rabbit
+from bin.devtools.fakes.https_server import FakeServer, fake_server
+from bin.devtools.fakes.rabbitmq import RabbitBroker
 from bin.devtools.stack.servers import Stack
 from engine.calls.asyncapi import amqp_queues
-from engine.calls.asyncapi.document import find
+from engine.calls.asyncapi.document import find_route
 from engine.contracts.calls import AsyncApiCall, HttpCall
 from engine.egress.guard import Egress
 
@@ -29,16 +29,16 @@ HEARD = ("news", "cast")  # operations whose messages reach those alone who are 
 
 @pytest_asyncio.fixture(scope="module")
 async def try_out(stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Attempt]:
-    with stand_in() as server:
+    with fake_server() as server:
         async with worker(stack.temporal_address, server, rests_every=request.param) as attempt:
             yield attempt
 
 
 @pytest_asyncio.fixture(scope="module")
 async def try_out_with_queues(
-    stack: Stack, rabbit: Rabbit, request: pytest.FixtureRequest
+    stack: Stack, rabbit: RabbitBroker, request: pytest.FixtureRequest
 ) -> AsyncIterator[Attempt]:
-    with stand_in(rabbit) as server:
+    with fake_server(rabbit) as server:
         async with worker(stack.temporal_address, server, rests_every=request.param) as attempt:
             telling = [asyncio.create_task(_tell(server, operation)) for operation in HEARD]
             yield attempt
@@ -47,13 +47,17 @@ async def try_out_with_queues(
             await asyncio.wait(telling)
 
 
-async def _tell(server: StandIn, operation: str) -> None:
+async def _tell(server: FakeServer, operation: str) -> None:
     """Tell the same to whoever is there, again and again."""
     egress = Egress(allow=rabbitmq.HOST, resolver=server.resolve)
     call = AsyncApiCall(HttpCall("GET", ""), operation, None, None, None, {}, None, 5.0)
     while True:
         await amqp_queues.publish(
-            egress, find(rabbitmq.DOCUMENT, call), {}, b'{"text":"news"}', amqp_queues.Told()
+            egress,
+            find_route(rabbitmq.DOCUMENT, call),
+            {},
+            b'{"text":"news"}',
+            amqp_queues.MessageProperties(),
         )
         await asyncio.sleep(EVERY_SECONDS)
 

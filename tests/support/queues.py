@@ -7,10 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 from bin.devtools.fakes import openapi, rabbitmq
-from bin.devtools.fakes.https_server import HOSTS, StandIn
+from bin.devtools.fakes.https_server import HOSTS, FakeServer
 from engine.calls.asyncapi import brokers
-from engine.calls.asyncapi.amqp_queues import Consumer
-from engine.calls.asyncapi.document import Route, find
+from engine.calls.asyncapi.amqp_queues import QueueConsumer
+from engine.calls.asyncapi.document import Route, find_route
 from engine.contracts.calls import AsyncApiCall, HttpCall
 from engine.egress.guard import Egress
 
@@ -29,14 +29,14 @@ CALL = AsyncApiCall(
 )
 
 
-def guard(server: StandIn, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
-    options: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
-    return Egress(allow=allow, **(options | more))
+def guard(server: FakeServer, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
+    trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
+    return Egress(allow=allow, **(trusted | more))
 
 
 def to(operation: str, **queue: Any) -> Route:
-    """Return the route of an operation, or with `queue` the route to another queue."""
-    route = find(rabbitmq.DOCUMENT, replace(CALL, operation=operation))
+    """Return the way to an operation, or with `queue` to a queue of this test's own."""
+    route = find_route(rabbitmq.DOCUMENT, replace(CALL, operation=operation))
     return replace(route, channel={"is": "queue", "queue": queue}) if queue else route
 
 
@@ -44,10 +44,10 @@ def fresh() -> Route:
     return to("made", name=f"fresh-{uuid4()}", durable=False)
 
 
-async def put(server: StandIn, route: Route, *payloads: bytes) -> None:
+async def put(server: FakeServer, route: Route, *payloads: bytes) -> None:
     for payload in payloads:
         await brokers.publish(guard(server), route, {}, payload)
 
 
-def consumer(server: StandIn, route: Route) -> Consumer:
-    return Consumer(guard(server), route, {})
+def consumer(server: FakeServer, route: Route) -> QueueConsumer:
+    return QueueConsumer(guard(server), route, {})

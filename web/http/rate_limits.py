@@ -2,13 +2,13 @@
 
 A view's limit is its area's. Flask-Limiter evaluates it before the view, after
 `web.http.authentication` has authenticated the request. The strategy (`web.http.sliding_window`)
-counts the request in the area's window and in General at once. Flask-Limiter would evaluate two limits
-one by one, and count in the first what the second refuses. While Redis hangs or is down,
+counts the request in the area's window and in General at once. Flask-Limiter would evaluate two
+limits one by one, and count in the first what the second refuses. While Redis hangs or is down,
 Flask-Limiter falls back to memory; it tries Redis again 1, 2, 4 … 32 seconds later.
 
 Flask-Limiter's own headers are off. It writes `X-RateLimit-Reset` as a Unix time, `Retry-After` on
-every answer, and no `RateLimit`. It also forgets a request with its context; a request that waits on
-the event loop is answered in another context, with the same `g`.
+every answer, and no `RateLimit`. It also forgets a request with its context; a request that waits
+on the event loop is answered in another context, with the same `g`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Strategy for Flask-Limiter: sliding windows of a minute, an area's and General together.
 
-A request is counted in both windows or in neither. The weight of a window is its count of this minute,
-plus the part of the minute before that overlaps the last sixty seconds. On Redis one Lua script
-judges and counts in one round trip, by Redis' own clock. All keys of one client share a hash slot if
-the client's name is a hash tag, `{…}`: the script then runs on a cluster as well.
+A request is counted in both windows or in neither. The weight of a window is its count of this
+minute, plus the part of the minute before that overlaps the last sixty seconds. On Redis one Lua
+script judges and counts in one round trip, by Redis' own clock. All keys of one client share a hash
+slot if the client's name is a hash tag, `{…}`: the script then runs on a cluster as well.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from redis.exceptions import RedisError
 SECONDS = 60
 GENERAL = "general"
 
-# KEYS: one hash per window. ARGV: the cost, whether to count (1 or 0), then the limit of each window.
-# It returns the seconds since the minute began. For each window it returns the counts of this minute
-# and of the one before, and whether the window is full.
+# KEYS: one hash per window. ARGV: the cost, whether to count (1 or 0), then the limit of each
+# window. It returns the seconds since the minute began. For each window it returns the counts of
+# this minute and of the one before, and whether the window is full.
 SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -152,7 +152,8 @@ class SharedWindows(AreaWindows):
     def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
         """Run the script.
 
-        :raises RedisError: when Redis does not answer. Flask-Limiter then falls back to the process.
+        :raises RedisError: when Redis does not answer. Flask-Limiter then falls back to the
+            process.
         """
         amounts = [window.item.amount for window in windows]
         keys = [self._prefixed(window.key) for window in windows]

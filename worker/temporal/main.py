@@ -19,24 +19,25 @@ from temporalio.client import Client
 from temporalio.converter import ExternalStorage
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from engine.activities.asyncapi import MessageActivities
+from engine.activities.asyncapi import AsyncApiActivities
 from engine.activities.definitions import DefinitionActivities
 from engine.activities.events import EventActivities
 from engine.activities.executions import ExecutionActivities
 from engine.activities.grpc import GrpcActivities
 from engine.activities.http import HttpActivities
-from engine.activities.mcp_and_a2a import AgentActivities
+from engine.activities.mcp_and_a2a import McpAndA2aActivities
 from engine.activities.openapi import OpenApiActivities
-from engine.activities.preview import LookActivities
+from engine.activities.preview import PreviewActivities
 from engine.activities.schedules import ScheduleActivities
-from engine.activities.step_quota import Turns
-from engine.activities.timeline import Journal
+from engine.activities.step_quota import StepQuota
+from engine.activities.timeline import TimelineActivities
 from engine.calls.http import HttpCaller
 from engine.config.settings import Settings
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
 from engine.expressions.sandbox import pool
+from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.observability import logging, metrics, tracing
 from engine.observability.metrics_publisher import Publisher
 from engine.store.sessions import make_sessions
@@ -54,6 +55,7 @@ from engine.temporal_workflows.preview import DrawingWorkflow, ValidationWorkflo
 from engine.temporal_workflows.schedule import ScheduleWorkflow, UpgradedScheduleWorkflow
 from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.executions.outcomes import Outcomes
+from engine.workflows.executions.timeline_writer import TimelineWriter
 from engine.workflows.secrets import SecretOpener
 from worker.temporal import builds
 from worker.temporal.core_metrics import Core
@@ -73,7 +75,7 @@ def make_worker(
     settings: Settings,
     sessions: sessionmaker[Session],
     threads: ThreadPoolExecutor,
-    journal: Journal,
+    timeline_writer: TimelineWriter,
 ) -> tuple[Worker, Router]:
     """Return the worker and the router, not yet running.
 
@@ -92,7 +94,7 @@ def make_worker(
             UpgradedScheduleWorkflow if settings.worker_build_id else ScheduleWorkflow,
         ],
         activities=[
-            *_inward(settings, sessions, opener, outcomes, dispatcher, journal),
+            *_inward(settings, sessions, opener, outcomes, dispatcher, timeline_writer),
             *_outward(settings),
         ],
         activity_executor=threads,
@@ -114,33 +116,41 @@ def _inward(
     opener: SecretOpener,
     outcomes: Outcomes,
     dispatcher: Dispatcher,
-    journal: Journal,
+    timeline_writer: TimelineWriter,
 ) -> list[Callable[..., Any]]:
     """Return the activities that use the platform's own database."""
     definitions = DefinitionActivities(sessions, opener, settings)
-    looks = LookActivities(sessions, opener, outcomes, definitions)
-    turns = Turns(settings.need("redis_url"))
+    previews = PreviewActivities(sessions, opener, outcomes, definitions)
+    step_quota = StepQuota(settings.need("redis_url"))
     executions = ExecutionActivities(
-        sessions, opener, outcomes, dispatcher, settings, turns, journal
+        sessions, opener, outcomes, dispatcher, settings, step_quota, timeline_writer
     )
     events = EventActivities(sessions, dispatcher, settings)
     return [
         *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
-        *(looks.validate, looks.draw, events.publish, events.open, events.fire, events.ended),
-        *(turns.take, journal.keep, ScheduleActivities(sessions, settings).fire),
+        *(
+            previews.validate,
+            previews.draw,
+            events.publish,
+            events.open,
+            events.fire,
+            events.has_ended,
+        ),
+        *(step_quota.take, TimelineActivities(timeline_writer).flush),
+        ScheduleActivities(sessions, settings).fire,
     ]
 
 
 def _outward(settings: Settings) -> list[Callable[..., Any]]:
     """Return the activities that call other services, all through the egress guard."""
     http = HttpCaller(Egress(allow=settings.egress_allow))
-    agents, messages = AgentActivities(http), MessageActivities(http)
+    mcp_and_a2a, messages = McpAndA2aActivities(http), AsyncApiActivities(http)
     return [
         *(
             HttpActivities(http).call,
             OpenApiActivities(http).compose,
-            agents.mcp,
-            agents.a2a,
+            mcp_and_a2a.mcp,
+            mcp_and_a2a.a2a,
             GrpcActivities(http).call,
         ),
         *(messages.publish, messages.consume),
@@ -163,9 +173,13 @@ async def main() -> None:
     owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
     client = await _connected(settings, storage, owners, core)
     publisher.start()
-    journal = Journal(sessions, settings)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads, journal.open():
-        worker, router = make_worker(client, settings, sessions, threads, journal)
+    timeline_writer = TimelineWriter(sessions, settings)
+    TimelineOutput.sink = timeline_writer
+    with (
+        ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads,
+        timeline_writer.run(),
+    ):
+        worker, router = make_worker(client, settings, sessions, threads, timeline_writer)
         async with worker:
             structlog.get_logger().info("worker_ready", task_queue=TASK_QUEUE)
             routing = asyncio.create_task(router.run())

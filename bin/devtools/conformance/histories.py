@@ -25,7 +25,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from bin.devtools.conformance.call_activities import calls
 from bin.devtools.conformance.in_memory_events import Broker, Memory, complete
 from bin.devtools.fakes import catalog, grpc, mcp_and_a2a, openapi
-from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
+from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.temporal import start_temporal
 from engine.contracts.events import EVENT
@@ -109,7 +109,7 @@ CASES: dict[str, dict[str, Any]] = {
         "call": "a2a",
         "with": {
             "method": "message/send",
-            "server": f"https://{mcp_and_a2a.AGENT}/",
+            "server": f"https://{mcp_and_a2a.A2A}/",
             "parameters": {"message": {}},
         },
     },
@@ -216,7 +216,7 @@ def _write(folder: Path, file: str, history: WorkflowHistory) -> None:
     print(f"{len(text):7} bytes  {folder.name}/{file}")
 
 
-async def record_all(cases: list[str], address: str, server: StandIn, folder: Path) -> None:
+async def record_all(cases: list[str], address: str, server: FakeServer, folder: Path) -> None:
     """Record the given cases into the folder."""
     client, memory = await Client.connect(address, identity="recorder"), Memory(saved=OTHERS)
     broker = Broker(client, memory.openings)
@@ -247,7 +247,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     missing = [case for case in (*CASES, CANCELLATION) if not (folder / file_of(case)).exists()]
     cases = sys.argv[1:] or missing
-    with TemporaryDirectory() as home, stand_in() as server:
+    with TemporaryDirectory() as home, fake_server() as server:
         temporal, address, _ = start_temporal(Path(home), free_port(), free_port())
         try:
             asyncio.run(record_all(cases, address, server, folder))

@@ -157,7 +157,7 @@ class Broker:
             heard=heard,
         )
         self.running[account_id].add(f"execution:{execution_id}")
-        self.heard[account_id] |= event_types.in_steps(document)
+        self.heard[account_id] |= event_types.of_tasks(document)
 
     async def deliver(self, account_id: str, event: dict[str, Any]) -> None:
         """Signal an event to all running workflows of the account."""

@@ -23,7 +23,7 @@ from bin.devtools.conformance.call_activities import calls
 from bin.devtools.conformance.deviation import DeviationError, at, same
 from bin.devtools.conformance.gherkin import Line, Scenario, scenarios
 from bin.devtools.conformance.in_memory_events import Broker, Memory, complete
-from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
+from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
 from bin.devtools.stack.server import free_port
 from bin.devtools.stack.temporal import start_temporal
 from engine.contracts.executions import EXECUTION, ExecutionStart, Settlement
@@ -191,7 +191,9 @@ async def _end(trial: Trial, execution_id: str, client: Client, memory: Memory) 
 
 
 @asynccontextmanager
-async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> AsyncIterator[Attempt]:
+async def worker(
+    address: str, server: FakeServer, *, rests_every: int = 0
+) -> AsyncIterator[Attempt]:
     """Run a worker of the engine; yield a function that plays a scenario on it."""
     client, queue = await Client.connect(address), f"kit-{uuid7()}"
     memory = Memory(rests_every=rests_every)
@@ -213,7 +215,7 @@ async def worker(address: str, server: StandIn, *, rests_every: int = 0) -> Asyn
 
 
 async def run(
-    group: list[Scenario], address: str, server: StandIn, *, rests_every: int = 0
+    group: list[Scenario], address: str, server: FakeServer, *, rests_every: int = 0
 ) -> tuple[int, int]:
     """Run every scenario and print its verdict; return how many passed, and of how many."""
     count = 0
@@ -243,7 +245,7 @@ def main() -> int:
     group = [
         scenario for path in sorted(options.kit.glob("*.feature")) for scenario in scenarios(path)
     ]
-    with TemporaryDirectory() as home, stand_in() as server:
+    with TemporaryDirectory() as home, fake_server() as server:
         temporal, address, _ = start_temporal(Path(home), free_port(), free_port())
         try:
             count, total = asyncio.run(run(group, address, server, rests_every=options.rests_every))

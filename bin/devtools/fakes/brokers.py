@@ -1,4 +1,4 @@
-"""Brokers for scenarios, Valkey and an MQTT broker, on which somebody counts aloud; and their documents."""
+"""Message brokers for scenarios, Valkey and MQTT, with a publisher of ticks; their documents."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ _MESSAGES = {
 
 
 def _channel(address: str | None, message: str, *servers: str, **more: Any) -> dict[str, Any]:
-    places = [{"$ref": f"#/servers/{server}"} for server in servers]
-    known = {message: {"$ref": f"#/components/messages/{message}"}}
-    return {"address": address, "messages": known, "servers": places, **more}
+    references = [{"$ref": f"#/servers/{server}"} for server in servers]
+    messages = {message: {"$ref": f"#/components/messages/{message}"}}
+    return {"address": address, "messages": messages, "servers": references, **more}
 
 
 def _operation(channel: str, action: str = "receive", **bindings: Any) -> dict[str, Any]:
     return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "bindings": bindings}
 
 
-THIRD: dict[str, Any] = {
+DOCUMENT_3: dict[str, Any] = {
     "asyncapi": "3.0.0",
     "info": {"title": "Greetings", "version": "1"},
     "servers": {
@@ -99,7 +99,7 @@ THIRD: dict[str, Any] = {
         "schemas": {"greeting": {"type": "string", "minLength": 2}},
     },
 }
-SECOND = f"""
+DOCUMENT_2 = f"""
 asyncapi: 2.6.0
 info: {{ title: Greetings, version: '1' }}
 defaultContentType: application/json
@@ -112,11 +112,16 @@ channels:
     publish: {{ operationId: greet, message: {{ $ref: '#/components/messages/greeting' }} }}
     subscribe: {{ message: {{ payload: {{ type: object }} }} }}
   ticks:
-    subscribe: {{ operationId: listenToTicks, message: {{ oneOf: [ {{ payload: {{ type: object }} }} ] }} }}
+    subscribe:
+      operationId: listenToTicks
+      message: {{ oneOf: [ {{ payload: {{ type: object }} }} ] }}
 components:
   messages:
     greeting:
-      payload: {{ type: object, required: [ greeting ], properties: {{ greeting: {{ type: string }} }} }}
+      payload:
+        type: object
+        required: [ greeting ]
+        properties: {{ greeting: {{ type: string }} }}
 """
 
 
@@ -129,33 +134,33 @@ class Brokers:
     mqtts: int
 
     def addresses(self, port: int) -> Sequence[tuple[str, int]]:
-        """Return where the broker listens that is asked for at a port."""
-        known = {6379: self.redis, 1883: self.mqtt, 8883: self.mqtts}
-        return [("127.0.0.1", known.get(port, 1))]
+        """Return the address of the broker whose public port is given."""
+        ports = {6379: self.redis, 1883: self.mqtt, 8883: self.mqtts}
+        return [("127.0.0.1", ports.get(port, 1))]
 
 
 @contextmanager
-def brokers(folder: Path, certificate: Path, key: Path) -> Iterator[Brokers]:
+def run_brokers(folder: Path, certificate: Path, key: Path) -> Iterator[Brokers]:
     """Run the brokers for the duration of the block.
 
-    :raises StartError: when they do not come up.
+    :raises StartError: when they do not start.
     """
-    for attempt in range(TRIES_MAX):  # a port that was free may be somebody else's by now
-        at = Brokers(free_port(), free_port(), free_port())
+    for attempt in range(TRIES_MAX):  # another process may have taken a free port
+        ports = Brokers(free_port(), free_port(), free_port())
         try:
-            servers = _started(at, folder / str(attempt), certificate, key)
+            servers = _start(ports, folder / str(attempt), certificate, key)
             break
         except (StartError, OSError, RedisError):
             if attempt == TRIES_MAX - 1:
                 raise
     try:
-        yield at
+        yield ports
     finally:
         stop_all(servers)
 
 
-def _started(at: Brokers, folder: Path, certificate: Path, key: Path) -> list[Server]:
-    valkey, url = start_valkey(folder, at.redis)
+def _start(ports: Brokers, folder: Path, certificate: Path, key: Path) -> list[Server]:
+    valkey, url = start_valkey(folder, ports.redis)
     try:
         with Redis.from_url(url) as redis:
             redis.execute_command(
@@ -168,14 +173,14 @@ def _started(at: Brokers, folder: Path, certificate: Path, key: Path) -> list[Se
                 sys.executable,
                 "-m",
                 "bin.devtools.fakes.mqtt",
-                str(at.mqtt),
-                str(at.mqtts),
+                str(ports.mqtt),
+                str(ports.mqtts),
                 certificate,
                 key,
                 url,
             ],
             log=folder / "mqtt.log",
-            ready=lambda: accepts(at.mqtt) and accepts(at.mqtts),
+            ready=lambda: accepts(ports.mqtt) and accepts(ports.mqtts),
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
     except Exception:

@@ -1,4 +1,4 @@
-"""What is published in the catalogs that scenarios name: functions and schemas, by path."""
+"""Functions and schemas of the catalogs in scenarios, by path."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCHEMAS = {
     f"{_SCHEMAS}/text.yaml": "no schema at all",
     f"{_SCHEMAS}/far.yaml": "$ref: https://raw.githubusercontent.com/myorg/schemas/refs/heads/main/order.json",
 }
-MOVED = {
+REDIRECTS = {
     f"{_CATALOG}/inside/1.0.0/function.yaml": "http://127.0.0.1:1/function.yaml",
     f"{_CATALOG}/metadata/1.0.0/function.yaml": "http://169.254.169.254/latest/meta-data",
 }

@@ -1,4 +1,4 @@
-"""A gRPC service for scenarios, and its proto: it gives back what it was sent, in the ways there are."""
+"""gRPC service for scenarios that returns its requests, and its proto."""
 
 from __future__ import annotations
 
@@ -81,34 +81,32 @@ PROTOS = {
 
 
 def proto(path: str) -> tuple[int, dict[str, str], bytes]:
-    """Return a proto as a server answers it: status, headers, body."""
-    found = PROTOS.get(path)
-    return (
-        (404, {}, b"") if found is None else (200, {"content-type": "text/plain"}, found.encode())
-    )
+    """Return the answer to a request for a proto: status, headers, body."""
+    text = PROTOS.get(path)
+    return (404, {}, b"") if text is None else (200, {"content-type": "text/plain"}, text.encode())
 
 
 @dataclass(frozen=True, slots=True)
-class Greeters:
-    """The service, with TLS and without."""
+class GreeterService:
+    """Service with its ports, with TLS and without."""
 
     server: grpc.Server
     tls_port: int
     plain_port: int
 
     def addresses(self, port: int) -> Sequence[tuple[str, int]]:
-        """Return where the service listens that is asked for at a port."""
+        """Return the address of the service whose public port is given."""
         return [("127.0.0.1", {TLS_PORT: self.tls_port, PLAIN_PORT: self.plain_port}.get(port, 1))]
 
     def stop(self) -> None:
-        """End the service and what it is in the middle of."""
+        """Stop the service and cancel its requests."""
         self.server.stop(0).wait()
 
 
-def start(certificate: bytes, key: bytes) -> Greeters:
-    """Start the service under a certificate, both as PEM."""
+def start(certificate: bytes, key: bytes) -> GreeterService:
+    """Start the service with a certificate and its key as PEM."""
     server = grpc.server(ThreadPoolExecutor(8, thread_name_prefix="greeter"))
-    service = _described()
+    service = _service_descriptor()
     handlers = {name: _handler(service, name, behaviour) for name, behaviour in _BEHAVIOURS.items()}
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(service.full_name, handlers),)
@@ -116,22 +114,22 @@ def start(certificate: bytes, key: bytes) -> Greeters:
     tls = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(key, certificate)]))
     plain = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    return Greeters(server, tls, plain)
+    return GreeterService(server, tls, plain)
 
 
-def _described() -> ServiceDescriptor:
+def _service_descriptor() -> ServiceDescriptor:
     with TemporaryDirectory() as folder:
         (Path(folder) / "greeter.proto").write_text(PROTO)
-        known = Path(protoc.__file__).with_name("_proto")
+        well_known = Path(protoc.__file__).with_name("_proto")
         target = Path(folder) / "compiled"
-        told = [
+        arguments = [
             "protoc",
             f"-I{folder}",
-            f"-I{known}",
+            f"-I{well_known}",
             "--include_imports",
             f"--descriptor_set_out={target}",
         ]
-        if protoc.main([*told, "greeter.proto"]):
+        if protoc.main([*arguments, "greeter.proto"]):
             raise RuntimeError("the greeter's proto does not compile")
         files = descriptor_pb2.FileDescriptorSet.FromString(target.read_bytes()).file
     pool = descriptor_pool.DescriptorPool()
@@ -145,48 +143,48 @@ def _handler(service: ServiceDescriptor, name: str, behaviour: Any) -> Any:
     request = message_factory.GetMessageClass(method.input_type)
     answer = message_factory.GetMessageClass(method.output_type)
 
-    def write(message: Any) -> bytes:
+    def serialize(message: Any) -> bytes:
         return message if isinstance(message, bytes) else bytes(message.SerializeToString())
 
-    def behave(asked: Any, context: grpc.ServicerContext) -> Any:
-        return behaviour(asked, context, answer)
+    def behave(message: Any, context: grpc.ServicerContext) -> Any:
+        return behaviour(message, context, answer)
 
     make = (
         grpc.unary_stream_rpc_method_handler
         if method.server_streaming
         else grpc.unary_unary_rpc_method_handler
     )
-    return make(behave, request_deserializer=request.FromString, response_serializer=write)
+    return make(behave, request_deserializer=request.FromString, response_serializer=serialize)
 
 
-def _echo(asked: Any, _: grpc.ServicerContext, __: Any) -> Any:
-    return asked
+def _echo(request: Any, _: grpc.ServicerContext, __: Any) -> Any:
+    return request
 
 
-def _count(asked: Any, _: grpc.ServicerContext, answer: Any) -> Iterator[Any]:
-    for value in range(asked.to):
-        yield answer(value=value + 1, filling=bytes(asked.bytes))
+def _count(request: Any, _: grpc.ServicerContext, answer: Any) -> Iterator[Any]:
+    for value in range(request.to):
+        yield answer(value=value + 1, filling=bytes(request.bytes))
 
 
-def _fail(asked: Any, context: grpc.ServicerContext, answer: Any) -> Any:
-    code = next(code for code in grpc.StatusCode if code.value[0] == asked.code)
+def _fail(request: Any, context: grpc.ServicerContext, answer: Any) -> Any:
+    code = next(code for code in grpc.StatusCode if code.value[0] == request.code)
     context.set_code(code)
-    context.set_details(asked.says)
+    context.set_details(request.says)
     return answer()
 
 
-def _fail_late(asked: Any, context: grpc.ServicerContext, answer: Any) -> Iterator[Any]:
+def _fail_late(request: Any, context: grpc.ServicerContext, answer: Any) -> Iterator[Any]:
     yield answer(value=1)
-    _fail(asked, context, answer)
+    _fail(request, context, answer)
 
 
 def _who(_: Any, context: grpc.ServicerContext, answer: Any) -> Any:
-    sent = dict(context.invocation_metadata())
-    return answer(authorization=sent.get("authorization", ""))
+    metadata = dict(context.invocation_metadata())
+    return answer(authorization=metadata.get("authorization", ""))
 
 
-def _sleep(asked: Any, context: grpc.ServicerContext, answer: Any) -> Any:
-    until = time.monotonic() + asked.to
+def _sleep(request: Any, context: grpc.ServicerContext, answer: Any) -> Any:
+    until = time.monotonic() + request.to
     while context.is_active() and time.monotonic() < until:
         time.sleep(0.05)
     return answer(text="awake")

@@ -1,4 +1,4 @@
-"""A service that takes messages by HTTP and tells them again, for scenarios."""
+"""HTTP service for scenarios that stores messages and returns them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Answer = tuple[int, dict[str, str], bytes]
 
 PATH = "/messages/"
 DOCUMENTS = {
-    "/asyncapi.json": json.dumps(brokers.THIRD).encode(),
-    "/asyncapi2.yaml": brokers.SECOND.encode(),
+    "/asyncapi.json": json.dumps(brokers.DOCUMENT_3).encode(),
+    "/asyncapi2.yaml": brokers.DOCUMENT_2.encode(),
     "/queues.json": json.dumps(rabbitmq.DOCUMENT).encode(),
 }
 _JSON = {"content-type": "application/json"}
-_kept: list[object] = []
+_stored: list[object] = []
 
 
 def answer(method: str, path: str, headers: Message, body: bytes) -> Answer | None:
-    """Return what the service answers: status, headers, body; or None when it is not asked."""
+    """Return the answer (status, headers, body), or None for a path of another service."""
     at = urlsplit(path).path
     if at in DOCUMENTS:
         return 200, _JSON, DOCUMENTS[at]
@@ -38,16 +38,16 @@ def _messages(method: str, at: str, headers: Message, body: bytes) -> Answer:
         ticks = b"".join(b'data: {"n": %d, "room": "a"}\n\n' % number for number in range(1, 4))
         return 200, {"content-type": "text/event-stream"}, ticks
     if method == "GET":
-        told = json.dumps(_kept).encode()
-        _kept.clear()
-        return 200, _JSON, told
-    sent = {"body": body.decode(), "type": headers["Content-Type"], "trace": headers["Trace"]}
-    _kept.append(sent)
+        content = json.dumps(_stored).encode()
+        _stored.clear()
+        return 200, _JSON, content
+    message = {"body": body.decode(), "type": headers["Content-Type"], "trace": headers["Trace"]}
+    _stored.append(message)
     return 202, _JSON, b""
 
 
 def endless(path: str) -> Iterator[bytes] | None:
-    """Return the events of a stream that does not end by itself, or None when it is not asked for."""
+    """Return the events of an endless stream, or None for another path."""
     if urlsplit(path).path != f"{PATH}endless":
         return None
     return (b'data: {"n": %d}\n\n' % number for number in range(1, 6))

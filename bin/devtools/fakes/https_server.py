@@ -1,4 +1,4 @@
-"""A TLS server on the loopback that answers like the public services the conformance kit calls."""
+"""TLS server on the loopback that answers like the public services of the conformance kit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOSTS = (
     "petstore.swagger.io",
     "httpbin.org",
     mcp_and_a2a.MCP,
-    mcp_and_a2a.AGENT,
+    mcp_and_a2a.A2A,
     openapi.API,
     grpc.HOST,
     *brokers.HOSTS,
@@ -77,21 +77,21 @@ _DESCRIPTION = {
 
 
 @dataclass(frozen=True, slots=True)
-class StandIn:
-    """Where the server listens, and the trust that makes its certificate good."""
+class FakeServer:
+    """Running fake server, with a TLS context that trusts its certificate."""
 
     port: int
     ssl_context: ssl.SSLContext
-    greeters: grpc.Greeters
+    greeters: grpc.GreeterService
     brokers: brokers.Brokers
-    rabbit: rabbitmq.Rabbit | None = None
+    rabbit: rabbitmq.RabbitBroker | None = None
 
     async def resolve(self, host: str, port: int) -> Sequence[tuple[str, int]]:
-        """Return the server's address for the hosts it stands in for, and none for any other.
+        """Return the server's address for the hosts that it replaces.
 
         :raises OSError: for other hosts.
         """
-        if host == rabbitmq.INSIDE:
+        if host == rabbitmq.PRIVATE_HOST:
             return [("127.0.0.1", port)]
         if host not in HOSTS:
             raise OSError(f"{host}:{port} is not in the kit")
@@ -105,26 +105,28 @@ class StandIn:
 
 
 @contextmanager
-def stand_in(rabbit: rabbitmq.Rabbit | None = None) -> Iterator[StandIn]:
-    """Run the server for the duration of the block, beside a broker that runs already if there is one."""
+def fake_server(rabbit: rabbitmq.RabbitBroker | None = None) -> Iterator[FakeServer]:
+    """Run the server for a block, with a RabbitMQ broker if one runs."""
     with TemporaryDirectory() as home, ExitStack() as exits:
         folder = Path(home)
-        certificate, key = certified(folder) if rabbit is None else (rabbit.certificate, rabbit.key)
-        served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        served.load_cert_chain(certificate, key)
-        trusted = ssl.create_default_context(cafile=str(certificate))
+        certificate, key = (
+            create_certificate(folder) if rabbit is None else (rabbit.certificate, rabbit.key)
+        )
+        server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain(certificate, key)
+        client_context = ssl.create_default_context(cafile=str(certificate))
         greeters = grpc.start(certificate.read_bytes(), key.read_bytes())
         exits.callback(greeters.stop)
-        port = exits.enter_context(_serving(served))
-        counted = exits.enter_context(brokers.brokers(folder, certificate, key))
-        yield StandIn(port, trusted, greeters, counted, rabbit)
+        port = exits.enter_context(_serve(server_context))
+        running_brokers = exits.enter_context(brokers.run_brokers(folder, certificate, key))
+        yield FakeServer(port, client_context, greeters, running_brokers, rabbit)
 
 
 @contextmanager
-def _serving(served: ssl.SSLContext) -> Iterator[int]:
+def _serve(context: ssl.SSLContext) -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    server.socket = served.wrap_socket(server.socket, server_side=True)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -138,15 +140,15 @@ def _serving(served: ssl.SSLContext) -> Iterator[int]:
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one request."""
-        if self.headers["Host"] in (mcp_and_a2a.MCP, mcp_and_a2a.AGENT, openapi.API):
-            self._pass_on()
+        if self.headers["Host"] in (mcp_and_a2a.MCP, mcp_and_a2a.A2A, openapi.API):
+            self._delegate()
             return
         self._answer()
 
     def do_POST(self) -> None:
         """Answer one request with a body."""
-        if self.headers["Host"] in (mcp_and_a2a.MCP, mcp_and_a2a.AGENT, openapi.API):
-            self._pass_on()
+        if self.headers["Host"] in (mcp_and_a2a.MCP, mcp_and_a2a.A2A, openapi.API):
+            self._delegate()
             return
         self._answer()
 
@@ -155,41 +157,45 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         url = urlsplit(self.path)
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        given = {name.lower(): value for name, value in self.headers.items()}
-        answer = oauth.answered(self.command, url.path, given, sent)
-        status, extra, content = answer or self._route(url.path, parse_qs(url.query))
-        body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = oauth.answer(self.command, url.path, headers, body)
+        status, more_headers, content = answer or self._route(url.path, parse_qs(url.query))
+        content_bytes = (
+            content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        )
         self.send_response(status)
-        for name, value in extra.items():
+        for name, value in more_headers.items():
             self.send_header(name, value)
         kind = "text/plain" if isinstance(content, str) else "application/json"
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(content_bytes)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(content_bytes)
 
-    def _pass_on(self) -> None:
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def _delegate(self) -> None:
+        request_body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         host = self.headers["Host"]
         events = http_inbox.endless(self.path)
         if events is not None:
             self._stream(events)
             return
-        told = (
-            http_inbox.answer(self.command, self.path, self.headers, sent)
+        answer = (
+            http_inbox.answer(self.command, self.path, self.headers, request_body)
             if host == openapi.API
             else None
         )
-        if told is not None:
-            status, headers, body = told
+        if answer is not None:
+            status, headers, body = answer
         elif self.path.endswith(".proto"):
             status, headers, body = grpc.proto(self.path)
         elif host == openapi.API:
-            status, headers, body = openapi.answer(self.command, self.path, self.headers, sent)
+            status, headers, body = openapi.answer(
+                self.command, self.path, self.headers, request_body
+            )
         else:
             status, headers, body = mcp_and_a2a.answer(
-                host, self.command, self.path, self.headers, sent
+                host, self.command, self.path, self.headers, request_body
             )
         self.send_response(status)
         for name, value in headers.items():
@@ -200,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _stream(self, events: Iterator[bytes]) -> None:
-        """Tell events, and then nothing more for as long as anybody listens."""
+        """Send events, then keep the stream open until the client leaves."""
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
@@ -210,38 +216,38 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(1)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing: the scenarios speak."""
+        """Log nothing."""
 
-    def _route(self, path: str, query: dict[str, list[str]]) -> oauth.Answered:
-        if path in catalog.MOVED:
-            return 302, {"Location": catalog.MOVED[path]}, {}
-        status, content = self._found(path, query)
+    def _route(self, path: str, query: dict[str, list[str]]) -> oauth.Answer:
+        if path in catalog.REDIRECTS:
+            return 302, {"Location": catalog.REDIRECTS[path]}, {}
+        status, content = self._resource(path, query)
         return status, {}, content
 
-    def _found(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
-        published = catalog.FUNCTIONS | catalog.SCHEMAS
-        if path in published:
-            return 200, published[path]
+    def _resource(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        documents = catalog.FUNCTIONS | catalog.SCHEMAS
+        if path in documents:
+            return 200, documents[path]
         parts = path.strip("/").split("/")
         if parts[0] == "basic-auth":
-            wanted = base64.b64encode(f"{parts[1]}:{parts[2]}".encode()).decode()
-            granted = self.headers.get("Authorization") == f"Basic {wanted}"
-            return (200, {"authenticated": True, "user": parts[1]}) if granted else (401, {})
+            credentials = base64.b64encode(f"{parts[1]}:{parts[2]}".encode()).decode()
+            is_valid = self.headers.get("Authorization") == f"Basic {credentials}"
+            return (200, {"authenticated": True, "user": parts[1]}) if is_valid else (401, {})
         if path == "/v2/swagger.json":
             return 200, _DESCRIPTION
         if path == "/v2/pet/findByStatus":
             return 200, [pet for pet in _PETS if pet["status"] in query.get("status", [])]
-        found = [pet for pet in _PETS if path == f"/v2/pet/{pet['id']}"]
-        return (200, found[0]) if found else (404, {"message": "not found"})
+        pets = [pet for pet in _PETS if path == f"/v2/pet/{pet['id']}"]
+        return (200, pets[0]) if pets else (404, {"message": "not found"})
 
 
-def certified(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate for all the hosts, and its key; return where they are."""
+def create_certificate(folder: Path) -> tuple[Path, Path]:
+    """Write a certificate for all hosts and its key; return their paths."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "conformance")])
     now = dt.datetime.now(dt.UTC)
     names = x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS])
-    made = (
+    x509_certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -254,7 +260,7 @@ def certified(folder: Path) -> tuple[Path, Path]:
         .sign(key, hashes.SHA256())
     )
     certificate, secret = folder / "certificate.pem", folder / "key.pem"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    certificate.write_bytes(x509_certificate.public_bytes(serialization.Encoding.PEM))
     secret.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,

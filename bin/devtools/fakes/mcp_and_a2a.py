@@ -1,4 +1,4 @@
-"""What an MCP server and an agent answer, for scenarios: tools, prompts, resources, messages, tasks."""
+"""MCP server and A2A server for scenarios: tools, prompts, resources, messages, tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from email.message import Message
 from typing import Any
 from uuid import uuid4
 
-MCP, AGENT = "mcp.example.org", "agent.example.org"
+MCP, A2A = "mcp.example.org", "agent.example.org"
 
 Answer = tuple[int, dict[str, str], bytes]
 _JSON = {"content-type": "application/json"}
@@ -17,97 +17,97 @@ _sessions: set[str] = set()
 
 
 def answer(host: str, method: str, path: str, headers: Message, body: bytes) -> Answer:
-    """Return what one of the two hosts answers: status, headers, body."""
+    """Return the answer of one of the two hosts: status, headers, body."""
     if method == "GET":
         return _card(path)
     if path == "/guarded" and headers.get("Authorization") != "Bearer t0ken":
         return 401, {}, b""
-    asked = json.loads(body) if body else {}
-    if host == AGENT:
-        return _agent(path, asked)
+    request = json.loads(body) if body else {}
+    if host == A2A:
+        return _a2a(path, request)
     return (
-        _stateless(headers, asked)
+        _mcp_without_session(headers, request)
         if path == "/stateless"
-        else _server(method, path, headers, asked)
+        else _mcp(method, path, headers, request)
     )
 
 
-def _server(method: str, path: str, headers: Message, asked: dict[str, Any]) -> Answer:
-    if asked.get("method") == "initialize":
+def _mcp(method: str, path: str, headers: Message, request: dict[str, Any]) -> Answer:
+    if request.get("method") == "initialize":
         session = str(uuid4())
-        version = asked["params"]["protocolVersion"]
+        version = request["params"]["protocolVersion"]
         if path == "/ancient":
             version = "1999-01-01"
         else:
             _sessions.add(session)
-        told = {
+        result = {
             "protocolVersion": version,
             "capabilities": {},
-            "serverInfo": asked["params"]["clientInfo"],
+            "serverInfo": request["params"]["clientInfo"],
         }
-        status, more, content = _replied(path, asked, {"result": told})
-        return status, more | {"mcp-session-id": session}, content
+        status, more_headers, content = _reply(path, request, {"result": result})
+        return status, more_headers | {"mcp-session-id": session}, content
     if headers.get("Mcp-Session-Id") not in _sessions or "Mcp-Protocol-Version" not in headers:
         return 404, {}, b""
     if method == "DELETE":
         _sessions.remove(headers["Mcp-Session-Id"])
         return 204, {}, b""
-    if "id" not in asked:
+    if "id" not in request:
         return 202, {}, b""
-    shown = {"version": headers["Mcp-Protocol-Version"], "open": len(_sessions)}
-    return _replied(path, asked, _method(asked, shown))
+    details = {"version": headers["Mcp-Protocol-Version"], "open": len(_sessions)}
+    return _reply(path, request, _method(request, details))
 
 
-def _stateless(headers: Message, asked: dict[str, Any]) -> Answer:
-    meta, prefix = asked["params"].get("_meta", {}), "io.modelcontextprotocol/"
-    whole = {
+def _mcp_without_session(headers: Message, request: dict[str, Any]) -> Answer:
+    meta, prefix = request["params"].get("_meta", {}), "io.modelcontextprotocol/"
+    has_metadata = {
         f"{prefix}{name}" for name in ("protocolVersion", "clientInfo", "clientCapabilities")
     } <= set(meta)
-    fits = headers.get("Mcp-Method") == asked["method"] and "Mcp-Session-Id" not in headers
+    has_headers = headers.get("Mcp-Method") == request["method"] and "Mcp-Session-Id" not in headers
     if (
-        not whole
-        or not fits
+        not has_metadata
+        or not has_headers
         or headers.get("Mcp-Protocol-Version") != meta[f"{prefix}protocolVersion"]
     ):
         return 400, {}, b""
-    if asked["params"].get("name") == "ask":
-        return _replied("/", asked, {"result": {"resultType": "input_required"}})
-    shown = {"version": headers["Mcp-Protocol-Version"], "name": headers.get("Mcp-Name")}
-    return _replied("/", asked, _method(asked, shown))
+    if request["params"].get("name") == "ask":
+        return _reply("/", request, {"result": {"resultType": "input_required"}})
+    details = {"version": headers["Mcp-Protocol-Version"], "name": headers.get("Mcp-Name")}
+    return _reply("/", request, _method(request, details))
 
 
-def _method(asked: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
-    method, given = asked["method"], asked.get("params", {})
-    if method == "tools/call" and given["name"] == "add":
-        total = sum(given["arguments"].values())
+def _method(request: dict[str, Any], details: dict[str, Any]) -> dict[str, Any]:
+    method, parameters = request["method"], request.get("params", {})
+    if method == "tools/call" and parameters["name"] == "add":
+        total = sum(parameters["arguments"].values())
         return {
             "result": {
                 "content": [{"type": "text", "text": str(total)}],
-                "structuredContent": shown,
+                "structuredContent": details,
             }
         }
-    if method == "tools/call" and given["name"] == "break":
+    if method == "tools/call" and parameters["name"] == "break":
         return {"result": {"content": [], "isError": True}}
-    known = {
+    results = {
         "tools/list": {"tools": [{"name": "add"}, {"name": "break"}]},
         "prompts/list": {"prompts": [{"name": "greet"}]},
         "prompts/get": {
             "messages": [{"role": "user", "content": {"type": "text", "text": "Hello"}}]
         },
         "resources/list": {"resources": [{"uri": "note://1"}]},
-        "resources/read": {"contents": [{"uri": given.get("uri"), "text": "a note"}]},
+        "resources/read": {"contents": [{"uri": parameters.get("uri"), "text": "a note"}]},
         "resources/templates/list": {"resourceTemplates": [{"uriTemplate": "note://{id}"}]},
     }
-    if method in known:
-        return {"result": known[method]}
+    if method in results:
+        return {"result": results[method]}
     return {"error": {"code": -32602, "message": "no such tool"}}
 
 
 def _card(path: str) -> Answer:
     cards: dict[str, dict[str, Any]] = {
-        "/.well-known/agent-card.json": {"name": "Agent", "url": f"https://{AGENT}/rpc"},
+        "/.well-known/agent-card.json": {"name": "Agent", "url": f"https://{A2A}/rpc"},
         "/other-transport.json": {
-            "url": f"https://{AGENT}/grpc",
+            "url": f"https://{A2A}/grpc",
             "preferredTransport": "GRPC",
             "additionalInterfaces": [{"transport": "JSONRPC", "url": "/rpc"}],
         },
@@ -115,35 +115,41 @@ def _card(path: str) -> Answer:
         "/elsewhere.json": {"name": "Agent", "url": f"https://{MCP}/guarded"},
         "/no-transport.json": {"name": "Agent", "url": "/grpc", "preferredTransport": "GRPC"},
     }
-    found = cards.get(path)
-    return (200, _JSON, json.dumps(found).encode()) if found else (404, _JSON, b"{}")
+    card = cards.get(path)
+    return (200, _JSON, json.dumps(card).encode()) if card else (404, _JSON, b"{}")
 
 
-def _agent(path: str, asked: dict[str, Any]) -> Answer:
-    method, given = asked["method"], asked.get("params", {})
+def _a2a(path: str, request: dict[str, Any]) -> Answer:
+    method, parameters = request["method"], request.get("params", {})
     working = {**_TASK, "status": {"state": "working"}}
     if method == "message/stream":
-        done = {
+        last = {
             "kind": "status-update",
             "taskId": "t1",
             "status": {"state": "completed"},
             "final": True,
         }
-        return 200, _EVENTS, _event(asked, {"result": working}) + _event(asked, {"result": done})
-    known = {"message/send": {"echo": given.get("message")}, "tasks/get": working}
-    if method in known:
-        return _replied(path, asked, {"result": known[method]})
-    return _replied(path, asked, {"error": {"code": -32601, "message": "Method not found"}})
+        return (
+            200,
+            _EVENTS,
+            _event(request, {"result": working}) + _event(request, {"result": last}),
+        )
+    results = {"message/send": {"echo": parameters.get("message")}, "tasks/get": working}
+    if method in results:
+        return _reply(path, request, {"result": results[method]})
+    return _reply(path, request, {"error": {"code": -32601, "message": "Method not found"}})
 
 
-def _replied(path: str, asked: dict[str, Any], message: dict[str, Any]) -> Answer:
+def _reply(path: str, request: dict[str, Any], message: dict[str, Any]) -> Answer:
     if path == "/events":
         notice = b'event: message\ndata: {"jsonrpc": "2.0", "method": "notifications/message"}\n\n'
-        return 200, dict(_EVENTS), b": hello\n\n" + notice + _event(asked, message)
-    return 200, dict(_JSON), json.dumps({"jsonrpc": "2.0", "id": asked["id"], **message}).encode()
+        return 200, dict(_EVENTS), b": hello\n\n" + notice + _event(request, message)
+    return 200, dict(_JSON), json.dumps({"jsonrpc": "2.0", "id": request["id"], **message}).encode()
 
 
-def _event(asked: dict[str, Any], message: dict[str, Any]) -> bytes:
+def _event(request: dict[str, Any], message: dict[str, Any]) -> bytes:
     return (
-        b"data: " + json.dumps({"jsonrpc": "2.0", "id": asked["id"], **message}).encode() + b"\n\n"
+        b"data: "
+        + json.dumps({"jsonrpc": "2.0", "id": request["id"], **message}).encode()
+        + b"\n\n"
     )

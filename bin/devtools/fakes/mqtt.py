@@ -1,7 +1,7 @@
-"""An MQTT broker on the loopback, with and without TLS, on which somebody counts aloud.
+"""MQTT broker on the loopback, with and without TLS, and a publisher of ticks.
 
-It is a process of its own: `python -m bin.devtools.fakes.mqtt PORT TLS_PORT CERTIFICATE KEY
-REDIS_URL`. What the library leaves open when a client goes is nobody else's concern then.
+It runs in a process of its own, since the library leaks resources of clients that disconnect:
+`python -m bin.devtools.fakes.mqtt PORT TLS_PORT CERTIFICATE KEY REDIS_URL`.
 """
 
 from __future__ import annotations
@@ -19,44 +19,48 @@ from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 from redis import Redis
 
-PASSWORD = "s3cret"  # noqa: S105 - of brokers that live as long as a test
+PASSWORD = "s3cret"  # noqa: S105 - of brokers that run for one test
 EVERY_SECONDS = 0.02
 
 
-class Door(BaseAuthPlugin):  # type: ignore[misc]
-    """Lets in who says no name, and who knows the password."""
+class PasswordPlugin(BaseAuthPlugin):  # type: ignore[misc]
+    """Plugin that accepts clients without a name and clients with the password."""
 
     async def authenticate(self, *, session: Session) -> bool | None:
-        """Tell whether a client may come in."""
+        """Return whether the broker accepts a client."""
         return session.username is None or session.password == PASSWORD
 
 
 @asynccontextmanager
-async def broker(port: int, tls_port: int, certificate: str, key: str) -> AsyncIterator[MQTTClient]:
-    """Run the broker for the duration of the block, and give a client of it."""
+async def run_broker(
+    port: int, tls_port: int, certificate: str, key: str
+) -> AsyncIterator[MQTTClient]:
+    """Run the broker for a block and yield a client of it."""
     plain = {"type": "tcp", "bind": f"127.0.0.1:{port}"}
-    safe = {
+    tls = {
         "type": "tcp",
         "bind": f"127.0.0.1:{tls_port}",
         "ssl": True,
         "certfile": certificate,
         "keyfile": key,
     }
-    plugins: dict[str, Any] = {"bin.devtools.fakes.mqtt.Door": {}}
-    running = Broker({"listeners": {"default": plain, "safe": safe}, "plugins": plugins})
-    await running.start()
+    plugins: dict[str, Any] = {"bin.devtools.fakes.mqtt.PasswordPlugin": {}}
+    broker = Broker({"listeners": {"default": plain, "tls": tls}, "plugins": plugins})
+    await broker.start()
     client = MQTTClient(config={"auto_reconnect": False})
     await client.connect(f"mqtt://127.0.0.1:{port}")
     try:
         yield client
     finally:
         await client.disconnect()
-        await running.shutdown()
+        await broker.shutdown()
 
 
-async def count(port: str, tls_port: str, certificate: str, key: str, redis_url: str) -> None:
-    """Count on both brokers until the process ends."""
-    async with broker(int(port), int(tls_port), certificate, key) as client:
+async def publish_ticks(
+    port: str, tls_port: str, certificate: str, key: str, redis_url: str
+) -> None:
+    """Publish ticks on both brokers until the process ends."""
+    async with run_broker(int(port), int(tls_port), certificate, key) as client:
         with Redis.from_url(redis_url) as redis:
             number = 0
             while True:
@@ -68,4 +72,4 @@ async def count(port: str, tls_port: str, certificate: str, key: str, redis_url:
 
 
 if __name__ == "__main__":
-    asyncio.run(count(*sys.argv[1:]))
+    asyncio.run(publish_ticks(*sys.argv[1:]))

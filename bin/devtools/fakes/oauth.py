@@ -1,4 +1,4 @@
-"""An authorization server and what it protects, for the stand-in: nothing without proof."""
+"""Authorization server and protected resources of the fake server."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from joserfc.jwt import JWTClaimsRegistry
 HOST = "auth.example.org"
 ISSUER = f"https://{HOST}/realm"
 CLIENT, SECRET = "robot", "a secret of a robot: 32 characters"
-PERSON, PASSWORD = "ada", "correct horse"
-SHOWN = {"code": "a-code", "refresh_token": "a-refresh-token", "subject_token": "a-subject"}
-CLIENT_KEY = ECKey.generate_key("P-256")  # of who authenticates by private_key_jwt
-_DISCOVERED = {
+USERNAME, PASSWORD = "ada", "correct horse"
+GRANT_CREDENTIALS = {
+    "code": "a-code",
+    "refresh_token": "a-refresh-token",
+    "subject_token": "a-subject",
+}
+CLIENT_KEY = ECKey.generate_key("P-256")  # of clients that use private_key_jwt
+_DISCOVERY_DOCUMENTS = {
     "/realm/.well-known/openid-configuration": {
         "issuer": ISSUER,
         "token_endpoint": f"{ISSUER}/connect/token",
@@ -32,13 +36,13 @@ _DISCOVERED = {
 _KEY = OctKey.generate_key(256)
 _NONCE = "a-nonce"
 
-Answered = tuple[int, dict[str, str], Any]
+Answer = tuple[int, dict[str, str], Any]
 
 
-def answered(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
-    """Answer a request to the server; nothing when it has no such path."""
-    if path in _DISCOVERED:
-        return 200, {}, _DISCOVERED[path]
+def answer(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
+    """Return the answer to a request, or None for a path of another service."""
+    if path in _DISCOVERY_DOCUMENTS:
+        return 200, {}, _DISCOVERY_DOCUMENTS[path]
     if path.startswith("/faulty/"):
         return _faulty(path.removeprefix("/faulty/"))
     if method == "POST" and path in (
@@ -54,11 +58,11 @@ def answered(method: str, path: str, headers: Mapping[str, str], body: bytes) ->
     return None
 
 
-def _faulty(path: str) -> Answered:
-    """Answer as no authority should."""
+def _faulty(path: str) -> Answer:
+    """Return a faulty answer."""
     if path == "slow":
         time.sleep(1)
-    answers: dict[str, Answered] = {
+    answers: dict[str, Answer] = {
         "nonsense": (200, {}, "<html>hello</html>"),
         "empty": (200, {}, {"token_type": "Bearer"}),
         "broken": (500, {}, {}),
@@ -67,33 +71,45 @@ def _faulty(path: str) -> Answered:
     return answers.get(path, (200, {}, {}))
 
 
-def _token(path: str, headers: Mapping[str, str], body: bytes) -> Answered:
+def _token(path: str, headers: Mapping[str, str], body: bytes) -> Answer:
     if headers.get("content-type") == "application/json":
-        given: dict[str, Any] = json.loads(body)
+        parameters: dict[str, Any] = json.loads(body)
     else:
-        given = {name: values[0] for name, values in parse_qs(body.decode()).items()}
-    way = _client(path, headers, given)
-    grant = given.get("grant_type")
-    if way is None:
+        parameters = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    method_name = _client(path, headers, parameters)
+    grant = parameters.get("grant_type")
+    if method_name is None:
         return 401, {}, {"error": "invalid_client"}
-    if grant == "password" and (given.get("username"), given.get("password")) != (PERSON, PASSWORD):
+    if grant == "password" and (parameters.get("username"), parameters.get("password")) != (
+        USERNAME,
+        PASSWORD,
+    ):
         return 400, {}, {"error": "invalid_grant"}
-    for name in SHOWN.keys() & given.keys():
-        if given[name] != SHOWN[name]:
+    for name in GRANT_CREDENTIALS.keys() & parameters.keys():
+        if parameters[name] != GRANT_CREDENTIALS[name]:
             return 400, {}, {"error": "invalid_grant"}
-    needs = {"authorization_code": "code", "refresh_token": "refresh_token"}.get(str(grant))
-    if (needs and needs not in given) or (
-        "token-exchange" in str(grant) and "subject_token" not in given
+    required = {"authorization_code": "code", "refresh_token": "refresh_token"}.get(str(grant))
+    if (required and required not in parameters) or (
+        "token-exchange" in str(grant) and "subject_token" not in parameters
     ):
         return 400, {}, {"error": "invalid_request"}
-    claims = {"iss": ISSUER, "grant": grant, "client": way, "at": path.removeprefix("/realm")}
-    claims |= {name: given[name] for name in ("scope", "audience", "actor_token") if name in given}
+    claims = {
+        "iss": ISSUER,
+        "grant": grant,
+        "client": method_name,
+        "at": path.removeprefix("/realm"),
+    }
+    claims |= {
+        name: parameters[name]
+        for name in ("scope", "audience", "actor_token")
+        if name in parameters
+    }
     token = jwt.encode({"alg": "HS256"}, claims, _KEY)
     return 200, {}, {"access_token": token, "token_type": "Bearer", "expires_in": 300}
 
 
-def _client(path: str, headers: Mapping[str, str], given: Mapping[str, Any]) -> str | None:
-    """Return how a client proved who it is, or nothing."""
+def _client(path: str, headers: Mapping[str, str], parameters: Mapping[str, Any]) -> str | None:
+    """Return the method by which a client authenticated, or None."""
     if headers.get("authorization", "").startswith("Basic "):
         pair = base64.b64decode(headers["authorization"].removeprefix("Basic ")).decode().split(":")
         return (
@@ -101,14 +117,14 @@ def _client(path: str, headers: Mapping[str, str], given: Mapping[str, Any]) -> 
             if [unquote_plus(part) for part in pair] == [CLIENT, SECRET]
             else None
         )
-    if assertion := given.get("client_assertion"):
+    if assertion := parameters.get("client_assertion"):
         rules = JWTClaimsRegistry(
             iss={"essential": True, "value": CLIENT},
             sub={"essential": True, "value": CLIENT},
             aud={"essential": True, "value": f"https://{HOST}{path}"},
             exp={"essential": True},
         )
-        for way, key, algorithm in (
+        for method_name, key, algorithm in (
             ("client_secret_jwt", OctKey.import_key(SECRET), "HS256"),
             ("private_key_jwt", CLIENT_KEY, "ES256"),
         ):
@@ -116,15 +132,15 @@ def _client(path: str, headers: Mapping[str, str], given: Mapping[str, Any]) -> 
                 rules.validate(jwt.decode(assertion, key, algorithms=[algorithm]).claims)
             except (JoseError, ValueError):
                 continue
-            return way
+            return method_name
         return None
-    if "client_secret" in given:
-        right = (given.get("client_id"), given["client_secret"]) == (CLIENT, SECRET)
-        return "client_secret_post" if right else None
-    return "none" if given.get("client_id") == "public" else None
+    if "client_secret" in parameters:
+        is_valid = (parameters.get("client_id"), parameters["client_secret"]) == (CLIENT, SECRET)
+        return "client_secret_post" if is_valid else None
+    return "none" if parameters.get("client_id") == "public" else None
 
 
-def _protected(authorization: str) -> Answered:
+def _protected(authorization: str) -> Answer:
     scheme, _, token = authorization.partition(" ")
     try:
         claims = jwt.decode(token, _KEY, algorithms=["HS256"]).claims
@@ -133,9 +149,9 @@ def _protected(authorization: str) -> Answered:
     return (200, {}, claims) if scheme == "Bearer" else (401, {}, {})
 
 
-def _digest(method: str, path: str, authorization: str) -> Answered:
-    """Verify a response to our challenge (RFC 7616 section 3.4.1, SHA-256, qop auth)."""
-    given = {
+def _digest(method: str, path: str, authorization: str) -> Answer:
+    """Verify the response to the challenge (RFC 7616 section 3.4.1, SHA-256, qop auth)."""
+    members = {
         name: bare or quoted
         for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', authorization)
     }
@@ -143,10 +159,10 @@ def _digest(method: str, path: str, authorization: str) -> Answered:
     def digest(*parts: str) -> str:
         return hashlib.sha256(":".join(parts).encode()).hexdigest()
 
-    if given.get("nonce") == _NONCE:
-        proof = [_NONCE, given["nc"], given["cnonce"], given["qop"]]
-        wanted = digest(digest(PERSON, "realm", PASSWORD), *proof, digest(method, path))
-        if given["response"] == wanted:
-            return 200, {}, {"who": given["username"], "at": int(time.time()) > 0}
+    if members.get("nonce") == _NONCE:
+        proof = [_NONCE, members["nc"], members["cnonce"], members["qop"]]
+        response = digest(digest(USERNAME, "realm", PASSWORD), *proof, digest(method, path))
+        if members["response"] == response:
+            return 200, {}, {"who": members["username"], "at": int(time.time()) > 0}
     challenge = f'Digest realm="realm", nonce="{_NONCE}", qop="auth", algorithm=SHA-256'
     return 401, {"WWW-Authenticate": challenge}, {}

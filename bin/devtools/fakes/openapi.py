@@ -1,4 +1,4 @@
-"""A service that describes itself, in every version of OpenAPI, and answers with what it was sent."""
+"""HTTP service with a description in every version of OpenAPI; it returns its requests."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ paths:
 
 
 def answer(method: str, path: str, headers: Message, body: bytes) -> Answer:
-    """Return what the service answers: status, headers, body."""
+    """Return the answer of the service: status, headers, body."""
     kind = {"content-type": "application/json"}
     url = urlsplit(path)
     if url.path == "/openapi.yaml":
@@ -105,13 +105,13 @@ def answer(method: str, path: str, headers: Message, body: bytes) -> Answer:
         return 302, {"location": "/arrived"}, b""
     if url.path.endswith("/refused"):
         return 403, kind, b"{}"
-    wanted = ("X-Trace", "X-Key", "Cookie", "Content-Type", "Authorization")
-    shown = {name.lower(): headers[name] for name in wanted if name in headers}
-    told = {
+    names = ("X-Trace", "X-Key", "Cookie", "Content-Type", "Authorization")
+    echo_headers = {name.lower(): headers[name] for name in names if name in headers}
+    echo = {
         "method": method,
         "path": url.path,
         "query": url.query,
-        "headers": shown,
+        "headers": echo_headers,
         "body": body.decode(),
     }
-    return 200, kind, json.dumps(told).encode()
+    return 200, kind, json.dumps(echo).encode()

@@ -1,4 +1,4 @@
-"""RabbitMQ as Debian installs it, for tests: a broker of their own, and the document that describes it."""
+"""RabbitMQ broker for tests, as Debian installs it, and its AsyncAPI document."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from bin.devtools.fakes.mqtt import PASSWORD
 from bin.devtools.stack.server import Server, StartError, accepts, free_port, start, stop_all
 
 HOST = "amqp.example.org"
-INSIDE = "inside.example.org"  # a name that leads to where nobody may go
+PRIVATE_HOST = "inside.example.org"  # resolves to an address that the guard refuses
 TRIES_MAX = 3
-READY_SECONDS_MAX = 150.0  # it takes a processor some seconds, and has it seldom alone
-_SCRIPT = Path(
-    "/usr/lib/rabbitmq/bin/rabbitmq-server"
-)  # the one in the path changes to another user
+READY_SECONDS_MAX = 150.0  # the start takes some CPU seconds on a busy machine
+# Not the script in the path, which changes to another user.
+_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 _TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 _NOTE = {
@@ -79,7 +78,7 @@ DOCUMENT: dict[str, Any] = {
         "amqps": {"host": HOST, "protocol": "amqps"},
         "tenant": {"host": HOST, "protocol": "amqp", "pathname": "/tenant"},
         "nowhere": {"host": HOST, "protocol": "amqp", "pathname": "/nowhere"},
-        "inside": {"host": INSIDE, "protocol": "amqp"},
+        "inside": {"host": PRIVATE_HOST, "protocol": "amqp"},
     },
     "channels": _CHANNELS,
     "operations": {
@@ -90,12 +89,12 @@ DOCUMENT: dict[str, Any] = {
         **{
             name: {
                 "action": "send",
-                "channel": {"$ref": f"#/channels/{said['channel']}"},
+                "channel": {"$ref": f"#/channels/{operation['channel']}"},
                 "bindings": {
-                    "amqp": {key: value for key, value in said.items() if key != "channel"}
+                    "amqp": {key: value for key, value in operation.items() if key != "channel"}
                 },
             }
-            for name, said in _OPERATIONS.items()
+            for name, operation in _OPERATIONS.items()
         },
     },
     "components": {"messages": {"note": _NOTE}},
@@ -141,8 +140,8 @@ _DEFINITIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rabbit:
-    """Where the broker listens, and the certificate that it shows, with its key."""
+class RabbitBroker:
+    """Running broker, with its certificate and key."""
 
     port: int
     tls_port: int
@@ -150,55 +149,55 @@ class Rabbit:
     key: Path
 
     def addresses(self, port: int) -> Sequence[tuple[str, int]]:
-        """Return where the broker listens that is asked for at a port."""
+        """Return the address of the broker whose public port is given."""
         return [("127.0.0.1", {5672: self.port, 5671: self.tls_port}.get(port, 1))]
 
 
-def installed() -> Path | None:
-    """Return what starts a broker, if one is installed here."""
+def find_script() -> Path | None:
+    """Return the start script, or None when RabbitMQ is not installed."""
     return _SCRIPT if _SCRIPT.exists() and shutil.which("epmd") else None
 
 
 @contextmanager
-def running(script: Path, folder: Path, certificate: Path, key: Path) -> Iterator[Rabbit]:
-    """Run a broker that leaves nothing outside of its folder, for the duration of the block.
+def run_broker(script: Path, folder: Path, certificate: Path, key: Path) -> Iterator[RabbitBroker]:
+    """Run a broker for a block; all its files are in its folder.
 
-    :raises StartError: when it does not come up.
+    :raises StartError: when it does not start.
     """
-    for attempt in range(TRIES_MAX):  # a port that was free may be somebody else's by now
-        at = Rabbit(free_port(), free_port(), certificate, key)
+    for attempt in range(TRIES_MAX):  # another process may have taken a free port
+        rabbit = RabbitBroker(free_port(), free_port(), certificate, key)
         try:
-            servers = _started(at, script, folder / str(attempt))
+            servers = _start(rabbit, script, folder / str(attempt))
             break
         except StartError:
             if attempt == TRIES_MAX - 1:
                 raise
     try:
-        yield at
+        yield rabbit
     finally:
         stop_all(servers, seconds=15.0)
 
 
-def _started(at: Rabbit, script: Path, folder: Path) -> list[Server]:
-    """Start the broker, and before it the registry of ports that Erlang's nodes need."""
+def _start(rabbit: RabbitBroker, script: Path, folder: Path) -> list[Server]:
+    """Start epmd, the port registry of Erlang nodes, and then the broker."""
     folder.mkdir(parents=True)
-    names, between = free_port(), free_port()
+    epmd_port, distribution_port = free_port(), free_port()
     home = {"HOME": str(folder), "PATH": os.environ["PATH"]}
     registry = start(
         "epmd",
-        ["epmd", "-address", "127.0.0.1", "-port", str(names)],
+        ["epmd", "-address", "127.0.0.1", "-port", str(epmd_port)],
         log=folder / "epmd.log",
-        ready=lambda: accepts(names),
+        ready=lambda: accepts(epmd_port),
         env=home,
     )
     (folder / "plugins").write_text("[].\n")
     (folder / "environment").write_text("")
     (folder / "definitions.json").write_text(json.dumps(_DEFINITIONS))
     (folder / "rabbitmq.conf").write_text(
-        f"""listeners.tcp.1 = 127.0.0.1:{at.port}
-listeners.ssl.1 = 127.0.0.1:{at.tls_port}
-ssl_options.certfile = {at.certificate}
-ssl_options.keyfile = {at.key}
+        f"""listeners.tcp.1 = 127.0.0.1:{rabbit.port}
+listeners.ssl.1 = 127.0.0.1:{rabbit.tls_port}
+ssl_options.certfile = {rabbit.certificate}
+ssl_options.keyfile = {rabbit.key}
 ssl_options.verify = verify_none
 load_definitions = {folder / "definitions.json"}
 disk_free_limit.absolute = 1MB
@@ -213,8 +212,8 @@ log.console = true
             [script],
             log=folder / "rabbitmq.log",
             seconds=READY_SECONDS_MAX,
-            ready=lambda: accepts(at.port) and accepts(at.tls_port),
-            env=home | _environment(folder, names, between),
+            ready=lambda: accepts(rabbit.port) and accepts(rabbit.tls_port),
+            env=home | _environment(folder, epmd_port, distribution_port),
         )
     except Exception:
         registry.stop()
@@ -222,21 +221,20 @@ log.console = true
     return [broker, registry]
 
 
-def _environment(folder: Path, names: int, between: int) -> dict[str, str]:
+def _environment(folder: Path, epmd_port: int, distribution_port: int) -> dict[str, str]:
     return {
-        "ERL_EPMD_PORT": str(names),
+        "ERL_EPMD_PORT": str(epmd_port),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODENAME": "tests@localhost",
-        "RABBITMQ_DIST_PORT": str(between),
+        "RABBITMQ_DIST_PORT": str(distribution_port),
         "RABBITMQ_MNESIA_BASE": str(folder / "data"),
         "RABBITMQ_LOG_BASE": str(folder),
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
         "RABBITMQ_CONF_ENV_FILE": str(folder / "environment"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_PID_FILE": str(folder / "rabbitmq.pid"),
-        # One scheduler that does not spin is enough; what nodes say to each other stays on the
-        # loopback.
+        # One scheduler without busy waiting is enough; the distribution stays on the loopback.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
         " -kernel inet_dist_use_interface {127,0,0,1}",
-        "RUNNING_UNDER_SYSTEMD": "true",  # without a shell around it that would have to be stopped, too
+        "RUNNING_UNDER_SYSTEMD": "true",  # without a shell around the process
     }

@@ -1,4 +1,4 @@
-"""Messages to and from services that AsyncAPI documents describe: HTTP, MQTT, AMQP and Redis.
+"""Messages of services that AsyncAPI documents describe, over HTTP, MQTT, AMQP and Redis.
 
-Called by the AsyncAPI activities.
+The AsyncAPI activities call it.
 """

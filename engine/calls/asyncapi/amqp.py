@@ -1,4 +1,4 @@
-"""What is said to an AMQP 0.9.1 broker, and what it answers."""
+"""Methods of AMQP 0.9.1: connection, publication, consumption, acknowledgement."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from pamqp.body import ContentBody
 from pamqp.header import ContentHeader, ProtocolHeader
 
 from engine.calls.asyncapi.amqp_frames import (
-    AROUND,
     CHANNEL,
     FRAME_BYTES_MAX,
-    NOT_AMQP,
-    Link,
-    MissingError,
+    FRAME_OVERHEAD,
+    PROTOCOL_ERROR,
+    AmqpConnection,
     expect,
-    next_head,
-    read,
+    read_frame,
+    read_header,
     send,
 )
-from engine.calls.asyncapi.mqtt import UnknownError
-from engine.calls.asyncapi.redis import RefusedError
+from engine.calls.asyncapi.errors import (
+    BrokerAuthenticationError,
+    BrokerError,
+    BrokerNotFoundError,
+)
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
-from engine.egress.targets import Wire
+from engine.egress.targets import StreamPair
 
-GOODBYE_SECONDS_MAX = 5.0
+CLOSE_SECONDS_MAX = 5.0
 _CONSUMER = "c"
-# What a server may tell that it would otherwise leave to be guessed.
+# Optional notices of the server that this client handles.
 _CAPABILITIES = (
     "authentication_failure_close",
     "basic.nack",
@@ -40,153 +42,167 @@ _CAPABILITIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message of a queue, which is not the consumer's until it is acknowledged."""
+class AmqpDelivery:
+    """Message of a queue; the broker stores it until its acknowledgement."""
 
     tag: int
     properties: commands.Basic.Properties
     body: bytes
 
 
-async def log_in(wire: Wire, vhost: str, who: tuple[str, str]) -> Link:
+async def log_in(streams: StreamPair, vhost: str, credentials: tuple[str, str]) -> AmqpConnection:
     """Open a connection to a virtual host, and a channel on it (section 2.2.4).
 
-    :raises RefusedError: when the broker does not know who asks, or does not let them in.
+    :raises BrokerAuthenticationError: when the broker refuses the credentials.
+    :raises BrokerError: when it refuses the connection.
     """
-    link = Link(wire)
-    wire[1].write(ProtocolHeader().marshal())
-    start = await expect(link, commands.Connection.Start)
+    connection = AmqpConnection(streams)
+    streams[1].write(ProtocolHeader().marshal())
+    start = await expect(connection, commands.Connection.Start)
     if "PLAIN" not in str(start.mechanisms).split():
-        raise RefusedError("a name and a password are not what it asks for")
-    capable: dict[str, Any] = {"capabilities": dict.fromkeys(_CAPABILITIES, True)}
-    said = "\0".join(("", *who))
-    await send(link, commands.Connection.StartOk(client_properties=capable, response=said))
+        raise BrokerError("it does not support a name with a password")
+    properties: dict[str, Any] = {"capabilities": dict.fromkeys(_CAPABILITIES, True)}
+    response = "\0".join(("", *credentials))
+    await send(
+        connection, commands.Connection.StartOk(client_properties=properties, response=response)
+    )
     try:
-        tune = await expect(link, commands.Connection.Tune)
-    except RefusedError as error:
-        raise UnknownError(str(error)) from None
+        tune = await expect(connection, commands.Connection.Tune)
+    except BrokerError as error:
+        raise BrokerAuthenticationError(str(error)) from None
     size = min(tune.frame_max or FRAME_BYTES_MAX, FRAME_BYTES_MAX)
-    # Without heartbeats: no call waits longer than a minute for anything.
-    await send(link, commands.Connection.TuneOk(channel_max=CHANNEL, frame_max=size, heartbeat=0))
-    link.frame_bytes_max = size
-    await ask(link, commands.Connection.Open(virtual_host=vhost), commands.Connection.OpenOk)
-    await ask(link, commands.Channel.Open(), commands.Channel.OpenOk)
-    return link
+    # Without heartbeats, as no call waits longer than a minute.
+    await send(
+        connection, commands.Connection.TuneOk(channel_max=CHANNEL, frame_max=size, heartbeat=0)
+    )
+    connection.frame_bytes_max = size
+    await request(
+        connection, commands.Connection.Open(virtual_host=vhost), commands.Connection.OpenOk
+    )
+    await request(connection, commands.Channel.Open(), commands.Channel.OpenOk)
+    return connection
 
 
-async def log_out(link: Link) -> None:
-    """Say goodbye and wait until the broker has heard all that was said before (section 2.2.4)."""
+async def log_out(connection: AmqpConnection) -> None:
+    """Close the connection after the broker has read everything (section 2.2.4)."""
     try:
-        async with asyncio.timeout(GOODBYE_SECONDS_MAX):
-            await send(link, commands.Connection.Close(reply_code=200, class_id=0, method_id=0))
+        async with asyncio.timeout(CLOSE_SECONDS_MAX):
+            await send(
+                connection, commands.Connection.Close(reply_code=200, class_id=0, method_id=0)
+            )
             while not isinstance(
-                await read(link, await next_head(link)), commands.Connection.CloseOk
+                await read_frame(connection, await read_header(connection)),
+                commands.Connection.CloseOk,
             ):
                 pass
     except (EgressError, TimeoutError):
         pass
     finally:
-        link.wire[1].close()
+        connection.streams[1].close()
 
 
-async def ask(link: Link, method: Any, answer: Any) -> Any:
-    """Ask for something and return the answer, which must be of this kind.
+async def request(connection: AmqpConnection, method: Any, answer: Any) -> Any:
+    """Send a method and return its answer, which must be of the given kind.
 
-    :raises RefusedError: when the broker refuses; a `MissingError` leaves the connection as it was.
+    :raises BrokerNotFoundError: when an object is missing; the connection stays usable.
+    :raises BrokerError: when the broker refuses otherwise.
     """
-    await send(link, method)
+    await send(connection, method)
     try:
-        return await expect(link, answer)
-    except MissingError:
-        await send(link, commands.Channel.Open())
-        await expect(link, commands.Channel.OpenOk)
+        return await expect(connection, answer)
+    except BrokerNotFoundError:
+        await send(connection, commands.Channel.Open())
+        await expect(connection, commands.Channel.OpenOk)
         raise
 
 
 async def publish(
-    link: Link, method: commands.Basic.Publish, head: ContentHeader, body: bytes
+    connection: AmqpConnection, method: commands.Basic.Publish, head: ContentHeader, body: bytes
 ) -> None:
-    """Publish one message on a channel that confirms, and wait until the broker has it.
+    """Publish one message on a confirming channel, and wait until the broker confirms it.
 
-    :raises RefusedError: when it does not take it, or finds no queue for one that must get to a queue.
+    :raises BrokerError: when the broker refuses it, or has no queue for a mandatory message.
     """
-    part = link.frame_bytes_max - AROUND
-    parts = [ContentBody(body[begin : begin + part]) for begin in range(0, len(body), part)]
-    await send(link, method, head, *parts)
-    returned = ""
+    part = connection.frame_bytes_max - FRAME_OVERHEAD
+    parts = [ContentBody(body[start : start + part]) for start in range(0, len(body), part)]
+    await send(connection, method, head, *parts)
+    refusal = ""
     while True:
-        told = await expect(link, commands.Basic.Ack, commands.Basic.Nack, commands.Basic.Return)
-        if isinstance(told, commands.Basic.Return):
-            await _content(link)
-            returned = f"{told.reply_code} {told.reply_text}"
-        elif returned:
-            raise RefusedError(returned)
-        elif isinstance(told, commands.Basic.Nack):
-            raise RefusedError("the message was not taken")
+        frame = await expect(
+            connection, commands.Basic.Ack, commands.Basic.Nack, commands.Basic.Return
+        )
+        if isinstance(frame, commands.Basic.Return):
+            await _content(connection)
+            refusal = f"{frame.reply_code} {frame.reply_text}"
+        elif refusal:
+            raise BrokerError(refusal)
+        elif isinstance(frame, commands.Basic.Nack):
+            raise BrokerError("the broker did not accept the message")
         else:
             return
 
 
-async def consume(link: Link, queue: str, *, prefetch: int) -> None:
-    """Have messages of a queue sent, as many at most as are not acknowledged yet.
+async def consume(connection: AmqpConnection, queue: str, *, prefetch: int) -> None:
+    """Start the consumption of a queue, with `prefetch` unacknowledged messages at most.
 
-    :raises RefusedError: when the broker refuses.
+    :raises BrokerError: when the broker refuses.
     """
-    await ask(link, commands.Basic.Qos(prefetch_count=prefetch), commands.Basic.QosOk)
-    asked = commands.Basic.Consume(queue=queue, consumer_tag=_CONSUMER)
-    await ask(link, asked, commands.Basic.ConsumeOk)
+    await request(connection, commands.Basic.Qos(prefetch_count=prefetch), commands.Basic.QosOk)
+    method = commands.Basic.Consume(queue=queue, consumer_tag=_CONSUMER)
+    await request(connection, method, commands.Basic.ConsumeOk)
 
 
-async def receive(link: Link, seconds: float) -> Delivery | None:
-    """Return the next message, or nothing when none begins to come in time.
+async def receive(connection: AmqpConnection, seconds: float) -> AmqpDelivery | None:
+    """Return the next message, or None when none begins to arrive in time.
 
-    :raises EgressError: when the connection ends, or what comes is no message that a step may hold.
+    :raises EgressError: when the connection ends, or the message is too large.
     """
     try:
-        async with asyncio.timeout(
-            seconds
-        ):  # the first bytes alone are given up: what has begun is read
-            first = await next_head(link)
+        # Only the wait for the header may time out: a frame is always read whole.
+        async with asyncio.timeout(seconds):
+            first = await read_header(connection)
     except TimeoutError:
         return None
-    return await _delivery(link, await expect(link, commands.Basic.Deliver, first=first))
+    return await _delivery(
+        connection, await expect(connection, commands.Basic.Deliver, first=first)
+    )
 
 
-async def cancel(link: Link) -> AsyncIterator[Delivery]:
-    """Have no more messages sent; give those that were on their way.
+async def cancel(connection: AmqpConnection) -> AsyncIterator[AmqpDelivery]:
+    """Stop the consumption; yield the messages that were in transit.
 
-    :raises EgressError: when the connection ends, or what comes is no message that a step may hold.
+    :raises EgressError: when the connection ends, or the message is too large.
     """
-    await send(link, commands.Basic.Cancel(consumer_tag=_CONSUMER))
+    await send(connection, commands.Basic.Cancel(consumer_tag=_CONSUMER))
     while True:
-        told = await expect(link, commands.Basic.Deliver, commands.Basic.CancelOk)
-        if isinstance(told, commands.Basic.CancelOk):
+        frame = await expect(connection, commands.Basic.Deliver, commands.Basic.CancelOk)
+        if isinstance(frame, commands.Basic.CancelOk):
             return
-        yield await _delivery(link, told)
+        yield await _delivery(connection, frame)
 
 
-async def acknowledge(link: Link, tag: int) -> None:
-    """Say that a message, and all before it, need not be kept any longer."""
-    await send(link, commands.Basic.Ack(delivery_tag=tag, multiple=True))
+async def acknowledge(connection: AmqpConnection, tag: int) -> None:
+    """Acknowledge a message and all before it; the broker deletes them."""
+    await send(connection, commands.Basic.Ack(delivery_tag=tag, multiple=True))
 
 
-async def give_back(link: Link, tag: int) -> None:
-    """Put one message back to where it was in its queue."""
-    await send(link, commands.Basic.Nack(delivery_tag=tag, requeue=True))
+async def requeue(connection: AmqpConnection, tag: int) -> None:
+    """Return one message to its place in the queue."""
+    await send(connection, commands.Basic.Nack(delivery_tag=tag, requeue=True))
 
 
-async def _delivery(link: Link, told: Any) -> Delivery:
-    head, body = await _content(link)
-    return Delivery(told.delivery_tag, head.properties, body)
+async def _delivery(connection: AmqpConnection, method: Any) -> AmqpDelivery:
+    head, body = await _content(connection)
+    return AmqpDelivery(method.delivery_tag, head.properties, body)
 
 
-async def _content(link: Link) -> tuple[ContentHeader, bytes]:
-    head: ContentHeader = await expect(link, ContentHeader)
+async def _content(connection: AmqpConnection) -> tuple[ContentHeader, bytes]:
+    head: ContentHeader = await expect(connection, ContentHeader)
     if head.body_size > BODY_BYTES_MAX:
         raise EgressError(f"the message is larger than {BODY_BYTES_MAX} bytes")
     body = bytearray()
     while len(body) < head.body_size:
-        body += (await expect(link, ContentBody)).value
+        body += (await expect(connection, ContentBody)).value
     if len(body) > head.body_size:
-        raise EgressError(NOT_AMQP)
+        raise EgressError(PROTOCOL_ERROR)
     return head, bytes(body)

@@ -1,4 +1,4 @@
-"""What an AsyncAPI document's AMQP bindings say: where messages go or lie, and what goes beside them.
+"""AMQP bindings of AsyncAPI documents: addresses of channels, and properties of messages.
 
 The bindings are those of version 0.3.0 (asyncapi/bindings, "amqp"), whose names 0.1 and 0.2 share.
 """
@@ -16,34 +16,36 @@ from engine.calls.asyncapi.document import Route
 
 TRANSIENT, PERSISTENT = 1, 2
 NAME_BYTES_MAX = 128  # of a header
-_MADE = {"durable": "durable", "autoDelete": "auto_delete", "exclusive": "exclusive"}
+_DECLARATION_MEMBERS = {"durable": "durable", "autoDelete": "auto_delete", "exclusive": "exclusive"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a channel is: a queue, or what is routed by a key through an exchange."""
+class AmqpAddress:
+    """Address of a channel: a queue, or an exchange with a routing key."""
 
-    exchange: str  # "" is the default one, which routes to the queue that the key names
+    exchange: str  # "" is the default exchange, which routes to the queue that the key names
     kind: str  # of the exchange
     key: str
-    made: dict[str, bool] | None  # how to make what is missing; None when it is only named
+    # Arguments to declare it when it is missing; None when the document only names it.
+    declaration: dict[str, bool] | None
 
     @property
     def queue(self) -> str | None:
-        """Return the queue that it is, if it is one."""
+        """Return the name of the queue; None for an exchange."""
         return None if self.exchange else self.key
 
     @property
-    def own(self) -> bool:
-        """Whether it is a queue that lives as long as the connection that made it."""
-        return not self.exchange and self.made is not None and self.made.get("exclusive", False)
+    def is_exclusive(self) -> bool:
+        """Whether it is a queue that ends with the connection that declared it."""
+        return not self.exchange and bool((self.declaration or {}).get("exclusive", False))
 
 
-def place(route: Route) -> Place:
-    """Return where a route's channel is.
+def resolve_address(route: Route) -> AmqpAddress:
+    """Return the address of a route's channel.
 
-    What the document says how to make (durable, autoDelete, exclusive) is made when the broker does not have
-    it; what it only names must be there. What is there is used as it is.
+    When the broker lacks a queue or exchange, and the document describes it (durable, autoDelete,
+    exclusive), the caller declares it. One that the document only names must exist. An existing one
+    is used unchanged.
 
     :raises ValueError: when the bindings contradict themselves.
     """
@@ -52,61 +54,65 @@ def place(route: Route) -> Place:
         raise ValueError("the document's amqp channel is neither a queue nor a routingKey")
     if sort == "queue":
         queue = _object(route.channel.get("queue"))
-        return Place("", "direct", str(queue.get("name") or route.address), _made(queue))
+        return AmqpAddress(
+            "", "direct", str(queue.get("name") or route.address), _declaration(queue)
+        )
     exchange = _object(route.channel.get("exchange"))
     name, kind = str(exchange.get("name") or ""), str(exchange.get("type") or "direct")
     if name in ("", "amq.default") or kind == "default":
-        return Place("", "direct", route.address, None)
-    return Place(name, kind, route.address, _made(exchange))
+        return AmqpAddress("", "direct", route.address, None)
+    return AmqpAddress(name, kind, route.address, _declaration(exchange))
 
 
 def vhost(route: Route) -> str:
-    """Return the virtual host: the path of the server, or what the channel's binding says, or the first."""
+    """Return the virtual host: the server's path, else the channel binding's, else "/"."""
     if route.base.strip("/"):
         return unquote(route.base.removeprefix("/"))
-    said = [_object(route.channel.get(name)).get("vhost") for name in ("queue", "exchange")]
-    return str(next((one for one in said if one), "/"))
+    names = [_object(route.channel.get(name)).get("vhost") for name in ("queue", "exchange")]
+    return str(next((name for name in names if name), "/"))
 
 
 def properties(
     route: Route, headers: dict[str, Any], media: str, correlation: str | None, now: datetime
 ) -> Basic.Properties:
-    """Return what goes beside a payload: messages outlive their broker unless the document wants less.
+    """Return the properties of a message, which is persistent unless the document differs.
 
-    :raises ValueError: when a binding or a header is of a kind that AMQP has no place for.
+    :raises ValueError: when AMQP cannot represent a binding or a header.
     """
-    said, table = route.bindings, _table(headers)
+    bindings, table = route.bindings, _table(headers)
     for name in ("cc", "bcc"):
-        if said.get(name):
-            table[name.upper()] = [str(key) for key in said[name]]
-    beside = (
+        if bindings.get(name):
+            table[name.upper()] = [str(key) for key in bindings[name]]
+    message_binding = (
         _object(_object(route.messages[0].get("bindings")).get("amqp")) if route.messages else {}
     )
     return Basic.Properties(
         content_type=media,
-        content_encoding=beside.get("contentEncoding"),
+        content_encoding=message_binding.get("contentEncoding"),
         headers=table,
-        delivery_mode=said.get("deliveryMode", PERSISTENT),
-        priority=_number(said, "priority"),
+        delivery_mode=bindings.get("deliveryMode", PERSISTENT),
+        priority=_number(bindings, "priority"),
         correlation_id=correlation,
-        reply_to=said.get("replyTo"),
-        expiration=None if said.get("expiration") is None else str(_number(said, "expiration")),
-        timestamp=now if said.get("timestamp") is True else None,
-        message_type=beside.get("messageType"),
-        user_id=said.get("userId"),
+        reply_to=bindings.get("replyTo"),
+        expiration=None
+        if bindings.get("expiration") is None
+        else str(_number(bindings, "expiration")),
+        timestamp=now if bindings.get("timestamp") is True else None,
+        message_type=message_binding.get("messageType"),
+        user_id=bindings.get("userId"),
     )
 
 
-def shown(table: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the headers of a message as JSON has them."""
-    return {name: _plain(value) for name, value in (table or {}).items()}
+def headers_to_json(table: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the headers of a message as JSON values."""
+    return {name: _to_json(value) for name, value in (table or {}).items()}
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, dict):
-        return shown(value)
+        return headers_to_json(value)
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, bytes | bytearray):
         return value.decode(errors="replace")
     if isinstance(value, datetime):
@@ -117,12 +123,12 @@ def _plain(value: Any) -> Any:
 def _table(headers: dict[str, Any]) -> dict[str, Any]:
     for name in headers:
         if len(name.encode()) > NAME_BYTES_MAX:
-            raise ValueError(f"amqp has headers with names of {NAME_BYTES_MAX} bytes at most")
+            raise ValueError(f"names of amqp headers may have {NAME_BYTES_MAX} bytes at most")
     return {name: _field(value) for name, value in headers.items()}
 
 
 def _field(value: Any) -> Any:
-    """Return a value as a table may hold it: a fraction is text, for of the numbers there some are coarse."""
+    """Return a value of a table; a fraction is text, as AMQP's floats may lose precision."""
     if isinstance(value, dict):
         return _table(value)
     if isinstance(value, list):
@@ -130,15 +136,19 @@ def _field(value: Any) -> Any:
     return str(value) if isinstance(value, float) else value
 
 
-def _made(described: dict[str, Any]) -> dict[str, bool] | None:
-    said = {_MADE[name]: value is True for name, value in described.items() if name in _MADE}
-    return said or None
+def _declaration(description: dict[str, Any]) -> dict[str, bool] | None:
+    arguments = {
+        _DECLARATION_MEMBERS[name]: value is True
+        for name, value in description.items()
+        if name in _DECLARATION_MEMBERS
+    }
+    return arguments or None
 
 
-def _number(said: dict[str, Any], name: str) -> int | None:
-    value = said.get(name)
+def _number(bindings: dict[str, Any], name: str) -> int | None:
+    value = bindings.get(name)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise ValueError(f"the document's amqp binding has {name} with what is no number")
+        raise ValueError(f"{name} of the document's amqp binding is no number")
     return value
 
 

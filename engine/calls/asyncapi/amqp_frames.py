@@ -1,7 +1,7 @@
-"""The frames of AMQP 0.9.1 on a connection that the guard made; `pamqp` writes and reads what is in them.
+"""Frames of AMQP 0.9.1 on a connection through the egress guard; `pamqp` encodes their content.
 
-The clients there are put a body together of whatever size is announced and begin a task for each message
-that comes. Here one thing is asked for at a time, and nothing is read that was not asked for.
+AMQP clients assemble a body of any size that a broker announces, and start a task for each message.
+This module makes one request at a time and reads nothing that it did not request.
 """
 
 from __future__ import annotations
@@ -22,110 +22,106 @@ from pamqp.constants import (
 from pamqp.exceptions import PAMQPException
 from pamqp.heartbeat import Heartbeat
 
-from engine.calls.asyncapi.redis import RefusedError
+from engine.calls.asyncapi.errors import BrokerError, BrokerNotFoundError
 from engine.egress.guard import EgressError
-from engine.egress.targets import Wire
+from engine.egress.targets import StreamPair
 
 FRAME_BYTES_MAX = 131_072
 FRAME_BYTES_MIN = 4_096
-# Of a method, or of the headers of a message: reading a table takes time by the square of its size.
+# Limit of a method and of a message's headers: the time to read a table is quadratic in its size.
 TABLE_BYTES_MAX = 16_384
-AROUND = 8  # bytes of a frame beside what it holds
-CHANNEL = 1  # the only one
-NOT_AMQP = "the server does not speak AMQP 0.9.1"
+FRAME_OVERHEAD = 8  # bytes of a frame besides its content
+CHANNEL = 1  # the only channel
+PROTOCOL_ERROR = "the server does not speak AMQP 0.9.1"
 _ENDED = "the server ended the connection"
 _MISSING = 404
 
 
-class MissingError(RefusedError):
-    """A broker that does not have what was named."""
-
-
 @dataclass(slots=True)
-class Link:
-    """A connection with one channel, and how large a frame on it may be."""
+class AmqpConnection:
+    """Connection with one channel and its limit for frames."""
 
-    wire: Wire
+    streams: StreamPair
     frame_bytes_max: int = FRAME_BYTES_MAX
 
 
-async def send(link: Link, *frames: Any) -> None:
+async def send(connection: AmqpConnection, *frames: Any) -> None:
     """Write frames.
 
     :raises EgressError: when the connection has ended.
-    :raises ValueError: when one has a value that AMQP has no place for.
+    :raises ValueError: when AMQP cannot represent a value in them.
     """
     try:
-        written = b"".join(
+        octets = b"".join(
             frame.marshal(one, 0 if one.name.startswith("Connection.") else CHANNEL)
             for one in frames
         )
     except (TypeError, ValueError, struct.error) as error:
-        raise ValueError(f"this cannot be said by AMQP: {error}") from None
+        raise ValueError(f"AMQP cannot represent this: {error}") from None
     try:
-        link.wire[1].write(written)
-        await link.wire[1].drain()
+        connection.streams[1].write(octets)
+        await connection.streams[1].drain()
     except OSError:
         raise EgressError(_ENDED, code="unreachable") from None
 
 
-async def expect(link: Link, *kinds: Any, first: bytes = b"") -> Any:
-    """Return the next frame, which must be one of these.
+async def expect(connection: AmqpConnection, *kinds: Any, first: bytes = b"") -> Any:
+    """Return the next frame, which must be of one of the kinds.
 
-    :param first: how it began, when that has been read.
-    :raises RefusedError: when the broker ends the connection, the channel, or the consumption.
-    :raises EgressError: when it ends the connection without a word, or says something else.
+    :param first: the frame's header, when it has been read.
+    :raises BrokerError: when the broker ends the connection, the channel or the consumption.
+    :raises EgressError: when the connection breaks off, or the frame is of another kind.
     """
     while True:
-        found = await read(link, first or await next_head(link))
+        content = await read_frame(connection, first or await read_header(connection))
         first = b""
-        if isinstance(found, kinds):
-            return found
-        if isinstance(found, commands.Connection.Close | commands.Channel.Close):
-            raise await _refusal(link, found)
-        if isinstance(found, commands.Basic.Cancel):
-            raise RefusedError("the queue is no more")
-        if not isinstance(found, Heartbeat):
-            raise EgressError(NOT_AMQP)
+        if isinstance(content, kinds):
+            return content
+        if isinstance(content, commands.Connection.Close | commands.Channel.Close):
+            raise await _refusal(connection, content)
+        if isinstance(content, commands.Basic.Cancel):
+            raise BrokerError("the queue was deleted")
+        if not isinstance(content, Heartbeat):
+            raise EgressError(PROTOCOL_ERROR)
 
 
 async def _refusal(
-    link: Link, told: commands.Connection.Close | commands.Channel.Close
-) -> RefusedError:
-    """Say that the end of the connection, or of the channel, was heard; return the reason for it."""
-    text = f"{told.reply_code} {told.reply_text}"
-    if isinstance(told, commands.Connection.Close):
-        await send(link, commands.Connection.CloseOk())
-        return RefusedError(text)
-    await send(link, commands.Channel.CloseOk())
-    return MissingError(text) if told.reply_code == _MISSING else RefusedError(text)
+    connection: AmqpConnection, close: commands.Connection.Close | commands.Channel.Close
+) -> BrokerError:
+    """Confirm the end of the connection or of the channel; return its reason as an error."""
+    text = f"{close.reply_code} {close.reply_text}"
+    if isinstance(close, commands.Connection.Close):
+        await send(connection, commands.Connection.CloseOk())
+        return BrokerError(text)
+    await send(connection, commands.Channel.CloseOk())
+    return BrokerNotFoundError(text) if close.reply_code == _MISSING else BrokerError(text)
 
 
-async def next_head(link: Link) -> bytes:
-    """Wait for a frame to begin; waiting can be given up without loss.
+async def read_header(connection: AmqpConnection) -> bytes:
+    """Wait for a frame's header; a time-out of this wait loses no data.
 
     :raises EgressError: when the connection ends.
     """
     try:
-        return await link.wire[0].readexactly(FRAME_HEADER_SIZE)
+        return await connection.streams[0].readexactly(FRAME_HEADER_SIZE)
     except (asyncio.IncompleteReadError, OSError):
         raise EgressError(_ENDED, code="unreachable") from None
 
 
-async def read(link: Link, head: bytes) -> Any:
-    """Return the frame that began.
+async def read_frame(connection: AmqpConnection, head: bytes) -> Any:
+    """Return the content of the frame whose header was read.
 
-    :raises EgressError: when the connection ends, or it is none that is read here.
+    :raises EgressError: when the connection ends, or the frame is too large or malformed.
     """
     kind, _, size = struct.unpack(">BHI", head)
     if kind not in (FRAME_METHOD, FRAME_HEADER, FRAME_BODY, FRAME_HEARTBEAT):
-        raise EgressError(NOT_AMQP)
+        raise EgressError(PROTOCOL_ERROR)
     if kind != FRAME_BODY and size > TABLE_BYTES_MAX:
         raise EgressError(f"the message has headers of more than {TABLE_BYTES_MAX} bytes")
-    if size > link.frame_bytes_max - AROUND:
-        raise EgressError(NOT_AMQP)
+    if size > connection.frame_bytes_max - FRAME_OVERHEAD:
+        raise EgressError(PROTOCOL_ERROR)
     try:
-        rest = await link.wire[0].readexactly(size + 1)
+        rest = await connection.streams[0].readexactly(size + 1)
     except (asyncio.IncompleteReadError, OSError):
         raise EgressError(_ENDED, code="unreachable") from None
     try:
@@ -139,4 +135,4 @@ async def read(link: Link, head: bytes) -> Any:
         struct.error,
         RecursionError,
     ):
-        raise EgressError(NOT_AMQP) from None
+        raise EgressError(PROTOCOL_ERROR) from None

@@ -1,4 +1,4 @@
-"""Messages in and out of the queues of AMQP brokers, where a message is kept until it is taken over."""
+"""Publication to and consumption from AMQP brokers, which store a message until acknowledgement."""
 
 from __future__ import annotations
 
@@ -13,172 +13,187 @@ from pamqp.commands import Basic, Confirm, Exchange, Queue
 from pamqp.header import ContentHeader
 
 from engine.calls.asyncapi import amqp
-from engine.calls.asyncapi.amqp import Delivery
-from engine.calls.asyncapi.amqp_bindings import Place, place, properties, vhost
-from engine.calls.asyncapi.amqp_frames import Link, MissingError
-from engine.calls.asyncapi.connections import who, wired
+from engine.calls.asyncapi.amqp import AmqpDelivery
+from engine.calls.asyncapi.amqp_bindings import AmqpAddress, properties, resolve_address, vhost
+from engine.calls.asyncapi.amqp_frames import AmqpConnection
+from engine.calls.asyncapi.connections import broker_credentials, connect_to_broker
 from engine.calls.asyncapi.document import Route
+from engine.calls.asyncapi.errors import BrokerNotFoundError
 from engine.egress.guard import BODY_BYTES_MAX, Egress
 
-# Who asks when nobody is named: AMQP knows no client without a name, and brokers have this one for it.
-NOBODY = ("guest", "guest")
+# Credentials without a policy: AMQP requires a name, and brokers have this account for it.
+GUEST = ("guest", "guest")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What goes beside a payload."""
+class MessageProperties:
+    """Properties of a message besides its payload."""
 
     headers: dict[str, Any] = field(default_factory=dict)
-    media: str = "application/json"
-    correlation: str | None = None
+    media_type: str = "application/json"
+    correlation_id: str | None = None
 
 
 async def publish(
-    egress: Egress, route: Route, policy: dict[str, Any], payload: bytes, told: Told
+    egress: Egress, route: Route, policy: dict[str, Any], payload: bytes, message: MessageProperties
 ) -> None:
-    """Publish one message and wait until the broker has it; one for a queue must get to that queue.
+    """Publish one message and wait for the broker's confirmation; a queue must receive it.
 
-    :raises RefusedError: when the broker refuses.
+    :raises BrokerError: when the broker refuses.
     :raises EgressError: when it cannot be reached.
-    :raises ValueError: when the document asks for what AMQP does not have.
+    :raises ValueError: when AMQP cannot represent what the document describes.
     """
-    at = place(route)
+    address = resolve_address(route)
     head = ContentHeader(
         body_size=len(payload),
-        properties=properties(route, told.headers, told.media, told.correlation, datetime.now(UTC)),
+        properties=properties(
+            route, message.headers, message.media_type, message.correlation_id, datetime.now(UTC)
+        ),
     )
-    mandatory = at.queue is not None or route.bindings.get("mandatory") is True
-    method = Basic.Publish(exchange=at.exchange, routing_key=at.key, mandatory=mandatory)
-    async with linked(egress, route, policy) as link:
-        if not at.own:
-            await _made(link, at)
-        await amqp.ask(link, Confirm.Select(), Confirm.SelectOk)
-        await amqp.publish(link, method, head, payload)
-        await amqp.log_out(link)
+    mandatory = address.queue is not None or route.bindings.get("mandatory") is True
+    method = Basic.Publish(exchange=address.exchange, routing_key=address.key, mandatory=mandatory)
+    async with connect(egress, route, policy) as connection:
+        if not address.is_exclusive:
+            await _declare_if_missing(connection, address)
+        await amqp.request(connection, Confirm.Select(), Confirm.SelectOk)
+        await amqp.publish(connection, method, head, payload)
+        await amqp.log_out(connection)
 
 
-class Consumer:
-    """Takes messages of one queue; between two requests for them none is on its way, and all lie there.
+class QueueConsumer:
+    """Consumer of one queue; between two receptions all messages lie in the queue.
 
-    What is taken stays the broker's until `acknowledge`; when the connection ends before, it goes back.
+    The broker stores received messages until `acknowledge`; when the connection ends before, they
+    return to the queue.
     """
 
     def __init__(self, egress: Egress, route: Route, policy: dict[str, Any]) -> None:
         self._egress, self._route, self._policy = egress, route, policy
-        self._link: Link | None = None
+        self._link: AmqpConnection | None = None
         self._queue = ""
-        self.busy = asyncio.Lock()
+        self.lock = asyncio.Lock()
 
-    async def take(self, count_max: int, *, linger: bool, seconds: float) -> list[Delivery]:
-        """Return the messages that are there, at least one unless the time is over before.
+    async def receive(self, count_max: int, *, linger: bool, seconds: float) -> list[AmqpDelivery]:
+        """Return the messages in the queue, at least one unless the time ends before.
 
-        :param linger: waits for as many as are wanted at most.
-        :raises RefusedError: when the broker refuses.
-        :raises EgressError: when it cannot be reached, or has a message that is too large.
+        :param linger: wait for `count_max` messages.
+        :raises BrokerError: when the broker refuses.
+        :raises EgressError: when it cannot be reached, or a message is too large.
         """
-        link = self._link = self._link or await self._opened()
-        await amqp.consume(link, self._queue, prefetch=count_max)
+        connection = self._link = self._link or await self._open()
+        await amqp.consume(connection, self._queue, prefetch=count_max)
         batch, loop = _Batch(), asyncio.get_running_loop()
         until = loop.time() + seconds
-        while len(batch.taken) < (count_max if linger else 1) and not batch.left:
-            delivery = await amqp.receive(link, until - loop.time())
+        while len(batch.deliveries) < (count_max if linger else 1) and not batch.excess_tags:
+            delivery = await amqp.receive(connection, until - loop.time())
             if delivery is None:
                 break
             batch.add(delivery)
-        async for delivery in amqp.cancel(link):
+        async for delivery in amqp.cancel(connection):
             batch.add(delivery)
-        for tag in batch.left:
-            await amqp.give_back(link, tag)
-        return batch.taken
+        for tag in batch.excess_tags:
+            await amqp.requeue(connection, tag)
+        return batch.deliveries
 
-    async def acknowledge(self, taken: list[Delivery], *, over: bool) -> None:
-        """Say that these need not be kept any longer; with `over`, end the connection."""
+    async def acknowledge(self, deliveries: list[AmqpDelivery], *, close: bool) -> None:
+        """Acknowledge the messages; with `close`, close the connection."""
         if self._link is not None:
-            await amqp.acknowledge(self._link, taken[-1].tag)
-        if over:
+            await amqp.acknowledge(self._link, deliveries[-1].tag)
+        if close:
             await self.close()
 
     async def close(self) -> None:
-        """End the connection in good order."""
+        """Close the connection by the protocol."""
         if self._link is not None:
-            link, self._link = self._link, None
-            await amqp.log_out(link)
+            connection, self._link = self._link, None
+            await amqp.log_out(connection)
 
     def abort(self) -> None:
-        """Break the connection off: what was not acknowledged goes back."""
+        """Abort the connection; messages without acknowledgement return to the queue."""
         if self._link is not None:
-            self._link.wire[1].close()
+            self._link.streams[1].close()
             self._link = None
 
-    async def _opened(self) -> Link:
-        at = place(self._route)
-        if at.queue and at.made and at.made.get("auto_delete") and not at.own:
-            raise ValueError(
-                "a queue that deletes itself is consumed here if it is exclusive alone"
-            )
-        async with linked(self._egress, self._route, self._policy, kept=True) as link:
-            await _made(link, at)
-            self._queue = at.queue or await _bound(link, at)
-        return link
+    async def _open(self) -> AmqpConnection:
+        address = resolve_address(self._route)
+        if (
+            address.queue
+            and address.declaration
+            and address.declaration.get("auto_delete")
+            and not address.is_exclusive
+        ):
+            raise ValueError("a queue with autoDelete can be consumed only if it is exclusive")
+        async with connect(self._egress, self._route, self._policy, keep_open=True) as connection:
+            await _declare_if_missing(connection, address)
+            self._queue = address.queue or await _bind_queue(connection, address)
+        return connection
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What one activity may hold, and the tags of what it may not: that goes back, and all after it."""
+    """Messages within the size limit of an activity, and the tags of the excess ones."""
 
-    taken: list[Delivery] = field(default_factory=list)
-    left: list[int] = field(default_factory=list)
+    deliveries: list[AmqpDelivery] = field(default_factory=list)
+    excess_tags: list[int] = field(default_factory=list)
     size: int = 0
 
-    def add(self, delivery: Delivery) -> None:
+    def add(self, delivery: AmqpDelivery) -> None:
         self.size += len(delivery.body)
-        if self.left or (self.taken and self.size > BODY_BYTES_MAX):
-            self.left.append(delivery.tag)
+        if self.excess_tags or (self.deliveries and self.size > BODY_BYTES_MAX):
+            self.excess_tags.append(delivery.tag)
         else:
-            self.taken.append(delivery)
+            self.deliveries.append(delivery)
 
 
 @asynccontextmanager
-async def linked(
-    egress: Egress, route: Route, policy: dict[str, Any], *, kept: bool = False
-) -> AsyncIterator[Link]:
-    """Log in to a broker; the connection ends with the block, or with what fails in it when it is kept."""
-    told = who(route, policy) or NOBODY
-    wire = await wired(egress, route)
-    done = False
+async def connect(
+    egress: Egress, route: Route, policy: dict[str, Any], *, keep_open: bool = False
+) -> AsyncIterator[AmqpConnection]:
+    """Log in to a broker for a block.
+
+    With `keep_open`, only an error in the block closes the connection.
+    """
+    credentials = broker_credentials(route, policy) or GUEST
+    streams = await connect_to_broker(egress, route)
+    is_kept = False
     try:
-        yield await amqp.log_in(wire, vhost(route), told)
-        done = kept
+        yield await amqp.log_in(streams, vhost(route), credentials)
+        is_kept = keep_open
     finally:
-        if not done:
-            wire[1].close()
+        if not is_kept:
+            streams[1].close()
 
 
-async def _made(link: Link, at: Place) -> None:
-    """Make the queue or the exchange if the broker does not have it and the document says how."""
-    if at.made is None:
+async def _declare_if_missing(connection: AmqpConnection, address: AmqpAddress) -> None:
+    """Declare the queue or exchange if the broker lacks it and the document describes it."""
+    if address.declaration is None:
         return
-    if at.own:
-        await _declared(link, at, {**at.made, "auto_delete": False})  # it goes with its connection
+    if address.is_exclusive:
+        # The queue ends with its connection.
+        await _declare(connection, address, {**address.declaration, "auto_delete": False})
         return
     try:
-        await _declared(link, at, {"passive": True})
-    except MissingError:
-        await _declared(link, at, at.made)
+        await _declare(connection, address, {"passive": True})
+    except BrokerNotFoundError:
+        await _declare(connection, address, address.declaration)
 
 
-async def _declared(link: Link, at: Place, how: dict[str, Any]) -> None:
-    if at.queue is not None:
-        await amqp.ask(link, Queue.Declare(queue=at.queue, **how), Queue.DeclareOk)
+async def _declare(
+    connection: AmqpConnection, address: AmqpAddress, arguments: dict[str, Any]
+) -> None:
+    if address.queue is not None:
+        await amqp.request(
+            connection, Queue.Declare(queue=address.queue, **arguments), Queue.DeclareOk
+        )
         return
-    how = {name: value for name, value in how.items() if name != "exclusive"}
-    asked = Exchange.Declare(exchange=at.exchange, exchange_type=at.kind, **how)
-    await amqp.ask(link, asked, Exchange.DeclareOk)
+    arguments = {name: value for name, value in arguments.items() if name != "exclusive"}
+    method = Exchange.Declare(exchange=address.exchange, exchange_type=address.kind, **arguments)
+    await amqp.request(connection, method, Exchange.DeclareOk)
 
 
-async def _bound(link: Link, at: Place) -> str:
-    """Make a queue of one's own, bind it to the exchange, and return its name."""
-    queue = (await amqp.ask(link, Queue.Declare(exclusive=True), Queue.DeclareOk)).queue
-    asked = Queue.Bind(queue=queue, exchange=at.exchange, routing_key=at.key)
-    await amqp.ask(link, asked, Queue.BindOk)
+async def _bind_queue(connection: AmqpConnection, address: AmqpAddress) -> str:
+    """Declare an exclusive queue, bind it to the exchange, and return its name."""
+    queue = (await amqp.request(connection, Queue.Declare(exclusive=True), Queue.DeclareOk)).queue
+    method = Queue.Bind(queue=queue, exchange=address.exchange, routing_key=address.key)
+    await amqp.request(connection, method, Queue.BindOk)
     return str(queue)

@@ -1,4 +1,4 @@
-"""Brokers of messages, each by its protocol: one message out, or a stream of them in."""
+"""Message brokers by protocol: publication of one message, or a stream of messages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 from engine.calls.asyncapi import amqp_queues, mqtt, redis
-from engine.calls.asyncapi.connections import who, wired
+from engine.calls.asyncapi.connections import broker_credentials, connect_to_broker
 from engine.calls.asyncapi.document import Route
 from engine.egress.guard import Egress
-from engine.egress.targets import Wire
+from engine.egress.targets import StreamPair
 
 
 async def publish(
@@ -19,63 +19,67 @@ async def publish(
     route: Route,
     policy: dict[str, Any],
     payload: bytes,
-    told: amqp_queues.Told | None = None,
+    properties: amqp_queues.MessageProperties | None = None,
 ) -> None:
     """Publish one message.
 
-    :param told: what goes beside the payload, where something can.
-    :raises RefusedError: when the broker refuses.
+    :param properties: of the message, for protocols that have them.
+    :raises BrokerError: when the broker refuses.
     :raises EgressError: when it cannot be reached.
-    :raises ValueError: when the document asks for what is not spoken here.
+    :raises ValueError: when the document requires something that is not supported.
     """
     if route.protocol == "amqp":
-        await amqp_queues.publish(egress, route, policy, payload, told or amqp_queues.Told())
+        await amqp_queues.publish(
+            egress, route, policy, payload, properties or amqp_queues.MessageProperties()
+        )
         return
-    async with _session(egress, route, policy) as wire:
+    async with _session(egress, route, policy) as streams:
         if route.protocol == "redis":
-            await redis.publish(wire, route.address, payload)
+            await redis.publish(streams, route.address, payload)
             return
         retain = route.bindings.get("retain") is True
-        await mqtt.publish(wire, route.address, payload, qos=_qos(route), retain=retain)
+        await mqtt.publish(streams, route.address, payload, qos=_qos(route), retain=retain)
 
 
-async def messages(egress: Egress, route: Route, policy: dict[str, Any]) -> AsyncIterator[bytes]:
-    """Subscribe and give the messages that come, for as long as they are wanted.
+async def iterate_messages(
+    egress: Egress, route: Route, policy: dict[str, Any]
+) -> AsyncIterator[bytes]:
+    """Subscribe and yield the messages.
 
-    :raises RefusedError: when the broker refuses.
+    :raises BrokerError: when the broker refuses.
     :raises EgressError: when it cannot be reached, or ends the connection.
     """
-    async with _session(egress, route, policy) as wire:
+    async with _session(egress, route, policy) as streams:
         if route.protocol == "redis":
-            await redis.subscribe(wire, route.address)
+            await redis.subscribe(streams, route.address)
         else:
-            for message in await mqtt.subscribe(wire, route.address, qos=_qos(route)):
+            for message in await mqtt.subscribe(streams, route.address, qos=_qos(route)):
                 yield message
         while True:
-            yield await (redis if route.protocol == "redis" else mqtt).receive(wire)
+            yield await (redis if route.protocol == "redis" else mqtt).receive(streams)
 
 
 @asynccontextmanager
-async def _session(egress: Egress, route: Route, policy: dict[str, Any]) -> AsyncIterator[Wire]:
-    told = who(route, policy)
-    wire = await wired(egress, route)
+async def _session(
+    egress: Egress, route: Route, policy: dict[str, Any]
+) -> AsyncIterator[StreamPair]:
+    credentials = broker_credentials(route, policy)
+    streams = await connect_to_broker(egress, route)
     try:
         if route.protocol == "mqtt":
-            await mqtt.log_in(wire, uuid4().hex[:23], told)
-        elif told is not None:
-            await redis.log_in(wire, *told)
-        yield wire
+            await mqtt.log_in(streams, uuid4().hex[:23], credentials)
+        elif credentials is not None:
+            await redis.log_in(streams, *credentials)
+        yield streams
         if route.protocol == "mqtt":
-            await mqtt.log_out(wire)
+            await mqtt.log_out(streams)
     finally:
-        wire[1].close()
+        streams[1].close()
 
 
 def _qos(route: Route) -> int:
-    """Return the quality of service: a message arrives at least once unless the document wants less."""
-    asked = route.bindings.get("qos", 1)
-    if asked not in (0, 1):
-        raise ValueError(
-            "the document asks for a quality of service that is not spoken here: 0 and 1 are"
-        )
-    return int(asked)
+    """Return the quality of service: at least once, unless the document says at most once."""
+    qos = route.bindings.get("qos", 1)
+    if qos not in (0, 1):
+        raise ValueError("the document's quality of service is not supported: 0 and 1 are")
+    return int(qos)

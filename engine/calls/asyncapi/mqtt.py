@@ -1,6 +1,6 @@
-"""Publish and subscribe by MQTT 3.1.1 (OASIS), on a connection that the guard made.
+"""Publish and subscribe by MQTT 3.1.1 (OASIS), on a connection through the egress guard.
 
-The clients there are connect by name, and read packets of whatever size a broker announces.
+MQTT clients connect by name and read packets of any size that a broker announces.
 """
 
 from __future__ import annotations
@@ -8,115 +8,115 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from engine.calls.asyncapi.redis import RefusedError
+from engine.calls.asyncapi.errors import BrokerAuthenticationError, BrokerError
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
-from engine.egress.targets import Wire
+from engine.egress.targets import StreamPair
 
-KEEP_ALIVE_SECONDS = 120  # a subscription is renewed before that, or pings
+KEEP_ALIVE_SECONDS = 120  # a subscription sends pings before that
 _CONNECT, _CONNACK, _PUBLISH, _PUBACK, _SUBSCRIBE, _SUBACK, _PINGREQ = 0x10, 2, 3, 4, 0x82, 9, 0xC0
 _DISCONNECT = 0xE0
 _CLEAN, _PASSWORD, _USERNAME = 0x02, 0x40, 0x80
-_ID = b"\x00\x01"  # one packet is in flight at a time
+_ID = b"\x00\x01"  # one packet at a time is in flight
 _FAILURE = 0x80
 TEXT_BYTES_MAX = 65_535
 _ENDED = "the server ended the connection"
-# Section 3.2.2.3: 4 and 5 are about who asks.
-_WHO = {4: "bad user name or password", 5: "not authorized"}
+# Section 3.2.2.3: the return codes 4 and 5 concern the credentials.
+_AUTHENTICATION_ERRORS = {4: "bad user name or password", 5: "not authorized"}
 
 
-class UnknownError(RefusedError):
-    """A broker that does not know who asks."""
+async def log_in(streams: StreamPair, client: str, credentials: tuple[str, str] | None) -> None:
+    """Open a clean session, which ends with the connection (section 3.1).
 
-
-async def log_in(wire: Wire, client: str, who: tuple[str, str] | None) -> None:
-    """Begin a session that nothing is left of afterwards (section 3.1).
-
-    :raises RefusedError: when the broker refuses.
+    :raises BrokerError: when the broker refuses.
     """
-    flags = _CLEAN | (_USERNAME | _PASSWORD if who is not None else 0)
-    said = [_text(word) for word in (client, *(who or ()))]
+    flags = _CLEAN | (_USERNAME | _PASSWORD if credentials is not None else 0)
+    texts = [_text(word) for word in (client, *(credentials or ()))]
     await _send(
-        wire, _CONNECT, _text("MQTT") + bytes([4, flags, 0, KEEP_ALIVE_SECONDS]) + b"".join(said)
+        streams,
+        _CONNECT,
+        _text("MQTT") + bytes([4, flags, 0, KEEP_ALIVE_SECONDS]) + b"".join(texts),
     )
-    code = (await _expect(wire, _CONNACK))[1]
-    if code in _WHO:
-        raise UnknownError(_WHO[code])
+    code = (await _expect(streams, _CONNACK))[1]
+    if code in _AUTHENTICATION_ERRORS:
+        raise BrokerAuthenticationError(_AUTHENTICATION_ERRORS[code])
     if code:
-        raise RefusedError(f"the connection was refused ({code})")
+        raise BrokerError(f"the connection was refused ({code})")
 
 
-async def publish(wire: Wire, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
-    """Publish one message; with QoS 1, wait until the broker has it (section 3.3).
+async def publish(
+    streams: StreamPair, topic: str, payload: bytes, *, qos: int, retain: bool
+) -> None:
+    """Publish one message; with QoS 1, wait until the broker confirms it (section 3.3).
 
-    :raises RefusedError: when the broker ends the connection for it.
+    :raises BrokerError: when the broker ends the connection for it.
     """
     head = 0x30 | qos << 1 | retain
-    await _send(wire, head, _text(topic) + (_ID if qos else b"") + payload)
+    await _send(streams, head, _text(topic) + (_ID if qos else b"") + payload)
     if qos:
-        await _expect(wire, _PUBACK)
+        await _expect(streams, _PUBACK)
 
 
-async def subscribe(wire: Wire, topic: str, *, qos: int) -> list[bytes]:
-    """Subscribe to one topic (section 3.8); return the messages that came before the broker said so.
+async def subscribe(streams: StreamPair, topic: str, *, qos: int) -> list[bytes]:
+    """Subscribe to one topic (section 3.8); return the messages before the broker's answer.
 
-    :raises RefusedError: when the broker refuses.
+    :raises BrokerError: when the broker refuses.
     """
-    await _send(wire, _SUBSCRIBE, _ID + _text(topic) + bytes([qos]))
+    await _send(streams, _SUBSCRIBE, _ID + _text(topic) + bytes([qos]))
     early = list[bytes]()
-    if (await _expect(wire, _SUBACK, early))[2] == _FAILURE:
-        raise RefusedError("the subscription was refused")
+    if (await _expect(streams, _SUBACK, early))[2] == _FAILURE:
+        raise BrokerError("the subscription was refused")
     return early
 
 
-async def receive(wire: Wire) -> bytes:
-    """Wait for the next message, and say that it is here.
+async def receive(streams: StreamPair) -> bytes:
+    """Wait for the next message and acknowledge it.
 
-    :raises EgressError: when the connection ends, or what comes is no message that a step may hold.
+    :raises EgressError: when the connection ends, or the message is too large.
     """
     while True:
-        try:  # it is the first byte alone that is given up: what has begun is read to its end
+        try:  # only the wait for the first byte may time out: a packet is always read whole
             async with asyncio.timeout(KEEP_ALIVE_SECONDS / 2):
-                first = await wire[0].readexactly(1)
+                first = await streams[0].readexactly(1)
         except TimeoutError:
-            await _send(wire, _PINGREQ, b"")
+            await _send(streams, _PINGREQ, b"")
             continue
         except (asyncio.IncompleteReadError, OSError):
             raise EgressError(_ENDED, code="unreachable") from None
-        head, body = await _packet(wire[0], first)
+        head, body = await _packet(streams[0], first)
         if head >> 4 == _PUBLISH:
-            return await _taken(wire, head, body)
+            return await _accept(streams, head, body)
 
 
-async def _taken(wire: Wire, head: int, body: bytes) -> bytes:
-    """Return the payload of a packet that is a message, and acknowledge it if that is wanted."""
-    begins, qos = 2 + int.from_bytes(body[:2], "big"), head >> 1 & 3
+async def _accept(streams: StreamPair, head: int, body: bytes) -> bytes:
+    """Return the payload of a message, and acknowledge it if its QoS requires that."""
+    start, qos = 2 + int.from_bytes(body[:2], "big"), head >> 1 & 3
     if qos:
-        await _send(wire, _PUBACK << 4, body[begins : begins + 2])
-    return body[begins + (2 if qos else 0) :]
+        await _send(streams, _PUBACK << 4, body[start : start + 2])
+    return body[start + (2 if qos else 0) :]
 
 
-async def log_out(wire: Wire) -> None:
+async def log_out(streams: StreamPair) -> None:
     """End the session (section 3.14)."""
-    await _send(wire, _DISCONNECT, b"")
+    await _send(streams, _DISCONNECT, b"")
 
 
-async def _send(wire: Wire, head: int, body: bytes) -> None:
+async def _send(streams: StreamPair, head: int, body: bytes) -> None:
     try:
-        wire[1].write(bytes([head]) + _length(len(body)) + body)
-        await wire[1].drain()
+        streams[1].write(bytes([head]) + _length(len(body)) + body)
+        await streams[1].drain()
     except OSError:
         raise EgressError(_ENDED, code="unreachable") from None
 
 
-async def _expect(wire: Wire, kind: int, early: list[bytes] | None = None) -> bytes:
-    """Wait for an answer; messages may come before it, of this subscription or of none of ours."""
+async def _expect(streams: StreamPair, kind: int, early: list[bytes] | None = None) -> bytes:
+    """Wait for an answer; messages of any subscription may arrive before it."""
     while True:
-        head, body = await _packet(wire[0])
-        if head >> 4 == kind and len(body) >= 2:  # noqa: PLR2004 - each of these answers has two bytes and more
+        head, body = await _packet(streams[0])
+        if head >> 4 == kind and len(body) >= 2:  # noqa: PLR2004 - each of these answers has at least two bytes
             return body + b"\x00"
         if head >> 4 != _PUBLISH:
             raise EgressError("the server does not speak MQTT")
-        message = await _taken(wire, head, body)
+        message = await _accept(streams, head, body)
         if early is not None:
             early.append(message)
 
@@ -137,16 +137,16 @@ async def _packet(reader: asyncio.StreamReader, first: bytes = b"") -> tuple[int
 
 
 def _length(size: int) -> bytes:
-    found = bytearray()
+    octets = bytearray()
     while True:
         size, digit = size >> 7, size & 0x7F
-        found.append(digit | (0x80 if size else 0))
+        octets.append(digit | (0x80 if size else 0))
         if not size:
-            return bytes(found)
+            return bytes(octets)
 
 
 def _text(value: Any) -> bytes:
-    encoded = str(value).encode()
-    if len(encoded) > TEXT_BYTES_MAX:
-        raise ValueError(f"mqtt has texts of {TEXT_BYTES_MAX} bytes at most")
-    return len(encoded).to_bytes(2, "big") + encoded
+    octets = str(value).encode()
+    if len(octets) > TEXT_BYTES_MAX:
+        raise ValueError(f"texts of mqtt may have {TEXT_BYTES_MAX} bytes at most")
+    return len(octets).to_bytes(2, "big") + octets

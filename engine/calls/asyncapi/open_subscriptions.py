@@ -1,4 +1,4 @@
-"""Messages of a broker as they come, kept from one request for them to the next."""
+"""Subscriptions that stay open between two activities."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import Generic, Protocol, TypeVar
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
 
 UNREAD_MAX = 10_000
-IDLE_SECONDS_MAX = 30.0  # nobody asks any more: the step has ended, or goes on at another worker
-MESSAGE_COST = 64  # bytes that a message counts beside its own: an empty one is not free
+IDLE_SECONDS_MAX = 30.0  # then the task has ended, or continues on another worker
+MESSAGE_COST = 64  # bytes of a message besides its payload, so that empty ones count too
 
 
-class Subscription:
-    """Reads a source in the background; what nobody has asked for yet waits here, within limits."""
+class BrokerSubscription:
+    """Subscription whose messages are read in the background and wait here, within limits."""
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
         self._unread: deque[bytes] = deque()
         self._size = 0
-        self._news = asyncio.Event()
+        self._arrival = asyncio.Event()
         self._failure: Exception | None = None
         self._reading = asyncio.create_task(self._read(source))
 
-    async def take(self, count_max: int, *, linger: bool, seconds: float) -> list[bytes]:
-        """Return the messages that are there, at least one unless the time is over before.
+    async def receive(self, count_max: int, *, linger: bool, seconds: float) -> list[bytes]:
+        """Return the messages that wait, at least one unless the time ends before.
 
-        :param linger: waits for as many as are wanted at most.
-        :raises Exception: what ended the source, once all that it gave has been taken.
+        :param linger: wait for `count_max` messages.
+        :raises Exception: the error that ended the source, after its last message.
         """
-        wanted = count_max if linger else 1
+        count_min = count_max if linger else 1
         try:
             async with asyncio.timeout(seconds):
-                while len(self._unread) < wanted and self._failure is None:
-                    self._news.clear()
-                    await self._news.wait()
+                while len(self._unread) < count_min and self._failure is None:
+                    self._arrival.clear()
+                    await self._arrival.wait()
         except TimeoutError:
             pass
         if self._failure is not None and not self._unread:
             raise self._failure
-        taken = [self._unread.popleft() for _ in range(min(count_max, len(self._unread)))]
-        self._size -= sum(len(message) + MESSAGE_COST for message in taken)
-        return taken
+        messages = [self._unread.popleft() for _ in range(min(count_max, len(self._unread)))]
+        self._size -= sum(len(message) + MESSAGE_COST for message in messages)
+        return messages
 
     async def close(self) -> None:
         """Stop reading."""
@@ -58,57 +58,57 @@ class Subscription:
             async for message in source:
                 self._unread.append(message)
                 self._size += len(message) + MESSAGE_COST
-                self._news.set()
+                self._arrival.set()
                 if self._size > BODY_BYTES_MAX or len(self._unread) > UNREAD_MAX:
                     self._failure = EgressError("messages come faster than they are consumed")
                     break
-        except Exception as error:  # noqa: BLE001 - it is raised where the messages are asked for
+        except Exception as error:  # noqa: BLE001 - `receive` raises it
             self._failure = error
-        self._news.set()
+        self._arrival.set()
 
 
 class Closable(Protocol):
-    """What can be kept open for a while."""
+    """Subscription that can be closed."""
 
     async def close(self) -> None:
-        """End it in good order."""
+        """Close it by the protocol."""
         ...
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close it at once."""
         ...
 
 
 T = TypeVar("T", bound=Closable)
 
 
-class Subscriptions(Generic[T]):
-    """Those of this worker, by name; one that nobody asks for is closed after a while."""
+class OpenSubscriptions(Generic[T]):
+    """Open subscriptions of this worker by name; an idle one is closed after IDLE_SECONDS_MAX."""
 
     def __init__(self) -> None:
-        self._known: dict[str, T] = {}
+        self._subscriptions: dict[str, T] = {}
         self._closing: dict[str, asyncio.Task[None]] = {}
 
-    def found(self, name: str) -> T | None:
-        """Return one that is open, and keep it open."""
+    def pop(self, name: str) -> T | None:
+        """Return an open subscription, which stays open, or None."""
         closing = self._closing.pop(name, None)
         if closing is not None:
             closing.cancel()
-        return self._known.pop(name, None)
+        return self._subscriptions.pop(name, None)
 
-    def keep(self, name: str, subscription: T) -> None:
-        """Keep one for who asks next."""
-        self._known[name] = subscription
+    def add(self, name: str, subscription: T) -> None:
+        """Store a subscription for the next activity."""
+        self._subscriptions[name] = subscription
         self._closing[name] = asyncio.create_task(self._close(name))
 
     async def _close(self, name: str) -> None:
         try:
             await asyncio.sleep(IDLE_SECONDS_MAX)
         except asyncio.CancelledError:
-            if self._closing.get(name) is asyncio.current_task():  # nobody asked: the process ends
-                self._known.pop(name).abort()
+            if self._closing.get(name) is asyncio.current_task():  # the process ends
+                self._subscriptions.pop(name).abort()
             raise
         self._closing.pop(name, None)
-        subscription = self._known.pop(name, None)
+        subscription = self._subscriptions.pop(name, None)
         if subscription is not None:
             await subscription.close()

@@ -1,8 +1,8 @@
-"""Publish and subscribe by Redis's protocol (RESP2), on a connection that the guard made.
+"""Publish and subscribe by Redis's protocol (RESP2), on a connection through the egress guard.
 
-Redis clients connect by name and read replies of any size; what is needed here is three commands.
+Redis clients connect by name and read replies of any size; calls need only three commands.
 `hiredis.Reader` reserves 16 GB for a reply of 13 bytes that announces an array of 2,147,483,647
-elements, and has no limit to set; so replies are read here, within limits (ADR 0030).
+elements, and has no limit to set. So this module reads replies within limits (ADR 0030).
 """
 
 from __future__ import annotations
@@ -10,58 +10,54 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from engine.calls.asyncapi.errors import BrokerError
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
-from engine.egress.targets import Wire
+from engine.egress.targets import StreamPair
 
-ITEMS_MAX = 4  # of a message that was published: its kind, its channel, its payload
+ITEMS_MAX = 4  # of a pushed message: its kind, its channel, its payload
 LINE_BYTES_MAX = 65_536
 
 
-class RefusedError(Exception):
-    """A broker that answers, and not with what was asked for."""
+async def log_in(streams: StreamPair, username: str, password: str) -> None:
+    """Authenticate.
 
-
-async def log_in(wire: Wire, username: str, password: str) -> None:
-    """Say who is there.
-
-    :raises RefusedError: when the server does not believe it.
+    :raises BrokerError: when the server refuses the credentials.
     """
-    await _asked(wire, "AUTH", *([username] if username else []), password)
+    await _request(streams, "AUTH", *([username] if username else []), password)
 
 
-async def publish(wire: Wire, channel: str, payload: bytes) -> None:
-    """Publish one message; nobody need be there to hear it.
+async def publish(streams: StreamPair, channel: str, payload: bytes) -> None:
+    """Publish one message, whether it has subscribers or not.
 
-    :raises RefusedError: when the server refuses.
+    :raises BrokerError: when the server refuses.
     """
-    await _asked(wire, "PUBLISH", channel, payload)
+    await _request(streams, "PUBLISH", channel, payload)
 
 
-async def subscribe(wire: Wire, channel: str) -> None:
+async def subscribe(streams: StreamPair, channel: str) -> None:
     """Subscribe to one channel.
 
-    :raises RefusedError: when the server refuses.
+    :raises BrokerError: when the server refuses.
     """
-    await _asked(wire, "SUBSCRIBE", channel)
+    await _request(streams, "SUBSCRIBE", channel)
 
 
-async def receive(wire: Wire) -> bytes:
+async def receive(streams: StreamPair) -> bytes:
     """Wait for the next message.
 
-    :raises EgressError: when the connection ends, or what comes is no message that a step may hold.
+    :raises EgressError: when the connection ends, or the message is too large.
     """
     while True:
-        match await _reply(wire[0]):
+        match await _reply(streams[0]):
             case [b"message", bytes(), bytes() as payload]:
                 return payload
 
 
-async def _asked(wire: Wire, *words: str | bytes) -> Any:
-    reader, writer = wire
-    encoded = [word.encode() if isinstance(word, str) else word for word in words]
+async def _request(streams: StreamPair, *words: str | bytes) -> Any:
+    reader, writer = streams
+    items = [word.encode() if isinstance(word, str) else word for word in words]
     writer.write(
-        b"*%d\r\n" % len(encoded)
-        + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded)
+        b"*%d\r\n" % len(items) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in items)
     )
     try:
         await writer.drain()
@@ -70,7 +66,7 @@ async def _asked(wire: Wire, *words: str | bytes) -> Any:
     return await _reply(reader)
 
 
-async def _reply(reader: asyncio.StreamReader, *, nested: bool = False) -> Any:
+async def _reply(reader: asyncio.StreamReader, *, is_nested: bool = False) -> Any:
     try:
         line = (await reader.readuntil(b"\r\n"))[:-2]
         kind, rest = line[:1], line[1:]
@@ -79,8 +75,8 @@ async def _reply(reader: asyncio.StreamReader, *, nested: bool = False) -> Any:
             if not 0 <= size <= BODY_BYTES_MAX:
                 raise EgressError(f"the message is larger than {BODY_BYTES_MAX} bytes")
             return (await reader.readexactly(size + 2))[:-2]
-        if kind == b"*" and not nested and 0 <= int(rest) <= ITEMS_MAX:
-            return [await _reply(reader, nested=True) for _ in range(int(rest))]
+        if kind == b"*" and not is_nested and 0 <= int(rest) <= ITEMS_MAX:
+            return [await _reply(reader, is_nested=True) for _ in range(int(rest))]
         if kind == b":":
             return int(rest)
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
@@ -88,7 +84,7 @@ async def _reply(reader: asyncio.StreamReader, *, nested: bool = False) -> Any:
     except ValueError:
         kind = b""
     if kind == b"-":
-        raise RefusedError(rest.decode(errors="replace")[:200])
+        raise BrokerError(rest.decode(errors="replace")[:200])
     if kind in (b"+", b"$"):
         return rest
     raise EgressError("the server does not speak Redis")

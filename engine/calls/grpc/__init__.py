@@ -1,4 +1,4 @@
 """gRPC calls by a proto that a confined child process compiles.
 
-Called by the gRPC activity.
+The gRPC activity calls it.
 """

@@ -1,4 +1,7 @@
-"""Protos of strangers, read in a process of their own: no environment, no files, little memory and time."""
+"""Compilation of external protos in a confined child process.
+
+The child has no environment, no files, and limited memory and time.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +12,33 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
+from engine.calls.errors import failure
 
 WALL_SECONDS_MAX = 10.0
-CHILDREN_MAX = 2  # as many as a host has cores: more would only wait for each other
+CHILDREN_MAX = 2  # a host has two cores
 
 _CHILD = Path(__file__).with_name("proto_worker.py")
-_turn: asyncio.Semaphore | None = None
+_children: asyncio.Semaphore | None = None
 
 
-async def ask(work: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Have a child `write` a request or `read` answers.
+async def execute(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Let a child process `encode` a request or `decode` messages.
 
-    :raises ApplicationError: of the kind that the child names; configuration when it does not survive.
+    :raises ApplicationError: of the kind that the child returns; of type configuration when the
+        child exceeds its limits.
     """
-    global _turn  # noqa: PLW0603 - made where there is a loop to belong to
-    _turn = _turn or asyncio.Semaphore(CHILDREN_MAX)
-    async with _turn:
-        told = await _run(work, json.dumps(asked).encode())
-    if "error" in told:
-        raise ApplicationError(told["detail"], type=told["error"], non_retryable=True)
-    return told
+    global _children  # noqa: PLW0603 - a semaphore belongs to the event loop of its first use
+    _children = _children or asyncio.Semaphore(CHILDREN_MAX)
+    async with _children:
+        result = await _run(command, json.dumps(arguments).encode())
+    if "error" in result:
+        raise failure(result["error"], result["detail"])
+    return result
 
 
-async def _run(work: str, text: bytes) -> dict[str, Any]:
+async def _run(command: str, text: bytes) -> dict[str, Any]:
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(_CHILD), work, *_import_paths()),
+        *(sys.executable, "-I", "-S", str(_CHILD), command, *_import_paths()),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -44,13 +48,13 @@ async def _run(work: str, text: bytes) -> dict[str, Any]:
     )
     try:
         async with asyncio.timeout(WALL_SECONDS_MAX):
-            written, _ = await child.communicate(text)
-        found: dict[str, Any] = json.loads(written)
+            output, _ = await child.communicate(text)
+        result: dict[str, Any] = json.loads(output)
     except (TimeoutError, ValueError):
-        text_ = "the proto, or what is said by it, takes more time or memory than it may"
-        raise ApplicationError(text_, type="configuration", non_retryable=True) from None
+        detail = "the proto, or its messages, need more time or memory than allowed"
+        raise failure("configuration", detail) from None
     else:
-        return found
+        return result
     finally:
         if child.returncode is None:
             child.kill()

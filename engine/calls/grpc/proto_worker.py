@@ -1,8 +1,9 @@
-"""The process that reads a stranger's proto: compiles it, writes a request by it, reads the answers.
+"""Child process that compiles an external proto, encodes a request or decodes messages.
 
-Started as `python -I -S proto_worker.py write|read <import path>…` with one JSON object on standard input; it
-gives one on standard output, `error` in it when the proto or the data is to blame. A proto is memory here and
-not a file, and what it imports is found among Google's well-known types or not at all.
+The command is `python -I -S proto_worker.py encode|decode <import path>…`, with a JSON object on
+standard input. The result is a JSON object on standard output, with `error` when the proto or the
+data is at fault. A proto is in memory and not in a file; it can import only Google's well-known
+types.
 """
 
 from __future__ import annotations
@@ -27,32 +28,32 @@ FILE = "service.proto"
 
 
 def serve() -> None:
-    """Do the one thing that is asked for."""
-    work, *paths = sys.argv[1:]
+    """Execute one command."""
+    command, *paths = sys.argv[1:]
     sys.path += paths
-    asked = json.load(sys.stdin)
+    arguments = json.load(sys.stdin)
     _confine()
     try:
-        text = json.dumps(_write(asked) if work == "write" else _read(asked))
+        text = json.dumps(_encode(arguments) if command == "encode" else _decode(arguments))
     except ProtoError as error:
         text = json.dumps({"error": error.kind, "detail": str(error)[:500]})
     sys.stdout.write(text)
     sys.stdout.flush()
-    os._exit(0)  # nothing of what was built needs to be taken down in order
+    os._exit(0)  # skips the clean-up, which nothing needs
 
 
 class ProtoError(Exception):
-    """What is wrong with a proto, with arguments or with an answer, by the kind of error."""
+    """Error in a proto, in arguments or in an answer, with its kind."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
         self.kind = kind
 
 
-def _write(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return where a method is, how it answers, and the request as bytes."""
-    compiled = _compiled(asked["proto"])
-    method = _method(_pool(compiled), asked["service"], asked["method"])
+def _encode(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return a method's path, its kind of answer, and the request as bytes."""
+    descriptor_set = _compile(arguments["proto"])
+    method = _method(_pool(descriptor_set), arguments["service"], arguments["method"])
     if method.client_streaming:
         raise ProtoError(
             "configuration", "the method takes a stream of messages, and a call sends one"
@@ -60,24 +61,26 @@ def _write(asked: dict[str, Any]) -> dict[str, Any]:
     return {
         "path": f"/{method.containing_service.full_name}/{method.name}",
         "streams": bool(method.server_streaming),
-        "request": base64.b64encode(_encoded(method.input_type, asked["arguments"])).decode(),
-        "compiled": base64.b64encode(compiled).decode(),
+        "request": base64.b64encode(
+            _encode_message(method.input_type, arguments["arguments"])
+        ).decode(),
+        "compiled": base64.b64encode(descriptor_set).decode(),
         "type": method.output_type.full_name,
     }
 
 
-def _read(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return messages as JSON (ProtoJSON: what has its default value is left out)."""
+def _decode(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return messages as ProtoJSON, which leaves out default values."""
     from google.protobuf import json_format, message, message_factory  # noqa: PLC0415 - see serve
 
-    pool = _pool(base64.b64decode(asked["compiled"]))
-    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName(asked["type"]))
+    pool = _pool(base64.b64decode(arguments["compiled"]))
+    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName(arguments["type"]))
     try:
         messages = [
             json_format.MessageToDict(
-                kind.FromString(base64.b64decode(found)), descriptor_pool=pool
+                kind.FromString(base64.b64decode(message_text)), descriptor_pool=pool
             )
-            for found in asked["messages"]
+            for message_text in arguments["messages"]
         ]
     except (message.DecodeError, json_format.Error, ValueError, TypeError, RecursionError):
         raise ProtoError("communication", "the answer is no message of the method's type") from None
@@ -88,7 +91,7 @@ def _read(asked: dict[str, Any]) -> dict[str, Any]:
     return {"messages": messages}
 
 
-def _encoded(kind: Descriptor, arguments: dict[str, Any]) -> bytes:
+def _encode_message(kind: Descriptor, arguments: dict[str, Any]) -> bytes:
     from google.protobuf import json_format, message_factory  # noqa: PLC0415 - see serve
 
     request = message_factory.GetMessageClass(kind)()
@@ -99,73 +102,73 @@ def _encoded(kind: Descriptor, arguments: dict[str, Any]) -> bytes:
         raise ProtoError("validation", f"the arguments do not fit the method: {error}") from None
 
 
-def _compiled(text: str) -> bytes:
-    """Compile a proto; nothing of it is written to a disk.
+def _compile(text: str) -> bytes:
+    """Return the descriptor set of a proto, compiled in memory.
 
-    :raises ProtoError: with the compiler's first words.
+    :raises ProtoError: with the first errors of the compiler.
     """
-    from grpc_tools import protoc  # noqa: PLC0415 - found only on the path given on the command line
+    from grpc_tools import protoc  # noqa: PLC0415 - its path comes from the command line
 
-    source, target, said = _memory(text.encode()), _memory(b""), _memory(b"")
-    os.dup2(said, 2)
-    known = Path(protoc.__file__).with_name("_proto")
+    source, target, log = _memory(text.encode()), _memory(b""), _memory(b"")
+    os.dup2(log, 2)
+    well_known = Path(protoc.__file__).with_name("_proto")
     status = protoc.main(
         [
             "protoc",
             f"-I{FILE}=/dev/fd/{source}",
-            f"-I{known}",
+            f"-I{well_known}",
             "--include_imports",
             f"--descriptor_set_out=/dev/fd/{target}",
             FILE,
         ]
     )
     if status:
-        lines = os.pread(said, 4096, 0).decode(errors="replace").splitlines()
-        there = [line.removeprefix(f"/dev/fd/{source}:") for line in lines]
-        errors = [told for told, line in zip(there, lines, strict=True) if told != line]
+        lines = os.pread(log, 4096, 0).decode(errors="replace").splitlines()
+        messages = [line.removeprefix(f"/dev/fd/{source}:") for line in lines]
+        errors = [text for text, line in zip(messages, lines, strict=True) if text != line]
         raise ProtoError("configuration", f"the proto cannot be compiled: {'; '.join(errors[:2])}")
     return os.pread(target, COMPILED_BYTES_MAX, 0)
 
 
 def _memory(content: bytes) -> int:
-    """Return a file that has no name and is on no disk."""
-    found = os.memfd_create("proto")
-    os.write(found, content)
-    return found
+    """Return the descriptor of an anonymous file in memory."""
+    descriptor = os.memfd_create("proto")
+    os.write(descriptor, content)
+    return descriptor
 
 
-def _pool(compiled: bytes) -> DescriptorPool:
+def _pool(descriptor_set: bytes) -> DescriptorPool:
     from google.protobuf import descriptor_pb2, descriptor_pool  # noqa: PLC0415 - see serve
 
     pool = descriptor_pool.DescriptorPool()
     try:
-        for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
+        for file in descriptor_pb2.FileDescriptorSet.FromString(descriptor_set).file:
             pool.Add(file)
-    except Exception as error:  # noqa: BLE001 - protobuf has several kinds for one thing
+    except Exception as error:  # noqa: BLE001 - protobuf raises several kinds of exceptions
         raise ProtoError("configuration", f"the proto cannot be used: {error}") from None
     return pool
 
 
 def _method(pool: DescriptorPool, service: str, method: str) -> MethodDescriptor:
-    """Return a method; the service goes by its full name, or by its own where the file has a package."""
+    """Return a method; the service's name may leave out the package of the file."""
     package = pool.FindFileByName(FILE).package
     for name in (service, f"{package}.{service}" if package else service):
         try:
-            found = pool.FindServiceByName(name)
+            descriptor = pool.FindServiceByName(name)
         except KeyError:
             continue
-        if method in found.methods_by_name:
-            return found.methods_by_name[method]
-        known = ", ".join(sorted(found.methods_by_name)[:20])
-        raise ProtoError("configuration", f"the service has no such method; it has {known}")
+        if method in descriptor.methods_by_name:
+            return descriptor.methods_by_name[method]
+        names = ", ".join(sorted(descriptor.methods_by_name)[:20])
+        raise ProtoError("configuration", f"the service has no such method; it has {names}")
     raise ProtoError("configuration", "the proto has no such service")
 
 
 def _confine() -> None:
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - no more is needed
-        held = int(statm.read().split()[0]) * resource.getpagesize()
+    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a plain file
+        size = int(statm.read().split()[0]) * resource.getpagesize()
     for which, value in (
-        (resource.RLIMIT_AS, held + MEMORY_BYTES_MAX),
+        (resource.RLIMIT_AS, size + MEMORY_BYTES_MAX),
         (resource.RLIMIT_CPU, CPU_SECONDS_MAX),
         (resource.RLIMIT_NOFILE, 32),
         (resource.RLIMIT_NPROC, 0),

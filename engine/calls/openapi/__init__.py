@@ -1,4 +1,4 @@
-"""Requests made from OpenAPI and Swagger descriptions: operations, parameters and bodies.
+"""Requests from OpenAPI and Swagger descriptions: operations, parameters and bodies.
 
-Called by the OpenAPI activity, and by AsyncAPI documents for references.
+The OpenAPI activity calls it. AsyncAPI documents use its references and variables.
 """

@@ -1,4 +1,4 @@
-"""The body of an operation's request, in the media type the description asks for."""
+"""Bodies of requests, in a media type that the description offers."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from engine.calls.openapi.parameters import text
+from engine.calls.openapi.parameters import to_text
 
 FORM, PARTS, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
 _PREFERRED = (JSON, FORM, PARTS, "text/plain")
 
 
-def chosen(offered: Sequence[str]) -> str:
-    """Return the media type to write of those a description offers: JSON where it may be."""
+def choose_media_type(media_types: Sequence[str]) -> str:
+    """Return the preferred one of the media types that a description offers."""
     for media in _PREFERRED:
-        if media in offered:
+        if media in media_types:
             return media
     return next(
-        (media for media in offered if media.endswith("+json")), offered[0] if offered else JSON
+        (media for media in media_types if media.endswith("+json")),
+        media_types[0] if media_types else JSON,
     )
 
 
-def written(value: Any, media: str) -> tuple[str, str]:
+def encode(value: Any, media: str) -> tuple[str, str]:
     """Return the body and its Content-Type.
 
-    :raises ValueError: when the value cannot be written in that media type.
+    :raises ValueError: when the media type cannot represent the value.
     """
     if media == FORM:
-        return urlencode([(name, text(item)) for name, item in _fields(value)]), media
+        return urlencode([(name, to_text(item)) for name, item in _fields(value)]), media
     if media == PARTS:
         return _multipart(value)
     if media in {JSON, "*/*"} or media.endswith("+json"):
@@ -42,7 +43,7 @@ def written(value: Any, media: str) -> tuple[str, str]:
 
 def _fields(value: Any) -> list[tuple[str, Any]]:
     if not isinstance(value, dict):
-        raise ValueError("a form must be an object")  # noqa: TRY004 - what arguments cannot say is one kind of error
+        raise ValueError("a form must be an object")  # noqa: TRY004 - every unsuitable argument is a ValueError
     return [
         (name, item)
         for name, member in value.items()
@@ -52,17 +53,17 @@ def _fields(value: Any) -> list[tuple[str, Any]]:
 
 
 def _multipart(value: Any) -> tuple[str, str]:
-    """Return a form in parts (RFC 7578): objects as JSON, everything else as text."""
+    """Return a multipart form (RFC 7578): objects as JSON, other values as text."""
     boundary, parts = uuid4().hex, ""
     for name, item in _fields(value):
-        held = isinstance(item, (dict, list))
-        quoted = (
+        is_json = isinstance(item, (dict, list))
+        field_name = (
             name.replace("\\", "\\\\").replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
         )
-        parts += f'--{boundary}\r\nContent-Disposition: form-data; name="{quoted}"\r\n'
+        parts += f'--{boundary}\r\nContent-Disposition: form-data; name="{field_name}"\r\n'
         parts += (
             f"Content-Type: {JSON}\r\n\r\n{json.dumps(item)}\r\n"
-            if held
-            else f"\r\n{text(item)}\r\n"
+            if is_json
+            else f"\r\n{to_text(item)}\r\n"
         )
     return f"{parts}--{boundary}--\r\n", f"{PARTS}; boundary={boundary}"

@@ -1,4 +1,4 @@
-"""The request that an operation's arguments make, by its service's description (OpenAPI 3, Swagger 2.0)."""
+"""Requests of operations, from their arguments and a description (OpenAPI 3, Swagger 2.0)."""
 
 from __future__ import annotations
 
@@ -7,75 +7,80 @@ from typing import Any
 from urllib.parse import urljoin
 
 from engine.calls.openapi import bodies
-from engine.calls.openapi.parameters import VARIABLE, Written
+from engine.calls.openapi.parameters import VARIABLE, RequestParts
 from engine.contracts.calls import HttpCall
 from engine.language.uri_templates import fill_template
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
-_HOPS_MAX = 10  # from one reference to the next
+_REFERENCES_MAX = 10  # in one chain
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of a description, references followed where they matter."""
+class OpenApiOperation:
+    """Operation of a description, with its path item."""
 
     description: dict[str, Any]
     method: str
     path: str
     item: dict[str, Any]
-    own: dict[str, Any]
+    object: dict[str, Any]  # the Operation Object
 
     def parameters(self) -> list[dict[str, Any]]:
-        """Return the parameters: an operation's own go before its path's (OpenAPI 3.1 section 4.8.9)."""
-        found: dict[tuple[Any, Any], dict[str, Any]] = {}
-        for given in (*self.item.get("parameters", ()), *self.own.get("parameters", ())):
-            parameter = resolved(self.description, given)
-            found[parameter.get("name"), parameter.get("in")] = parameter
-        return [*found.values(), *self._keys()]
+        """Return the parameters; the operation's override its path's (OpenAPI 3.1, 4.8.9)."""
+        parameters: dict[tuple[Any, Any], dict[str, Any]] = {}
+        for member in (*self.item.get("parameters", ()), *self.object.get("parameters", ())):
+            parameter = resolve(self.description, member)
+            parameters[parameter.get("name"), parameter.get("in")] = parameter
+        return [*parameters.values(), *self._api_keys()]
 
-    def server(self, where: str, arguments: dict[str, Any]) -> str:
-        """Return the address below which the operation is, variables taken from the arguments or defaults."""
+    def server_address(self, base: str, arguments: dict[str, Any]) -> str:
+        """Return the server's address; its variables are arguments, or have their defaults."""
         servers = (
-            self.own.get("servers") or self.item.get("servers") or self.description.get("servers")
+            self.object.get("servers")
+            or self.item.get("servers")
+            or self.description.get("servers")
         )
         if "swagger" in self.description:
-            return _swagger_server(self.description, where)
+            return _swagger_server(self.description, base)
         server = servers[0] if isinstance(servers, list) and servers else {"url": "/"}
-        given = server.get("variables")
+        variables = server.get("variables")
         values = {}
-        for name, variable in given.items() if isinstance(given, dict) else ():
+        for name, variable in variables.items() if isinstance(variables, dict) else ():
             values[name] = str(arguments.pop(name, variable.get("default", "")))
             if variable.get("enum") and values[name] not in variable["enum"]:
                 raise ValueError(f"the server's variable {name} may not be {values[name]}")
         url = fill_template(
             str(server.get("url", "/")), VARIABLE, lambda name: values.get(name, f"{{{name}}}")
         )
-        return urljoin(where, url).rstrip("/")
+        return urljoin(base, url).rstrip("/")
 
-    def _keys(self) -> list[dict[str, Any]]:
-        """Return the API keys that the operation's security asks for, as parameters with their names."""
+    def _api_keys(self) -> list[dict[str, Any]]:
+        """Return the API keys that the operation's security requires, as parameters."""
         schemes = self.description.get("components", {}).get("securitySchemes") or {}
         schemes = schemes or self.description.get("securityDefinitions") or {}
-        wanted = self.own.get("security", self.description.get("security")) or []
-        found = [
-            resolved(self.description, schemes.get(name, {})) for asked in wanted for name in asked
+        requirements = self.object.get("security", self.description.get("security")) or []
+        required_schemes = [
+            resolve(self.description, schemes.get(name, {}))
+            for requirement in requirements
+            for name in requirement
         ]
         return [
             {"name": scheme["name"], "in": scheme["in"]}
-            for scheme in found
+            for scheme in required_schemes
             if scheme.get("type") == "apiKey"
         ]
 
 
-def compose(description: Any, where: str, operation: str, arguments: dict[str, Any]) -> HttpCall:
-    """Return the request; `where` is the address of the description.
+def compose(description: Any, base: str, operation_id: str, arguments: dict[str, Any]) -> HttpCall:
+    """Return the request of an operation; `base` is the description's address.
 
-    :raises ValueError: when the description has no such operation, or the arguments do not fit it.
+    :raises ValueError: when the description has no such operation, or the arguments do not
+        match it.
     """
-    found, rest = find(description, operation), dict(arguments)
-    written, form = Written(found.path), dict[str, Any]()
+    operation, rest = find_operation(description, operation_id), dict(arguments)
+    parts, form = RequestParts(operation.path), dict[str, Any]()
     body: Any = None
-    for parameter in found.parameters():
+    for parameter in operation.parameters():
         name = str(parameter.get("name"))
         value = rest.pop(name, None)
         if value is None:
@@ -86,22 +91,22 @@ def compose(description: Any, where: str, operation: str, arguments: dict[str, A
         elif parameter.get("in") == "formData":
             form[name] = value
         else:
-            written.put(parameter, value)
-    server = found.server(where, rest)
-    headers = written.headers | ({"cookie": "; ".join(written.cookies)} if written.cookies else {})
-    if "swagger" in found.description:
-        content, media = _swagger_body(found, body, form)
+            parts.add(parameter, value)
+    server = operation.server_address(base, rest)
+    headers = parts.headers | ({"cookie": "; ".join(parts.cookies)} if parts.cookies else {})
+    if "swagger" in operation.description:
+        content, media = _swagger_body(operation, body, form)
     else:
-        content, media = _body(found, rest)
+        content, media = _body(operation, rest)
     if rest:
         raise ValueError(f"the operation has no parameter {', '.join(sorted(rest))}")
     if content is not None:
         headers["content-type"] = media
-    query = "?" + "&".join(written.query) if written.query else ""
-    return HttpCall(found.method.upper(), server + written.path + query, headers, body=content)
+    query = "?" + "&".join(parts.query) if parts.query else ""
+    return HttpCall(operation.method.upper(), server + parts.path + query, headers, body=content)
 
 
-def find(description: Any, wanted: str) -> Operation:
+def find_operation(description: Any, operation_id: str) -> OpenApiOperation:
     """Return the operation with an id.
 
     :raises ValueError: when there is none.
@@ -110,21 +115,21 @@ def find(description: Any, wanted: str) -> Operation:
         "openapi" in description or "swagger" in description
     ):
         raise ValueError("the service's description is no OpenAPI document")
-    for path, given in (description.get("paths") or {}).items():
-        item = resolved(description, given)
+    for path, member in (description.get("paths") or {}).items():
+        item = resolve(description, member)
         for method in _METHODS:
-            own = item.get(method)
-            if isinstance(own, dict) and own.get("operationId") == wanted:
-                return Operation(description, method, path, item, own)
-    raise ValueError(f"the service's description has no operation {wanted}")
+            operation = item.get(method)
+            if isinstance(operation, dict) and operation.get("operationId") == operation_id:
+                return OpenApiOperation(description, method, path, item, operation)
+    raise ValueError(f"the service's description has no operation {operation_id}")
 
 
-def resolved(description: dict[str, Any], value: Any) -> dict[str, Any]:
-    """Return what a reference within the description leads to, or the value itself.
+def resolve(description: dict[str, Any], value: Any) -> dict[str, Any]:
+    """Return the target of a reference inside the description, or the value itself.
 
-    :raises ValueError: when it leads elsewhere, nowhere or in a circle.
+    :raises ValueError: when the target is elsewhere or missing, or the references are circular.
     """
-    for _ in range(_HOPS_MAX):
+    for _ in range(_REFERENCES_MAX):
         reference = value.get("$ref") if isinstance(value, dict) else None
         if reference is None:
             break
@@ -139,30 +144,37 @@ def resolved(description: dict[str, Any], value: Any) -> dict[str, Any]:
     return value
 
 
-def _body(found: Operation, rest: dict[str, Any]) -> tuple[str | None, str]:
-    """Return the body: the argument `body`, or all that is no parameter (OpenAPI 3 has no name for it)."""
-    if "requestBody" not in found.own:
+def _body(operation: OpenApiOperation, rest: dict[str, Any]) -> tuple[str | None, str]:
+    """Return the body: the argument `body`, or all arguments that are no parameters.
+
+    OpenAPI 3 has no name for the body.
+    """
+    if "requestBody" not in operation.object:
         return None, ""
-    request = resolved(found.description, found.own["requestBody"])
+    request = resolve(operation.description, operation.object["requestBody"])
     if not rest:
         if request.get("required"):
             raise ValueError("the operation needs a body")
         return None, ""
     value = rest["body"] if rest.keys() == {"body"} else dict(rest)
     rest.clear()
-    return bodies.written(value, bodies.chosen([*request.get("content", {})]))
+    return bodies.encode(value, bodies.choose_media_type([*request.get("content", {})]))
 
 
-def _swagger_body(found: Operation, body: Any, form: dict[str, Any]) -> tuple[str | None, str]:
-    offered = found.own.get("consumes") or found.description.get("consumes") or []
+def _swagger_body(
+    operation: OpenApiOperation, body: Any, form: dict[str, Any]
+) -> tuple[str | None, str]:
+    media_types = operation.object.get("consumes") or operation.description.get("consumes") or []
     if form:
-        return bodies.written(form, bodies.PARTS if offered == [bodies.PARTS] else bodies.FORM)
-    return (None, "") if body is None else bodies.written(body, bodies.chosen(offered))
+        return bodies.encode(form, bodies.PARTS if media_types == [bodies.PARTS] else bodies.FORM)
+    return (
+        (None, "") if body is None else bodies.encode(body, bodies.choose_media_type(media_types))
+    )
 
 
-def _swagger_server(description: dict[str, Any], where: str) -> str:
+def _swagger_server(description: dict[str, Any], base: str) -> str:
     if "host" not in description:
-        return urljoin(where, str(description.get("basePath", "/"))).rstrip("/")
-    schemes = description.get("schemes") or [where.partition(":")[0]]
+        return urljoin(base, str(description.get("basePath", "/"))).rstrip("/")
+    schemes = description.get("schemes") or [base.partition(":")[0]]
     scheme = "https" if "https" in schemes else str(schemes[0])
     return f"{scheme}://{description['host']}{description.get('basePath', '')}".rstrip("/")

@@ -1,4 +1,4 @@
-"""Constructs of the language: a file for each says how it is read and what it does.
+"""Constructs of the language: one module for each, with its reader and its behaviour.
 
-Called by `documents` to read a definition and by the runtime to run it.
+`documents` calls the readers when it reads a definition. The runtime runs the constructs.
 """

@@ -1,7 +1,7 @@
-"""Authentication policies of calls: inline, by the name they have under `use.authentications`, or by secret.
+"""Authentication policies of calls: inline, by a name under `use.authentications`, or by secret.
 
-A policy is read into a template that fills to `{"basic": {…}}` and so on. By secret (`use: NAME`) its members
-are those of the secret's value; a bearer's may also be the token alone.
+`read` returns a template that fills to `{"basic": {…}}` and so on. By secret (`use: NAME`), the
+members are those of the secret's value; the secret of a bearer may also be the token alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MEMBERS = {
     "bearer": ("token",),
     "digest": ("username", "password"),
 }
-_OPEN = ("oauth2", "oidc")
+_OAUTH = ("oauth2", "oidc")
 GRANTS = (
     "authorization_code",
     "client_credentials",
@@ -48,24 +48,24 @@ _PROPERTIES = (
 
 
 def read(node: DocumentNode) -> Any:
-    """Return the policy as a template; none when a name leads nowhere."""
+    """Return the policy as a template, or None, after a fault, when its name is unknown."""
     if node.has("use"):
-        named = node.allow_only("use").require("use").component("authentications")
-        return _read(named) if named else None
+        component = node.allow_only("use").require("use").component("authentications")
+        return _read(component) if component else None
     return _read(node)
 
 
 def _read(node: DocumentNode) -> Any:
-    members = node.allow_only(*_MEMBERS, *_OPEN).members()
+    members = node.allow_only(*_MEMBERS, *_OAUTH).members()
     if len(members) != 1:
-        node.add_fault(f"must have exactly one of {', '.join((*_MEMBERS, *_OPEN))}")
+        node.add_fault(f"must have exactly one of {', '.join((*_MEMBERS, *_OAUTH))}")
         return None
     kind, value = next(iter(members.items()))
     policy = node.child(kind, value)
     if policy.has("use"):
-        return _by_secret(policy.allow_only("use").require("use"), kind)
-    if kind in _OPEN:
-        _check_open(policy, kind)
+        return _read_secret(policy.allow_only("use").require("use"), kind)
+    if kind in _OAUTH:
+        _check_oauth(policy, kind)
     elif kind in _MEMBERS:
         policy.allow_only(*_MEMBERS[kind])
         for name in _MEMBERS[kind]:
@@ -73,16 +73,16 @@ def _read(node: DocumentNode) -> Any:
     return node.template()
 
 
-def _by_secret(node: DocumentNode, kind: str) -> Any:
+def _read_secret(node: DocumentNode, kind: str) -> Any:
     name = node.text()
-    listed = node.use.get(SECRETS)
-    if not isinstance(listed, list) or name not in listed:
+    secret_names = node.use.get(SECRETS)
+    if not isinstance(secret_names, list) or name not in secret_names:
         node.add_unknown_name_fault(SECRETS)
         return None
     return {kind: parse_program(f'$secrets["{name}"]')}
 
 
-def _check_open(node: DocumentNode, kind: str) -> None:
+def _check_oauth(node: DocumentNode, kind: str) -> None:
     node.allow_only(*_PROPERTIES, *(("endpoints",) if kind == "oauth2" else ()))
     node.require("authority").text()
     grant = node.require("grant").one_of(*GRANTS)
@@ -93,8 +93,8 @@ def _check_open(node: DocumentNode, kind: str) -> None:
     if request is not None and request.allow_only("encoding").has("encoding"):
         request.require("encoding").one_of(*ENCODINGS)
     for name in ("issuers", "scopes", "audiences"):
-        listed = node.get(name)
-        for item in listed.items() if listed is not None else ():
+        texts = node.get(name)
+        for item in texts.items() if texts is not None else ():
             item.text()
     for name in ("subject", "actor"):
         token = node.get(name)
@@ -106,16 +106,16 @@ def _check_open(node: DocumentNode, kind: str) -> None:
 
 
 def _check_client(node: DocumentNode) -> None:
-    """Check what the reference says is required of a client ("OAUTH2 Authentication")."""
+    """Check the members that the DSL reference requires of a client ("OAUTH2 Authentication")."""
     client = node.get("client")
     if client is None:
         return
     client.allow_only("id", "secret", "assertion", "authentication")
-    way = client.get("authentication")
-    chosen = way.one_of(*CLIENT_AUTHENTICATIONS) if way else "client_secret_post"
-    if chosen != "none":
+    member = client.get("authentication")
+    method = member.one_of(*CLIENT_AUTHENTICATIONS) if member else "client_secret_post"
+    if method != "none":
         client.require("id").text()
-    if chosen == "private_key_jwt":
+    if method == "private_key_jwt":
         client.require("assertion").text()
     for name in ("secret", "assertion"):
         if client.has(name):
@@ -123,10 +123,10 @@ def _check_client(node: DocumentNode) -> None:
 
 
 def _check_grant(node: DocumentNode, grant: str) -> None:
-    """Check that a grant has what it shows.
+    """Check that a grant has its credentials.
 
-    The language has no member for a code or a refresh token. Both represent whom the request is made for,
-    so they stand where such a token does: in `subject`.
+    The language has no member for an authorization code or a refresh token. Both represent the
+    subject of the request, so both stand in `subject`, like the token of a token exchange.
     """
     if grant == "password":
         node.require("username").text()

@@ -1,4 +1,4 @@
-"""`call: a2a`: one JSON-RPC method of an agent (Agent2Agent protocol)."""
+"""`call: a2a`: one JSON-RPC method of an Agent2Agent (A2A) server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from engine.contracts.calls import CALL_A2A, A2aCall, RpcAnswer
 from engine.interpreter.constructs import call_http
-from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.model import TaskResult
@@ -15,33 +14,35 @@ from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 300.0
 STREAMING = ("message/stream", "tasks/resubscribe")
-READING = ("tasks/get", "tasks/list", "agent/getAuthenticatedExtendedCard")
-_NOTICES = tuple(
+READ_METHODS = ("tasks/get", "tasks/list", "agent/getAuthenticatedExtendedCard")
+_PUSH_NOTIFICATIONS = tuple(
     f"tasks/pushNotificationConfig/{verb}" for verb in ("set", "get", "list", "delete")
 )
-METHODS = ("message/send", *STREAMING, *READING, "tasks/cancel", *_NOTICES)
+METHODS = ("message/send", *STREAMING, *READ_METHODS, "tasks/cancel", *_PUSH_NOTIFICATIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class CallA2a:
-    """Where the agent or its card is, which method, and its parameters."""
+    """Call of a method, with the endpoint of the A2A server or, with `has_card`, of its card."""
 
-    at: call_http.CallHttp
-    carded: bool
+    endpoint: call_http.CallHttp
+    has_card: bool
     method: str
     parameters: Any
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give the method's result; of one that streams, all of them in order.
+        """Return the method's result; of a method that streams, all results in order.
 
-        :raises FaultError: of kind runtime when the agent refuses, communication when there is none.
+        :raises FaultError: of kind runtime when the server answers an error, of kind communication
+            when it cannot be reached.
         """
         call = A2aCall(
-            http=self.at.addressed(interpreter, data, scope, seconds=SECONDS_MAX),
-            carded=self.carded,
+            http=self.endpoint.build_call(interpreter, data, scope, seconds=SECONDS_MAX),
+            carded=self.has_card,
             method=self.method,
-            parameters=self._completed(
-                interpreter, filled(interpreter, self.parameters, data, scope)
+            parameters=self._complete_message(
+                interpreter,
+                call_http.fill_parameters(interpreter, self.parameters, data, scope),
             ),
         )
         answer: RpcAnswer = await interpreter.call(
@@ -50,12 +51,14 @@ class CallA2a:
             answer=RpcAnswer,
             seconds=SECONDS_MAX + 5,
             scope=scope,
-            repeatable=self.method in READING,
+            repeatable=self.method in READ_METHODS,
         )
         return TaskResult(answer.result)
 
-    def _completed(self, interpreter: Interpreter, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Give a message the id and the role it lacks (DSL reference, "A2A Call")."""
+    def _complete_message(
+        self, interpreter: Interpreter, parameters: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Add the id and the role that the message lacks (DSL reference, "A2A Call")."""
         message = parameters.get("message")
         if not self.method.startswith("message/") or not isinstance(message, dict):
             return parameters
@@ -66,21 +69,21 @@ class CallA2a:
 
 
 def read(node: DocumentNode) -> CallA2a:
-    """Read the members of `with`; a card goes before a server, as the specification has it."""
+    """Read the members of `with`; a card has precedence over a server, as in the specification."""
     node.allow_only("method", "agentCard", "server", "parameters")
     card, server, parameters = node.get("agentCard"), node.get("server"), node.get("parameters")
     if card is None and server is None:
         node.add_fault("needs one of agentCard, server")
-    at = call_http.NOWHERE
-    for found in (
+    endpoint = call_http.NO_ENDPOINT
+    for member in (
         server,
         card.allow_only("name", "endpoint").require("endpoint") if card else None,
     ):
-        if found is not None:
-            at = call_http.CallHttp("POST", *call_http.read_endpoint(found))
+        if member is not None:
+            endpoint = call_http.CallHttp("POST", *call_http.read_endpoint(member))
     return CallA2a(
-        at=at,
-        carded=card is not None,
+        endpoint=endpoint,
+        has_card=card is not None,
         method=node.require("method").one_of(*METHODS),
         parameters=parameters.template_or_program() if parameters else None,
     )

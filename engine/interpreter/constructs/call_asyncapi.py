@@ -1,4 +1,4 @@
-"""`call: asyncapi`: a message to or from a service that an AsyncAPI document describes."""
+"""`call: asyncapi`: messages to and from a service that an AsyncAPI document describes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.contracts.calls import PUBLISH_MESSAGE, AsyncApiCall
 from engine.interpreter.constructs import authentication_policies, call_http, subscribe_asyncapi
-from engine.interpreter.constructs.call_mcp import filled
+from engine.interpreter.constructs.placeholder import Placeholder
 from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
@@ -16,16 +16,16 @@ from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 30.0
-SPOKEN = ("amqp", "http", "mqtt", "redis")
-NOT_SPOKEN = (
+PROTOCOLS = ("amqp", "http", "mqtt", "redis")
+UNSUPPORTED_PROTOCOLS = (
     *("amqp1", "anypointmq", "googlepubsub", "ibmmq", "jms", "kafka", "mercure", "mqtt5", "nats"),
     *("pulsar", "sns", "solace", "sqs", "stomp", "ws"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """Where the document is, which of its operations, and on which of its servers."""
+class AsyncApiOperation:
+    """Operation or channel of an AsyncAPI document, and the server to use."""
 
     document: call_http.CallHttp
     operation: str | None
@@ -35,19 +35,19 @@ class Operation:
     protocol: str | None
     authentication: Any
 
-    def addressed(self, interpreter: Interpreter, data: Any, scope: Scope) -> AsyncApiCall:
-        """Return the operation to call, as whom and for how long at most.
+    def build_call(self, interpreter: Interpreter, data: Any, scope: Scope) -> AsyncApiCall:
+        """Return the call of the operation, with its credentials and its time limit.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
-        document = self.document.addressed(interpreter, data, scope, seconds=SECONDS_MAX)
+        document = self.document.build_call(interpreter, data, scope, seconds=SECONDS_MAX)
         return AsyncApiCall(
             document=replace(document, redirect=True),
             operation=self.operation,
             channel=self.channel,
             server=self.server,
             protocol=self.protocol,
-            variables=filled(interpreter, self.variables, data, scope),
+            variables=call_http.fill_parameters(interpreter, self.variables, data, scope),
             authentication=interpreter.fill(self.authentication, data, scope),
             timeout_seconds=SECONDS_MAX,
         )
@@ -55,21 +55,21 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """An operation, and the message it is called with."""
+    """Construct that publishes one message by an operation."""
 
-    at: Operation
+    operation: AsyncApiOperation
     message: Any
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give the message that was published.
+        """Publish the message and return it.
 
-        :raises FaultError: of kind configuration when the document has no such operation, validation when
-            the message is not what it describes, and otherwise by what failed.
+        :raises FaultError: of kind configuration when the document has no such operation, of kind
+            validation when the message does not match the document, otherwise by what failed.
         """
         message = interpreter.fill(self.message, data, scope)
         if not isinstance(message.get("headers", {}), dict):
             raise fault("expression", "the headers of a message must be an object")
-        call = replace(self.at.addressed(interpreter, data, scope), message=message)
+        call = replace(self.operation.build_call(interpreter, data, scope), message=message)
         seconds = 2 * SECONDS_MAX + 5
         await interpreter.call(
             PUBLISH_MESSAGE, call, answer=type(None), seconds=seconds, scope=scope
@@ -79,33 +79,34 @@ class Publish:
 
 def read(node: DocumentNode) -> Construct:
     """Read the members of `with`."""
-    rest = ("document", "server", "protocol", "authentication")
-    node.allow_only("operation", "channel", "message", "subscription", *rest)
-    at = _read_operation(node)
-    found = node.one_member("message", "subscription", beside=("operation", "channel", *rest))
-    if found is None:
-        return call_http.NOWHERE
-    what, below = found
-    if what == "subscription":
-        return subscribe_asyncapi.read(below, at)
-    below.allow_only("payload", "headers")
+    others = ("document", "server", "protocol", "authentication")
+    node.allow_only("operation", "channel", "message", "subscription", *others)
+    operation = _read_operation(node)
+    member = node.one_member("message", "subscription", beside=("operation", "channel", *others))
+    if member is None:
+        return Placeholder()
+    kind, value = member
+    if kind == "subscription":
+        return subscribe_asyncapi.read(value, operation)
+    value.allow_only("payload", "headers")
     return Publish(
-        at, {key: below.child(key, value).template() for key, value in below.members().items()}
+        operation,
+        {key: value.child(key, template).template() for key, template in value.members().items()},
     )
 
 
-def _read_operation(node: DocumentNode) -> Operation:
+def _read_operation(node: DocumentNode) -> AsyncApiOperation:
     document = node.require("document").allow_only("name", "endpoint").require("endpoint")
-    named = [key for key in ("operation", "channel") if node.has(key)]
-    if len(named) != 1:
+    keys = [key for key in ("operation", "channel") if node.has(key)]
+    if len(keys) != 1:
         node.add_fault("must have exactly one of operation, channel")
-    name = node.require(named[0]).text() if named else ""
+    name = node.require(keys[0]).text() if keys else ""
     server, protocol, policy = node.get("server"), node.get("protocol"), node.get("authentication")
     variables = server.allow_only("name", "variables").get("variables") if server else None
-    return Operation(
+    return AsyncApiOperation(
         document=call_http.CallHttp("GET", *call_http.read_endpoint(document)),
-        operation=name if "operation" in named else None,
-        channel=name if "operation" not in named else None,
+        operation=name if "operation" in keys else None,
+        channel=name if "operation" not in keys else None,
         server=server.require("name").text() if server else None,
         variables=variables.template_or_program() if variables else None,
         protocol=_read_protocol(protocol) if protocol else None,
@@ -114,7 +115,7 @@ def _read_operation(node: DocumentNode) -> Operation:
 
 
 def _read_protocol(node: DocumentNode) -> str:
-    protocol = node.one_of(*SPOKEN, *NOT_SPOKEN)
-    if protocol in NOT_SPOKEN:
+    protocol = node.one_of(*PROTOCOLS, *UNSUPPORTED_PROTOCOLS)
+    if protocol in UNSUPPORTED_PROTOCOLS:
         unsupported.refuse(node, "call.asyncapi.protocol")
     return protocol

@@ -1,4 +1,4 @@
-"""`call: <function>`: a task that has a name of its own, here, in a catalog, or at an address."""
+"""`call: <function>`: a task with a name, in the definition, in a catalog, or at an address."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from engine.interpreter.constructs import catalogs
-from engine.interpreter.constructs.catalogs import Source
+from engine.interpreter.constructs.catalogs import FunctionSource
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.errors import fault
 from engine.language.model import Task, TaskResult
 from engine.language.reader import DocumentNode
 
-# A catalog's function may call others; one of the definition's own cannot call itself.
+# A function of a catalog may call others; a function of the definition cannot call itself.
 DEPTH_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
 class CallFunction:
-    """A function of the definition, and the parameters to call it with.
+    """Call of a function of the definition.
 
-    They are the function's input, and all of it: without `with` it is an empty object. What the function's
-    task gives is the step's; where its own `then` leads, there is nothing.
+    The arguments are the function's whole input; without `with` it is an empty object. The output
+    of the function's task is the output of the call; the `then` of that task has no effect.
     """
 
     resumes: ClassVar = True
@@ -32,32 +32,36 @@ class CallFunction:
     arguments: Any
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give what the function gives."""
-        return await _called(
-            self.functions[self.function], self.arguments, interpreter, data, scope
-        )
+        """Run the function and return its output."""
+        return await _call(self.functions[self.function], self.arguments, interpreter, data, scope)
 
 
 @dataclass(frozen=True, slots=True)
-class CallCataloged:
-    """A function that is fetched when it is first called, once in an execution."""
+class CallCatalogFunction:
+    """Call of a function that an execution fetches once, at its first call."""
 
     resumes: ClassVar = True
-    source: Source
+    source: FunctionSource
     arguments: Any
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give what the function gives.
+        """Fetch the function, run it and return its output.
 
-        :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
+        :raises FaultError: of kind communication when it cannot be fetched, of kind configuration
+            when it is no task.
         """
         function = await catalogs.fetch(self.source, interpreter, data, scope)
-        # What others wrote may be called with secrets, but does not see them by itself.
-        return await _called(function, self.arguments, interpreter, data, scope, secrets={})
+        # A function of others may get secrets as arguments; its expressions have no $secrets.
+        return await _call(function, self.arguments, interpreter, data, scope, secrets={})
 
 
-async def _called(
-    function: Task, arguments: Any, interpreter: Interpreter, data: Any, scope: Scope, **hidden: Any
+async def _call(
+    function: Task,
+    arguments: Any,
+    interpreter: Interpreter,
+    data: Any,
+    scope: Scope,
+    **variables: Any,
 ) -> TaskResult:
     if scope.depth >= DEPTH_MAX:
         raise fault(
@@ -68,33 +72,36 @@ async def _called(
         state["arguments"] = {} if arguments is None else interpreter.fill(arguments, data, scope)
     with scope.frame.child("function") as frame:
         within = replace(
-            scope.with_variables(**hidden), frame=frame, depth=scope.depth + 1, extended_task=None
+            scope.with_variables(**variables),
+            frame=frame,
+            depth=scope.depth + 1,
+            extended_task=None,
         )
         return TaskResult((await interpreter.run_task(function, state["arguments"], within)).output)
 
 
-def read(node: DocumentNode, calls: Sequence[str]) -> CallFunction | CallCataloged:
-    """Read the step's own keys; `calls` is what is called by a name that the language knows."""
-    called, given = node.require("call"), node.get("with")
-    arguments = given.template() if given is not None and given.members() else None
-    name = called.text()
+def read(node: DocumentNode, calls: Sequence[str]) -> CallFunction | CallCatalogFunction:
+    """Read the task's own keys; `calls` are the names that the language defines."""
+    function_node, parameters = node.require("call"), node.get("with")
+    arguments = parameters.template() if parameters is not None and parameters.members() else None
+    name = function_node.text()
     functions = node.use.get("functions")
     if isinstance(functions, dict) and name in functions:
         check_one(node, name)
         return CallFunction(name, node.reading.functions, arguments)
-    known = (*calls, *(functions if isinstance(functions, dict) else ()))
-    return CallCataloged(catalogs.read(called, known), arguments)
+    names = (*calls, *(functions if isinstance(functions, dict) else ()))
+    return CallCatalogFunction(catalogs.read(function_node, names), arguments)
 
 
 def check_all(use: DocumentNode) -> None:
-    """Read every function of the `use` object that stands here."""
+    """Read every function of the `use` object."""
     functions = use.get("functions")
     for name in functions.members() if functions is not None else ():
         check_one(functions or use, name)
 
 
 def check_one(node: DocumentNode, name: str) -> None:
-    """Read a function once for all its calls; it sees no variables but the language's own."""
+    """Read a function once for all its calls; its expressions have global variables only."""
     reading, functions = node.reading, node.use["functions"]
     if name in reading.open_functions:
         node.add_fault(

@@ -8,7 +8,6 @@ from typing import Any
 
 from engine.contracts.calls import CALL_GRPC, GrpcCall, RpcAnswer
 from engine.interpreter.constructs import authentication_policies, call_http
-from engine.interpreter.constructs.call_mcp import filled
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.model import TaskResult
@@ -23,7 +22,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class CallGrpc:
-    """Where the proto is, which method of which service, and its arguments."""
+    """Call of a method of a gRPC service, with the endpoint of the service's proto."""
 
     proto: call_http.CallHttp
     service: str
@@ -34,20 +33,20 @@ class CallGrpc:
     authentication: Any
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give the method's message; of one that answers with a stream, all of them in order.
+        """Return the method's message; of a method that streams, all messages in order.
 
-        :raises FaultError: of kind configuration when the proto has no such method, validation when the
-            arguments do not fit it, and otherwise by the service's status.
+        :raises FaultError: of kind configuration when the proto has no such method, of kind
+            validation when the arguments do not match it, otherwise by the service's status.
         """
         call = GrpcCall(
             proto=replace(
-                self.proto.addressed(interpreter, data, scope, seconds=SECONDS_MAX), redirect=True
+                self.proto.build_call(interpreter, data, scope, seconds=SECONDS_MAX), redirect=True
             ),
             service=self.service,
             host=self.host,
             port=self.port,
             method=self.method,
-            arguments=filled(interpreter, self.arguments, data, scope),
+            arguments=call_http.fill_parameters(interpreter, self.arguments, data, scope),
             authentication=interpreter.fill(self.authentication, data, scope),
             timeout_seconds=SECONDS_MAX,
         )

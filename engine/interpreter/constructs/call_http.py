@@ -21,14 +21,14 @@ SECONDS_MAX = 30.0
 OUTPUTS = ("content", "response", "raw")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")  # RFC 9110 section 9.2.2
-KEY = "idempotency-key"  # who sends it says that the service does nothing twice
+IDEMPOTENCY_KEY = "idempotency-key"  # a service that supports it acts once on repeated requests
 
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
 @dataclass(frozen=True, slots=True)
 class CallHttp:
-    """A request whose members are values or programs."""
+    """HTTP request whose members are values or programs."""
 
     method: str
     uri: str | Program
@@ -40,26 +40,28 @@ class CallHttp:
     redirect: bool = False
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give the answer's content, the whole answer, or its bytes.
+        """Return the answer's content, the whole answer, or its bytes.
 
-        :raises FaultError: of kind communication, when there is no answer or it says that it failed.
+        :raises FaultError: of kind communication, without an answer or when its status is an error.
         """
-        call = self.addressed(interpreter, data, scope, seconds=SECONDS_MAX)
+        call = self.build_call(interpreter, data, scope, seconds=SECONDS_MAX)
         scope = scope.with_variables(authorization=authorization.descriptor(call.authentication))
         call = replace(
             call,
-            query=queried(interpreter.fill(self.query, data, scope)),
+            query=to_query(interpreter.fill(self.query, data, scope)),
             body=interpreter.fill(self.body, data, scope),
             redirect=self.redirect,
             raw=self.output == "raw",
         )
         answer = await request(interpreter, call, scope)
-        return TaskResult(shown(call, answer, self.output), authorization=answer.authorization)
+        return TaskResult(
+            select_output(call, answer, self.output), authorization=answer.authorization
+        )
 
-    def addressed(
+    def build_call(
         self, interpreter: Interpreter, data: Any, scope: Scope, *, seconds: float
     ) -> HttpCall:
-        """Return where to call, as whom, and for how long at most.
+        """Return the call with its address, headers, credentials and time limit, without a body.
 
         :raises FaultError: of kind expression, when an expression gives what cannot be sent.
         """
@@ -67,32 +69,32 @@ class CallHttp:
         scope = scope.with_variables(authorization=authorization.descriptor(policy))
         return HttpCall(
             method=self.method,
-            uri=self.located(interpreter, data, scope),
+            uri=self.resolve_uri(interpreter, data, scope),
             headers=_texts(interpreter.fill(self.headers, data, scope), "headers"),
             authentication=policy,
             timeout_seconds=seconds,
         )
 
-    def located(self, interpreter: Interpreter, data: Any, scope: Scope) -> str:
+    def resolve_uri(self, interpreter: Interpreter, data: Any, scope: Scope) -> str:
         """Return the address to call.
 
         :raises FaultError: of kind expression, when it is no text.
         """
         if isinstance(self.uri, Program):
-            found = interpreter.evaluate(self.uri, data, scope)
-            if not isinstance(found, str):
+            uri = interpreter.evaluate(self.uri, data, scope)
+            if not isinstance(uri, str):
                 raise fault("expression", "the endpoint must be text")
-            return found
+            return uri
         return expand(self.uri, data)
 
 
-NOWHERE = CallHttp("GET", "")
+NO_ENDPOINT = CallHttp("GET", "")  # where an endpoint could not be read
 
 
 async def request(interpreter: Interpreter, call: HttpCall, scope: Scope) -> HttpAnswer:
-    """Send one request and return an answer that is no failure.
+    """Send one request and return its answer.
 
-    :raises FaultError: of kind communication; its status is the answer's.
+    :raises FaultError: of kind communication, with the answer's status, when that is an error.
     """
     answer: HttpAnswer = await interpreter.call(
         CALL_HTTP,
@@ -100,7 +102,8 @@ async def request(interpreter: Interpreter, call: HttpCall, scope: Scope) -> Htt
         answer=HttpAnswer,
         seconds=call.timeout_seconds + 5,
         scope=scope,
-        repeatable=call.method in IDEMPOTENT or any(name.lower() == KEY for name in call.headers),
+        repeatable=call.method in IDEMPOTENT
+        or any(name.lower() == IDEMPOTENCY_KEY for name in call.headers),
     )
     if answer.status < HTTPStatus.OK or answer.status >= (400 if call.redirect else 300):
         detail = f"the server answered {answer.status}"
@@ -110,8 +113,8 @@ async def request(interpreter: Interpreter, call: HttpCall, scope: Scope) -> Htt
     return answer
 
 
-def shown(call: HttpCall, answer: HttpAnswer, output: str) -> Any:
-    """Return what a definition asked to see of an answer."""
+def select_output(call: HttpCall, answer: HttpAnswer, output: str) -> Any:
+    """Return the part of an answer that the member `output` names."""
     if output == "raw":
         return answer.raw
     if output == "content":
@@ -124,12 +127,12 @@ def shown(call: HttpCall, answer: HttpAnswer, output: str) -> Any:
     }
 
 
-def queried(value: Any) -> dict[str, Any]:
-    """Return query parameters as text, an array being the same name several times."""
-    given = _members(value, "query").items()
+def to_query(value: Any) -> dict[str, Any]:
+    """Return query parameters as texts; an array is the same name several times."""
+    parameters = _members(value, "query").items()
     return {
         name: [to_text(item) for item in member] if isinstance(member, list) else to_text(member)
-        for name, member in given
+        for name, member in parameters
         if member is not None
     }
 
@@ -155,8 +158,8 @@ def read(node: DocumentNode) -> CallHttp:
 def read_endpoint(node: DocumentNode) -> tuple[str | Program, Any]:
     """Return an endpoint's address, a URI template or an expression, and its authentication."""
     if isinstance(node.value, str):
-        found: str | Program = node.template()
-        return found, None
+        template: str | Program = node.template()
+        return template, None
     uri = node.allow_only("uri", "authentication").require("uri")
     uri.text()
     authentication = node.get("authentication")
@@ -164,22 +167,35 @@ def read_endpoint(node: DocumentNode) -> tuple[str | Program, Any]:
 
 
 def read_output(node: DocumentNode) -> str:
-    """Return what of the answer becomes data."""
-    found = node.get("output")
-    return found.one_of(*OUTPUTS) if found else "content"
+    """Return the part of the answer that becomes the task's output."""
+    output = node.get("output")
+    return output.one_of(*OUTPUTS) if output else "content"
 
 
 def read_redirect(node: DocumentNode) -> bool:
-    """Return whether redirects are followed; otherwise one is an error."""
-    found = node.get("redirect")
-    if found is not None and not isinstance(found.value, bool):
-        found.add_fault("must be true or false")
-    return found is not None and found.value is True
+    """Return whether the call follows redirects; otherwise a redirect is an error."""
+    redirect = node.get("redirect")
+    if redirect is not None and not isinstance(redirect.value, bool):
+        redirect.add_fault("must be true or false")
+    return redirect is not None and redirect.value is True
 
 
 def _template(node: DocumentNode, key: str) -> Any:
-    found = node.get(key)
-    return found.template() if found else None
+    member = node.get(key)
+    return member.template() if member else None
+
+
+def fill_parameters(
+    interpreter: Interpreter, parameters: Any, data: Any, scope: Scope
+) -> dict[str, Any]:
+    """Return the parameters of a remote procedure.
+
+    :raises FaultError: of kind expression, when they are no object.
+    """
+    values = interpreter.fill(parameters, data, scope)
+    if values is not None and not isinstance(values, dict):
+        raise fault("expression", "the parameters must be an object")
+    return values or {}
 
 
 def _members(value: Any, what: str) -> dict[str, Any]:

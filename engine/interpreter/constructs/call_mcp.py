@@ -11,27 +11,22 @@ from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
-from engine.language.errors import fault
 from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 300.0
-VERSIONS = (
-    "2025-06-18",
-    "2025-03-26",
-    "2025-11-25",
-    "2026-07-28",
-)  # the first is the specification's default
-READING = ("tools/list", "prompts/list", "prompts/get", "resources/list", "resources/read")
-METHODS = ("tools/call", *READING, "resources/templates/list")
+# The first is the specification's default.
+VERSIONS = ("2025-06-18", "2025-03-26", "2025-11-25", "2026-07-28")
+READ_METHODS = ("tools/list", "prompts/list", "prompts/get", "resources/list", "resources/read")
+METHODS = ("tools/call", *READ_METHODS, "resources/templates/list")
 _CLIENT = {"name": "cloud-api", "version": "1"}
 
 
 @dataclass(frozen=True, slots=True)
 class CallMcp:
-    """Where the server is, which method, and its parameters."""
+    """Call of a method of an MCP server."""
 
-    at: call_http.CallHttp
+    endpoint: call_http.CallHttp
     method: str
     parameters: Any
     version: str
@@ -39,16 +34,16 @@ class CallMcp:
     timeout: float | Program
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give the method's result; a tool that says it failed has a result too (`isError`).
+        """Return the method's result; a tool that fails has a result too (`isError`).
 
-        :raises FaultError: of kind runtime when the server refuses, communication when there is none.
+        :raises FaultError: of kind runtime when the server answers an error, of kind communication
+            when it cannot be reached.
         """
-        asked = interpreter.seconds(self.timeout, data, scope)
-        seconds = min(asked, SECONDS_MAX)
+        seconds = min(interpreter.seconds(self.timeout, data, scope), SECONDS_MAX)
         call = McpCall(
-            http=self.at.addressed(interpreter, data, scope, seconds=seconds),
+            http=self.endpoint.build_call(interpreter, data, scope, seconds=seconds),
             method=self.method,
-            parameters=filled(interpreter, self.parameters, data, scope),
+            parameters=call_http.fill_parameters(interpreter, self.parameters, data, scope),
             protocol_version=self.version,
             client=interpreter.fill(self.client, data, scope),
         )
@@ -63,17 +58,6 @@ class CallMcp:
         return TaskResult(answer.result)
 
 
-def filled(interpreter: Interpreter, parameters: Any, data: Any, scope: Scope) -> dict[str, Any]:
-    """Return the parameters of a remote procedure.
-
-    :raises FaultError: of kind expression, when they are no object.
-    """
-    found = interpreter.fill(parameters, data, scope)
-    if found is not None and not isinstance(found, dict):
-        raise fault("expression", "the parameters must be an object")
-    return found or {}
-
-
 def read(node: DocumentNode) -> CallMcp:
     """Read the members of `with`."""
     node.allow_only("protocolVersion", "method", "parameters", "timeout", "transport", "client")
@@ -83,7 +67,7 @@ def read(node: DocumentNode) -> CallMcp:
         node.get("timeout"),
     )
     return CallMcp(
-        at=_read_transport(node.require("transport")),
+        endpoint=_read_transport(node.require("transport")),
         method=node.require("method").one_of(*METHODS),
         parameters=parameters.template_or_program() if parameters else None,
         version=version.one_of(*VERSIONS) if version else VERSIONS[0],
@@ -93,16 +77,16 @@ def read(node: DocumentNode) -> CallMcp:
 
 
 def _read_transport(node: DocumentNode) -> call_http.CallHttp:
-    found = node.one_member("http", "stdio", beside=("options",))
+    member = node.one_member("http", "stdio", beside=("options",))
     options = node.get("options")
     if options is not None and options.members():
         options.add_fault("no options of a transport are known")
-    if found is None:
-        return call_http.NOWHERE
-    kind, transport = found
+    if member is None:
+        return call_http.NO_ENDPOINT
+    kind, transport = member
     if kind == "stdio":
         unsupported.refuse(transport, "call.mcp.stdio")
-        return call_http.NOWHERE
+        return call_http.NO_ENDPOINT
     uri, authentication = call_http.read_endpoint(
         transport.allow_only("endpoint", "headers").require("endpoint")
     )

@@ -1,4 +1,4 @@
-"""`call`: a request to somebody else's service, by the kind of service."""
+"""`call`: a call of an external service or of a function."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from engine.interpreter.constructs import (
     call_mcp,
     call_openapi,
 )
+from engine.interpreter.constructs.placeholder import Placeholder
 from engine.interpreter.runtime.interpreter import Construct
 from engine.language.reader import DocumentNode
 
@@ -28,9 +29,8 @@ CALLS: dict[str, Callable[[DocumentNode], Construct]] = {
 
 
 def read(node: DocumentNode) -> Construct:
-    """Read the step's own keys."""
-    called = node.require("call")
-    name = called.text()
+    """Read the task's own keys."""
+    name = node.require("call").text()
     if name in CALLS:
         return CALLS[name](node.require("with"))
-    return call_function.read(node, tuple(CALLS)) if name else call_http.NOWHERE
+    return call_function.read(node, tuple(CALLS)) if name else Placeholder()

@@ -1,4 +1,4 @@
-"""Catalogs (DSL, "Catalogs"): functions that others publish, fetched once in an execution."""
+"""Catalogs of functions that others publish (DSL, "Catalogs"); an execution fetches each once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from engine.language.errors import fault
 from engine.language.model import Task
 from engine.language.reader import DocumentNode, DocumentReading, EnoughError
 
-# The catalog everybody can use without naming it is the specification's own.
-DEFAULT = {"endpoint": "https://github.com/serverlessworkflow/catalog"}
+# The specification's catalog, which a definition can use without declaring it.
+DEFAULT_CATALOG = {"endpoint": "https://github.com/serverlessworkflow/catalog"}
 
-_CATALOGED = re.compile(r"(?P<name>[\w.-]+):(?P<version>[\w.+-]+)@(?P<catalog>[\w.-]+)", re.ASCII)
+_REFERENCE = re.compile(r"(?P<name>[\w.-]+):(?P<version>[\w.+-]+)@(?P<catalog>[\w.-]+)", re.ASCII)
 _GITHUB = re.compile(
     r"https://github\.com/(?P<repo>[^/]+/[^/@]+)(?:/(?:tree|blob)/(?P<branch>[^/]+))?"
     r"(?P<path>/[^@]*)?(?:@(?P<tag>.+))?"
@@ -30,48 +30,53 @@ _FILE = "function.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where a function is: the root of its catalog, how to be admitted there, and the way from the root."""
+class FunctionSource:
+    """Address of a function: its catalog's root and authentication, and the path from the root."""
 
     root: str | Program
     authentication: Any
     path: str
-    use: dict[str, Any]  # what a function may name of its caller's: the catalogs
-    called: DocumentNode
+    use: dict[str, Any]  # the caller's components that the function may use: catalogs
+    node: DocumentNode  # of the call
 
 
-def read(called: DocumentNode, calls: Iterable[str]) -> Source:
-    """Read the name or address of a function that is not the definition's own; `calls` are known."""
-    name, known = called.text(), called.use.get("catalogs")
-    catalogs = known if isinstance(known, dict) else {}
+def read(node: DocumentNode, names: Iterable[str]) -> FunctionSource:
+    """Read the name or address of a function outside the definition.
+
+    :param names: of calls that a fault may suggest.
+    """
+    name, member = node.text(), node.use.get("catalogs")
+    catalogs = member if isinstance(member, dict) else {}
     use = {"catalogs": catalogs} if catalogs else {}
     if name.startswith(("https://", "http://")):
-        return Source(name, None, "", use, called)
-    match = _CATALOGED.fullmatch(name)
+        return FunctionSource(name, None, "", use, node)
+    match = _REFERENCE.fullmatch(name)
     if match is None:
-        said = (
+        gist = (
             "use.functions has no such name, and it is neither name:version@catalog nor an address"
         )
-        called.add_fault(said + called.reading.nearest(name, calls), gist=said)
-        return Source("", None, "", use, called)
+        node.add_fault(gist + node.reading.nearest(name, names), gist=gist)
+        return FunctionSource("", None, "", use, node)
     if match["catalog"] not in {"default", *catalogs}:
-        said = "use.catalogs has no such name"
-        called.add_fault(
-            said + called.reading.nearest(match["catalog"], ("default", *catalogs)), gist=said
+        gist = "use.catalogs has no such name"
+        node.add_fault(
+            gist + node.reading.nearest(match["catalog"], ("default", *catalogs)), gist=gist
         )
-    catalog = catalogs.get(match["catalog"], DEFAULT)
+    catalog = catalogs.get(match["catalog"], DEFAULT_CATALOG)
     endpoint = catalog.get("endpoint") if isinstance(catalog, dict) else None
-    there = called.child("", None)
-    where = DocumentNode(
-        endpoint, "/use/catalogs", there.reading, there.read_tasks, called.variables, called.use
+    endpoint_node = DocumentNode(
+        endpoint, "/use/catalogs", node.reading, node.read_tasks, node.variables, node.use
     )
-    root, authentication = call_http.read_endpoint(where)
+    root, authentication = call_http.read_endpoint(endpoint_node)
     path = f"/functions/{quote(match['name'])}/{quote(match['version'])}/{_FILE}"
-    return Source(root, authentication, path, use, called)
+    return FunctionSource(root, authentication, path, use, node)
 
 
-def located(root: str, path: str) -> str:
-    """Return the address of the text itself for a repository's (DSL, "File Structure")."""
+def resolve_address(root: str, path: str) -> str:
+    """Return the address of a file in a catalog.
+
+    For a repository of GitHub or GitLab it is the address of the raw text (DSL, "File Structure").
+    """
     match = _GITHUB.fullmatch(root)
     if match:
         ref = (
@@ -87,34 +92,34 @@ def located(root: str, path: str) -> str:
     return f"{match['root']}/-/raw/{match['rest']}{path}" if match else root.rstrip("/") + path
 
 
-async def fetch(source: Source, interpreter: Interpreter, data: Any, scope: Scope) -> Task:
-    """Return the function, which the first call in an execution fetches for all.
+async def fetch(source: FunctionSource, interpreter: Interpreter, data: Any, scope: Scope) -> Task:
+    """Return the function; the first call in an execution fetches it.
 
-    :raises FaultError: of kind communication when it cannot be fetched, configuration when it is no task.
+    :raises FaultError: of kind communication when it cannot be fetched, of kind configuration when
+        it is no task.
     """
-    root = call_http.CallHttp("GET", source.root).located(interpreter, data, scope)
-    where = located(root, source.path)
+    root = call_http.CallHttp("GET", source.root).resolve_uri(interpreter, data, scope)
+    address = resolve_address(root, source.path)
     document = await external_resources.fetch(
-        interpreter, where, source.authentication, data, scope, what="function"
+        interpreter, address, source.authentication, data, scope, what="function"
     )
-    if (
-        where not in interpreter.catalog_functions
-    ):  # reading takes time that nobody counts: once in a run
-        interpreter.catalog_functions[where] = _understood(document, source)
-    return interpreter.catalog_functions[where]
+    # No budget counts the time of reading, so that each run reads a function once.
+    if address not in interpreter.catalog_functions:
+        interpreter.catalog_functions[address] = _read_function(document, source)
+    return interpreter.catalog_functions[address]
 
 
-def _understood(document: dict[str, Any], source: Source) -> Task:
-    reading = DocumentReading(compiles=False, read_task=source.called.reading.read_task)
+def _read_function(document: dict[str, Any], source: FunctionSource) -> Task:
+    reading = DocumentReading(compiles=False, read_task=source.node.reading.read_task)
     top = DocumentNode(
-        document, "", reading, source.called.read_tasks, use=source.use, place="/function"
+        document, "", reading, source.node.read_tasks, use=source.use, place="/function"
     )
     if parser.check_depth(document) is not None:
         raise fault("configuration", "the function that was fetched is nested too deeply")
-    if event_types.in_steps({"do": document}):
+    if event_types.of_tasks({"do": document}):
         raise fault(
             "configuration",
-            "the function that was fetched listens: what is heard is known beforehand",
+            "the function that was fetched listens: only the definition itself may listen",
         )
     try:
         task = reading.read_task("function", top)

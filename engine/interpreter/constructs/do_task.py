@@ -1,4 +1,4 @@
-"""`do`: steps one after the other, each on what the one before gave."""
+"""`do`: tasks in sequence; the output of each is the input of the next."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ KEYS = ("do",)
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """A list of steps in a scope of their own."""
+    """List of tasks in a scope of their own."""
 
     resumes: ClassVar = True
     tasks: Sequence[Task]
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give what the last step gives."""
+        """Run the tasks and return the output of the last one."""
         return TaskResult(await interpreter.run_tasks(self.tasks, data, scope))
 
 
 def read(node: DocumentNode) -> Do:
-    """Read the step's own keys."""
-    below = node.require("do")
-    return Do(below.read_tasks(below))
+    """Read the task's own keys."""
+    tasks = node.require("do")
+    return Do(tasks.read_tasks(tasks))

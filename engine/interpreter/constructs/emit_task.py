@@ -1,4 +1,4 @@
-"""`emit`: a CloudEvent (specification 1.0.2), complete, and handed to all who listen in the account."""
+"""`emit`: a CloudEvent (specification 1.0.2) to all listeners of the account."""
 
 from __future__ import annotations
 
@@ -24,31 +24,33 @@ EVENT_BYTES_MAX = 262_144
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """The event's attributes, a template."""
+    """Construct that emits an event; its attributes are a template."""
 
     attributes: Any
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give the event; what it does not say itself is filled in (DSL reference, "Event Properties").
+        """Emit the event and return it, with the attributes that the definition leaves out.
 
-        :raises FaultError: of kind validation, when what the expressions gave makes no CloudEvent; of kind
-            runtime, when it is larger than an event may be.
+        Source: DSL reference, "Event Properties".
+
+        :raises FaultError: of kind validation, when the attributes make no CloudEvent; of kind
+            runtime, when the event is larger than EVENT_BYTES_MAX.
         """
-        given = interpreter.redaction.redact(interpreter.fill(self.attributes, data, scope))
+        attributes = interpreter.redaction.redact(interpreter.fill(self.attributes, data, scope))
         for name in URIS:
             literal = self.attributes.get(name)
             if isinstance(literal, str):
-                given[name] = expand(literal, data)
+                attributes[name] = expand(literal, data)
         event = {
             "specversion": "1.0",
             "id": interpreter.environment.uuid(),
             "time": date_time(interpreter.environment.now())["iso8601"],
             "source": interpreter.lifecycle_events.subject.source,
-            **given,
+            **attributes,
         }
-        wrong = cloud_events.find_fault(event)
-        if wrong is not None:
-            raise fault("validation", f"the event's {wrong[0]} {wrong[1]}")
+        problem = cloud_events.find_fault(event)
+        if problem is not None:
+            raise fault("validation", f"the event's {problem[0]} {problem[1]}")
         if len(orjson.dumps(event)) > EVENT_BYTES_MAX:
             raise fault("runtime", f"an event may have {EVENT_BYTES_MAX} bytes")
         interpreter.event_outbox.add(event)
@@ -56,16 +58,16 @@ class Emit:
 
 
 def read(node: DocumentNode) -> Emit:
-    """Read the step's own keys."""
+    """Read the task's own keys."""
     attributes = (
         node.require("emit").allow_only("event").require("event").allow_only("with").require("with")
     )
     attributes.require("type").text()
     for name, value in attributes.members().items():
-        evaluated = isinstance(value, str) and unwrap(value) is not None
+        is_expression = isinstance(value, str) and unwrap(value) is not None
         check = (
             cloud_events.check_name(str(name))
-            if evaluated
+            if is_expression
             else cloud_events.check_member(str(name), value)
         )
         if check is not None:

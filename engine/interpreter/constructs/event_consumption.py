@@ -8,7 +8,7 @@ from typing import Any
 from engine.expressions.fast_path import Literal
 from engine.expressions.jq import Program, parse_program
 from engine.interpreter.constructs import event_filters
-from engine.interpreter.constructs.event_filters import Attempt, Filter
+from engine.interpreter.constructs.event_filters import EventFilter, EventMatcher
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language.reader import DocumentNode
@@ -21,7 +21,7 @@ FILTERS_MAX = 64
 class ConsumptionProgress:
     """How far an event consumption has come; a checkpoint stores it as JSON.
 
-    `last_number` is the number of the last inbox event that was looked at. `matches` are the indexes
+    `last_number` is the number of the last inbox event that was compared. `matches` are the indexes
     of the filters of an `all` that have their event, `until_matches` those of its `until`.
     """
 
@@ -64,7 +64,7 @@ class EventConsumption:
     """
 
     mode: str
-    filters: tuple[Filter, ...]
+    filters: tuple[EventFilter, ...]
     until: Program | EventConsumption | None = None
 
     @property
@@ -74,13 +74,13 @@ class EventConsumption:
 
     @property
     def forever(self) -> bool:
-        """Whether no event that is consumed can end the consumption."""
+        """Whether no event can end the consumption."""
         return isinstance(self.until, Program) and self.until.fast_path == Literal(value=False)
 
     async def consume_next(
         self, interpreter: Interpreter, data: Any, scope: Scope, progress: ConsumptionProgress
     ) -> dict[str, Any] | None:
-        """Look through the inbox, oldest event first; consume and return the first match, or None."""
+        """Search the inbox, oldest event first; consume and return the first match, or None."""
         if self.mode == "all" and len(progress.matches) == len(self.filters):
             progress.over = True
         while (
@@ -89,13 +89,13 @@ class EventConsumption:
         ):
             progress.last_number, event = item
             await interpreter.budget.yield_after_filters()
-            attempt = Attempt(interpreter, data, scope, progress.correlation)
+            matcher = EventMatcher(interpreter, data, scope, progress.correlation)
             if isinstance(self.until, EventConsumption) and self.until.match(
-                event, attempt, progress, progress.until_matches
+                event, matcher, progress, progress.until_matches
             ):
                 interpreter.event_inbox.consume(progress.last_number)
                 progress.over = self.until.is_complete(progress.until_matches)
-            elif self.match(event, attempt, progress, progress.matches):
+            elif self.match(event, matcher, progress, progress.matches):
                 interpreter.event_inbox.consume(progress.last_number)
                 progress.over = self.until is None and self.is_complete(progress.matches)
                 return event
@@ -111,17 +111,17 @@ class EventConsumption:
     def match(
         self,
         event: dict[str, Any],
-        attempt: Attempt,
+        matcher: EventMatcher,
         progress: ConsumptionProgress,
         matches: list[int],
     ) -> bool:
-        """Return whether a filter admits the event, and add that filter's index to `matches`."""
+        """Return whether a filter matches the event, and add that filter's index to `matches`."""
         if self.mode == "any" and not self.filters:
             return True
         for index, event_filter in enumerate(self.filters):
             if self.mode == "all" and index in matches:
                 continue
-            correlation = event_filter.admit(event, attempt)
+            correlation = event_filter.match(event, matcher)
             if correlation is not None:
                 progress.correlation = correlation
                 if self.mode == "all":
@@ -145,14 +145,14 @@ def read(node: DocumentNode, *, within_until: bool = False) -> EventConsumption:
     until = node.get("until")
     if until is not None and mode != "any":
         until.add_fault("only any can have an until")
-    below = node.require(mode)
+    filters_node = node.require(mode)
     filters = (
-        [event_filters.read(below)]
+        [event_filters.read(filters_node)]
         if mode == "one"
-        else [event_filters.read(item) for item in below.items()]
+        else [event_filters.read(item) for item in filters_node.items()]
     )
     if len(filters) > FILTERS_MAX:
-        below.add_fault(f"may have at most {FILTERS_MAX} filters")
+        filters_node.add_fault(f"may have at most {FILTERS_MAX} filters")
     return EventConsumption(mode, tuple(filters), _read_until(until) if until else None)
 
 

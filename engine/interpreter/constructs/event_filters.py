@@ -1,4 +1,4 @@
-"""Event filters: which events a listener wants, by attributes, by data, and by what belongs together."""
+"""Event filters: conditions on the attributes and data of events, and correlations of events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.expressions.jq import Program, parse_program
 from engine.expressions.templates import fill
-from engine.interpreter.constructs.event_types import _PATTERN
+from engine.interpreter.constructs.event_types import PATTERN_CHARACTERS
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
@@ -17,83 +17,84 @@ from engine.language.errors import FaultError
 from engine.language.reader import DocumentNode
 from engine.language.uri_templates import expand
 
-URIS = ("source", "dataschema")  # URI templates, filled from the listening step's input
+URIS = ("source", "dataschema")  # URI templates; the input of the listening task fills them
 
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """Which value of an event ties it to others, and what it must be; None is what the first one has."""
+    """Value of an event that must equal an expected one; None expects the first event's value."""
 
     source: Program
-    expected: Any = None
+    expectation: Any = None
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One look at an event: who looks, on which input, and the values that events are held to so far."""
+class EventMatcher:
+    """Evaluation of filters for one listener, with its input and the correlation values so far."""
 
     interpreter: Interpreter
     data: Any
     scope: Scope
-    correlated: Mapping[str, Any]
+    correlation: Mapping[str, Any]
 
-    def ask(self, asked: Program, about: Any) -> Any:
-        """Evaluate on a part of an event; an expression that fails there says no, as null does.
+    def evaluate(self, program: Program, value: Any) -> Any:
+        """Return the output of an expression for a part of an event, or None when it fails.
 
-        Events have all sorts of forms, and one that a filter was not written for is no fault of the listener.
+        Events have many forms; an event that a filter does not foresee is no error of the listener.
         """
         self.interpreter.budget.filter_expressions += 1
         try:
-            return self.interpreter.evaluate(asked, about, self.scope)
+            return self.interpreter.evaluate(program, value, self.scope)
         except FaultError:
             return None
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """What an event must have (DSL reference, "Event Filter"), the cheapest to check first."""
+class EventFilter:
+    """Conditions on an event (DSL reference, "Event Filter"), the cheapest first."""
 
     attributes: tuple[tuple[str, Any], ...]
     correlations: tuple[tuple[str, Correlation], ...] = ()
 
-    def admit(self, event: dict[str, Any], attempt: Attempt) -> dict[str, Any] | None:
-        """Return the correlations once the event is consumed, or None when it is not wanted."""
-        for name, wanted in self.attributes:
-            found = cloud_events.read(event, "data") if name == "data" else event.get(name)
-            if not _matches(name, wanted, found, attempt):
+    def match(self, event: dict[str, Any], matcher: EventMatcher) -> dict[str, Any] | None:
+        """Return the correlation values including this event's, or None when it does not match."""
+        for name, condition in self.attributes:
+            value = cloud_events.read(event, "data") if name == "data" else event.get(name)
+            if not _matches(name, condition, value, matcher):
                 return None
-        return self._correlate(event, attempt)
+        return self._correlate(event, matcher)
 
-    def _correlate(self, event: dict[str, Any], attempt: Attempt) -> dict[str, Any] | None:
-        correlated = dict(attempt.correlated)
+    def _correlate(self, event: dict[str, Any], matcher: EventMatcher) -> dict[str, Any] | None:
+        values = dict(matcher.correlation)
         for name, correlation in self.correlations:
-            value = attempt.ask(correlation.source, event)
+            value = matcher.evaluate(correlation.source, event)
             if value is None:
                 return None
-            if correlation.expected is not None:
-                expected = fill(
-                    correlation.expected, lambda asked: attempt.ask(asked, attempt.data)
+            if correlation.expectation is not None:
+                expectation = fill(
+                    correlation.expectation,
+                    lambda program: matcher.evaluate(program, matcher.data),
                 )
             else:
-                expected = correlated.get(name, value)
-            if value != expected:
+                expectation = values.get(name, value)
+            if value != expectation:
                 return None
-            correlated[name] = value
-        return correlated
+            values[name] = value
+        return values
 
 
-def read(node: DocumentNode) -> Filter:
+def read(node: DocumentNode) -> EventFilter:
     """Read one filter of a consumption strategy."""
     node.allow_only("with", "correlate")
-    wanted = node.require("with")
-    if isinstance(wanted.value, dict) and not wanted.value:
-        wanted.add_fault("must have at least one property")
+    conditions = node.require("with")
+    if isinstance(conditions.value, dict) and not conditions.value:
+        conditions.add_fault("must have at least one property")
     attributes = [
-        (name, _read_attribute(name, wanted.child(name, value)))
-        for name, value in wanted.members().items()
+        (name, _read_attribute(name, conditions.child(name, value)))
+        for name, value in conditions.members().items()
     ]
     correlate = node.get("correlate")
-    return Filter(
+    return EventFilter(
         tuple(sorted(attributes, key=_cost)),
         tuple((name, _read_correlation(correlate.child(name, value, is_known=False)))
               for name, value in correlate.members().items()) if correlate else (),
@@ -106,11 +107,11 @@ def _read_attribute(name: str, node: DocumentNode) -> Any:
     if not isinstance(node.value, str | bool | int):
         node.add_fault("must be text, a boolean, an integer or an expression")
         return None
-    wanted = node.template()
-    literal = name == "time" and isinstance(wanted, str) and not _PATTERN.search(wanted)
-    if literal and cloud_events.parse_time(wanted) is None:
+    condition = node.template()
+    is_literal = isinstance(condition, str) and not PATTERN_CHARACTERS.search(condition)
+    if name == "time" and is_literal and cloud_events.parse_time(condition) is None:
         node.add_fault("must be an RFC 3339 time, a regular expression or an expression")
-    return wanted
+    return condition
 
 
 def _read_correlation(node: DocumentNode) -> Correlation:
@@ -120,52 +121,56 @@ def _read_correlation(node: DocumentNode) -> Correlation:
 
 
 def _cost(attribute: tuple[str, Any]) -> int:
-    name, wanted = attribute
-    return 2 if name == "data" else int(isinstance(wanted, Program))
+    name, condition = attribute
+    return 2 if name == "data" else int(isinstance(condition, Program))
 
 
-def _matches(name: str, wanted: Any, found: Any, attempt: Attempt) -> bool:
-    """Tell whether an attribute is as wanted.
+def _matches(name: str, condition: Any, value: Any, matcher: EventMatcher) -> bool:
+    """Return whether the value of an attribute meets the condition.
 
-    An expression sees the attribute's value as its input, and the listening step's as `$input`. What it gives
-    is a condition; for an attribute other than data, text is what the value must equal.
+    An expression has the attribute's value as its input, and the listening task's input as
+    `$input`. Its output is a condition; for an attribute other than data, it may also be the text
+    that the value must equal.
     """
     if name == "data":
-        return _holds_within(wanted, found, attempt)
-    if isinstance(wanted, Program):
-        answer = attempt.ask(wanted, found)
-        return answer is True or (
-            not isinstance(answer, bool) and answer is not None and answer == found
+        return _data_matches(condition, value, matcher)
+    if isinstance(condition, Program):
+        output = matcher.evaluate(condition, value)
+        return output is True or (
+            not isinstance(output, bool) and output is not None and output == value
         )
-    if found is None or not isinstance(wanted, str):
-        return type(wanted) is type(found) and bool(wanted == found)
+    if value is None or not isinstance(condition, str):
+        return type(condition) is type(value) and bool(condition == value)
     if name in URIS:
-        wanted = expand(wanted, attempt.data)
-    if wanted == found:
+        condition = expand(condition, matcher.data)
+    if condition == value:
         return True
-    if name == "time" and cloud_events.parse_time(wanted) is not None:
-        return cloud_events.parse_time(wanted) == cloud_events.parse_time(found)
-    return bool(_PATTERN.search(wanted)) and attempt.ask(_pattern(wanted), found) is True
+    if name == "time" and cloud_events.parse_time(condition) is not None:
+        return cloud_events.parse_time(condition) == cloud_events.parse_time(value)
+    return (
+        bool(PATTERN_CHARACTERS.search(condition))
+        and matcher.evaluate(_full_match(condition), value) is True
+    )
 
 
-def _holds_within(wanted: Any, found: Any, attempt: Attempt) -> bool:
-    """Tell whether data is as wanted: conditions hold where they stand, objects have what is named."""
-    if isinstance(wanted, Program):
-        return attempt.ask(wanted, found) not in (None, False)
-    if isinstance(wanted, dict):
-        return isinstance(found, dict) and all(
-            name in found and _holds_within(value, found[name], attempt)
-            for name, value in wanted.items()
+def _data_matches(condition: Any, value: Any, matcher: EventMatcher) -> bool:
+    """Return whether data meets the conditions at every place that they name."""
+    if isinstance(condition, Program):
+        return matcher.evaluate(condition, value) not in (None, False)
+    if isinstance(condition, dict):
+        return isinstance(value, dict) and all(
+            name in value and _data_matches(member, value[name], matcher)
+            for name, member in condition.items()
         )
-    if isinstance(wanted, list):
+    if isinstance(condition, list):
         return (
-            isinstance(found, list)
-            and len(found) == len(wanted)
-            and all(_holds_within(*pair, attempt) for pair in zip(wanted, found, strict=True))
+            isinstance(value, list)
+            and len(value) == len(condition)
+            and all(_data_matches(*pair, matcher) for pair in zip(condition, value, strict=True))
         )
-    return isinstance(wanted, bool) == isinstance(found, bool) and bool(wanted == found)
+    return isinstance(condition, bool) == isinstance(value, bool) and bool(condition == value)
 
 
-def _pattern(text: str) -> Program:
-    """Return the program that tests a whole value against a regular expression, within jq's budget."""
+def _full_match(text: str) -> Program:
+    """Return the program that tests a whole value against a regular expression, in jq's budget."""
     return parse_program(f"test({json.dumps(f'^(?:{text})$')})")

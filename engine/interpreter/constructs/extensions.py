@@ -1,12 +1,16 @@
-"""Extensions: steps before and after every step of a kind (DSL reference, "Extension").
+"""Extensions: tasks before and after every task of a kind (DSL reference, "Extension").
 
-What the specification leaves open is settled here. The steps before run on the step's transformed input,
-those after on its raw output, all within its timeout; several extensions run in declared order. What they
-give is dropped, so that one which logs or checks changes nothing, but for what they export. The exception
-is `exit` in the list before: then the extended step does not run, nor do later extensions, and what was
-given is its output. Everywhere in an extension `$task` is the extended step's, with the members of its
-definition beside those of its descriptor, as the reference's own examples have it. Extensions do not extend
-the steps of extensions.
+The specification leaves open what follows; this module decides it:
+
+* The tasks before run on the task's transformed input, the tasks after on its raw output, all
+  within its timeout. Several extensions run in declared order.
+* The output of an extension is dropped, so that one which logs or checks changes nothing. What its
+  tasks export counts.
+* `exit` in the list before is the exception: the extended task and later extensions do not run, and
+  the output of the list is the task's output.
+* In an extension, `$task` is the extended task: its descriptor with the members of its
+  definition, as in the examples of the reference.
+* Extensions do not extend the tasks of extensions.
 """
 
 from __future__ import annotations
@@ -40,7 +44,7 @@ _COMPOSITE = ("do", "fork")
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """Which steps it extends, when, and with what."""
+    """Extension of the tasks of a kind, with its condition and its tasks."""
 
     target: str
     when: Program | None
@@ -48,24 +52,24 @@ class Extension:
     after: Sequence[Task]
 
     def extends(self, kind: str) -> bool:
-        """Tell whether it is for steps of a kind."""
+        """Return whether it extends tasks of a kind."""
         return self.target in ("all", kind) or (self.target == "composite" and kind in _COMPOSITE)
 
 
 @dataclass(frozen=True, slots=True)
-class Extended:
-    """A kind with what is done before and after it."""
+class ExtendedConstruct:
+    """Construct with the extensions that apply to it."""
 
     resumes: ClassVar = True
     construct: Construct
     extensions: Sequence[Extension]
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give what the step gives, or what an extension gives in its place."""
+        """Return the task's result, or the output of an extension that replaces it."""
         state, frame = scope.frame.state, scope.frame
         descriptor = scope.variables["task"]
-        extended = {**descriptor["definition"], **descriptor}
-        within = replace(scope.with_variables(task=extended), extended_task=extended)
+        task = {**descriptor["definition"], **descriptor}
+        within = replace(scope.with_variables(task=task), extended_task=task)
         if "applying" not in state:
             state["applying"] = [
                 at
@@ -75,9 +79,9 @@ class Extended:
             state |= {"before": 0, "after": 0}
         applying = [self.extensions[at] for at in state["applying"]]
         for extension in applying[state["before"] :]:
-            given = await self._list(extension.before, interpreter, data, within)
+            output = await self._run_list(extension.before, interpreter, data, within)
             if state.pop("exited", None) is not None:
-                return TaskResult(given)
+                return TaskResult(output)
             state["before"] += 1
         if "output" not in state:
             resumes = getattr(self.construct, "resumes", False)
@@ -85,33 +89,37 @@ class Extended:
                 frame.child("task", pinned=not resumes) as own,
                 interpreter.quiescence.pinning(own),
             ):
-                done = await self.construct.run(interpreter, data, replace(scope, frame=own))
-            state |= {"output": done.output, "then": done.then, "authorization": done.authorization}
+                result = await self.construct.run(interpreter, data, replace(scope, frame=own))
+            state |= {
+                "output": result.output,
+                "then": result.then,
+                "authorization": result.authorization,
+            }
         after = within.with_variables(output=state["output"], authorization=state["authorization"])
         for extension in applying[state["after"] :]:
-            await self._list(extension.after, interpreter, state["output"], after)
+            await self._run_list(extension.after, interpreter, state["output"], after)
             state.pop("exited", None)
             state["after"] += 1
         return TaskResult(state["output"], state["then"], state["authorization"])
 
-    async def _list(
+    async def _run_list(
         self, tasks: Sequence[Task], interpreter: Interpreter, data: Any, scope: Scope
     ) -> Any:
         return await interpreter.run_tasks(tasks, data, scope, part="extension") if tasks else None
 
 
 def read(use: DocumentNode) -> list[Extension]:
-    """Return the extensions of the `use` object that stands here, read once for a whole document."""
-    listed = use.get("extensions")
-    if listed is None:
+    """Return the extensions of the `use` object, read once for a whole document."""
+    items = use.get("extensions")
+    if items is None:
         return []
     if use.reading.extensions is None:
-        use.reading.extensions = [one for item in listed.items() for one in _read_item(item)]
+        use.reading.extensions = [one for item in items.items() for one in _read_item(item)]
     return use.reading.extensions
 
 
-def extended(node: DocumentNode, key: str, construct: Construct) -> Construct:
-    """Return a step's kind with the definition's extensions that are for it."""
+def extend(node: DocumentNode, kind: str, construct: Construct) -> Construct:
+    """Return a task's construct with the definition's extensions of its kind."""
     if "extensions" not in node.use:
         return construct
     top = replace(
@@ -122,8 +130,8 @@ def extended(node: DocumentNode, key: str, construct: Construct) -> Construct:
         place="/use",
         variables=node.global_variables(),
     )
-    found = [one for one in read(top) if one.extends(key)]
-    return Extended(construct, found) if found else construct
+    extensions = [one for one in read(top) if one.extends(kind)]
+    return ExtendedConstruct(construct, extensions) if extensions else construct
 
 
 def _read_item(item: DocumentNode) -> list[Extension]:
@@ -141,12 +149,12 @@ def _read_item(item: DocumentNode) -> list[Extension]:
         Extension(
             target=plain.require("extend").one_of(*TARGETS),
             when=when.program() if when else None,
-            before=_steps(plain, "before"),
-            after=_steps(plain, "after"),
+            before=_read_tasks(plain, "before"),
+            after=_read_tasks(plain, "after"),
         )
     ]
 
 
-def _steps(node: DocumentNode, key: str) -> Sequence[Task]:
-    found = node.get(key)
-    return found.read_tasks(found) if found else ()
+def _read_tasks(node: DocumentNode, key: str) -> Sequence[Task]:
+    tasks = node.get(key)
+    return tasks.read_tasks(tasks) if tasks else ()

@@ -1,4 +1,4 @@
-"""What definitions name by address (DSL reference, "External Resource"): fetched once in an execution."""
+"""External resources (DSL reference, "External Resource"); an execution fetches each once."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from engine.interpreter.runtime.scope import Scope
 from engine.language import parser
 from engine.language.errors import FaultError, fault
 
-# It is read in a workflow task: a second of YAML at the most.
+# A workflow task reads the YAML; this much takes at most one second.
 YAML_CHARACTERS_MAX = 131_072
-ACCEPTED = "application/yaml, application/json;q=0.9, */*;q=0.5"
+ACCEPT_HEADER = "application/yaml, application/json;q=0.9, */*;q=0.5"
 
 
 async def fetch(
-    interpreter: Interpreter, where: str, authentication: Any, data: Any, scope: Scope, *, what: str
+    interpreter: Interpreter, uri: str, authentication: Any, data: Any, scope: Scope, *, what: str
 ) -> dict[str, Any]:
-    """Return the document at an address, JSON or YAML; whoever asks first in an execution fetches it for all.
+    """Return the document at an address, JSON or YAML; the first call in an execution fetches it.
 
-    `what` is how errors name it.
-
-    :raises FaultError: of kind communication when it cannot be fetched, configuration when it cannot be read.
+    :param what: the noun for it in errors.
+    :raises FaultError: of kind communication when it cannot be fetched, of kind configuration when
+        it cannot be read.
     """
-    if where not in interpreter.resources:
-        asked = HttpCall(
+    if uri not in interpreter.resources:
+        call = HttpCall(
             "GET",
-            where,
-            headers={"accept": ACCEPTED},
+            uri,
+            headers={"accept": ACCEPT_HEADER},
             redirect=True,
             authentication=interpreter.fill(authentication, data, scope),
             timeout_seconds=call_http.SECONDS_MAX,
         )
         try:
-            content = (await call_http.request(interpreter, asked, scope)).content
+            content = (await call_http.request(interpreter, call, scope)).content
         except FaultError as error:
             if error.problem.detail is None or not error.problem.detail.startswith(
                 "the server answered"
@@ -44,12 +44,12 @@ async def fetch(
                 raise
             detail = f"the {what} cannot be fetched: {error.problem.detail}"
             raise fault("communication", detail, status=error.problem.status) from None
-        interpreter.resources[where] = _parsed(content, what)
-    document: dict[str, Any] = interpreter.resources[where]
+        interpreter.resources[uri] = _parse(content, what)
+    document: dict[str, Any] = interpreter.resources[uri]
     return document
 
 
-def _parsed(content: Any, what: str) -> dict[str, Any]:
+def _parse(content: Any, what: str) -> dict[str, Any]:
     try:
         if isinstance(content, str):
             return parser.read(content, yaml_characters_max=YAML_CHARACTERS_MAX)

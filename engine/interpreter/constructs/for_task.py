@@ -1,4 +1,4 @@
-"""`for`: a list of steps once for each item, each round on what the round before gave."""
+"""`for`: a list of tasks once for each item; each round gets the output of the one before."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from engine.language.reader import SECRETS, VARIABLES, DocumentNode
 KEYS = ("for", "while", "do")
 ITERATIONS_MAX = 100_000
 
-# A leading __ is jq's and ours; $ENV is jq's.
+# jq and this project reserve a leading __; $ENV is a variable of jq.
 _VARIABLE = re.compile(r"(?!__|ENV$)[A-Za-z_]\w*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
-    """What to go through, under which names, and what to do with each item."""
+class For:
+    """Loop over items, with the names of its variables."""
 
     resumes: ClassVar = True
     each: str
@@ -33,7 +33,7 @@ class Loop:
     tasks: Sequence[Task]
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give what the last round gives; the data as it came when there is none."""
+        """Run the rounds and return the output of the last one; without rounds, the input."""
         state = scope.frame.state
         if "items" not in state:
             state |= {"items": self._items(interpreter, data, scope), "round": 0, "data": data}
@@ -41,9 +41,10 @@ class Loop:
         while state["round"] < len(items):
             index, data = state["round"], state["data"]
             within = scope.with_variables(**{self.each: items[index], self.at: index})
-            fresh = not scope.frame.children  # a round that was begun has its condition behind it
+            # A round that a frame continues has met its condition.
+            is_new = not scope.frame.children
             if (
-                fresh
+                is_new
                 and self.condition is not None
                 and not interpreter.is_true(self.condition, data, within)
             ):
@@ -66,31 +67,31 @@ class Loop:
         return items
 
 
-def read(node: DocumentNode) -> Loop:
-    """Read the step's own keys."""
-    over = node.require("for").allow_only("each", "in", "at")
-    each, at = read_variable(over, "each", "item"), read_variable(over, "at", "index")
+def read(node: DocumentNode) -> For:
+    """Read the task's own keys."""
+    loop = node.require("for").allow_only("each", "in", "at")
+    each, at = read_variable(loop, "each", "item"), read_variable(loop, "at", "index")
     within = node.with_variables(each, at)
     condition = within.get("while")
-    below = within.require("do")
-    return Loop(
+    tasks = within.require("do")
+    return For(
         each=each,
         at=at,
-        items=over.require("in").template_or_program(),
+        items=loop.require("in").template_or_program(),
         condition=condition.program() if condition else None,
-        tasks=below.read_tasks(below),
+        tasks=tasks.read_tasks(tasks),
     )
 
 
 def read_variable(node: DocumentNode, key: str, default: str) -> str:
-    """Return the name of a variable that steps below can use."""
-    found = node.get(key)
-    if found is None:
+    """Return the name of a variable that a member declares for the tasks of a block."""
+    member = node.get(key)
+    if member is None:
         return default
-    name = found.text()
+    name = member.text()
     if name and not _VARIABLE.fullmatch(name):
-        found.add_fault("must be letters, digits and underscores, and no name of jq")
+        member.add_fault("must be letters, digits and underscores, and no name of jq")
         return default
     if name in VARIABLES or name == SECRETS:
-        found.add_fault(f"${name} already means something else")
+        member.add_fault(f"${name} already means something else")
     return name or default

@@ -1,4 +1,4 @@
-"""`fork`: branches side by side; all of them, or the first that succeeds."""
+"""`fork`: concurrent branches; all outputs, or the first success."""
 
 from __future__ import annotations
 
@@ -21,56 +21,59 @@ BRANCHES_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """One step a branch."""
+    """Concurrent branches, each one task."""
 
     resumes: ClassVar = True
     branches: Sequence[Task]
     compete: bool
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give every branch's output in declared order, or with `compete` the first success alone."""
+        """Return all outputs in declared order; with `compete`, the output of the first success."""
         running = [
-            asyncio.create_task(self._branch(interpreter, index, data, scope))
+            asyncio.create_task(self._run_branch(interpreter, index, data, scope))
             for index in range(len(self.branches))
         ]
         try:
             with interpreter.quiescence.idle(scope.frame):
                 output = await (_first_success(running) if self.compete else _all(running))
-        except (
-            Exception,
-            asyncio.CancelledError,
-        ):  # not when the worker forgets it: then nothing can wait
-            await _given_up(running)
+        # Not GeneratorExit, with which the worker evicts a workflow: then nothing can be awaited.
+        except (Exception, asyncio.CancelledError):
+            await _cancel_all(running)
             raise
-        await _given_up(running)
+        await _cancel_all(running)
         return TaskResult(output)
 
-    async def _branch(self, interpreter: Interpreter, index: int, data: Any, scope: Scope) -> Any:
-        """Run one branch, unless it ended in an earlier run; the frame keeps what it ended with."""
-        ended = scope.frame.state.setdefault(str(index), {})
-        if "problem" in ended:
-            raise FaultError(ProblemDetails(**ended["problem"]))
+    async def _run_branch(
+        self, interpreter: Interpreter, index: int, data: Any, scope: Scope
+    ) -> Any:
+        """Run one branch, unless it ended in an earlier run; the frame stores how it ended."""
+        outcome = scope.frame.state.setdefault(str(index), {})
+        if "problem" in outcome:
+            raise FaultError(ProblemDetails(**outcome["problem"]))
         with interpreter.quiescence.strand(scope.frame), scope.frame.child(str(index)) as frame:
-            if "output" not in ended:
+            if "output" not in outcome:
                 try:
                     result = await interpreter.run_task(
                         self.branches[index], data, replace(scope, frame=frame)
                     )
-                    ended["output"] = result.output
+                    outcome["output"] = result.output
                 except FaultError as error:
-                    ended["problem"] = error.problem.to_json()
+                    outcome["problem"] = error.problem.to_json()
                     raise
-            return ended["output"]
+            return outcome["output"]
 
 
-async def _given_up(running: Sequence[asyncio.Task[Any]]) -> None:
+async def _cancel_all(running: Sequence[asyncio.Task[Any]]) -> None:
     for branch in running:
         branch.cancel()
     await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _all(running: Sequence[asyncio.Task[Any]]) -> list[Any]:
-    """Return all results; the first error ends the wait."""
+    """Return all results.
+
+    :raises FaultError: the first error, at once.
+    """
     await workflow.wait(running, return_when=asyncio.FIRST_EXCEPTION)
     for branch in running:
         if branch.done() and (error := branch.exception()) is not None:
@@ -79,11 +82,14 @@ async def _all(running: Sequence[asyncio.Task[Any]]) -> list[Any]:
 
 
 async def _first_success(running: Sequence[asyncio.Task[Any]]) -> Any:
-    """Return the first result; when every branch fails, the first error in declared order is raised."""
+    """Return the first result.
+
+    :raises FaultError: when every branch fails: the error of the first in declared order.
+    """
     pending = list(running)
     while pending:
-        done, pending = await workflow.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        for branch in done:
+        complete, pending = await workflow.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for branch in complete:
             error = branch.exception()
             if error is None:
                 return branch.result()
@@ -93,13 +99,13 @@ async def _first_success(running: Sequence[asyncio.Task[Any]]) -> Any:
 
 
 def read(node: DocumentNode) -> Fork:
-    """Read the step's own keys."""
+    """Read the task's own keys."""
     fork = node.require("fork").allow_only("branches", "compete")
     compete = fork.get("compete")
     if compete is not None and not isinstance(compete.value, bool):
         compete.add_fault("must be true or false")
-    below = fork.require("branches")
-    branches = below.read_tasks(below)
+    member = fork.require("branches")
+    branches = member.read_tasks(member)
     if len(branches) > BRANCHES_MAX:
-        below.add_fault(f"a fork may have at most {BRANCHES_MAX} branches (forkBranches)")
+        member.add_fault(f"a fork may have at most {BRANCHES_MAX} branches (forkBranches)")
     return Fork(branches, compete is not None and compete.value is True)

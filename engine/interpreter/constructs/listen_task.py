@@ -1,4 +1,4 @@
-"""`listen`: events of the account, consumed one after the other until there are enough of them."""
+"""`listen`: consumption of the account's events, one at a time, until there are enough."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from engine.language.reader import DocumentNode
 from engine.language.size_limits import DATA_BYTES_MAX
 
 KEYS = ("listen", "foreach")
-NOTHING = Transform()
+IDENTITY = Transform()
 
 
 @dataclass(frozen=True, slots=True)
 class Iteration:
-    """What is done with each event before the next one is looked at (DSL reference, "Subscription Iterator").
+    """Work on each event before the next (DSL reference, "Subscription Iterator").
 
-    The steps' input is the event as it is read; what the last one gives is the item's output. Without steps
-    it is the event itself.
+    The tasks' input is the event; the output of the last task is the item's output. Without tasks
+    the event itself is the output.
     """
 
     item: str = "item"
     at: str = "index"
     tasks: Sequence[Task] = ()
-    output: Transform = NOTHING
-    export: Transform = NOTHING
+    output: Transform = IDENTITY
+    export: Transform = IDENTITY
 
     async def run(self, interpreter: Interpreter, event: Any, index: int, scope: Scope) -> Any:
         """Return the item's output."""
@@ -59,9 +59,9 @@ class Iteration:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Which events, and what becomes of each.
+    """Consumption of events, with the work on each.
 
-    Its frame keeps how far it has come (`standing`) and the event that is being worked on (`event`).
+    Its frame stores the progress (`standing`) and the event at work (`event`).
     """
 
     resumes: ClassVar = True
@@ -70,16 +70,16 @@ class Listen:
     iteration: Iteration
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give what has been consumed, in its order; what an `until` consumes is not in it."""
+        """Return the outputs of the events in order, without those that an `until` consumes."""
         state = scope.frame.state
         if "standing" not in state and self.consumption.correlates:
             interpreter.lifecycle_events.emit_correlation_started()
         progress = ConsumptionProgress.from_json(state.setdefault("standing", {}))
         with interpreter.event_inbox.listener():
-            while "event" in state or await self._consumes(interpreter, data, scope, progress):
+            while "event" in state or await self._consume_next(interpreter, data, scope, progress):
                 event = cloud_events.read(state["event"], self.reads)
                 output = await self.iteration.run(interpreter, event, progress.count - 1, scope)
-                self._note(output, interpreter, scope, progress)
+                self._add_output(output, interpreter, scope, progress)
                 state["standing"] = progress.to_json()
                 del state["event"]
                 await interpreter.quiescence.safe_point(scope.frame)
@@ -87,10 +87,10 @@ class Listen:
             interpreter.lifecycle_events.emit_correlation_completed(progress.correlation)
         return TaskResult(progress.outputs)
 
-    async def _consumes(
+    async def _consume_next(
         self, interpreter: Interpreter, data: Any, scope: Scope, progress: ConsumptionProgress
     ) -> bool:
-        """Wait for the next event that is consumed and keep it; tell whether there is one."""
+        """Wait for the next event to consume and store it; return whether there is one."""
         state = scope.frame.state
         while True:
             event = await self.consumption.consume_next(
@@ -108,10 +108,10 @@ class Listen:
                     lambda: interpreter.event_inbox.next(progress.last_number) is not None
                 )
 
-    def _note(
+    def _add_output(
         self, output: Any, interpreter: Interpreter, scope: Scope, progress: ConsumptionProgress
     ) -> None:
-        """Keep an item's output, and judge whether that is enough."""
+        """Add an item's output and check whether the consumption is over."""
         if self.consumption.forever:
             return
         progress.size += len(orjson.dumps(output))
@@ -126,7 +126,7 @@ class Listen:
 
 
 def read(node: DocumentNode) -> Listen:
-    """Read the step's own keys."""
+    """Read the task's own keys."""
     listen = node.require("listen").allow_only("to", "read")
     reads, foreach = listen.get("read"), node.get("foreach")
     return Listen(
@@ -137,15 +137,15 @@ def read(node: DocumentNode) -> Listen:
 
 
 def read_iteration(node: DocumentNode) -> Iteration:
-    """Read what is done with each event, or with each message of a subscription."""
+    """Read the work on each event, or on each message of a subscription."""
     node.allow_only("item", "at", "do", "output", "export")
     item, at = read_variable(node, "item", "item"), read_variable(node, "at", "index")
     within = node.with_variables(item, at)
-    below = within.get("do")
+    tasks = within.get("do")
     return Iteration(
         item=item,
         at=at,
-        tasks=below.read_tasks(below) if below else (),
+        tasks=tasks.read_tasks(tasks) if tasks else (),
         output=read_transform(within, "output", "as"),
         export=read_transform(within, "export", "as"),
     )

@@ -1,4 +1,4 @@
-"""`raise`: an error of the definition's own."""
+"""`raise`: an error that the definition describes."""
 
 from __future__ import annotations
 
@@ -17,41 +17,44 @@ _MEMBERS = ("type", "status", "title", "detail", "instance")
 
 @dataclass(frozen=True, slots=True)
 class Raise:
-    """The error's members, each a value or a program."""
+    """Error whose members are values or programs."""
 
     members: dict[str, Any]
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Raise it.
+        """Raise the error.
 
         :raises FaultError: always.
         """
-        found = {
+        members = {
             name: interpreter.fill(member, data, scope) for name, member in self.members.items()
         }
-        status = found["status"]
+        status = members["status"]
         if (
             isinstance(status, bool)
             or not isinstance(status, int)
-            or not isinstance(found["type"], str)
+            or not isinstance(members["type"], str)
         ):
             raise fault(
                 "expression", "an error needs a type that is text and a status that is a number"
             )
         texts = {
-            name: str(found[name]) for name in ("title", "detail", "instance") if found.get(name)
+            name: str(members[name])
+            for name in ("title", "detail", "instance")
+            if members.get(name)
         }
-        raise FaultError(ProblemDetails(found["type"], status, **texts))
+        raise FaultError(ProblemDetails(members["type"], status, **texts))
 
 
 def read(node: DocumentNode) -> Raise:
-    """Read the step's own keys."""
+    """Read the task's own keys."""
     error = node.require("raise").allow_only("error").require("error")
-    found = error.component("errors") if isinstance(error.value, str) else error
-    if found is None:
+    component = error.component("errors") if isinstance(error.value, str) else error
+    if component is None:
         return Raise({"type": "", "status": 0})
-    check(found)
-    return Raise({name: found.require(name).template() for name in _MEMBERS if found.has(name)})
+    check(component)
+    members = {name: component.require(name).template() for name in _MEMBERS if component.has(name)}
+    return Raise(members)
 
 
 def check(node: DocumentNode) -> None:

@@ -1,4 +1,4 @@
-"""The step kinds by the key that tells them apart, and those that are known but not run here."""
+"""Registry of the tasks' constructs, by the key that distinguishes them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from engine.interpreter.constructs import (
     listen_task,
     raise_task,
     run_task,
+    set_task,
     switch_task,
     try_task,
     wait_task,
 )
-from engine.interpreter.constructs import set_task as set_
 from engine.interpreter.runtime.interpreter import Construct
 from engine.language.reader import DocumentNode
 
-# `for` before `do`: a loop has both keys.
+# `for` comes before `do`: a loop has both keys.
 CONSTRUCTS: dict[str, ModuleType] = {
-    "set": set_,
+    "set": set_task,
     "switch": switch_task,
     "for": for_task,
     "do": do_task,
@@ -43,11 +43,11 @@ Reader = Callable[[DocumentNode], Construct]
 
 
 def keys_of(kind: str) -> tuple[str, ...]:
-    """Return the members a step of the kind has of its own."""
+    """Return the members that only tasks of the kind have."""
     return tuple(CONSTRUCTS[kind].KEYS)
 
 
 def reader_of(kind: str) -> Reader:
-    """Return the function that reads a step of the kind."""
+    """Return the function that reads a task of the kind."""
     read: Reader = CONSTRUCTS[kind].read
     return read

@@ -1,4 +1,4 @@
-"""Retry policies: how often, and how long to wait before each new try."""
+"""Retry policies: the number of retries, and the delay before each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ COUNT_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """A policy; `count` is how many tries may follow the first, all durations are seconds or programs."""
+class RetryPolicy:
+    """Retry policy; `count` is the number of retries, durations are seconds or programs."""
 
     when: Program | None = None
     except_when: Program | None = None
@@ -24,21 +24,21 @@ class Retry:
     jitter: tuple[float | Program, float | Program] | None = None
 
     def factor(self, retry: int) -> int:
-        """Return how many times the delay to wait before the given retry, counted from 1."""
+        """Return the multiple of the delay before a retry; the first retry is 1."""
         if self.backoff == "constant":
             return 1
         return retry if self.backoff == "linear" else 1 << min(retry - 1, 30)
 
 
-def read(node: DocumentNode) -> Retry:
+def read(node: DocumentNode) -> RetryPolicy:
     """Read a policy, inline or by the name it has under `use.retries`."""
     if isinstance(node.value, str):
-        named = node.component("retries")
-        return read(named) if named else Retry()
+        component = node.component("retries")
+        return read(component) if component else RetryPolicy()
     node.allow_only("when", "exceptWhen", "delay", "backoff", "limit", "jitter")
     when, except_when, delay = node.get("when"), node.get("exceptWhen"), node.get("delay")
     count, try_duration, duration = _read_limit(node.get("limit"))
-    return Retry(
+    return RetryPolicy(
         when=when.program() if when else None,
         except_when=except_when.program() if except_when else None,
         delay=delay.duration() if delay else 0.0,
@@ -58,13 +58,13 @@ def _read_limit(
     node.allow_only("attempt", "duration")
     attempt, duration = node.get("attempt"), node.get("duration")
     count = attempt.allow_only("count", "duration").get("count") if attempt else None
-    each = attempt.get("duration") if attempt else None
+    try_duration = attempt.get("duration") if attempt else None
     if count is not None and (isinstance(count.value, bool) or not isinstance(count.value, int)):
         count.add_fault("must be a number")
         count = None
     return (
         count.value if count else None,
-        each.duration() if each else None,
+        try_duration.duration() if try_duration else None,
         duration.duration() if duration else None,
     )
 
@@ -72,8 +72,8 @@ def _read_limit(
 def _read_backoff(node: DocumentNode | None) -> str:
     if node is None:
         return "constant"
-    found = node.one_member("constant", "linear", "exponential")
-    return found[0] if found else "constant"
+    member = node.one_member("constant", "linear", "exponential")
+    return member[0] if member else "constant"
 
 
 def _read_jitter(node: DocumentNode | None) -> tuple[float | Program, float | Program] | None:

@@ -1,4 +1,4 @@
-"""What a definition names for use in several places (`use`): each read where it stands, used or not."""
+"""Reusable components of a definition (`use`), all checked, in use or not."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ GROUPS = (
     "timeouts",
     "catalogs",
 )
-# The schema takes any text; these are the names that an account's secrets can have.
+# The specification's schema allows any text; this is the form of an account's secret names.
 _SECRET = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?", re.ASCII)
 SECRETS_MAX = 100
 
 
 def check(node: DocumentNode) -> None:
-    """Check all members of the `use` object that stands here."""
+    """Check all members of the `use` object."""
     node.allow_only(*GROUPS)
     _check_secrets(node)
-    for found in _each(node, "authentications"):
-        authentication_policies.read(found)
-    for found in _each(node, "errors"):
-        raise_task.check(found)
-    for found in _each(node, "retries"):
-        retry_policy.read(_inline(found))
-    for found in _each(node, "timeouts"):
-        task_list.read_timeout(_inline(found))
-    for found in _each(node, "catalogs"):
-        call_http.read_endpoint(found.allow_only("endpoint").require("endpoint"))
+    for component in _components(node, "authentications"):
+        authentication_policies.read(component)
+    for component in _components(node, "errors"):
+        raise_task.check(component)
+    for component in _components(node, "retries"):
+        retry_policy.read(_require_object(component))
+    for component in _components(node, "timeouts"):
+        task_list.read_timeout(_require_object(component))
+    for component in _components(node, "catalogs"):
+        call_http.read_endpoint(component.allow_only("endpoint").require("endpoint"))
     call_function.check_all(node)
     extensions.read(node)
 
@@ -52,33 +52,33 @@ def check(node: DocumentNode) -> None:
 def secrets_of(document: Any) -> list[str]:
     """Return the names of the secrets that a document lists, in its order, each once."""
     use = document.get("use") if isinstance(document, dict) else None
-    listed = use.get(SECRETS) if isinstance(use, dict) else None
-    if not isinstance(listed, list):
+    names = use.get(SECRETS) if isinstance(use, dict) else None
+    if not isinstance(names, list):
         return []
-    return list(dict.fromkeys(name for name in listed if isinstance(name, str)))[:SECRETS_MAX]
+    return list(dict.fromkeys(name for name in names if isinstance(name, str)))[:SECRETS_MAX]
 
 
 def _check_secrets(node: DocumentNode) -> None:
-    listed = node.get(SECRETS)
-    if listed is None:
+    names = node.get(SECRETS)
+    if names is None:
         return
-    for found in listed.items():
-        if not _SECRET.fullmatch(found.text() or "-"):
-            found.add_fault("must be letters, digits, hyphens, points and underscores")
-    if isinstance(listed.value, list) and len(listed.value) > SECRETS_MAX:
-        listed.add_fault(f"may list at most {SECRETS_MAX} secrets")
+    for name in names.items():
+        if not _SECRET.fullmatch(name.text() or "-"):
+            name.add_fault("must be letters, digits, hyphens, points and underscores")
+    if isinstance(names.value, list) and len(names.value) > SECRETS_MAX:
+        names.add_fault(f"may list at most {SECRETS_MAX} secrets")
 
 
-def _each(node: DocumentNode, group: str) -> list[DocumentNode]:
-    found = node.get(group)
-    if found is None:
+def _components(node: DocumentNode, group: str) -> list[DocumentNode]:
+    member = node.get(group)
+    if member is None:
         return []
     return [
-        found.child(str(name), value, is_known=False) for name, value in found.members().items()
+        member.child(str(name), value, is_known=False) for name, value in member.members().items()
     ]
 
 
-def _inline(node: DocumentNode) -> DocumentNode:
-    """Refuse a name where the thing itself must stand: a name of a name could go round in circles."""
+def _require_object(node: DocumentNode) -> DocumentNode:
+    """Return the node if it is an object; else add a fault: names of names could be circular."""
     node.members()
     return node if isinstance(node.value, dict) else node.child("", {})

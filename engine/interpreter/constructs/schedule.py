@@ -1,4 +1,4 @@
-"""`schedule`: when a definition runs without being asked to, and what it runs on."""
+"""`schedule`: the times and events that start executions of a definition."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from engine.language.schedule import (
     check_cron,
 )
 
-KNOWN = frozenset({"runtime", "workflow"})  # nothing runs yet that could have an input or a context
+# Without an execution there is no input and no context.
+VARIABLES = frozenset({"runtime", "workflow"})
 
 
 def read(node: DocumentNode) -> ScheduleTriggers:
@@ -31,7 +32,7 @@ def read(node: DocumentNode) -> ScheduleTriggers:
         every=_read_interval(node.get("every")),
         cron=_read_cron(node.get("cron")),
         after=_read_period(node.get("after")),
-        on=event_consumption.read(replace(on, variables=KNOWN)) if on else None,
+        on=event_consumption.read(replace(on, variables=VARIABLES)) if on else None,
         reads=reads.one_of(*cloud_events.READS) if reads else "data",
     )
 
@@ -59,6 +60,6 @@ def _read_cron(node: DocumentNode | None) -> str | None:
     if node is None:
         return None
     text = node.text()
-    if wrong := check_cron(text):
-        node.add_fault(wrong, gist=wrong.partition(":")[0])
+    if problem := check_cron(text):
+        node.add_fault(problem, gist=problem.partition(":")[0])
     return text

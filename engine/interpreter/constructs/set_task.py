@@ -1,4 +1,4 @@
-"""`set`: data from a template."""
+"""`set`: output from a template."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ KEYS = ("set",)
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A template, or one expression."""
+    """Template or expression that gives the output."""
 
     template: Any
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give the template, evaluated."""
+        """Return the output of the template."""
         return TaskResult(interpreter.fill(self.template, data, scope))
 
 
 def read(node: DocumentNode) -> Set:
-    """Read the step's own keys."""
+    """Read the task's own keys."""
     value = node.require("set")
     if not isinstance(value.value, (dict, str)) or not value.value:
         value.add_fault("must be an object with members, or an expression")

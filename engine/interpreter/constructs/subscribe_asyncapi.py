@@ -1,4 +1,4 @@
-"""Subscriptions of `call: asyncapi`: messages consumed one after the other until there are enough."""
+"""Subscriptions of `call: asyncapi`: consumption of messages, one at a time, until enough."""
 
 from __future__ import annotations
 
@@ -19,58 +19,62 @@ from engine.language.model import TaskResult
 from engine.language.reader import DocumentNode
 from engine.language.size_limits import DATA_BYTES_MAX
 
-WAIT_SECONDS_MAX = 60.0  # then an activity comes back without messages, and another one goes
+WAIT_SECONDS_MAX = 60.0  # of one activity, which then returns no messages; another one follows
 BATCH_MAX = 100
 AMOUNT_MAX = 10_000
 
 
-class Addressed(Protocol):
-    """What knows where to subscribe."""
+class CallBuilder(Protocol):
+    """Builder of the call that receives messages."""
 
-    def addressed(self, interpreter: Interpreter, data: Any, scope: Scope) -> AsyncApiCall:
+    def build_call(self, interpreter: Interpreter, data: Any, scope: Scope) -> AsyncApiCall:
         """Return the operation to call."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """How long to consume (DSL reference, "AsyncAPI Subscription Lifetime"); `seconds` bounds the rest."""
+    """End of a subscription (DSL reference, "AsyncAPI Subscription Lifetime").
+
+    `seconds` limits the others.
+    """
 
     amount: int | None = None
-    going: Program | None = None  # while
+    while_condition: Program | None = None
     until: Program | None = None
     seconds: float | Program | None = None
 
     @property
     def forever(self) -> bool:
-        """Whether nothing that is consumed can end it."""
-        return isinstance(self.going, Program) and self.going.fast_path == Literal(value=True)
+        """Whether no message can end it."""
+        condition = self.while_condition
+        return isinstance(condition, Program) and condition.fast_path == Literal(value=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Which messages, for how long, and what becomes of each.
+    """Subscription to messages, with the work on each.
 
-    Its frame keeps when it is over (`due`), the name of the subscription, the messages that have come
-    (`waiting`), the one that is worked on first, how many were consumed and what they gave.
+    Its frame stores the end of its time (`due`), the subscription's name, the messages that wait
+    (`waiting`), the first of them being at work, the count of the consumed ones and their outputs.
     """
 
     resumes: ClassVar = True
-    at: Addressed
+    operation: CallBuilder
     filter: Program | None
     lifetime: Lifetime
     iteration: Iteration
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give what has been consumed, in its order.
+        """Return the outputs of the messages in order.
 
-        :raises FaultError: of kind configuration when the document has no such operation, and otherwise by
-            what failed.
+        :raises FaultError: of kind configuration when the document has no such operation, otherwise
+            by what failed.
         """
         state = scope.frame.state
         if "outputs" not in state:
-            asked = self.lifetime.seconds
-            seconds = interpreter.seconds(asked, data, scope) if asked else None
+            limit = self.lifetime.seconds
+            seconds = interpreter.seconds(limit, data, scope) if limit else None
             state |= {
                 "due": None
                 if seconds is None
@@ -86,15 +90,16 @@ class Subscribe:
             state |= {"count": 0, "size": 0, "outputs": []}
         while True:
             if not state["taken"] and (
-                self._enough(interpreter, scope) or not await self._come(interpreter, data, scope)
+                self._is_over(interpreter, scope)
+                or not await self._receive(interpreter, data, scope)
             ):
                 return TaskResult(state["outputs"])
             await self._consume(interpreter, scope)
             state["waiting"], state["taken"] = state["waiting"][1:], False
             await interpreter.quiescence.safe_point(scope.frame)
 
-    def _enough(self, interpreter: Interpreter, scope: Scope) -> bool:
-        """Tell whether no more is to be consumed, whatever comes."""
+    def _is_over(self, interpreter: Interpreter, scope: Scope) -> bool:
+        """Return whether the lifetime has ended, whatever arrives."""
         state, within = scope.frame.state, scope.with_variables(context=interpreter.context)
         if state["over"] or (
             self.lifetime.amount is not None and state["count"] >= self.lifetime.amount
@@ -104,8 +109,8 @@ class Subscribe:
             self.lifetime.until, state["outputs"], within
         )
 
-    async def _come(self, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
-        """Wait until a message is there; tell whether there is one before the time is over."""
+    async def _receive(self, interpreter: Interpreter, data: Any, scope: Scope) -> bool:
+        """Wait for messages; return whether there is one before the time is over."""
         state = scope.frame.state
         while not state["waiting"]:
             rest = (
@@ -118,14 +123,14 @@ class Subscribe:
             amount = self.lifetime.amount if self.filter is None else None
             every = amount is not None and not self.iteration.tasks
             call = replace(
-                self.at.addressed(interpreter, data, scope),
+                self.operation.build_call(interpreter, data, scope),
                 timeout_seconds=min(rest, WAIT_SECONDS_MAX),
                 subscription=state["name"],
                 count_max=BATCH_MAX if amount is None else min(BATCH_MAX, amount - state["count"]),
                 linger=every and amount is not None and amount - state["count"] <= BATCH_MAX,
                 every=every,
             )
-            found: ConsumedMessages = await interpreter.call(
+            batch: ConsumedMessages = await interpreter.call(
                 CONSUME_MESSAGES,
                 call,
                 answer=ConsumedMessages,
@@ -133,13 +138,13 @@ class Subscribe:
                 scope=scope,
                 repeatable=True,
             )
-            state["waiting"], state["ended"] = found.messages, found.ended
-            if not found.messages and not found.ended:
+            state["waiting"], state["ended"] = batch.messages, batch.ended
+            if not batch.messages and not batch.ended:
                 await interpreter.quiescence.safe_point(scope.frame)
         return True
 
     async def _consume(self, interpreter: Interpreter, scope: Scope) -> None:
-        """Work on the first of the messages that wait, if it is one of those wanted."""
+        """Work on the first message that waits, if the filter admits it."""
         state, message = scope.frame.state, scope.frame.state["waiting"][0]
         within = scope.with_variables(context=interpreter.context)
         if not state["taken"]:
@@ -155,43 +160,44 @@ class Subscribe:
                 limit = f"{ITERATIONS_MAX} messages, {DATA_BYTES_MAX} bytes"
                 raise fault("runtime", f"a subscription may consume {limit}")
             state["outputs"] = [*state["outputs"], output]
-            going, within = self.lifetime.going, scope.with_variables(context=interpreter.context)
-            state["over"] = going is not None and not interpreter.is_true(
-                going, state["outputs"], within
+            condition = self.lifetime.while_condition
+            within = scope.with_variables(context=interpreter.context)
+            state["over"] = condition is not None and not interpreter.is_true(
+                condition, state["outputs"], within
             )
 
 
-def read(node: DocumentNode, at: Addressed) -> Subscribe:
+def read(node: DocumentNode, operation: CallBuilder) -> Subscribe:
     """Read a subscription."""
     node.allow_only("filter", "consume", "foreach")
-    wanted, foreach = node.get("filter"), node.get("foreach")
+    condition, foreach = node.get("filter"), node.get("foreach")
     return Subscribe(
-        at=at,
-        filter=wanted.program() if wanted else None,
+        operation=operation,
+        filter=condition.program() if condition else None,
         lifetime=_read_lifetime(node.require("consume")),
         iteration=read_iteration(foreach) if foreach else Iteration(),
     )
 
 
 def _read_lifetime(node: DocumentNode) -> Lifetime:
-    found = node.one_member("amount", "while", "until", beside=("for",))
+    member = node.one_member("amount", "while", "until", beside=("for",))
     limit = node.get("for")
     seconds = limit.duration() if limit else None
-    if found is None:
+    if member is None:
         return Lifetime(amount=1)
-    kind, below = found
+    kind, value_node = member
     if kind != "amount":
-        asked = below.program()
+        condition = value_node.program()
         return Lifetime(
-            going=asked if kind == "while" else None,
-            until=asked if kind == "until" else None,
+            while_condition=condition if kind == "while" else None,
+            until=condition if kind == "until" else None,
             seconds=seconds,
         )
     if (
-        isinstance(below.value, int)
-        and not isinstance(below.value, bool)
-        and 0 < below.value <= AMOUNT_MAX
+        isinstance(value_node.value, int)
+        and not isinstance(value_node.value, bool)
+        and 0 < value_node.value <= AMOUNT_MAX
     ):
-        return Lifetime(amount=below.value, seconds=seconds)
-    below.add_fault(f"must be a number from 1 to {AMOUNT_MAX}")
+        return Lifetime(amount=value_node.value, seconds=seconds)
+    value_node.add_fault(f"must be a number from 1 to {AMOUNT_MAX}")
     return Lifetime(amount=1)

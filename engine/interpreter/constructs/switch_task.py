@@ -1,4 +1,4 @@
-"""`switch`: the first case that holds says where the flow goes."""
+"""`switch`: the first case whose condition holds directs the flow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEYS = ("switch",)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A condition (None always holds) and where it leads."""
+    """Condition (None always holds) and the target of the flow."""
 
     when: Program | None
     then: str
@@ -25,12 +25,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Cases in declared order; the one without a condition is the last resort, wherever it stands."""
+    """Cases in declared order; the one without a condition is the default and comes last."""
 
     cases: Sequence[Case]
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give the data as it came; when no case holds, the step's own `then` decides."""
+        """Return the data unchanged; when no case holds, the task's own `then` decides."""
         for case in self.cases:
             if case.when is None or interpreter.is_true(case.when, data, scope):
                 return TaskResult(data, case.then)
@@ -38,11 +38,11 @@ class Switch:
 
 
 def read(node: DocumentNode) -> Switch:
-    """Read the step's own keys."""
-    below = node.require("switch")
-    cases = [case for case in (_read_case(item) for item in below.items()) if case is not None]
-    if isinstance(below.value, list) and not below.value:
-        below.add_fault("must have at least one case")
+    """Read the task's own keys."""
+    member = node.require("switch")
+    cases = [case for case in (_read_case(item) for item in member.items()) if case is not None]
+    if isinstance(member.value, list) and not member.value:
+        member.add_fault("must have at least one case")
     return Switch(sorted(cases, key=lambda case: case.when is None))
 
 

@@ -1,47 +1,38 @@
-"""Lists of steps, and what every step may have whatever its kind."""
+"""Lists of tasks, and the members that every task may have."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
+from engine.interpreter.constructs.placeholder import Placeholder
 from engine.interpreter.constructs.transforms import read_transform
-from engine.interpreter.runtime.interpreter import Construct, Interpreter
-from engine.interpreter.runtime.scope import Scope
-from engine.language.model import CONTINUE, END, EXIT, Task, TaskResult
+from engine.interpreter.runtime.interpreter import Construct
+from engine.language.model import CONTINUE, END, EXIT, Task
 from engine.language.reader import TASKS_MAX, DocumentNode, EnoughError
 from engine.language.size_limits import NESTED_MAX
 
 COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
 
 
-class Nothing:
-    """Stands in for a step that could not be read."""
-
-    async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:  # noqa: ARG002 - a kind's signature
-        """Give what came."""
-        return TaskResult(data)
-
-
 def read_tasks(node: DocumentNode) -> Sequence[Task]:
-    """Read a list of named steps and check that every `then` leads somewhere in it."""
+    """Read a list of named tasks and check that every `then` has a target in it."""
     tasks = [task for task in (_read_item(item) for item in node.items()) if task is not None]
     if isinstance(node.value, list) and not node.value:
         node.add_fault("must have at least one step")
     names = [task.name for task in tasks]
-    leads_to = {CONTINUE: None, EXIT: None, END: None, **dict.fromkeys(names)}
+    targets = {CONTINUE: None, EXIT: None, END: None, **dict.fromkeys(names)}
     for task in tasks:
         if names.count(task.name) > 1 and _is_target(task.name, tasks):
-            what = "several steps are named {}, which a then leads to"
-            node.add_fault(what.format(task.name), gist=what.format("alike"))
+            detail = "several steps are named {}, which a then leads to"
+            node.add_fault(detail.format(task.name), gist=detail.format("alike"))
             break
     for item, task in zip(node.items(), tasks, strict=False):
         for target in _targets(item.under_name(task.name, item.value.get(task.name))):
-            if target.value not in leads_to:
-                said = "leads to no step of the same list"
-                target.add_fault(said + node.reading.nearest(target.value, leads_to), gist=said)
+            if target.value not in targets:
+                gist = "leads to no step of the same list"
+                target.add_fault(gist + node.reading.nearest(target.value, targets), gist=gist)
     return tasks
 
 
@@ -55,9 +46,9 @@ def _read_item(item: DocumentNode) -> Task | None:
 
 
 def read_task(name: str, node: DocumentNode) -> Task:
-    """Read one step that stands under its name.
+    """Read one task under its name.
 
-    :raises EnoughError: when there are too many, or too many in one another.
+    :raises EnoughError: when the document has too many tasks, or nests them too deeply.
     """
     reading = node.reading
     reading.tasks += 1
@@ -68,22 +59,22 @@ def read_task(name: str, node: DocumentNode) -> Task:
         node.add_fault(f"steps may stand at most {NESTED_MAX} deep in one another (stepsNested)")
         raise EnoughError
     reading.nesting += 1
-    task = _read(name, node)
+    task = _read_members(name, node)
     reading.nesting -= 1
     return task
 
 
-def _read(name: str, node: DocumentNode) -> Task:
-    within = node.members()
+def _read_members(name: str, node: DocumentNode) -> Task:
+    members = node.members()
     timeout = node.get("timeout")
     condition = node.get("if")
     return Task(
         name=name,
         pointer=node.pointer,
         place=node.place,
-        source=within,
+        source=members,
         construct=_read_construct(node),
-        kind=next((kind for kind in registry.CONSTRUCTS if kind in within), ""),
+        kind=next((kind for kind in registry.CONSTRUCTS if kind in members), ""),
         condition=condition.program() if condition else None,
         input=read_transform(node, "input", "from"),
         output=read_transform(node, "output", "as"),
@@ -96,8 +87,8 @@ def _read(name: str, node: DocumentNode) -> Task:
 def read_timeout(node: DocumentNode) -> float | Program | None:
     """Read a timeout, inline or by the name it has under `use.timeouts`."""
     if isinstance(node.value, str):
-        named = node.component("timeouts")
-        return read_timeout(named) if named else None
+        component = node.component("timeouts")
+        return read_timeout(component) if component else None
     after = node.allow_only("after").require("after")
     return after.duration()
 
@@ -105,53 +96,53 @@ def read_timeout(node: DocumentNode) -> float | Program | None:
 def _read_construct(node: DocumentNode) -> Construct:
     members = node.members()
     if not isinstance(node.value, dict):
-        return Nothing()
+        return Placeholder()
     for kind in registry.CONSTRUCTS:
         if kind in members:
             _refuse_second_construct(node, kind)
-            return extensions.extended(node, kind, registry.reader_of(kind)(node))
+            return extensions.extend(node, kind, registry.reader_of(kind)(node))
     for kind in registry.NOT_YET:
         if kind in members:
             node.child(kind, None).add_fault(f"{kind} is not supported yet")
-            return Nothing()
+            return Placeholder()
     node.allow_only(*registry.CONSTRUCTS, *COMMON)
     if not any(node.reading.nearest(key, registry.CONSTRUCTS) for key in members):
         node.add_fault(
             f"needs one of {', '.join(registry.CONSTRUCTS)}, which says what the step does"
         )
-    return Nothing()
+    return Placeholder()
 
 
 def _refuse_second_construct(node: DocumentNode, kind: str) -> None:
-    """Refuse what is no member of the step's kind, naming another kind as such."""
-    known = (*registry.keys_of(kind), *COMMON)
+    """Add a fault for each member that does not belong to the task's kind."""
+    names = (*registry.keys_of(kind), *COMMON)
     for other in registry.CONSTRUCTS:
-        if other in node.members() and other not in known:
+        if other in node.members() and other not in names:
             node.child(other, None).add_fault(
                 f"a step does one thing, and this one already has {kind}"
             )
-    node.allow_only(*known, *registry.CONSTRUCTS)
+    node.allow_only(*names, *registry.CONSTRUCTS)
 
 
 def _then(node: DocumentNode) -> str | None:
-    found = node.get("then")
-    return found.text() if found else None
+    then = node.get("then")
+    return then.text() if then else None
 
 
 def _targets(node: DocumentNode) -> list[DocumentNode]:
-    """Return every `then` that decides where the flow goes after this step."""
-    found = [node.get("then")]
+    """Return every `then` that directs the flow after this task."""
+    targets = [node.get("then")]
     cases = node.get("switch")
     if cases is not None and isinstance(cases.value, list):
         for case in cases.items():
             if isinstance(case.value, dict):
-                found += [
+                targets += [
                     case.under_name(str(name), body).get("then")
                     for name, body in case.value.items()
                 ]
     catch = node.get("catch")
-    found.append(catch.get("then") if catch else None)
-    return [target for target in found if target is not None]
+    targets.append(catch.get("then") if catch else None)
+    return [target for target in targets if target is not None]
 
 
 def _is_target(name: str, tasks: Sequence[Task]) -> bool:

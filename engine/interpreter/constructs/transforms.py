@@ -1,4 +1,4 @@
-"""`input`, `output` and `export`: a transformation and the schema of what it takes or gives."""
+"""`input`, `output` and `export`: a transformation and the schema of its value."""
 
 from __future__ import annotations
 
@@ -20,35 +20,36 @@ FORMATS = ("json", "json:2020-12")
 
 @dataclass(frozen=True, slots=True)
 class SchemaResource:
-    """A schema at an address."""
+    """JSON Schema at an address."""
 
     endpoint: str | Program
     authentication: Any
 
     async def fetch(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
-        """Return it.
+        """Return the schema.
 
-        :raises FaultError: of kind communication when it cannot be fetched, configuration when it is none.
-        :raises ExhaustedError: when it takes too long to read.
+        :raises FaultError: of kind communication when it cannot be fetched, of kind configuration
+            when it is no JSON Schema.
+        :raises ExhaustedError: when its reading takes too long.
         """
-        where = call_http.CallHttp("GET", self.endpoint).located(interpreter, data, scope)
-        known = where in interpreter.resources
+        uri = call_http.CallHttp("GET", self.endpoint).resolve_uri(interpreter, data, scope)
+        is_checked = uri in interpreter.resources
         schema = await external_resources.fetch(
-            interpreter, where, self.authentication, data, scope, what="schema"
+            interpreter, uri, self.authentication, data, scope, what="schema"
         )
-        if not known and json_schema.find_fault(schema) is not None:
-            del interpreter.resources[where]
+        if not is_checked and json_schema.find_fault(schema) is not None:
+            del interpreter.resources[uri]
             raise fault("configuration", "the schema that was fetched is no JSON Schema")
         return schema
 
 
-def read_transform(node: DocumentNode, key: str, how: str) -> Transform:
+def read_transform(node: DocumentNode, key: str, template_key: str) -> Transform:
     """Read an `input`, `output` or `export` member: a transformation and a schema."""
-    found = node.get(key)
-    if found is None:
+    member = node.get(key)
+    if member is None:
         return Transform()
-    found.allow_only("schema", how)
-    template, schema = found.get(how), found.get("schema")
+    member.allow_only("schema", template_key)
+    template, schema = member.get(template_key), member.get("schema")
     return Transform(
         template=compact(template.template_or_program()) if template else None,
         schema=_read_schema(schema) if schema else None,
@@ -76,10 +77,10 @@ def _read_document(node: DocumentNode) -> dict[str, Any]:
     schema = node.members()
     if node.reading.compiles:
         try:
-            why = json_schema.find_fault(schema)
+            detail = json_schema.find_fault(schema)
         except ExhaustedError:
             node.add_fault("the schema takes too long to read")
         else:
-            if why is not None:
-                node.add_fault(f"is no JSON Schema: {why}", gist="is no JSON Schema")
+            if detail is not None:
+                node.add_fault(f"is no JSON Schema: {detail}", gist="is no JSON Schema")
     return schema

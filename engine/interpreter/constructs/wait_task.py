@@ -1,4 +1,4 @@
-"""`wait`: time passes, whatever restarts meanwhile."""
+"""`wait`: a pause that restarts of workers do not shorten or prolong."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SECONDS_MAX = 366 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long, in seconds."""
+    """Wait of a duration in seconds."""
 
     resumes: ClassVar = True
     duration: float | Program
 
     async def run(self, interpreter: Interpreter, data: Any, scope: Scope) -> TaskResult:
-        """Give the data as it came, later."""
+        """Return the data unchanged, after the wait."""
         state = scope.frame.state
         if "until" not in state:
             seconds = interpreter.seconds(self.duration, data, scope)
@@ -37,5 +37,5 @@ class Wait:
 
 
 def read(node: DocumentNode) -> Wait:
-    """Read the step's own keys."""
+    """Read the task's own keys."""
     return Wait(node.require("wait").duration())

@@ -10,8 +10,7 @@ from temporalio.exceptions import ApplicationError
 from uuid_utils.compat import uuid7
 
 from engine.activities.executions import ExecutionActivities
-from engine.activities.step_quota import Turns
-from engine.activities.timeline import Journal
+from engine.activities.step_quota import StepQuota
 from engine.config.settings import Settings
 from engine.contracts.child_executions import ChildOrder
 from engine.contracts.executions import UNOPENABLE, ExecutionStart, Settlement
@@ -26,6 +25,7 @@ from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import SealedInput
 from engine.workflows.executions.outcomes import Outcomes
+from engine.workflows.executions.timeline_writer import TimelineWriter
 from engine.workflows.secrets import SecretOpener
 from tests.support.envelopes import DEK, sealed_document
 
@@ -39,9 +39,9 @@ def activities(sessions: sessionmaker[Session], settings: Settings) -> Execution
     keys = EngineKeys.parse(settings.need("engine_private_keys"))
     outcomes = Outcomes(Keyring(settings.secrets("keyring")), settings.value_bytes_max)
     dispatcher = Dispatcher(keys, outcomes.ring, settings.event_bytes_max, lambda: None)
-    opener, turns = SecretOpener(keys, outcomes.ring), Turns(settings.need("redis_url"))
-    journal = Journal(sessions, settings)
-    return ExecutionActivities(sessions, opener, outcomes, dispatcher, settings, turns, journal)
+    opener, quota = SecretOpener(keys, outcomes.ring), StepQuota(settings.need("redis_url"))
+    writer = TimelineWriter(sessions, settings)
+    return ExecutionActivities(sessions, opener, outcomes, dispatcher, settings, quota, writer)
 
 
 def test_one_execution_too_many_ends_with_the_limits_name(

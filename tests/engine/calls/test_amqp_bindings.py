@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.calls.asyncapi import amqp_bindings
-from engine.calls.asyncapi.document import find
+from engine.calls.asyncapi.document import find_route
 from tests.support.queues import CALL, to
 
 pytestmark = pytest.mark.unit
@@ -48,7 +48,7 @@ def test_the_virtual_host_is_the_path_or_what_the_binding_says(
 def test_a_channel_is_a_queue_or_a_key_of_an_exchange(
     channel: dict[str, Any], found: tuple[str, str, str | None]
 ) -> None:
-    place = amqp_bindings.place(replace(to("work"), channel=channel))
+    place = amqp_bindings.resolve_address(replace(to("work"), channel=channel))
     assert (place.exchange, place.key, place.queue) == found
 
 
@@ -61,8 +61,8 @@ def test_a_channel_of_an_earlier_document_is_found_by_its_name() -> None:
         },
     }
     call = replace(CALL, operation=None, channel="jobs", message={"payload": 1})
-    route = find(document, call)
-    place = amqp_bindings.place(route)
+    route = find_route(document, call)
+    place = amqp_bindings.resolve_address(route)
     assert (route.tls, route.port, place.queue) == (True, 5671, "jobs")
     assert amqp_bindings.vhost(route) == "production"
 
@@ -102,7 +102,7 @@ def test_headers_are_shown_as_json_has_them() -> None:
         "yes": True,
         "none": None,
     }
-    assert amqp_bindings.shown(table) == {
+    assert amqp_bindings.headers_to_json(table) == {
         "at": "2026-11-25T00:00:00+00:00",
         "bytes": "a\ufffd",
         "list": [1, {"deep": "0.5"}],

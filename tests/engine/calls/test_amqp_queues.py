@@ -15,13 +15,13 @@ from temporalio.client import Client, CompleteAsyncActivityInput, Interceptor, O
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from bin.devtools.fakes.https_server import StandIn, stand_in
-from bin.devtools.fakes.rabbitmq import Rabbit
+from bin.devtools.fakes.https_server import FakeServer, fake_server
+from bin.devtools.fakes.rabbitmq import RabbitBroker
 from bin.devtools.stack.servers import Stack
-from engine.activities.asyncapi import MessageActivities
+from engine.activities.asyncapi import AsyncApiActivities
 from engine.calls.asyncapi import amqp
-from engine.calls.asyncapi.amqp_queues import Consumer, linked
-from engine.calls.asyncapi.redis import RefusedError
+from engine.calls.asyncapi.amqp_queues import QueueConsumer, connect
+from engine.calls.asyncapi.errors import BrokerError
 from engine.calls.http import HttpCaller
 from engine.contracts.calls import CONSUME_MESSAGES, AsyncApiCall, ConsumedMessages
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
@@ -32,36 +32,38 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def server(rabbit: Rabbit) -> Iterator[StandIn]:
-    with stand_in(rabbit) as standing:
+def server(rabbit: RabbitBroker) -> Iterator[FakeServer]:
+    with fake_server(rabbit) as standing:
         yield standing
 
 
-async def take(by: Consumer, count_max: int, *, seconds: float = 0.2) -> list[bytes]:
-    return [one.body for one in await by.take(count_max, linger=True, seconds=seconds)]
+async def take(by: QueueConsumer, count_max: int, *, seconds: float = 0.2) -> list[bytes]:
+    return [one.body for one in await by.receive(count_max, linger=True, seconds=seconds)]
 
 
-async def test_what_was_not_acknowledged_goes_back_when_its_taker_is_gone(server: StandIn) -> None:
+async def test_what_was_not_acknowledged_goes_back_when_its_taker_is_gone(
+    server: FakeServer,
+) -> None:
     route = fresh()
     await put(server, route, b"1", b"2", b"3")
     killed = consumer(server, route)
     assert await take(killed, 2) == [b"1", b"2"]
     killed.abort()
     after = consumer(server, route)
-    taken = await after.take(3, linger=True, seconds=5.0)
+    taken = await after.receive(3, linger=True, seconds=5.0)
     assert [one.body for one in taken] == [b"1", b"2", b"3"]
-    await after.acknowledge(taken, over=True)
+    await after.acknowledge(taken, close=True)
     last = consumer(server, route)
     assert await take(last, 1) == []
     await last.close()
 
 
-async def test_between_two_requests_a_queue_serves_whoever_else_asks(server: StandIn) -> None:
+async def test_between_two_requests_a_queue_serves_whoever_else_asks(server: FakeServer) -> None:
     route = fresh()
     await put(server, route, b"1", b"2")
     one, other = consumer(server, route), consumer(server, route)
-    taken = await one.take(1, linger=False, seconds=5.0)
-    await one.acknowledge(taken, over=False)
+    taken = await one.receive(1, linger=False, seconds=5.0)
+    await one.acknowledge(taken, close=False)
     assert [message.body for message in taken] == [b"1"]
     assert await take(other, 1, seconds=5.0) == [b"2"], "the one that rests holds nothing back"
     await one.close()
@@ -69,43 +71,43 @@ async def test_between_two_requests_a_queue_serves_whoever_else_asks(server: Sta
 
 
 async def test_more_than_an_activity_may_hold_stays_in_the_queue_in_its_order(
-    server: StandIn,
+    server: FakeServer,
 ) -> None:
     route, half = fresh(), BODY_BYTES_MAX * 2 // 5
     await put(server, route, *[bytes([65 + number]) * half for number in range(4)])
     reader = consumer(server, route)
     seen = b""
     for wanted in (b"AB", b"CD"):
-        taken = await reader.take(4, linger=True, seconds=5.0)
+        taken = await reader.receive(4, linger=True, seconds=5.0)
         assert bytes(one.body[0] for one in taken) == wanted
-        await reader.acknowledge(taken, over=False)
+        await reader.acknowledge(taken, close=False)
         seen += wanted
     assert seen == b"ABCD"
     await reader.close()
 
 
 async def test_a_message_that_is_too_large_is_an_error_and_stays_where_it_is(
-    server: StandIn,
+    server: FakeServer,
 ) -> None:
     route = fresh()
     await put(server, route, b"0" * (BODY_BYTES_MAX + 1))
     for _ in range(2):
         reader = consumer(server, route)
         with pytest.raises(EgressError, match=f"the message is larger than {BODY_BYTES_MAX} bytes"):
-            await reader.take(1, linger=False, seconds=5.0)
+            await reader.receive(1, linger=False, seconds=5.0)
         reader.abort()
 
 
-async def test_a_queue_that_is_deleted_ends_its_subscription(server: StandIn) -> None:
+async def test_a_queue_that_is_deleted_ends_its_subscription(server: FakeServer) -> None:
     route = fresh()
     name, reader = route.channel["queue"]["name"], consumer(server, route)
-    waiting = asyncio.create_task(reader.take(1, linger=False, seconds=20.0))
-    async with linked(guard(server), route, {}) as link:
+    waiting = asyncio.create_task(reader.receive(1, linger=False, seconds=20.0))
+    async with connect(guard(server), route, {}) as connection:
         ask = commands.Queue.Declare(queue=name, durable=False)
-        while not (await amqp.ask(link, ask, commands.Queue.DeclareOk)).consumer_count:
+        while not (await amqp.request(connection, ask, commands.Queue.DeclareOk)).consumer_count:
             pass
-        await amqp.ask(link, commands.Queue.Delete(queue=name), commands.Queue.DeleteOk)
-    with pytest.raises(RefusedError, match="the queue is no more"):
+        await amqp.request(connection, commands.Queue.Delete(queue=name), commands.Queue.DeleteOk)
+    with pytest.raises(BrokerError, match="the queue was deleted"):
         await waiting
     reader.abort()
 
@@ -154,13 +156,13 @@ class _Losing(OutboundInterceptor):
 
 @pytest.mark.parametrize("arrives", [False, True], ids=["on its way", "on the way back"])
 async def test_a_message_is_acknowledged_only_when_its_workflow_has_it(
-    stack: Stack, server: StandIn, arrives: bool
+    stack: Stack, server: FakeServer, arrives: bool
 ) -> None:
     losing = Losing(arrives=arrives)
     client = await Client.connect(
         stack.temporal_address, namespace=stack.temporal_namespace, interceptors=[losing]
     )
-    activities, queue = MessageActivities(HttpCaller(guard(server))), f"queues-{uuid4()}"
+    activities, queue = AsyncApiActivities(HttpCaller(guard(server))), f"queues-{uuid4()}"
     await put(server, to("copies"), b'"1"', b'"2"')
     async with Worker(
         client,
@@ -174,11 +176,11 @@ async def test_a_message_is_acknowledged_only_when_its_workflow_has_it(
         found = await client.execute_workflow(Taking.run, call, id=queue, task_queue=queue)
         assert [message["payload"] for message in found.messages] == ["1", "2"]
         again = consumer(server, to("copies"))
-        taken = await again.take(2, linger=True, seconds=5.0 if arrives else 0.3)
+        taken = await again.receive(2, linger=True, seconds=5.0 if arrives else 0.3)
         assert [one.body for one in taken] == ([b'"1"', b'"2"'] if arrives else []), (
             "told twice, never lost"
         )
         if taken:
-            await again.acknowledge(taken, over=True)
+            await again.acknowledge(taken, close=True)
         await again.close()
     assert losing.lost == 1

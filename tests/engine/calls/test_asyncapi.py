@@ -14,11 +14,11 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from bin.devtools.fakes import brokers, openapi
-from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
-from engine.activities.asyncapi import MessageActivities
+from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
+from engine.activities.asyncapi import AsyncApiActivities
 from engine.calls.asyncapi import brokers as spoken
-from engine.calls.asyncapi.document import Route, find
-from engine.calls.asyncapi.open_subscriptions import Subscription
+from engine.calls.asyncapi.document import Route, find_route
+from engine.calls.asyncapi.open_subscriptions import BrokerSubscription
 from engine.calls.http import HttpCaller
 from engine.contracts.calls import AsyncApiCall, HttpCall
 from engine.egress.guard import BODY_BYTES_MAX, Egress, EgressError
@@ -43,30 +43,30 @@ ZEROS = b"0" * 65_536
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with stand_in() as standing:
+def server() -> Iterator[FakeServer]:
+    with fake_server() as standing:
         yield standing
 
 
-def guard(server: StandIn, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
+def guard(server: FakeServer, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
     trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
     return Egress(allow=allow, **(trusted | more))
 
 
-def made(server: StandIn, **more: Any) -> MessageActivities:
-    return MessageActivities(HttpCaller(guard(server, **more)))
+def made(server: FakeServer, **more: Any) -> AsyncApiActivities:
+    return AsyncApiActivities(HttpCaller(guard(server, **more)))
 
 
 def to(broker: str) -> Route:
-    return find(brokers.THIRD, replace(CALL, server=broker))
+    return find_route(brokers.DOCUMENT_3, replace(CALL, server=broker))
 
 
-async def consume(activities: MessageActivities, call: AsyncApiCall) -> list[Any]:
+async def consume(activities: AsyncApiActivities, call: AsyncApiCall) -> list[Any]:
     found = await ActivityEnvironment().run(activities.consume, call)
     return [message["payload"] for message in found.messages]
 
 
-async def refused(activities: MessageActivities, call: AsyncApiCall) -> tuple[str | None, str]:
+async def refused(activities: AsyncApiActivities, call: AsyncApiCall) -> tuple[str | None, str]:
     work = activities.consume if call.message is None else activities.publish
     with pytest.raises(ApplicationError) as raised:
         await ActivityEnvironment().run(work, call)
@@ -74,7 +74,7 @@ async def refused(activities: MessageActivities, call: AsyncApiCall) -> tuple[st
 
 
 @asynccontextmanager
-async def hostile(server: StandIn, says: bytes) -> AsyncIterator[MessageActivities]:
+async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[AsyncApiActivities]:
     """Yield activities whose brokers answer their first bytes with these, and no more."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,17 +100,17 @@ async def hostile(server: StandIn, says: bytes) -> AsyncIterator[MessageActiviti
 
 @pytest.mark.parametrize("broker", ["redis", "mqtt"])
 async def test_what_comes_between_two_requests_for_messages_is_not_lost(
-    server: StandIn, broker: str
+    server: FakeServer, broker: str
 ) -> None:
     activities, numbers = made(server), list[int]()
     while len(numbers) < 20:
         numbers += [tick["n"] for tick in await consume(activities, replace(CALL, server=broker))]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert await consume(activities, replace(CALL, server=broker, count_max=1, linger=True))
-    assert activities.subscriptions.found("s") is None, "nobody asks any more"
+    assert activities.subscriptions.pop("s") is None, "nobody asks any more"
 
 
-async def test_a_request_for_so_many_messages_waits_for_all_of_them(server: StandIn) -> None:
+async def test_a_request_for_so_many_messages_waits_for_all_of_them(server: FakeServer) -> None:
     numbers = [
         tick["n"] for tick in await consume(made(server), replace(CALL, count_max=5, linger=True))
     ]
@@ -123,11 +123,11 @@ async def test_messages_faster_than_they_are_consumed_end_the_subscription() -> 
             yield ZEROS
             await asyncio.sleep(0)
 
-    subscription = Subscription(flood())
-    taken = await subscription.take(1000, linger=True, seconds=10.0)
+    subscription = BrokerSubscription(flood())
+    taken = await subscription.receive(1000, linger=True, seconds=10.0)
     assert 1 < len(taken) * len(ZEROS) < 2 * BODY_BYTES_MAX
     with pytest.raises(EgressError, match="faster than they are consumed"):
-        await subscription.take(1, linger=False, seconds=10.0)
+        await subscription.receive(1, linger=False, seconds=10.0)
     await subscription.close()
 
 
@@ -141,7 +141,7 @@ async def test_messages_faster_than_they_are_consumed_end_the_subscription() -> 
     ],
 )
 async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
-    server: StandIn, broker: str, address: str, port: int | None, said: str
+    server: FakeServer, broker: str, address: str, port: int | None, said: str
 ) -> None:
     egress = guard(server, allow="", resolver=lambda _, at: _found([(address, at)]))
     route = to(broker)
@@ -151,7 +151,7 @@ async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
 
 @pytest.mark.parametrize("broker", ["redis", "mqtt"])
 async def test_without_tls_a_public_broker_is_spoken_to_at_its_own_port_alone(
-    server: StandIn, broker: str
+    server: FakeServer, broker: str
 ) -> None:
     egress = guard(server, allow="", resolver=lambda _, at: _found([("8.8.8.8", at)]))
     with pytest.raises(EgressError, match="port 11211 is not allowed"):
@@ -162,14 +162,16 @@ async def _found(addresses: Sequence[tuple[str, int]]) -> Sequence[tuple[str, in
     return addresses
 
 
-async def test_a_broker_whose_certificate_nobody_trusts_is_not_spoken_to(server: StandIn) -> None:
+async def test_a_broker_whose_certificate_nobody_trusts_is_not_spoken_to(
+    server: FakeServer,
+) -> None:
     await spoken.publish(guard(server), to("mqtts"), {}, b"{}")
     egress = guard(server, ssl_context=ssl.create_default_context())
     with pytest.raises(EgressError, match="the server cannot be reached"):
         await spoken.publish(egress, to("mqtts"), {}, b"{}")
 
 
-async def test_a_broker_whose_certificate_is_anothers_is_not_spoken_to(server: StandIn) -> None:
+async def test_a_broker_whose_certificate_is_anothers_is_not_spoken_to(server: FakeServer) -> None:
     at = await server.resolve(brokers.MQTT, 8883)
     egress = guard(server, allow="other.example.org", resolver=lambda _, __: _found(at))
     with pytest.raises(EgressError, match="the server cannot be reached"):
@@ -193,14 +195,14 @@ async def test_a_broker_whose_certificate_is_anothers_is_not_spoken_to(server: S
     ],
 )
 async def test_a_server_that_speaks_something_else_is_a_communication_error(
-    server: StandIn, broker: str, says: bytes, said: str
+    server: FakeServer, broker: str, says: bytes, said: str
 ) -> None:
     async with hostile(server, says) as activities:
         told = await refused(activities, replace(GREETING, server=broker))
     assert told == ("communication", said)
 
 
-async def test_a_server_that_says_nothing_is_a_timeout(server: StandIn) -> None:
+async def test_a_server_that_says_nothing_is_a_timeout(server: FakeServer) -> None:
     async with hostile(server, b"") as activities:
         told = await refused(activities, replace(GREETING, timeout_seconds=0.5))
     assert told == ("timeout", "the call took too long")
@@ -223,14 +225,14 @@ async def test_a_server_that_says_nothing_is_a_timeout(server: StandIn) -> None:
 )
 def test_a_document_that_leads_nowhere_is_told(members: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        find(brokers.THIRD | members, GREETING)
+        find_route(brokers.DOCUMENT_3 | members, GREETING)
 
 
 def test_a_server_names_its_port_or_has_the_usual_one() -> None:
     for given, port in (("mqtt.example.org", 8883), ("mqtt.example.org:9000", 9000)):
         servers = {"mqtts": {"host": given, "protocol": "secure-mqtt"}}
-        route = find(
-            brokers.THIRD | {"servers": servers},
+        route = find_route(
+            brokers.DOCUMENT_3 | {"servers": servers},
             replace(GREETING, operation="keep", server="mqtts"),
         )
         assert (route.tls, route.host, route.port) == (True, "mqtt.example.org", port)
@@ -239,7 +241,11 @@ def test_a_server_names_its_port_or_has_the_usual_one() -> None:
 @pytest.mark.parametrize(
     ("policy", "kind", "said"),
     [
-        ({"bearer": {"token": "t"}}, "configuration", "redis is told who calls by basic"),
+        (
+            {"bearer": {"token": "t"}},
+            "configuration",
+            "redis supports only authentication by basic",
+        ),
         (
             {"basic": {"username": "a"}},
             "authentication",
@@ -249,7 +255,7 @@ def test_a_server_names_its_port_or_has_the_usual_one() -> None:
     ],
 )
 async def test_a_policy_that_a_broker_cannot_be_told_is_an_error(
-    server: StandIn, policy: dict[str, Any], kind: str, said: str
+    server: FakeServer, policy: dict[str, Any], kind: str, said: str
 ) -> None:
     asked = replace(GREETING, authentication=policy)
     assert await refused(made(server), asked) == (kind, said)

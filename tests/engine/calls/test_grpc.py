@@ -14,13 +14,13 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from bin.devtools.fakes import grpc, openapi
-from bin.devtools.fakes.https_server import HOSTS, StandIn, stand_in
+from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
 from engine.activities.grpc import GrpcActivities
 from engine.calls.grpc import proto_compiler
 from engine.calls.http import HttpCaller
 from engine.contracts.calls import GrpcCall, HttpCall
 from engine.egress.guard import Egress
-from engine.egress.targets import reached
+from engine.egress.targets import resolve_target
 
 pytestmark = pytest.mark.unit
 
@@ -37,13 +37,13 @@ CALL = GrpcCall(
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[StandIn]:
-    with stand_in() as standing:
+def server() -> Iterator[FakeServer]:
+    with fake_server() as standing:
         yield standing
 
 
 async def call(
-    server: StandIn, asked: GrpcCall, *, allow: str = ",".join(HOSTS), **guard: Any
+    server: FakeServer, asked: GrpcCall, *, allow: str = ",".join(HOSTS), **guard: Any
 ) -> Any:
     trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
     egress = Egress(allow=allow, **(trusted | guard))
@@ -51,7 +51,7 @@ async def call(
     return (await ActivityEnvironment().run(activities.call, asked)).result
 
 
-async def refused(server: StandIn, asked: GrpcCall, **guard: Any) -> tuple[str | None, str]:
+async def refused(server: FakeServer, asked: GrpcCall, **guard: Any) -> tuple[str | None, str]:
     with pytest.raises(ApplicationError) as raised:
         await call(server, asked, **guard)
     return raised.value.type, raised.value.message
@@ -59,7 +59,7 @@ async def refused(server: StandIn, asked: GrpcCall, **guard: Any) -> tuple[str |
 
 async def write(proto: str, arguments: Any = None, method: str = "M") -> Any:
     asked = {"proto": proto, "service": "S", "method": method, "arguments": arguments or {}}
-    return await proto_compiler.ask("write", asked)
+    return await proto_compiler.execute("encode", asked)
 
 
 async def broken(proto: str, arguments: Any = None) -> tuple[str | None, str]:
@@ -69,7 +69,7 @@ async def broken(proto: str, arguments: Any = None) -> tuple[str | None, str]:
 
 
 async def test_a_call_goes_to_the_address_that_was_checked_and_asks_for_it_once(
-    server: StandIn,
+    server: FakeServer,
 ) -> None:
     asked: list[tuple[str, int]] = []
 
@@ -81,7 +81,7 @@ async def test_a_call_goes_to_the_address_that_was_checked_and_asks_for_it_once(
     assert asked == [(openapi.API, 443), (grpc.HOST, 443)]
 
 
-async def test_a_certificate_for_another_name_is_not_trusted(server: StandIn) -> None:
+async def test_a_certificate_for_another_name_is_not_trusted(server: FakeServer) -> None:
     async def resolve(host: str, port: int) -> Sequence[tuple[str, int]]:
         return await server.resolve(grpc.HOST if host == "other.example.org" else host, port)
 
@@ -91,15 +91,15 @@ async def test_a_certificate_for_another_name_is_not_trusted(server: StandIn) ->
     assert (kind, "UNAVAILABLE" in said) == ("communication", True)
 
 
-async def test_an_authority_nobody_trusts_is_not_trusted(server: StandIn) -> None:
+async def test_an_authority_nobody_trusts_is_not_trusted(server: FakeServer) -> None:
     guarded = Egress(
         allow=",".join(HOSTS), resolver=server.resolve
     )  # trusts the world's authorities alone
     asked = {"proto": grpc.PROTO, "service": "Greeter", "method": "Echo", "arguments": {}}
-    written = await proto_compiler.ask("write", asked)
-    target = await reached(guarded, grpc.HOST, 443)
+    written = await proto_compiler.execute("encode", asked)
+    target = await resolve_target(guarded, grpc.HOST, 443)
     with pytest.raises(ApplicationError, match="UNAVAILABLE"):
-        await GrpcActivities(HttpCaller(guarded)).exchanged(target, CALL, written)
+        await GrpcActivities(HttpCaller(guarded)).exchange(target, CALL, written)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ async def test_an_authority_nobody_trusts_is_not_trusted(server: StandIn) -> Non
     ],
 )
 async def test_a_service_within_or_at_a_forbidden_port_is_not_called(
-    server: StandIn, address: str, port: int, said: str
+    server: FakeServer, address: str, port: int, said: str
 ) -> None:
     async def resolve(host: str, at: int) -> Sequence[tuple[str, int]]:
         return [(address, at)] if host == "inside.example.org" else await server.resolve(host, at)
@@ -122,13 +122,13 @@ async def test_a_service_within_or_at_a_forbidden_port_is_not_called(
     assert await refused(server, asked, resolver=resolve) == ("communication", said)
 
 
-async def test_a_message_larger_than_an_answer_may_be_is_not_taken(server: StandIn) -> None:
+async def test_a_message_larger_than_an_answer_may_be_is_not_taken(server: FakeServer) -> None:
     asked = replace(CALL, method="CountUp", arguments={"to": 1, "bytes": 2_000_000})
     kind, said = await refused(server, asked)
     assert (kind, "RESOURCE_EXHAUSTED" in said) == ("communication", True)
 
 
-async def test_messages_without_content_are_not_free(server: StandIn) -> None:
+async def test_messages_without_content_are_not_free(server: FakeServer) -> None:
     asked = replace(CALL, method="CountUp", arguments={"to": 1_000_000}, port=grpc.PLAIN_PORT)
     assert await refused(server, asked) == (
         "communication",
@@ -136,14 +136,14 @@ async def test_messages_without_content_are_not_free(server: StandIn) -> None:
     )
 
 
-async def test_a_call_that_takes_too_long_is_a_timeout(server: StandIn) -> None:
+async def test_a_call_that_takes_too_long_is_a_timeout(server: FakeServer) -> None:
     asked = replace(CALL, method="Sleep", arguments={"to": 30}, timeout_seconds=1.0)
     assert (await refused(server, asked))[0] == "timeout"
 
 
 @pytest.mark.parametrize("path", ["inside", "beside", "itself", "deep", "html", "broken"])
 async def test_a_hostile_proto_is_a_configuration_error_and_tells_of_no_file(
-    server: StandIn, path: str
+    server: FakeServer, path: str
 ) -> None:
     asked = replace(CALL, proto=HttpCall("GET", f"https://{openapi.API}/{path}.proto"))
     kind, said = await refused(server, asked)
@@ -151,7 +151,7 @@ async def test_a_hostile_proto_is_a_configuration_error_and_tells_of_no_file(
     assert said.startswith("the proto ")
 
 
-async def test_a_proto_larger_than_one_may_be_is_not_read(server: StandIn) -> None:
+async def test_a_proto_larger_than_one_may_be_is_not_read(server: FakeServer) -> None:
     asked = replace(CALL, proto=HttpCall("GET", f"https://{openapi.API}/large.proto"))
     assert await refused(server, asked) == (
         "communication",
@@ -185,11 +185,17 @@ async def test_an_answer_that_grows_when_it_is_read_ends_its_process_and_nothing
     told = await write(f"{HEAD}{fields} service S {{ rpc M(A) returns (A); }}")
     packed = b"\x0a\x90\x4e" + bytes(10_000)  # ten thousand names in ten thousand bytes
     kept = {name: told[name] for name in ("compiled", "type")}
-    with pytest.raises(ApplicationError, match="more time or memory than it may"):
-        await proto_compiler.ask("read", kept | {"messages": [base64.b64encode(packed).decode()]})
+    with pytest.raises(ApplicationError, match="more time or memory than allowed"):
+        await proto_compiler.execute(
+            "decode", kept | {"messages": [base64.b64encode(packed).decode()]}
+        )
     few = base64.b64encode(b"\x0a\x01\x00").decode()
     assert (
-        len((await proto_compiler.ask("read", kept | {"messages": [few]}))["messages"][0]["all"])
+        len(
+            (await proto_compiler.execute("decode", kept | {"messages": [few]}))["messages"][0][
+                "all"
+            ]
+        )
         == 1
     )
 
@@ -207,18 +213,18 @@ async def test_arguments_nested_without_an_end_do_not_fit() -> None:
 @pytest.mark.parametrize(
     ("policy", "kind", "said"),
     [
-        ({"digest": {}}, "configuration", "grpc is told who calls by basic or bearer"),
+        ({"digest": {}}, "configuration", "grpc supports only authentication by basic or bearer"),
         ({"bearer": {}}, "authentication", "the authentication has no token"),
     ],
 )
 async def test_a_policy_that_a_service_cannot_be_told_is_an_error(
-    server: StandIn, policy: dict[str, Any], kind: str, said: str
+    server: FakeServer, policy: dict[str, Any], kind: str, said: str
 ) -> None:
     assert await refused(server, replace(CALL, authentication=policy)) == (kind, said)
 
 
 NOISY = """
-import asyncio, subprocess, worker.temporal
+import asyncio, subprocess, worker.temporal.grpc_environment
 import grpc
 async def main():
     trust = grpc.ssl_channel_credentials(b"no certificate")

@@ -16,13 +16,12 @@ from pamqp import commands, frame
 from pamqp.header import ContentHeader
 
 from bin.devtools.fakes import rabbitmq
-from bin.devtools.fakes.https_server import StandIn, stand_in
-from bin.devtools.fakes.rabbitmq import Rabbit
+from bin.devtools.fakes.https_server import FakeServer, fake_server
+from bin.devtools.fakes.rabbitmq import RabbitBroker
 from engine.calls.asyncapi import brokers
 from engine.calls.asyncapi.amqp_frames import TABLE_BYTES_MAX
-from engine.calls.asyncapi.amqp_queues import Consumer, Told
-from engine.calls.asyncapi.mqtt import UnknownError
-from engine.calls.asyncapi.redis import RefusedError
+from engine.calls.asyncapi.amqp_queues import MessageProperties, QueueConsumer
+from engine.calls.asyncapi.errors import BrokerAuthenticationError, BrokerError
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
 from tests.support.queues import guard, put, to
 
@@ -30,8 +29,8 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def server(rabbit: Rabbit) -> Iterator[StandIn]:
-    with stand_in(rabbit) as standing:
+def server(rabbit: RabbitBroker) -> Iterator[FakeServer]:
+    with fake_server(rabbit) as standing:
         yield standing
 
 
@@ -49,7 +48,7 @@ async def _found(addresses: Sequence[tuple[str, int]]) -> Sequence[tuple[str, in
     ],
 )
 async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
-    server: StandIn, operation: str, address: str, port: int | None, said: str
+    server: FakeServer, operation: str, address: str, port: int | None, said: str
 ) -> None:
     egress = guard(server, allow="", resolver=lambda _, at: _found([(address, at)]))
     route = to(operation)
@@ -58,7 +57,7 @@ async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
 
 
 async def test_without_tls_a_public_broker_is_spoken_to_at_its_own_port_alone(
-    server: StandIn,
+    server: FakeServer,
 ) -> None:
     egress = guard(server, allow="", resolver=lambda _, at: _found([("8.8.8.8", at)]))
     with pytest.raises(EgressError, match="port 6379 is not allowed"):
@@ -66,7 +65,7 @@ async def test_without_tls_a_public_broker_is_spoken_to_at_its_own_port_alone(
 
 
 async def test_a_broker_with_a_certificate_that_is_not_good_for_it_is_not_spoken_to(
-    server: StandIn,
+    server: FakeServer,
 ) -> None:
     await put(server, to("safe", name=f"fresh-{uuid4()}", durable=False), b"{}")
     untrusting = guard(server, ssl_context=ssl.create_default_context())
@@ -110,7 +109,7 @@ def _nested(levels: int) -> bytes:
 
 
 @asynccontextmanager
-async def hostile(server: StandIn, says: bytes) -> AsyncIterator[Consumer]:
+async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[QueueConsumer]:
     """Give a consumer of a broker that says this at once, and hangs up."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -127,7 +126,7 @@ async def hostile(server: StandIn, says: bytes) -> AsyncIterator[Consumer]:
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     async with listening:
-        found = Consumer(
+        found = QueueConsumer(
             guard(server, resolver=lambda _, __: _found([("127.0.0.1", port)])), to("made"), {}
         )
         yield found
@@ -159,41 +158,41 @@ async def hostile(server: StandIn, says: bytes) -> AsyncIterator[Consumer]:
             frame.marshal(
                 commands.Connection.Start(server_properties={}, mechanisms="EXTERNAL"), 0
             ),
-            RefusedError,
-            "a name and a password are not what it asks for",
+            BrokerError,
+            "it does not support a name with a password",
         ),
         (
             said()[: said().index(b"\x00\x0a\x00\x1e") - 7]
             + frame.marshal(commands.Connection.Close(403, "ACCESS_REFUSED", 0, 0), 0),
-            UnknownError,
+            BrokerAuthenticationError,
             "403 ACCESS_REFUSED",
         ),
     ],
 )
 async def test_a_server_that_says_something_else_is_an_error(
-    server: StandIn, says: bytes, kind: type[Exception], told: str
+    server: FakeServer, says: bytes, kind: type[Exception], told: str
 ) -> None:
     async with hostile(server, says) as reader:
         with pytest.raises(kind, match=told):
-            await reader.take(1, linger=False, seconds=5.0)
+            await reader.receive(1, linger=False, seconds=5.0)
 
 
 @pytest.mark.parametrize(
     ("bindings", "headers", "told"),
     [
-        ({"priority": "high"}, {}, "priority with what is no number"),
-        ({"priority": 300}, {}, "cannot be said by AMQP"),
-        ({"expiration": -1}, {}, "expiration with what is no number"),
+        ({"priority": "high"}, {}, "priority of the document's amqp binding is no number"),
+        ({"priority": 300}, {}, "AMQP cannot represent this"),
+        ({"expiration": -1}, {}, "expiration of the document's amqp binding is no number"),
         ({"deliveryMode": 3}, {}, "delivery_mode"),
-        ({"userId": 7}, {}, "cannot be said by AMQP"),
-        ({}, {"n" * 129: 1}, "names of 128 bytes at most"),
-        ({}, {"deep": [{"n" * 129: 1}]}, "names of 128 bytes at most"),
-        ({}, {"large": 2**63}, "cannot be said by AMQP"),
+        ({"userId": 7}, {}, "AMQP cannot represent this"),
+        ({}, {"n" * 129: 1}, "names of amqp headers may have 128 bytes at most"),
+        ({}, {"deep": [{"n" * 129: 1}]}, "names of amqp headers may have 128 bytes at most"),
+        ({}, {"large": 2**63}, "AMQP cannot represent this"),
     ],
 )
 async def test_what_amqp_has_no_place_for_is_an_error(
-    server: StandIn, bindings: dict[str, Any], headers: dict[str, Any], told: str
+    server: FakeServer, bindings: dict[str, Any], headers: dict[str, Any], told: str
 ) -> None:
     route = replace(to("work"), bindings=bindings)
     with pytest.raises(ValueError, match=told):
-        await brokers.publish(guard(server), route, {}, b"{}", Told(headers))
+        await brokers.publish(guard(server), route, {}, b"{}", MessageProperties(headers))

@@ -10,9 +10,9 @@ from itertools import chain, repeat
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from engine.activities.mcp_and_a2a import STATELESS_SINCE, AgentActivities
+from engine.activities.mcp_and_a2a import STATELESS_SINCE, McpAndA2aActivities
 from engine.calls.http import HttpCaller
-from engine.calls.json_rpc import REFUSAL_CHARACTERS_MAX
+from engine.calls.json_rpc import ERROR_CHARACTERS_MAX
 from engine.contracts.calls import HttpCall, McpCall
 from engine.egress.guard import Egress
 from engine.interpreter.constructs.call_mcp import VERSIONS
@@ -133,14 +133,14 @@ async def serving(media: str, body: Body, *, pause: float = 0) -> AsyncIterator[
 
 async def refused(host: str, version: str, seconds: float) -> ApplicationError:
     """Return the error of a call."""
-    agents = AgentActivities(HttpCaller(Egress(allow=host)))
+    agents = McpAndA2aActivities(HttpCaller(Egress(allow=host)))
     http = HttpCall("POST", f"http://{host}/", timeout_seconds=seconds)
     call = McpCall(http, "tools/call", {"name": "t"}, version, {"name": "c", "version": "1"})
     with pytest.raises(ApplicationError) as failed:
         await agents.mcp(call)
     assert failed.value.type in STANDARD
     assert failed.value.non_retryable
-    assert len(failed.value.message) <= REFUSAL_CHARACTERS_MAX
+    assert len(failed.value.message) <= ERROR_CHARACTERS_MAX
     return failed.value
 
 

@@ -10,9 +10,10 @@ import pytest
 from joserfc import jwt
 
 from bin.devtools.fakes import oauth
-from bin.devtools.fakes.https_server import HOSTS, stand_in
-from engine.calls.oauth import Tokens, UnauthenticatedError
-from engine.egress.guard import Egress, EgressError, Outgoing
+from bin.devtools.fakes.https_server import HOSTS, fake_server
+from engine.calls.errors import CredentialsError
+from engine.calls.oauth import TokenCache
+from engine.egress.guard import Egress, EgressError, EgressRequest
 
 pytestmark = pytest.mark.unit
 
@@ -27,18 +28,20 @@ POLICY = {
 
 @pytest.fixture
 def egress() -> Iterator[Egress]:
-    with stand_in() as server:
+    with fake_server() as server:
         yield Egress(allow=",".join(HOSTS), resolver=server.resolve, ssl_context=server.ssl_context)
 
 
-async def obtain(tokens: Tokens, policy: dict[str, Any] = POLICY, execution: str = "one") -> str:
+async def obtain(
+    tokens: TokenCache, policy: dict[str, Any] = POLICY, execution: str = "one"
+) -> str:
     return await tokens.obtain("oauth2", policy, execution=execution, seconds=10)
 
 
 async def protected(egress: Egress, token: str) -> int:
     headers = {"authorization": f"Bearer {token}"}
     return (
-        await egress.send(Outgoing("GET", f"https://{oauth.HOST}/protected", headers, {}))
+        await egress.send(EgressRequest("GET", f"https://{oauth.HOST}/protected", headers, {}))
     ).status
 
 
@@ -54,24 +57,24 @@ def assertion(**changes: Any) -> str:
 
 async def test_an_assertion_signed_by_the_clients_key_is_sent_as_it_is(egress: Egress) -> None:
     client = {"id": oauth.CLIENT, "authentication": "private_key_jwt", "assertion": assertion()}
-    token = await obtain(Tokens(egress), POLICY | {"client": client})
+    token = await obtain(TokenCache(egress), POLICY | {"client": client})
     assert await protected(egress, token) == 200
 
 
 async def test_an_assertion_for_another_endpoint_gets_no_token(egress: Egress) -> None:
     wrong = assertion(aud="https://other.example.org")
     client = {"id": oauth.CLIENT, "authentication": "private_key_jwt", "assertion": wrong}
-    with pytest.raises(UnauthenticatedError, match="answered 401"):
-        await obtain(Tokens(egress), POLICY | {"client": client})
+    with pytest.raises(CredentialsError, match="answered 401"):
+        await obtain(TokenCache(egress), POLICY | {"client": client})
 
 
-async def test_a_token_is_kept_for_its_execution_and_its_policy_alone(egress: Egress) -> None:
-    tokens = Tokens(egress)
+async def test_a_token_is_tokens_for_its_execution_and_its_policy_alone(egress: Egress) -> None:
+    tokens = TokenCache(egress)
     first = await obtain(tokens, POLICY | {"scopes": ["a"]})
     asked: list[str] = []
     send = egress.send
 
-    async def counted(outgoing: Outgoing) -> Any:
+    async def counted(outgoing: EgressRequest) -> Any:
         asked.append(outgoing.uri)
         return await send(outgoing)
 
@@ -84,13 +87,13 @@ async def test_a_token_is_kept_for_its_execution_and_its_policy_alone(egress: Eg
 
 
 async def test_a_token_that_was_refused_is_asked_for_anew(egress: Egress) -> None:
-    tokens = Tokens(egress)
+    tokens = TokenCache(egress)
     token = await obtain(tokens)
     tokens.forget(token)
     assert await protected(egress, await obtain(tokens)) == 200
-    assert len(tokens._kept) == 1  # noqa: SLF001 - nothing else shows that the first is gone
+    assert len(tokens._tokens) == 1  # noqa: SLF001 - nothing else shows that the first is gone
 
 
 async def test_an_authority_is_reached_through_the_guard() -> None:
     with pytest.raises(EgressError, match="public internet"):
-        await obtain(Tokens(Egress()), POLICY | {"authority": "http://127.0.0.1"})
+        await obtain(TokenCache(Egress()), POLICY | {"authority": "http://127.0.0.1"})

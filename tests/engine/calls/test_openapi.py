@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from engine.calls.openapi import bodies
-from engine.calls.openapi.operations import compose, resolved
-from engine.calls.openapi.parameters import Written
+from engine.calls.openapi.operations import compose, resolve
+from engine.calls.openapi.parameters import RequestParts
 
 pytestmark = pytest.mark.unit
 
@@ -18,8 +18,8 @@ POINT = {"R": 100, "G": 200}
 
 
 def written(place: str, value: Any, **parameter: Any) -> str:
-    at = Written("/{colour}")
-    at.put({"name": "colour", "in": place, **parameter}, value)
+    at = RequestParts("/{colour}")
+    at.add({"name": "colour", "in": place, **parameter}, value)
     if place == "header":
         return at.headers["colour"]
     return at.path if place == "path" else "&".join(at.cookies if place == "cookie" else at.query)
@@ -81,7 +81,7 @@ def test_a_path_cannot_be_left_by_a_parameter() -> None:
 
 
 def test_a_form_in_parts_cannot_be_broken_out_of() -> None:
-    content, media = bodies.written({'a"\r\nX: y': "1", "o": {"b": 1}}, bodies.PARTS)
+    content, media = bodies.encode({'a"\r\nX: y': "1", "o": {"b": 1}}, bodies.PARTS)
     boundary = media.partition("boundary=")[2]
     assert content.count(f"--{boundary}") == 3
     assert 'name="a%22%0D%0AX: y"\r\n\r\n1\r\n' in content
@@ -98,7 +98,7 @@ def test_a_form_in_parts_cannot_be_broken_out_of() -> None:
     ],
 )
 def test_a_body_is_json_where_it_may_be(offered: list[str], media: str) -> None:
-    assert bodies.chosen(offered) == media
+    assert bodies.choose_media_type(offered) == media
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_a_body_is_json_where_it_may_be(offered: list[str], media: str) -> None:
 )
 def test_a_reference_leads_to_something_within_the_description(reference: Any) -> None:
     with pytest.raises(ValueError, match="reference"):
-        resolved({"circle": {"$ref": "#/circle"}}, {"$ref": reference})
+        resolve({"circle": {"$ref": "#/circle"}}, {"$ref": reference})
 
 
 def test_a_reference_may_lead_to_another() -> None:
-    assert resolved({"a": {"$ref": "#/b~1c"}, "b/c": {"d": 1}}, {"$ref": "#/a"}) == {"d": 1}
+    assert resolve({"a": {"$ref": "#/b~1c"}, "b/c": {"d": 1}}, {"$ref": "#/a"}) == {"d": 1}
 
 
 def test_an_operation_becomes_a_request() -> None:

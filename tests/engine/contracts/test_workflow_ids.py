@@ -1,7 +1,8 @@
 """Workflow ids and outbox subjects: what is written is read back, and nothing else is read."""
 
+from uuid import UUID
+
 import pytest
-from uuid_utils.compat import uuid7
 
 from engine.contracts import outbox_messages, workflow_ids
 from engine.contracts.outbox_messages import KINDS, Message
@@ -16,7 +17,7 @@ from engine.contracts.workflow_ids import (
 
 pytestmark = pytest.mark.unit
 
-ID = uuid7()
+ID = UUID("01990f6e-7c1a-7b3e-8f3a-2d9f0c4b6a51")
 FIRST, LATER = VersionReference(ID), VersionReference(ID, 12)
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import httpx2
 import pytest
 
-from engine.egress.guard import BODY_BYTES_MAX, Egress, EgressError, Outgoing
+from engine.egress.guard import BODY_BYTES_MAX, Egress, EgressError, EgressRequest
 from tests.support.egress.origin import Origin, get, listening, reply, to_origin, within
 
 pytestmark = pytest.mark.unit
@@ -182,7 +182,7 @@ async def test_digest_credentials_answer_a_challenge(origin: Origin) -> None:
         return reply(b"", "401 Unauthorized", www_authenticate=challenge)
 
     origin.answer = answer
-    outgoing = Outgoing(
+    outgoing = EgressRequest(
         "GET", "http://a.test/", {}, {}, auth=httpx2.DigestAuth("u", "p"), seconds=5
     )
     assert (await to_origin(origin).send(outgoing)).body == b"in"
@@ -196,7 +196,7 @@ async def test_a_caller_cannot_say_where_a_message_goes_or_ends(origin: Origin) 
         "X-Own": "kept",
     }
     await to_origin(origin).send(
-        Outgoing("POST", "http://a.test/", headers, {}, body=b"x", seconds=5)
+        EgressRequest("POST", "http://a.test/", headers, {}, body=b"x", seconds=5)
     )
     sent = origin.requests[0].lower()
     assert "host: a.test" in sent
@@ -212,7 +212,7 @@ async def test_a_header_that_would_break_the_message_is_refused(
     origin: Origin, header: dict[str, str]
 ) -> None:
     with pytest.raises(EgressError):
-        await to_origin(origin).send(Outgoing("GET", "http://a.test/", header, {}, seconds=5))
+        await to_origin(origin).send(EgressRequest("GET", "http://a.test/", header, {}, seconds=5))
     assert origin.requests == []
 
 
@@ -221,5 +221,5 @@ async def test_a_method_that_would_break_the_message_is_refused(
     origin: Origin, method: str
 ) -> None:
     with pytest.raises(EgressError):
-        await to_origin(origin).send(Outgoing(method, "http://a.test/", {}, {}, seconds=5))
+        await to_origin(origin).send(EgressRequest(method, "http://a.test/", {}, {}, seconds=5))
     assert origin.requests == []

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 import httpx2
 import pytest
 
-from engine.egress.guard import PORTS, Egress, EgressError, public_trust
+from engine.egress.guard import PORTS, Egress, EgressError, certifi_context
 from tests.support.egress.gauge import measured
 from tests.support.egress.matrix import HOSTILE, PASSING, PUBLIC, Zone
 from tests.support.egress.origin import Origin, get, listening, reply
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.unit
 
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-TLS = public_trust()
+TLS = certifi_context()
 
 
 @pytest.fixture

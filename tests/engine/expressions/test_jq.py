@@ -22,7 +22,6 @@ from tests.support.interpreter.children import unread_bytes, until_the_machine_h
 
 pytestmark = pytest.mark.unit
 
-
 NOW = 1_700_000_000.5
 
 
@@ -171,9 +170,8 @@ def test_a_child_that_the_system_stops_is_no_fault_of_its_program(
     os.kill(child._process.pid, signal.SIGSTOP)  # noqa: SLF001 - the machine has no time for it
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(one.evaluate, "2", None)
-        while not unread_bytes(
-            child
-        ):  # the pool may replace a child up to the moment it writes to it
+        # The pool may replace a child up to the moment it writes to it.
+        while not unread_bytes(child):
             time.sleep(0)
         os.kill(child._process.pid, signum)  # noqa: SLF001 - no caller can kill a child
         with pytest.raises(BusyError):

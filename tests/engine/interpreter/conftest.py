@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from bin.devtools.conformance.call_activities import calls
 from bin.devtools.conformance.in_memory_events import Broker, Memory
 from bin.devtools.stack.servers import Stack
-from engine.activities.step_quota import Turns
+from engine.activities.step_quota import StepQuota
 from engine.contracts.executions import EXECUTION, ExecutionStart
 from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.egress.guard import Egress
@@ -74,7 +74,7 @@ async def queue(
             memory.keep_steps,
             *calls(guard),
             *broker.activities(),
-            Turns(stack.redis_url).take,
+            StepQuota(stack.redis_url).take,
         ],
         activity_executor=threads,
         interceptors=[Heartbeats()],

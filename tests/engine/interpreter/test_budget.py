@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from bin.devtools.conformance.in_memory_events import Broker, Memory
 from bin.devtools.stack.client import Client as Agent
 from bin.devtools.stack.servers import Stack
-from engine.activities.step_quota import Turns
+from engine.activities.step_quota import StepQuota
 from engine.contracts.executions import COUNT_STEPS, EXECUTION, ExecutionStart, StepCount
 from engine.temporal_workflows.execution import ExecutionWorkflow
 from tests.support.interpreter.executions import HEADER, Execute
@@ -54,7 +54,7 @@ def counted(redis: Redis, account_id: str) -> int:
 def test_a_minute_takes_so_many_steps_and_the_rest_wait_their_turn(
     stack: Stack, redis: Redis
 ) -> None:
-    turns, account_id = Turns(stack.redis_url, steps_per_minute=400), str(uuid7())
+    turns, account_id = StepQuota(stack.redis_url, steps_per_minute=400), str(uuid7())
     began = seconds_of(redis)
     assert [turns.count(account_id, steps) for steps in (0, 200, 200)] == [0, 0, 0]
     late = [turns.count(account_id, 200) for _ in range(4)]
@@ -68,7 +68,7 @@ def test_a_minute_takes_so_many_steps_and_the_rest_wait_their_turn(
 
 @pytest.mark.stack
 def test_two_workers_count_together(stack: Stack) -> None:
-    one, other = (Turns(stack.redis_url, steps_per_minute=10) for _ in range(2))
+    one, other = (StepQuota(stack.redis_url, steps_per_minute=10) for _ in range(2))
     account_id = str(uuid7())
     assert one.count(account_id, 10) == 0
     assert other.count(account_id, 1) > 0
@@ -76,7 +76,7 @@ def test_two_workers_count_together(stack: Stack) -> None:
 
 @pytest.mark.unit
 def test_without_redis_nobody_is_slowed() -> None:
-    assert Turns("redis://127.0.0.1:1").count("a", 1_000_000) == 0
+    assert StepQuota("redis://127.0.0.1:1").count("a", 1_000_000) == 0
 
 
 @pytest.mark.stack

@@ -6,7 +6,7 @@ import pytest
 
 from bin.devtools.conformance.gherkin import scenarios
 from bin.devtools.conformance.kit import run
-from bin.devtools.fakes.https_server import stand_in
+from bin.devtools.fakes.https_server import fake_server
 from bin.devtools.stack.servers import Stack
 
 pytestmark = pytest.mark.stack
@@ -63,7 +63,7 @@ async def test_the_harness_tells_right_from_wrong(
 ) -> None:
     path = tmp_path / "own.feature"
     path.write_text(FEATURE)
-    with stand_in() as server:
+    with fake_server() as server:
         assert await run(scenarios(path), stack.temporal_address, server) == (1, 3)
     said = capsys.readouterr().out
     assert "ok    own: What is true passes" in said

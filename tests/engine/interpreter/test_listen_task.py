@@ -119,13 +119,13 @@ def listen(to: Any) -> dict[str, Any]:
     ],
 )
 def test_what_a_document_may_listen_for_is_read_off_it(to: Any, wanted: set[str]) -> None:
-    assert event_types.in_steps(listen(to)) == wanted
+    assert event_types.of_tasks(listen(to)) == wanted
 
 
 @pytest.mark.unit
 def test_a_document_that_listens_for_nothing_hears_nothing() -> None:
     assert (
-        event_types.in_steps(
+        event_types.of_tasks(
             {"do": [{"a": {"set": {"listen": "closely"}}}], "schedule": {"on": {"any": []}}}
         )
         == set()

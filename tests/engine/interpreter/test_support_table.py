@@ -78,7 +78,7 @@ def test_every_refusal_has_a_reason_and_every_reason_a_refusal() -> None:
 @pytest.mark.unit
 def test_the_table_names_all_that_the_code_has() -> None:
     assert set(registry.CONSTRUCTS) | set(registry.NOT_YET) <= names("Steps") | {"call", "run"}
-    assert set(run_task.KINDS) == names("Runs")
+    assert set(run_task.PROCESSES) == names("Runs")
     assert set(call_task.CALLS) <= {name.partition(" ")[0].strip(",") for name in names("Calls")}
     assert {"basic", "bearer", "digest", "oauth2", "oidc"} <= names("Authentications")
     assert set(reusable_components.GROUPS) == names("Reusable")

@@ -16,7 +16,6 @@ from tests.support.interpreter.children import until_the_machine_has_time
 
 pytestmark = pytest.mark.unit
 
-
 FILLED = "# " + "x" * LOCAL_CHARACTERS_MAX + "\n"
 
 
@@ -86,6 +85,6 @@ def test_yaml_that_takes_too_long_is_refused_and_json_named(
 
 def test_of_yaml_that_is_fetched_a_workflow_task_reads_less() -> None:
     with pytest.raises(FaultError) as failed:
-        external_resources._parsed("a: " + "x" * external_resources.YAML_CHARACTERS_MAX, "function")  # noqa: SLF001
+        external_resources._parse("a: " + "x" * external_resources.YAML_CHARACTERS_MAX, "function")  # noqa: SLF001
     assert failed.value.problem.detail is not None
     assert "As YAML it may have 131072 characters" in failed.value.problem.detail

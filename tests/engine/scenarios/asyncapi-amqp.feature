@@ -472,7 +472,7 @@ Feature: AsyncAPI over AMQP 0.9.1
     Then the workflow should fault with error:
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
-    detail: amqp is told who calls by basic
+    detail: amqp supports only authentication by basic
     """
 
   # DSL reference, "Standard Error Types", communication: a broker must be on the public internet.
@@ -534,7 +534,7 @@ Feature: AsyncAPI over AMQP 0.9.1
     Then the workflow should fault with error:
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
-    detail: a queue that deletes itself is consumed here if it is exclusive alone
+    detail: a queue with autoDelete can be consumed only if it is exclusive
     """
 
   # AMQP channel binding, "exclusive": a queue of the connection's own.

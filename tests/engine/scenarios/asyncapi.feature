@@ -189,7 +189,7 @@ Feature: AsyncAPI
     type: https://open-workflow-specification.org/spec/1.0.0/errors/validation
     status: 400
     detail: >-
-      the message's payload is not what the document says: /greeting breaks the schema's minLength
+      the message's payload does not match the document: /greeting breaks the schema's minLength
     instance: /do/0/greet
     """
 
@@ -211,7 +211,7 @@ Feature: AsyncAPI
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/validation
     detail: >-
-      the message's headers is not what the document says: the value breaks the schema's required
+      the message's headers does not match the document: the value breaks the schema's required
     """
 
   # AsyncAPI 3, "Multi Format Schema Object": what cannot be validated is not sent.
@@ -232,7 +232,7 @@ Feature: AsyncAPI
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
     detail: >-
-      the message's schema is of a format that is not known here: application/vnd.apache.avro;version=1.9.0
+      the message's schema is of a format that is not supported: application/vnd.apache.avro;version=1.9.0
     """
 
   # DSL reference, "AsyncAPI Call": an operation that the document lacks is a matter of the definition.
@@ -319,7 +319,7 @@ Feature: AsyncAPI
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
     detail: >-
-      the channel has no server that is spoken here; its protocols are kafka
+      the channel has no server of a supported protocol; it has kafka
     """
 
   # DSL reference, "External Resource": there must be something to read.
@@ -582,7 +582,7 @@ Feature: AsyncAPI
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
     detail: >-
-      mqtt carries no headers
+      mqtt messages have no headers
     """
 
   # MQTT binding, "qos": what is not spoken is not promised.
@@ -604,7 +604,7 @@ Feature: AsyncAPI
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
     detail: >-
-      the document asks for a quality of service that is not spoken here: 0 and 1 are
+      the document's quality of service is not supported: 0 and 1 are
     """
 
   # DSL reference, "AsyncAPI Subscription Lifetime": an amount of messages.

@@ -260,6 +260,6 @@ Feature: Catalogs
     """yaml
     type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration
     status: 400
-    detail: "the function that was fetched listens: what is heard is known beforehand"
+    detail: "the function that was fetched listens: only the definition itself may listen"
     instance: /do/0/call
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.calls.http import content_of
+from engine.calls.http import decode_content
 from engine.egress.guard import Answer, EgressError
 
 pytestmark = pytest.mark.unit
@@ -29,15 +29,15 @@ HOSTILE = [
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_says_that_it_is_json_and_is_none_is_an_error(body: bytes) -> None:
     with pytest.raises(EgressError):
-        content_of(answer(body))
+        decode_content(answer(body))
 
 
 def test_whole_numbers_past_64_bits_are_doubles() -> None:
-    assert content_of(answer(b"[18446744073709551615, 18446744073709551616]")) == [
+    assert decode_content(answer(b"[18446744073709551615, 18446744073709551616]")) == [
         2**64 - 1,
         2.0**64,
     ]
 
 
 def test_what_does_not_say_that_it_is_json_is_text() -> None:
-    assert content_of(answer(b"NaN", "text/plain")) == "NaN"
+    assert decode_content(answer(b"NaN", "text/plain")) == "NaN"

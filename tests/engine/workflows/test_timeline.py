@@ -11,9 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
-from engine.activities.timeline import Journal
 from engine.config.settings import Settings
-from engine.contracts.executions import TimelineFlush
 from engine.contracts.timeline import COMPLETED, COUNTED_PHASES, STARTED, TimelineEntry
 from engine.errors import NotFoundError
 from engine.store.account_scope import AccountScope
@@ -21,6 +19,7 @@ from engine.workflows import definitions
 from engine.workflows.definitions import Draft
 from engine.workflows.executions import executions, timeline
 from engine.workflows.executions.executions import SealedInput
+from engine.workflows.executions.timeline_writer import TimelineWriter
 from tests.support.waiting import until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -135,65 +134,65 @@ def test_a_journal_is_its_accounts_alone_and_goes_with_its_execution(
 def test_entries_are_written_soon_and_a_deleted_execution_holds_up_nobody(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
-    mine, gone = Journal(sessions, settings), told(account_id, UUID(str(uuid7())), 2)
+    writer, gone = TimelineWriter(sessions, settings), told(account_id, UUID(str(uuid7())), 2)
     entries = told(account_id, execution_id, 600)
-    with mine.open():
+    with writer.run():
         for entry in [*gone, *entries]:
-            mine.add(entry)
+            writer.add(entry)
         assert until(lambda: len(read(sessions, account_id, execution_id)) == len(entries))
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
 @pytest.mark.stack
-def test_what_is_left_is_written_when_the_worker_stops(
+def test_pending_entries_are_stored_when_the_worker_stops(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
-    mine, entries = Journal(sessions, settings), told(account_id, execution_id, 3)
-    with mine.open():
+    writer, entries = TimelineWriter(sessions, settings), told(account_id, execution_id, 3)
+    with writer.run():
         for entry in entries:
-            mine.add(entry)
+            writer.add(entry)
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
 @pytest.mark.stack
-def test_past_the_limit_only_how_far_the_execution_is_is_kept(
+def test_past_the_limit_only_the_progress_is_stored(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
-    mine = Journal(sessions, replace(settings, execution_steps_kept=3))
+    writer = TimelineWriter(sessions, replace(settings, execution_steps_kept=3))
     entries = told(account_id, execution_id, 9)
-    with mine.open():
+    with writer.run():
         for entry in entries:
-            mine.add(entry)
+            writer.add(entry)
     assert read(sessions, account_id, execution_id) == of(entries[:3])
     with sessions() as session:
         assert timeline.progress(session, execution_id)["current"] == ["/do/4"]
 
 
 @pytest.mark.stack
-def test_entries_are_there_with_what_is_written_beside_them_or_wait_again(
+def test_entries_are_stored_with_what_is_committed_beside_them_or_are_pending_again(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID, execution_id: UUID
 ) -> None:
-    mine, entries = Journal(sessions, settings), told(account_id, execution_id, 4)
+    writer, entries = TimelineWriter(sessions, settings), told(account_id, execution_id, 4)
     for entry in entries:
-        mine.add(entry)
+        writer.add(entry)
     ids = (str(account_id), str(execution_id))
-    with pytest.raises(ZeroDivisionError), sessions() as session, mine.taken(session, *ids):
+    with pytest.raises(ZeroDivisionError), writer.transaction(*ids):
         raise ZeroDivisionError
     assert read(sessions, account_id, execution_id) == []
-    with sessions() as session, mine.taken(session, *ids):
+    with writer.transaction(*ids):
         pass
     assert read(sessions, account_id, execution_id) == of(entries)
 
 
 @pytest.mark.stack
-def test_keeping_the_journal_of_an_execution_that_is_no_more_keeps_nothing(
+def test_flushing_the_timeline_of_a_deleted_execution_stores_nothing(
     sessions: sessionmaker[Session], settings: Settings, account_id: UUID
 ) -> None:
-    mine, nobody = Journal(sessions, settings), UUID(str(uuid7()))
+    writer, nobody = TimelineWriter(sessions, settings), UUID(str(uuid7()))
     entries = told(account_id, nobody, 2)
     for entry in entries:
-        mine.add(entry)
-    mine.keep(TimelineFlush(str(account_id), str(nobody)))
+        writer.add(entry)
+    writer.flush(str(account_id), str(nobody))
     with sessions.begin() as session, pytest.raises(IntegrityError):
         timeline.store(session, entries, entries[-1:])
 

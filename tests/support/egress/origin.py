@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx2
 
 from engine.egress.addresses import is_public
-from engine.egress.guard import Egress, Outgoing, resolve
+from engine.egress.guard import Egress, EgressRequest, resolve
 
 CREDENTIALS = {"authorization": "Bearer canary", "cookie": "canary", "x-api-key": "canary"}
 
@@ -72,7 +72,7 @@ async def within(host: str, port: int) -> Sequence[tuple[str, int]]:
 
 def get(
     uri: str, *, redirect: bool = True, seconds: float = 5.0, auth: httpx2.Auth | None = None
-) -> Outgoing:
-    return Outgoing(
+) -> EgressRequest:
+    return EgressRequest(
         "GET", uri, dict(CREDENTIALS), {}, redirect=redirect, seconds=seconds, auth=auth
     )

@@ -1,13 +1,18 @@
-"""Which services a step can call, and how it says who it is."""
+"""Constructs of calls and of their authentication."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bin.devtools.docs.support_table.construct import Construct, calling, stepping, whole
+from bin.devtools.docs.support_table.construct import (
+    Construct,
+    call_document,
+    document_with,
+    task_document,
+)
 
 _AT = "https://example.org/"
-_DESCRIBED = {"document": {"endpoint": _AT}, "operation": "greet"}
+_OPERATION = {"document": {"endpoint": _AT}, "operation": "greet"}
 _OAUTH = {"authority": _AT, "grant": "client_credentials", "client": {"id": "a", "secret": "b"}}
 _MCP = {"method": "tools/list"}
 
@@ -15,104 +20,110 @@ CALLS = [
     Construct(
         "Calls",
         "http",
-        calling("http", method="get", endpoint=_AT),
+        call_document("http", method="get", endpoint=_AT),
         "JSON and text bodies, headers, query, redirect, output as content, response or raw",
     ),
     Construct(
         "Calls",
         "openapi",
-        calling("openapi", document={"endpoint": _AT}, operationId="find"),
-        "OpenAPI 3.0, 3.1 and Swagger 2.0, as JSON (8 MiB) or YAML (1 MiB); parameters of every place and"
-        " style; server variables and API keys as arguments; bodies as JSON, form, multipart or text;"
-        " references within the description; what fits no parameter is the body, or refused without one",
+        call_document("openapi", document={"endpoint": _AT}, operationId="find"),
+        "OpenAPI 3.0, 3.1 and Swagger 2.0, as JSON (8 MiB) or YAML (1 MiB); parameters of every"
+        " place and style; server variables and API keys as arguments; bodies as JSON, form,"
+        " multipart or text; references inside the description; other arguments are the body, or"
+        " refused without one",
     ),
     Construct(
         "Calls",
         "mcp over http",
-        calling("mcp", **_MCP, transport={"http": {"endpoint": _AT}}),
-        "streamable HTTP, answers as JSON or events; every method; revisions 2025-03-26, 2025-06-18 and"
-        " 2025-11-25 with sessions, 2026-07-28 without; what a server asks back is not answered; up to 300 s",
+        call_document("mcp", **_MCP, transport={"http": {"endpoint": _AT}}),
+        "streamable HTTP, answers as JSON or events; every method; revisions 2025-03-26,"
+        " 2025-06-18 and 2025-11-25 with sessions, 2026-07-28 without; requests of the server get"
+        " no answer; up to 300 s",
     ),
     Construct(
-        "Calls", "mcp over stdio", calling("mcp", **_MCP, transport={"stdio": {"command": "true"}})
+        "Calls",
+        "mcp over stdio",
+        call_document("mcp", **_MCP, transport={"stdio": {"command": "true"}}),
     ),
     Construct(
         "Calls",
         "a2a",
-        calling("a2a", method="tasks/get", server=_AT, parameters={"id": "1"}),
-        "JSON-RPC over HTTP, streams as arrays; all methods; an agent's card by its first JSON-RPC address;"
-        " credentials stay within the card's origin; up to 300 s",
+        call_document("a2a", method="tasks/get", server=_AT, parameters={"id": "1"}),
+        "JSON-RPC over HTTP, streams as arrays; all methods; an agent's card by its first JSON-RPC"
+        " address; credentials stay within the card's origin; up to 300 s",
     ),
     Construct(
         "Calls",
         "grpc",
-        calling(
+        call_document(
             "grpc",
             proto={"endpoint": _AT},
             service={"name": "Greeter", "host": "localhost"},
             method="Greet",
         ),
-        "by a proto of one file (256 KiB) and Google's well-known types; one message out, one back, or a"
-        " stream as an array; values as ProtoJSON; TLS but at hosts an operator opened; basic and bearer;"
-        " up to 30 s",
+        "by a proto of one file (256 KiB) and Google's well-known types; one message out, one"
+        " back, or a stream as an array; values as ProtoJSON; TLS but at hosts an operator opened;"
+        " basic and bearer; up to 30 s",
     ),
     Construct(
         "Calls",
         "asyncapi, publishing",
-        calling("asyncapi", **_DESCRIBED, message={"payload": {}}),
-        "AsyncAPI 2 and 3, as JSON (8 MiB) or YAML (1 MiB); over http, redis (publish and subscribe),"
-        " mqtt 3.1.1 and amqp 0.9.1 (a queue, or an exchange with a routing key; confirmed by the broker),"
-        " with TLS or without; payload and headers validated by the message's schema (JSON Schema);"
-        " basic, and for http bearer and digest",
+        call_document("asyncapi", **_OPERATION, message={"payload": {}}),
+        "AsyncAPI 2 and 3, as JSON (8 MiB) or YAML (1 MiB); over http, redis (publish and"
+        " subscribe), mqtt 3.1.1 and amqp 0.9.1 (a queue, or an exchange with a routing key;"
+        " confirmed by the broker), with TLS or without; payload and headers validated by the"
+        " message's schema (JSON Schema); basic, and for http bearer and digest",
     ),
     Construct(
         "Calls",
         "asyncapi, subscribing",
-        calling("asyncapi", **_DESCRIBED, subscription={"consume": {"amount": 1}}),
-        "amount, while, until, each with for; filter; foreach; over http the events of a stream or the items"
-        " of an array; over redis, mqtt and an exchange of amqp at most once: what a broker tells while no"
-        " worker is subscribed is not consumed; from a queue of amqp at least once, acknowledged when the"
-        " execution has it",
+        call_document("asyncapi", **_OPERATION, subscription={"consume": {"amount": 1}}),
+        "amount, while, until, each with for; filter; foreach; over http the events of a stream or"
+        " the items of an array; over redis, mqtt and an exchange of amqp at most once: what a"
+        " broker tells while no worker is subscribed is not consumed; from a queue of amqp at"
+        " least once, acknowledged when the execution has it",
     ),
     Construct(
         "Calls",
         "asyncapi, other protocols",
-        calling("asyncapi", **_DESCRIBED, protocol="kafka", message={"payload": {}}),
+        call_document("asyncapi", **_OPERATION, protocol="kafka", message={"payload": {}}),
     ),
     Construct(
         "Calls",
         "a function of the document",
-        whole(
+        document_with(
             use={"functions": {"hello": {"set": {"a": 1}}}},
             do=[{"step": {"call": "hello"}}],
         ),
-        "a step under a name, with its arguments as input",
+        "a step with a name, with its arguments as input",
     ),
     Construct(
         "Calls",
         "a function of a catalog",
-        stepping(call="log:1.0.0@default"),
+        task_document(call="log:1.0.0@default"),
         "by name and version",
     ),
 ]
 
 
-def _authenticated(**policy: Any) -> dict[str, Any]:
-    return calling("http", method="get", endpoint={"uri": _AT, "authentication": policy})
+def _authentication_document(**policy: Any) -> dict[str, Any]:
+    return call_document("http", method="get", endpoint={"uri": _AT, "authentication": policy})
 
 
-_PERSON = {"username": "a", "password": "b"}
+_BASIC = {"username": "a", "password": "b"}
 
 AUTHENTICATIONS = [
-    Construct("Authentications", "basic", _authenticated(basic=_PERSON), "RFC 7617"),
-    Construct("Authentications", "bearer", _authenticated(bearer={"token": "a"}), "RFC 6750"),
-    Construct("Authentications", "digest", _authenticated(digest=_PERSON), "RFC 7616"),
-    Construct("Authentications", "oauth2", _authenticated(oauth2=_OAUTH), "RFC 6749"),
-    Construct("Authentications", "oidc", _authenticated(oidc=_OAUTH), "OpenID Connect"),
+    Construct("Authentications", "basic", _authentication_document(basic=_BASIC), "RFC 7617"),
+    Construct(
+        "Authentications", "bearer", _authentication_document(bearer={"token": "a"}), "RFC 6750"
+    ),
+    Construct("Authentications", "digest", _authentication_document(digest=_BASIC), "RFC 7616"),
+    Construct("Authentications", "oauth2", _authentication_document(oauth2=_OAUTH), "RFC 6749"),
+    Construct("Authentications", "oidc", _authentication_document(oidc=_OAUTH), "OpenID Connect"),
     Construct(
         "Authentications",
         "by name",
-        whole(
+        document_with(
             use={"authentications": {"mine": {"bearer": {"token": "a"}}}},
             do=[
                 {
@@ -131,7 +142,7 @@ AUTHENTICATIONS = [
     Construct(
         "Authentications",
         "from a secret",
-        {**_authenticated(basic={"use": "mine"}), "use": {"secrets": ["mine"]}},
-        "a policy whose members a secret holds",
+        {**_authentication_document(basic={"use": "mine"}), "use": {"secrets": ["mine"]}},
+        "a policy whose members are those of a secret",
     ),
 ]

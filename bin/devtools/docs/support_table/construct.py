@@ -1,4 +1,4 @@
-"""A construct of the language: a document that holds it and little else, and what is covered of it."""
+"""Constructs of the language for the support table, each with a minimal document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEP = {"step": {"set": {"a": 1}}}
 
 @dataclass(frozen=True, slots=True)
 class Construct:
-    """One row of the support table before it is tried out."""
+    """Construct with a minimal document that uses it; `covers` describes the supported part."""
 
     group: str
     name: str
@@ -19,21 +19,21 @@ class Construct:
     covers: str = ""
 
 
-def whole(**members: Any) -> dict[str, Any]:
-    """Return a document with members of its own, of one step where it says none."""
+def document_with(**members: Any) -> dict[str, Any]:
+    """Return a document with these members; without `do` it has one task."""
     return {"document": HEADER, "do": [STEP], **members}
 
 
-def stepping(**step: Any) -> dict[str, Any]:
-    """Return a document of one step that has these members."""
-    return whole(do=[{"step": step}])
+def task_document(**step: Any) -> dict[str, Any]:
+    """Return a document of one task with these members."""
+    return document_with(do=[{"step": step}])
 
 
-def setting(**around: Any) -> dict[str, Any]:
-    """Return a document of one `set` with something around it."""
-    return stepping(set={"a": 1}, **around)
+def set_document(**around: Any) -> dict[str, Any]:
+    """Return a document of one `set` task with these common members."""
+    return task_document(set={"a": 1}, **around)
 
 
-def calling(kind: str, **arguments: Any) -> dict[str, Any]:
-    """Return a document of one call."""
-    return stepping(call=kind, **{"with": arguments})
+def call_document(kind: str, **arguments: Any) -> dict[str, Any]:
+    """Return a document of one call task."""
+    return task_document(call=kind, **{"with": arguments})

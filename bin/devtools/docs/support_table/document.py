@@ -1,84 +1,101 @@
-"""What stands around the steps: the document, its reusable components, its schedule."""
+"""Constructs around the tasks: document, reusable components and schedule."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bin.devtools.docs.support_table.construct import STEP, Construct, setting, whole
+from bin.devtools.docs.support_table.construct import STEP, Construct, document_with, set_document
 
 _ERROR = {"type": "https://example.org/errors/none-left", "status": 409}
 
 DOCUMENT = [
     Construct(
-        "Document", "document", whole(), "dsl 1.0.x; title, summary, tags and metadata are kept"
+        "Document",
+        "document",
+        document_with(),
+        "dsl 1.0.x; title, summary, tags and metadata are stored",
     ),
     Construct(
         "Document",
         "input",
-        whole(input={"from": ".a", "schema": {"document": {}}}),
+        document_with(input={"from": ".a", "schema": {"document": {}}}),
         "a schema, then a filter",
     ),
     Construct(
         "Document",
         "output",
-        whole(output={"as": ".a", "schema": {"document": {}}}),
+        document_with(output={"as": ".a", "schema": {"document": {}}}),
         "a filter, then a schema",
     ),
-    Construct("Document", "timeout", whole(timeout={"after": "PT1M"}), "of the whole execution"),
-    Construct("Document", "evaluate.language: jq", whole(evaluate={"language": "jq"}), "jq 1.8"),
-    Construct("Document", "evaluate.language: others", whole(evaluate={"language": "js"})),
+    Construct(
+        "Document",
+        "timeout",
+        document_with(timeout={"after": "PT1M"}),
+        "of the whole execution",
+    ),
+    Construct(
+        "Document", "evaluate.language: jq", document_with(evaluate={"language": "jq"}), "jq 1.8"
+    ),
+    Construct("Document", "evaluate.language: others", document_with(evaluate={"language": "js"})),
     Construct(
         "Document",
         "evaluate.mode",
-        whole(evaluate={"mode": "loose"}),
+        document_with(evaluate={"mode": "loose"}),
         "expression members take bare jq and ${ } in both modes",
     ),
 ]
 
 
-def _used(named: str, component: Any, **step: Any) -> dict[str, Any]:
-    return {**setting(**step), "use": {named: {"mine": component}}}
+def _component_document(group: str, component: Any, **step: Any) -> dict[str, Any]:
+    return {**set_document(**step), "use": {group: {"mine": component}}}
 
 
 REUSABLE = [
     Construct(
         "Reusable",
         "authentications",
-        _used("authentications", {"bearer": {"token": "a"}}),
-        "policies, named by calls, catalogs and endpoints",
+        _component_document("authentications", {"bearer": {"token": "a"}}),
+        "policies, referenced by calls, catalogs and endpoints",
     ),
-    Construct("Reusable", "errors", _used("errors", _ERROR), "what a raise names"),
-    Construct("Reusable", "retries", _used("retries", {"delay": "PT1S"}), "what a catch names"),
+    Construct("Reusable", "errors", _component_document("errors", _ERROR), "referenced by raise"),
+    Construct(
+        "Reusable",
+        "retries",
+        _component_document("retries", {"delay": "PT1S"}),
+        "referenced by catch",
+    ),
     Construct(
         "Reusable",
         "timeouts",
-        _used("timeouts", {"after": "PT1S"}, timeout="mine"),
-        "what a step or the workflow names",
+        _component_document("timeouts", {"after": "PT1S"}, timeout="mine"),
+        "referenced by steps and the workflow",
     ),
     Construct(
         "Reusable",
         "functions",
-        _used("functions", STEP["step"]),
-        "steps under a name; what is called gets its arguments as input; none calls itself",
+        _component_document("functions", STEP["step"]),
+        "steps with names; a function gets its arguments as input and cannot call itself",
     ),
     Construct(
         "Reusable",
         "catalogs",
-        _used("catalogs", {"endpoint": "https://example.org/"}),
-        "functions at name:version@catalog, fetched once in an execution; up to 16 deep; they have no secrets"
-        " and do not listen",
+        _component_document("catalogs", {"endpoint": "https://example.org/"}),
+        "functions at name:version@catalog, fetched once in an execution; up to 16 deep; they have"
+        " no secrets and do not listen",
     ),
     Construct(
         "Reusable",
         "secrets",
-        whole(use={"secrets": ["mine"]}),
-        "of the account, read when the execution begins, hidden in errors and events",
+        document_with(use={"secrets": ["mine"]}),
+        "of the account, read at the start of the execution, redacted in errors and events",
     ),
     Construct(
         "Reusable",
         "extensions",
-        whole(use={"extensions": [{"mine": {"extend": "all", "before": [STEP], "after": [STEP]}}]}),
-        "steps before and after every step of a kind; exit in those before stands in for the step",
+        document_with(
+            use={"extensions": [{"mine": {"extend": "all", "before": [STEP], "after": [STEP]}}]}
+        ),
+        "steps before and after every step of a kind; exit in the steps before replaces the step",
     ),
 ]
 
@@ -86,25 +103,25 @@ SCHEDULES = [
     Construct(
         "Schedules",
         "every",
-        whole(schedule={"every": {"hours": 1}}),
+        document_with(schedule={"every": {"hours": 1}}),
         "an interval of whole seconds",
     ),
     Construct(
         "Schedules",
         "cron",
-        whole(schedule={"cron": "0 0 * * *"}),
+        document_with(schedule={"cron": "0 0 * * *"}),
         "five fields, or six with seconds, without L; UTC",
     ),
     Construct(
         "Schedules",
         "after",
-        whole(schedule={"after": {"hours": 1}}),
+        document_with(schedule={"after": {"hours": 1}}),
         "a pause after each execution",
     ),
     Construct(
         "Schedules",
         "on",
-        whole(schedule={"on": {"one": {"with": {"type": "org.example.a"}}}}),
+        document_with(schedule={"on": {"one": {"with": {"type": "org.example.a"}}}}),
         "events",
     ),
 ]

@@ -1,4 +1,4 @@
-"""The support table: every construct of the language, tried out on the grammar that refuses or takes it."""
+"""Support table: every construct of the language, checked by the parser of definitions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _VARIABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One construct: whether it runs, what is covered of it, and why not where it does not."""
+    """Row of the table: a construct with its supported part, or the reason of its refusal."""
 
     group: str
     name: str
@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One bound of what a definition may be or do."""
+    """Limit of definitions or executions."""
 
     name: str
     value: int
@@ -61,7 +61,7 @@ class Limit:
 @cache
 def rows() -> tuple[Row, ...]:
     """Return every construct, in the order of the specification's reference."""
-    return (*map(_tried, CONSTRUCTS), *_variables())
+    return (*map(_to_row, CONSTRUCTS), *_variables())
 
 
 def limits() -> tuple[Limit, ...]:
@@ -97,7 +97,7 @@ def limits() -> tuple[Limit, ...]:
     )
 
 
-def _tried(construct: Construct) -> Row:
+def _to_row(construct: Construct) -> Row:
     try:
         documents.parse(construct.document)
     except InvalidError as refusal:
@@ -109,11 +109,11 @@ def _tried(construct: Construct) -> Row:
 
 
 def _variables() -> list[Row]:
-    secrets = next(row for row in map(_tried, REUSABLE) if row.name == "secrets")
-    known = reader.VARIABLES | ({"secrets"} if secrets.supported else set())
+    secrets = next(row for row in map(_to_row, REUSABLE) if row.name == "secrets")
+    variables = reader.VARIABLES | ({"secrets"} if secrets.supported else set())
     return [
         Row("Variables", f"${name}", True, covers)
-        if name in known
+        if name in variables
         else Row("Variables", f"${name}", False, reason="no such variable is defined")
         for name, covers in _VARIABLES.items()
     ]
