@@ -34,7 +34,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 pytest_plugins = ["tests.support.web.fixtures"]
 NEEDS = ("unit", "stack", "platform", "journey")  # markers; each includes the needs of those before
-FIXTURES = {"stack": {"stack"}, "platform": {"platform"}, "journey": {"fragile", "traced"}}
+FIXTURES = {"stack": {"stack"}, "platform": {"platform"}, "journey": {"fragile", "traced_platform"}}
 AT_THE_END = pytest.StashKey[ExitStack]()
 
 

@@ -32,25 +32,25 @@ def seconds(http: httpx2.Client, email: str, password: str) -> tuple[float, int]
 
 
 def test_a_known_email_and_an_unknown_one_take_the_same_time(http: httpx2.Client) -> None:
-    known = [register(http).email for _ in range(ACCOUNTS)] * (TRIES // ACCOUNTS)
-    unknown = [f"{uuid7()}@example.org" for _ in range(TRIES)]
-    tries = [(email, True) for email in known] + [(email, False) for email in unknown]
+    known_emails = [register(http).email for _ in range(ACCOUNTS)] * (TRIES // ACCOUNTS)
+    unknown_emails = [f"{uuid7()}@example.org" for _ in range(TRIES)]
+    tries = [(email, True) for email in known_emails] + [(email, False) for email in unknown_emails]
     random.shuffle(tries)
-    taken: dict[bool, list[float]] = {True: [], False: []}
+    times: dict[bool, list[float]] = {True: [], False: []}
     for email, exists in tries:
-        passed, status = seconds(http, email, "not the pass phrase")
+        took, status = seconds(http, email, "not the pass phrase")
         assert status == 401
-        taken[exists].append(passed)
-    assert abs(longer(taken[True], taken[False]) - 0.5) < NOISE
+        times[exists].append(took)
+    assert abs(longer(times[True], times[False]) - 0.5) < NOISE
 
 
 def test_the_measure_above_would_notice_a_hash_left_out(http: httpx2.Client) -> None:
     """A password that is refused before it is hashed shows what leaving out the hash looks like."""
     emails = [f"{uuid7()}@example.org" for _ in range(20)]
-    hashed = [seconds(http, email, "not the pass phrase")[0] for email in emails]
-    unhashed = [seconds(http, email, "x" * 2000) for email in emails]
-    assert {status for _, status in unhashed} == {422}
-    assert longer(hashed, [passed for passed, _ in unhashed]) - 0.5 > NOISE
+    hash_times = [seconds(http, email, "not the pass phrase")[0] for email in emails]
+    answers = [seconds(http, email, "x" * 2000) for email in emails]
+    assert {status for _, status in answers} == {422}
+    assert longer(hash_times, [took for took, _ in answers]) - 0.5 > NOISE
 
 
 def test_answers_differ_in_their_ids_alone(http: httpx2.Client) -> None:
@@ -59,7 +59,7 @@ def test_answers_differ_in_their_ids_alone(http: httpx2.Client) -> None:
         http.post("/api/auth/login", json={"email": email, "password": "not the pass phrase"})
         for email in (account.email, f"{uuid7()}@example.org")
     ]
-    known, unknown = ({**answer.json(), "requestId": ""} for answer in answers)
-    assert known == unknown
+    known_answer, unknown_answer = ({**answer.json(), "requestId": ""} for answer in answers)
+    assert known_answer == unknown_answer
     headers = [{*answer.headers} for answer in answers]
     assert headers[0] == headers[1]

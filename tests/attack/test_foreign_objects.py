@@ -51,29 +51,31 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
     with httpx2.Client(base_url=platform.api_url, timeout=40) as http:
         account = register(http)
         hook = {"kind": "webhook", "url": receiver.box().url}
-        hooked = (
+        channel = (
             http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
         )
         http.put(
             "/api/secrets/token", json={"value": "x"}, headers=account.headers
         ).raise_for_status()
         draft = {"name": "draft", "encryptedData": "x", "encryptionKey": "-"}
-        made = (
+        workflow = (
             http.post("/api/workflows", json=draft, headers=account.headers)
             .raise_for_status()
             .json()
         )
-        path = f"/api/workflows/{made['workflow']['id']}/execute"
+        path = f"/api/workflows/{workflow['workflow']['id']}/execute"
         run = http.post(path, json={}, headers=account.headers).raise_for_status().json()
-        when = {"workflowId": made["workflow"]["id"], "cron": "0 0 1 1 *"}
+        when = {"workflowId": workflow["workflow"]["id"], "cron": "0 0 1 1 *"}
         schedule = (
             http.post("/api/schedules", json=when, headers=account.headers)
             .raise_for_status()
             .json()
         )
-        asked = {"action": "cancel", "query": {}}
-        job = http.post("/api/bulk", json=asked, headers=account.headers).raise_for_status().json()
-        begun = (
+        job_body = {"action": "cancel", "query": {}}
+        job = (
+            http.post("/api/bulk", json=job_body, headers=account.headers).raise_for_status().json()
+        )
+        factor_id = (
             http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()["id"]
         )
         state = {"type": "settings", "entityId": "theme", "encryptedData": "x", "version": "1"}
@@ -83,15 +85,15 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
         body = {"email": account.email, "password": "a long pass phrase"}
         http.post("/api/auth/login", json=body, headers={"X-Agent-ID": "phone"}).raise_for_status()
     return account, {
-        "channel_id": hooked["channel"]["id"],
-        "definition_id": made["workflow"]["id"],
+        "channel_id": channel["channel"]["id"],
+        "definition_id": workflow["workflow"]["id"],
         "version": "1",
         "execution_id": run["executionId"],
         "schedule_id": schedule["id"],
         "job_id": job["id"],
         "session_id": sessions[0]["id"],
         "agent_id": "phone",
-        "factor_id": begun,
+        "factor_id": factor_id,
         "name": "token",
         "kind": "settings",
         "entity_id": "theme",
@@ -101,21 +103,21 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
 def ask(
     http: httpx2.Client, who: Account, method: str, path: str, ids: dict[str, str]
 ) -> httpx2.Response:
-    filled = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+    url = re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], path)
     headers = who.headers | {"If-Match": "*"}
-    return http.request(method, filled, json=BODIES.get((method, path)), headers=headers)
+    return http.request(method, url, json=BODIES.get((method, path)), headers=headers)
 
 
 def test_no_route_shows_or_changes_what_is_anothers(
     http: httpx2.Client, owner: tuple[Account, dict[str, str]]
 ) -> None:
-    stranger, asked = register(http), 0
+    stranger, count = register(http), 0
     for method, path in routes(http):
         answer = ask(http, stranger, method, path, owner[1])
         assert answer.status_code == 404, (method, path, answer.text)
         assert answer.headers["Content-Type"] == "application/problem+json"
-        asked += 1
-    assert asked >= 13
+        count += 1
+    assert count >= 13
 
 
 def test_their_owner_finds_them(http: httpx2.Client, owner: tuple[Account, dict[str, str]]) -> None:

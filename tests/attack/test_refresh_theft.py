@@ -57,10 +57,10 @@ def test_a_thief_who_comes_after_the_grace_ends_the_session_and_its_owner_hears_
     http: httpx2.Client, sessions: sessionmaker[Session]
 ) -> None:
     account = register(http)
-    stolen = account.answer["refreshToken"]
-    current = exchange(http, stolen)
+    stolen_token = account.answer["refreshToken"]
+    current = exchange(http, stolen_token)
     outlast_the_grace(sessions, account)
-    assert exchange(http, stolen)["code"] == "refresh_reused"
+    assert exchange(http, stolen_token)["code"] == "refresh_reused"
     assert exchange(http, current["refreshToken"])["code"] == "refresh_invalid"
     access = http.get("/api/auth/me", headers=account.headers | bearing(current)).json()
     assert access["code"] == "session_ended", "access tokens end with it"

@@ -54,9 +54,9 @@ OPENS = {
 def tokens(platform: Platform) -> dict[str, str]:
     """One token of every kind that the platform hands out, and what can be made of them."""
     with httpx2.Client(base_url=platform.api_url, timeout=40) as http:
-        full, guarded = register(http), register(http)
-        protect(http, guarded)
-        pending = login(http, guarded)
+        full, mfa_account = register(http), register(http)
+        protect(http, mfa_account)
+        pending = login(http, mfa_account)
         keys = http.get("/.well-known/jwks.json").json()["keys"]
     access = full.answer["accessToken"]
     return {
@@ -64,21 +64,21 @@ def tokens(platform: Platform) -> dict[str, str]:
         "refresh": full.answer["refreshToken"],
         "pending access": pending["accessToken"],
         "pending refresh": pending["refreshToken"],
-        **forged(access, next(key for key in keys if key["use"] == "sig")),
+        **forge_tokens(access, next(key for key in keys if key["use"] == "sig")),
     }
 
 
-def forged(token: str, public: dict[str, Any]) -> dict[str, str]:
+def forge_tokens(token: str, public: dict[str, Any]) -> dict[str, str]:
     """Return tokens with valid claims and the signatures of attackers (RFC 8725 section 2)."""
     claims = jwt.decode(token, options={"verify_signature": False})
     header = jwt.get_unverified_header(token)
     own = Ed25519PrivateKey.generate()
     raw = own.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     own_jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64url_encode(raw).decode()}
-    published = base64.urlsafe_b64decode(public["x"] + "=")
+    public_bytes = base64.urlsafe_b64decode(public["x"] + "=")
     head, body, seal = token.split(".")
 
-    def signed(**changes: Any) -> str:
+    def sign(**changes: Any) -> str:
         """Sign the claims with the attacker's own key, under a header with further members."""
         text = f"{part(header | changes)}.{body}"
         return f"{text}.{base64url_encode(own.sign(text.encode())).decode()}"
@@ -86,17 +86,17 @@ def forged(token: str, public: dict[str, Any]) -> dict[str, str]:
     return {
         "unsigned": f"{part(header | {'alg': 'none'})}.{body}.",
         "without a signature": f"{head}.{body}.",
-        "of another's key": signed(),
-        "with a key of its own": signed(jwk=own_jwk),
-        "with a key's address": signed(jku="http://127.0.0.1:1/keys"),
-        "of a critical extension": signed(crit=["x"], x=1),
-        "a path for a key": signed(kid="../../dev/null"),
-        "a list for a key": signed(kid=["x"]),
+        "of another's key": sign(),
+        "with a key of its own": sign(jwk=own_jwk),
+        "with a key's address": sign(jku="http://127.0.0.1:1/keys"),
+        "of a critical extension": sign(crit=["x"], x=1),
+        "a path for a key": sign(kid="../../dev/null"),
+        "a list for a key": sign(kid=["x"]),
         "HMAC under the public key": jwt.encode(
-            claims, published, algorithm="HS256", headers=header | {"alg": "HS256"}
+            claims, public_bytes, algorithm="HS256", headers=header | {"alg": "HS256"}
         ),
-        "for another account": f"{head}.{retold(body, sub=str(uuid7()))}.{seal}",
-        "for ever": f"{head}.{retold(body, exp=4102444800)}.{seal}",
+        "for another account": f"{head}.{replace_claims(body, sub=str(uuid7()))}.{seal}",
+        "for ever": f"{head}.{replace_claims(body, exp=4102444800)}.{seal}",
     }
 
 
@@ -104,7 +104,7 @@ def part(members: dict[str, Any]) -> str:
     return base64url_encode(json.dumps(members).encode()).decode()
 
 
-def retold(body: str, **changes: Any) -> str:
+def replace_claims(body: str, **changes: Any) -> str:
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return part(claims | changes)
 

@@ -26,16 +26,18 @@ def test_hooks_are_one_step() -> None:
 
 
 def test_what_must_be_set_is_all_key_material_and_where_temporal_is() -> None:
-    required = {name for name, entry in APP["env"].items() if entry.get("required")}
-    assert required == fresh_keys().keys() | {"TEMPORAL_ADDRESS"}
-    assert not any("value" in APP["env"][name] for name in required), (
+    required_names = {name for name, entry in APP["env"].items() if entry.get("required")}
+    assert required_names == fresh_keys().keys() | {"TEMPORAL_ADDRESS"}
+    assert not any("value" in APP["env"][name] for name in required_names), (
         "nothing that is secret has a default"
     )
 
 
 def test_the_host_draws_what_needs_no_form() -> None:
-    drawn = {name for name, entry in APP["env"].items() if entry.get("generator") == "secret"}
-    assert drawn == {"METRICS_TOKEN"}, (
+    generated_names = {
+        name for name, entry in APP["env"].items() if entry.get("generator") == "secret"
+    }
+    assert generated_names == {"METRICS_TOKEN"}, (
         "keys have a form, by which they are told apart and exchanged"
     )
 

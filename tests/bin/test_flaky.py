@@ -75,9 +75,9 @@ def runs(suite: Path) -> list[dict[str, Any]]:
 
 
 def test_what_failed_in_any_run_is_named_with_its_seed_and_the_order_changes(suite: Path) -> None:
-    ended = flaky(suite, "--runs", "3", "--pressure")
-    assert ended.returncode == 1, ended.stderr
-    assert ended.stdout.splitlines()[-2:] == [
+    result = flaky(suite, "--runs", "3", "--pressure")
+    assert result.returncode == 1, result.stderr
+    assert result.stdout.splitlines()[-2:] == [
         "1 tests failed in 3 runs",
         "   1 test_suite::test_fails_at_first (seeds 7)",
     ]
@@ -89,17 +89,17 @@ def test_what_failed_in_any_run_is_named_with_its_seed_and_the_order_changes(sui
 def test_a_series_that_was_stopped_goes_on_with_the_run_it_was_in(suite: Path) -> None:
     (suite.parent / "interrupt").touch()
     (suite.parent / "first").touch()
-    stopped = flaky(suite, "--runs", "2")
-    assert stopped.returncode == 130, stopped.stderr
+    first_result = flaky(suite, "--runs", "2")
+    assert first_result.returncode == 130, first_result.stderr
     assert not (suite.parent / "log" / "series.json").exists()
     assert flaky(suite, "--runs", "1").returncode == 0
     (suite.parent / "first").unlink()
-    ended = flaky(suite, "--runs", "2")
-    assert "going on after 1 of 2 runs" in ended.stdout
-    assert (ended.returncode, [run["seed"] for run in runs(suite)]) == (1, [7, 8])
+    result = flaky(suite, "--runs", "2")
+    assert "going on after 1 of 2 runs" in result.stdout
+    assert (result.returncode, [run["seed"] for run in runs(suite)]) == (1, [7, 8])
 
 
 def test_a_run_without_any_test_has_not_passed(suite: Path) -> None:
-    ended = flaky(suite, "--runs", "1", "-k", "nothing")
-    assert ended.returncode == 1
-    assert "pytest itself, with exit status 5" in ended.stdout
+    result = flaky(suite, "--runs", "1", "-k", "nothing")
+    assert result.returncode == 1
+    assert "pytest itself, with exit status 5" in result.stdout

@@ -26,11 +26,11 @@ WRAPPING = ("KEYRING", "FACTOR_KEYS", "CHANNEL_KEYS")
 TOKENS = ("ACCESS_TOKEN_KEYS", "REFRESH_TOKEN_KEYS")
 
 
-def stepped(verb: str, environ: dict[str, str], *names: str) -> dict[str, str]:
-    changed = dict(environ)
+def take_step(verb: str, environ: dict[str, str], *names: str) -> dict[str, str]:
+    settings = dict(environ)
     for name in names:
-        changed |= step(verb, name, changed)
-    return changed
+        settings |= step(verb, name, settings)
+    return settings
 
 
 def enters(app: Flask, person: Person) -> tuple[int, int]:
@@ -44,18 +44,18 @@ def enters(app: Flask, person: Person) -> tuple[int, int]:
 def test_after_a_rotation_nobody_is_out_and_after_the_retirement_old_tokens_are(
     make: Callable[..., Flask], environ: dict[str, str], person: Person
 ) -> None:
-    rotated = stepped("rotate", environ, *TOKENS)
-    assert enters(make(**rotated), person) == (200, 200)
-    assert enters(make(**stepped("retire", rotated, *TOKENS)), person) == (401, 401)
+    rotation = take_step("rotate", environ, *TOKENS)
+    assert enters(make(**rotation), person) == (200, 200)
+    assert enters(make(**take_step("retire", rotation, *TOKENS)), person) == (401, 401)
 
 
 @pytest.mark.stack
 def test_old_and_new_processes_side_by_side_take_each_others_tokens(
     make: Callable[..., Flask], environ: dict[str, str]
 ) -> None:
-    announced = stepped("announce", environ, *TOKENS)
-    promoted = stepped("promote", announced, *TOKENS)
-    before, after = make(**announced), make(**promoted)
+    announcement = take_step("announce", environ, *TOKENS)
+    promotion = take_step("promote", announcement, *TOKENS)
+    before, after = make(**announcement), make(**promotion)
     assert enters(before, Person(after.test_client())) == (200, 200)
     assert enters(after, Person(before.test_client())) == (200, 200)
 
@@ -64,10 +64,10 @@ def test_old_and_new_processes_side_by_side_take_each_others_tokens(
 def test_new_tokens_are_of_the_new_key_and_both_are_published(
     make: Callable[..., Flask], environ: dict[str, str]
 ) -> None:
-    rotated = make(**stepped("rotate", environ, "ACCESS_TOKEN_KEYS")).test_client()
-    published = rotated.get("/.well-known/jwks.json").get_json()["keys"]
-    assert [key["use"] for key in published] == ["sig", "sig", "enc"]
-    assert not [key for key in published if "d" in key]
+    rotated_client = make(**take_step("rotate", environ, "ACCESS_TOKEN_KEYS")).test_client()
+    jwks = rotated_client.get("/.well-known/jwks.json").get_json()["keys"]
+    assert [key["use"] for key in jwks] == ["sig", "sig", "enc"]
+    assert not [key for key in jwks if "d" in key]
 
 
 @pytest.mark.stack
@@ -76,21 +76,21 @@ def test_key_pairs_are_exchanged_with_their_public_halves(
     environ: dict[str, str], owner: str
 ) -> None:
     public, private = f"{owner}_PUBLIC_KEYS", f"{owner}_PRIVATE_KEYS"
-    rotated = stepped("rotate", environ, public)
+    rotation = take_step("rotate", environ, public)
     kids = {
-        name: [key["kid"] for key in json.loads(rotated[name])["keys"]]
+        name: [key["kid"] for key in json.loads(rotation[name])["keys"]]
         for name in (public, private)
     }
     assert kids[public] == kids[private]
     assert len(kids[public]) == 2
-    assert '"d"' not in rotated[public]
+    assert '"d"' not in rotation[public]
 
 
 @pytest.mark.stack
 def test_browsers_subscribed_to_the_old_key_and_to_the_new_one_are_both_taken(
     environ: dict[str, str], make: Callable[..., Flask], person: Person
 ) -> None:
-    client = make(**stepped("rotate", environ, "VAPID_PRIVATE_KEYS")).test_client()
+    client = make(**take_step("rotate", environ, "VAPID_PRIVATE_KEYS")).test_client()
     old = next(iter(vapid.public_keys(Settings.from_env(environ)).values()))
     new = client.get("/api/channels/vapid", headers=person.headers).get_json()["publicKey"]
     assert old != new
@@ -116,12 +116,12 @@ def test_what_is_in_the_database_is_wrapped_anew(
         key = encryption_keys.obtain(session, ring, account_id=account_id)
     hook = {"kind": "webhook", "url": "https://hooks.example.org/"}
     before = make().test_client()
-    hooked = before.post("/api/channels", json=hook, headers=protected_person.person.headers)
-    assert hooked.status_code == 201
-    changed = stepped("rotate", environ, *WRAPPING)
-    done = rewrap(Settings.from_env(changed))
-    assert min(done.values()) > 0
-    alone = stepped("retire", changed, *WRAPPING)
+    channel = before.post("/api/channels", json=hook, headers=protected_person.person.headers)
+    assert channel.status_code == 201
+    new_environ = take_step("rotate", environ, *WRAPPING)
+    counts = rewrap(Settings.from_env(new_environ))
+    assert min(counts.values()) > 0
+    alone = take_step("retire", new_environ, *WRAPPING)
     try:
         assert set(rewrap(Settings.from_env(alone)).values()) == {0}
         with sessions() as session:
@@ -132,11 +132,13 @@ def test_what_is_in_the_database_is_wrapped_anew(
         pending = bearing(protected_person.login(client))
         assert verify(client, pending, app.code(time.time())).status_code == 200
     finally:  # the other tests' apps know the first keys only
-        rewrap(Settings.from_env(stepped("promote", changed, *WRAPPING)))
+        rewrap(Settings.from_env(take_step("promote", new_environ, *WRAPPING)))
         with sessions() as session:
             kid = environ["FACTOR_KEYS"].partition(":")[0]
-            found = session.scalars(select(Factor.secret).where(Factor.kind == "totp")).all()
-            assert {str(secret).partition(".")[0] for secret in found} == {kid}
+            secrets_of_factors = session.scalars(
+                select(Factor.secret).where(Factor.kind == "totp")
+            ).all()
+            assert {str(secret).partition(".")[0] for secret in secrets_of_factors} == {kid}
 
 
 @pytest.mark.unit

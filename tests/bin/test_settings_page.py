@@ -17,5 +17,5 @@ def test_the_page_is_up_to_date() -> None:
 
 
 def test_every_setting_has_its_words_once() -> None:
-    said = Counter(name for rows in GROUPS.values() for name in rows)
-    assert said == Counter(field.name for field in fields(Settings))
+    counts = Counter(name for rows in GROUPS.values() for name in rows)
+    assert counts == Counter(field.name for field in fields(Settings))

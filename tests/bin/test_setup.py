@@ -77,7 +77,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def started() -> Iterator[ExitStack]:
+def exits() -> Iterator[ExitStack]:
     with ExitStack() as processes:
         yield processes
 
@@ -111,13 +111,13 @@ def is_complete(checkout: Path) -> bool:
     return not subprocess.run([checkout / ".venv/bin/python", "-c", script], check=False).returncode
 
 
-def test_of_three_at_once_one_installs_and_all_end_well(checkout: Path, started: ExitStack) -> None:
+def test_of_three_at_once_one_installs_and_all_end_well(checkout: Path, exits: ExitStack) -> None:
     (checkout / ".venv/bin").mkdir(parents=True)  # what is no link is replaced
     (checkout / ".venv/bin/python").touch()
     (checkout / ".venvs").mkdir()
     with (checkout / ".venvs/.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        setups = [start(checkout, started) for _ in range(3)]
+        setups = [start(checkout, exits) for _ in range(3)]
         assert all(first_line(setup).startswith(WAITING) for setup in setups)
     words = "".join(setup.communicate()[1] for setup in setups)
     assert [setup.returncode for setup in setups] == [0, 0, 0]
@@ -126,22 +126,22 @@ def test_of_three_at_once_one_installs_and_all_end_well(checkout: Path, started:
     subprocess.run(
         [checkout / ".venv/bin/tools"], check=True
     )  # a script holds the path of its environment
-    again = start(checkout, started)
+    again = start(checkout, exits)
     assert again.communicate()[1] == ""
     assert again.returncode == 0
 
 
-def test_a_killed_installation_leaves_nothing_half_made(checkout: Path, started: ExitStack) -> None:
+def test_a_killed_installation_leaves_nothing_half_made(checkout: Path, exits: ExitStack) -> None:
     pipe = checkout / "pipe"
     os.mkfifo(pipe)
-    killed = start(checkout, started, HOLD=str(pipe))
+    process = start(checkout, exits, HOLD=str(pipe))
     with pipe.open(
         "w"
     ):  # opens once the backend reads: the packages are there, the checkout is not
-        killed.kill()
-        killed.wait()
+        process.kill()
+        process.wait()
         assert not (checkout / ".venv").exists()
-        second = start(checkout, started)
+        second = start(checkout, exits)
         assert first_line(second).startswith(WAITING)  # for pip, which goes on without its parent
     assert INSTALLING in second.communicate()[1]
     assert second.returncode == 0
@@ -150,15 +150,15 @@ def test_a_killed_installation_leaves_nothing_half_made(checkout: Path, started:
 
 
 def test_a_failed_installation_leaves_the_environment_from_before(
-    checkout: Path, started: ExitStack
+    checkout: Path, exits: ExitStack
 ) -> None:
     before = checkout / ".venvs/before"
     before.mkdir(parents=True)
     (checkout / ".venv").symlink_to(before)
     (checkout / "requirements.lock").write_text(f"production==1.0 --hash=sha256:{'0' * 64}\n")
-    failed = start(checkout, started)
-    assert "DO NOT MATCH THE HASHES" in failed.communicate()[1]
-    assert failed.returncode == 1
+    process = start(checkout, exits)
+    assert "DO NOT MATCH THE HASHES" in process.communicate()[1]
+    assert process.returncode == 1
     assert (checkout / ".venv").readlink() == before
 
 
@@ -177,7 +177,7 @@ def test_what_determines_an_environment_names_it(checkout: Path) -> None:
     assert len(digests) == 4
 
 
-def test_an_old_python_is_refused(checkout: Path, started: ExitStack) -> None:
-    old = start(checkout, started, PYTHON="false")
+def test_an_old_python_is_refused(checkout: Path, exits: ExitStack) -> None:
+    old = start(checkout, exits, PYTHON="false")
     assert "Python 3.11 or newer is needed" in old.communicate()[1]
     assert old.returncode == 1

@@ -33,9 +33,9 @@ def test_the_locked_files_are_what_setup_cfg_declares() -> None:
 
 
 def test_a_requirement_without_a_fitting_pin_is_named() -> None:
-    pinned = pins("flask==3.1.2 \\\n    --hash=sha256:00\npsycopg-binary==3.3.9\n")
-    assert unmet(["Flask", "Flask<4", "psycopg_binary[x]"], pinned) == []
-    assert unmet(["Flask>3.1.2", "orjson"], pinned) == ["Flask>3.1.2", "orjson"]
+    versions = pins("flask==3.1.2 \\\n    --hash=sha256:00\npsycopg-binary==3.3.9\n")
+    assert unmet(["Flask", "Flask<4", "psycopg_binary[x]"], versions) == []
+    assert unmet(["Flask>3.1.2", "orjson"], versions) == ["Flask>3.1.2", "orjson"]
 
 
 def test_hosts_get_the_versions_of_the_lock_and_the_platform() -> None:
@@ -85,7 +85,7 @@ def wheel(folder: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def installed(folder: Path, row: str) -> subprocess.CompletedProcess[str]:
+def install(folder: Path, row: str) -> subprocess.CompletedProcess[str]:
     """Install as bin/setup does, from a folder instead of an index."""
     lock = folder / "requirements.lock"
     lock.write_text(f"{row}\n")
@@ -112,21 +112,21 @@ def installed(folder: Path, row: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_file_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
     digest = wheel(tmp_path)
-    wrong = installed(tmp_path, f"sample==1.0 --hash=sha256:{'0' * 64}")
+    wrong = install(tmp_path, f"sample==1.0 --hash=sha256:{'0' * 64}")
     assert wrong.returncode
     assert "DO NOT MATCH THE HASHES" in wrong.stderr
-    assert installed(tmp_path, "sample==1.0").returncode
-    assert not installed(tmp_path, f"sample==1.0 --hash=sha256:{digest}").returncode
+    assert install(tmp_path, "sample==1.0").returncode
+    assert not install(tmp_path, f"sample==1.0 --hash=sha256:{digest}").returncode
 
 
 def test_the_sbom_is_valid_and_names_what_is_locked(tmp_path: Path) -> None:
     file = tmp_path / "sbom.json"
     write_sbom(file)
-    made = json.loads(file.read_text())
-    assert made["specVersion"] == "1.6"
+    sbom = json.loads(file.read_text())
+    assert sbom["specVersion"] == "1.6"
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(file.read_text()) is None
-    named = {
+    components = {
         part["name"].lower().replace("_", "-").replace(".", "-"): part["version"]
-        for part in made["components"]
+        for part in sbom["components"]
     }
-    assert named == pins(LOCK.read_text())
+    assert components == pins(LOCK.read_text())

@@ -17,7 +17,7 @@ SESSIONS = sessionmaker[Session]
 
 
 @pytest.fixture
-def written(
+def account_with_changes(
     sessions: SESSIONS, account_id: UUID, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> UUID:
     """An account with states, a past, siblings and a buried tombstone."""
@@ -32,16 +32,18 @@ def written(
     return account_id
 
 
-def test_a_chain_that_holds_is_said_to(written: UUID, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(written)]) == 0
-    assert capsys.readouterr().out == f"{written}: no contradiction\n"
+def test_a_chain_that_holds_is_said_to(
+    account_with_changes: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(account_with_changes)]) == 0
+    assert capsys.readouterr().out == f"{account_with_changes}: no contradiction\n"
 
 
 def test_all_accounts_are_verified_where_none_is_named(
-    written: UUID, capsys: pytest.CaptureFixture[str]
+    account_with_changes: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([])
-    assert f"{written}: no contradiction\n" in capsys.readouterr().out
+    assert f"{account_with_changes}: no contradiction\n" in capsys.readouterr().out
 
 
 FORGERIES = [
@@ -67,9 +69,13 @@ WHERE = {
 
 @pytest.mark.parametrize(("forgery", "found"), FORGERIES)
 def test_a_contradiction_is_found(
-    written: UUID, sessions: SESSIONS, capsys: pytest.CaptureFixture[str], forgery: str, found: str
+    account_with_changes: UUID,
+    sessions: SESSIONS,
+    capsys: pytest.CaptureFixture[str],
+    forgery: str,
+    message: str,
 ) -> None:
     with sessions.begin() as session:
-        session.execute(text(forgery.format(**WHERE)), {"id": written})
-    assert main([str(written)]) == 1
-    assert found in capsys.readouterr().out
+        session.execute(text(forgery.format(**WHERE)), {"id": account_with_changes})
+    assert main([str(account_with_changes)]) == 1
+    assert message in capsys.readouterr().out

@@ -15,9 +15,9 @@ async def page(platform: Platform) -> AsyncIterator[Page]:
     path = chromium()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        opened = await browser.new_page()
-        await opened.goto(platform.environ["PASSKEY_ORIGINS"] + "/docs")
-        yield opened
+        page = await browser.new_page()
+        await page.goto(platform.environ["PASSKEY_ORIGINS"] + "/docs")
+        yield page
         await browser.close()
 
 

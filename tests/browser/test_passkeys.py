@@ -22,8 +22,8 @@ SHOW = """async (options) => {
 
 async def add_passkey(page: Page, token: str) -> Any:
     options = (await call(page, "POST", "/api/auth/mfa/passkeys", token))["body"]
-    made = {"credential": await page.evaluate(MAKE, options), "name": "Key on my ring"}
-    return await call(page, "POST", "/api/auth/mfa/passkeys/confirm", token, made)
+    passkey = {"credential": await page.evaluate(MAKE, options), "name": "Key on my ring"}
+    return await call(page, "POST", "/api/auth/mfa/passkeys/confirm", token, passkey)
 
 
 async def login(page: Page, email: str) -> Any:
@@ -31,7 +31,7 @@ async def login(page: Page, email: str) -> Any:
     return (await call(page, "POST", "/api/auth/login", body=body))["body"]
 
 
-async def shown(page: Page, token: str) -> dict[str, Any]:
+async def roster(page: Page, token: str) -> dict[str, Any]:
     options = (await call(page, "POST", "/api/auth/mfa/challenge", token))["body"]
     return {"credential": await page.evaluate(SHOW, options)}
 
@@ -40,29 +40,29 @@ async def test_a_passkey_is_made_shown_and_taken_once(
     page: Page, authenticator: CDPSession
 ) -> None:
     email, token = await register(page)
-    added = await add_passkey(page, token)
-    assert (added["status"], added["body"]["factor"]["kind"]) == (200, "passkey"), added
-    assert len(added["body"]["recoveryCodes"]) == 10
+    passkey = await add_passkey(page, token)
+    assert (passkey["status"], passkey["body"]["factor"]["kind"]) == (200, "passkey"), passkey
+    assert len(passkey["body"]["recoveryCodes"]) == 10
 
-    owed = await login(page, email)
-    assert owed["mfaRequired"] is True
-    proof = await shown(page, owed["accessToken"])
-    settled = await call(page, "POST", "/api/auth/mfa/verify", owed["accessToken"], proof)
-    assert settled["status"] == 200, settled
-    me = await call(page, "GET", "/api/auth/me", settled["body"]["accessToken"])
+    pending = await login(page, email)
+    assert pending["mfaRequired"] is True
+    proof = await roster(page, pending["accessToken"])
+    answer = await call(page, "POST", "/api/auth/mfa/verify", pending["accessToken"], proof)
+    assert answer["status"] == 200, answer
+    me = await call(page, "GET", "/api/auth/me", answer["body"]["accessToken"])
     assert me["body"]["email"] == email
     (mine,) = [
         session
         for session in (
-            await call(page, "GET", "/api/auth/sessions", settled["body"]["accessToken"])
+            await call(page, "GET", "/api/auth/sessions", answer["body"]["accessToken"])
         )["body"]["sessions"]
         if session["current"]
     ]
     assert mine["amr"] == ["pwd", "pop", "mfa"]
 
     again = await login(page, email)
-    replayed = await call(page, "POST", "/api/auth/mfa/verify", again["accessToken"], proof)
-    assert (replayed["status"], replayed["body"]["code"]) == (401, "mfa_code_invalid")
+    replay = await call(page, "POST", "/api/auth/mfa/verify", again["accessToken"], proof)
+    assert (replay["status"], replay["body"]["code"]) == (401, "mfa_code_invalid")
     assert authenticator is not None
 
 
@@ -72,7 +72,7 @@ async def test_one_sessions_challenge_is_not_anothers(
     email, token = await register(page)
     await add_passkey(page, token)
     first, second = await login(page, email), await login(page, email)
-    proof = await shown(page, first["accessToken"])
+    proof = await roster(page, first["accessToken"])
     await call(page, "POST", "/api/auth/mfa/challenge", second["accessToken"])
     answer = await call(page, "POST", "/api/auth/mfa/verify", second["accessToken"], proof)
     assert (answer["status"], answer["body"]["code"]) == (401, "mfa_code_invalid")

@@ -35,7 +35,7 @@ SHOWN_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SampleExecution:
     """An execution under way, and a word of its owner's that is in all that can be sealed."""
 
     word: str
@@ -53,7 +53,7 @@ def codec_url(stack: Stack, platform: Platform) -> Iterator[str]:
 
 
 @pytest.fixture
-def shown(laptop: Client, receiver: Receiver) -> Shown:
+def sample_execution(laptop: Client, receiver: Receiver) -> SampleExecution:
     """An execution that has made a call, walked a loop and waits in two branches."""
     word = "w" + secrets.token_hex(6)
     request = f"{{method: post, endpoint: {receiver.box().url}, body: {{a: {word}}}}}"
@@ -73,7 +73,7 @@ do:
 """
     workflow_id = laptop.create_workflow(word, document)["id"]
     answer = laptop.execute(workflow_id, {"given": word}, wait=0)
-    return Shown(word, answer["temporalUrl"], workflow_id)
+    return SampleExecution(word, answer["temporalUrl"], workflow_id)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def picture(page: Page, name: str) -> str:
 async def log_in(page: Page, codec_url: str, ui_url: str) -> None:
     """Do what the codec server's page tells an operator to do."""
     await page.goto(codec_url)
-    told = await page.locator("body").inner_text()
+    text = await page.locator("body").inner_text()
     await page.goto(ui_url)
     await page.get_by_test_id("data-encoder-status-error").click()
     labels = [
@@ -108,54 +108,56 @@ async def log_in(page: Page, codec_url: str, ui_url: str) -> None:
         "Codec Server browser endpoint",
         "Include cross-origin credentials",
     ]
-    assert all(label in told for label in labels)
+    assert all(label in text for label in labels)
     own, endpoint = (page.get_by_label(label) for label in labels[:2])
     await own.check(force=True)
-    await endpoint.fill(next(line for line in told.split() if line.startswith("http://")))
+    await endpoint.fill(next(line for line in text.split() if line.startswith("http://")))
     await page.get_by_text(labels[2]).click()
     await picture(page, "codec-settings")
     await page.get_by_role("button", name="Apply").click()
 
 
 async def test_an_operator_sees_names_and_progress_once_the_codec_knows_them_and_nobody_else_does(
-    ui: Page, codec_url: str, shown: Shown, sessions: sessionmaker[Session]
+    ui: Page, codec_url: str, sample_execution: SampleExecution, sessions: sessionmaker[Session]
 ) -> None:
     def inside(part: str, text: str) -> Locator:
         return ui.frame_locator(f"#user-metadata-{part}").get_by_text(text).first
 
-    await ui.goto(shown.url)
+    await ui.goto(sample_execution.url)
     await expect(ui.get_by_test_id("data-encoder-status-error")).to_be_visible(timeout=SHOWN_MS)
     await expect(ui.get_by_text("call_http").first).to_be_visible(timeout=SHOWN_MS)
-    sealed = await picture(ui, "sealed-timeline")
+    ciphertext = await picture(ui, "sealed-timeline")
     run_url = ui.url.rsplit("/", 1)[0]
     await ui.goto(f"{run_url}/user-metadata")
-    await expect(inside("summary", f"Execution of workflow {shown.workflow_id}")).to_be_visible(
-        timeout=SHOWN_MS
-    )
-    sealed += await picture(ui, "sealed-metadata")
-    assert shown.word not in sealed
-    assert disclosures(sessions, shown) == 0
+    await expect(
+        inside("summary", f"Execution of workflow {sample_execution.workflow_id}")
+    ).to_be_visible(timeout=SHOWN_MS)
+    ciphertext += await picture(ui, "sealed-metadata")
+    assert sample_execution.word not in ciphertext
+    assert disclosures(sessions, sample_execution) == 0
 
-    await log_in(ui, codec_url, shown.url)
+    await log_in(ui, codec_url, sample_execution.url)
     await ui.goto(f"{run_url}/timeline")
     for step in ("ask", "nap", "doze"):
-        await expect(ui.get_by_text(f"{step}-{shown.word}").first).to_be_visible(timeout=SHOWN_MS)
+        await expect(ui.get_by_text(f"{step}-{sample_execution.word}").first).to_be_visible(
+            timeout=SHOWN_MS
+        )
     await picture(ui, "open-timeline")
     await ui.goto(f"{run_url}/user-metadata")
     for place in (
-        f"/do/2/both-{shown.word}/fork/branches/0/nap-{shown.word}",
-        f"order-{shown.word}",
+        f"/do/2/both-{sample_execution.word}/fork/branches/0/nap-{sample_execution.word}",
+        f"order-{sample_execution.word}",
     ):
         await expect(inside("current-details", place)).to_be_visible(timeout=SHOWN_MS)
     await picture(ui, "open-metadata")
-    assert disclosures(sessions, shown) > 0
+    assert disclosures(sessions, sample_execution) > 0
 
 
-def disclosures(sessions: sessionmaker[Session], shown: Shown) -> int:
+def disclosures(sessions: sessionmaker[Session], sample_execution: SampleExecution) -> int:
     """Return how often the account's trail says that an operator has looked."""
     owner = (
         select(Definition.account_id)
-        .where(Definition.id == UUID(shown.workflow_id))
+        .where(Definition.id == UUID(sample_execution.workflow_id))
         .scalar_subquery()
     )
     query = select(func.count()).where(

@@ -56,13 +56,13 @@ def modules(path: Path) -> Iterator[str]:
 @cache
 def owners() -> dict[str, str]:
     """The locked package that each installed module belongs to."""
-    found = {}
+    owners = {}
     for name in pins(LOCK.read_text()) | pins(TOOLS.read_text()):
         for file in distribution(name).files or []:
             if file.suffix in (".py", ".so"):
                 parts = (*file.parent.parts, file.name.partition(".")[0])
-                found[".".join(parts).removesuffix(".__init__")] = name
-    return found
+                owners[".".join(parts).removesuffix(".__init__")] = name
+    return owners
 
 
 def owner(module: str) -> str | None:
@@ -72,7 +72,7 @@ def owner(module: str) -> str | None:
     return owners().get(module)
 
 
-def imported(folders: tuple[str, ...]) -> dict[str | None, str]:
+def imported_packages(folders: tuple[str, ...]) -> dict[str | None, str]:
     """Return the packages that the folders' files import, each with a file and a module."""
     return {
         owner(module): f"{path.relative_to(ROOT)}: {module}"
@@ -83,7 +83,7 @@ def imported(folders: tuple[str, ...]) -> dict[str | None, str]:
     }
 
 
-def declared(*extras: str) -> set[str]:
+def declared_packages(*extras: str) -> set[str]:
     return {
         canonicalize_name(Requirement(row).name)
         for extra in extras
@@ -93,35 +93,42 @@ def declared(*extras: str) -> set[str]:
 
 def test_what_production_imports_is_declared() -> None:
     missing = {
-        name: where for name, where in imported(PRODUCTION).items() if name not in declared("")
+        name: where
+        for name, where in imported_packages(PRODUCTION).items()
+        if name not in declared_packages("")
     }
     assert missing == {}
 
 
 def test_what_tests_and_tools_import_is_declared() -> None:
-    found = imported(("tests", "bin", "bench"))
+    packages = imported_packages(("tests", "bin", "bench"))
     assert {
-        name: where for name, where in found.items() if name not in declared(*declarations())
+        name: where
+        for name, where in packages.items()
+        if name not in declared_packages(*declarations())
     } == {}
 
 
 def test_what_is_declared_is_imported_or_has_a_reason() -> None:
-    by_production = {name for name in imported(PRODUCTION) if name}
-    by_others = {name for name in imported(("tests", "bin", "bench")) if name}
-    assert declared("") - by_production - NOT_IMPORTED.keys() == set()
-    extras = declared(*(extra for extra in declarations() if extra))
-    by_others |= {f"types-{name}" for name in declared(*declarations())}  # read by mypy
+    by_production = {name for name in imported_packages(PRODUCTION) if name}
+    by_others = {name for name in imported_packages(("tests", "bin", "bench")) if name}
+    assert declared_packages("") - by_production - NOT_IMPORTED.keys() == set()
+    extras = declared_packages(*(extra for extra in declarations() if extra))
+    by_others |= {f"types-{name}" for name in declared_packages(*declarations())}  # read by mypy
     assert extras - by_others - NOT_IMPORTED.keys() == set()
-    assert NOT_IMPORTED.keys() <= declared(*declarations())
+    assert NOT_IMPORTED.keys() <= declared_packages(*declarations())
     assert NOT_IMPORTED.keys() & (by_production | by_others) == set()
 
 
 def test_nothing_is_declared_twice() -> None:
-    assert declared("") & declared(*(extra for extra in declarations() if extra)) == set()
+    assert (
+        declared_packages("") & declared_packages(*(extra for extra in declarations() if extra))
+        == set()
+    )
 
 
 @pytest.mark.parametrize("file", [REQUIREMENTS, LOCK])
 def test_hosts_install_no_test_tools(file: Path) -> None:
     tools = {"pytest", "pytest-asyncio", "pytest-xdist", "hypothesis", "playwright"}
-    assert tools <= declared("test")
+    assert tools <= declared_packages("test")
     assert pins(file.read_text()).keys() & {*tools, "pluggy", "iniconfig"} == set()

@@ -63,11 +63,9 @@ def test_what_the_security_page_names_as_proof_exists() -> None:
 
 def test_no_test_module_imports_from_another() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
-        imported = re.findall(
-            r"^\s*from (tests[\w.]*) import (.*)$", path.read_text(), re.MULTILINE
-        )
+        imports = re.findall(r"^\s*from (tests[\w.]*) import (.*)$", path.read_text(), re.MULTILINE)
         assert not [
             (name(path), module)
-            for module, names in imported
+            for module, names in imports
             if not module.startswith("tests.support") or re.search(r"\b(?:test_|conftest)", names)
         ]

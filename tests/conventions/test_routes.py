@@ -28,15 +28,15 @@ def ours(app: Flask) -> list[Rule]:
 
 
 def checks(app: Flask, rule: Rule) -> list[str]:
-    found = app.before_request_funcs.get(rule.endpoint.rpartition(".")[0], [])
-    return [check.__module__ for check in found]
+    guards = app.before_request_funcs.get(rule.endpoint.rpartition(".")[0], [])
+    return [check.__module__ for check in guards]
 
 
 def test_every_route_is_guarded_or_listed_as_public(app: Flask) -> None:
-    unguarded = {
+    unguarded_routes = {
         rule.rule for rule in ours(app) if "web.http.authentication" not in checks(app, rule)
     }
-    assert unguarded == PUBLIC
+    assert unguarded_routes == PUBLIC
 
 
 def limits_of(app: Flask, rule: Rule) -> list[str]:
@@ -51,19 +51,21 @@ def limits_of(app: Flask, rule: Rule) -> list[str]:
 
 def test_every_route_has_one_limit_its_areas(app: Flask) -> None:
     areas = {"auth", "sync", "workflows", "general"}
-    found = {rule.rule: limits_of(app, rule) for rule in ours(app)}
+    limits_by_rule = {rule.rule: limits_of(app, rule) for rule in ours(app)}
     assert {
-        rule: limits for rule, limits in found.items() if len(limits) != 1 or limits[0] not in areas
+        rule: limits
+        for rule, limits in limits_by_rule.items()
+        if len(limits) != 1 or limits[0] not in areas
     } == {}
-    assert {limits[0] for limits in found.values()} == areas
+    assert {limits[0] for limits in limits_by_rule.values()} == areas
 
 
 def test_no_route_is_limited_by_flask_limiters_default(app: Flask) -> None:
     limiter: Limiter = app.extensions["rate_limiter"]
-    declared = {rule.endpoint.rpartition(".")[0] for rule in ours(app)}
+    blueprints = {rule.endpoint.rpartition(".")[0] for rule in ours(app)}
     with app.test_request_context():
         assert not [
-            name for name in declared if not limiter.limit_manager.blueprint_limits(app, name)
+            name for name in blueprints if not limiter.limit_manager.blueprint_limits(app, name)
         ]
 
 

@@ -46,31 +46,33 @@ def instruments() -> Iterator[MetricWrapperBase]:
 @cache
 def names() -> dict[str, set[str]]:
     """Every name that an exposition can have, with its labels."""
-    found = {}
+    labels_by_name = {}
     for one in instruments():
         for suffix in SUFFIXES[str(one._type)]:  # noqa: SLF001 - it has no other way to say it
             labels = {*one._labelnames, *({"le"} if suffix == "_bucket" else set())}  # noqa: SLF001 - same
-            found[one._name + suffix] = labels  # noqa: SLF001 - same
+            labels_by_name[one._name + suffix] = labels  # noqa: SLF001 - same
     alone = CollectorRegistry()
     for collector in (metrics.POOLS, ProcessCollector(registry=alone)):
         for family in collector.collect():
-            found |= {sample.name: set(sample.labels) for sample in family.samples}
-    return found
+            labels_by_name |= {sample.name: set(sample.labels) for sample in family.samples}
+    return labels_by_name
 
 
-def named(query: str) -> set[str]:
+def names_in(query: str) -> set[str]:
     return set(NAME.findall(ASIDE.sub(" ", query))) - WORDS
 
 
 @pytest.mark.parametrize(("where", "query"), QUERIES, ids=[where for where, _ in QUERIES])
 def test_a_query_names_metrics_and_labels_that_exist(where: str, query: str) -> None:
-    assert named(query), where
-    assert named(query) <= set(names())
-    labels = OF_ALL.union(*(names()[name] for name in named(query)))
+    assert names_in(query), where
+    assert names_in(query) <= set(names())
+    labels = OF_ALL.union(*(names()[name] for name in names_in(query)))
     for name, matchers in re.findall(r"(\w+)\{([^}]*)\}", query):
-        asked = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", re.sub(r'"[^"]*"', "", matchers)))
-        assert asked
-        assert asked <= names()[name] | OF_ALL, name
+        matcher_labels = set(
+            re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", re.sub(r'"[^"]*"', "", matchers))
+        )
+        assert matcher_labels
+        assert matcher_labels <= names()[name] | OF_ALL, name
     for grouping in re.findall(r"\bby\s*\(([^)]*)\)", query):
         assert {label.strip() for label in grouping.split(",")} <= labels
 
@@ -78,14 +80,14 @@ def test_a_query_names_metrics_and_labels_that_exist(where: str, query: str) -> 
 def test_a_query_that_names_something_else_is_found_out() -> None:
     rate = 'sum by (le) (rate(cloudapi_nothing_total{a="cloudapi_threads"}[5m]))'
     query = f"{rate} / cloudapi_threads > 1 and up"
-    assert named(query) == {"cloudapi_nothing_total", "cloudapi_threads", "up"}
+    assert names_in(query) == {"cloudapi_nothing_total", "cloudapi_threads", "up"}
 
 
 def test_every_instrument_is_on_the_dashboard_and_on_its_page() -> None:
-    shown = set().union(*(named(query) for _, query in QUERIES))
+    names_in_queries = set().union(*(names_in(query) for _, query in QUERIES))
     for one in instruments():
         possible = {one._name + suffix for suffix in SUFFIXES[str(one._type)]}  # noqa: SLF001 - as above
-        assert possible & shown, one
+        assert possible & names_in_queries, one
         assert f"`{one._name}" in WATCHING, one  # noqa: SLF001 - as above
 
 
@@ -97,8 +99,8 @@ def test_every_event_that_a_query_names_is_one_of_the_log() -> None:
     )
     events = set()
     for _, query in QUERIES:
-        for matched in re.findall(r'event=~?"([^"]+)"', query):
-            events |= set(matched.split("|"))
+        for alternatives in re.findall(r'event=~?"([^"]+)"', query):
+            events |= set(alternatives.split("|"))
     assert len(events) > 5
     assert not [event for event in events if f'"{event}"' not in code]
 
@@ -122,7 +124,7 @@ def test_every_section_belongs_to_an_alert() -> None:
 
 def test_no_label_could_name_an_account_or_what_is_an_accounts() -> None:
     labels = {label for one in instruments() for label in one._labelnames}  # noqa: SLF001 - as above
-    known = {
+    known_names = {
         "route",
         "method",
         "status",
@@ -134,4 +136,4 @@ def test_no_label_could_name_an_account_or_what_is_an_accounts() -> None:
         "actor",
         "state",
     }
-    assert labels <= known | {"level", "event"}
+    assert labels <= known_names | {"level", "event"}

@@ -24,7 +24,6 @@ EVERY_SECONDS = 0.1
 TOLD = [scenario for path in FEATURES if path.stem != QUEUES for scenario in scenarios(path)]
 OF_QUEUES = [scenario for path in FEATURES if path.stem == QUEUES for scenario in scenarios(path)]
 WAYS = {0: "in one run", 1: "in a new run at every safe point"}
-SAMPLE = 3  # of so many scenarios of a feature one goes on in new runs too; all of them in a soak
 HEARD = ("news", "cast")  # operations whose messages reach those alone who are there
 
 
@@ -64,11 +63,10 @@ async def _tell(server: FakeServer, operation: str) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Try out every scenario in one run, and a sample of them in many runs."""
-    for fixture, told in (("try_out", TOLD), ("try_out_with_queues", OF_QUEUES)):
+    """Try out every scenario in one run, and again in a new run at every safe point."""
+    for fixture, group in (("try_out", TOLD), ("try_out_with_queues", OF_QUEUES)):
         if fixture in metafunc.fixturenames:
-            sample = told if metafunc.config.getoption("--soak") else told[::SAMPLE]
-            tries = [(0, scenario) for scenario in told] + [(1, scenario) for scenario in sample]
+            tries = [(rests, scenario) for rests in WAYS for scenario in group]
             ids = [
                 f"{WAYS[rests]}: {scenario.feature}: {scenario.name}" for rests, scenario in tries
             ]

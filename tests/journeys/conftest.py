@@ -35,10 +35,12 @@ def fragile(home: Path, receiver: Receiver) -> Iterator[Fragile]:
         with psycopg.connect(stack.database_url, autocommit=True) as connection:
             connection.execute("DROP SCHEMA public CASCADE")
             connection.execute("CREATE SCHEMA public")
-        called = exits.enter_context(service())
+        http_service = exits.enter_context(service())
         environ = stack.environ() | fresh_keys() | NO_RATE_LIMITS | {"PORT": str(stack.web_port)}
-        opened, gate = called.url.removeprefix("http://"), f"127.0.0.1:{free_port()}"
-        environ |= channel_settings(receiver) | {"EGRESS_ALLOW": f"{opened},{receiver.host},{gate}"}
+        service_host, gate = http_service.url.removeprefix("http://"), f"127.0.0.1:{free_port()}"
+        environ |= channel_settings(receiver) | {
+            "EGRESS_ALLOW": f"{service_host},{receiver.host},{gate}"
+        }
         logs = home / "logs"
         migrate(environ, logs)
         platform = Platform(f"http://127.0.0.1:{stack.web_port}", environ, logs, {})
@@ -46,19 +48,19 @@ def fragile(home: Path, receiver: Receiver) -> Iterator[Fragile]:
         exits.callback(lambda: stop_all(list(parts.values())))
         parts |= {name: process(name, environ, logs) for name in PARTS}
         running_parts = Parts(home, logs, parts, lambda _: environ)
-        yield Fragile(stack, platform, called, f"http://{gate}", running_parts)
+        yield Fragile(stack, platform, http_service, f"http://{gate}", running_parts)
 
 
 @pytest.fixture
 def gate(fragile: Fragile) -> Iterator[Gate]:
     """The service, in the place of the one that the platform's workers may call."""
-    found = Gate()
+    instance = Gate()
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             """Answer with the body, in time or late."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.pass_through(self.path)
+            instance.pass_through(self.path)
             with suppress(OSError):  # who asked may be dead
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
@@ -73,9 +75,9 @@ def gate(fragile: Fragile) -> Iterator[Gate]:
 
     host, _, port = fragile.gate_url.removeprefix("http://").partition(":")
     server = ThreadingHTTPServer((host, int(port)), Handler)
-    found.url = fragile.gate_url
+    instance.url = fragile.gate_url
     Thread(target=server.serve_forever, daemon=True).start()
-    yield found
-    found.let_go()
+    yield instance
+    instance.let_go()
     server.shutdown()
     server.server_close()

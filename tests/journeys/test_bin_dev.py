@@ -40,7 +40,7 @@ def left_behind(home: Path) -> list[str]:
 
 
 def once(home: Path) -> dict[str, str]:
-    done = subprocess.run(
+    result = subprocess.run(
         [ROOT / "bin" / "dev", "--once"],
         env=environ(home),
         capture_output=True,
@@ -48,8 +48,8 @@ def once(home: Path) -> dict[str, str]:
         timeout=START_SECONDS_MAX,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return dict(re.findall(r"^([A-Z_]+)=(.+)$", done.stdout, flags=re.MULTILINE))
+    assert result.returncode == 0, result.stderr
+    return dict(re.findall(r"^([A-Z_]+)=(.+)$", result.stdout, flags=re.MULTILINE))
 
 
 def test_the_story_holds_and_a_second_start_finds_the_same_account(home: Path) -> None:

@@ -62,7 +62,7 @@ class Fleet:
         """Tell whether a worker has logged something."""
         return word in self.servers[build].log.read_text()
 
-    async def told(self, build: str, word: str) -> None:
+    async def wait_for_status(self, build: str, word: str) -> None:
         """Return once Temporal says of the build that it is current, draining or drained."""
         line = None
         while line is None or word not in line:
@@ -75,8 +75,8 @@ class Fleet:
 
     async def build_of(self, execution_id: str) -> str:
         """Return the build that an execution is walked by."""
-        described = await self.client.get_workflow_handle(f"execution:{execution_id}").describe()
-        info = described.raw_description.workflow_execution_info.versioning_info
+        description = await self.client.get_workflow_handle(f"execution:{execution_id}").describe()
+        info = description.raw_description.workflow_execution_info.versioning_info
         return str(info.deployment_version.build_id)
 
 
@@ -85,11 +85,11 @@ async def fleet(fragile: Fragile) -> AsyncIterator[Fleet]:
     """No worker yet, on a platform that gets its own back."""
     client = await TemporalClient.connect(fragile.stack.temporal_address)
     fragile.kill("temporal")
-    found = Fleet(fragile, Settings.from_env(fragile.platform.environ), client)
-    yield found
-    stop_all(list(found.servers.values()))
+    instance = Fleet(fragile, Settings.from_env(fragile.platform.environ), client)
+    yield instance
+    stop_all(list(instance.servers.values()))
     with suppress(RPCError):  # no build was ever there
-        await builds.make_current(client, found.settings, "")
+        await builds.make_current(client, instance.settings, "")
     fragile.revive("temporal")
 
 
@@ -107,11 +107,11 @@ async def replays(fleet: Fleet, history: WorkflowHistory, walks: type) -> BaseEx
     sessions = sessionmaker(engine)
     storage = claim_check(sessions, bytes_min=fleet.settings.claim_bytes_min)
     owners = WorkflowOwners(sessions, Keyring(fleet.settings.secrets("keyring")))
-    keyed = await connect(fleet.settings, keyed=True, storage=storage, owners=owners)
+    client = await connect(fleet.settings, keyed=True, storage=storage, owners=owners)
     replayer = Replayer(
         workflows=[walks],
         workflow_runner=UnsandboxedWorkflowRunner(),
-        data_converter=keyed.data_converter,
+        data_converter=client.data_converter,
         debug_mode=True,  # no two seconds a task: for one that is broken off it waits for ever
     )
     failure = (
@@ -125,7 +125,7 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
     fleet: Fleet, gate: Gate
 ) -> None:
     fleet.deploy("a", TODAY)
-    await fleet.told("a", "current")
+    await fleet.wait_for_status("a", "current")
     gate.blocked_paths = {"/held"}
     with new_agent(fleet.fragile.platform) as laptop:
         call = f"{{call: http, with: {{method: put, endpoint: {gate.url}/held, body: {{a: 1}}}}}}"
@@ -135,7 +135,7 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
         ]
         gate.waits(1)
         fleet.deploy("b", CHANGED)
-        await fleet.told("b", "current")
+        await fleet.wait_for_status("b", "current")
         # The host starts the old build again, which is what new executions began on before.
         fleet.servers["a"].stop()
         fleet.deploy("a", TODAY)
@@ -149,7 +149,7 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
         assert [wait_for_end(laptop, one)["status"] for one in old] == ["completed"] * 3
         assert {await fleet.build_of(one) for one in old} == {"a"}
 
-        await fleet.told("a", "drained")
+        await fleet.wait_for_status("a", "drained")
         fleet.servers["a"].stop()
         last = begin(laptop, "{set: {c: 3}}")
         assert laptop.open_result(wait_for_end(laptop, last)) == {"c": 3}
@@ -161,34 +161,34 @@ async def test_a_changed_interpreter_walks_what_is_new_and_leaves_the_old_to_the
 
 async def test_what_schedules_begin_runs_on_the_current_build(fleet: Fleet) -> None:
     fleet.deploy("a", TODAY)
-    await fleet.told("a", "current")
+    await fleet.wait_for_status("a", "current")
     with new_agent(fleet.fragile.platform) as laptop:
-        clocked = laptop.create_workflow("clocked", f"{HEAD}do: [{{step: {{set: {{n: 1}}}}}}]")
-        body = {"workflowId": clocked["id"], "every": 1}
+        workflow = laptop.create_workflow("clocked", f"{HEAD}do: [{{step: {{set: {{n: 1}}}}}}]")
+        body = {"workflowId": workflow["id"], "every": 1}
         schedule = laptop.request("POST", "/api/schedules", json=body)
-        told = laptop.create_workflow("told", starter("go"))
-        assert told["diagnostics"] == []
+        by_event = laptop.create_workflow("told", starter("go"))
+        assert by_event["diagnostics"] == []
 
         def runs() -> set[str]:
             """Return the executions of both workflows, having sent an event that makes one more."""
             publish(laptop, event("go"))
             return {
                 run["executionId"]
-                for workflow_id in (clocked["id"], told["id"])
+                for workflow_id in (workflow["id"], by_event["id"])
                 for run in laptop.request("GET", f"/api/workflows/{workflow_id}/executions")[
                     "executions"
                 ][:1]
             }
 
-        before = until(lambda: found if len(found := runs()) == 2 else None)
+        before = until(lambda: run_ids if len(run_ids := runs()) == 2 else None)
         assert [wait_for_end(laptop, one)["status"] for one in before] == ["completed"] * 2
         assert {await fleet.build_of(one) for one in before} == {"a"}
         fleet.deploy("b", CHANGED)
-        await fleet.told("b", "current")
-        await fleet.told("a", "drained")
+        await fleet.wait_for_status("b", "current")
+        await fleet.wait_for_status("a", "drained")
         fleet.servers["a"].stop()
-        known = runs()
-        after = until(lambda: found if not (found := runs()) & known else None)
+        earlier_runs = runs()
+        after = until(lambda: run_ids if not (run_ids := runs()) & earlier_runs else None)
         assert [wait_for_end(laptop, one)["status"] for one in after] == ["completed"] * 2
         assert {await fleet.build_of(one) for one in after} == {"b"}
         path = f"/api/schedules/{schedule['id']}"

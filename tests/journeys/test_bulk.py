@@ -29,14 +29,14 @@ def has_done(fragile: Fragile, job_id: str, count: int) -> bool:
 
 def progress(fragile: Fragile, job_id: str) -> tuple[str, int, int, int]:
     with psycopg.connect(fragile.stack.database_url) as connection:
-        found = connection.execute(PROGRESS, [job_id]).fetchone()
-    assert found is not None
-    status, matched, done, failed = found
-    return status, matched, done, failed
+        row = connection.execute(PROGRESS, [job_id]).fetchone()
+    assert row is not None
+    status, match_count, done_count, failed_count = row
+    return status, match_count, done_count, failed_count
 
 
 @contextmanager
-def locked(fragile: Fragile, execution_id: str) -> Iterator[None]:
+def lock(fragile: Fragile, execution_id: str) -> Iterator[None]:
     """Lock the row of an execution, so that whoever acts on it waits."""
     with psycopg.connect(fragile.stack.database_url) as connection:
         connection.execute("SELECT FROM executions WHERE id = %s FOR UPDATE", [execution_id])
@@ -58,10 +58,10 @@ def test_a_killed_relay_goes_on_where_it_was(
         assert (job["matched"], job["done"]) == (COUNT, 0)
         newest_first = ids[::-1]
         for batches in (1, 3):
-            done = batches * BATCH_EXECUTIONS
-            with locked(fragile, newest_first[done + BATCH_EXECUTIONS // 2]):
+            processed = batches * BATCH_EXECUTIONS
+            with lock(fragile, newest_first[processed + BATCH_EXECUTIONS // 2]):
                 fragile.revive("relay")
-                until(partial(has_done, fragile, job["id"], done))
+                until(partial(has_done, fragile, job["id"], processed))
                 fragile.kill("relay")  # in the middle of the next batch
         fragile.revive("relay")
         until(lambda: progress(fragile, job["id"])[0] == "done")
@@ -76,8 +76,8 @@ def test_a_killed_relay_goes_on_where_it_was(
         )
         first = laptop.request("GET", "/api/executions", params=query)
         rest = laptop.request("GET", "/api/executions", params=query | {"cursor": first["cursor"]})
-        found = [one["executionId"] for one in first["executions"] + rest["executions"]]
-        assert (len(found), set(found), rest["hasMore"]) == (COUNT, set(ids), False)
+        execution_ids = [one["executionId"] for one in first["executions"] + rest["executions"]]
+        assert (len(execution_ids), set(execution_ids), rest["hasMore"]) == (COUNT, set(ids), False)
     fragile.kill("web")
     monkeypatch.undo()
     fragile.revive("web")

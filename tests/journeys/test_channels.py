@@ -48,8 +48,8 @@ def push(client: Client, entity_id: str) -> str:
 
 def hook(client: Client, box: Box) -> tuple[str, str]:
     """Register a webhook; return its id and secret."""
-    made = client.request("POST", "/api/channels", json={"kind": "webhook", "url": box.url})
-    return made["channel"]["id"], made["secret"]
+    channel = client.request("POST", "/api/channels", json={"kind": "webhook", "url": box.url})
+    return channel["channel"]["id"], channel["secret"]
 
 
 def change(client: Client, channel_id: str, **body: Any) -> dict[str, Any]:
@@ -60,18 +60,18 @@ def stands(client: Client, channel_id: str, **members: Any) -> dict[str, Any]:
     """Return the channel once it stands like this."""
 
     def look() -> dict[str, Any] | None:
-        found = client.request("GET", f"/api/channels/{channel_id}")
-        return found if members.items() <= found.items() else None
+        channel = client.request("GET", f"/api/channels/{channel_id}")
+        return channel if members.items() <= channel.items() else None
 
-    found: dict[str, Any] = until(look)
-    return found
+    channel: dict[str, Any] = until(look)
+    return channel
 
 
-def held() -> tuple[threading.Event, Any]:
+def held_answer() -> tuple[threading.Event, Any]:
     """Return an answer that waits, and what lets it go."""
     go_on = threading.Event()
 
-    def answer(_received: Delivery) -> Reply:
+    def answer(_delivery: Delivery) -> Reply:
         assert go_on.wait(SECONDS_MAX)
         return 200, {}
 
@@ -81,33 +81,34 @@ def held() -> tuple[threading.Event, Any]:
 def test_a_webhook_and_a_browser_are_told_what_another_did_and_nobody_of_their_own(
     laptop: Client, phone: Client, receiver: Receiver
 ) -> None:
-    mine, theirs, pushed, browser = receiver.box(), receiver.box(), receiver.box(), Browser()
+    mine, theirs, push_box, browser = receiver.box(), receiver.box(), receiver.box(), Browser()
     _, my_secret = hook(laptop, mine)
     channel_id, secret = hook(phone, theirs)
     server_key = phone.request("GET", "/api/channels/vapid")["publicKey"]
-    subscription = {"kind": "webPush", "subscription": browser.subscription(pushed.url)}
+    subscription = {"kind": "webPush", "subscription": browser.subscription(push_box.url)}
     phone.request("POST", "/api/channels", json=subscription)
     head = push(laptop, "one")
-    told = {"head": head, "types": ["settings"]}
-    said = verify_webhook(theirs.next(), secret)
+    data = {"head": head, "types": ["settings"]}
+    message = verify_webhook(theirs.next(), secret)
     account_id = laptop.request("GET", "/api/auth/me")["id"]
-    assert said["data"] == {"accountId": account_id, "agentId": "phone"} | told
+    assert message["data"] == {"accountId": account_id, "agentId": "phone"} | data
     assert (
-        browser.read(pushed.next(), origin=f"http://{receiver.host}", server_key=server_key) == told
+        browser.read(push_box.next(), origin=f"http://{receiver.host}", server_key=server_key)
+        == data
     )
     stands(phone, channel_id, state="active", lastStamp=head, failures=0, nextTryAt=None)
     later = push(phone, "two")
     assert verify_webhook(mine.next(), my_secret)["data"]["head"] == later, (
         "the first thing heard is the other's"
     )
-    assert theirs.rest() == pushed.rest() == []
+    assert theirs.rest() == push_box.rest() == []
 
 
 def test_what_changes_while_an_endpoint_is_slow_is_told_together(
     laptop: Client, phone: Client, receiver: Receiver
 ) -> None:
     box = receiver.box()
-    go_on, box.answer = held()
+    go_on, box.answer = held_answer()
     channel_id, secret = hook(phone, box)
     push(laptop, "first")
     first = verify_webhook(box.next(), secret)
@@ -115,7 +116,7 @@ def test_what_changes_while_an_endpoint_is_slow_is_told_together(
         head = push(laptop, f"note-{number}")
     go_on.set()
     stands(phone, channel_id, lastStamp=head)
-    heads = [verify_webhook(received, secret)["data"]["head"] for received in box.rest()]
+    heads = [verify_webhook(delivery, secret)["data"]["head"] for delivery in box.rest()]
     assert heads[-1] == head
     assert len(heads) <= 2, "of twenty changes"
     assert first["data"]["head"] < heads[0]
@@ -125,7 +126,7 @@ def test_a_slow_endpoint_delays_nobody_else(
     platform: Platform, laptop: Client, phone: Client, receiver: Receiver
 ) -> None:
     slow, quick, strange = receiver.box(), receiver.box(), receiver.box()
-    go_on, slow.answer = held()
+    go_on, slow.answer = held_answer()
     hook(phone, slow)
     with another(laptop, "tablet") as tablet, new_agent(platform) as stranger:
         _, secret = hook(tablet, quick)
@@ -144,15 +145,15 @@ def test_an_endpoint_that_fails_is_seen_to_fail_and_die_and_is_told_the_newest_o
     laptop: Client, phone: Client, receiver: Receiver
 ) -> None:
     box = receiver.box()
-    box.answer = lambda _received: (500, {})
+    box.answer = lambda _delivery: (500, {})
     channel_id, secret = hook(phone, box)
     push(laptop, "one")
     dead = stands(phone, channel_id, state="dead")
     assert (dead["failures"], dead["lastError"], dead["nextTryAt"]) == (3, "http_500", None)
     tries = box.rest()
-    assert len({received.headers["webhook-id"] for received in tries}) == 1 < len(tries) == 3
+    assert len({delivery.headers["webhook-id"] for delivery in tries}) == 1 < len(tries) == 3
     head = push(laptop, "two")
-    box.answer = lambda _received: (204, {})
+    box.answer = lambda _delivery: (204, {})
     change(phone, channel_id, state="active")
     assert verify_webhook(box.next(), secret)["data"]["head"] == head
     stands(phone, channel_id, state="active", lastStamp=head, lastError=None, failures=0)
@@ -204,8 +205,8 @@ def test_after_a_rotation_both_secrets_verify(
     channel_id, old = hook(phone, box)
     new = change(phone, channel_id, rotateSecret=True)["secret"]
     push(laptop, "one")
-    received = box.next()
-    assert verify_webhook(received, old) == verify_webhook(received, new)
+    delivery = box.next()
+    assert verify_webhook(delivery, old) == verify_webhook(delivery, new)
 
 
 def test_a_revoked_agent_is_told_nothing_more(laptop: Client, receiver: Receiver) -> None:
@@ -223,11 +224,11 @@ def test_a_delivery_whose_process_is_killed_is_made_when_it_is_back_whatever_red
     fragile: Fragile, receiver: Receiver
 ) -> None:
     box = receiver.box()
-    go_on, box.answer = held()
+    go_on, box.answer = held_answer()
     with new_agent(fragile.platform) as laptop, another(laptop, "phone") as phone:
         channel_id, secret = hook(phone, box)
         head = push(laptop, "one")
-        lost = box.next()
+        lost_delivery = box.next()
         fragile.kill("channels")
         try:
             go_on.set()
@@ -235,7 +236,7 @@ def test_a_delivery_whose_process_is_killed_is_made_when_it_is_back_whatever_red
         finally:
             fragile.revive("channels")
         again = box.next()
-        assert again.headers["webhook-id"] == lost.headers["webhook-id"]
+        assert again.headers["webhook-id"] == lost_delivery.headers["webhook-id"]
         assert verify_webhook(again, secret)["data"]["head"] == head
         stands(phone, channel_id, state="active", lastStamp=head)
 

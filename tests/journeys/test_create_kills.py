@@ -15,8 +15,8 @@ pytestmark = pytest.mark.journey
 
 
 DOCUMENT = HEAD + "do:\n  - done: {set: {n: 1}}\n"
-UNCHECKED = "SELECT count(*) FROM definitions WHERE checked_at IS NULL"
-NOTED = "SELECT count(*) FROM outbox WHERE kind = 'definition.check'"
+PENDING_CHECKS = "SELECT count(*) FROM definitions WHERE checked_at IS NULL"
+PENDING_MESSAGES = "SELECT count(*) FROM outbox WHERE kind = 'definition.check'"
 ROWS = "SELECT count(*) FROM definitions WHERE account_id = %s"
 NAMES = "SELECT count(DISTINCT name) FROM definitions WHERE account_id = %s"
 VERSIONS = "SELECT count(*) FROM definition_versions WHERE account_id = %s"
@@ -27,26 +27,26 @@ async def test_however_often_it_is_sent_and_whoever_is_killed_a_workflow_is_made
 ) -> None:
     with new_agent(fragile.platform) as laptop:
         account_id = laptop.request("GET", "/api/auth/me")["id"]
-        sealed = laptop.seal_workflow(DOCUMENT)
+        body = laptop.seal_workflow(DOCUMENT)
         asking = RetryingClient.of(
             laptop,
             f"{fragile.platform.api_url}/api/workflows",
-            lambda key: {"name": key} | sealed,
-            lambda told: str(told["workflow"]["id"]),
+            lambda key: {"name": key} | body,
+            lambda answer: str(answer["workflow"]["id"]),
         )
-        held = {"temporal": UNCHECKED, "relay": NOTED}
+        queries = {"temporal": PENDING_CHECKS, "relay": PENDING_MESSAGES}
         rounds = SOAK if soak else len(PLAN)
-        keys = play_rounds(fragile, asking, held, rounds=rounds, seconds_max=0.2)
-        waiting = f"{UNCHECKED} AND account_id = %s"
+        keys = play_rounds(fragile, asking, queries, rounds=rounds, seconds_max=0.2)
+        waiting = f"{PENDING_CHECKS} AND account_id = %s"
         assert until(lambda: count_rows(fragile, waiting, account_id) == 0)
-        listed = laptop.request("GET", "/api/workflows?limit=1")
+        page = laptop.request("GET", "/api/workflows?limit=1")
     asking.tally.report()
     assert (
         count_rows(fragile, ROWS, account_id)
         == count_rows(fragile, VERSIONS, account_id)
         == len(keys)
     )
-    assert count_rows(fragile, NAMES, account_id) == listed["total"] == len(keys)
+    assert count_rows(fragile, NAMES, account_id) == page["total"] == len(keys)
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
     query, checks = f"WorkflowType = 'definition.check' AND account = '{account_id}'", 0
     while checks < len(keys):  # visibility lags behind the truth

@@ -36,7 +36,7 @@ class Executing:
         self.workflow_id = client.create_workflow(
             "steady", HEAD + "do:\n  - a: {set: {a: '${ . }'}}\n"
         )["id"]
-        self.begun: list[str] = []
+        self.execution_ids: list[str] = []
         self.failures: list[str] = []
         self.done = threading.Event()
 
@@ -51,7 +51,7 @@ class Executing:
                 self.failures.append(type(fault).__name__)
                 continue
             if answer.is_success:
-                self.begun.append(answer.json()["executionId"])
+                self.execution_ids.append(answer.json()["executionId"])
             else:
                 self.failures.append(answer.text)
             self.done.wait(PAUSE_SECONDS)
@@ -69,9 +69,9 @@ class Deployment:
 
     def go_on(self) -> None:
         """Return when there was load for a while."""
-        executions = len(self.executing.begun)
+        executions = len(self.executing.execution_ids)
         self.load.reach(len(self.load.acknowledged_ids()) + BETWEEN)
-        until(lambda: len(self.executing.begun) > executions + 2)
+        until(lambda: len(self.executing.execution_ids) > executions + 2)
 
     def replace_web(self, port: int) -> None:
         """Let one web process end and start its successor."""
@@ -89,20 +89,18 @@ class Deployment:
         assert self.executing.failures == []
         assert self.load.failures() == 0
         assert self.balancer.connection_errors() == []
-        assert self.executing.begun
-        until(lambda: completed(self.fragile) >= set(self.executing.begun))
+        assert self.executing.execution_ids
+        until(lambda: completed_ids(self.fragile) >= set(self.executing.execution_ids))
 
 
 def web(fragile: Fragile, port: int) -> Server:
     return process("web", fragile.platform.environ | {"PORT": str(port)}, fragile.platform.logs)
 
 
-def completed(fragile: Fragile) -> set[str]:
+def completed_ids(fragile: Fragile) -> set[str]:
     with psycopg.connect(fragile.stack.database_url) as connection:
-        found = connection.execute(
-            "SELECT id FROM executions WHERE status = 'completed'"
-        ).fetchall()
-    return {str(row[0]) for row in found}
+        rows = connection.execute("SELECT id FROM executions WHERE status = 'completed'").fetchall()
+    return {str(row[0]) for row in rows}
 
 
 def end(server: Server) -> None:
@@ -112,7 +110,7 @@ def end(server: Server) -> None:
 
 
 @contextmanager
-def deployed(fragile: Fragile, *, keep_alive: bool) -> Iterator[Deployment]:
+def deployment_under_load(fragile: Fragile, *, keep_alive: bool) -> Iterator[Deployment]:
     """Run a second web process, the balancer and the load."""
     first, second = int(fragile.platform.environ["PORT"]), free_port()
     webs = {first: fragile.parts["web"], second: web(fragile, second)}
@@ -134,11 +132,11 @@ def deployed(fragile: Fragile, *, keep_alive: bool) -> Iterator[Deployment]:
         stop_all(list(webs.values()))
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["kept connections", "new connections"])
+@pytest.mark.parametrize("keep_alive", [True, False], ids=["kept connections", "new connections"])
 def test_web_processes_replaced_in_turn_under_load_fail_nobody(
     fragile: Fragile, *, keep_alive: bool
 ) -> None:
-    with deployed(fragile, keep_alive=keep_alive) as deployment:
+    with deployment_under_load(fragile, keep_alive=keep_alive) as deployment:
         for port in list(deployment.webs):
             deployment.go_on()
             deployment.replace_web(port)
@@ -147,7 +145,7 @@ def test_web_processes_replaced_in_turn_under_load_fail_nobody(
 
 
 def test_workers_replaced_in_turn_under_load_lose_nothing(fragile: Fragile) -> None:
-    with deployed(fragile, keep_alive=True) as deployment:
+    with deployment_under_load(fragile, keep_alive=True) as deployment:
         for name in WORKERS:
             deployment.go_on()
             end(fragile.parts[name])

@@ -32,17 +32,17 @@ def mouth() -> str:
     return f"{HEAD}do:\n  - each: {{for: {{in: '${{ [range({COUNT})] }}'}}, do: {each}}}\n"
 
 
-def published(client: Client, numbers: range) -> None:
-    told = [
+def publish_events(client: Client, numbers: range) -> None:
+    events = [
         {"specversion": "1.0", "id": str(n), "source": "/numbers", "type": "numbered", "data": n}
         for n in numbers
     ]
     headers = {"Content-Type": "application/cloudevents-batch+json"}
-    answer = client.http.post("/api/events", json=told, headers=headers)
+    answer = client.http.post("/api/events", json=events, headers=headers)
     assert answer.status_code == 202, answer.text
 
 
-def counted(fragile: Fragile, query: str) -> int:
+def count_rows(fragile: Fragile, query: str) -> int:
     with psycopg.connect(fragile.stack.database_url) as connection:
         row = connection.execute(query.encode()).fetchone()
     return int(row[0]) if row else 0
@@ -53,7 +53,7 @@ def listening(fragile: Fragile, client: Client, document: str) -> str:
     execution_id: str = client.execute(client.create_workflow("ear", document)["id"], wait=0)[
         "executionId"
     ]
-    until(lambda: counted(fragile, LISTENING % execution_id))
+    until(lambda: count_rows(fragile, LISTENING % execution_id))
     return execution_id
 
 
@@ -63,16 +63,16 @@ def test_every_event_is_heard_once_and_in_order_whatever_is_killed(
 ) -> None:
     with new_agent(fragile.platform) as laptop:
         execution_id = listening(fragile, laptop, slow_ear())
-        published(laptop, range(5))
+        publish_events(laptop, range(5))
         fragile.kill(name)
         try:
             if name != "web":
-                published(laptop, range(5, 10))
+                publish_events(laptop, range(5, 10))
         finally:
             fragile.revive(name)
-        published(laptop, range(5 if name == "web" else 10, COUNT))
+        publish_events(laptop, range(5 if name == "web" else 10, COUNT))
         assert laptop.open_result(wait_for_end(laptop, execution_id)) == list(range(COUNT))
-    until(lambda: counted(fragile, WAITING) == 0)
+    until(lambda: count_rows(fragile, WAITING) == 0)
 
 
 @pytest.mark.parametrize("name", ["relay", "temporal"])
@@ -81,16 +81,16 @@ def test_what_is_emitted_is_heard_though_the_relay_or_the_worker_is_killed(
 ) -> None:
     with new_agent(fragile.platform) as laptop:
         ear = listening(fragile, laptop, f"{HEAD}do: [{{await: {{{EAR}}}}}]\n")
-        before = counted(fragile, "SELECT count(*) FROM events")
+        before = count_rows(fragile, "SELECT count(*) FROM events")
         teller = laptop.execute(laptop.create_workflow("mouth", mouth())["id"], wait=0)[
             "executionId"
         ]
-        until(lambda: counted(fragile, "SELECT count(*) FROM events") > before)
+        until(lambda: count_rows(fragile, "SELECT count(*) FROM events") > before)
         fragile.kill(name)
         fragile.revive(name)
         wait_for_end(laptop, teller)
         assert laptop.open_result(wait_for_end(laptop, ear)) == list(range(COUNT))
-        assert counted(fragile, "SELECT count(*) FROM events") == before + COUNT
+        assert count_rows(fragile, "SELECT count(*) FROM events") == before + COUNT
 
 
 def test_a_schedule_outlives_the_worker(fragile: Fragile) -> None:
@@ -106,7 +106,7 @@ def test_a_schedule_outlives_the_worker(fragile: Fragile) -> None:
 
         until(last)
         fragile.kill("temporal")
-        seen = last()
+        last_id = last()
         fragile.revive("temporal")
-        until(lambda: last() != seen)
+        until(lambda: last() != last_id)
         assert laptop.open_result(wait_for_end(laptop, last())) == {"n": 1}

@@ -43,7 +43,7 @@ RINGS = ("ENGINE_PRIVATE_KEYS", "KEYRING", "CODEC_KEYS")
 HOLDERS = ("temporal", "web")
 
 
-def exchanged(fragile: Fragile, verb: str, *names: str) -> None:
+def rotate_keys(fragile: Fragile, verb: str, *names: str) -> None:
     """Take a step with keys as `bin/keys` does, and start the processes that hold them again."""
     environ = fragile.platform.environ
     for name in names:
@@ -55,8 +55,8 @@ def exchanged(fragile: Fragile, verb: str, *names: str) -> None:
 
 def kids(environ: dict[str, str]) -> dict[str, str]:
     """Return the id of each ring's first key."""
-    found = {name: environ[name].partition(":")[0] for name in ("KEYRING", "CODEC_KEYS")}
-    return found | {"ENGINE": json.loads(environ["ENGINE_PUBLIC_KEYS"])["keys"][0]["kid"]}
+    key_ids = {name: environ[name].partition(":")[0] for name in ("KEYRING", "CODEC_KEYS")}
+    return key_ids | {"ENGINE": json.loads(environ["ENGINE_PUBLIC_KEYS"])["keys"][0]["kid"]}
 
 
 def payloads_in(message: Message) -> Iterator[Payload]:
@@ -89,30 +89,30 @@ def database(fragile: Fragile) -> Iterator[sessionmaker[Session]]:
     engine.dispose()
 
 
-async def held(fragile: Fragile, payloads: Iterator[Payload]) -> list[Payload]:
+async def fetch_payloads(fragile: Fragile, payloads: Iterator[Payload]) -> list[Payload]:
     """Return copies of what payloads stand for, as somebody who saved them would have them."""
     with database(fragile) as sessions:
         return [await referenced(sessions, payload) for payload in payloads]
 
 
-async def opened(fragile: Fragile, payloads: list[Payload]) -> list[bytes]:
+async def decrypt(fragile: Fragile, payloads: list[Payload]) -> list[bytes]:
     """Open sealed payloads with all that the platform has now; what does not open is left out."""
-    settings, found = Settings.from_env(fragile.platform.environ), []
+    settings, plaintexts = Settings.from_env(fragile.platform.environ), []
     with database(fragile) as sessions:
         owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
         codec = EncryptionCodec(settings.secrets("codec_keys"), owners)
         for payload in payloads:
             if payload.metadata["encoding"] == ENCODING:
                 with suppress(UnreadablePayloadError):
-                    found.append((await codec.decode([payload]))[0].data)
-    return found
+                    plaintexts.append((await codec.decode([payload]))[0].data)
+    return plaintexts
 
 
 def codec_kids(history: History) -> set[str]:
-    sealed = (
+    codec_payloads = (
         payload for payload in payloads_in(history) if payload.metadata["encoding"] == ENCODING
     )
-    return {payload.metadata["kid"].decode() for payload in sealed}
+    return {payload.metadata["kid"].decode() for payload in codec_payloads}
 
 
 def run(client: Client, workflow_id: str, secret: str) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def run(client: Client, workflow_id: str, secret: str) -> dict[str, Any]:
     return answer
 
 
-def told(client: Client, execution_id: str) -> Any:
+def wait_for_result(client: Client, execution_id: str) -> Any:
     return client.open_result(client.request("GET", f"/api/executions/{execution_id}"))
 
 
@@ -150,15 +150,15 @@ def test_keys_are_exchanged_and_everything_old_still_opens(fragile: Fragile) -> 
         plain = laptop.create_workflow("plain", PLAIN)["id"]
         waiting = laptop.create_workflow("waiting", WAITING)["id"]
         before = kids(environ)
-        ended = run(laptop, plain, "first")["executionId"]
+        first_id = run(laptop, plain, "first")["executionId"]
         running = laptop.execute(waiting, {"secret": "slow"}, wait=0)["executionId"]
         until(lambda: len(asyncio.run(history_of(fragile, running)).events) > 4)
 
-        exchanged(fragile, "rotate", *RINGS)
+        rotate_keys(fragile, "rotate", *RINGS)
         after = kids(environ)
         assert not before.items() & after.items()
         phone.login(laptop.email, laptop.password)
-        assert told(phone, ended) == {"kept": "first"}
+        assert wait_for_result(phone, first_id) == {"kept": "first"}
         assert run(laptop, plain, "old definition") is not None
         assert go(laptop, running) == {"kept": "slow"}
         fresh = phone.create_workflow("fresh", PLAIN)["id"]
@@ -169,15 +169,15 @@ def test_keys_are_exchanged_and_everything_old_still_opens(fragile: Fragile) -> 
         assert codec_kids(asyncio.run(history_of(fragile, running))) == both
 
         assert keys.rewrap(Settings.from_env(environ))["KEYRING"] > 0
-        exchanged(fragile, "retire", *RINGS)
+        rotate_keys(fragile, "retire", *RINGS)
         assert kids(environ) == after
-        for execution_id, secret in ((ended, "first"), (running, "slow"), (newest, "new")):
-            assert told(phone, execution_id) == {"kept": secret}
+        for execution_id, secret in ((first_id, "first"), (running, "slow"), (newest, "new")):
+            assert wait_for_result(phone, execution_id) == {"kept": secret}
         assert run(phone, fresh, "still") is not None
-        refused = phone.execute(plain, {"secret": "-"})
-        assert refused["status"] == "failed"
+        answer = phone.execute(plain, {"secret": "-"})
+        assert answer["status"] == "failed"
         assert "a key that this engine does not have" in json.dumps(
-            phone.open(refused["error"]["sealed"])
+            phone.open(answer["error"]["sealed"])
         )
         assert (
             run(phone, phone.create_workflow("plain, sealed anew", PLAIN)["id"], "again")
@@ -194,11 +194,11 @@ def test_nothing_of_an_account_that_is_gone_opens_with_what_the_platform_has(
         account_id = UUID(laptop.request("GET", "/api/auth/me")["id"])
         ran = run(laptop, laptop.create_workflow("plain", PLAIN)["id"], canary + "x" * size)
         history = asyncio.run(history_of(fragile, ran["executionId"]))
-        sealed = asyncio.run(held(fragile, payloads_in(history)))
-        assert any(canary.encode() in data for data in asyncio.run(opened(fragile, sealed)))
-        assert not any(canary.encode() in payload.SerializeToString() for payload in sealed)
+        payloads = asyncio.run(fetch_payloads(fragile, payloads_in(history)))
+        assert any(canary.encode() in data for data in asyncio.run(decrypt(fragile, payloads)))
+        assert not any(canary.encode() in payload.SerializeToString() for payload in payloads)
         laptop.http.delete("/api/auth/me").raise_for_status()
-    assert asyncio.run(opened(fragile, sealed)) == []
+    assert asyncio.run(decrypt(fragile, payloads)) == []
     with psycopg.connect(fragile.stack.database_url) as connection:
         for table in ("account_keys", "executions", "definitions"):
             query = f"SELECT count(*) FROM {table} WHERE account_id = %s"  # noqa: S608 - our own names

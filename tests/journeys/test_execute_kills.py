@@ -16,14 +16,14 @@ pytestmark = pytest.mark.journey
 
 
 RUNNING = "SELECT count(*) FROM executions WHERE status = 'running'"
-STARTED = (
+PENDING_LAUNCHES = (
     f"{RUNNING} AND EXISTS"
     " (SELECT FROM outbox WHERE kind = 'execution.start' AND outbox.subject = executions.id::text)"
 )
 ROWS = "SELECT count(*) FROM executions WHERE account_id = %s"
 
 
-async def found(fragile: Fragile, account_id: str) -> tuple[int, int]:
+async def count_executions(fragile: Fragile, account_id: str) -> tuple[int, int]:
     """Return how many executions of an account there are: rows, and workflows of Temporal's."""
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
     there = await temporal.count_workflows(
@@ -49,15 +49,18 @@ async def test_however_often_it_is_asked_for_and_whoever_is_killed_there_is_one_
         account_id = laptop.request("GET", "/api/auth/me")["id"]
         url = f"{fragile.platform.api_url}/api/workflows/{workflow_of(laptop)}/execute"
         asking = RetryingClient.of(
-            laptop, url, lambda key: {"input": {"key": key}}, lambda told: str(told["executionId"])
+            laptop,
+            url,
+            lambda key: {"input": {"key": key}},
+            lambda answer: str(answer["executionId"]),
         )
-        held = {"temporal": RUNNING, "relay": STARTED}
+        queries = {"temporal": RUNNING, "relay": PENDING_LAUNCHES}
         rounds = SOAK if soak else len(PLAN)
-        keys = play_rounds(fragile, asking, held, rounds=rounds, seconds_max=0.6)
+        keys = play_rounds(fragile, asking, queries, rounds=rounds, seconds_max=0.6)
         still = f"{RUNNING} AND account_id = %s"
         assert until(lambda: count_rows(fragile, still, account_id) == 0)
     asking.tally.report()
     there = (0, 0)
     while there[1] < len(keys):  # visibility lags behind the truth
-        there = await found(fragile, account_id)
+        there = await count_executions(fragile, account_id)
     assert there == (len(keys), len(keys))

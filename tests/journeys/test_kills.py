@@ -24,8 +24,8 @@ def document(url: str) -> str:
 
     def call(place: str) -> str:
         endpoint = f'"{url}/\\($workflow.input.name)/{place}"'
-        given = f"{{method: put, body: '${{ . }}', endpoint: '${{ {endpoint} }}'}}"
-        asks = f"{{call: http, with: {given}}}"
+        arguments = f"{{method: put, body: '${{ . }}', endpoint: '${{ {endpoint} }}'}}"
+        asks = f"{{call: http, with: {arguments}}}"
         nap = f"{{if: '${{ $workflow.input.nap == \"{place}\" }}', wait: {{seconds: 4}}}}"
         note = f"{{set: {{path: '${{ .path + [\"{place}\"] }}'}}}}"
         return f"[{{ask: {asks}}}, {{nap: {nap}}}, {{note: {note}}}]"
@@ -90,7 +90,7 @@ async def test_a_worker_killed_at_any_place_loses_nothing_and_repeats_no_more_th
         naps = when == "in a nap"
         gate.blocked_paths = set() if naps else {f"/{place}/{place}" for place in PLACES}
         inputs = [{"name": place, "nap": place if naps else ""} for place in PLACES]
-        answers = [laptop.execute(workflow["id"], given, wait=0) for given in inputs]
+        answers = [laptop.execute(workflow["id"], value, wait=0) for value in inputs]
         execution_ids = [answer["executionId"] for answer in answers]
         if naps:
             await napping(fragile, execution_ids)
@@ -102,17 +102,17 @@ async def test_a_worker_killed_at_any_place_loses_nothing_and_repeats_no_more_th
         gate.let_go()
         fragile.revive("temporal")
         for execution_id in execution_ids:
-            told = wait_for_end(laptop, execution_id)
-            assert told["status"] == "completed"
-            assert laptop.open_result(told) == RESULT
+            execution = wait_for_end(laptop, execution_id)
+            assert execution["status"] == "completed"
+            assert laptop.open_result(execution) == RESULT
     assert set(gate.requests) == {f"/{name}/{place}" for name in PLACES for place in PLACES}
-    repeated = {path for path, count in gate.requests.items() if count > 1}
+    repeated_paths = {path for path, count in gate.requests.items() if count > 1}
     assert max(gate.requests.values()) <= 2
     match when:
         case "in a call":
-            assert repeated == {f"/{place}/{place}" for place in PLACES}
+            assert repeated_paths == {f"/{place}/{place}" for place in PLACES}
         case "in a nap":
-            assert repeated == set()
+            assert repeated_paths == set()
 
 
 @pytest.mark.parametrize("promised", [False, True], ids=["a plain POST", "with an Idempotency-Key"])
@@ -133,11 +133,11 @@ def test_a_call_that_may_have_been_made_is_repeated_only_where_that_does_no_harm
         fragile.kill("temporal")
         gate.let_go()
         fragile.revive("temporal")
-        told = wait_for_end(laptop, execution_id)
+        execution = wait_for_end(laptop, execution_id)
         if promised:
-            assert laptop.open_result(told) == {"a": 1}
+            assert laptop.open_result(execution) == {"a": 1}
         else:
-            error = laptop.open(told["error"]["sealed"])
+            error = laptop.open(execution["error"]["sealed"])
             assert error["type"].endswith("/communication")
             assert (error["instance"], "not known" in error["detail"]) == ("/do/0/ask", True)
     assert gate.requests == {"/post": 2 if promised else 1}

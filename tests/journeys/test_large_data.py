@@ -37,17 +37,19 @@ do:
         if answer["status"] == "running":
             path = f"/api/executions/{answer['executionId']}"
             answer = until(
-                lambda: (told := laptop.request("GET", path))["status"] != "running" and told
+                lambda: (
+                    (execution := laptop.request("GET", path))["status"] != "running" and execution
+                )
             )
             answer["opened"] = laptop.open_result(answer)
         assert answer["opened"] == {"text": NEARLY, "both": 1_800_000}
         assert fragile.service.paths.get_nowait() == "/large"
 
 
-def failed(client: Client, answer: httpx2.Response) -> str:
-    told = answer.json()
-    assert told["status"] == "failed", told["status"]
-    return str(json.dumps(client.open(told["error"]["sealed"])))
+def wait_for_failure(client: Client, answer: httpx2.Response) -> str:
+    body = answer.json()
+    assert body["status"] == "failed", body["status"]
+    return str(json.dumps(client.open(body["error"]["sealed"])))
 
 
 def test_a_result_past_the_limit_is_an_error_with_the_limits_name(fragile: Fragile) -> None:
@@ -56,7 +58,7 @@ def test_a_result_past_the_limit_is_an_error_with_the_limits_name(fragile: Fragi
             "much", HEAD + "do:\n  - a: {set: {t: '${ .t }', u: '${ .t }'}}\n"
         )
         # Counted in characters, as a step's data is, it fits; the result is counted in bytes.
-        sealed = laptop.seal(json.dumps({"t": "ä" * 340_000}, ensure_ascii=False).encode())
+        value = laptop.seal(json.dumps({"t": "ä" * 340_000}, ensure_ascii=False).encode())
         path = f"/api/workflows/{workflow['id']}/execute"
-        answer = laptop.http.post(path, json={"input": sealed}, headers={"Prefer": "wait=20"})
-        assert "value_bytes_max" in failed(laptop, answer)
+        answer = laptop.http.post(path, json={"input": value}, headers={"Prefer": "wait=20"})
+        assert "value_bytes_max" in wait_for_failure(laptop, answer)

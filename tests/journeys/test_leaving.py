@@ -21,7 +21,7 @@ do: [{rest: {wait: {hours: 1}}}]
 """
 
 
-def listed(platform: Platform, account_id: str) -> list[WorkflowExecutionStatus | None]:
+def list_statuses(platform: Platform, account_id: str) -> list[WorkflowExecutionStatus | None]:
     """Return how the account's workflows stand in Temporal."""
 
     async def ask() -> list[WorkflowExecutionStatus | None]:
@@ -33,17 +33,17 @@ def listed(platform: Platform, account_id: str) -> list[WorkflowExecutionStatus 
 
 def follow(client: Client) -> threading.Event:
     """Open the client's live stream, and return what is set once it has ended."""
-    opened, ended = threading.Event(), threading.Event()
+    is_open, has_ended = threading.Event(), threading.Event()
 
     def listen() -> None:
         for event in client.events():
             if event.event == "open":
-                opened.set()
-        ended.set()
+                is_open.set()
+        has_ended.set()
 
     threading.Thread(target=listen, daemon=True).start()
-    assert opened.wait(20)
-    return ended
+    assert is_open.wait(20)
+    return has_ended
 
 
 def test_leaving_ends_what_runs_and_erases_its_history(platform: Platform, laptop: Client) -> None:
@@ -51,9 +51,9 @@ def test_leaving_ends_what_runs_and_erases_its_history(platform: Platform, lapto
     workflow = laptop.create_workflow("slow", SLOW)
     assert laptop.execute(workflow["id"], wait=0)["status"] == "running"
     stream = follow(laptop)
-    until(lambda: WorkflowExecutionStatus.RUNNING in listed(platform, account_id))
+    until(lambda: WorkflowExecutionStatus.RUNNING in list_statuses(platform, account_id))
     laptop.http.delete("/api/auth/me").raise_for_status()
     assert stream.wait(20), "the live stream ends"
-    until(lambda: not listed(platform, account_id))
+    until(lambda: not list_statuses(platform, account_id))
     with pytest.raises(RefusedError, match="session_ended"):
         laptop.request("GET", "/api/auth/me")

@@ -53,28 +53,28 @@ def poll(fragile: Fragile, client: Client) -> Iterator[list[httpx2.Response]]:
     counts, answers = Counts(fragile.platform), list[httpx2.Response]()
     before = counts.of(client)
     with ThreadPoolExecutor(1) as threads:
-        polled = threads.submit(client.http.get, PULL, params={"wait": "25"})
+        request = threads.submit(client.http.get, PULL, params={"wait": "25"})
         until(lambda: counts.of(client) > before)
         yield answers
-        answers.append(polled.result(SOON_SECONDS))
+        answers.append(request.result(SOON_SECONDS))
 
 
 def test_a_change_is_heard_by_its_hint_alone(fragile: Fragile, pair: tuple[Client, Client]) -> None:
     laptop, phone = pair
-    heard = listen(phone)
+    event_ids = listen(phone)
     with without(fragile, "relay", "fanout"):
         laptop.push("theme", 1, version="1", clock={"laptop": 1})
-        assert heard.get(timeout=EVENT_SECONDS_MAX) == phone.pull()["head"]
+        assert event_ids.get(timeout=EVENT_SECONDS_MAX) == phone.pull()["head"]
 
 
 def test_nothing_is_missed_by_who_waits_while_redis_restarts(
     fragile: Fragile, pair: tuple[Client, Client]
 ) -> None:
     laptop, phone = pair
-    heard = listen(phone)
+    event_ids = listen(phone)
     with poll(fragile, phone) as answers, without(fragile, "Valkey"):
         laptop.push("theme", 1, version="1", clock={"laptop": 1})
-    assert heard.get(timeout=EVENT_SECONDS_MAX) == phone.pull()["head"]
+    assert event_ids.get(timeout=EVENT_SECONDS_MAX) == phone.pull()["head"]
     assert [state["entityId"] for state in answers[0].json()["states"]] == ["theme"]
 
 
@@ -82,10 +82,10 @@ def test_a_stream_hears_from_the_database_while_redis_is_away(
     fragile: Fragile, pair: tuple[Client, Client]
 ) -> None:
     laptop, phone = pair
-    heard = listen(phone)
+    event_ids = listen(phone)
     with without(fragile, "Valkey"):
         laptop.push("theme", 1, version="1", clock={"laptop": 1})
-        assert heard.get(timeout=HEARTBEAT_SECONDS_MAX) == phone.pull()["head"]
+        assert event_ids.get(timeout=HEARTBEAT_SECONDS_MAX) == phone.pull()["head"]
 
 
 def test_a_stream_whose_session_ended_unheard_ends_when_redis_is_back(

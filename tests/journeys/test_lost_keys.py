@@ -28,10 +28,10 @@ pytestmark = pytest.mark.journey
 def key_lost(sessions: sessionmaker[Session], account_id: UUID) -> Iterator[None]:
     """Have an account's key wrapped by one that no ring has, while the body runs."""
 
-    def swap(wrapped: str) -> str:
+    def swap(wrapped_key: str) -> str:
         with sessions.begin() as session:
             key = session.get_one(AccountKey, account_id)
-            before, key.wrapped_key = key.wrapped_key, wrapped
+            before, key.wrapped_key = key.wrapped_key, wrapped_key
             return before
 
     before = swap("nobodys.AAAA")

@@ -38,23 +38,23 @@ async def test_an_execution_survives_a_killed_worker_and_repeats_nothing(fragile
             laptop.request("GET", f"/api/executions/{answer['executionId']}")["status"] == "running"
         )
         fragile.revive("temporal")
-        told = wait_for_end(laptop, answer["executionId"])
-        assert laptop.open_result(told) == {"then": {"n": 1}}
-    asked = fragile.service.paths
-    assert [asked.get_nowait() for _ in range(asked.qsize())] == ["/before", "/after"]
+        execution = wait_for_end(laptop, answer["executionId"])
+        assert laptop.open_result(execution) == {"then": {"n": 1}}
+    paths = fragile.service.paths
+    assert [paths.get_nowait() for _ in range(paths.qsize())] == ["/before", "/after"]
 
 
 def test_without_a_worker_nobody_is_told_an_end_without_its_result(fragile: Fragile) -> None:
     with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("short", HEAD + "do:\n  - a: {set: {a: 1}}\n")
-        told = laptop.execute(workflow["id"])
+        answer = laptop.execute(workflow["id"])
         fragile.kill("temporal")
         try:
-            refused = laptop.http.get(f"/api/executions/{told['executionId']}")
-            assert (refused.status_code, refused.json()["code"]) == (503, "temporal_unavailable")
+            response = laptop.http.get(f"/api/executions/{answer['executionId']}")
+            assert (response.status_code, response.json()["code"]) == (503, "temporal_unavailable")
         finally:
             fragile.revive("temporal")
-        assert laptop.open_result(wait_for_end(laptop, told["executionId"])) == {"a": 1}
+        assert laptop.open_result(wait_for_end(laptop, answer["executionId"])) == {"a": 1}
 
 
 def test_what_is_created_and_executed_while_temporal_is_down_runs_when_it_is_back(
@@ -92,8 +92,8 @@ async def test_an_execution_stopped_in_temporal_is_settled_for_its_owner(
         temporal = await TemporalClient.connect(fragile.stack.temporal_address)
         handle = temporal.get_workflow_handle(f"execution:{execution_id}")
         await (handle.terminate() if stop == "terminate" else handle.cancel())
-        told = wait_for_end(laptop, execution_id)
-        assert (told["status"], told["error"]["status"]) == ("failed", 500)
+        execution = wait_for_end(laptop, execution_id)
+        assert (execution["status"], execution["error"]["status"]) == ("failed", 500)
         after = laptop.request("GET", f"/api/workflows/{workflow['id']}")["workflow"]
         assert after["status"] == "failed"
 
@@ -103,16 +103,16 @@ def test_a_stop_that_is_asked_for_while_temporal_is_down_is_made_when_it_is_back
 ) -> None:
     with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("endless", HEAD + "do:\n  - nap: {wait: {hours: 1}}\n")
-        started = laptop.execute(workflow["id"], wait=0)["executionId"]
+        first_id = laptop.execute(workflow["id"], wait=0)["executionId"]
         fragile.kill("Temporal")
         try:
             waiting = laptop.execute(workflow["id"], wait=0)["executionId"]
-            for execution_id in (started, waiting):
-                told = laptop.request("POST", f"/api/executions/{execution_id}/cancel")
-                assert told["status"] == "running"
+            for execution_id in (first_id, waiting):
+                answer = laptop.request("POST", f"/api/executions/{execution_id}/cancel")
+                assert answer["status"] == "running"
         finally:
             fragile.revive("Temporal")
-        for execution_id in (started, waiting):
+        for execution_id in (first_id, waiting):
             assert wait_for_end(laptop, execution_id)["status"] == "failed"
 
 
@@ -124,7 +124,7 @@ def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(
         Client(fragile.platform.api_url, "phone", laptop.keys) as phone,
     ):
         phone.login(laptop.email, laptop.password)
-        heard = listen(phone)
+        event_ids = listen(phone)
         fragile.kill("Valkey")
         try:
             for number in range(5):
@@ -134,7 +134,7 @@ def test_pushes_while_redis_is_down_are_all_accepted_and_told_when_it_is_back(
         page = phone.pull()
         assert [state["opened"] for state in page["states"]] == [0, 1, 2, 3, 4]
         # An earlier notice may tell of the first pushes; one of them, in the end, of all.
-        until(lambda: heard.get(timeout=EVENT_SECONDS_MAX) == page["head"])
+        until(lambda: event_ids.get(timeout=EVENT_SECONDS_MAX) == page["head"])
 
 
 def test_without_the_database_every_door_says_so_and_opens_again(fragile: Fragile) -> None:
@@ -147,12 +147,12 @@ def test_without_the_database_every_door_says_so_and_opens_again(fragile: Fragil
                 ("GET", "/api/workflows"),
                 ("POST", "/api/sync/push"),
             ):
-                refused = laptop.http.request(method, path)
-                assert (refused.status_code, refused.json()["code"]) == (
+                response = laptop.http.request(method, path)
+                assert (response.status_code, response.json()["code"]) == (
                     503,
                     "database_unavailable",
                 )
-                assert int(refused.headers["Retry-After"]) > 0
+                assert int(response.headers["Retry-After"]) > 0
             assert laptop.http.get("/health/live").status_code == 200
             assert laptop.http.get("/health/ready").json()["database"]["ok"] is False
         finally:

@@ -39,8 +39,8 @@ CLOUD_EVENT = {"Content-Type": "application/cloudevents+json"}
 
 @pytest.fixture
 def client(fragile: Fragile) -> Iterator[Client]:
-    with new_agent(fragile.platform) as found:
-        yield found
+    with new_agent(fragile.platform) as agent:
+        yield agent
 
 
 def begin(client: Client, document: str) -> str:
@@ -51,10 +51,10 @@ def begin(client: Client, document: str) -> str:
 
 def steps(client: Client, execution_id: str) -> list[dict[str, Any]]:
     query = {"limit": 500}
-    found: list[dict[str, Any]] = client.request(
+    steps: list[dict[str, Any]] = client.request(
         "GET", f"/api/executions/{execution_id}/steps", params=query
     )["steps"]
-    return found
+    return steps
 
 
 def phases(client: Client, execution_id: str) -> list[str]:
@@ -70,7 +70,7 @@ def waiting(fragile: Fragile) -> set[str]:
 @pytest.fixture
 def hanging(fragile: Fragile) -> Iterator[Queue[str]]:
     """A service that never answers; it records each request, and when its client gives up."""
-    told: Queue[str] = Queue()
+    notes: Queue[str] = Queue()
     host, _, port = fragile.gate_url.removeprefix("http://").partition(":")
     listening = socket.create_server((host, int(port)))
 
@@ -79,15 +79,15 @@ def hanging(fragile: Fragile) -> Iterator[Queue[str]]:
             connection, _ = listening.accept()
             with connection:
                 connection.recv(65_536)
-                told.put("asked")
+                notes.put("asked")
                 while connection.recv(65_536):
                     pass
         except OSError:
             return
-        told.put("gone")
+        notes.put("gone")
 
     threading.Thread(target=serve, daemon=True).start()
-    yield told
+    yield notes
     listening.close()
 
 
@@ -95,17 +95,17 @@ def test_a_stream_that_comes_back_misses_nothing_and_hears_nothing_twice_while_t
     fragile: Fragile, client: Client
 ) -> None:
     execution_id = begin(client, LONG)
-    seen: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
 
     def follow(most: int) -> str | None:
         """Read some events more; return how the execution has ended, if that was told."""
-        for event in client.follow(execution_id, after=len(seen)):
+        for event in client.follow(execution_id, after=len(events)):
             if event.event == "ended":
                 return str(json.loads(event.data)["status"])
             if event.event == "step":
-                seen.append(json.loads(event.data))
-                assert int(event.id) == seen[-1]["seq"] == len(seen)
-            if len(seen) >= most:
+                events.append(json.loads(event.data))
+                assert int(event.id) == events[-1]["seq"] == len(events)
+            if len(events) >= most:
                 return None
         return None
 
@@ -114,14 +114,14 @@ def test_a_stream_that_comes_back_misses_nothing_and_hears_nothing_twice_while_t
         fragile.kill("temporal")
         fragile.revive("temporal")
     assert follow(10_000) == "completed"
-    assert seen == steps(client, execution_id)
-    expected = [("/do/0", "started")]
+    assert events == steps(client, execution_id)
+    reference = [("/do/0", "started")]
     for _ in range(ROUNDS):
-        expected += [
+        reference += [
             (f"/do/0/do/{at}", phase) for at in (0, 1) for phase in ("started", "completed")
         ]
-    expected += [("/do/0", "completed")]
-    assert [(step["place"], step["phase"]) for step in seen] == expected
+    reference += [("/do/0", "completed")]
+    assert [(step["place"], step["phase"]) for step in events] == reference
 
 
 def test_a_pause_reaches_an_execution_that_outlives_temporal_and_its_worker(
@@ -139,8 +139,8 @@ def test_a_pause_reaches_an_execution_that_outlives_temporal_and_its_worker(
     fragile.revive("temporal")
     client.request("POST", f"{path}/events", json=EVENT, headers=CLOUD_EVENT)
     until(lambda: phases(client, execution_id)[-1] == "paused")
-    told = client.request("GET", path)
-    assert (told["status"], told["paused"], told["current"]) == ("running", True, [])
+    execution = client.request("GET", path)
+    assert (execution["status"], execution["paused"], execution["current"]) == ("running", True, [])
     client.request("POST", f"{path}/resume")
     until(lambda: client.request("GET", path)["status"] == "completed")
     assert phases(client, execution_id) == [
@@ -162,8 +162,8 @@ def test_a_cancelled_execution_ends_though_its_call_hangs_and_the_call_is_given_
     path = f"/api/executions/{execution_id}"
     assert until(lambda: client.request("GET", path)["current"] == ["/do/0"])
     client.request("POST", f"{path}/cancel")
-    told = client.request("GET", path, headers={"Prefer": "wait=20"})
-    assert (told["status"], told["steps"]["cancelled"]) == ("failed", 1)
+    execution = client.request("GET", path, headers={"Prefer": "wait=20"})
+    assert (execution["status"], execution["steps"]["cancelled"]) == ("failed", 1)
     assert hanging.get(timeout=60) == "gone"
 
 

@@ -38,10 +38,10 @@ def postgres(program: str, *words: str) -> None:
     subprocess.run([install_dir() / "bin" / program, *words], check=True, capture_output=True)
 
 
-def refused(client: Client, path: str, **options: object) -> tuple[int, str]:
-    with pytest.raises(RefusedError) as told:
+def refusal_of(client: Client, path: str, **options: object) -> tuple[int, str]:
+    with pytest.raises(RefusedError) as error:
         client.request("GET", path, **options)
-    return told.value.response.status_code, told.value.problem["code"]
+    return error.value.response.status_code, error.value.problem["code"]
 
 
 def test_clients_pull_from_the_start_and_write_anew_what_the_backup_did_not_have(
@@ -52,25 +52,25 @@ def test_clients_pull_from_the_start_and_write_anew_what_the_backup_did_not_have
     with serving(platform, before, tmp_path) as url, Client(url, "laptop", Keys.fresh()) as laptop:
         laptop.register("somebody@example.org", "a long pass phrase")
         laptop.push("kept", 1, version="1", clock={"laptop": 1})
-        kept = laptop.pull()["cursor"]
+        older_cursor = laptop.pull()["cursor"]
         postgres("pg_dump", "--format=custom", f"--file={dump}", before)
         laptop.push("lost", 2, version="1", clock={"laptop": 2})
-        cursor = laptop.pull(since=kept)["cursor"]
+        cursor = laptop.pull(since=older_cursor)["cursor"]
         with Client(url, "phone", Keys.fresh()) as other:
             other.register("later@example.org", "a long pass phrase")
     postgres("pg_restore", "--no-owner", f"--dbname={after}", dump)
     with serving(platform, after, tmp_path) as url, Client(url, "laptop", laptop.keys) as client:
         client.http.headers["Authorization"] = laptop.http.headers["Authorization"]
-        assert refused(client, "/api/sync/pull", params={"since": cursor}) == (
+        assert refusal_of(client, "/api/sync/pull", params={"since": cursor}) == (
             409,
             "resync_required",
         )
         events = {"headers": {"Last-Event-ID": cursor}}
-        assert refused(client, "/api/sync/events", **events) == (409, "resync_required")
+        assert refusal_of(client, "/api/sync/events", **events) == (409, "resync_required")
         assert [state["entityId"] for state in client.pull()["states"]] == ["kept"]
-        assert client.pull(since=kept)["states"] == [], "an older cursor goes on"
+        assert client.pull(since=older_cursor)["states"] == [], "an older cursor goes on"
         client.push("lost", 2, version="1", clock={"laptop": 3})
-        assert [state["opened"] for state in client.pull(since=kept)["states"]] == [2]
-        with Client(url, "phone", Keys.fresh()) as other, pytest.raises(RefusedError) as told:
+        assert [state["opened"] for state in client.pull(since=older_cursor)["states"]] == [2]
+        with Client(url, "phone", Keys.fresh()) as other, pytest.raises(RefusedError) as error:
             other.login("later@example.org", "a long pass phrase")
-        assert told.value.response.status_code == 401
+        assert error.value.response.status_code == 401

@@ -28,13 +28,13 @@ def head(name: str, version: str = "1.0.0") -> str:
 
 def running(name: str, **more: str) -> str:
     """Return a document of one step that runs another workflow on its own input."""
-    named = "".join(f", {key}: {value}" for key, value in more.items() if key != "waits")
+    members = "".join(f", {key}: {value}" for key, value in more.items() if key != "waits")
     waits = f", await: {more['waits']}" if "waits" in more else ""
-    workflow = f"{{namespace: tests, name: {name}, input: '${{ . }}'{named}}}"
+    workflow = f"{{namespace: tests, name: {name}, input: '${{ . }}'{members}}}"
     return f"{head('outer')}do: [{{start: {{run: {{workflow: {workflow}{waits}}}}}}}]\n"
 
 
-def saved(client: Client, document: str) -> str:
+def save(client: Client, document: str) -> str:
     workflow = client.create_workflow("sealed name", document)
     assert workflow["diagnostics"] == []
     return str(workflow["id"])
@@ -47,8 +47,8 @@ def children(fragile: Fragile, execution_id: str) -> list[tuple[str, str]]:
 
 
 def only_child(fragile: Fragile, execution_id: str) -> str:
-    found: list[tuple[str, str]] = until(lambda: children(fragile, execution_id))
-    ((child_id, _),) = found
+    children_of_execution: list[tuple[str, str]] = until(lambda: children(fragile, execution_id))
+    ((child_id, _),) = children_of_execution
     return child_id
 
 
@@ -64,11 +64,11 @@ async def napping(fragile: Fragile, execution_id: str) -> None:
 def test_a_workflow_is_found_by_the_words_of_its_sealed_document(fragile: Fragile) -> None:
     with new_agent(fragile.platform) as laptop, new_agent(fragile.platform) as stranger:
         for version in ("1.0.0", "1.1.0"):
-            saved(laptop, f"{head('inner', version)}do: [{{tell: {{set: {{by: '{version}'}}}}}}]\n")
-        saved(stranger, f"{head('inner', '1.2.0')}do: [{{tell: {{set: {{by: stranger}}}}}}]\n")
-        newest = laptop.execute(saved(laptop, running("inner")), {})
+            save(laptop, f"{head('inner', version)}do: [{{tell: {{set: {{by: '{version}'}}}}}}]\n")
+        save(stranger, f"{head('inner', '1.2.0')}do: [{{tell: {{set: {{by: stranger}}}}}}]\n")
+        newest = laptop.execute(save(laptop, running("inner")), {})
         assert newest["opened"] == {"by": "1.1.0"}
-        older = laptop.execute(saved(laptop, running("inner", version="'1.0.0'")), {})
+        older = laptop.execute(save(laptop, running("inner", version="'1.0.0'")), {})
         assert older["opened"] == {"by": "1.0.0"}
         child = laptop.request(
             "GET", f"/api/executions/{only_child(fragile, older['executionId'])}"
@@ -83,7 +83,7 @@ def test_a_workflow_that_cannot_run_is_not_found(fragile: Fragile, document: str
     with new_agent(fragile.platform) as laptop:
         if document:
             assert laptop.create_workflow("broken", document)["diagnostics"]
-        answer = laptop.execute(saved(laptop, running("inner")), {})
+        answer = laptop.execute(save(laptop, running("inner")), {})
         error = laptop.open(answer["error"]["sealed"])
         assert error["type"].endswith("/errors/configuration")
         assert (error["status"], error["instance"]) == (400, "/do/0/start")
@@ -93,9 +93,9 @@ def test_a_workflow_that_cannot_run_is_not_found(fragile: Fragile, document: str
 def test_what_is_not_awaited_goes_on_by_itself(fragile: Fragile, gate: Gate) -> None:
     ask = f"{{call: http, with: {{method: put, endpoint: '{gate.url}/alone', body: '${{ . }}'}}}}"
     with new_agent(fragile.platform) as laptop:
-        saved(laptop, f"{head('inner')}do: [{{ask: {ask}}}]\n")
+        save(laptop, f"{head('inner')}do: [{{ask: {ask}}}]\n")
         gate.blocked_paths = {"/alone"}
-        answer = laptop.execute(saved(laptop, running("inner", waits="false")), {"n": 1})
+        answer = laptop.execute(save(laptop, running("inner", waits="false")), {"n": 1})
         assert answer["opened"] == {"n": 1}
         gate.waits(1)
         child_id = only_child(fragile, answer["executionId"])
@@ -108,21 +108,21 @@ async def test_what_stops_a_workflow_stops_what_it_awaits_and_nothing_else(
     fragile: Fragile,
 ) -> None:
     with new_agent(fragile.platform) as laptop:
-        saved(laptop, f"{head('inner')}do: [{{nap: {{wait: PT5M}}}}]\n")
+        save(laptop, f"{head('inner')}do: [{{nap: {{wait: PT5M}}}}]\n")
         apart = "{run: {workflow: {namespace: tests, name: inner}, await: false}}"
-        awaited = "{run: {workflow: {namespace: tests, name: inner}}}"
-        outer = saved(laptop, f"{head('outer')}do: [{{apart: {apart}}}, {{awaited: {awaited}}}]\n")
+        step = "{run: {workflow: {namespace: tests, name: inner}}}"
+        outer = save(laptop, f"{head('outer')}do: [{{apart: {apart}}}, {{awaited: {step}}}]\n")
         outer_id = laptop.execute(outer, {}, wait=0)["executionId"]
-        found: list[tuple[str, str]] = until(
+        children_of_execution: list[tuple[str, str]] = until(
             lambda: len(ids := children(fragile, outer_id)) == 2 and ids
         )
-        (apart_id, _), (awaited_id, _) = found
+        (apart_id, _), (awaited_id, _) = children_of_execution
         for child_id in (apart_id, awaited_id):
             await napping(fragile, child_id)
         temporal = await TemporalClient.connect(fragile.stack.temporal_address)
         await temporal.get_workflow_handle(f"execution:{outer_id}").cancel()
-        for stopped in (outer_id, awaited_id):
-            assert wait_for_end(laptop, stopped)["status"] == "failed"
+        for stopped_id in (outer_id, awaited_id):
+            assert wait_for_end(laptop, stopped_id)["status"] == "failed"
         assert laptop.request("GET", f"/api/executions/{apart_id}")["status"] == "running"
         await temporal.get_workflow_handle(f"execution:{apart_id}").terminate()
         assert wait_for_end(laptop, apart_id)["status"] == "failed"
@@ -132,8 +132,8 @@ async def test_what_is_ended_from_outside_is_a_fault_of_the_step_that_awaits_it(
     fragile: Fragile,
 ) -> None:
     with new_agent(fragile.platform) as laptop:
-        saved(laptop, f"{head('inner')}do: [{{nap: {{wait: PT5M}}}}]\n")
-        outer_id = laptop.execute(saved(laptop, running("inner")), {}, wait=0)["executionId"]
+        save(laptop, f"{head('inner')}do: [{{nap: {{wait: PT5M}}}}]\n")
+        outer_id = laptop.execute(save(laptop, running("inner")), {}, wait=0)["executionId"]
         child_id = only_child(fragile, outer_id)
         await napping(fragile, child_id)
         temporal = await TemporalClient.connect(fragile.stack.temporal_address)
@@ -147,9 +147,9 @@ async def test_what_is_ended_from_outside_is_a_fault_of_the_step_that_awaits_it(
 def test_a_worker_killed_meanwhile_runs_nothing_twice(fragile: Fragile, gate: Gate) -> None:
     ask = f"{{call: http, with: {{method: put, endpoint: '{gate.url}/inner', body: '${{ . }}'}}}}"
     with new_agent(fragile.platform) as laptop:
-        saved(laptop, f"{head('inner')}do: [{{ask: {ask}}}]\n")
+        save(laptop, f"{head('inner')}do: [{{ask: {ask}}}]\n")
         gate.blocked_paths = {"/inner"}
-        outer_id = laptop.execute(saved(laptop, running("inner")), {"n": 1}, wait=0)["executionId"]
+        outer_id = laptop.execute(save(laptop, running("inner")), {"n": 1}, wait=0)["executionId"]
         gate.waits(1)
         fragile.kill("temporal")
         gate.let_go()
@@ -161,7 +161,7 @@ def test_a_worker_killed_meanwhile_runs_nothing_twice(fragile: Fragile, gate: Ga
 
 def test_a_large_input_and_a_large_result_pass_between_the_two(fragile: Fragile) -> None:
     with new_agent(fragile.platform) as laptop:
-        saved(laptop, f"{head('inner')}do: [{{tell: {{set: {{again: '${{ .text }}'}}}}}}]\n")
-        given: dict[str, Any] = {"text": "x" * 400_000}
-        answer = laptop.execute(saved(laptop, running("inner")), given)
-        assert answer["opened"] == {"again": given["text"]}
+        save(laptop, f"{head('inner')}do: [{{tell: {{set: {{again: '${{ .text }}'}}}}}}]\n")
+        value: dict[str, Any] = {"text": "x" * 400_000}
+        answer = laptop.execute(save(laptop, running("inner")), value)
+        assert answer["opened"] == {"again": value["text"]}

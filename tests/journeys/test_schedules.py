@@ -25,45 +25,45 @@ def look(laptop: Client, schedule: dict[str, Any]) -> dict[str, Any]:
 
 def due(laptop: Client, schedule: dict[str, Any], count: int) -> list[dict[str, Any]]:
     """Return what came of a schedule lately, once more than `count` times did."""
-    found: list[dict[str, Any]] = until(
+    firings: list[dict[str, Any]] = until(
         lambda: (recent := look(laptop, schedule)["recent"]) and len(recent) > count and recent
     )
-    return found
+    return firings
 
 
 def test_what_is_asked_while_temporal_is_away_is_followed_when_it_is_back(fragile: Fragile) -> None:
     with new_agent(fragile.platform) as laptop:
         workflow = laptop.create_workflow("clock", COUNTER)
-        paused = laptop.create_schedule(workflow["id"], every=1)
-        gone = laptop.create_schedule(workflow["id"], cron="0 0 1 1 *")
+        paused_schedule = laptop.create_schedule(workflow["id"], every=1)
+        deleted_schedule = laptop.create_schedule(workflow["id"], cron="0 0 1 1 *")
         fragile.kill("Temporal")
         try:
             schedule = laptop.create_schedule(workflow["id"], every=1, input="kept")
             assert schedule["nextTimes"] is None
-            laptop.request("POST", f"/api/schedules/{paused['id']}/pause")
-            laptop.delete_schedule(gone)
+            laptop.request("POST", f"/api/schedules/{paused_schedule['id']}/pause")
+            laptop.delete_schedule(deleted_schedule)
         finally:
             fragile.revive("Temporal")
         (firing, *_) = due(laptop, schedule, 0)
         assert wait_for_end(laptop, firing["executionId"])["result"] == {"got": "kept"}
-        until(lambda: carried(fragile))
-        assert look(laptop, paused)["paused"] is True
+        until(lambda: outbox_is_empty(fragile))
+        assert look(laptop, paused_schedule)["paused"] is True
         laptop.delete_schedule(schedule)
 
 
 def running(laptop: Client) -> list[Any]:
-    found: list[Any] = laptop.request("GET", "/api/executions", params={"status": "running"})[
+    rows: list[Any] = laptop.request("GET", "/api/executions", params={"status": "running"})[
         "executions"
     ]
-    return found
+    return rows
 
 
-def carried(fragile: Fragile) -> bool:
+def outbox_is_empty(fragile: Fragile) -> bool:
     """Tell whether nothing of schedules waits to be carried."""
     with psycopg.connect(fragile.stack.database_url) as connection:
         query = "SELECT count(*) FROM outbox WHERE kind LIKE 'schedule.%'"
-        found = connection.execute(query).fetchone()
-    return found == (0,)
+        row = connection.execute(query).fetchone()
+    return row == (0,)
 
 
 @pytest.mark.parametrize("name", ["temporal", "relay", "web"])
@@ -78,8 +78,8 @@ def test_a_time_makes_one_execution_whoever_is_killed(fragile: Fragile, name: st
         until(lambda: look(laptop, schedule)["recent"][0]["dueAt"] > before)
         laptop.request("POST", f"/api/schedules/{schedule['id']}/pause")
         until(lambda: not running(laptop))
-        listed = laptop.request("GET", "/api/executions", params={"limit": 100})["executions"]
-        for execution in listed:
+        rows = laptop.request("GET", "/api/executions", params={"limit": 100})["executions"]
+        for execution in rows:
             assert wait_for_end(laptop, execution["executionId"])["status"] == "completed"
         times = [firing["dueAt"] for firing in look(laptop, schedule)["recent"]]
         assert len(times) == len(set(times))
@@ -87,4 +87,4 @@ def test_a_time_makes_one_execution_whoever_is_killed(fragile: Fragile, name: st
             query = (
                 "SELECT count(*) FROM firings WHERE schedule_id = %s AND execution_id IS NOT NULL"
             )
-            assert connection.execute(query, [schedule["id"]]).fetchone() == (len(listed),)
+            assert connection.execute(query, [schedule["id"]]).fetchone() == (len(rows),)

@@ -45,11 +45,11 @@ do:
         assert workflow["diagnostics"] == []
         answer = laptop.execute(workflow["id"], {"names": ["Ada", "Grace"]})
         assert answer["opened"] == {"said": "Hello, Ada; Hello, Grace"}
-        (listed,) = phone.request("GET", "/api/workflows", params={"status": "completed"})[
+        (workflow,) = phone.request("GET", "/api/workflows", params={"status": "completed"})[
             "workflows"
         ]
-        told = phone.request("GET", f"/api/executions/{listed['lastExecutionId']}")
-        assert phone.open_result(told) == answer["opened"]
+        execution = phone.request("GET", f"/api/executions/{workflow['lastExecutionId']}")
+        assert phone.open_result(execution) == answer["opened"]
 
 
 def canary_document(canary: str, url: str) -> str:
@@ -95,8 +95,8 @@ do:
 
 def forms(text: str) -> list[bytes]:
     """Return the text as it might stand somewhere: plain, in hex, in base64 at any offset."""
-    encoded = [base64.b64encode(b"x" * shift + text.encode())[4:-4] for shift in range(3)]
-    return [text.encode(), text.encode().hex().encode(), *encoded]
+    base64_forms = [base64.b64encode(b"x" * shift + text.encode())[4:-4] for shift in range(3)]
+    return [text.encode(), text.encode().hex().encode(), *base64_forms]
 
 
 def tables(database_url: str) -> Iterator[bytes]:
@@ -131,12 +131,12 @@ def redis_keys(redis_url: str) -> Iterator[bytes]:
 
 async def histories(address: str) -> list[bytes]:
     temporal = await TemporalClient.connect(address)
-    found = []
-    async for listed in temporal.list_workflows():
-        found.append(listed.raw_info.SerializeToString())
-        handle = temporal.get_workflow_handle(listed.id, run_id=listed.run_id)
-        found += [event.SerializeToString() async for event in handle.fetch_history_events()]
-    return found
+    texts = []
+    async for description in temporal.list_workflows():
+        texts.append(description.raw_info.SerializeToString())
+        handle = temporal.get_workflow_handle(description.id, run_id=description.run_id)
+        texts += [event.SerializeToString() async for event in handle.fetch_history_events()]
+    return texts
 
 
 def files(home: Path, *patterns: str) -> Iterator[bytes]:
@@ -158,8 +158,8 @@ async def places(fragile: Fragile, text: str) -> set[str]:
 
 
 def found_in(store: Iterator[bytes], text: str) -> bool:
-    wanted = forms(text)
-    return any(form in data for data in store for form in wanted)
+    needles = forms(text)
+    return any(form in data for data in store for form in needles)
 
 
 def id_of(fragile: Fragile, email: str) -> str:
@@ -188,28 +188,28 @@ async def test_a_canary_is_seen_by_its_owner_and_in_no_table_key_history_or_log(
         laptop.request("PUT", "/api/secrets/key", json={"value": f"{canary}-key"})
         workflow = laptop.create_workflow(control, canary_document(canary, quiet.service.url))
         assert workflow["diagnostics"] == []
-        done = laptop.execute(workflow["id"], {"secret": f"{canary}-input"})
-        assert done["opened"] == {"seen": f"{canary}{canary}-literal"}
+        answer = laptop.execute(workflow["id"], {"secret": f"{canary}-input"})
+        assert answer["opened"] == {"seen": f"{canary}{canary}-literal"}
         assert quiet.service.paths.get_nowait() == f"/{canary}"
-        failed = laptop.execute(workflow["id"], {"secret": canary, "fail": True})
-        assert failed["status"] == "failed"
+        failure = laptop.execute(workflow["id"], {"secret": canary, "fail": True})
+        assert failure["status"] == "failed"
         plain = laptop.http.post(
             f"/api/workflows/{workflow['id']}/execute",
             json={"input": {"secret": f"{canary}-plain"}},
             headers={"Prefer": "wait=20", "X-Request-ID": control},
         ).json()
         assert canary in plain["result"]["seen"], "who asks in the clear is answered in the clear"
-        told = laptop.request("GET", f"/api/executions/{plain['executionId']}")
-        assert told["result"] == plain["result"]
-        broken = laptop.create_workflow("broken", f"{HEAD}do:\n  - {canary}: {{sett: {canary}}}\n")
-        assert broken["diagnostics"][0] == {
+        execution = laptop.request("GET", f"/api/executions/{plain['executionId']}")
+        assert execution["result"] == plain["result"]
+        draft = laptop.create_workflow("broken", f"{HEAD}do:\n  - {canary}: {{sett: {canary}}}\n")
+        assert draft["diagnostics"][0] == {
             "pointer": "/do/0/*/*",
             "detail": "unknown property; did you mean set?",
         }
-        assert laptop.open(broken["diagnosticsSealed"])[0]["pointer"] == f"/do/0/{canary}/sett"
+        assert laptop.open(draft["diagnosticsSealed"])[0]["pointer"] == f"/do/0/{canary}/sett"
         unread = laptop.create_workflow("unread", f"{HEAD}{canary}: 1\n{canary}: 2\n")
         assert canary in json.dumps(laptop.open(unread["diagnosticsSealed"]))
-        laptop.execute(broken["id"])
+        laptop.execute(draft["id"])
         laptop.push("settings", canary, version="1", clock={"laptop": 1})
     assert await places(quiet, control) == {"tables", "logs"}, (
         "the search finds what is in the clear"

@@ -24,8 +24,8 @@ do:
 
 def test_a_secret_is_used_and_rests_under_the_accounts_key_from_then_on(platform: Platform) -> None:
     with new_agent(platform) as laptop:
-        sealed = laptop.seal(json.dumps({"password": "correct horse"}).encode())
-        laptop.request("PUT", "/api/secrets/login", json={"value": sealed})
+        value = laptop.seal(json.dumps({"password": "correct horse"}).encode())
+        laptop.request("PUT", "/api/secrets/login", json={"value": value})
         workflow = laptop.create_workflow("use", DOCUMENT)
         assert workflow["diagnostics"] == []
         for _ in range(2):
@@ -36,9 +36,9 @@ def test_a_secret_is_used_and_rests_under_the_accounts_key_from_then_on(platform
                 "SELECT s.sealed, s.kept FROM secrets s"
                 " JOIN accounts a ON a.id = account_id WHERE email = %s"
             )
-            ((sealed_now, kept),) = connection.execute(query, (laptop.email,)).fetchall()
+            ((sealed_now, is_stored),) = connection.execute(query, (laptop.email,)).fetchall()
         assert sealed_now is None
-        assert "correct" not in kept
+        assert "correct" not in is_stored
         laptop.request(
             "PUT",
             "/api/secrets/login",

@@ -19,11 +19,11 @@ PUSHES, EARLY = 200, 50  # in all, and acknowledged when something breaks
 def waiting(fragile: Fragile) -> int:
     """Return how many notices wait in the outbox."""
     with psycopg.connect(fragile.stack.database_url) as connection:
-        found = connection.execute(
+        row = connection.execute(
             "SELECT count(*) FROM outbox WHERE kind = 'sync.changed'"
         ).fetchone()
-    assert found is not None
-    return int(found[0])
+    assert row is not None
+    return int(row[0])
 
 
 def test_redis_killed_during_500_pushes_costs_no_push_and_no_notice(fragile: Fragile) -> None:
@@ -87,5 +87,5 @@ def test_web_killed_under_load_loses_nothing_that_was_acknowledged(fragile: Frag
             fragile.revive("web")
         check(load)
         assert load.refusals() == set()
-        opened = [listener.connections for listener in load.listeners]
-        assert all(after > before for before, after in zip(streams, opened, strict=True))
+        reconnections = [listener.connections for listener in load.listeners]
+        assert all(after > before for before, after in zip(streams, reconnections, strict=True))

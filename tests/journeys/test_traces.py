@@ -24,7 +24,7 @@ HEAD = "document: {dsl: '1.0.3', namespace: tests, name: traced, version: '1.0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class TracedPlatform:
     """A platform of its own that exports spans, and a second web that cannot reach Temporal."""
 
     url: str
@@ -33,14 +33,14 @@ class Traced:
     logs: Path
     database_url: str
 
-    def carried(self) -> bool:
+    def outbox_is_empty(self) -> bool:
         """Tell whether nothing waits in the outbox."""
         with psycopg.connect(self.database_url) as connection:
             return connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
 
 
 @pytest.fixture(scope="module")
-def traced(home: Path) -> Iterator[Traced]:
+def traced_platform(home: Path) -> Iterator[TracedPlatform]:
     home = home.with_name(home.name.replace("test", "traced"))
     with ExitStack() as exits:
         stack = exits.enter_context(running(home))
@@ -48,10 +48,17 @@ def traced(home: Path) -> Iterator[Traced]:
             connection.execute("DROP SCHEMA public CASCADE")
             connection.execute("CREATE SCHEMA public")
         collector = exits.enter_context(collecting())
-        exported = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        export_settings = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
+        }
         ports = [free_port(), free_port()]
         environ = (
-            stack.environ() | fresh_keys() | NO_RATE_LIMITS | exported | {"PORT": str(ports[0])}
+            stack.environ()
+            | fresh_keys()
+            | NO_RATE_LIMITS
+            | export_settings
+            | {"PORT": str(ports[0])}
         )
         migrate(environ, home / "logs")
         names = ("temporal", "relay", "fanout", "web")
@@ -59,10 +66,10 @@ def traced(home: Path) -> Iterator[Traced]:
         alone = environ | {"PORT": str(ports[1]), "TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}"}
         exits.enter_context(processes(alone, home / "logs" / "alone", ("web",)))
         url, without = (f"http://127.0.0.1:{port}" for port in ports)
-        yield Traced(url, without, collector, home / "logs", stack.database_url)
+        yield TracedPlatform(url, without, collector, home / "logs", stack.database_url)
 
 
-def joined(url: str) -> Client:
+def client_of(url: str) -> Client:
     client = Client(url, "laptop", Keys.fresh())
     client.register(f"{secrets.token_hex(8)}@example.org", "a long pass phrase")
     return client
@@ -77,32 +84,40 @@ def begin(client: Client) -> tuple[str, str]:
 
 def ancestors(spans: list[ExportedSpan], span: ExportedSpan) -> list[ExportedSpan]:
     """Return the spans above a span, the nearest first."""
-    found = []
-    known = {one.span_id: one for one in spans}
-    while span.parent_id in known:
-        span = known[span.parent_id]
-        found.append(span)
-    return found
+    spans_of_trace = []
+    spans_by_id = {one.span_id: one for one in spans}
+    while span.parent_id in spans_by_id:
+        span = spans_by_id[span.parent_id]
+        spans_of_trace.append(span)
+    return spans_of_trace
 
 
-def settled(collector: Collector, trace_id: str) -> ExportedSpan | None:
+def settle_span(collector: Collector, trace_id: str) -> ExportedSpan | None:
     """Return the span of the last activity of the trace's execution, once it has come."""
-    found = [one for one in collector.of(trace_id) if one.name.startswith("RunActivity:settle")]
-    return found[0] if found else None
+    settle_spans = [
+        one for one in collector.of(trace_id) if one.name.startswith("RunActivity:settle")
+    ]
+    return settle_spans[0] if settle_spans else None
 
 
-def test_an_execute_that_web_starts_is_one_trace_down_to_the_activities(traced: Traced) -> None:
-    with joined(traced.url) as client:
+def test_an_execute_that_web_starts_is_one_trace_down_to_the_activities(
+    traced_platform: TracedPlatform,
+) -> None:
+    with client_of(traced_platform.url) as client:
         workflow = client.create_workflow(
             "traced", HEAD + "do:\n  - a: {set: {b: '${ .a + 1 }'}}\n"
         )
         trace_id, own = begin(client)
         ran = client.execute(workflow["id"], {"a": 1})
         assert ran["opened"] == {"b": 2}
-    last = until(lambda: settled(traced.collector, trace_id))
+    last = until(lambda: settle_span(traced_platform.collector, trace_id))
     route = "/api/workflows/<uuid:definition_id>/execute"
-    until(lambda: [one for one in traced.collector.of(trace_id) if one.name == f"POST {route}"])
-    spans = traced.collector.of(trace_id)
+    until(
+        lambda: [
+            one for one in traced_platform.collector.of(trace_id) if one.name == f"POST {route}"
+        ]
+    )
+    spans = traced_platform.collector.of(trace_id)
     above = ancestors(spans, last)
     assert {last.process, *(one.process for one in above)} == {"temporal", "web"}
     (request,) = [one for one in spans if one.name == f"POST {route}"]
@@ -112,58 +127,64 @@ def test_an_execute_that_web_starts_is_one_trace_down_to_the_activities(traced: 
     assert last.attributes["temporalWorkflowID"] == f"execution:{ran['executionId']}"
 
 
-def test_an_execute_that_the_relay_starts_is_the_same_trace(traced: Traced) -> None:
-    with joined(traced.url_without_temporal) as client:
+def test_an_execute_that_the_relay_starts_is_the_same_trace(
+    traced_platform: TracedPlatform,
+) -> None:
+    with client_of(traced_platform.url_without_temporal) as client:
         workflow = client.create_workflow("traced", HEAD + "do:\n  - a: {set: {b: 1}}\n")
         trace_id, own = begin(client)
         ran = client.execute(workflow["id"], {"a": 1}, wait=0)
         assert ran["status"] == "running"
-    last = until(lambda: settled(traced.collector, trace_id))
+    last = until(lambda: settle_span(traced_platform.collector, trace_id))
     until(
         lambda: [
-            one for one in traced.collector.of(trace_id) if one.name == "carry execution.start"
+            one
+            for one in traced_platform.collector.of(trace_id)
+            if one.name == "carry execution.start"
         ]
     )
-    spans = traced.collector.of(trace_id)
+    spans = traced_platform.collector.of(trace_id)
     above = ancestors(spans, last)
     assert [one.process for one in above if one.process != "temporal"] == ["relay", "relay", "web"]
     assert above[-1].parent_id == own
-    (carried,) = [one for one in spans if one.name == "carry execution.start"]
-    assert carried.attributes["execution"] == ran["executionId"]
-    lines = (traced.logs / "relay.log").read_text().splitlines()
+    (delivery,) = [one for one in spans if one.name == "carry execution.start"]
+    assert delivery.attributes["execution"] == ran["executionId"]
+    lines = (traced_platform.logs / "relay.log").read_text().splitlines()
     (line,) = [one for one in lines if "event=delivered" in one and ran["executionId"] in one]
     assert "account=" in line
 
 
-def test_a_push_is_one_trace_down_to_the_actor_that_tells_of_it(traced: Traced) -> None:
-    with joined(traced.url) as client:
+def test_a_push_is_one_trace_down_to_the_actor_that_tells_of_it(
+    traced_platform: TracedPlatform,
+) -> None:
+    with client_of(traced_platform.url) as client:
         until(
-            traced.carried
+            traced_platform.outbox_is_empty
         )  # what tells of the registration would tell of the push too, if it came in time
         trace_id, own = begin(client)
         client.push("theme", {"dark": True}, version="1", clock={"laptop": 1})
-    spans = traced.collector
+    spans = traced_platform.collector
 
-    def told() -> list[ExportedSpan]:
+    def actor_spans() -> list[ExportedSpan]:
         return [one for one in spans.of(trace_id) if one.name == "act fan_out"]
 
-    actor = until(told)[0]
+    actor = until(actor_spans)[0]
     until(lambda: len(ancestors(spans.of(trace_id), actor)) == 2)
     above = ancestors(spans.of(trace_id), actor)
     assert [actor.process, *(one.process for one in above)] == ["fanout", "relay", "web"]
     assert above[-1].parent_id == own
-    lines = (traced.logs / "web.log").read_text().splitlines()
+    lines = (traced_platform.logs / "web.log").read_text().splitlines()
     (line,) = [one for one in lines if trace_id in one]
     assert "account=" in line
     assert "request=" in line
 
 
-def test_nothing_of_a_users_is_in_a_trace_or_a_log(traced: Traced) -> None:
+def test_nothing_of_a_users_is_in_a_trace_or_a_log(traced_platform: TracedPlatform) -> None:
     canary = f"c{secrets.token_hex(12)}"
     raising = (
         f"raise: {{error: {{type: 'https://{canary}.org', status: 400, detail: '${{ .secret }}'}}}}"
     )
-    with Client(traced.url, "laptop", Keys.fresh()) as client:
+    with Client(traced_platform.url, "laptop", Keys.fresh()) as client:
         client.register(f"{canary}@example.org", f"{canary} pass phrase")
         trace_id, _ = begin(client)
         client.http.headers["baggage"] = f"name={canary}"
@@ -172,9 +193,9 @@ def test_nothing_of_a_users_is_in_a_trace_or_a_log(traced: Traced) -> None:
         ran = client.execute(workflow["id"], {"secret": canary})
         assert ran["status"] == "failed"
         client.http.get(f"/api/{canary}?{canary}={canary}")
-    until(lambda: settled(traced.collector, trace_id))
-    until(lambda: [one for one in traced.collector.of(trace_id) if one.name == "GET none"])
-    assert not [body for body in traced.collector.bodies if canary.encode() in body]
-    logs = list(traced.logs.rglob("*.log"))
+    until(lambda: settle_span(traced_platform.collector, trace_id))
+    until(lambda: [one for one in traced_platform.collector.of(trace_id) if one.name == "GET none"])
+    assert not [body for body in traced_platform.collector.bodies if canary.encode() in body]
+    logs = list(traced_platform.logs.rglob("*.log"))
     assert len(logs) >= 5
     assert not [log.name for log in logs if canary in log.read_text(errors="replace")]

@@ -47,17 +47,19 @@ pytestmark = pytest.mark.journey
 STOPS = (ExecutionCancellation.kind, ExecutionTermination.kind)
 
 
-async def erased(platform: Platform, execution_id: str) -> None:
+async def erase(platform: Platform, execution_id: str) -> None:
     """Have Temporal forget an execution, as it does by itself after the namespace's retention."""
     temporal = await TemporalClient.connect(
         platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
     )
-    named = WorkflowExecution(workflow_id=f"execution:{execution_id}")
-    request = DeleteWorkflowExecutionRequest(namespace=temporal.namespace, workflow_execution=named)
+    execution = WorkflowExecution(workflow_id=f"execution:{execution_id}")
+    request = DeleteWorkflowExecutionRequest(
+        namespace=temporal.namespace, workflow_execution=execution
+    )
     await temporal.workflow_service.delete_workflow_execution(request)
     while True:
         try:
-            await temporal.get_workflow_handle(named.workflow_id).describe()
+            await temporal.get_workflow_handle(execution.workflow_id).describe()
         except RPCError as fault:
             if fault.status == RPCStatusCode.NOT_FOUND:
                 return
@@ -77,7 +79,7 @@ async def test_what_an_operator_does_in_temporal_is_what_everybody_is_told(
         case "cancel":
             await handle.cancel()
         case "erase":
-            await erased(platform, execution_id)
+            await erase(platform, execution_id)
     assert until(lambda: statuses(laptop, workflow_id, execution_id) == {"failed"})
     assert wait_for_end(laptop, execution_id)["error"]["type"].endswith("/runtime")
 
@@ -132,7 +134,7 @@ async def test_what_temporal_has_forgotten_is_settled_and_cannot_be_stopped_whil
         wait_until_launched(stray, execution_id)
         fragile.kill("relay")
         await (await handle_of(fragile.platform, execution_id)).terminate()
-        await erased(fragile.platform, execution_id)
+        await erase(fragile.platform, execution_id)
         for how in ("cancel", "terminate"):
             assert laptop.http.post(f"/api/executions/{execution_id}/{how}").status_code == 202
         assert [pending(stray, kind, execution_id) for kind in STOPS] == [1, 1]
@@ -153,10 +155,10 @@ async def test_a_closing_that_is_too_old_for_the_reconcilers_question_is_found_b
             wait_until_launched(stray, execution_id)
             fragile.kill("relay")
             await (await handle_of(fragile.platform, execution_id)).terminate()
-            found: dict[UUID, ForcedEnd] = {}
-            while UUID(execution_id) not in found:  # what has just closed is given a moment
-                found = await Stragglers(stray, door_of(fragile)).look()
-            assert found[UUID(execution_id)] == STOP
+            forced_ends: dict[UUID, ForcedEnd] = {}
+            while UUID(execution_id) not in forced_ends:  # what has just closed is given a moment
+                forced_ends = await Stragglers(stray, door_of(fragile)).look()
+            assert forced_ends[UUID(execution_id)] == STOP
             fragile.revive("relay")
         assert until(lambda: statuses(laptop, workflow_id, execution_id) == {"failed"})
 
@@ -182,8 +184,8 @@ async def test_what_goes_on_in_new_runs_or_is_about_to_start_is_no_straggler(
         finally:
             del environ["EXECUTION_RESTS_EVERY"]
         with without_worker(fragile):
-            described = await temporal.get_workflow_handle(f"execution:{execution_id}").describe()
-            assert described.run_id != (await first_run(temporal, execution_id))
+            description = await temporal.get_workflow_handle(f"execution:{execution_id}").describe()
+            assert description.run_id != (await first_run(temporal, execution_id))
             fragile.kill("relay")
             fragile.kill("Temporal")
             workflow_id = laptop.create_workflow("sleeper", SLEEPER)["id"]

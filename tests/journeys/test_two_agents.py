@@ -26,9 +26,9 @@ def agents(platform: Platform) -> Iterator[tuple[Client, Client]]:
 
 def test_what_one_agent_pushes_the_other_hears_of_and_reads(agents: tuple[Client, Client]) -> None:
     laptop, phone = agents
-    heard = listen(phone)
+    event_ids = listen(phone)
     assert laptop.push("theme", {"dark": True}, version="1", clock={"laptop": 1})["success"] is True
-    stamp = heard.get(timeout=EVENT_SECONDS_MAX)
+    stamp = event_ids.get(timeout=EVENT_SECONDS_MAX)
     page = phone.pull()
     assert [state["opened"] for state in page["states"]] == [{"dark": True}]
     assert page["head"] == stamp
@@ -53,17 +53,17 @@ def test_a_conflict_is_refused_with_what_is_needed_to_merge_and_loses_nothing(
 ) -> None:
     laptop, phone = agents
     laptop.push("theme", "teal", version="1", clock={"laptop": 1})
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RefusedError) as refusal:
         phone.push("theme", "ochre", version="1", clock={"phone": 1})
-    problem = refused.value.problem
-    assert refused.value.response.status_code == 409
+    problem = refusal.value.problem
+    assert refusal.value.response.status_code == 409
     assert (problem["success"], problem["code"]) == (False, "conflict")
     current = problem["current"]
     assert phone.open_state(current) == "teal"
     (state,) = laptop.pull()["states"]
     assert laptop.open_state(state | state["siblings"][0]) == "ochre"
-    merged = {"laptop": 1, "phone": 2}
-    assert phone.push("theme", "teal and ochre", version="2", clock=merged)["success"] is True
+    merged_clock = {"laptop": 1, "phone": 2}
+    assert phone.push("theme", "teal and ochre", version="2", clock=merged_clock)["success"] is True
     (state,) = laptop.pull()["states"]
     assert (state["opened"], state["siblings"]) == ("teal and ochre", [])
 

@@ -20,10 +20,10 @@ def saying(word: str) -> str:
     return HEAD + f"do:\n  - say: {{set: {{word: {word}}}}}\n"
 
 
-def ended(client: Client, execution_id: str) -> Any:
+def wait_for_result(client: Client, execution_id: str) -> Any:
     """Return an execution once it has ended."""
-    told = client.request("GET", f"/api/executions/{execution_id}")
-    return told if told["status"] == "completed" else None
+    execution = client.request("GET", f"/api/executions/{execution_id}")
+    return execution if execution["status"] == "completed" else None
 
 
 def versions(client: Client, workflow_id: str) -> Any:
@@ -38,10 +38,10 @@ def test_an_execution_that_is_opened_late_runs_the_version_it_was_started_with(
         fragile.kill("temporal")
         try:
             before = client.execute(workflow_id, wait=0)["executionId"]
-            changed = client.change_workflow(
+            version = client.change_workflow(
                 workflow_id, "said", saying("new").replace("set:", "sett:")
             )
-            assert (changed["version"], changed["diagnostics"]) == (2, []), (
+            assert (version["version"], version["diagnostics"]) == (2, []), (
                 "nobody has checked it yet"
             )
             assert client.change_workflow(workflow_id, "said", saying("new"))["version"] == 3
@@ -49,8 +49,8 @@ def test_an_execution_that_is_opened_late_runs_the_version_it_was_started_with(
         finally:
             fragile.revive("temporal")
         for execution_id, word in ((before, "old"), (after, "new")):
-            until(partial(ended, client, execution_id))
-            assert client.open_result(ended(client, execution_id)) == {"word": word}
+            until(partial(wait_for_result, client, execution_id))
+            assert client.open_result(wait_for_result(client, execution_id)) == {"word": word}
         until(lambda: all(one["checkedAt"] for one in versions(client, workflow_id)))
-        found = [bool(one["diagnostics"]) for one in versions(client, workflow_id)]
-        assert found == [False, True, False]
+        flags = [bool(one["diagnostics"]) for one in versions(client, workflow_id)]
+        assert flags == [False, True, False]

@@ -36,26 +36,26 @@ def calls(text: str) -> Iterator[tuple[str, ast.Call]]:
 
 def complaints(text: str) -> list[str]:
     """Return what in a revision would stop old code, or everybody."""
-    found = []
+    problems = []
     for name, call in calls(text):
         words = {keyword.arg: keyword.value for keyword in call.keywords}
         if name in DESTRUCTIVE | HEAVY:
-            found.append(name)
+            problems.append(name)
         if name == "alter_column" and words.keys() & {"nullable", "type_", "new_column_name"}:
-            found.append(name)
+            problems.append(name)
         if name == "add_column" and _must_be_filled(call):
-            found.append("add_column without a default")
-    return found
+            problems.append("add_column without a default")
+    return problems
 
 
 def _must_be_filled(call: ast.Call) -> bool:
     """Tell whether old code, which does not know the column, could insert no row."""
     column = next(node for node in call.args if isinstance(node, ast.Call))
     words = {keyword.arg: keyword.value for keyword in column.keywords}
-    required = words.get("nullable")
+    is_required = words.get("nullable")
     return (
-        isinstance(required, ast.Constant)
-        and required.value is False
+        isinstance(is_required, ast.Constant)
+        and is_required.value is False
         and "server_default" not in words
     )
 
@@ -82,5 +82,5 @@ def test_what_would_stop_it_is_found(statement: str, complaint: str) -> None:
 
 def test_what_adds_is_let_pass() -> None:
     column = "sa.Column('a', sa.Integer(), nullable=False, server_default='0')"
-    added = f"op.add_column('accounts', {column})"
-    assert complaints(f"def upgrade():\n    {added}\n    op.create_table('b')\n") == []
+    statement = f"op.add_column('accounts', {column})"
+    assert complaints(f"def upgrade():\n    {statement}\n    op.create_table('b')\n") == []

@@ -20,10 +20,10 @@ def tables(database: str) -> set[str]:
 
 def test_up_down_and_up_again_end_where_the_models_are(database: str) -> None:
     alembic(database, "upgrade", "head")
-    made = tables(database)
-    assert {"accounts", "sync_states", "executions", "outbox"} <= made
+    tables_before = tables(database)
+    assert {"accounts", "sync_states", "executions", "outbox"} <= tables_before
     alembic(database, "downgrade", "base")
     assert tables(database) == set()
     alembic(database, "upgrade", "head")
-    assert tables(database) == made
+    assert tables(database) == tables_before
     alembic(database, "check")

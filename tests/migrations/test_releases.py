@@ -22,9 +22,9 @@ WAITING = """
 
 def waiting(database: str) -> int:
     with psycopg.connect(database) as connection:
-        found = connection.execute(WAITING).fetchone()
-    assert found is not None
-    return int(found[0])
+        row = connection.execute(WAITING).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 @pytest.mark.stack
@@ -35,9 +35,9 @@ def test_of_two_releases_at_once_one_waits_and_then_finds_nothing_to_do(
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         releases = [release(), release()]
         until(lambda: waiting(database) == 2)
-    told = [output_of(one) for one in releases]
-    assert sorted("event=migrated" in one for one in told) == [False, True]
-    assert all("event=released" in one for one in told)
+    outputs = [output_of(one) for one in releases]
+    assert sorted("event=migrated" in one for one in outputs) == [False, True]
+    assert all("event=released" in one for one in outputs)
 
 
 @pytest.mark.stack
@@ -49,8 +49,8 @@ def test_a_release_lets_others_pass_while_a_table_is_in_use_and_tries_again(
         writer.execute("LOCK TABLE sync_states IN ROW EXCLUSIVE MODE")
         waits = release(next_version)
         assert waits.stdout is not None
-        said = next(line for line in waits.stdout if "table_in_use" in line)
-        assert "level=warning" in said
+        line = next(line for line in waits.stdout if "table_in_use" in line)
+        assert "level=warning" in line
         assert waiting(database) == 0, "nobody queues behind it"
     assert "event=released" in output_of(waits)
 

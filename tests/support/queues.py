@@ -30,8 +30,8 @@ CALL = AsyncApiCall(
 
 
 def guard(server: FakeServer, *, allow: str = ",".join(HOSTS), **more: Any) -> Egress:
-    trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
-    return Egress(allow=allow, **(trusted | more))
+    options: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
+    return Egress(allow=allow, **(options | more))
 
 
 def to(operation: str, **queue: Any) -> Route:

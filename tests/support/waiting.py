@@ -6,7 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-UNTIL_SECONDS_MAX = 120
+from bin.devtools.stack.server import READY_SECONDS_MAX
+
+# A restarted server may take READY_SECONDS_MAX until it answers, and its clients as long again to
+# connect. A condition that comes to hold ends the wait at once, so a wide bound costs
+# nothing but time in a test that fails anyway.
+UNTIL_SECONDS_MAX = 2 * READY_SECONDS_MAX
 
 
 def until(condition: Callable[[], Any]) -> Any:

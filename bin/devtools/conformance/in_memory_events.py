@@ -236,11 +236,11 @@ class Broker:
     @activity.defn(name=PUBLISH_EVENTS)
     async def publish(self, publication: Publication) -> None:
         """Deliver what an execution emits, once however often this is tried."""
-        for told in publication.events:
-            if told["key"] in self.published:
+        for entry in publication.events:
+            if entry["key"] in self.published:
                 continue
-            self.published.add(told["key"])
-            await self.deliver(publication.account_id, told["event"])
+            self.published.add(entry["key"])
+            await self.deliver(publication.account_id, entry["event"])
 
     @activity.defn(name=OPEN_SCHEDULE)
     async def open_schedule(self, start: TriggerStart) -> TriggerDocument:

@@ -47,11 +47,11 @@ class Series:
 
     def failures(self) -> dict[str, list[Run]]:
         """Return the runs that each test failed in."""
-        found: dict[str, list[Run]] = defaultdict(list)
+        runs_by_test: dict[str, list[Run]] = defaultdict(list)
         for run in self.runs:
             for test in run.failures:
-                found[test].append(run)
-        return found
+                runs_by_test[test].append(run)
+        return runs_by_test
 
 
 def main() -> int:

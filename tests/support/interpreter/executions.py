@@ -12,8 +12,9 @@ from typing import Any
 from temporalio.client import WorkflowHandle, WorkflowQueryFailedError
 
 from engine.contracts.executions import Settlement
+from tests.support.waiting import UNTIL_SECONDS_MAX
 
-EXECUTION_TIMEOUT = timedelta(seconds=150)  # ends those that hang, on a machine as busy as may be
+EXECUTION_TIMEOUT = timedelta(seconds=UNTIL_SECONDS_MAX)  # ends an execution that hangs
 HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.0"}
 
 

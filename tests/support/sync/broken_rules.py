@@ -47,16 +47,16 @@ def no_siblings_in_the_join(patch: pytest.MonkeyPatch) -> None:
     count = conflict_rules._judge_counters  # noqa: SLF001 - the rule that is broken
 
     def forgetful(
-        agent_id: str, change: Any, entity: locked_state.LockedEntity, seen: Any
+        agent_id: str, change: Any, entity: locked_state.LockedEntity, counters: Any
     ) -> str | None:
-        return count(agent_id, change, replace(entity, siblings=()), seen)
+        return count(agent_id, change, replace(entity, siblings=()), counters)
 
     patch.setattr(conflict_rules, "_judge_counters", forgetful)
 
 
 def any_write_clears(patch: pytest.MonkeyPatch) -> None:
-    def clear(session: Session, kept: Any, _by: Any) -> list[Any]:
-        session.execute(delete(SyncSibling).where(SyncSibling.id.in_([one.id for one in kept])))
+    def clear(session: Session, rows: Any, _by: Any) -> list[Any]:
+        session.execute(delete(SyncSibling).where(SyncSibling.id.in_([one.id for one in rows])))
         return []
 
     patch.setattr(siblings, "delete_covered", clear)
@@ -68,11 +68,11 @@ def nothing_is_kept(patch: pytest.MonkeyPatch) -> None:
 
 def stamps_by_the_clock(patch: pytest.MonkeyPatch) -> None:
     clock = bindparam("clock", type_=JSONB())
-    broken = {
+    statements = {
         first: alter(one, push_statement.NEXT_STAMP, ":tick").bindparams(clock)
         for first, one in push_statement.APPEND.items()
     }
-    patch.setattr(push_statement, "APPEND", broken)
+    patch.setattr(push_statement, "APPEND", statements)
 
 
 def cursor_at_the_head(patch: pytest.MonkeyPatch) -> None:
