@@ -45,48 +45,36 @@ def routes(http: httpx2.Client) -> Iterator[tuple[str, str]]:
             )
 
 
+def create(http: httpx2.Client, owner: Account, path: str, body: Any = None) -> Any:
+    """Return the answer to a POST of the owner."""
+    return http.post(path, json=body, headers=owner.headers).raise_for_status().json()
+
+
 @pytest.fixture(scope="module")
 def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, str]]:
     """An account with one object of every kind, and their ids by the routes' parameters."""
     with httpx2.Client(base_url=platform.api_url, timeout=40) as http:
         account = register(http)
         hook = {"kind": "webhook", "url": receiver.box().url}
-        channel = (
-            http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
-        )
-        http.put(
-            "/api/secrets/token", json={"value": "x"}, headers=account.headers
-        ).raise_for_status()
+        channel = create(http, account, "/api/channels", hook)
+        secret = http.put("/api/secrets/token", json={"value": "x"}, headers=account.headers)
+        secret.raise_for_status()
         draft = {"name": "draft", "encryptedData": "x", "encryptionKey": "-"}
-        workflow = (
-            http.post("/api/workflows", json=draft, headers=account.headers)
-            .raise_for_status()
-            .json()
-        )
-        path = f"/api/workflows/{workflow['workflow']['id']}/execute"
-        run = http.post(path, json={}, headers=account.headers).raise_for_status().json()
-        when = {"workflowId": workflow["workflow"]["id"], "cron": "0 0 1 1 *"}
-        schedule = (
-            http.post("/api/schedules", json=when, headers=account.headers)
-            .raise_for_status()
-            .json()
-        )
-        job_body = {"action": "cancel", "query": {}}
-        job = (
-            http.post("/api/bulk", json=job_body, headers=account.headers).raise_for_status().json()
-        )
-        factor_id = (
-            http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()["id"]
-        )
+        workflow = create(http, account, "/api/workflows", draft)["workflow"]
+        run = create(http, account, f"/api/workflows/{workflow['id']}/execute", {})
+        times = {"workflowId": workflow["id"], "cron": "0 0 1 1 *"}
+        schedule = create(http, account, "/api/schedules", times)
+        job = create(http, account, "/api/bulk", {"action": "cancel", "query": {}})
+        factor_id = create(http, account, "/api/auth/mfa/totp")["id"]
         state = {"type": "settings", "entityId": "theme", "encryptedData": "x", "version": "1"}
         clock = {"vectorClock": {account.headers["X-Agent-ID"]: 1}}
-        http.post("/api/sync/push", json=state | clock, headers=account.headers).raise_for_status()
+        create(http, account, "/api/sync/push", state | clock)
         sessions = http.get("/api/auth/sessions", headers=account.headers).json()["sessions"]
         body = {"email": account.email, "password": "a long pass phrase"}
         http.post("/api/auth/login", json=body, headers={"X-Agent-ID": "phone"}).raise_for_status()
     return account, {
         "channel_id": channel["channel"]["id"],
-        "definition_id": workflow["workflow"]["id"],
+        "definition_id": workflow["id"],
         "version": "1",
         "execution_id": run["executionId"],
         "schedule_id": schedule["id"],
