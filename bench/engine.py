@@ -161,10 +161,8 @@ async def compare(bench: Bench, url: str) -> None:
         await bench.events(await bench.ours(steps, {"n": 1})) for steps in (hundred[:1], hundred)
     ]
     per_step = (many - few) / 100
-    print(
-        f"(b) 100 pure steps add {per_step:.3f} ms each; "
-        f"{events[0]} and {events[1]} events of history"
-    )
+    counts = f"{events[0]} and {events[1]} events of history"
+    print(f"(b) 100 pure steps add {per_step:.3f} ms each; {counts}")
     record("101 pure steps", many, "ms", over="one pure step", baseline=few)
     ours, bare = await by_turns(
         [lambda: bench.ours(calls), lambda: bench.by_hand(url)], HTTP_ROUNDS
@@ -180,6 +178,11 @@ async def compare(bench: Bench, url: str) -> None:
         baseline=bare,
         at_most=AIM_BY_HAND,
     )
+
+
+async def compare_rates(bench: Bench) -> None:
+    """Measure and print how many executions end in a second, with several at once."""
+    one = [{"double": {"set": {"double": "${ .n * 2 }"}}}]
     for at_once in AT_ONCE:
         bare = await rate(bench.noop, at_once)
         ours = await rate(lambda: bench.ours(one, {"n": 1}), at_once)
@@ -251,7 +254,9 @@ async def measure(settings: Settings) -> None:
                 workflow_runner=runner,
             ),
         ):
-            await compare(Bench(client, plain, memory), f"http://127.0.0.1:{port}/")
+            bench = Bench(client, plain, memory)
+            await compare(bench, f"http://127.0.0.1:{port}/")
+            await compare_rates(bench)
 
 
 def main() -> None:

@@ -51,9 +51,7 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
     with httpx2.Client(base_url=platform.api_url, timeout=40) as http:
         account = register(http)
         hook = {"kind": "webhook", "url": receiver.box().url}
-        channel = (
-            http.post("/api/channels", json=hook, headers=account.headers).raise_for_status().json()
-        )
+        channel = http.post("/api/channels", json=hook, headers=account.headers).json()
         http.put(
             "/api/secrets/token", json={"value": "x"}, headers=account.headers
         ).raise_for_status()
@@ -75,9 +73,7 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
         job = (
             http.post("/api/bulk", json=job_body, headers=account.headers).raise_for_status().json()
         )
-        factor_id = (
-            http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()["id"]
-        )
+        factor = http.post("/api/auth/mfa/totp", headers=account.headers).raise_for_status().json()
         state = {"type": "settings", "entityId": "theme", "encryptedData": "x", "version": "1"}
         clock = {"vectorClock": {account.headers["X-Agent-ID"]: 1}}
         http.post("/api/sync/push", json=state | clock, headers=account.headers).raise_for_status()
@@ -93,7 +89,7 @@ def owner(platform: Platform, receiver: Receiver) -> tuple[Account, dict[str, st
         "job_id": job["id"],
         "session_id": sessions[0]["id"],
         "agent_id": "phone",
-        "factor_id": factor_id,
+        "factor_id": factor["id"],
         "name": "token",
         "kind": "settings",
         "entity_id": "theme",
