@@ -161,8 +161,10 @@ async def compare(bench: Bench, url: str) -> None:
         await bench.events(await bench.ours(steps, {"n": 1})) for steps in (hundred[:1], hundred)
     ]
     per_step = (many - few) / 100
-    counts = f"{events[0]} and {events[1]} events of history"
-    print(f"(b) 100 pure steps add {per_step:.3f} ms each; {counts}")
+    print(
+        f"(b) 100 pure steps add {per_step:.3f} ms each; "
+        f"{events[0]} and {events[1]} events of history"
+    )
     record("101 pure steps", many, "ms", over="one pure step", baseline=few)
     ours, bare = await by_turns(
         [lambda: bench.ours(calls), lambda: bench.by_hand(url)], HTTP_ROUNDS
@@ -178,10 +180,11 @@ async def compare(bench: Bench, url: str) -> None:
         baseline=bare,
         at_most=AIM_BY_HAND,
     )
+    await compare_rates(bench)
 
 
 async def compare_rates(bench: Bench) -> None:
-    """Measure and print how many executions end in a second, with several at once."""
+    """Measure and print executions a second, beside the bare SDK."""
     one = [{"double": {"set": {"double": "${ .n * 2 }"}}}]
     for at_once in AT_ONCE:
         bare = await rate(bench.noop, at_once)
@@ -254,9 +257,7 @@ async def measure(settings: Settings) -> None:
                 workflow_runner=runner,
             ),
         ):
-            bench = Bench(client, plain, memory)
-            await compare(bench, f"http://127.0.0.1:{port}/")
-            await compare_rates(bench)
+            await compare(Bench(client, plain, memory), f"http://127.0.0.1:{port}/")
 
 
 def main() -> None:

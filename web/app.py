@@ -26,6 +26,7 @@ from web.routes import (
     account,
     account_deletion,
     agents,
+    audit_log,
     auth,
     bulk,
     channels,
@@ -52,6 +53,7 @@ from web.temporal_client import Temporal
 BLUEPRINTS = (
     auth.blueprint,
     account.blueprint,
+    audit_log.blueprint,
     sessions.blueprint,
     agents.blueprint,
     channels.blueprint,

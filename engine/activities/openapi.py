@@ -18,7 +18,7 @@ from engine.calls.openapi.operations import compose
 from engine.contracts.calls import COMPOSE_OPENAPI, HttpCall, OpenApiCall
 from engine.egress.guard import Answer
 from engine.errors import EngineError
-from engine.language import parser
+from engine.language import json_and_yaml
 
 # In YAML the limit is that of a definition, as YAML is slow to read.
 DESCRIPTION_BYTES_MAX = 8 * 1_048_576
@@ -63,4 +63,8 @@ def read_description(answer: Answer) -> Any:
     if answer.status != HTTPStatus.OK:
         raise failure("communication", f"the server answered {answer.status}", answer.status)
     text = answer.body.decode(errors="replace")
-    return orjson.loads(text) if text.lstrip()[:1] == "{" else parser.read(text, "application/yaml")
+    return (
+        orjson.loads(text)
+        if text.lstrip()[:1] == "{"
+        else json_and_yaml.read(text, "application/yaml")
+    )

@@ -107,3 +107,14 @@ def _check_key_set(value: str) -> None:
         valid = False
     if not valid:
         raise ValueError('must be a JWK Set: {"keys": [{"kty": …, "kid": …, …}]}')
+
+
+def to_psycopg_url(url: str) -> str:
+    """Return a database URL with the driver; SQLAlchemy does not accept postgres://.
+
+    :raises ValueError: when it is the URL of another kind of database.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return f"postgresql+psycopg://{rest}"
+    raise ValueError(f"must begin with postgres:// or postgresql://, not {scheme}://")

@@ -148,7 +148,10 @@ class Settings:
                     raise SettingsError(f"{name} {fault}") from None
                 values[field.name] = value
         if "database_url" in values:
-            values["database_url"] = _psycopg_url(values["database_url"])
+            try:
+                values["database_url"] = setting_types.to_psycopg_url(values["database_url"])
+            except ValueError as fault:
+                raise SettingsError(f"DATABASE_URL {fault}") from None
         settings = cls(**values)
         for name in SECRET_LISTS & values.keys():
             settings.secrets(name)
@@ -181,13 +184,3 @@ class Settings:
                     f"{field.upper()} must be kid:base64url[,kid:base64url], 32 bytes each"
                 )
         return keys
-
-
-def _psycopg_url(url: str) -> str:
-    """Return a database URL with the driver; SQLAlchemy does not accept postgres://."""
-    scheme, _, rest = url.partition("://")
-    if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return f"postgresql+psycopg://{rest}"
-    raise SettingsError(
-        f"DATABASE_URL must begin with postgres:// or postgresql://, not {scheme}://"
-    )

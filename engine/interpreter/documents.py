@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from engine.errors import Fault, InvalidError
-from engine.interpreter.constructs import reusable_components, task_list
+from engine.interpreter.constructs import reusable_components, task_reader
 from engine.interpreter.constructs import schedule as schedules
-from engine.interpreter.constructs.transforms import read_transform
-from engine.language import parser
+from engine.interpreter.constructs.transform_reader import read_transform
+from engine.language import json_and_yaml
+from engine.language.document_node import DocumentNode, DocumentReading, EnoughError
 from engine.language.model import WorkflowDefinition
-from engine.language.reader import DocumentNode, DocumentReading, EnoughError
 
 MEMBERS = ("document", "input", "use", "do", "timeout", "output", "schedule", "evaluate")
 HEADER_MEMBERS = ("dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata")
@@ -28,7 +28,7 @@ def read(text: str, content_type: str | None = None) -> dict[str, Any]:
 
     :raises InvalidError: `definition_unreadable`, with the place.
     """
-    return parser.read(text, content_type)
+    return json_and_yaml.read(text, content_type)
 
 
 def secrets_of(document: dict[str, Any]) -> list[str]:
@@ -55,13 +55,13 @@ def parse(document: Any) -> WorkflowDefinition:
 
 
 def _read(document: Any, *, compiles: bool) -> tuple[WorkflowDefinition, list[Fault]]:
-    reading = DocumentReading(compiles=compiles, read_task=task_list.read_task)
-    depth_fault = parser.check_depth(document)
+    reading = DocumentReading(compiles=compiles, read_task=task_reader.read_task)
+    depth_fault = json_and_yaml.check_depth(document)
     if depth_fault is not None:
         return WorkflowDefinition("", (), {}), [depth_fault]
     use = document.get("use") if isinstance(document, dict) else None
     node = DocumentNode(
-        document, "", reading, task_list.read_tasks, use=use if isinstance(use, dict) else {}
+        document, "", reading, task_reader.read_tasks, use=use if isinstance(use, dict) else {}
     )
     try:
         return _read_definition(replace(node, variables=node.global_variables())), reading.faults
@@ -76,11 +76,11 @@ def _read_definition(node: DocumentNode) -> WorkflowDefinition:
     timeout, schedule = node.get("timeout"), node.get("schedule")
     return WorkflowDefinition(
         name=str(node.require("document").value.get("name", "")) if _has_header(node.value) else "",
-        tasks=task_list.read_tasks(node.require("do")),
+        tasks=task_reader.read_tasks(node.require("do")),
         source=node.value if isinstance(node.value, dict) else {},
         input=read_transform(node, "input", "from"),
         output=read_transform(node, "output", "as"),
-        timeout=task_list.read_timeout(timeout) if timeout else None,
+        timeout=task_reader.read_timeout(timeout) if timeout else None,
         schedule=schedules.read(schedule) if schedule else None,
     )
 

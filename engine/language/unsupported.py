@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.language.reader import DocumentNode
+from engine.language.document_node import DocumentNode
 
 _REASON = "is not run here: workers are shared between accounts, and nothing confines"
 

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from engine.crypto.keyring import Keyring
 from engine.errors import ConflictError, NotFoundError
-from engine.notifications import webhook
+from engine.notifications import webhook_signature
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Channel
 
@@ -58,10 +58,10 @@ def rotate_secret(channel: Channel, ring: Keyring, *, now: datetime) -> str:
     """
     if channel.kind != "webhook":
         raise ConflictError("secret_none", "The browser generates the keys of a subscription.")
-    secret = webhook.generate_secret()
+    secret = webhook_signature.generate_secret()
     channel.secret_before, channel.secret_before_until = channel.secret, now + GRACE
     channel.secret = ring.wrap(secret, channel.id)
-    return webhook.encode_secret(secret)
+    return webhook_signature.encode_secret(secret)
 
 
 def request_test(channel: Channel, *, now: datetime) -> None:

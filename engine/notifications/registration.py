@@ -13,7 +13,7 @@ from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
 from engine.errors import ConflictError
-from engine.notifications import endpoint_policy, management, vapid, web_push, webhook
+from engine.notifications import endpoint_policy, management, vapid, web_push, webhook_signature
 from engine.store.account_scope import AgentScope
 from engine.store.accounts import Channel
 from engine.sync import pull
@@ -86,10 +86,10 @@ def add_webhook(scope: AgentScope, config: ChannelConfig, *, url: str) -> Channe
         extra = {"channelId": str(existing.id)}
         raise ConflictError("channel_exists", "This agent has this channel already.", extra=extra)
     channel = _create_channel(scope, config, "webhook", url)
-    secret = webhook.generate_secret()
+    secret = webhook_signature.generate_secret()
     channel.secret = ring.wrap(secret, channel.id)
     scope.session.add(channel)
-    return ChannelRegistration(channel, webhook.encode_secret(secret))
+    return ChannelRegistration(channel, webhook_signature.encode_secret(secret))
 
 
 def add_web_push(

@@ -12,7 +12,7 @@ from engine.contracts import timestamps
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress, EgressError, EgressRequest
 from engine.errors import InvalidError
-from engine.notifications import endpoint_policy, retry_policy, web_push, webhook
+from engine.notifications import endpoint_policy, retry_policy, web_push, webhook_signature
 from engine.notifications.deliveries import ChannelDelivery
 from engine.notifications.retry_policy import DeliveryOutcome
 from engine.notifications.vapid import VapidSigner
@@ -97,7 +97,7 @@ class NotificationSender:
         channel = delivery.channel
         keys = [self.ring.unwrap(secret, channel.id) for secret in _signing_secrets(channel, now)]
         headers = {"Content-Type": "application/json", "User-Agent": "cloudapi"}
-        return headers | webhook.sign(message_id, body, keys=keys, now=now), body
+        return headers | webhook_signature.sign(message_id, body, keys=keys, now=now), body
 
 
 def _webhook_message(delivery: ChannelDelivery) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Entities: read the state of one entity, its siblings and its earlier versions."""
+"""Entities: read the state of one entity and its siblings."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sqlalchemy import Row, select
 from engine.contracts import timestamps
 from engine.errors import NotFoundError
 from engine.store.account_scope import AccountScope
-from engine.store.sync import SyncChange, SyncPast, SyncState
+from engine.store.sync import SyncState
 from engine.sync import siblings
 from engine.sync.change import Entity
 from engine.sync.siblings import SiblingVersion
 
-STATES, CHANGES, PASTS = SyncState.__table__.c, SyncChange.__table__.c, SyncPast.__table__.c
+STATES = SyncState.__table__.c
 
 
 def find_state(scope: AccountScope, entity: Entity) -> dict[str, Any] | None:
@@ -39,31 +39,6 @@ def get_state(scope: AccountScope, entity: Entity) -> dict[str, Any]:
     if state is None:
         raise NotFoundError("state_unknown", "There is no such state.")
     return state
-
-
-def list_versions(scope: AccountScope, entity: Entity, limit: int) -> list[dict[str, Any]]:
-    """Return up to `limit` stored versions of an entity, the current version first.
-
-    :raises NotFoundError: `state_unknown`, when the account has no such entity.
-    """
-    state = get_state(scope, entity)
-    query = (
-        select(SyncChange.__table__, PASTS.encrypted_data)
-        .join_from(
-            SyncChange.__table__,
-            SyncPast.__table__,
-            (PASTS.account_id == CHANGES.account_id) & (PASTS.stamp == CHANGES.stamp),
-        )
-        .where(
-            PASTS.account_id == scope.account_id,
-            PASTS.type == entity[0],
-            PASTS.entity_id == entity[1],
-        )
-        .order_by(PASTS.stamp.desc())
-        .limit(max(0, limit - 1))
-    )
-    current = {name: value for name, value in state.items() if name != "siblings"}
-    return [current, *(version_json(row) for row in scope.session.execute(query))]
 
 
 def version_json(row: Row[Any]) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from engine.errors import (
     TooLargeError,
 )
 from engine.store.account_scope import AgentScope
-from engine.sync import change_log, entities, locked_state, siblings
+from engine.sync import entities, locked_state, push_statement, siblings
 from engine.sync.change import Change, SyncLimits
-from engine.sync.change_log import FirstVersionRaceError, LogEntry
 from engine.sync.conflict_rules import judge
 from engine.sync.locked_state import CurrentVersion, LockedEntity, LockedState
+from engine.sync.push_statement import FirstVersionRaceError, LogEntry
 
 DETAILS = {
     "clock_reused": (
@@ -167,14 +167,14 @@ class _Push:
                 replace(entry, siblings=len(self._state.entities[entry.change.entity].siblings))
                 for entry in self._entries
             ]
-            return change_log.append_changes(
+            return push_statement.append_changes(
                 self._scope,
                 entries,
                 counter=self._new_counter,
                 history_versions=self._limits.history_versions,
             )
         if self._new_counter:
-            change_log.raise_counter(self._scope, self._new_counter)
+            push_statement.raise_counter(self._scope, self._new_counter)
         return 0
 
     def _result(self, change: Change, verdict: Verdict, stamp: int) -> PushResult:

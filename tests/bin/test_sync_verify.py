@@ -67,7 +67,7 @@ WHERE = {
 }
 
 
-@pytest.mark.parametrize(("forgery", "found"), FORGERIES)
+@pytest.mark.parametrize(("forgery", "message"), FORGERIES)
 def test_a_contradiction_is_found(
     account_with_changes: UUID,
     sessions: SESSIONS,

@@ -132,7 +132,7 @@ def deployment_under_load(fragile: Fragile, *, keep_alive: bool) -> Iterator[Dep
         stop_all(list(webs.values()))
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["kept connections", "new connections"])
+@pytest.mark.parametrize("keep_alive", [True, False], ids=["kept connections", "new connections"])
 def test_web_processes_replaced_in_turn_under_load_fail_nobody(
     fragile: Fragile, *, keep_alive: bool
 ) -> None:

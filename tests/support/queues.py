@@ -35,7 +35,7 @@ def guard(server: FakeServer, *, allow: str = ",".join(HOSTS), **more: Any) -> E
 
 
 def to(operation: str, **queue: Any) -> Route:
-    """Return the way to an operation, or with `queue` to a queue of this test's own."""
+    """Return the route of an operation, or with `queue` of a queue for one test."""
     route = find_route(rabbitmq.DOCUMENT, replace(CALL, operation=operation))
     return replace(route, channel={"is": "queue", "queue": queue}) if queue else route
 

@@ -1,12 +1,10 @@
-"""`/api/auth/me` and `/api/auth/audit`: the account and its audit log."""
+"""`/api/auth/me`: the account."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
-from engine.accounts import accounts, audit_log, sessions
-from engine.accounts.audit_log import AuditPage
+from engine.accounts import accounts, sessions
 from engine.store.accounts import Account
 from web.extensions import db
 from web.http import authentication, etags, login_backoff, rate_limits, security_events
@@ -45,14 +43,6 @@ def change(body: dict[str, str]) -> tuple[Account, int, dict[str, str]]:
     kinds = [EVENT_KINDS[member] for member in body if member in EVENT_KINDS]
     security_events.commit(*kinds, now=datetime.now(UTC))
     return account, 200, etags.make_header(account.public_key)
-
-
-@blueprint.route("/audit", methods=["GET"])
-@blueprint.arguments(schemas.AuditQuery, location="query")
-@blueprint.response(200, schemas.AuditLogResponse)
-def list_audit_events(query: dict[str, Any]) -> AuditPage:
-    """List the account's security events, newest first."""
-    return audit_log.list_events(authentication.agent_scope(), **query)
 
 
 def _change_password(account: Account, *, current: str, new: str) -> None:

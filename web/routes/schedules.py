@@ -16,6 +16,7 @@ from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.schedules import Schedule
 from engine.workflows.schedules import firings, recurrence, schedules
+from engine.workflows.schedules.backfill import count_due
 from web import delivery
 from web.http import authentication, etags, idempotency, rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
@@ -166,7 +167,7 @@ def backfill(body: dict[str, Any], schedule_id: UUID) -> dict[str, Any]:
     schedule, members = schedules.find(scope, schedule_id), _plan_members(body)
     since, until = members["since"], min(members["until"], scope.now)
     plan = schedules.plan_of(schedule)
-    times = recurrence.count_due(plan, counted_from=schedule.counted_from, since=since, until=until)
+    times = count_due(plan, counted_from=schedule.counted_from, since=since, until=until)
     if times:
         first, last = math.ceil(since.timestamp()), math.floor(until.timestamp())
         message = Backfill(scope.account_id, schedule_id, first, last)

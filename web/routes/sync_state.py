@@ -8,7 +8,7 @@ from flask import Response, current_app
 
 from engine.config.settings import Settings
 from engine.contracts import timestamps
-from engine.sync import entities, hash_chain, siblings, usage
+from engine.sync import entities, entity_history, hash_chain, siblings, usage
 from engine.sync.change import (
     BATCH_CHANGES_MAX,
     CHAIN_LINKS_MAX,
@@ -48,7 +48,7 @@ def read_state(kind: str, entity_id: str) -> Response | tuple[dict[str, Any], in
 def list_versions(query: dict[str, Any], kind: str, entity_id: str) -> dict[str, Any]:
     """Return an entity's stored versions, the current one first."""
     scope = authentication.agent_scope()
-    return {"versions": entities.list_versions(scope, (kind, entity_id), query["limit"])}
+    return {"versions": entity_history.list_versions(scope, (kind, entity_id), query["limit"])}
 
 
 @blueprint.route("/conflicts", methods=["GET"])

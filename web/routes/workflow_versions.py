@@ -11,7 +11,7 @@ from engine.contracts.outbox_messages import VersionCheck
 from engine.contracts.workflow_ids import VersionReference
 from engine.store.account_scope import AccountScope
 from engine.store.workflows import Definition, DefinitionVersion
-from engine.workflows import changes, definitions, versions
+from engine.workflows import definitions, deletion, replacement, versions
 from engine.workflows.definitions import Draft
 from web import delivery
 from web.http import authentication, etags, rate_limits, redis_notify
@@ -52,7 +52,7 @@ def replace(
     scope = authentication.agent_scope()
     definition = _lock(scope, definition_id)
     bytes_max = current_app.extensions["settings"].definition_bytes_max
-    changes.change(scope, definition, Draft(**body), definition_bytes_max=bytes_max)
+    replacement.replace(scope, definition, Draft(**body), definition_bytes_max=bytes_max)
     check = VersionCheck(scope.account_id, VersionReference(definition_id, definition.version))
     delivery.commit_and_deliver(scope, check, wait=CHECK_WAIT_SECONDS)
     redis_notify.wake_relay()
@@ -66,7 +66,7 @@ def replace(
 def delete(definition_id: UUID) -> None:
     """Delete a workflow with its versions, schedules and executions, unless one of these runs."""
     scope = authentication.agent_scope()
-    changes.delete(scope, _lock(scope, definition_id))
+    deletion.delete(scope, _lock(scope, definition_id))
     scope.session.commit()
     redis_notify.wake_relay()
 

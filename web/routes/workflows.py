@@ -15,7 +15,7 @@ from engine.store.workflows import Definition
 from engine.workflows import definitions
 from engine.workflows.definitions import Draft
 from engine.workflows.executions import executions
-from engine.workflows.schedules.recurrence import BACKFILLED_MAX
+from engine.workflows.schedules.backfill import BACKFILLED_MAX
 from web import delivery
 from web.http import authentication, etags, idempotency, rate_limits
 from web.http.json_bodies import Blueprint

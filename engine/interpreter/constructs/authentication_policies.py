@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.expressions.jq import parse_program
-from engine.language.reader import SECRETS, DocumentNode
+from engine.language.document_node import SECRETS, DocumentNode
 
 _MEMBERS = {
     "basic": ("username", "password"),

@@ -9,8 +9,8 @@ from engine.contracts.calls import CALL_A2A, A2aCall, RpcAnswer
 from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import DocumentNode
 from engine.language.model import TaskResult
-from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 300.0
 STREAMING = ("message/stream", "tasks/resubscribe")

@@ -10,9 +10,9 @@ from engine.interpreter.constructs import catalogs
 from engine.interpreter.constructs.catalogs import FunctionSource
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import DocumentNode
 from engine.language.errors import fault
 from engine.language.model import Task, TaskResult
-from engine.language.reader import DocumentNode
 
 # A function of a catalog may call others; a function of the definition cannot call itself.
 DEPTH_MAX = 16

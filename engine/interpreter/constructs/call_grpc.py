@@ -10,8 +10,8 @@ from engine.contracts.calls import CALL_GRPC, GrpcCall, RpcAnswer
 from engine.interpreter.constructs import authentication_policies, call_http
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import DocumentNode
 from engine.language.model import TaskResult
-from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 30.0
 PORT = 443

@@ -12,9 +12,9 @@ from engine.interpreter.constructs import authentication_policies
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import authorization
+from engine.language.document_node import DocumentNode
 from engine.language.errors import fault
 from engine.language.model import TaskResult
-from engine.language.reader import DocumentNode
 from engine.language.uri_templates import expand, to_text
 
 SECONDS_MAX = 30.0

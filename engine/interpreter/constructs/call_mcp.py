@@ -11,8 +11,8 @@ from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
+from engine.language.document_node import DocumentNode
 from engine.language.model import TaskResult
-from engine.language.reader import DocumentNode
 
 SECONDS_MAX = 300.0
 # The first is the specification's default.

@@ -15,7 +15,7 @@ from engine.interpreter.constructs import (
 )
 from engine.interpreter.constructs.placeholder import Placeholder
 from engine.interpreter.runtime.interpreter import Construct
-from engine.language.reader import DocumentNode
+from engine.language.document_node import DocumentNode
 
 KEYS = ("call", "with")
 CALLS: dict[str, Callable[[DocumentNode], Construct]] = {

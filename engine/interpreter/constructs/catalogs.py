@@ -12,10 +12,10 @@ from engine.expressions.jq import Program
 from engine.interpreter.constructs import call_http, event_types, external_resources
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language import parser
+from engine.language import json_and_yaml
+from engine.language.document_node import DocumentNode, DocumentReading, EnoughError
 from engine.language.errors import fault
 from engine.language.model import Task
-from engine.language.reader import DocumentNode, DocumentReading, EnoughError
 
 # The specification's catalog, which a definition can use without declaring it.
 DEFAULT_CATALOG = {"endpoint": "https://github.com/serverlessworkflow/catalog"}
@@ -114,7 +114,7 @@ def _read_function(document: dict[str, Any], source: FunctionSource) -> Task:
     top = DocumentNode(
         document, "", reading, source.node.read_tasks, use=source.use, place="/function"
     )
-    if parser.check_depth(document) is not None:
+    if json_and_yaml.check_depth(document) is not None:
         raise fault("configuration", "the function that was fetched is nested too deeply")
     if event_types.of_tasks({"do": document}):
         raise fault(

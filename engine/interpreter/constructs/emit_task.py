@@ -13,9 +13,9 @@ from engine.interpreter.runtime.environment import date_time
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
+from engine.language.document_node import DocumentNode
 from engine.language.errors import fault
 from engine.language.model import TaskResult
-from engine.language.reader import DocumentNode
 from engine.language.uri_templates import expand
 
 KEYS = ("emit",)

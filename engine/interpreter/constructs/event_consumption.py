@@ -11,7 +11,7 @@ from engine.interpreter.constructs import event_filters
 from engine.interpreter.constructs.event_filters import EventFilter, EventMatcher
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language.reader import DocumentNode
+from engine.language.document_node import DocumentNode
 
 MODES = ("one", "any", "all")
 FILTERS_MAX = 64

@@ -13,8 +13,8 @@ from engine.interpreter.constructs.event_types import PATTERN_CHARACTERS
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
+from engine.language.document_node import DocumentNode
 from engine.language.errors import FaultError
-from engine.language.reader import DocumentNode
 from engine.language.uri_templates import expand
 
 URIS = ("source", "dataschema")  # URI templates; the input of the listening task fills them

@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import DocumentNode
 from engine.language.model import Task, TaskResult
-from engine.language.reader import DocumentNode
 
 TARGETS = (
     "call",

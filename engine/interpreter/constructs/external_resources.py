@@ -9,7 +9,7 @@ from engine.errors import EngineError, TooLargeError
 from engine.interpreter.constructs import call_http
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
-from engine.language import parser
+from engine.language import json_and_yaml
 from engine.language.errors import FaultError, fault
 
 # A workflow task reads the YAML; this much takes at most one second.
@@ -52,7 +52,7 @@ async def fetch(
 def _parse(content: Any, what: str) -> dict[str, Any]:
     try:
         if isinstance(content, str):
-            return parser.read(content, yaml_characters_max=YAML_CHARACTERS_MAX)
+            return json_and_yaml.read(content, yaml_characters_max=YAML_CHARACTERS_MAX)
         return dict(content)
     except TooLargeError as error:
         raise fault("configuration", f"the {what} that was fetched: {error.detail}") from None

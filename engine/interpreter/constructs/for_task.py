@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import SECRETS, VARIABLES, DocumentNode
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Task, TaskResult
-from engine.language.reader import SECRETS, VARIABLES, DocumentNode
 
 KEYS = ("for", "while", "do")
 ITERATIONS_MAX = 100_000

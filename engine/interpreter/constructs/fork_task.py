@@ -11,9 +11,9 @@ from temporalio import workflow
 
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import DocumentNode
 from engine.language.errors import FaultError, ProblemDetails
 from engine.language.model import Task, TaskResult
-from engine.language.reader import DocumentNode
 
 KEYS = ("fork",)
 BRANCHES_MAX = 64

@@ -11,13 +11,13 @@ import orjson
 from engine.interpreter.constructs import event_consumption
 from engine.interpreter.constructs.event_consumption import ConsumptionProgress, EventConsumption
 from engine.interpreter.constructs.for_task import ITERATIONS_MAX, read_variable
-from engine.interpreter.constructs.transforms import read_transform
+from engine.interpreter.constructs.transform_reader import read_transform
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
+from engine.language.document_node import DocumentNode
 from engine.language.errors import fault
 from engine.language.model import Task, TaskResult, Transform
-from engine.language.reader import DocumentNode
 from engine.language.size_limits import DATA_BYTES_MAX
 
 KEYS = ("listen", "foreach")

@@ -7,9 +7,9 @@ from typing import Any
 
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import DocumentNode
 from engine.language.errors import FaultError, ProblemDetails, fault
 from engine.language.model import TaskResult
-from engine.language.reader import DocumentNode
 
 KEYS = ("raise",)
 _MEMBERS = ("type", "status", "title", "detail", "instance")

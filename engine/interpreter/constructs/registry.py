@@ -20,7 +20,7 @@ from engine.interpreter.constructs import (
     wait_task,
 )
 from engine.interpreter.runtime.interpreter import Construct
-from engine.language.reader import DocumentNode
+from engine.language.document_node import DocumentNode
 
 # `for` comes before `do`: a loop has both keys.
 CONSTRUCTS: dict[str, ModuleType] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.expressions.jq import Program
-from engine.language.reader import DocumentNode
+from engine.language.document_node import DocumentNode
 
 COUNT_MAX = 1_000
 

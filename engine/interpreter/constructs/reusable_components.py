@@ -12,9 +12,9 @@ from engine.interpreter.constructs import (
     extensions,
     raise_task,
     retry_policy,
-    task_list,
+    task_reader,
 )
-from engine.language.reader import SECRETS, DocumentNode
+from engine.language.document_node import SECRETS, DocumentNode
 
 GROUPS = (
     "authentications",
@@ -42,7 +42,7 @@ def check(node: DocumentNode) -> None:
     for component in _components(node, "retries"):
         retry_policy.read(_require_object(component))
     for component in _components(node, "timeouts"):
-        task_list.read_timeout(_require_object(component))
+        task_reader.read_timeout(_require_object(component))
     for component in _components(node, "catalogs"):
         call_http.read_endpoint(component.allow_only("endpoint").require("endpoint"))
     call_function.check_all(node)

@@ -13,9 +13,9 @@ from engine.interpreter.constructs.placeholder import Placeholder
 from engine.interpreter.runtime.interpreter import Construct, Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import unsupported
+from engine.language.document_node import DocumentNode
 from engine.language.errors import FaultError, ProblemDetails, fault
 from engine.language.model import TaskResult
-from engine.language.reader import DocumentNode
 
 KEYS = ("run",)
 LATEST = "latest"

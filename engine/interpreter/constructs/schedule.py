@@ -7,7 +7,7 @@ from dataclasses import replace
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import event_consumption
 from engine.language import cloud_events
-from engine.language.reader import DocumentNode
+from engine.language.document_node import DocumentNode
 from engine.language.schedule import (
     SECONDS_MAX,
     SECONDS_MIN,

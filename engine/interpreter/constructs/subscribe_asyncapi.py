@@ -14,9 +14,9 @@ from engine.interpreter.constructs.for_task import ITERATIONS_MAX
 from engine.interpreter.constructs.listen_task import Iteration, read_iteration
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import DocumentNode
 from engine.language.errors import fault
 from engine.language.model import TaskResult
-from engine.language.reader import DocumentNode
 from engine.language.size_limits import DATA_BYTES_MAX
 
 WAIT_SECONDS_MAX = 60.0  # of one activity, which then returns no messages; another one follows

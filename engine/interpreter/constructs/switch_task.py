@@ -9,8 +9,8 @@ from typing import Any
 from engine.expressions.jq import Program
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import DocumentNode
 from engine.language.model import TaskResult
-from engine.language.reader import DocumentNode
 
 KEYS = ("switch",)
 

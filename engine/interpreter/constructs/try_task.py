@@ -12,9 +12,9 @@ from engine.interpreter.constructs.for_task import read_variable
 from engine.interpreter.constructs.retry_policy import RetryPolicy
 from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
+from engine.language.document_node import DocumentNode
 from engine.language.errors import FaultError, ProblemDetails, is_same_type
 from engine.language.model import Task, TaskResult
-from engine.language.reader import DocumentNode
 
 KEYS = ("try", "catch")
 _FILTER = ("type", "status", "title", "detail", "instance")

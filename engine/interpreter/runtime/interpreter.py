@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
 
 from engine.expressions.jq import Program
+from engine.interpreter.runtime.data_flow import DataFlow
 from engine.interpreter.runtime.environment import RUNTIME, ActivityCall, date_time
-from engine.interpreter.runtime.evaluation import Evaluation
 from engine.interpreter.runtime.event_inbox import EventInbox
 from engine.interpreter.runtime.event_outbox import EventOutbox
 from engine.interpreter.runtime.frames import Frame
@@ -23,7 +23,6 @@ from engine.interpreter.runtime.quiescence import Quiescence
 from engine.interpreter.runtime.redaction import Redaction
 from engine.interpreter.runtime.scope import EndedError, Scope
 from engine.interpreter.runtime.timeline import TimelineRecorder, error_kind_of
-from engine.language import json_schema
 from engine.language.errors import ExhaustedError, FaultError, fault
 from engine.language.lifecycle_events import Subject
 from engine.language.model import (
@@ -32,10 +31,9 @@ from engine.language.model import (
     EXIT,
     Task,
     TaskResult,
-    Transform,
     WorkflowDefinition,
 )
-from engine.language.size_limits import CONTEXT_BYTES_MAX, DATA_BYTES_MAX
+from engine.language.size_limits import CONTEXT_BYTES_MAX
 
 TRAIL_MAX = 1_000
 
@@ -53,19 +51,8 @@ class Construct(Protocol):
         ...
 
 
-class RemoteSchema(Protocol):
-    """JSON Schema at an address, which an execution fetches when it first needs it."""
-
-    async def fetch(self, interpreter: Interpreter, data: Any, scope: Scope) -> dict[str, Any]:
-        """Return the schema.
-
-        :raises FaultError: when it cannot be fetched, or is no JSON Schema.
-        """
-        ...
-
-
 @dataclass(slots=True, kw_only=True)
-class Interpreter(Evaluation):
+class Interpreter(DataFlow):
     """State of one execution, and the operations that its constructs use."""
 
     definition: WorkflowDefinition
@@ -238,29 +225,6 @@ class Interpreter(Evaluation):
             raise fault("timeout", f"it took longer than {state['limit']:g} s") from None
         finally:
             work.close()
-
-    async def transform_input(self, transform: Transform, raw: Any, scope: Scope) -> Any:
-        """Validate the raw value, then transform it (DSL, "Data Flow")."""
-        await self._validate(transform, raw, raw, scope)
-        return raw if transform.template is None else self.fill(transform.template, raw, scope)
-
-    async def transform_output(
-        self, transform: Transform, raw: Any, scope: Scope, *, most: int = DATA_BYTES_MAX
-    ) -> Any:
-        """Transform the raw value, then validate the result (DSL, "Data Flow")."""
-        value = (
-            raw
-            if transform.template is None
-            else self.fill(transform.template, raw, scope, most=most)
-        )
-        await self._validate(transform, value, raw, scope)
-        return value
-
-    async def _validate(self, transform: Transform, value: Any, raw: Any, scope: Scope) -> None:
-        schema = transform.schema
-        if schema is not None and not isinstance(schema, dict):
-            schema = await cast("RemoteSchema", schema).fetch(self, raw, scope)
-        self.budget.spend(json_schema.validate(value, schema))
 
     async def _run_task(self, task: Task, raw: Any, outer: Scope, frame: Frame) -> TaskResult:
         state = frame.state

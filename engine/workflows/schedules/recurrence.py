@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import islice, pairwise, takewhile
+from itertools import pairwise, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -19,7 +19,6 @@ from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, ScheduleTriggers,
 OVERLAPS = ("skip", "buffer_one", "allow_all", "cancel_other", "terminate_other")
 CATCHUP_SECONDS_MIN = 10  # Temporal takes no less
 CATCHUP_SECONDS = 86_400
-BACKFILLED_MAX = 1_000  # the length of Temporal's queue
 AHEAD = timedelta(days=366 * 50)
 POINTERS = {"catchup_window": "/catchupWindow"}
 
@@ -93,23 +92,6 @@ def due(
     first = max(since, plan.start_at) if plan.start_at else since
     last = min(until, plan.end_at) if plan.end_at else until
     return takewhile(lambda at: at <= last, _times(plan, counted_from, first))
-
-
-def count_due(plan: Plan, *, counted_from: datetime, since: datetime, until: datetime) -> int:
-    """Return at how many times of a plan a backfill would execute.
-
-    :raises InvalidError: `backfill_too_long`, past BACKFILLED_MAX; `backfill_invalid`, for none.
-    """
-    if since >= until:
-        fault = Fault("/until", "must be after since")
-        raise InvalidError("backfill_invalid", "There is nothing to make up for.", faults=[fault])
-    times = due(plan, counted_from=counted_from, since=since, until=until)
-    count = sum(1 for _ in islice(times, BACKFILLED_MAX + 1))
-    if count > BACKFILLED_MAX:
-        detail = f"A backfill may make {BACKFILLED_MAX} executions: ask for a shorter time."
-        fault = Fault("/since", "is too long before until")
-        raise InvalidError("backfill_too_long", detail, faults=[fault])
-    return count
 
 
 def _times(plan: Plan, counted_from: datetime, first: datetime) -> Iterator[datetime]:

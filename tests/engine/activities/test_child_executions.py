@@ -1,4 +1,4 @@
-"""Executions that another execution starts: they open, count steps and settle like any other."""
+"""A child execution has the limits and the outcome of every other execution."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from engine.contracts.executions import UNOPENABLE, ExecutionStart, Settlement
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
-from engine.language.parser import TEXT_CHARACTERS_MAX
+from engine.language.json_and_yaml import TEXT_CHARACTERS_MAX
 from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.workflows import definitions
@@ -52,16 +52,16 @@ def test_one_execution_too_many_ends_with_the_limits_name(
         definition = definitions.save(AccountScope(session, account_id, NOW), draft)
         order = SealedInput("sealed", seal_result=False)
         orderer = executions.start(AccountScope(session, account_id, NOW), definition, order)
-    crowded = activities(sessions, replace(settings, executions_per_account_max=1))
+    full = activities(sessions, replace(settings, executions_per_account_max=1))
     execution_id, account = str(uuid7()), str(account_id)
-    ordered = ChildOrder(str(orderer.id), str(definition.id), {"n": 1}, 1)
-    with pytest.raises(ApplicationError) as refused:
-        crowded.open(ExecutionStart(execution_id, account, ordered=ordered))
-    assert refused.value.type == UNOPENABLE
-    (error,) = refused.value.details
+    child_order = ChildOrder(str(orderer.id), str(definition.id), {"n": 1}, 1)
+    with pytest.raises(ApplicationError) as refusal:
+        full.open(ExecutionStart(execution_id, account, ordered=child_order))
+    assert refusal.value.type == UNOPENABLE
+    (error,) = refusal.value.details
     assert (error["status"], error["type"].rpartition("/")[2]) == (500, "runtime")
     assert error["detail"].endswith("(concurrentExecutions)")
-    crowded.settle(Settlement(execution_id, account, status="failed", error=error))
+    full.settle(Settlement(execution_id, account, status="failed", error=error))
     with sessions() as session:
         row = session.get_one(Execution, UUID(execution_id))
         assert (row.status, row.ordered_by) == ("failed", orderer.id)
@@ -72,15 +72,15 @@ def test_an_execution_of_a_definition_that_is_more_than_is_read_ends(
 ) -> None:
     """DEFINITION_BYTES_MAX may let in more."""
     key = next(iter(EngineKeys.parse(settings.need("engine_private_keys")).keys.values()))
-    sealed = sealed_document(DEK, "a: " + "x" * TEXT_CHARACTERS_MAX)
+    encrypted_data = sealed_document(DEK, "a: " + "x" * TEXT_CHARACTERS_MAX)
     with sessions.begin() as session:
-        draft = definitions.Draft("name", sealed, jwe.seal(key, DEK))
+        draft = definitions.Draft("name", encrypted_data, jwe.seal(key, DEK))
         definition = definitions.save(AccountScope(session, account_id, NOW), draft)
         order = SealedInput(jwe.seal(key, b"{}"), seal_result=False)
         started = executions.start(AccountScope(session, account_id, NOW), definition, order)
     lenient = activities(sessions, replace(settings, definition_bytes_max=2 * TEXT_CHARACTERS_MAX))
-    with pytest.raises(ApplicationError) as refused:
+    with pytest.raises(ApplicationError) as refusal:
         lenient.open(ExecutionStart(str(started.id), str(account_id)))
-    assert refused.value.type == UNOPENABLE
-    (error,) = refused.value.details
+    assert refusal.value.type == UNOPENABLE
+    (error,) = refusal.value.details
     assert error["type"].rpartition("/")[2] == "configuration"

@@ -1,4 +1,4 @@
-"""What AMQP's bindings say: where a channel is, and what goes beside a payload."""
+"""AMQP bindings: addresses of channels, and properties of messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("base", "channel", "found"),
+    ("base", "channel", "expectation"),
     [
         ("", {}, "/"),
         ("/%2f", {}, "/"),
@@ -29,13 +29,13 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
     ],
 )
 def test_the_virtual_host_is_the_path_or_what_the_binding_says(
-    base: str, channel: dict[str, Any], found: str
+    base: str, channel: dict[str, Any], expectation: str
 ) -> None:
-    assert amqp_bindings.vhost(replace(to("work"), base=base, channel=channel)) == found
+    assert amqp_bindings.vhost(replace(to("work"), base=base, channel=channel)) == expectation
 
 
 @pytest.mark.parametrize(
-    ("channel", "found"),
+    ("channel", "expectation"),
     [
         ({}, ("", "work", "work")),
         ({"exchange": {"name": "amq.default"}}, ("", "work", "work")),
@@ -46,10 +46,10 @@ def test_the_virtual_host_is_the_path_or_what_the_binding_says(
     ],
 )
 def test_a_channel_is_a_queue_or_a_key_of_an_exchange(
-    channel: dict[str, Any], found: tuple[str, str, str | None]
+    channel: dict[str, Any], expectation: tuple[str, str, str | None]
 ) -> None:
     place = amqp_bindings.resolve_address(replace(to("work"), channel=channel))
-    assert (place.exchange, place.key, place.queue) == found
+    assert (place.exchange, place.key, place.queue) == expectation
 
 
 def test_a_channel_of_an_earlier_document_is_found_by_its_name() -> None:
@@ -76,22 +76,27 @@ def test_what_goes_beside_a_payload_is_what_the_bindings_say() -> None:
         "timestamp": True,
         "userId": "ada",
     }
-    found = amqp_bindings.properties(
+    expectation = amqp_bindings.properties(
         replace(to("work"), bindings=bindings), {"half": 0.5, "none": None}, "text/plain", "c", NOW
     )
-    assert found.headers == {"half": "0.5", "none": None, "CC": ["a"], "BCC": ["b"]}
-    assert (found.priority, found.expiration, found.timestamp, found.user_id) == (
+    assert expectation.headers == {"half": "0.5", "none": None, "CC": ["a"], "BCC": ["b"]}
+    assert (
+        expectation.priority,
+        expectation.expiration,
+        expectation.timestamp,
+        expectation.user_id,
+    ) == (
         5,
         "10",
         NOW,
         "ada",
     )
-    assert (found.content_type, found.correlation_id, found.message_type) == (
+    assert (expectation.content_type, expectation.correlation_id, expectation.message_type) == (
         "text/plain",
         "c",
         "note",
     )
-    assert found.delivery_mode == amqp_bindings.PERSISTENT
+    assert expectation.delivery_mode == amqp_bindings.PERSISTENT
 
 
 def test_headers_are_shown_as_json_has_them() -> None:

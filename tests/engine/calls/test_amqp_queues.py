@@ -1,4 +1,4 @@
-"""Queues below the workflow: which messages a lost worker loses, and how two consumers share."""
+"""Consumption of AMQP queues: no message is lost with a worker or between two consumers."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ async def test_what_was_not_acknowledged_goes_back_when_its_taker_is_gone(
     assert await take(killed, 2) == [b"1", b"2"]
     killed.abort()
     after = consumer(server, route)
-    taken = await after.receive(3, linger=True, seconds=5.0)
-    assert [one.body for one in taken] == [b"1", b"2", b"3"]
-    await after.acknowledge(taken, close=True)
+    deliveries = await after.receive(3, linger=True, seconds=5.0)
+    assert [one.body for one in deliveries] == [b"1", b"2", b"3"]
+    await after.acknowledge(deliveries, close=True)
     last = consumer(server, route)
     assert await take(last, 1) == []
     await last.close()
@@ -62,9 +62,9 @@ async def test_between_two_requests_a_queue_serves_whoever_else_asks(server: Fak
     route = fresh()
     await put(server, route, b"1", b"2")
     one, other = consumer(server, route), consumer(server, route)
-    taken = await one.receive(1, linger=False, seconds=5.0)
-    await one.acknowledge(taken, close=False)
-    assert [message.body for message in taken] == [b"1"]
+    deliveries = await one.receive(1, linger=False, seconds=5.0)
+    await one.acknowledge(deliveries, close=False)
+    assert [message.body for message in deliveries] == [b"1"]
     assert await take(other, 1, seconds=5.0) == [b"2"], "the one that rests holds nothing back"
     await one.close()
     await other.close()
@@ -76,13 +76,13 @@ async def test_more_than_an_activity_may_hold_stays_in_the_queue_in_its_order(
     route, half = fresh(), BODY_BYTES_MAX * 2 // 5
     await put(server, route, *[bytes([65 + number]) * half for number in range(4)])
     reader = consumer(server, route)
-    seen = b""
-    for wanted in (b"AB", b"CD"):
-        taken = await reader.receive(4, linger=True, seconds=5.0)
-        assert bytes(one.body[0] for one in taken) == wanted
-        await reader.acknowledge(taken, close=False)
-        seen += wanted
-    assert seen == b"ABCD"
+    prefixes = b""
+    for prefix in (b"AB", b"CD"):
+        deliveries = await reader.receive(4, linger=True, seconds=5.0)
+        assert bytes(one.body[0] for one in deliveries) == prefix
+        await reader.acknowledge(deliveries, close=False)
+        prefixes += prefix
+    assert prefixes == b"ABCD"
     await reader.close()
 
 
@@ -118,14 +118,14 @@ class Taking:
 
     @workflow.run
     async def run(self, call: AsyncApiCall) -> ConsumedMessages:
-        """Return what was taken."""
-        found: ConsumedMessages = await workflow.execute_activity(
+        """Return the messages."""
+        batch: ConsumedMessages = await workflow.execute_activity(
             CONSUME_MESSAGES,
             call,
             result_type=ConsumedMessages,
             start_to_close_timeout=timedelta(seconds=40),
         )
-        return found
+        return batch
 
 
 class Losing(Interceptor):
@@ -173,14 +173,14 @@ async def test_a_message_is_acknowledged_only_when_its_workflow_has_it(
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         call = replace(CALL, operation="copies", count_max=2, linger=True)
-        found = await client.execute_workflow(Taking.run, call, id=queue, task_queue=queue)
-        assert [message["payload"] for message in found.messages] == ["1", "2"]
+        batch = await client.execute_workflow(Taking.run, call, id=queue, task_queue=queue)
+        assert [message["payload"] for message in batch.messages] == ["1", "2"]
         again = consumer(server, to("copies"))
-        taken = await again.receive(2, linger=True, seconds=5.0 if arrives else 0.3)
-        assert [one.body for one in taken] == ([b'"1"', b'"2"'] if arrives else []), (
-            "told twice, never lost"
+        deliveries = await again.receive(2, linger=True, seconds=5.0 if arrives else 0.3)
+        assert [one.body for one in deliveries] == ([b'"1"', b'"2"'] if arrives else []), (
+            "delivered twice, never lost"
         )
-        if taken:
-            await again.acknowledge(taken, close=True)
+        if deliveries:
+            await again.acknowledge(deliveries, close=True)
         await again.close()
     assert losing.lost == 1

@@ -1,4 +1,4 @@
-"""Messages below the workflow: allowed brokers, hostile brokers, and messages that may be lost."""
+"""AsyncAPI activities: allowed brokers, hostile brokers, and no lost messages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def guard(server: FakeServer, *, allow: str = ",".join(HOSTS), **more: Any) -> E
     return Egress(allow=allow, **(trusted | more))
 
 
-def made(server: FakeServer, **more: Any) -> AsyncApiActivities:
+def make_activities(server: FakeServer, **more: Any) -> AsyncApiActivities:
     return AsyncApiActivities(HttpCaller(guard(server, **more)))
 
 
@@ -62,11 +62,11 @@ def to(broker: str) -> Route:
 
 
 async def consume(activities: AsyncApiActivities, call: AsyncApiCall) -> list[Any]:
-    found = await ActivityEnvironment().run(activities.consume, call)
-    return [message["payload"] for message in found.messages]
+    batch = await ActivityEnvironment().run(activities.consume, call)
+    return [message["payload"] for message in batch.messages]
 
 
-async def refused(activities: AsyncApiActivities, call: AsyncApiCall) -> tuple[str | None, str]:
+async def failure_of(activities: AsyncApiActivities, call: AsyncApiCall) -> tuple[str | None, str]:
     work = activities.consume if call.message is None else activities.publish
     with pytest.raises(ApplicationError) as raised:
         await ActivityEnvironment().run(work, call)
@@ -75,7 +75,7 @@ async def refused(activities: AsyncApiActivities, call: AsyncApiCall) -> tuple[s
 
 @asynccontextmanager
 async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[AsyncApiActivities]:
-    """Yield activities whose brokers answer their first bytes with these, and no more."""
+    """Yield activities whose broker answers the first packet with these bytes only."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -95,14 +95,14 @@ async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[AsyncApiActi
         return [("127.0.0.1", port)] if host in brokers.HOSTS else await server.resolve(host, at)
 
     async with listening:
-        yield made(server, resolver=resolve)
+        yield make_activities(server, resolver=resolve)
 
 
 @pytest.mark.parametrize("broker", ["redis", "mqtt"])
 async def test_what_comes_between_two_requests_for_messages_is_not_lost(
     server: FakeServer, broker: str
 ) -> None:
-    activities, numbers = made(server), list[int]()
+    activities, numbers = make_activities(server), list[int]()
     while len(numbers) < 20:
         numbers += [tick["n"] for tick in await consume(activities, replace(CALL, server=broker))]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
@@ -112,7 +112,8 @@ async def test_what_comes_between_two_requests_for_messages_is_not_lost(
 
 async def test_a_request_for_so_many_messages_waits_for_all_of_them(server: FakeServer) -> None:
     numbers = [
-        tick["n"] for tick in await consume(made(server), replace(CALL, count_max=5, linger=True))
+        tick["n"]
+        for tick in await consume(make_activities(server), replace(CALL, count_max=5, linger=True))
     ]
     assert numbers == list(range(numbers[0], numbers[0] + 5))
 
@@ -124,8 +125,8 @@ async def test_messages_faster_than_they_are_consumed_end_the_subscription() -> 
             await asyncio.sleep(0)
 
     subscription = BrokerSubscription(flood())
-    taken = await subscription.receive(1000, linger=True, seconds=10.0)
-    assert 1 < len(taken) * len(ZEROS) < 2 * BODY_BYTES_MAX
+    messages = await subscription.receive(1000, linger=True, seconds=10.0)
+    assert 1 < len(messages) * len(ZEROS) < 2 * BODY_BYTES_MAX
     with pytest.raises(EgressError, match="faster than they are consumed"):
         await subscription.receive(1, linger=False, seconds=10.0)
     await subscription.close()
@@ -133,7 +134,7 @@ async def test_messages_faster_than_they_are_consumed_end_the_subscription() -> 
 
 @pytest.mark.parametrize("broker", ["redis", "mqtt", "mqtts"])
 @pytest.mark.parametrize(
-    ("address", "port", "said"),
+    ("address", "port", "detail"),
     [
         ("127.0.0.1", None, "the host is not on the public internet"),
         ("192.168.0.1", None, "the host is not on the public internet"),
@@ -141,11 +142,11 @@ async def test_messages_faster_than_they_are_consumed_end_the_subscription() -> 
     ],
 )
 async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
-    server: FakeServer, broker: str, address: str, port: int | None, said: str
+    server: FakeServer, broker: str, address: str, port: int | None, detail: str
 ) -> None:
-    egress = guard(server, allow="", resolver=lambda _, at: _found([(address, at)]))
+    egress = guard(server, allow="", resolver=lambda _, at: resolve_to([(address, at)]))
     route = to(broker)
-    with pytest.raises(EgressError, match=said):
+    with pytest.raises(EgressError, match=detail):
         await spoken.publish(egress, replace(route, port=port or route.port), {}, b"{}")
 
 
@@ -153,12 +154,12 @@ async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
 async def test_without_tls_a_public_broker_is_spoken_to_at_its_own_port_alone(
     server: FakeServer, broker: str
 ) -> None:
-    egress = guard(server, allow="", resolver=lambda _, at: _found([("8.8.8.8", at)]))
+    egress = guard(server, allow="", resolver=lambda _, at: resolve_to([("8.8.8.8", at)]))
     with pytest.raises(EgressError, match="port 11211 is not allowed"):
         await spoken.publish(egress, replace(to(broker), port=11211), {}, b"{}")
 
 
-async def _found(addresses: Sequence[tuple[str, int]]) -> Sequence[tuple[str, int]]:
+async def resolve_to(addresses: Sequence[tuple[str, int]]) -> Sequence[tuple[str, int]]:
     return addresses
 
 
@@ -173,13 +174,13 @@ async def test_a_broker_whose_certificate_nobody_trusts_is_not_spoken_to(
 
 async def test_a_broker_whose_certificate_is_anothers_is_not_spoken_to(server: FakeServer) -> None:
     at = await server.resolve(brokers.MQTT, 8883)
-    egress = guard(server, allow="other.example.org", resolver=lambda _, __: _found(at))
+    egress = guard(server, allow="other.example.org", resolver=lambda _, __: resolve_to(at))
     with pytest.raises(EgressError, match="the server cannot be reached"):
         await spoken.publish(egress, replace(to("mqtts"), host="other.example.org"), {}, b"{}")
 
 
 @pytest.mark.parametrize(
-    ("broker", "says", "said"),
+    ("broker", "says", "detail"),
     [
         ("redis", b"$2147483647\r\n", "the message is larger than 1048576 bytes"),
         ("redis", b"*2147483647\r\n", "the server does not speak Redis"),
@@ -195,21 +196,21 @@ async def test_a_broker_whose_certificate_is_anothers_is_not_spoken_to(server: F
     ],
 )
 async def test_a_server_that_speaks_something_else_is_a_communication_error(
-    server: FakeServer, broker: str, says: bytes, said: str
+    server: FakeServer, broker: str, says: bytes, detail: str
 ) -> None:
     async with hostile(server, says) as activities:
-        told = await refused(activities, replace(GREETING, server=broker))
-    assert told == ("communication", said)
+        error = await failure_of(activities, replace(GREETING, server=broker))
+    assert error == ("communication", detail)
 
 
 async def test_a_server_that_says_nothing_is_a_timeout(server: FakeServer) -> None:
     async with hostile(server, b"") as activities:
-        told = await refused(activities, replace(GREETING, timeout_seconds=0.5))
-    assert told == ("timeout", "the call took too long")
+        error = await failure_of(activities, replace(GREETING, timeout_seconds=0.5))
+    assert error == ("timeout", "the call took too long")
 
 
 @pytest.mark.parametrize(
-    ("members", "said"),
+    ("members", "detail"),
     [
         (
             {"operations": {"room": {"channel": {"$ref": "https://example.org/#/a"}}}},
@@ -223,14 +224,14 @@ async def test_a_server_that_says_nothing_is_a_timeout(server: FakeServer) -> No
         ({"asyncapi": "1.2.0"}, "none of AsyncAPI 2 or 3"),
     ],
 )
-def test_a_document_that_leads_nowhere_is_told(members: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_document_that_leads_nowhere_is_told(members: dict[str, Any], detail: str) -> None:
+    with pytest.raises(ValueError, match=detail):
         find_route(brokers.DOCUMENT_3 | members, GREETING)
 
 
 def test_a_server_names_its_port_or_has_the_usual_one() -> None:
-    for given, port in (("mqtt.example.org", 8883), ("mqtt.example.org:9000", 9000)):
-        servers = {"mqtts": {"host": given, "protocol": "secure-mqtt"}}
+    for host, port in (("mqtt.example.org", 8883), ("mqtt.example.org:9000", 9000)):
+        servers = {"mqtts": {"host": host, "protocol": "secure-mqtt"}}
         route = find_route(
             brokers.DOCUMENT_3 | {"servers": servers},
             replace(GREETING, operation="keep", server="mqtts"),
@@ -239,7 +240,7 @@ def test_a_server_names_its_port_or_has_the_usual_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "kind", "said"),
+    ("policy", "kind", "detail"),
     [
         (
             {"bearer": {"token": "t"}},
@@ -255,7 +256,7 @@ def test_a_server_names_its_port_or_has_the_usual_one() -> None:
     ],
 )
 async def test_a_policy_that_a_broker_cannot_be_told_is_an_error(
-    server: FakeServer, policy: dict[str, Any], kind: str, said: str
+    server: FakeServer, policy: dict[str, Any], kind: str, detail: str
 ) -> None:
-    asked = replace(GREETING, authentication=policy)
-    assert await refused(made(server), asked) == (kind, said)
+    call = replace(GREETING, authentication=policy)
+    assert await failure_of(make_activities(server), call) == (kind, detail)

@@ -1,4 +1,4 @@
-"""gRPC calls below the workflow: allowed addresses, and the harm that a foreign proto can do."""
+"""gRPC calls: allowed addresses, and hostile protos."""
 
 from __future__ import annotations
 
@@ -43,26 +43,26 @@ def server() -> Iterator[FakeServer]:
 
 
 async def call(
-    server: FakeServer, asked: GrpcCall, *, allow: str = ",".join(HOSTS), **guard: Any
+    server: FakeServer, request: GrpcCall, *, allow: str = ",".join(HOSTS), **guard: Any
 ) -> Any:
     trusted: dict[str, Any] = {"resolver": server.resolve, "ssl_context": server.ssl_context}
     egress = Egress(allow=allow, **(trusted | guard))
     activities = GrpcActivities(HttpCaller(egress))
-    return (await ActivityEnvironment().run(activities.call, asked)).result
+    return (await ActivityEnvironment().run(activities.call, request)).result
 
 
-async def refused(server: FakeServer, asked: GrpcCall, **guard: Any) -> tuple[str | None, str]:
+async def failure_of(server: FakeServer, request: GrpcCall, **guard: Any) -> tuple[str | None, str]:
     with pytest.raises(ApplicationError) as raised:
-        await call(server, asked, **guard)
+        await call(server, request, **guard)
     return raised.value.type, raised.value.message
 
 
 async def write(proto: str, arguments: Any = None, method: str = "M") -> Any:
-    asked = {"proto": proto, "service": "S", "method": method, "arguments": arguments or {}}
-    return await proto_compiler.execute("encode", asked)
+    request = {"proto": proto, "service": "S", "method": method, "arguments": arguments or {}}
+    return await proto_compiler.execute("encode", request)
 
 
-async def broken(proto: str, arguments: Any = None) -> tuple[str | None, str]:
+async def proto_failure(proto: str, arguments: Any = None) -> tuple[str | None, str]:
     with pytest.raises(ApplicationError) as raised:
         await write(proto, arguments)
     return raised.value.type, raised.value.message
@@ -71,14 +71,14 @@ async def broken(proto: str, arguments: Any = None) -> tuple[str | None, str]:
 async def test_a_call_goes_to_the_address_that_was_checked_and_asks_for_it_once(
     server: FakeServer,
 ) -> None:
-    asked: list[tuple[str, int]] = []
+    request: list[tuple[str, int]] = []
 
     async def resolve(host: str, port: int) -> Sequence[tuple[str, int]]:
-        asked.append((host, port))
+        request.append((host, port))
         return await server.resolve(host, port)
 
     assert await call(server, CALL, resolver=resolve) == {"text": "hello"}
-    assert asked == [(openapi.API, 443), (grpc.HOST, 443)]
+    assert request == [(openapi.API, 443), (grpc.HOST, 443)]
 
 
 async def test_a_certificate_for_another_name_is_not_trusted(server: FakeServer) -> None:
@@ -87,23 +87,23 @@ async def test_a_certificate_for_another_name_is_not_trusted(server: FakeServer)
 
     elsewhere = replace(CALL, host="other.example.org")
     allow = ",".join((*HOSTS, "other.example.org"))
-    kind, said = await refused(server, elsewhere, resolver=resolve, allow=allow)
-    assert (kind, "UNAVAILABLE" in said) == ("communication", True)
+    kind, detail = await failure_of(server, elsewhere, resolver=resolve, allow=allow)
+    assert (kind, "UNAVAILABLE" in detail) == ("communication", True)
 
 
 async def test_an_authority_nobody_trusts_is_not_trusted(server: FakeServer) -> None:
-    guarded = Egress(
+    egress = Egress(
         allow=",".join(HOSTS), resolver=server.resolve
     )  # trusts the world's authorities alone
-    asked = {"proto": grpc.PROTO, "service": "Greeter", "method": "Echo", "arguments": {}}
-    written = await proto_compiler.execute("encode", asked)
-    target = await resolve_target(guarded, grpc.HOST, 443)
+    request = {"proto": grpc.PROTO, "service": "Greeter", "method": "Echo", "arguments": {}}
+    encoding = await proto_compiler.execute("encode", request)
+    target = await resolve_target(egress, grpc.HOST, 443)
     with pytest.raises(ApplicationError, match="UNAVAILABLE"):
-        await GrpcActivities(HttpCaller(guarded)).exchange(target, CALL, written)
+        await GrpcActivities(HttpCaller(egress)).exchange(target, CALL, encoding)
 
 
 @pytest.mark.parametrize(
-    ("address", "port", "said"),
+    ("address", "port", "detail"),
     [
         ("127.0.0.1", 443, "the host is not on the public internet"),
         ("10.0.0.1", 50051, "the host is not on the public internet"),
@@ -113,47 +113,47 @@ async def test_an_authority_nobody_trusts_is_not_trusted(server: FakeServer) -> 
     ],
 )
 async def test_a_service_within_or_at_a_forbidden_port_is_not_called(
-    server: FakeServer, address: str, port: int, said: str
+    server: FakeServer, address: str, port: int, detail: str
 ) -> None:
     async def resolve(host: str, at: int) -> Sequence[tuple[str, int]]:
         return [(address, at)] if host == "inside.example.org" else await server.resolve(host, at)
 
-    asked = replace(CALL, host="inside.example.org", port=port)
-    assert await refused(server, asked, resolver=resolve) == ("communication", said)
+    request = replace(CALL, host="inside.example.org", port=port)
+    assert await failure_of(server, request, resolver=resolve) == ("communication", detail)
 
 
 async def test_a_message_larger_than_an_answer_may_be_is_not_taken(server: FakeServer) -> None:
-    asked = replace(CALL, method="CountUp", arguments={"to": 1, "bytes": 2_000_000})
-    kind, said = await refused(server, asked)
-    assert (kind, "RESOURCE_EXHAUSTED" in said) == ("communication", True)
+    request = replace(CALL, method="CountUp", arguments={"to": 1, "bytes": 2_000_000})
+    kind, detail = await failure_of(server, request)
+    assert (kind, "RESOURCE_EXHAUSTED" in detail) == ("communication", True)
 
 
 async def test_messages_without_content_are_not_free(server: FakeServer) -> None:
-    asked = replace(CALL, method="CountUp", arguments={"to": 1_000_000}, port=grpc.PLAIN_PORT)
-    assert await refused(server, asked) == (
+    request = replace(CALL, method="CountUp", arguments={"to": 1_000_000}, port=grpc.PLAIN_PORT)
+    assert await failure_of(server, request) == (
         "communication",
         "the answers are larger than 1048576 bytes",
     )
 
 
 async def test_a_call_that_takes_too_long_is_a_timeout(server: FakeServer) -> None:
-    asked = replace(CALL, method="Sleep", arguments={"to": 30}, timeout_seconds=1.0)
-    assert (await refused(server, asked))[0] == "timeout"
+    request = replace(CALL, method="Sleep", arguments={"to": 30}, timeout_seconds=1.0)
+    assert (await failure_of(server, request))[0] == "timeout"
 
 
 @pytest.mark.parametrize("path", ["inside", "beside", "itself", "deep", "html", "broken"])
 async def test_a_hostile_proto_is_a_configuration_error_and_tells_of_no_file(
     server: FakeServer, path: str
 ) -> None:
-    asked = replace(CALL, proto=HttpCall("GET", f"https://{openapi.API}/{path}.proto"))
-    kind, said = await refused(server, asked)
-    assert (kind, "root:" in said, "/dev/" in said) == ("configuration", False, False)
-    assert said.startswith("the proto ")
+    request = replace(CALL, proto=HttpCall("GET", f"https://{openapi.API}/{path}.proto"))
+    kind, detail = await failure_of(server, request)
+    assert (kind, "root:" in detail, "/dev/" in detail) == ("configuration", False, False)
+    assert detail.startswith("the proto ")
 
 
 async def test_a_proto_larger_than_one_may_be_is_not_read(server: FakeServer) -> None:
-    asked = replace(CALL, proto=HttpCall("GET", f"https://{openapi.API}/large.proto"))
-    assert await refused(server, asked) == (
+    request = replace(CALL, proto=HttpCall("GET", f"https://{openapi.API}/large.proto"))
+    assert await failure_of(server, request) == (
         "communication",
         "the answer is larger than 262144 bytes",
     )
@@ -163,36 +163,36 @@ async def test_a_proto_larger_than_one_may_be_is_not_read(server: FakeServer) ->
     "name", ["/etc/passwd", "../x", "dev/fd/0", "/dev/stdin", "grpc/health.proto", "service.proto"]
 )
 async def test_a_proto_imports_well_known_types_and_nothing_else(name: str) -> None:
-    kind, said = await broken(f'{HEAD}import "{name}"; service S {{}}')
-    assert (kind, said.startswith("the proto cannot be compiled: ")) == ("configuration", True)
+    kind, detail = await proto_failure(f'{HEAD}import "{name}"; service S {{}}')
+    assert (kind, detail.startswith("the proto cannot be compiled: ")) == ("configuration", True)
 
 
 async def test_a_well_known_type_can_be_imported() -> None:
     text = f'{HEAD}import "google/protobuf/any.proto"; message A {{ google.protobuf.Any any = 1; }}'
-    told = await write(f"{text} service S {{ rpc M(A) returns (A); }}")
-    assert told["path"] == "/S/M"
+    encoding = await write(f"{text} service S {{ rpc M(A) returns (A); }}")
+    assert encoding["path"] == "/S/M"
 
 
 async def test_a_proto_as_large_as_one_may_be_is_compiled() -> None:
     many = "".join(f"message M{at} {{ map<string, M{at}> a = 1; }}" for at in range(6_000))
-    told = await write(f"{HEAD}{many} service S {{ rpc M(M1) returns (M1); }}")
+    encoding = await write(f"{HEAD}{many} service S {{ rpc M(M1) returns (M1); }}")
     assert len(many) < 262_144
-    assert told["type"] == "M1"
+    assert encoding["type"] == "M1"
 
 
 async def test_an_answer_that_grows_when_it_is_read_ends_its_process_and_nothing_else() -> None:
     fields = f"enum E {{ {'N' * 60_000} = 0; }} message A {{ repeated E all = 1; }}"
-    told = await write(f"{HEAD}{fields} service S {{ rpc M(A) returns (A); }}")
+    encoding = await write(f"{HEAD}{fields} service S {{ rpc M(A) returns (A); }}")
     packed = b"\x0a\x90\x4e" + bytes(10_000)  # ten thousand names in ten thousand bytes
-    kept = {name: told[name] for name in ("compiled", "type")}
+    method = {name: encoding[name] for name in ("compiled", "type")}
     with pytest.raises(ApplicationError, match="more time or memory than allowed"):
         await proto_compiler.execute(
-            "decode", kept | {"messages": [base64.b64encode(packed).decode()]}
+            "decode", method | {"messages": [base64.b64encode(packed).decode()]}
         )
     few = base64.b64encode(b"\x0a\x01\x00").decode()
     assert (
         len(
-            (await proto_compiler.execute("decode", kept | {"messages": [few]}))["messages"][0][
+            (await proto_compiler.execute("decode", method | {"messages": [few]}))["messages"][0][
                 "all"
             ]
         )
@@ -204,23 +204,23 @@ async def test_arguments_nested_without_an_end_do_not_fit() -> None:
     deep: dict[str, Any] = {}
     for _ in range(150):
         deep = {"a": deep}
-    kind, _ = await broken(
+    kind, _ = await proto_failure(
         f"{HEAD} message A {{ A a = 1; }} service S {{ rpc M(A) returns (A); }}", deep
     )
     assert kind == "validation"
 
 
 @pytest.mark.parametrize(
-    ("policy", "kind", "said"),
+    ("policy", "kind", "detail"),
     [
         ({"digest": {}}, "configuration", "grpc supports only authentication by basic or bearer"),
         ({"bearer": {}}, "authentication", "the authentication has no token"),
     ],
 )
 async def test_a_policy_that_a_service_cannot_be_told_is_an_error(
-    server: FakeServer, policy: dict[str, Any], kind: str, said: str
+    server: FakeServer, policy: dict[str, Any], kind: str, detail: str
 ) -> None:
-    assert await refused(server, replace(CALL, authentication=policy)) == (kind, said)
+    assert await failure_of(server, replace(CALL, authentication=policy)) == (kind, detail)
 
 
 NOISY = """
@@ -239,8 +239,10 @@ asyncio.run(main())
 
 
 def test_a_worker_logs_nothing_of_what_goes_wrong_in_grpc() -> None:
-    told = subprocess.run([sys.executable, "-c", NOISY], check=True, capture_output=True, text=True)
-    assert (told.stdout, told.stderr) == ("UNAVAILABLE\n", "")
+    encoding = subprocess.run(
+        [sys.executable, "-c", NOISY], check=True, capture_output=True, text=True
+    )
+    assert (encoding.stdout, encoding.stderr) == ("UNAVAILABLE\n", "")
 
 
 def test_a_worker_does_not_load_the_compiler_of_protos() -> None:

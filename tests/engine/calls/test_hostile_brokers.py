@@ -1,4 +1,4 @@
-"""What a hostile broker of queues can do, where one may be, and what it is never told."""
+"""AMQP: hostile brokers, allowed addresses, and values that the protocol cannot represent."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def server(rabbit: RabbitBroker) -> Iterator[FakeServer]:
         yield standing
 
 
-async def _found(addresses: Sequence[tuple[str, int]]) -> Sequence[tuple[str, int]]:
+async def resolve_to(addresses: Sequence[tuple[str, int]]) -> Sequence[tuple[str, int]]:
     return addresses
 
 
 @pytest.mark.parametrize("operation", ["work", "safe"])
 @pytest.mark.parametrize(
-    ("address", "port", "said"),
+    ("address", "port", "session_of"),
     [
         ("127.0.0.1", None, "the host is not on the public internet"),
         ("192.168.0.1", None, "the host is not on the public internet"),
@@ -48,18 +48,18 @@ async def _found(addresses: Sequence[tuple[str, int]]) -> Sequence[tuple[str, in
     ],
 )
 async def test_a_broker_within_or_at_another_services_port_is_not_spoken_to(
-    server: FakeServer, operation: str, address: str, port: int | None, said: str
+    server: FakeServer, operation: str, address: str, port: int | None, session_of: str
 ) -> None:
-    egress = guard(server, allow="", resolver=lambda _, at: _found([(address, at)]))
+    egress = guard(server, allow="", resolver=lambda _, at: resolve_to([(address, at)]))
     route = to(operation)
-    with pytest.raises(EgressError, match=said):
+    with pytest.raises(EgressError, match=session_of):
         await brokers.publish(egress, replace(route, port=port or route.port), {}, b"{}")
 
 
 async def test_without_tls_a_public_broker_is_spoken_to_at_its_own_port_alone(
     server: FakeServer,
 ) -> None:
-    egress = guard(server, allow="", resolver=lambda _, at: _found([("8.8.8.8", at)]))
+    egress = guard(server, allow="", resolver=lambda _, at: resolve_to([("8.8.8.8", at)]))
     with pytest.raises(EgressError, match="port 6379 is not allowed"):
         await brokers.publish(egress, replace(to("work"), port=6379), {}, b"{}")
 
@@ -70,7 +70,7 @@ async def test_a_broker_with_a_certificate_that_is_not_good_for_it_is_not_spoken
     await put(server, to("safe", name=f"fresh-{uuid4()}", durable=False), b"{}")
     untrusting = guard(server, ssl_context=ssl.create_default_context())
     at = await server.resolve(rabbitmq.HOST, 5671)
-    elsewhere = guard(server, allow="other.example.org", resolver=lambda _, __: _found(at))
+    elsewhere = guard(server, allow="other.example.org", resolver=lambda _, __: resolve_to(at))
     for egress, route in (
         (untrusting, to("safe")),
         (elsewhere, replace(to("safe"), host="other.example.org")),
@@ -79,7 +79,7 @@ async def test_a_broker_with_a_certificate_that_is_not_good_for_it_is_not_spoken
             await brokers.publish(egress, route, {}, b"{}")
 
 
-def said(*methods: Any) -> bytes:
+def session_of(*methods: Any) -> bytes:
     """Return what a broker says up to where a message comes, and then these."""
     welcome = commands.Connection.Start(server_properties={}, mechanisms="PLAIN", locales="en_US")
     tune = commands.Connection.Tune(channel_max=1, frame_max=0, heartbeat=60)
@@ -126,15 +126,15 @@ async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[QueueConsume
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     async with listening:
-        found = QueueConsumer(
-            guard(server, resolver=lambda _, __: _found([("127.0.0.1", port)])), to("made"), {}
+        reader = QueueConsumer(
+            guard(server, resolver=lambda _, __: resolve_to([("127.0.0.1", port)])), to("made"), {}
         )
-        yield found
-        found.abort()
+        yield reader
+        reader.abort()
 
 
 @pytest.mark.parametrize(
-    ("says", "kind", "told"),
+    ("says", "kind", "detail"),
     [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", EgressError, "does not speak AMQP"),
         (b"AMQP\x00\x00\x08\x00", EgressError, "does not speak AMQP"),
@@ -142,15 +142,19 @@ async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[QueueConsume
         (b"\x03\x00\x01\xff\xff\xff\xff", EgressError, "does not speak AMQP"),
         (b"\x01\x00\x00\x00\x00\x00\x04\x00\x0a\xff\xff\xce", EgressError, "does not speak AMQP"),
         (b"\x01\x00", EgressError, "the server ended the connection"),
-        (said()[:60], EgressError, "the server ended the connection"),
-        (said(), EgressError, "the server ended the connection"),
-        (said(commands.Basic.QosOk()), EgressError, "does not speak AMQP"),
-        (said(DELIVER) + _head(b"", 2**60), EgressError, f"larger than {BODY_BYTES_MAX} bytes"),
-        (said(DELIVER) + _head(_nested(2000)), EgressError, "does not speak AMQP"),
-        (said(DELIVER) + _head(b"\x01aT" + b"\xff" * 8), EgressError, "does not speak AMQP"),
-        (said(DELIVER) + _head(b"\xffab"), EgressError, "does not speak AMQP"),
+        (session_of()[:60], EgressError, "the server ended the connection"),
+        (session_of(), EgressError, "the server ended the connection"),
+        (session_of(commands.Basic.QosOk()), EgressError, "does not speak AMQP"),
         (
-            said(DELIVER, ContentHeader(body_size=1)) + b"\x03\x00\x01\x00\x00\x00\x02ab\xce",
+            session_of(DELIVER) + _head(b"", 2**60),
+            EgressError,
+            f"larger than {BODY_BYTES_MAX} bytes",
+        ),
+        (session_of(DELIVER) + _head(_nested(2000)), EgressError, "does not speak AMQP"),
+        (session_of(DELIVER) + _head(b"\x01aT" + b"\xff" * 8), EgressError, "does not speak AMQP"),
+        (session_of(DELIVER) + _head(b"\xffab"), EgressError, "does not speak AMQP"),
+        (
+            session_of(DELIVER, ContentHeader(body_size=1)) + b"\x03\x00\x01\x00\x00\x00\x02ab\xce",
             EgressError,
             "does not speak AMQP",
         ),
@@ -162,7 +166,7 @@ async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[QueueConsume
             "it does not support a name with a password",
         ),
         (
-            said()[: said().index(b"\x00\x0a\x00\x1e") - 7]
+            session_of()[: session_of().index(b"\x00\x0a\x00\x1e") - 7]
             + frame.marshal(commands.Connection.Close(403, "ACCESS_REFUSED", 0, 0), 0),
             BrokerAuthenticationError,
             "403 ACCESS_REFUSED",
@@ -170,15 +174,15 @@ async def hostile(server: FakeServer, says: bytes) -> AsyncIterator[QueueConsume
     ],
 )
 async def test_a_server_that_says_something_else_is_an_error(
-    server: FakeServer, says: bytes, kind: type[Exception], told: str
+    server: FakeServer, says: bytes, kind: type[Exception], detail: str
 ) -> None:
     async with hostile(server, says) as reader:
-        with pytest.raises(kind, match=told):
+        with pytest.raises(kind, match=detail):
             await reader.receive(1, linger=False, seconds=5.0)
 
 
 @pytest.mark.parametrize(
-    ("bindings", "headers", "told"),
+    ("bindings", "headers", "detail"),
     [
         ({"priority": "high"}, {}, "priority of the document's amqp binding is no number"),
         ({"priority": 300}, {}, "AMQP cannot represent this"),
@@ -191,8 +195,8 @@ async def test_a_server_that_says_something_else_is_an_error(
     ],
 )
 async def test_what_amqp_has_no_place_for_is_an_error(
-    server: FakeServer, bindings: dict[str, Any], headers: dict[str, Any], told: str
+    server: FakeServer, bindings: dict[str, Any], headers: dict[str, Any], detail: str
 ) -> None:
     route = replace(to("work"), bindings=bindings)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=detail):
         await brokers.publish(guard(server), route, {}, b"{}", MessageProperties(headers))

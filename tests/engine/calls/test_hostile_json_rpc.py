@@ -1,4 +1,4 @@
-"""Hostile JSON-RPC servers: each call ends within its bounds, with an error of the language."""
+"""Hostile JSON-RPC servers: each call ends within its limits, with an error of the language."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ async def serving(media: str, body: Body, *, pause: float = 0) -> AsyncIterator[
         await asyncio.gather(*connections, return_exceptions=True)
 
 
-async def refused(host: str, version: str, seconds: float) -> ApplicationError:
+async def failure_of(host: str, version: str, seconds: float) -> ApplicationError:
     """Return the error of a call."""
     agents = McpAndA2aActivities(HttpCaller(Egress(allow=host)))
     http = HttpCall("POST", f"http://{host}/", timeout_seconds=seconds)
@@ -149,7 +149,7 @@ async def refused(host: str, version: str, seconds: float) -> ApplicationError:
 async def test_what_a_hostile_server_sends_is_bounded(case: str, version: str) -> None:
     kind, media, body = SWIFT[case]
     async with serving(media, body) as host:
-        error = await refused(host, version, seconds=60)
+        error = await failure_of(host, version, seconds=60)
     assert error.type == kind, error.message
 
 
@@ -158,5 +158,5 @@ async def test_what_a_hostile_server_sends_is_bounded(case: str, version: str) -
 async def test_a_server_that_takes_its_time_meets_the_calls_own(case: str, version: str) -> None:
     media, body = SLOW[case]
     async with serving(media, body, pause=0.05) as host:
-        error = await refused(host, version, seconds=0.5)
+        error = await failure_of(host, version, seconds=0.5)
     assert error.type == "timeout", error.message

@@ -1,4 +1,4 @@
-"""Access tokens: proved by a key, kept for one execution, forgotten when refused."""
+"""Access tokens: requested with a key, cached for one execution, removed when refused."""
 
 from __future__ import annotations
 
@@ -71,19 +71,19 @@ async def test_an_assertion_for_another_endpoint_gets_no_token(egress: Egress) -
 async def test_a_token_is_tokens_for_its_execution_and_its_policy_alone(egress: Egress) -> None:
     tokens = TokenCache(egress)
     first = await obtain(tokens, POLICY | {"scopes": ["a"]})
-    asked: list[str] = []
+    uris: list[str] = []
     send = egress.send
 
-    async def counted(outgoing: EgressRequest) -> Any:
-        asked.append(outgoing.uri)
+    async def count(outgoing: EgressRequest) -> Any:
+        uris.append(outgoing.uri)
         return await send(outgoing)
 
-    egress.send = counted  # type: ignore[method-assign]
+    egress.send = count  # type: ignore[method-assign]
     assert await obtain(tokens, POLICY | {"scopes": ["a"]}) == first
-    assert asked == []
+    assert uris == []
     await obtain(tokens, POLICY | {"scopes": ["b"]})
     await obtain(tokens, POLICY | {"scopes": ["a"]}, execution="two")
-    assert len(asked) == 2
+    assert len(uris) == 2
 
 
 async def test_a_token_that_was_refused_is_asked_for_anew(egress: Egress) -> None:

@@ -1,4 +1,4 @@
-"""What requests the arguments of an operation make."""
+"""Requests of OpenAPI operations from their arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLOURS = ["blue", "black"]
 POINT = {"R": 100, "G": 200}
 
 
-def written(place: str, value: Any, **parameter: Any) -> str:
+def serialize(place: str, value: Any, **parameter: Any) -> str:
     at = RequestParts("/{colour}")
     at.add({"name": "colour", "in": place, **parameter}, value)
     if place == "header":
@@ -45,19 +45,23 @@ def written(place: str, value: Any, **parameter: Any) -> str:
 def test_a_value_is_written_in_the_style_of_its_parameter(
     place: str, style: str, explode: bool, text: str, array: str, members: str
 ) -> None:
-    found = [
-        written(place, value, style=style, explode=explode) for value in ("blue", COLOURS, POINT)
+    texts = [
+        serialize(place, value, style=style, explode=explode) for value in ("blue", COLOURS, POINT)
     ]
-    assert found == [text, array, members]
+    assert texts == [text, array, members]
 
 
 def test_separators_and_deep_objects_are_written_encoded() -> None:
-    assert written("query", COLOURS, style="spaceDelimited", explode=False) == "colour=blue%20black"
-    assert written("query", COLOURS, style="pipeDelimited", explode=False) == "colour=blue%7Cblack"
-    assert written("query", POINT, style="deepObject") == "colour%5BR%5D=100&colour%5BG%5D=200"
-    assert written("query", "a/b c&d") == "colour=a%2Fb%20c%26d"
-    assert written("query", "a/b?c", allowReserved=True) == "colour=a/b?c"
-    assert written("query", POINT, content={"application/json": {}}) == (
+    assert (
+        serialize("query", COLOURS, style="spaceDelimited", explode=False) == "colour=blue%20black"
+    )
+    assert (
+        serialize("query", COLOURS, style="pipeDelimited", explode=False) == "colour=blue%7Cblack"
+    )
+    assert serialize("query", POINT, style="deepObject") == "colour%5BR%5D=100&colour%5BG%5D=200"
+    assert serialize("query", "a/b c&d") == "colour=a%2Fb%20c%26d"
+    assert serialize("query", "a/b?c", allowReserved=True) == "colour=a/b?c"
+    assert serialize("query", POINT, content={"application/json": {}}) == (
         "colour=%7B%22R%22%3A%20100%2C%20%22G%22%3A%20200%7D"
     )
 
@@ -73,11 +77,11 @@ def test_separators_and_deep_objects_are_written_encoded() -> None:
     ],
 )
 def test_collections_of_swagger_are_written_in_their_format(collection: str, query: str) -> None:
-    assert written("query", COLOURS, type="array", collectionFormat=collection) == query
+    assert serialize("query", COLOURS, type="array", collectionFormat=collection) == query
 
 
 def test_a_path_cannot_be_left_by_a_parameter() -> None:
-    assert written("path", "../../admin?x#y") == "/..%2F..%2Fadmin%3Fx%23y"
+    assert serialize("path", "../../admin?x#y") == "/..%2F..%2Fadmin%3Fx%23y"
 
 
 def test_a_form_in_parts_cannot_be_broken_out_of() -> None:
@@ -89,7 +93,7 @@ def test_a_form_in_parts_cannot_be_broken_out_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offered", "media"),
+    ("media_types", "media"),
     [
         (["text/plain", "application/json"], "application/json"),
         (["application/xml", "application/hal+json"], "application/hal+json"),
@@ -97,8 +101,8 @@ def test_a_form_in_parts_cannot_be_broken_out_of() -> None:
         ([], "application/json"),
     ],
 )
-def test_a_body_is_json_where_it_may_be(offered: list[str], media: str) -> None:
-    assert bodies.choose_media_type(offered) == media
+def test_a_body_is_json_where_it_may_be(media_types: list[str], media: str) -> None:
+    assert bodies.choose_media_type(media_types) == media
 
 
 @pytest.mark.parametrize(
@@ -133,9 +137,9 @@ def test_an_operation_becomes_a_request() -> None:
         "components": {"parameters": {"id": {"name": "id", "in": "path", "required": True}}},
     }
     arguments = {"id": "a b", "X-A": 1, "name": "n"}
-    made = compose(description, "https://h.test/spec.json", "change", arguments)
-    assert (made.method, made.uri) == ("PUT", "https://h.test/api/things/a%20b")
-    assert (made.headers, made.body) == (
+    request = compose(description, "https://h.test/spec.json", "change", arguments)
+    assert (request.method, request.uri) == ("PUT", "https://h.test/api/things/a%20b")
+    assert (request.headers, request.body) == (
         {"X-A": "1", "content-type": "application/json"},
         '{"name": "n"}',
     )
@@ -145,27 +149,27 @@ def test_an_operation_becomes_a_request() -> None:
         compose(["x"], "https://h.test/spec.json", "change", {})
 
 
-def described(url: str, path: str = "/x", **variables: str) -> dict[str, Any]:
-    given = {name: {"default": value} for name, value in variables.items()}
+def description_of(url: str, path: str = "/x", **variables: str) -> dict[str, Any]:
+    members = {name: {"default": value} for name, value in variables.items()}
     operation = {"operationId": "x", "parameters": [{"name": "a", "in": "path"}]}
     return {
         "openapi": "3.1.0",
-        "servers": [{"url": url, "variables": given}],
+        "servers": [{"url": url, "variables": members}],
         "paths": {path: {"get": operation}},
     }
 
 
 def test_what_a_servers_variable_stands_for_is_not_looked_at_for_variables_again() -> None:
     laughs = {f"v{number}": f"{{v{number + 1}}}{{v{number + 1}}}" for number in range(40)}
-    call = compose(described("https://a.example/{v0}/{b}", b="{v0}", **laughs), "", "x", {})
+    call = compose(description_of("https://a.example/{v0}/{b}", b="{v0}", **laughs), "", "x", {})
     assert call.uri == "https://a.example/{v1}{v1}/{v0}/x"
 
 
 @pytest.mark.parametrize(
     "description",
     [
-        described("https://a.example/" + "{b}" * 1_000, b="x" * 1_000),
-        described("https://a.example", "/{a}" * 9),
+        description_of("https://a.example/" + "{b}" * 1_000, b="x" * 1_000),
+        description_of("https://a.example", "/{a}" * 9),
     ],
 )
 def test_an_address_that_names_a_long_text_many_times_is_refused(

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    async with listening() as found:
-        yield found
+    async with listening() as server:
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ async def test_a_usual_port_does_not_open_a_private_address(host: str) -> None:
 
 
 async def test_a_name_is_resolved_once_so_it_cannot_be_rebound(origin: Origin) -> None:
-    asked: list[str] = []
+    hosts: list[str] = []
 
     async def rebinding(host: str, _: int) -> Sequence[tuple[str, int]]:
-        asked.append(host)
-        return [("127.0.0.1", origin.port if len(asked) == 1 else 1)]
+        hosts.append(host)
+        return [("127.0.0.1", origin.port if len(hosts) == 1 else 1)]
 
     await Egress(allow="rebind.test", resolver=rebinding).send(get("http://rebind.test/"))
-    assert (asked, origin.connects) == (["rebind.test"], 1)
+    assert (hosts, origin.connects) == (["rebind.test"], 1)
 
 
 @pytest.mark.parametrize(
@@ -84,18 +84,18 @@ async def test_a_redirect_is_checked_anew(origin: Origin, location: str) -> None
 
 
 async def test_a_redirect_to_another_origin_carries_no_credentials(origin: Origin) -> None:
-    def answer(head: str) -> bytes:
+    def redirect_once(head: str) -> bytes:
         return (
             reply(b"", "302 Found", location="http://b.test/")
             if "a.test" in head
             else reply(b"done")
         )
 
-    origin.answer = answer
-    answered = await to_origin(origin).send(
+    origin.answer = redirect_once
+    answer = await to_origin(origin).send(
         get("http://a.test/", auth=httpx2.BasicAuth("u", "canary"))
     )
-    assert (answered.body, answered.uri) == (b"done", "http://b.test/")
+    assert (answer.body, answer.uri) == (b"done", "http://b.test/")
     assert "host: b.test" in origin.requests[1].lower()
     assert "canary" not in origin.requests[1]
     assert "authorization" not in origin.requests[1].lower()
@@ -105,8 +105,8 @@ async def test_a_redirect_within_the_origin_keeps_the_credentials(origin: Origin
     origin.answer = lambda head: (
         reply(b"", "307 T", location="/b") if "GET /a" in head else reply(b"done")
     )
-    answered = await to_origin(origin).send(get("http://a.test/a"))
-    assert answered.uri == "http://a.test/b"
+    answer = await to_origin(origin).send(get("http://a.test/a"))
+    assert answer.uri == "http://a.test/b"
     assert "Bearer canary" in origin.requests[1]
 
 
@@ -176,12 +176,12 @@ async def test_errors_hold_nothing_of_headers_or_address(origin: Origin) -> None
 async def test_digest_credentials_answer_a_challenge(origin: Origin) -> None:
     challenge = 'Digest realm="r", qop="auth", nonce="n", algorithm=SHA-256'
 
-    def answer(head: str) -> bytes:
+    def redirect_once(head: str) -> bytes:
         if "Digest username" in head or "digest username" in head.lower():
             return reply(b"in")
         return reply(b"", "401 Unauthorized", www_authenticate=challenge)
 
-    origin.answer = answer
+    origin.answer = redirect_once
     outgoing = EgressRequest(
         "GET", "http://a.test/", {}, {}, auth=httpx2.DigestAuth("u", "p"), seconds=5
     )
@@ -198,11 +198,11 @@ async def test_a_caller_cannot_say_where_a_message_goes_or_ends(origin: Origin) 
     await to_origin(origin).send(
         EgressRequest("POST", "http://a.test/", headers, {}, body=b"x", seconds=5)
     )
-    sent = origin.requests[0].lower()
-    assert "host: a.test" in sent
-    assert "content-length: 1\r" in sent
-    assert "x-own: kept" in sent
-    assert not {"evil", "chunked"} & set(sent.replace(":", " ").split())
+    request = origin.requests[0].lower()
+    assert "host: a.test" in request
+    assert "content-length: 1\r" in request
+    assert "x-own: kept" in request
+    assert not {"evil", "chunked"} & set(request.replace(":", " ").split())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every hostile address of the matrix, called and redirected to: no connection, no secret leaks."""
+"""Hostile addresses, requested directly and by a redirect: no connection and no leak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from engine.egress.guard import PORTS, Egress, EgressError, certifi_context
-from tests.support.egress.gauge import measured
+from tests.support.egress.gauge import measure_sockets
 from tests.support.egress.matrix import HOSTILE, PASSING, PUBLIC, Zone
 from tests.support.egress.origin import Origin, get, listening, reply
 
@@ -24,20 +24,20 @@ TLS = certifi_context()
 
 @pytest.fixture
 async def inside() -> AsyncIterator[Origin]:
-    """What listens on both loopbacks, on one port, and must not be reached."""
+    """Yield a server on both loopbacks, on one port, that no request may reach."""
     async with AsyncExitStack() as stack:
-        found = await stack.enter_async_context(listening())
+        origin = await stack.enter_async_context(listening())
         if socket.has_dualstack_ipv6():
-            server = await asyncio.start_server(found.serve, "::1", found.port)
+            server = await asyncio.start_server(origin.serve, "::1", origin.port)
             await stack.enter_async_context(server)
-        yield found
+        yield origin
 
 
 @pytest.fixture
 async def outside() -> AsyncIterator[Origin]:
-    """A server that guards may reach, by the name `outside.test`."""
-    async with listening() as found:
-        yield found
+    """Yield a server that guards may reach, by the name `outside.test`."""
+    async with listening() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +64,10 @@ async def test_a_hostile_address_is_asked_nothing(
     inside: Origin, outside: Origin, name: str
 ) -> None:
     uri = HOSTILE[name].replace("{port}", str(inside.port))
-    with measured() as gauge, pytest.raises(EgressError) as refused:
+    with measure_sockets() as gauge, pytest.raises(EgressError) as refusal:
         await guard(inside, outside).send(get(uri))
     assert (gauge.connects, inside.requests) == ([], [])
-    assert "canary" not in str(refused.value)
+    assert "canary" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -79,7 +79,7 @@ async def test_a_redirect_to_a_hostile_address_is_asked_nothing(
         b"HTTP/1.1 307 Temporary Redirect\r\ncontent-length: 0\r\nconnection: close\r\nlocation: "
     )
     outside.answer = lambda _: head + uri.encode() + b"\r\n\r\n"
-    with measured() as gauge, pytest.raises(EgressError):
+    with measure_sockets() as gauge, pytest.raises(EgressError):
         await guard(inside, outside).send(
             get("http://outside.test/", auth=httpx2.BasicAuth("u", "canary"))
         )
@@ -92,7 +92,7 @@ async def test_a_redirect_to_a_hostile_address_is_asked_nothing(
 async def test_a_public_address_is_connected_to_as_it_was_checked(
     inside: Origin, outside: Origin, uri: str
 ) -> None:
-    with measured() as gauge, pytest.raises(EgressError, match="cannot be reached"):
+    with measure_sockets() as gauge, pytest.raises(EgressError, match="cannot be reached"):
         await guard(inside, outside).send(get(uri))
     assert gauge.connects == PASSING[uri]
 
@@ -100,18 +100,18 @@ async def test_a_public_address_is_connected_to_as_it_was_checked(
 async def test_a_name_that_moves_inside_after_the_check_is_reached_where_it_was(
     inside: Origin,
 ) -> None:
-    asked: list[str] = []
+    hosts: list[str] = []
 
     async def rebinding(host: str, port: int) -> Sequence[tuple[str, int]]:
-        asked.append(host)
-        return [(PUBLIC if len(asked) == 1 else "127.0.0.1", port)]
+        hosts.append(host)
+        return [(PUBLIC if len(hosts) == 1 else "127.0.0.1", port)]
 
     moving = Egress(ports=(*PORTS, inside.port), resolver=rebinding, ssl_context=TLS)
-    for reached in ([(PUBLIC, inside.port)], []):
-        with measured() as gauge, pytest.raises(EgressError):
+    for connects in ([(PUBLIC, inside.port)], []):
+        with measure_sockets() as gauge, pytest.raises(EgressError):
             await moving.send(get(f"http://moving.test:{inside.port}/"))
-        assert gauge.connects == reached
-    assert (asked, inside.requests) == (["moving.test"] * 2, [])
+        assert gauge.connects == connects
+    assert (hosts, inside.requests) == (["moving.test"] * 2, [])
 
 
 async def test_a_redirect_to_the_same_name_is_resolved_and_checked_anew(
@@ -130,7 +130,7 @@ async def test_a_redirect_to_the_same_name_is_resolved_and_checked_anew(
 
 
 async def test_the_gauge_sees_a_connect(inside: Origin) -> None:
-    with measured() as gauge:
+    with measure_sockets() as gauge:
         _, writer = await asyncio.open_connection("127.0.0.1", inside.port)
         writer.close()
         await writer.wait_closed()

@@ -1,4 +1,4 @@
-"""A client that knows nothing of the guard, as a library has one, is guarded by its transport."""
+"""The transport guards clients that know nothing of the guard, such as those of libraries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from engine.egress.guard import PORTS, Egress, EgressError
-from tests.support.egress.gauge import measured
+from tests.support.egress.gauge import measure_sockets
 from tests.support.egress.matrix import HOSTILE, PUBLIC, Zone
 from tests.support.egress.origin import CREDENTIALS, Origin, listening, reply, to_origin
 
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    async with listening() as found:
-        yield found
+    async with listening() as server:
+        yield server
 
 
-def opened(inside: Origin) -> Egress:
-    """Allow the inner port and the name `outside.test`; addresses alone protect the rest."""
+def allowing(inside: Origin) -> Egress:
+    """Return a guard that allows the port inside and the name `outside.test`."""
     zone = Zone()
 
     async def resolver(host: str, port: int) -> Sequence[tuple[str, int]]:
@@ -36,12 +36,12 @@ def opened(inside: Origin) -> Egress:
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_address_is_asked_nothing(origin: Origin, name: str) -> None:
     uri = HOSTILE[name].replace("{port}", str(origin.port))
-    guard = opened(origin)
-    with measured() as gauge, pytest.raises((EgressError, ValueError)) as refused:
+    guard = allowing(origin)
+    with measure_sockets() as gauge, pytest.raises((EgressError, ValueError)) as refusal:
         async with guard.client(seconds=5) as client:
             await client.get(uri, headers=CREDENTIALS, follow_redirects=True)
     assert (gauge.connects, origin.requests) == ([], [])
-    assert "canary" not in str(refused.value)
+    assert "canary" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -51,29 +51,29 @@ async def test_a_redirect_to_a_hostile_address_is_asked_nothing(origin: Origin, 
         b"HTTP/1.1 307 Temporary Redirect\r\ncontent-length: 0\r\nconnection: close\r\nlocation: "
     )
     origin.answer = lambda _: head + uri.encode() + b"\r\n\r\n"
-    guard = opened(origin)
-    with measured() as gauge, pytest.raises((EgressError, httpx2.HTTPError)):
+    guard = allowing(origin)
+    with measure_sockets() as gauge, pytest.raises((EgressError, httpx2.HTTPError)):
         async with guard.client(seconds=5) as client:
             await client.get("http://outside.test/", follow_redirects=True)
-    # A location without a host is the same server's; all that was asked went to its name.
+    # A location without a host is the same server's, whose name resolves to a public address.
     assert set(gauge.connects) == {("127.0.0.1", origin.port)}
     assert all("host: outside.test\r\n" in request.lower() for request in origin.requests)
 
 
 async def test_a_connection_goes_to_the_address_that_was_checked(origin: Origin) -> None:
-    asked: list[str] = []
+    hosts: list[str] = []
 
     async def rebinding(host: str, port: int) -> Sequence[tuple[str, int]]:
-        asked.append(host)
-        return [(PUBLIC if len(asked) == 1 else "127.0.0.1", port)]
+        hosts.append(host)
+        return [(PUBLIC if len(hosts) == 1 else "127.0.0.1", port)]
 
     guard = Egress(ports=(*PORTS, origin.port), resolver=rebinding)
-    for reached in ([(PUBLIC, origin.port)], []):
-        with measured() as gauge, pytest.raises(EgressError):
+    for connects in ([(PUBLIC, origin.port)], []):
+        with measure_sockets() as gauge, pytest.raises(EgressError):
             async with guard.client(seconds=5) as client:
                 await client.get(f"http://moving.test:{origin.port}/")
-        assert gauge.connects == reached
-    assert (asked, origin.requests) == (["moving.test"] * 2, [])
+        assert gauge.connects == connects
+    assert (hosts, origin.requests) == (["moving.test"] * 2, [])
 
 
 async def test_a_client_cannot_name_another_host_than_its_address(origin: Origin) -> None:

@@ -27,7 +27,13 @@ from engine.temporal_workflows.execution import DefinitionCheckWorkflow, Executi
 from engine.temporal_workflows.firing import FiringWorkflow
 from engine.temporal_workflows.schedule import ScheduleWorkflow
 from tests.support.interpreter.echo import echo
-from tests.support.interpreter.executions import EXECUTION_TIMEOUT, HEADER, Execute, Ran, trail_of
+from tests.support.interpreter.executions import (
+    EXECUTION_TIMEOUT,
+    HEADER,
+    CompletedExecution,
+    Execute,
+    trail_of,
+)
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +104,7 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         secrets: Mapping[str, Any] | None = None,
         left: str | None = None,
         **top: Any,
-    ) -> Ran:
+    ) -> CompletedExecution:
         document = {"document": HEADER, "do": steps, **top}
         assert not checked or documents.check(document) == []
         execution_id = str(uuid7())
@@ -129,6 +135,8 @@ def execute(temporal: Client, memory: Memory, broker: Broker, queue: str) -> Exe
         except WorkflowFailureError as error:
             failure = error.cause
             assert isinstance(failure, ApplicationError), failure
-        return Ran(memory.settlements[execution_id], handle, failure, await trail_of(handle))
+        return CompletedExecution(
+            memory.settlements[execution_id], handle, failure, await trail_of(handle)
+        )
 
     return run

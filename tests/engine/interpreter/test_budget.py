@@ -84,11 +84,11 @@ def test_without_redis_nobody_is_slowed() -> None:
 async def test_steps_are_counted_once_however_many_runs_walk_them(
     execute: Execute, temporal: Client, redis: Redis, rests_every: int
 ) -> None:
-    ran = await execute([{"rounds": ROUNDS}], {}, rests_every=rests_every)
-    assert counted(redis, ran.settlement.account_id) == 400
-    assert ran.settlement.steps == 51
+    execution = await execute([{"rounds": ROUNDS}], {}, rests_every=rests_every)
+    assert counted(redis, execution.settlement.account_id) == 400
+    assert execution.settlement.steps == 51
     markers = 0
-    histories = await runs(temporal, ran.handle)
+    histories = await runs(temporal, execution.handle)
     for events in histories:
         markers += len(of(events, EventType.EVENT_TYPE_MARKER_RECORDED))
     assert (len(histories) > 1) == bool(rests_every)
@@ -141,9 +141,9 @@ async def test_small_executions_count_too_and_steps_cost_no_event(
 ) -> None:
     account_id = laptop.request("GET", "/api/auth/me")["id"]
     workflow: dict[str, Any] = laptop.create_workflow("pure", PURE)
-    ran = [laptop.execute(workflow["id"]) for _ in range(2)]
+    execution = [laptop.execute(workflow["id"]) for _ in range(2)]
     assert counted(redis, account_id) == 6
-    handle = temporal.get_workflow_handle(f"execution:{ran[0]['executionId']}")
+    handle = temporal.get_workflow_handle(f"execution:{execution[0]['executionId']}")
     events = list((await handle.fetch_history()).events)
     assert len(of(events, EventType.EVENT_TYPE_MARKER_RECORDED)) == 2
     assert not of(events, EventType.EVENT_TYPE_TIMER_STARTED)

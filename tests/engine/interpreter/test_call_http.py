@@ -24,12 +24,14 @@ async def test_a_call_sends_what_the_definition_says(execute: Execute, service: 
         "query": {"q": "${ .text }", "many": ["a", "b"]},
         "body": {"n": "${ .count + 1 }"},
     }
-    ran = await execute(call(service, "/pets/{text}", **arguments), {"count": 1, "text": "a/b &?"})
-    sent = ran.output
-    assert (sent["method"], sent["path"]) == ("POST", "/pets/a%2Fb%20%26%3F")
-    assert sent["query"] == {"q": ["a/b &?"], "many": ["a", "b"]}
-    assert json.loads(sent["body"]) == {"n": 2}
-    assert (sent["headers"]["x-count"], sent["headers"]["content-type"]) == (
+    execution = await execute(
+        call(service, "/pets/{text}", **arguments), {"count": 1, "text": "a/b &?"}
+    )
+    request = execution.output
+    assert (request["method"], request["path"]) == ("POST", "/pets/a%2Fb%20%26%3F")
+    assert request["query"] == {"q": ["a/b &?"], "many": ["a", "b"]}
+    assert json.loads(request["body"]) == {"n": 2}
+    assert (request["headers"]["x-count"], request["headers"]["content-type"]) == (
         "1",
         "application/json",
     )
@@ -51,15 +53,17 @@ async def test_a_call_authenticates_and_its_response_does_not_show_how(
 ) -> None:
     endpoint = {"uri": f"http://127.0.0.1:{service}/", "authentication": policy}
     use = {"authentications": {"mine": {"bearer": {"token": "${ .p }"}}}}
-    ran = await execute(call(service, endpoint=endpoint, output="response"), {"p": "s3"}, use=use)
-    assert ran.output["content"]["headers"]["authorization"] == header
-    assert ran.output["statusCode"] == 200
-    assert "s3" not in json.dumps(ran.output["request"])
+    execution = await execute(
+        call(service, endpoint=endpoint, output="response"), {"p": "s3"}, use=use
+    )
+    assert execution.output["content"]["headers"]["authorization"] == header
+    assert execution.output["statusCode"] == 200
+    assert "s3" not in json.dumps(execution.output["request"])
 
 
 async def test_raw_output_is_the_bytes_in_base64(execute: Execute, service: int) -> None:
-    ran = await execute(call(service, "/text", output="raw"), {})
-    assert json.loads(base64.b64decode(ran.output))["path"] == "/text"
+    execution = await execute(call(service, "/text", output="raw"), {})
+    assert json.loads(base64.b64decode(execution.output))["path"] == "/text"
 
 
 async def test_what_is_no_json_is_text(execute: Execute, service: int) -> None:
@@ -70,9 +74,9 @@ async def test_what_is_no_json_is_text(execute: Execute, service: int) -> None:
 async def test_an_answer_that_says_no_is_a_communication_error(
     execute: Execute, service: int, status: int
 ) -> None:
-    ran = await execute(call(service, f"/status/{status}"), {})
-    assert (ran.error["type"], ran.error["status"]) == (TYPES + "communication", status)
-    assert ran.error["instance"] == "/do/0/ask"
+    execution = await execute(call(service, f"/status/{status}"), {})
+    assert (execution.error["type"], execution.error["status"]) == (TYPES + "communication", status)
+    assert execution.error["instance"] == "/do/0/ask"
 
 
 async def test_a_redirect_is_followed_only_with_leave(execute: Execute, service: int) -> None:
@@ -86,8 +90,8 @@ async def test_a_redirect_is_followed_only_with_leave(execute: Execute, service:
 async def test_a_forbidden_address_is_a_communication_error(
     execute: Execute, endpoint: str
 ) -> None:
-    ran = await execute(call(0, endpoint=endpoint), {"uri": "http://[::1]/"})
-    assert (ran.error["type"], ran.error["status"]) == (TYPES + "communication", 500)
+    execution = await execute(call(0, endpoint=endpoint), {"uri": "http://[::1]/"})
+    assert (execution.error["type"], execution.error["status"]) == (TYPES + "communication", 500)
 
 
 async def test_a_call_under_a_timeout_ends_when_it_passes(execute: Execute, service: int) -> None:
@@ -100,10 +104,10 @@ async def test_calls_in_a_loop_each_have_an_id_without_the_users_names(
     execute: Execute, service: int
 ) -> None:
     loop = {"for": {"in": "[1, 2]"}, "do": call(service, "/x")}
-    ran = await execute([{"canary": loop}], {})
+    execution = await execute([{"canary": loop}], {})
     ids = [
         event.activity_task_scheduled_event_attributes.activity_id
-        async for event in ran.handle.fetch_history_events()
+        async for event in execution.handle.fetch_history_events()
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
     assert ids == ["/do/0/do/0#1", "/do/0/do/0#2"]
@@ -113,6 +117,6 @@ async def test_calls_in_a_loop_each_have_an_id_without_the_users_names(
 async def test_an_address_past_its_length_is_an_error_and_no_memory(
     execute: Execute, service: int, template: str
 ) -> None:
-    ran = await execute(call(service, f"/{template}"), {"a": "x" * 1_000_000})
-    assert ran.error["status"] == 400
-    assert "addressCharacters" in ran.error["detail"]
+    execution = await execute(call(service, f"/{template}"), {"a": "x" * 1_000_000})
+    assert execution.error["status"] == 400
+    assert "addressCharacters" in execution.error["detail"]

@@ -56,8 +56,8 @@ async def test_a_loop_feeds_each_round_with_the_one_before(execute: Execute) -> 
         "while": "$i < 3",
         "do": [{"add": {"set": {"numbers": "${ .numbers }", "sum": "${ (.sum // 0) + $n }"}}}],
     }
-    ran = await execute([{"loop": loop}], {"numbers": [1, 2, 3, 4]})
-    assert ran.output["sum"] == 6
+    execution = await execute([{"loop": loop}], {"numbers": [1, 2, 3, 4]})
+    assert execution.output["sum"] == 6
 
 
 async def test_a_loop_over_nothing_gives_its_input(execute: Execute) -> None:
@@ -67,8 +67,8 @@ async def test_a_loop_over_nothing_gives_its_input(execute: Execute) -> None:
 
 async def test_a_loop_over_what_is_no_array_fails_there(execute: Execute) -> None:
     loop = {"for": {"in": ".x"}, "do": [{"never": {"set": {"a": 1}}}]}
-    ran = await execute([{"loop": loop}], {"x": 1})
-    assert (ran.error["instance"], ran.error["status"]) == ("/do/0/loop", 400)
+    execution = await execute([{"loop": loop}], {"x": 1})
+    assert (execution.error["instance"], execution.error["status"]) == ("/do/0/loop", 400)
 
 
 async def test_branches_run_side_by_side_and_give_all_outputs(execute: Execute) -> None:
@@ -76,18 +76,18 @@ async def test_branches_run_side_by_side_and_give_all_outputs(execute: Execute) 
         {"a": {"do": [{"w": {"wait": "PT0.1S"}}, {"s": {"set": {"v": 1}}}]}},
         {"b": {"set": {"v": 2}}},
     ]
-    ran = await execute([{"both": {"fork": {"branches": branches}}}], {})
-    assert ran.output == [{"v": 1}, {"v": 2}]
+    execution = await execute([{"both": {"fork": {"branches": branches}}}], {})
+    assert execution.output == [{"v": 1}, {"v": 2}]
 
 
 async def test_competing_branches_give_the_first_success(execute: Execute) -> None:
     slow = {"slow": {"do": [{"w": {"wait": "PT30S"}}, {"s": {"set": {"v": 1}}}]}}
-    broken = {"broken": {"raise": {"error": {"type": "about:blank", "status": 500}}}}
+    failing = {"broken": {"raise": {"error": {"type": "about:blank", "status": 500}}}}
     quick = {"quick": {"do": [{"w": {"wait": {"milliseconds": 50}}}, {"s": {"set": {"v": 3}}}]}}
-    ran = await execute(
-        [{"race": {"fork": {"compete": True, "branches": [slow, broken, quick]}}}], {}
+    execution = await execute(
+        [{"race": {"fork": {"compete": True, "branches": [slow, failing, quick]}}}], {}
     )
-    assert ran.output == {"v": 3}
+    assert execution.output == {"v": 3}
 
 
 async def test_the_first_fault_of_a_fork_fails_it_and_cancels_the_rest(execute: Execute) -> None:
@@ -95,8 +95,11 @@ async def test_the_first_fault_of_a_fork_fails_it_and_cancels_the_rest(execute: 
         {"slow": {"wait": "PT30S"}},
         {"bad": {"raise": {"error": {"type": "urn:x", "status": 409}}}},
     ]
-    ran = await execute([{"both": {"fork": {"branches": branches}}}], {})
-    assert (ran.error["type"], ran.error["instance"]) == ("urn:x", "/do/0/both/fork/branches/1/bad")
+    execution = await execute([{"both": {"fork": {"branches": branches}}}], {})
+    assert (execution.error["type"], execution.error["instance"]) == (
+        "urn:x",
+        "/do/0/both/fork/branches/1/bad",
+    )
 
 
 async def test_emit_gives_a_whole_event(execute: Execute) -> None:
@@ -105,41 +108,46 @@ async def test_emit_gives_a_whole_event(execute: Execute) -> None:
         "source": "https://example.com",
         "data": {"to": "${ .name }"},
     }
-    ran = await execute([{"tell": {"emit": {"event": {"with": event}}}}], {"name": "Ada"})
-    assert ran.output.keys() == {"id", "specversion", "time", "source", "type", "data"}
-    assert ran.output["data"] == {"to": "Ada"}
+    execution = await execute([{"tell": {"emit": {"event": {"with": event}}}}], {"name": "Ada"})
+    assert execution.output.keys() == {"id", "specversion", "time", "source", "type", "data"}
+    assert execution.output["data"] == {"to": "Ada"}
 
 
 async def test_a_flow_that_never_ends_is_ended(execute: Execute) -> None:
-    ran = await execute([{"round": {"set": {"a": 1}, "then": "round"}}], {})
-    assert ran.error["detail"] == "more than 10000 steps were walked (stepsWalked)"
+    execution = await execute([{"round": {"set": {"a": 1}, "then": "round"}}], {})
+    assert execution.error["detail"] == "more than 10000 steps were walked (stepsWalked)"
 
 
 async def test_no_try_catches_a_program_that_breaks_its_budget(execute: Execute) -> None:
     bomb = {"bomb": {"set": {"a": "${ last(range(infinite)) }"}}}
-    caught = {"try": [bomb], "catch": {"do": [{"never": {"set": {"a": 1}}}]}}
-    ran = await execute([{"guarded": caught}], {})
-    assert "more time or memory" in ran.error["detail"]
-    assert ran.trail == ["guarded", "bomb"]
+    catching = {"try": [bomb], "catch": {"do": [{"never": {"set": {"a": 1}}}]}}
+    execution = await execute([{"guarded": catching}], {})
+    assert "more time or memory" in execution.error["detail"]
+    assert execution.trail == ["guarded", "bomb"]
 
 
 async def test_data_that_doubles_is_stopped_before_it_is_written_out(execute: Execute) -> None:
     double = {"double": {"set": {"a": "${ . }", "b": "${ . }"}, "then": "double"}}
-    ran = await execute([double], {"seed": "x" * 1000})
-    assert "more data than a step may hold" in ran.error["detail"]
+    execution = await execute([double], {"seed": "x" * 1000})
+    assert "more data than a step may hold" in execution.error["detail"]
 
 
 async def test_data_that_nests_without_end_is_stopped(execute: Execute) -> None:
-    ran = await execute([{"nest": {"set": {"a": "${ . }"}, "then": "nest"}}], {})
-    assert "nested deeper" in ran.error["detail"]
+    execution = await execute([{"nest": {"set": {"a": "${ . }"}, "then": "nest"}}], {})
+    assert "nested deeper" in execution.error["detail"]
 
 
 async def test_expressions_that_use_too_much_together_end_the_execution(execute: Execute) -> None:
     busy = {"busy": {"set": {"a": "${ reduce range(20000) as $i (0; . + 1) }"}, "then": "busy"}}
-    ran = await execute([busy], {})
-    assert "without a pause" in ran.error["detail"]
+    execution = await execute([busy], {})
+    assert "without a pause" in execution.error["detail"]
 
 
 async def test_a_workflow_that_takes_too_long_is_a_timeout(execute: Execute) -> None:
-    ran = await execute([{"slow": {"wait": "PT30S"}}], {}, timeout={"after": {"milliseconds": 50}})
-    assert (ran.error["status"], ran.error["detail"]) == (408, "it took longer than 0.05 s")
+    execution = await execute(
+        [{"slow": {"wait": "PT30S"}}], {}, timeout={"after": {"milliseconds": 50}}
+    )
+    assert (execution.error["status"], execution.error["detail"]) == (
+        408,
+        "it took longer than 0.05 s",
+    )

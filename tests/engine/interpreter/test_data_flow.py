@@ -14,8 +14,8 @@ ECHO: dict[str, Any] = {"set": "${ . }"}
 
 async def test_input_from_shapes_what_the_step_works_on(execute: Execute) -> None:
     step = {**ECHO, "input": {"from": ".user"}, "output": {"as": "[., $input, $task.input]"}}
-    ran = await execute([{"s": step}], {"user": 7})
-    assert ran.output == [7, 7, {"user": 7}]
+    execution = await execute([{"s": step}], {"user": 7})
+    assert execution.output == [7, 7, {"user": 7}]
 
 
 async def test_output_as_sees_the_raw_output_and_gives_the_next_input(execute: Execute) -> None:
@@ -32,15 +32,17 @@ async def test_export_as_sets_the_context_for_later_steps(execute: Execute) -> N
 
 
 async def test_the_context_begins_as_the_transformed_workflow_input(execute: Execute) -> None:
-    ran = await execute(
+    execution = await execute(
         [{"a": {"set": {"c": "${ $context }"}}}], {"a": {"b": 1}}, input={"from": ".a"}
     )
-    assert ran.output == {"c": {"b": 1}}
+    assert execution.output == {"c": {"b": 1}}
 
 
 async def test_the_workflows_own_output_is_shaped_last(execute: Execute) -> None:
-    ran = await execute([{"a": {"set": {"x": [1, 2]}}}], {}, output={"as": "${ .x | length }"})
-    assert ran.output == 2
+    execution = await execute(
+        [{"a": {"set": {"x": [1, 2]}}}], {}, output={"as": "${ .x | length }"}
+    )
+    assert execution.output == 2
 
 
 async def test_expressions_see_the_workflow_the_task_and_the_runtime(execute: Execute) -> None:
@@ -51,8 +53,8 @@ async def test_expressions_see_the_workflow_the_task_and_the_runtime(execute: Ex
         "started": "${ $task.startedAt.epoch.seconds <= now }",
         "runtime": "${ $runtime.name }",
     }
-    ran = await execute([{"look": {"set": shown}}], [1])
-    assert ran.output == {
+    execution = await execute([{"look": {"set": shown}}], [1])
+    assert execution.output == {
         "name": "case",
         "raw": [1],
         "task": "look/do/0/look",
@@ -69,10 +71,10 @@ async def test_data_that_breaks_its_schema_is_a_validation_error(
         "document": {"type": "object", "required": ["x"], "properties": {"x": {"type": "string"}}}
     }
     shaping = {"schema": schema} if where == "input" else {"as": "{x: 5}", "schema": schema}
-    ran = await execute([{"s": {**ECHO, where: shaping}}], {"x": 5})
-    assert ran.error["type"].endswith("/validation")
-    assert ran.error["detail"] == "/x breaks the schema's type"
-    assert ran.error["instance"] == "/do/0/s"
+    execution = await execute([{"s": {**ECHO, where: shaping}}], {"x": 5})
+    assert execution.error["type"].endswith("/validation")
+    assert execution.error["detail"] == "/x breaks the schema's type"
+    assert execution.error["instance"] == "/do/0/s"
 
 
 async def test_a_skipped_step_passes_its_input_on(execute: Execute) -> None:
@@ -101,8 +103,8 @@ async def test_a_schema_that_takes_for_ever_ends_the_execution(
     execute: Execute, schema: dict[str, Any]
 ) -> None:
     data = {"x": "a" * 40 + "!", "a" * 40 + "!": 1}
-    ran = await execute([{"s": {**ECHO, "input": {"schema": {"document": schema}}}}], data)
-    assert ran.error["detail"] == "a schema used more time or memory than it may"
+    execution = await execute([{"s": {**ECHO, "input": {"schema": {"document": schema}}}}], data)
+    assert execution.error["detail"] == "a schema used more time or memory than it may"
 
 
 @pytest.mark.parametrize(
@@ -110,5 +112,5 @@ async def test_a_schema_that_takes_for_ever_ends_the_execution(
 )
 async def test_a_schema_fetches_nothing(execute: Execute, reference: str) -> None:
     step = {**ECHO, "input": {"schema": {"document": {"$ref": reference}}}}
-    ran = await execute([{"s": step}], {})
-    assert ran.error["detail"] == "the schema cannot be evaluated"
+    execution = await execute([{"s": step}], {})
+    assert execution.error["detail"] == "the schema cannot be evaluated"

@@ -75,8 +75,8 @@ async def test_an_error_that_fits_is_caught_and_handled(
     ],
 )
 async def test_an_error_that_does_not_fit_passes(execute: Execute, catch: dict[str, Any]) -> None:
-    ran = await execute(trying({**catch, "do": [{"never": {"set": {"a": 1}}}]}), {})
-    assert ran.error == {**ERROR, "instance": "/do/0/attempt/try/0/fail"}
+    execution = await execute(trying({**catch, "do": [{"never": {"set": {"a": 1}}}]}), {})
+    assert execution.error == {**ERROR, "instance": "/do/0/attempt/try/0/fail"}
 
 
 @pytest.mark.stack
@@ -93,8 +93,8 @@ async def test_catch_then_decides_where_the_flow_goes(execute: Execute) -> None:
 @pytest.mark.stack
 async def test_an_error_can_be_raised_by_name_with_expressions_in_it(execute: Execute) -> None:
     use = {"errors": {"away": {**ERROR, "detail": '${ "for \\(.minutes) minutes" }'}}}
-    ran = await execute([{"fail": {"raise": {"error": "away"}}}], {"minutes": 5}, use=use)
-    assert ran.error == {**ERROR, "detail": "for 5 minutes", "instance": "/do/0/fail"}
+    execution = await execute([{"fail": {"raise": {"error": "away"}}}], {"minutes": 5}, use=use)
+    assert execution.error == {**ERROR, "detail": "for 5 minutes", "instance": "/do/0/fail"}
 
 
 @pytest.mark.stack
@@ -104,17 +104,20 @@ async def test_retries_follow_the_first_try_and_then_the_error_stands(execute: E
         "backoff": {"exponential": {}},
         "limit": {"attempt": {"count": 2}},
     }
-    ran = await execute(trying({"retry": retry}), {})
-    assert ran.error["status"] == 503
-    assert ran.trail == ["attempt", "fail", "fail", "fail"]
+    execution = await execute(trying({"retry": retry}), {})
+    assert execution.error["status"] == 503
+    assert execution.trail == ["attempt", "fail", "fail", "fail"]
 
 
 @pytest.mark.stack
 async def test_a_handler_follows_the_last_retry(execute: Execute) -> None:
     use = {"retries": {"twice": {"limit": {"attempt": {"count": 1}}}}}
     catch = {"retry": "twice", "do": [{"handle": {"set": {"gave": "up"}}}]}
-    ran = await execute(trying(catch), {}, use=use)
-    assert (ran.output, ran.trail) == ({"gave": "up"}, ["attempt", "fail", "fail", "handle"])
+    execution = await execute(trying(catch), {}, use=use)
+    assert (execution.output, execution.trail) == (
+        {"gave": "up"},
+        ["attempt", "fail", "fail", "handle"],
+    )
 
 
 @pytest.mark.stack
@@ -134,7 +137,9 @@ async def test_operators_see_the_kind_of_an_error_and_nothing_of_the_users(
     execute: Execute,
 ) -> None:
     secret = {"type": "https://example.com/canary", "status": 500, "detail": "canary"}
-    ran = await execute([{"fail": {"raise": {"error": secret}}}], {}, reply_key={"kty": "OKP"})
-    assert isinstance(ran.failure, ApplicationError)
-    assert (ran.failure.type, ran.failure.message) == ("raised", "The execution failed")
-    assert list(ran.failure.details) == ["a.sealed.reply"]
+    execution = await execute(
+        [{"fail": {"raise": {"error": secret}}}], {}, reply_key={"kty": "OKP"}
+    )
+    assert isinstance(execution.failure, ApplicationError)
+    assert (execution.failure.type, execution.failure.message) == ("raised", "The execution failed")
+    assert list(execution.failure.details) == ["a.sealed.reply"]

@@ -22,7 +22,7 @@ from engine.contracts.executions import (
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.fair_queue import BusyError, FairQueue, Waiter
 from engine.temporal_workflows.execution import DefinitionCheckWorkflow, ExecutionWorkflow
-from tests.support.interpreter.executions import Execute, Ran
+from tests.support.interpreter.executions import CompletedExecution, Execute
 
 pytestmark = pytest.mark.stack
 
@@ -78,16 +78,19 @@ async def test_a_check_is_one_local_activity(temporal: Client) -> None:
 
 
 async def test_the_reply_of_a_completed_execution_is_its_result(execute: Execute) -> None:
-    ran = await execute([{"s": {"set": {"a": 1}}}], {}, reply_key={"kty": "OKP"})
-    assert await ran.handle.result() == "a.sealed.reply"
+    execution = await execute([{"s": {"set": {"a": 1}}}], {}, reply_key={"kty": "OKP"})
+    assert await execution.handle.result() == "a.sealed.reply"
 
 
 async def test_a_document_that_cannot_run_settles_as_a_configuration_error(
     execute: Execute,
 ) -> None:
-    ran = await execute([{"s": {"listen": {}}}], {}, checked=False)
-    assert (ran.error["type"].rpartition("/")[2], ran.error["status"]) == ("configuration", 400)
-    assert ran.error["detail"] == "/do/0/s/listen: to is missing"
+    execution = await execute([{"s": {"listen": {}}}], {}, checked=False)
+    assert (execution.error["type"].rpartition("/")[2], execution.error["status"]) == (
+        "configuration",
+        400,
+    )
+    assert execution.error["detail"] == "/do/0/s/listen: to is missing"
 
 
 async def test_neighbours_are_served_while_bombs_go_off(execute: Execute) -> None:
@@ -95,7 +98,7 @@ async def test_neighbours_are_served_while_bombs_go_off(execute: Execute) -> Non
     fine = [{"fine": {"set": {"a": "${ .n | . + 1 }"}}}]
     served = asyncio.Event()
 
-    async def bombard() -> list[Ran]:
+    async def bombard() -> list[CompletedExecution]:
         ended = [await execute(bomb, {})]
         while not served.is_set():
             ended.append(await execute(bomb, {}))
@@ -103,10 +106,10 @@ async def test_neighbours_are_served_while_bombs_go_off(execute: Execute) -> Non
 
     bombing = [asyncio.create_task(bombard()) for _ in range(4)]
     neighbours = await asyncio.gather(*(execute(fine, {"n": n}) for n in range(8)))
-    assert [ran.output["a"] for ran in neighbours] == list(range(1, 9))
+    assert [execution.output["a"] for execution in neighbours] == list(range(1, 9))
     served.set()
-    ended = [ran for bombs in await asyncio.gather(*bombing) for ran in bombs]
-    assert all("time or memory" in ran.error["detail"] for ran in ended)
+    ended = [execution for bombs in await asyncio.gather(*bombing) for execution in bombs]
+    assert all("time or memory" in execution.error["detail"] for execution in ended)
 
 
 async def test_an_execution_waits_for_a_machine_that_is_busy_and_ends_as_if_alone(
@@ -125,8 +128,8 @@ async def test_an_execution_waits_for_a_machine_that_is_busy_and_ends_as_if_alon
         "try": [{"add": {"set": {"a": "${ .n|.+1 }"}}}],
         "catch": {"do": [{"c": {"set": {"a": 0}}}]},
     }
-    ran = await execute([{"guard": caught}], {"n": 1})
-    assert (ran.output, busy) == ({"a": 2}, [])
+    execution = await execute([{"guard": caught}], {"n": 1})
+    assert (execution.output, busy) == ({"a": 2}, [])
 
 
 async def test_a_task_that_waits_for_many_programs_fails_before_it_is_taken_for_stuck(
@@ -140,8 +143,8 @@ async def test_a_task_that_waits_for_many_programs_fails_before_it_is_taken_for_
 
     monkeypatch.setattr(FairQueue, "take", slowly)
     steps = [{f"s{number}": {"set": {"n": "${ .n|.+1 }"}}} for number in range(20)]
-    ran = await execute(steps, {"n": 0})
-    assert ran.output == {"n": 20}
+    execution = await execute(steps, {"n": 0})
+    assert execution.output == {"n": 20}
     said = [record.getMessage() for record in caplog.records]
     assert any(
         "waited too long for sandbox processes" in str(record.exc_info) for record in caplog.records

@@ -24,7 +24,7 @@ def document(*steps: dict[str, Any], **top: Any) -> dict[str, Any]:
     return {"document": HEADER, "do": list(steps) or [{"s": SET}], **top}
 
 
-def wrapped(kind: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
+def wrap(kind: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
     around: dict[str, dict[str, Any]] = {
         "do": {"do": steps},
         "for": {"for": {"in": "${ [1] }"}, "do": steps},
@@ -44,13 +44,13 @@ def name(number: int) -> str:
 
 def functions(count: int, depth: int, kind: str = "do") -> dict[str, Any]:
     """Return functions; each calls the previous one, from `depth` nested tasks."""
-    found = {}
+    functions = {}
     for number in range(count):
         step = {"call": name(number + 1)} if number + 1 < count else SET
         for _ in range(depth - 1):
-            step = wrapped(kind, [{"s": step}])
-        found[name(number)] = step
-    return {"functions": found}
+            step = wrap(kind, [{"s": step}])
+        functions[name(number)] = step
+    return {"functions": functions}
 
 
 SLOW = {
@@ -78,8 +78,8 @@ def test_it_is_refused(which: str) -> None:
 
 @pytest.mark.unit
 def test_a_text_that_is_never_closed_is_looked_through_once() -> None:
-    asked = parse_program('"' + '\\"' * 500_000)
-    assert find_fault(asked, frozenset()) is not None
+    program = parse_program('"' + '\\"' * 500_000)
+    assert find_fault(program, frozenset()) is not None
 
 
 UNHOLDABLE = [
@@ -94,33 +94,33 @@ UNHOLDABLE = [
 @pytest.mark.unit
 @pytest.mark.parametrize("text", UNHOLDABLE)
 def test_what_no_json_can_hold_is_unreadable(text: str) -> None:
-    with pytest.raises(InvalidError) as refused:
+    with pytest.raises(InvalidError) as refusal:
         documents.read(text)
-    assert refused.value.code == "definition_unreadable"
+    assert refusal.value.code == "definition_unreadable"
 
 
 @pytest.mark.unit
 @pytest.mark.parametrize("text", ['{"a": 18446744073709551616}', "a: 18446744073709551616\n"])
 def test_whole_numbers_past_64_bits_are_doubles(text: str) -> None:
-    found = documents.read(text)["a"]
-    assert (found, type(found)) == (2.0**64, float)
+    number = documents.read(text)["a"]
+    assert (number, type(number)) == (2.0**64, float)
 
 
 @pytest.mark.stack
 @pytest.mark.parametrize("kind", ["do", "for", "try", "fork", "timeout"])
 async def test_steps_run_as_deep_in_one_another_as_they_may(execute: Execute, kind: str) -> None:
     deep = functions(7, NESTED_MAX // 8, kind)  # the calls are steps too
-    ran = await execute(
+    execution = await execute(
         [{"s": {"call": name(0)}}], {"a": 1}, use=deep, output={"as": "${ [..] | last }"}
     )
-    assert ran.output == {}
+    assert execution.output == {}
 
 
 @pytest.mark.stack
 async def test_the_deepest_steps_rest_and_go_on(execute: Execute) -> None:
     deep = functions(7, NESTED_MAX // 8, "for")
-    ran = await execute([{"s": {"call": name(0)}}], {"a": 1}, use=deep, rests_every=1)
-    assert ran.output == {}
+    execution = await execute([{"s": {"call": name(0)}}], {"a": 1}, use=deep, rests_every=1)
+    assert execution.output == {}
 
 
 @pytest.mark.stack
@@ -129,5 +129,5 @@ async def test_steps_that_stand_too_deep_by_functions_read_before_end_the_execut
 ) -> None:
     # They arrive in the alphabet's order: those that call come after those that they call, which
     # are read.
-    ran = await execute([{"s": {"call": name(0)}}], {}, checked=False, use=functions(15, 10))
-    assert ran.error["detail"] == "steps stand more than 64 deep in one another (stepsNested)"
+    execution = await execute([{"s": {"call": name(0)}}], {}, checked=False, use=functions(15, 10))
+    assert execution.error["detail"] == "steps stand more than 64 deep in one another (stepsNested)"

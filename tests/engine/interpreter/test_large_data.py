@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from engine.expressions.sandbox import pool
 from engine.expressions.templates import compact, fill, prepare
 from tests.support.interpreter.children import until_the_machine_has_time
-from tests.support.interpreter.executions import Execute, Ran
+from tests.support.interpreter.executions import CompletedExecution, Execute
 from tests.support.interpreter.replays import replay
 from tests.support.interpreter.rests import of
 
@@ -55,12 +55,12 @@ CASES: dict[str, tuple[Steps, Any]] = {
 @pytest.mark.parametrize("case", CASES)
 async def test_it_ends(execute: Execute, case: str) -> None:
     steps, data = CASES[case]
-    ran = await execute(steps, data, output={"as": "${ . | length > 0 }"})
-    assert ran.output is True
+    execution = await execute(steps, data, output={"as": "${ . | length > 0 }"})
+    assert execution.output is True
 
 
-async def turns(ran: Ran) -> int:
-    history = await ran.handle.fetch_history()
+async def turns(execution: CompletedExecution) -> int:
+    history = await execution.handle.fetch_history()
     await replay(history)
     return len(of(list(history.events), EventType.EVENT_TYPE_TIMER_STARTED))
 
@@ -79,8 +79,8 @@ async def test_plain_steps_take_no_turn(execute: Execute) -> None:
 @pytest.mark.stack
 async def test_an_event_of_many_attributes_is_emitted(execute: Execute) -> None:
     attributes = {"type": "t"} | {f"a{number}": number for number in range(80)}
-    ran = await execute([{"e": {"emit": {"event": {"with": attributes}}}}], {})
-    assert {name: ran.output[name] for name in attributes} == attributes
+    execution = await execute([{"e": {"emit": {"event": {"with": attributes}}}}], {})
+    assert {name: execution.output[name] for name in attributes} == attributes
 
 
 @pytest.mark.unit
@@ -96,9 +96,9 @@ async def test_strands_together_hold_no_more_than_an_execution_may(execute: Exec
     hold = {"do": [{"s": {"set": {"a": '${ "x" * 900000 }'}}}, {"w": {"wait": "PT20S"}}]}
     inner = {"fork": {"branches": [{f"b{number}": hold} for number in range(8)]}}
     steps: Steps = [{"f": {"fork": {"branches": [{f"f{number}": inner} for number in range(8)]}}}]
-    ran = await execute(steps, {})
+    execution = await execute(steps, {})
     limit = "33554432 bytes (executionDataBytes)"
-    assert ran.error["detail"] == f"all data of the execution together is more than {limit}"
+    assert execution.error["detail"] == f"all data of the execution together is more than {limit}"
 
 
 @pytest.mark.stack

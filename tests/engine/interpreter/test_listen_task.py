@@ -11,7 +11,7 @@ from tests.support.interpreter.executions import HEADER, Execute
 from tests.support.interpreter.replays import replay
 
 TICK = {"with": {"type": "tick"}}
-REFUSED: list[tuple[dict[str, Any], str, str]] = [
+FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"listen": {}}, "/listen", "to is missing"),
     ({"listen": {"to": {}}}, "/listen/to", "must have exactly one of one, any, all"),
     ({"listen": {"to": {"one": TICK, "all": [TICK]}}}, "/listen/to", "must have exactly one of"),
@@ -89,15 +89,15 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize(("step", "pointer", "detail"), REFUSED)
+@pytest.mark.parametrize(("step", "pointer", "detail"), FAULTS)
 def test_what_cannot_be_listened_for_or_emitted_is_refused(
     step: dict[str, Any], pointer: str, detail: str
 ) -> None:
     faults = [
-        (found.pointer, found.detail)
-        for found in documents.check({"document": HEADER, "do": [{"s": step}]})
+        (fault.pointer, fault.detail)
+        for fault in documents.check({"document": HEADER, "do": [{"s": step}]})
     ]
-    assert any(found[0] == f"/do/0/s{pointer}" and detail in found[1] for found in faults), faults
+    assert any(place == f"/do/0/s{pointer}" and detail in text for place, text in faults), faults
 
 
 def listen(to: Any) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def listen(to: Any) -> dict[str, Any]:
 
 @pytest.mark.unit
 @pytest.mark.parametrize(
-    ("to", "wanted"),
+    ("to", "types"),
     [
         ({"one": TICK}, {"tick"}),
         ({"all": [TICK, {"with": {"type": "a.b.v1"}}]}, {"tick", "a.b.v1"}),
@@ -118,8 +118,8 @@ def listen(to: Any) -> dict[str, Any]:
         ({"one": {"with": {"type": "${ $context.kind }"}}}, {ANY_TYPE}),
     ],
 )
-def test_what_a_document_may_listen_for_is_read_off_it(to: Any, wanted: set[str]) -> None:
-    assert event_types.of_tasks(listen(to)) == wanted
+def test_what_a_document_may_listen_for_is_read_off_it(to: Any, types: set[str]) -> None:
+    assert event_types.of_tasks(listen(to)) == types
 
 
 @pytest.mark.unit
@@ -146,27 +146,27 @@ def test_a_document_that_listens_for_nothing_hears_nothing() -> None:
     ],
 )
 def test_an_event_is_read_in_three_ways(event: dict[str, Any], data: Any, raw: str) -> None:
-    found = complete({"type": "t"} | event)
-    assert cloud_events.find_fault(found) is None
-    assert (cloud_events.read(found, "data"), cloud_events.read(found, "raw")) == (data, raw)
-    assert cloud_events.read(found, "envelope") == found
+    event = complete({"type": "t"} | event)
+    assert cloud_events.find_fault(event) is None
+    assert (cloud_events.read(event, "data"), cloud_events.read(event, "raw")) == (data, raw)
+    assert cloud_events.read(event, "envelope") == event
 
 
 @pytest.mark.stack
 async def test_a_history_of_listening_replays_the_same_way(execute: Execute) -> None:
     tick = {"emit": {"event": {"with": {"type": "tick", "data": {"n": "${ .n }"}}}}}
-    correlated = TICK | {"correlate": {"n": {"from": ".data.n"}}}
+    correlating = TICK | {"correlate": {"n": {"from": ".data.n"}}}
     pause = {"do": [{"w": {"wait": "PT0.02S"}}]}
     deaf = {"listen": {"to": {"one": {"with": {"type": "x"}}}}, "timeout": {"after": "PT0.05S"}}
     steps = [
         {"first": tick},
         {"second": tick | {"input": {"from": "${ { n: 2 } }"}}},
-        {"await": {"listen": {"to": {"any": [correlated], "until": ". != []"}}, "foreach": pause}},
+        {"await": {"listen": {"to": {"any": [correlating], "until": ". != []"}}, "foreach": pause}},
         {"never": {"try": [{"ear": deaf}], "catch": {}}},
     ]
-    ran = await execute(steps, {"n": 1})
-    assert ran.settlement.error is None
-    await replay(await ran.handle.fetch_history())
+    execution = await execute(steps, {"n": 1})
+    assert execution.settlement.error is None
+    await replay(await execution.handle.fetch_history())
 
 
 @pytest.mark.stack
@@ -179,8 +179,8 @@ async def test_a_flood_of_events_is_looked_at_in_pauses(execute: Execute) -> Non
         {"ear": {"listen": {"to": {"any": [look], "until": "(. | length) == 300"}}}},
         {"count": {"set": {"count": "${ length }"}}},
     ]
-    ran = await execute(steps, {})
-    assert ran.output == {"count": 300}
+    execution = await execute(steps, {})
+    assert execution.output == {"count": 300}
 
 
 @pytest.mark.stack

@@ -33,11 +33,11 @@ async def test_no_call_is_made_twice_and_what_is_in_flight_is_waited_for(
         "for": {"in": "[range(3)]"},
         "do": [{"ask": ask}, {"then": {"set": {"path": "${ .path }"}}}],
     }
-    ran = await execute(
+    execution = await execute(
         [{"both": {"fork": {"branches": [{"one": each}, {"two": each}]}}}], {}, rests_every=1
     )
-    assert ran.output == [{"path": "/"}, {"path": "/"}]
-    histories = await runs(temporal, ran.handle)
+    assert execution.output == [{"path": "/"}, {"path": "/"}]
+    histories = await runs(temporal, execution.handle)
     asked = [
         event
         for events in histories
@@ -54,9 +54,12 @@ async def test_waits_and_timeouts_end_when_they_were_to_end_at_first(
     busy = {"for": {"in": "[range(500)]"}, "do": [{"nap": {"wait": {"milliseconds": 20}}}]}
     branches = [{"slow": {"wait": "PT30S"}}, {"busy": busy}]
     steps = [{"all": {"fork": {"branches": branches}, "timeout": {"after": "PT3S"}}}]
-    ran = await execute(steps, {}, rests_every=1)
-    assert (ran.error["status"], ran.error["detail"]) == (408, "it took longer than 3 s")
-    histories = await runs(temporal, ran.handle)
+    execution = await execute(steps, {}, rests_every=1)
+    assert (execution.error["status"], execution.error["detail"]) == (
+        408,
+        "it took longer than 3 s",
+    )
+    histories = await runs(temporal, execution.handle)
     timers = [
         event for events in histories for event in of(events, EventType.EVENT_TYPE_TIMER_STARTED)
     ]
@@ -78,10 +81,10 @@ async def test_a_new_run_goes_on_when_temporal_suggests_it(
     ask = {"call": "http", "with": {"method": "put", "endpoint": endpoint, "body": "${ .text }"}}
     keep = {"set": {"text": "${ .body }", "n": "${ $i }"}}
     each = {"for": {"in": "[range(12)]", "at": "i"}, "do": [{"ask": ask}, {"keep": keep}]}
-    ran = await execute([{"each": each}], {"text": "x" * 400_000})
-    assert (len(ran.output["text"]), ran.output["n"]) == (400_000, 11)
+    execution = await execute([{"each": each}], {"text": "x" * 400_000})
+    assert (len(execution.output["text"]), execution.output["n"]) == (400_000, 11)
     assert (
-        len(await runs(temporal, ran.handle)) > 1
+        len(await runs(temporal, execution.handle)) > 1
     )  # a history of 4 MB is where the server suggests it
 
 
@@ -95,5 +98,5 @@ async def test_pure_steps_leave_no_trace_in_the_history(execute: Execute, tempor
 
 
 async def test_the_reply_of_the_last_run_reaches_who_awaits_the_first(execute: Execute) -> None:
-    ran = await execute(CASES["a list"], {}, reply_key={"kty": "OKP"}, rests_every=1)
-    assert await ran.handle.result() == "a.sealed.reply"
+    execution = await execute(CASES["a list"], {}, reply_key={"kty": "OKP"}, rests_every=1)
+    assert await execution.handle.result() == "a.sealed.reply"

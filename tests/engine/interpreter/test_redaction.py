@@ -99,11 +99,11 @@ async def test_an_execution_that_tells_more_than_can_be_looked_through_ends(
     execute: Execute,
 ) -> None:
     emit = {"emit": {"event": {"with": {"type": "t", "data": "${ .text }"}}}}
-    ran = await execute(
+    execution = await execute(
         [{"tell": emit}], {"text": "a" * 300_000}, secrets=MANY, use={"secrets": [*MANY]}
     )
     assert (
-        ran.error["detail"]
+        execution.error["detail"]
         == "the search for secrets in an error or event takes more time or memory than it may"
     )
 
@@ -116,10 +116,10 @@ async def test_an_execution_that_tells_much_beside_a_few_secrets_goes_on(execute
     }
     secrets = {f"key{number}": f"the value {number}" for number in range(10)}
     listed: dict[str, Any] = {"secrets": [*secrets]}
-    ran = await execute(
+    execution = await execute(
         [{f"tell{number}": emit} for number in range(5)],
         {"text": "x" * 200_000},
         secrets=secrets,
         use=listed,
     )
-    assert ran.output == {"text": "x" * 200_000}
+    assert execution.output == {"text": "x" * 200_000}

@@ -70,6 +70,8 @@ async def test_a_history_of_calls_replays_the_same_way(execute: Execute, service
             "with": {"method": "get", "endpoint": f"http://127.0.0.1:{service}/"},
         }
     }
-    ran = await execute([{"both": {"fork": {"branches": [ask, {"again": ask["ask"]}]}}}, ask], {})
-    assert ran.output["method"] == "GET"
-    await replay(await ran.handle.fetch_history())
+    execution = await execute(
+        [{"both": {"fork": {"branches": [ask, {"again": ask["ask"]}]}}}, ask], {}
+    )
+    assert execution.output["method"] == "GET"
+    await replay(await execution.handle.fetch_history())

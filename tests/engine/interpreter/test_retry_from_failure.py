@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.errors import InvalidError
-from tests.support.interpreter.executions import Execute, Ran
+from tests.support.interpreter.executions import CompletedExecution, Execute
 from tests.support.interpreter.rests import adding
 from tests.support.interpreter.retries import GATE, OPEN, RAISED, SHUT, USE, WHOLE, Steps
 
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.stack
 FUN = {"do": [adding("x"), GATE, adding("y")]}
 
 
-async def retried(execute: Execute, steps: Steps, left: Ran, **top: Any) -> Ran:
+async def retried(
+    execute: Execute, steps: Steps, left: CompletedExecution, **top: Any
+) -> CompletedExecution:
     assert left.settlement.left is not None
     return await execute(steps, left=left.settlement.left, use=top.pop("use", USE), **top)
 
@@ -143,5 +145,5 @@ def _mended(part: Any) -> Any:
 
 
 async def test_an_execution_that_completed_leaves_nothing(execute: Execute) -> None:
-    ran = await execute([adding("a")])
-    assert ran.settlement.left is None
+    execution = await execute([adding("a")])
+    assert execution.settlement.left is None

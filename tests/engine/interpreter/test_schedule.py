@@ -7,7 +7,7 @@ pytestmark = pytest.mark.unit
 
 
 TICK = {"with": {"type": "t"}}
-REFUSED = [
+FAULTS = [
     ({}, "/schedule", "must have one of every, cron, after, on"),
     ({"each": "PT1M"}, "/schedule/each", "unknown property"),
     ({"every": "PT0.5S"}, "/schedule/every", "must be between one second and a year"),
@@ -41,13 +41,13 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "pointer", "detail"), REFUSED)
+@pytest.mark.parametrize(("schedule", "pointer", "detail"), FAULTS)
 def test_a_schedule_that_cannot_be_is_refused_with_its_place(
     schedule: object, pointer: str, detail: str
 ) -> None:
     document = {"document": HEADER, "schedule": schedule, "do": [{"s": {"set": {"a": 1}}}]}
     faults = [(fault.pointer, fault.detail) for fault in documents.check(document)]
-    assert any(found[0] == pointer and detail in found[1] for found in faults), faults
+    assert any(place == pointer and detail in text for place, text in faults), faults
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_a_schedule_that_cannot_be_is_refused_with_its_place(
 def test_a_schedule_of_the_language_is_accepted(schedule: dict[str, object]) -> None:
     document = {"document": HEADER, "schedule": schedule, "do": [{"s": {"set": {"a": 1}}}]}
     assert documents.check(document) == []
-    found = documents.parse(document).schedule
-    assert found is not None
-    assert [*found.triggers()] == [
+    triggers = documents.parse(document).schedule
+    assert triggers is not None
+    assert [*triggers.triggers()] == [
         name for name in ("every", "cron", "after", "on") if name in schedule
     ]

@@ -11,7 +11,7 @@ from bin.devtools.docs.support_table.construct import Construct
 from engine.errors import InvalidError
 from engine.interpreter import documents
 from engine.interpreter.constructs import call_task, registry, reusable_components, run_task
-from engine.language import reader
+from engine.language import document_node
 from tests.support.interpreter.executions import Execute
 
 # A checkout of the specification's examples, where there is one: the project does not need it.
@@ -35,10 +35,10 @@ def test_the_page_is_what_the_command_writes() -> None:
 @pytest.mark.unit
 @pytest.mark.parametrize("construct", table.CONSTRUCTS, ids=identity)
 def test_the_grammar_says_of_a_construct_what_the_table_says(construct: Construct) -> None:
-    refused = [fault for fault in documents.check(construct.document) if fault.detail]
-    assert SUPPORTED[construct.group, construct.name] is not bool(refused), refused
-    if refused:
-        assert all(fault.pointer for fault in refused)
+    faults = [fault for fault in documents.check(construct.document) if fault.detail]
+    assert SUPPORTED[construct.group, construct.name] is not bool(faults), faults
+    if faults:
+        assert all(fault.pointer for fault in faults)
         with pytest.raises(InvalidError):
             documents.parse(construct.document)
 
@@ -57,11 +57,11 @@ async def test_what_is_refused_ends_an_execution_where_it_stands(
         for name, member in construct.document.items()
         if name not in {"document", "do"}
     }
-    ran = await execute(construct.document["do"], {}, checked=False, **rest)
+    execution = await execute(construct.document["do"], {}, checked=False, **rest)
     first = documents.check(construct.document)[0]
-    assert ran.error["type"].endswith("/configuration")
-    assert (ran.error["instance"], ran.trail) == (first.pointer, [])
-    assert first.detail in ran.error["detail"]
+    assert execution.error["type"].endswith("/configuration")
+    assert (execution.error["instance"], execution.trail) == (first.pointer, [])
+    assert first.detail in execution.error["detail"]
 
 
 @pytest.mark.unit
@@ -82,7 +82,7 @@ def test_the_table_names_all_that_the_code_has() -> None:
     assert set(call_task.CALLS) <= {name.partition(" ")[0].strip(",") for name in names("Calls")}
     assert {"basic", "bearer", "digest", "oauth2", "oidc"} <= names("Authentications")
     assert set(reusable_components.GROUPS) == names("Reusable")
-    assert {f"${name}" for name in reader.VARIABLES} <= names("Variables")
+    assert {f"${name}" for name in document_node.VARIABLES} <= names("Variables")
 
 
 @pytest.mark.unit

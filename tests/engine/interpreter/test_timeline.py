@@ -26,7 +26,7 @@ from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
 from engine.contracts.timeline import COUNTED_PHASES, TimelineEntry
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.temporal_workflows.execution import ExecutionWorkflow
-from tests.support.interpreter.executions import HEADER, Execute, Ran
+from tests.support.interpreter.executions import HEADER, CompletedExecution, Execute
 from tests.support.interpreter.replays import replay
 from tests.support.interpreter.rests import BRANCHES, CASES, FAIL, runs
 from tests.support.interpreter.retries import OPEN, SHUT, USE, WHOLE
@@ -50,9 +50,9 @@ class Record:
     def add(self, entry: TimelineEntry) -> None:
         self.told[entry.execution_id][entry.seq].append(entry)
 
-    def of(self, ran: Ran | str) -> list[TimelineEntry]:
+    def of(self, execution: CompletedExecution | str) -> list[TimelineEntry]:
         """Return an execution's entries; assert that entries of one number are equal."""
-        name = ran if isinstance(ran, str) else ran.settlement.execution_id
+        name = execution if isinstance(execution, str) else execution.settlement.execution_id
         told = self.told[name]
         assert sorted(told) == list(range(1, len(told) + 1))
         for entries in told.values():  # the time after a local activity may differ by milliseconds

@@ -26,17 +26,17 @@ async def details(handle: WorkflowHandle[Any, Any]) -> str:
 
 
 async def test_an_execution_that_has_ended_tells_how(execute: Execute) -> None:
-    ran = await execute([{"one": {"set": {"a": 1}}}, {"two": {"set": {"b": 2}}}])
-    assert await details(ran.handle) == (
+    execution = await execute([{"one": {"set": {"a": 1}}}, {"two": {"set": {"b": 2}}}])
+    assert await details(execution.handle) == (
         "**`case`**\n\n- completed\n- steps walked: 2\n- calls made: 0\n\n`one` → `two`"
     )
 
 
 async def test_one_that_failed_tells_where_and_with_what_kind_of_error(execute: Execute) -> None:
-    ran = await execute(
+    execution = await execute(
         [{"bad": {"raise": {"error": {"type": "urn:x", "status": 500, "detail": "hidden"}}}}]
     )
-    told = await details(ran.handle)
+    told = await details(execution.handle)
     assert "- failed at `/do/0/bad`: `urn:x`" in told
     assert "hidden" not in told
 

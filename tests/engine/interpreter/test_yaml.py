@@ -11,7 +11,7 @@ from engine.expressions.sandbox import pool, yaml_worker
 from engine.interpreter import documents
 from engine.interpreter.constructs import external_resources
 from engine.language.errors import FaultError
-from engine.language.parser import LOCAL_CHARACTERS_MAX
+from engine.language.json_and_yaml import LOCAL_CHARACTERS_MAX
 from tests.support.interpreter.children import until_the_machine_has_time
 
 pytestmark = pytest.mark.unit

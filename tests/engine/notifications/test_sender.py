@@ -13,7 +13,7 @@ from engine.config.settings import Settings
 from engine.contracts import timestamps
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
-from engine.notifications import vapid, web_push, webhook
+from engine.notifications import vapid, web_push, webhook_signature
 from engine.notifications.deliveries import ChannelDelivery
 from engine.notifications.retry_policy import DeliveryOutcome
 from engine.notifications.sender import NotificationSender
@@ -61,7 +61,7 @@ async def test_a_webhook_says_who_and_how_far_under_an_id_that_stays(
     first, second = box.next(), box.next()
     data = {"accountId": str(channel.account_id), "agentId": "phone"} | TOLD
     for received in (first, second):
-        told = verify_webhook(received, webhook.encode_secret(b"k" * 32))
+        told = verify_webhook(received, webhook_signature.encode_secret(b"k" * 32))
         assert told == {"type": "sync.changed", "timestamp": TOLD["head"], "data": data}
         assert received.headers["webhook-id"] == f"msg_{channel.id.hex}_{HEAD}"
     assert first.body == second.body
@@ -77,11 +77,14 @@ async def test_for_a_day_after_a_rotation_both_secrets_verify(
     await send(to_receiver, delivery(channel))
     received = box.next()
     for secret in (b"k" * 32, b"b" * 32):
-        assert verify_webhook(received, webhook.encode_secret(secret))["type"] == "sync.changed"
+        assert (
+            verify_webhook(received, webhook_signature.encode_secret(secret))["type"]
+            == "sync.changed"
+        )
     channel.secret_before_until = now - timedelta(minutes=1)
     await send(to_receiver, delivery(channel))
     with pytest.raises(WebhookVerificationError):
-        verify_webhook(box.next(), webhook.encode_secret(b"b" * 32))
+        verify_webhook(box.next(), webhook_signature.encode_secret(b"b" * 32))
 
 
 def subscribed(channel: Channel, browser: Browser, ring: Keyring, key_id: str) -> Channel:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from engine.errors import ForbiddenError, NotFoundError
 from engine.store.account_scope import AccountScope, AgentScope
-from engine.sync import entities
+from engine.sync import entity_history
 from engine.sync.change import Change, SyncLimits
 from engine.sync.push import PushResult, push_changes
 from engine.sync.usage import measure_usage
@@ -27,7 +27,7 @@ def history(
 ) -> list[Any]:
     with sessions() as session:
         scope = AccountScope(session, account_id, datetime.now(UTC))
-        versions = entities.list_versions(scope, ("settings", entity), limit)
+        versions = entity_history.list_versions(scope, ("settings", entity), limit)
     return [version["encryptedData"] for version in versions]
 
 

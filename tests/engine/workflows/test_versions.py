@@ -19,7 +19,7 @@ from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.outbox import OutboxMessage
 from engine.store.workflows import Definition, DefinitionVersion
-from engine.workflows import changes, definitions, versions
+from engine.workflows import definitions, deletion, replacement, versions
 from engine.workflows.definitions import Diagnosis, Draft
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import SealedInput
@@ -42,7 +42,9 @@ def change(
     session: Session, account_id: UUID, definition_id: UUID, draft: Draft = SECOND
 ) -> Definition:
     found = definitions.find(AccountScope(session, account_id, NOW), definition_id, lock=True)
-    changes.change(AccountScope(session, account_id, NOW), found, draft, definition_bytes_max=1000)
+    replacement.replace(
+        AccountScope(session, account_id, NOW), found, draft, definition_bytes_max=1000
+    )
     return found
 
 
@@ -167,7 +169,7 @@ def test_of_a_start_and_a_deletion_at_once_one_finds_the_other(
                 found = definitions.find(
                     AccountScope(session, account_id, NOW), definition_id, lock=True
                 )
-                changes.delete(AccountScope(session, account_id, NOW), found)
+                deletion.delete(AccountScope(session, account_id, NOW), found)
             except ConflictError as refusal:
                 return refusal.code
             return "deleted"
@@ -188,7 +190,7 @@ def test_nothing_of_a_deleted_definition_is_left_to_be_checked(
 ) -> None:
     found = change(session, account_id, definition_id)
     session.execute(outbox.deletion(VersionCheck(account_id, VersionReference(definition_id))))
-    changes.delete(AccountScope(session, account_id, NOW), found)
+    deletion.delete(AccountScope(session, account_id, NOW), found)
     assert waiting(session, VersionCheck.kind, definition_id) == set()
     assert waiting(session, TriggersEnd.kind, definition_id) == {
         str(definition_id),

@@ -1,4 +1,4 @@
-"""Calls of this process to the socket layer, all recorded by an audit hook (PEP 578)."""
+"""Gauge of this process's socket calls, by an audit hook (PEP 578) that none can bypass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.egress.addresses import is_public
 
 @dataclass(slots=True)
 class Gauge:
-    """The connects that were asked for; those to the internet are counted and not made."""
+    """Requested connects; those to the internet are counted but refused."""
 
     connects: list[tuple[str, int]] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ sys.addaudithook(_note)
 
 
 @contextmanager
-def measured() -> Iterator[Gauge]:
+def measure_sockets() -> Iterator[Gauge]:
     """Count during the block."""
     gauge = Gauge()
     _gauges.append(gauge)

@@ -1,8 +1,7 @@
-"""Addresses that lead, or try to lead, inside; and those that must go through.
+"""Addresses that lead inside the network, and addresses that the guard must allow.
 
-`{port}` is a loopback port on which something listens, and which the guard allows, so that the
-address alone decides. `ZONE` says what a name resolves to; the system's parser decides what a
-number means.
+`{port}` is a port of a server on the loopback. The guard allows it, so that only the address
+decides. `ZONE` resolves names; the system's parser resolves numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from itertools import cycle
 PUBLIC = "93.184.215.14"
 PUBLIC_6 = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 
-# Every round of answers is one resolution: a name that has several is another at each look.
+# Each item of a list is one resolution: the name changes its addresses between them.
 ZONE: dict[str, list[list[str]]] = {
     "public.test": [[PUBLIC]],
     "public6.test": [[PUBLIC_6]],
@@ -150,7 +149,7 @@ HOSTILE = {
     "scheme twice": "http://http://127.0.0.1:{port}/",
 }
 
-# What the socket layer is asked for: one connect, to the address that was checked.
+# The expected socket calls: one connect, to the checked address.
 PASSING = {
     "http://public.test/": [(PUBLIC, 80)],
     "HTTP://PUBLIC.TEST/": [(PUBLIC, 80)],
@@ -184,7 +183,7 @@ class Zone:
         name = host.lower().removesuffix(".")
         if name in self._rounds:
             return [(address, port) for address in next(self._rounds[name])]
-        found = await asyncio.get_running_loop().getaddrinfo(
+        infos = await asyncio.get_running_loop().getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
         )
-        return [(str(address[0]), int(address[1])) for *_, address in found]
+        return [(str(address[0]), int(address[1])) for *_, address in infos]

@@ -1,4 +1,4 @@
-"""A server on the loopback for the egress guard to reach, or not to."""
+"""HTTP server on the loopback for tests of the egress guard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CREDENTIALS = {"authorization": "Bearer canary", "cookie": "canary", "x-api-key"
 
 @dataclass(slots=True)
 class Origin:
-    """A real server on the loopback that remembers who came and answers as told."""
+    """Server that records its requests and returns prepared answers."""
 
     port: int = 0
     connects: int = 0
@@ -46,15 +46,15 @@ def reply(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
 @asynccontextmanager
 async def listening() -> AsyncIterator[Origin]:
     """Run an origin for the duration of the block."""
-    found = Origin()
-    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
-    found.port = server.sockets[0].getsockname()[1]
+    origin = Origin()
+    server = await asyncio.start_server(origin.serve, "127.0.0.1", 0)
+    origin.port = server.sockets[0].getsockname()[1]
     async with server:
-        yield found
+        yield origin
 
 
 def to_origin(origin: Origin, allow: str = "a.test,b.test") -> Egress:
-    """A guard for which every name is the origin's address; only those in `allow` are opened."""
+    """Return a guard that resolves every name to the server; only names in `allow` may pass."""
 
     async def resolver(*_: object) -> Sequence[tuple[str, int]]:
         return [("127.0.0.1", origin.port)]
@@ -64,10 +64,10 @@ def to_origin(origin: Origin, allow: str = "a.test,b.test") -> Egress:
 
 async def within(host: str, port: int) -> Sequence[tuple[str, int]]:
     """Resolve as the system does, but never to the internet: a test stays on this machine."""
-    found = await resolve(host, port)
-    if any(is_public(address) for address, _ in found):
+    addresses = await resolve(host, port)
+    if any(is_public(address) for address, _ in addresses):
         raise OSError("outside")
-    return found
+    return addresses
 
 
 def get(

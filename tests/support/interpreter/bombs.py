@@ -1,9 +1,9 @@
 """Hostile programs, schemas and documents, and what must happen to each.
 
-* `refused`: the grammar does not accept it.
-* `ended`: it breaks its budget, which ends the execution; no `catch` may hide that.
-* `error`: an error of the language, which a `catch` may take.
-* `harmless`: it gives a value, which tells nothing.
+* `refused`: the parser refuses the definition.
+* `ended`: it exceeds its budget, which ends the execution; no `catch` may catch that.
+* `error`: an error of the language, which a `catch` may catch.
+* `harmless`: its value reveals nothing.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ DEEP_SCHEMA["$ref"] = "#/$defs/d0"
 
 @dataclass(frozen=True, slots=True)
 class Bomb:
-    """One of them: the steps, the input they get, and the one thing that may happen."""
+    """Tasks with their input, and their only allowed outcome."""
 
     name: str
-    happens: str
+    outcome: str
     steps: list[dict[str, Any]]
     data: Any = None
-    value: Any = None  # what a harmless one gives
+    value: Any = None  # of a harmless one
 
 
-def program(name: str, happens: str, text: str, *, data: Any = None, value: Any = None) -> Bomb:
-    """Return a step whose output is a program's."""
-    return Bomb(name, happens, [{"bomb": {"set": {"x": "${ " + text + " }"}}}], data, {"x": value})
+def program(name: str, outcome: str, text: str, *, data: Any = None, value: Any = None) -> Bomb:
+    """Return a task whose output is a program's."""
+    return Bomb(name, outcome, [{"bomb": {"set": {"x": "${ " + text + " }"}}}], data, {"x": value})
 
 
-def schema(name: str, happens: str, text: dict[str, Any], data: Any) -> Bomb:
-    """Return a step whose input has to match a schema."""
-    shaping = {"schema": {"format": "json", "document": text}}
-    return Bomb(name, happens, [{"bomb": {"input": shaping, "set": {"x": 1}}}], data, {"x": 1})
+def schema(name: str, outcome: str, text: dict[str, Any], data: Any) -> Bomb:
+    """Return a task whose input must match a schema."""
+    transform = {"schema": {"format": "json", "document": text}}
+    return Bomb(name, outcome, [{"bomb": {"input": transform, "set": {"x": 1}}}], data, {"x": 1})
 
 
 BOMBS = [
@@ -115,7 +115,7 @@ BOMBS = [
     program("long digits", ERROR, '("9" * 900000) | tonumber | error'),
     program("huge date", ERROR, "1e300 | todate"),
     program("huge format", ERROR, '1e18 | strftime("%A" * 100000)'),
-    # What is outside
+    # Access to the process
     program("environment", REFUSED, "env"),
     program("environment as variable", REFUSED, "$ENV"),
     program("environment in a string", ERROR, '"\\(env)"'),

@@ -1,4 +1,4 @@
-"""Children of the interpreter: what waits for them, and work that they had no time for."""
+"""Helpers for sandbox processes on a busy machine."""
 
 from __future__ import annotations
 

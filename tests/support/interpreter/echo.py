@@ -1,4 +1,4 @@
-"""A service on the loopback for calls to reach: it answers with what it was sent."""
+"""HTTP service on the loopback that returns its requests."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     first, *lines = head.strip().split("\r\n")
     method, target, _ = first.split(" ")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    sent = (await reader.readexactly(int(headers.get("content-length", "0")))).decode()
+    request_body = await reader.readexactly(int(headers.get("content-length", "0")))
     url = urlsplit(target)
     content = {
         "method": method,
         "path": url.path,
         "query": parse_qs(url.query),
         "headers": headers,
-        "body": sent,
+        "body": request_body.decode(),
     }
     status = url.path.rpartition("/status/")[2] if "/status/" in url.path else "200"
     extra = ""

@@ -1,4 +1,4 @@
-"""Executions of the interpreter that ran to their end."""
+"""Completed executions of the interpreter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADER = {"dsl": "1.0.3", "namespace": "tests", "name": "case", "version": "1.0.
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CompletedExecution:
     """One execution that ended."""
 
     settlement: Settlement
@@ -38,14 +38,14 @@ class Ran:
         return self.settlement.error
 
 
-Execute = Callable[..., Awaitable[Ran]]
+Execute = Callable[..., Awaitable[CompletedExecution]]
 
 
 async def trail_of(handle: WorkflowHandle[Any, Any]) -> list[str]:
-    """Return the tasks that an execution walked, in order.
+    """Return the tasks that an execution ran, in order.
 
-    A worker without the execution in its cache replays it, and fails the query when the machine has
-    no time for that. Temporal repeats workflow tasks, but no queries.
+    A worker without the execution in its cache replays it, and fails the query when the machine is
+    too busy for that. Temporal retries workflow tasks, but no queries.
     """
     async with asyncio.timeout(EXECUTION_TIMEOUT.total_seconds()):
         while True:

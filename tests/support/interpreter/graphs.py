@@ -1,4 +1,4 @@
-"""Definitions whose graphs are drawn."""
+"""Definitions for tests of graphs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ def drawn(*steps: dict[str, Any], **top: Any) -> Graph:
 
 def definitions() -> list[tuple[str, Any]]:
     """Return all documents of the scenarios that can run, by the scenario's name."""
-    found = []
+    definitions = []
     for path in FEATURES:
         for scenario in scenarios(path):
             for line in scenario.lines:
                 if line.text.endswith("workflow with definition:"):
                     try:
-                        parsed = documents.parse(documents.read(line.doc or "", "application/yaml"))
+                        definition = documents.parse(
+                            documents.read(line.doc or "", "application/yaml")
+                        )
                     except EngineError:
                         continue  # a scenario of what is refused
-                    found.append((f"{scenario.feature}: {scenario.name}", parsed))
-    return found
+                    definitions.append((f"{scenario.feature}: {scenario.name}", definition))
+    return definitions

@@ -22,7 +22,9 @@ async def replay(history: WorkflowHistory) -> None:
         data_converter=replace(
             DataConverter.default, payload_converter_class=ReplyPayloadConverter
         ),
-        debug_mode=True,  # no two seconds a task: for one that is broken off it waits for ever
+        # Without the limit of two seconds a task, as the replayer waits forever for a task that
+        # exceeds it.
+        debug_mode=True,
     )
     replayed = asyncio.ensure_future(replayer.replay_workflow(history))
     # Not `timeout`, which would wait for the cancelled one: a replay that hangs is to say so.

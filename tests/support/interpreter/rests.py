@@ -123,14 +123,14 @@ CASES: dict[str, Steps] = {
 
 async def runs(client: Client, handle: WorkflowHandle[Any, Any]) -> list[list[HistoryEvent]]:
     """Return the events of every run of an execution, the first run first."""
-    found, run_id = [], handle.first_execution_run_id
+    histories, run_id = [], handle.first_execution_run_id
     while run_id:
         history = await client.get_workflow_handle(handle.id, run_id=run_id).fetch_history()
         await replay(history)
-        found.append(list(history.events))
+        histories.append(list(history.events))
         last = history.events[-1]
         run_id = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
-    return found
+    return histories
 
 
 def of(events: list[HistoryEvent], kind: EventType.ValueType) -> list[HistoryEvent]:

@@ -1,4 +1,4 @@
-"""Documents that fail at first and succeed when they are taken up again."""
+"""Documents that fail at first and succeed when they are retried."""
 
 from __future__ import annotations
 

@@ -12,7 +12,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from engine.store.sync import SyncHead, SyncSibling
-from engine.sync import change_log, conflict_rules, locked_state, pull, push, siblings, tombstones
+from engine.sync import (
+    conflict_rules,
+    locked_state,
+    pull,
+    push,
+    push_statement,
+    siblings,
+    tombstones,
+)
 from tests.support.sync.machine import ENTITIES, Machine
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -61,10 +69,10 @@ def nothing_is_kept(patch: pytest.MonkeyPatch) -> None:
 def stamps_by_the_clock(patch: pytest.MonkeyPatch) -> None:
     clock = bindparam("clock", type_=JSONB())
     statements = {
-        first: alter(one, change_log.NEXT_STAMP, ":tick").bindparams(clock)
-        for first, one in change_log.APPEND.items()
+        first: alter(one, push_statement.NEXT_STAMP, ":tick").bindparams(clock)
+        for first, one in push_statement.APPEND.items()
     }
-    patch.setattr(change_log, "APPEND", statements)
+    patch.setattr(push_statement, "APPEND", statements)
 
 
 def cursor_at_the_head(patch: pytest.MonkeyPatch) -> None:
@@ -82,7 +90,7 @@ def no_locks(patch: pytest.MonkeyPatch) -> None:
 
 
 def first_versions_replace(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(change_log.APPEND, True, change_log.APPEND[False])
+    patch.setitem(push_statement.APPEND, True, push_statement.APPEND[False])
 
 
 def no_horizon(patch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from bin.devtools.stack.valkey import start_valkey
 from engine.config.settings import Settings
 from tests.support.waiting import until
 from tests.support.web.people import Make, Person
-from web.http.sliding_window import until_room
+from web.http.rate_limits import until_room
 
 DOCUMENTED = {"auth": 10, "sync": 100, "workflows": 50, "general": 1000}
 

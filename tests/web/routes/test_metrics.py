@@ -111,6 +111,33 @@ def scraped(platform: Platform) -> Iterator[Platform]:
         yield one
 
 
+def counts_of_all(samples: Samples) -> tuple[float, ...]:
+    """Return a sample of each process that the story below moves."""
+    return (
+        value(samples, "cloudapi_executions_started_total", process="web"),
+        value(
+            samples,
+            "cloudapi_executions_ended_total",
+            process="temporal",
+            status="completed",
+        ),
+        value(samples, "cloudapi_evaluations_total", process="temporal", result="value"),
+        value(samples, "cloudapi_fanout_lag_seconds_count", process="fanout"),
+        value(samples, "cloudapi_actor_seconds_count", process="fanout", actor="fan_out"),
+        value(samples, "cloudapi_relay_deliveries_total", process="relay", result="carried"),
+        value(samples, "cloudapi_temporal_slots", process="temporal", state="available"),
+        value(
+            samples,
+            "cloudapi_temporal_wait_seconds_count",
+            process="temporal",
+            kind="workflow",
+        ),
+        value(samples, "cloudapi_log_events_total", process="relay", event="relay_ready"),
+        value(samples, "cloudapi_threads", process="web"),
+        value(samples, "cloudapi_streams_open", process="web", kind="stream"),
+    )
+
+
 @pytest.mark.platform
 def test_one_web_process_tells_of_all_processes(
     scraped: Platform, laptop: Client, platform: Platform
@@ -124,32 +151,7 @@ def test_one_web_process_tells_of_all_processes(
             answer = httpx2.get(f"{scraped.api_url}/metrics", headers=BEARING)
             samples = parsed(answer.text)
             heard = {labels["process"] for labels, _ in samples["process_start_time_seconds"]}
-            counted = (
-                value(samples, "cloudapi_executions_started_total", process="web"),
-                value(
-                    samples,
-                    "cloudapi_executions_ended_total",
-                    process="temporal",
-                    status="completed",
-                ),
-                value(samples, "cloudapi_evaluations_total", process="temporal", result="value"),
-                value(samples, "cloudapi_fanout_lag_seconds_count", process="fanout"),
-                value(samples, "cloudapi_actor_seconds_count", process="fanout", actor="fan_out"),
-                value(
-                    samples, "cloudapi_relay_deliveries_total", process="relay", result="carried"
-                ),
-                value(samples, "cloudapi_temporal_slots", process="temporal", state="available"),
-                value(
-                    samples,
-                    "cloudapi_temporal_wait_seconds_count",
-                    process="temporal",
-                    kind="workflow",
-                ),
-                value(samples, "cloudapi_log_events_total", process="relay", event="relay_ready"),
-                value(samples, "cloudapi_threads", process="web"),
-                value(samples, "cloudapi_streams_open", process="web", kind="stream"),
-            )
-            return samples if heard >= {*platform.servers} and all(counted) else None
+            return samples if heard >= {*platform.servers} and all(counts_of_all(samples)) else None
 
         samples = until(complete)
     assert {"execution.start", "sync.changed"} <= {

@@ -21,7 +21,7 @@ from engine.interpreter.constructs import (
     wait_task,
 )
 from engine.interpreter.runtime import budget
-from engine.language import parser, reader, size_limits, uri_templates
+from engine.language import document_node, json_and_yaml, size_limits, uri_templates
 
 SPECIFICATION = "1.0.3"
 CONSTRUCTS = [*DOCUMENT, *STEPS, *CALLS, *AUTHENTICATIONS, *AROUND, *REUSABLE, *SCHEDULES]
@@ -67,10 +67,10 @@ def rows() -> tuple[Row, ...]:
 def limits() -> tuple[Limit, ...]:
     """Return the limits that are the same for every account."""
     return (
-        Limit("definition", parser.TEXT_CHARACTERS_MAX, "characters"),
+        Limit("definition", json_and_yaml.TEXT_CHARACTERS_MAX, "characters"),
         Limit("definition in YAML", int(worker.DOCUMENT.cpu_seconds), "seconds to read it"),
-        Limit("nesting", parser.DEPTH_MAX, "levels"),
-        Limit("steps", reader.TASKS_MAX, "steps in a definition"),
+        Limit("nesting", json_and_yaml.DEPTH_MAX, "levels"),
+        Limit("steps", document_node.TASKS_MAX, "steps in a definition"),
         Limit("nested steps", size_limits.NESTED_MAX, "in one another, functions included"),
         Limit("steps walked", budget.TASKS_RUN_MAX, "steps in one execution"),
         Limit(
@@ -78,7 +78,7 @@ def limits() -> tuple[Limit, ...]:
             budget.TASKS_PER_MINUTE,
             "steps of an account; past that its executions wait",
         ),
-        Limit("expression", reader.PROGRAM_CHARACTERS_MAX, "characters"),
+        Limit("expression", document_node.PROGRAM_CHARACTERS_MAX, "characters"),
         Limit("step data", size_limits.DATA_BYTES_MAX, "bytes of JSON"),
         Limit("context", size_limits.CONTEXT_BYTES_MAX, "bytes of JSON"),
         Limit(
@@ -110,7 +110,7 @@ def _to_row(construct: Construct) -> Row:
 
 def _variables() -> list[Row]:
     secrets = next(row for row in map(_to_row, REUSABLE) if row.name == "secrets")
-    variables = reader.VARIABLES | ({"secrets"} if secrets.supported else set())
+    variables = document_node.VARIABLES | ({"secrets"} if secrets.supported else set())
     return [
         Row("Variables", f"${name}", True, covers)
         if name in variables
@@ -121,12 +121,12 @@ def _variables() -> list[Row]:
 
 LIMITS_BY_NAME: dict[str, float] = {
     "addressCharacters": uri_templates.CHARACTERS_MAX,
-    "definitionDepth": parser.DEPTH_MAX,
-    "definitionSteps": reader.TASKS_MAX,
-    "definitionValues": parser.NODES_MAX,
+    "definitionDepth": json_and_yaml.DEPTH_MAX,
+    "definitionSteps": document_node.TASKS_MAX,
+    "definitionValues": json_and_yaml.NODES_MAX,
     "definitionYamlCpuSeconds": worker.DOCUMENT.cpu_seconds,
     "executionDataBytes": size_limits.HELD_BYTES_MAX,
-    "expressionCharacters": reader.PROGRAM_CHARACTERS_MAX,
+    "expressionCharacters": document_node.PROGRAM_CHARACTERS_MAX,
     "expressionCpuSeconds": worker.CPU_SECONDS_MAX,
     "expressionMemoryBytes": worker.MEMORY_BYTES_MAX,
     "expressionResultBytes": worker.RESULT_BYTES_MAX,

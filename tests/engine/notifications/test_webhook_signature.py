@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from engine.notifications import webhook
+from engine.notifications import webhook_signature
 
 pytestmark = pytest.mark.unit
 
@@ -20,8 +20,8 @@ SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 def test_the_reference_comes_out_as_published() -> None:
-    key = base64.b64decode(SECRET.removeprefix(webhook.PREFIX))
-    assert webhook.sign(ID, BODY, keys=[key], now=TIMESTAMP) == {
+    key = base64.b64decode(SECRET.removeprefix(webhook_signature.PREFIX))
+    assert webhook_signature.sign(ID, BODY, keys=[key], now=TIMESTAMP) == {
         "webhook-id": ID,
         "webhook-timestamp": "1614265330",
         "webhook-signature": SIGNATURE,
@@ -30,14 +30,16 @@ def test_the_reference_comes_out_as_published() -> None:
 
 def test_a_body_signed_with_two_keys_is_taken_by_the_holder_of_either_and_no_other() -> None:
     old, new, other = (
-        webhook.generate_secret(),
-        webhook.generate_secret(),
-        webhook.generate_secret(),
+        webhook_signature.generate_secret(),
+        webhook_signature.generate_secret(),
+        webhook_signature.generate_secret(),
     )
-    headers = webhook.sign("msg_1", BODY, keys=[new, old], now=datetime.now(UTC))
+    headers = webhook_signature.sign("msg_1", BODY, keys=[new, old], now=datetime.now(UTC))
     for key in (old, new):
-        assert Webhook(webhook.encode_secret(key)).verify(BODY, headers) == {"test": 2432232314}
+        assert Webhook(webhook_signature.encode_secret(key)).verify(BODY, headers) == {
+            "test": 2432232314
+        }
     with pytest.raises(WebhookVerificationError):
-        Webhook(webhook.encode_secret(other)).verify(BODY, headers)
+        Webhook(webhook_signature.encode_secret(other)).verify(BODY, headers)
     with pytest.raises(WebhookVerificationError):
-        Webhook(webhook.encode_secret(new)).verify(BODY + b" ", headers)
+        Webhook(webhook_signature.encode_secret(new)).verify(BODY + b" ", headers)

@@ -8,12 +8,13 @@ from typing import Any
 from engine.expressions.jq import Program
 from engine.expressions.templates import compact
 from engine.interpreter.constructs import call_http, external_resources
-from engine.interpreter.runtime.interpreter import Interpreter, RemoteSchema
+from engine.interpreter.runtime.data_flow import RemoteSchema
+from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.scope import Scope
 from engine.language import json_schema
+from engine.language.document_node import DocumentNode
 from engine.language.errors import ExhaustedError, fault
 from engine.language.model import Transform
-from engine.language.reader import DocumentNode
 
 FORMATS = ("json", "json:2020-12")
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from engine.expressions.jq import Program
 from engine.interpreter.constructs import extensions, registry
 from engine.interpreter.constructs.placeholder import Placeholder
-from engine.interpreter.constructs.transforms import read_transform
+from engine.interpreter.constructs.transform_reader import read_transform
 from engine.interpreter.runtime.interpreter import Construct
+from engine.language.document_node import TASKS_MAX, DocumentNode, EnoughError
 from engine.language.model import CONTINUE, END, EXIT, Task
-from engine.language.reader import TASKS_MAX, DocumentNode, EnoughError
 from engine.language.size_limits import NESTED_MAX
 
 COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
