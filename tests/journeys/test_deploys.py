@@ -38,12 +38,12 @@ class Executing:
         )["id"]
         self.execution_ids: list[str] = []
         self.failures: list[str] = []
-        self.done = threading.Event()
+        self.stop = threading.Event()
 
     def run(self) -> None:
         """Execute until it is over."""
         body = {"input": self.client.seal(b"1")}
-        while not self.done.is_set():
+        while not self.stop.is_set():
             try:
                 path = f"/api/workflows/{self.workflow_id}/execute"
                 answer = self.client.http.post(path, json=body, headers={"Prefer": "wait=2"})
@@ -54,7 +54,7 @@ class Executing:
                 self.execution_ids.append(answer.json()["executionId"])
             else:
                 self.failures.append(answer.text)
-            self.done.wait(PAUSE_SECONDS)
+            self.stop.wait(PAUSE_SECONDS)
 
 
 @dataclasses.dataclass(slots=True)
@@ -83,7 +83,7 @@ class Deployment:
 
         :raises AssertionError: when a request failed, or anything is missing.
         """
-        self.executing.done.set()
+        self.executing.stop.set()
         self.load.enough()
         check(self.load)
         assert self.executing.failures == []
@@ -125,7 +125,7 @@ def deployment_under_load(fragile: Fragile, *, keep_alive: bool) -> Iterator[Dep
                 try:
                     yield Deployment(fragile, balancer, webs, load, executing)
                 finally:
-                    executing.done.set()
+                    executing.stop.set()
                     thread.join()
     finally:
         fragile.parts["web"] = webs.pop(first)
