@@ -18,6 +18,8 @@ CLOCK = {
     "minProperties": 1,
     "maxProperties": 64,
 }
+# A stored clock has no zeros: one of zeros alone is stored empty.
+STORED_CLOCK = {name: member for name, member in CLOCK.items() if name != "minProperties"}
 # Parts of the JSON Schema that apispec does not derive from the marshmallow fields.
 PUSH: dict[str, Any] = {
     "properties": {"vectorClock": {"propertyNames": {"pattern": "^[\\x21-\\x7e]{1,128}$"}}},
@@ -110,7 +112,7 @@ class Sibling(Schema):
 
     encryptedData = fields.String(required=True)  # noqa: N815 - the API's own spelling
     version = fields.String(required=True)
-    vectorClock = fields.Raw(required=True, metadata=CLOCK)  # noqa: N815
+    vectorClock = fields.Raw(required=True, metadata=STORED_CLOCK)  # noqa: N815
     agentId = fields.String(required=True)  # noqa: N815
     deleted = fields.Boolean(required=True)
 

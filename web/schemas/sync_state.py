@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from engine.sync.change import CHAIN_LINKS_MAX
 from web.schemas.strict import Moment, Strict
-from web.schemas.sync import CLOCK, EntityVersion, Since, State
+from web.schemas.sync import STORED_CLOCK, EntityVersion, Since, State
 
 __all__ = [
     "Chain",
@@ -115,7 +115,7 @@ class ChainLink(Schema):
     type = fields.String(required=True)
     entityId = fields.String(required=True)  # noqa: N815
     version = fields.String(required=True)
-    vectorClock = fields.Raw(required=True, metadata=CLOCK)  # noqa: N815
+    vectorClock = fields.Raw(required=True, metadata=STORED_CLOCK)  # noqa: N815
     agentId = fields.String(required=True)  # noqa: N815
     deleted = fields.Boolean(required=True)
     dataHash = fields.String(required=True, validate=HEX)  # noqa: N815

@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 from bin.devtools.conformance.api_fuzzer import register_headers
 from engine.notifications.web_push import encode_base64url
 from engine.sync.conflict_rules import JUMP_MAX
+from engine.workflows.versions import VERSION_MAX
 
 KEY = "Idempotency-Key"
 COUNTER_MAX = 2**53 - 1
@@ -30,7 +31,7 @@ def point() -> str:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:  # noqa: ARG001 - its own
-    """Replace values that the platform refuses by its state: a used key, a clock that jumps.
+    """Replace values that the state refuses: a used key, a clock that jumps, an unknown version.
 
     And values that no schema describes: which texts are points of a curve.
     """
@@ -40,6 +41,9 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:  # noq
     clock = case.body.get("vectorClock") if isinstance(case.body, dict) else None
     if isinstance(clock, dict):  # the platform refuses a counter that jumps
         case.body["vectorClock"] = {agent: _near(counter) for agent, counter in clock.items()}
+    version = case.body.get("version") if isinstance(case.body, dict) else None
+    if type(version) is int and 1 <= version <= VERSION_MAX:  # a workflow has few versions
+        case.body["version"] = 1
     subscription = case.body.get("subscription") if isinstance(case.body, dict) else None
     keys = subscription.get("keys") if isinstance(subscription, dict) else None
     if isinstance(keys, dict) and _may_be_point(keys.get("p256dh")):
