@@ -98,6 +98,9 @@ def configure(app: Flask, settings: Settings) -> None:
             "retry": Retry(NoBackoff(), 0),  # type: ignore[dict-item] # three tries by default, a second apart
         },
         in_memory_fallback_enabled=True,
+        # Of several threads that Redis fails at once, Flask-Limiter lets the first fall back and
+        # raises in the others. These requests pass instead; the next ones count in memory.
+        swallow_errors=True,
         # Of what belongs to no blueprint of ours: documents, static files, paths that do not exist.
         default_limits=[Limit(_rate(settings, GENERAL), scope=GENERAL, shared=True)],
         # Its default, the endpoint, would exempt static files and paths that do not exist.
