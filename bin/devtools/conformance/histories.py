@@ -208,6 +208,10 @@ async def _runs(client: Client, handle: WorkflowHandle[Any, Any]) -> AsyncIterat
 
 
 def _write(folder: Path, file: str, history: WorkflowHistory) -> None:
+    if any(
+        event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED for event in history.events
+    ):
+        raise SystemExit(f"{file}: a workflow task failed, as on a busy machine. Record it again.")
     document = history.to_json_dict() | {"workflowId": history.workflow_id}
     # Stack traces contain paths, so the recorder removes its own.
     text = json.dumps(document, separators=(",", ":"), sort_keys=True)
