@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -208,10 +208,12 @@ async def _runs(client: Client, handle: WorkflowHandle[Any, Any]) -> AsyncIterat
 
 
 def _write(folder: Path, file: str, history: WorkflowHistory) -> None:
-    if any(
-        event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED for event in history.events
-    ):
-        raise SystemExit(f"{file}: a workflow task failed, as on a busy machine. Record it again.")
+    # A signal that comes meanwhile makes the server repeat a task: that is no fault.
+    for event in history.events:
+        cause = event.workflow_task_failed_event_attributes.cause
+        if cause and cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND:
+            name = WorkflowTaskFailedCause.Name(cause)
+            raise SystemExit(f"{file}: a workflow task failed ({name}). Record it again.")
     document = history.to_json_dict() | {"workflowId": history.workflow_id}
     # Stack traces contain paths, so the recorder removes its own.
     text = json.dumps(document, separators=(",", ":"), sort_keys=True)
