@@ -8,8 +8,9 @@ limits one by one, and count in the first what the second refuses.
 The windows slide: the weight of one is its count of this minute, plus the part of the minute before
 that overlaps the last sixty seconds. On Redis one Lua script judges and counts in one round trip,
 by Redis' own clock. All keys of a client share a hash slot, because its name is a hash tag, `{…}`.
-While Redis hangs or is down, Flask-Limiter falls back to memory, in which each process has its
-share of a limit; it tries Redis again 1, 2, 4 … 32 seconds later.
+While Redis hangs or is down, the strategy counts in memory, in which each process has its share of
+a limit; one request tries Redis again 1, 2, 4 … 32 seconds later. Flask-Limiter's own fallback is
+off: of several threads that Redis fails at once it lets one fall back and raises in the others.
 
 Flask-Limiter's own headers are off. It writes `X-RateLimit-Reset` as a Unix time, `Retry-After` on
 every answer, and no `RateLimit`. It also forgets a request with its context; a request that waits
@@ -33,7 +34,7 @@ from flask.blueprints import BlueprintSetupState
 from flask_limiter import Limit, Limiter, RateLimitExceeded
 from flask_smorest import Blueprint
 from limits import RateLimitItem, RateLimitItemPerMinute, WindowStats
-from limits.storage import RedisStorage, StorageTypes
+from limits.storage import MemoryStorage, RedisStorage, StorageTypes
 from limits.strategies import STRATEGIES, RateLimiter, SlidingWindowCounterRateLimiter
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -46,6 +47,7 @@ from web.http import login_backoff, problems
 from web.http.problems import LimitedError
 
 REDIS_SECONDS_MAX = 0.25
+RETRY_SECONDS_MAX = 32
 IPV6_PREFIX = 64
 OUTSIDE = "outside"  # of every blueprint: a path that does not exist, or a static file
 GENERAL = "general"
@@ -97,10 +99,6 @@ def configure(app: Flask, settings: Settings) -> None:
             "socket_connect_timeout": REDIS_SECONDS_MAX,  # type: ignore[dict-item]
             "retry": Retry(NoBackoff(), 0),  # type: ignore[dict-item] # three tries by default, a second apart
         },
-        in_memory_fallback_enabled=True,
-        # Of several threads that Redis fails at once, Flask-Limiter lets the first fall back and
-        # raises in the others. These requests pass instead; the next ones count in memory.
-        swallow_errors=True,
         # Of what belongs to no blueprint of ours: documents, static files, paths that do not exist.
         default_limits=[Limit(_rate(settings, GENERAL), scope=GENERAL, shared=True)],
         # Its default, the endpoint, would exempt static files and paths that do not exist.
@@ -217,16 +215,13 @@ class Reading:
 def register_strategy(*, general: int, processes: int) -> str:
     """Register the strategy with Flask-Limiter; return the name for its option `strategy`.
 
-    Flask-Limiter builds one for Redis, and one for the memory of a process as its fallback.
-
     :param general: requests a minute of the General window.
     :param processes: how many processes share a limit while Redis is away.
     """
 
     def build(storage: StorageTypes) -> RateLimiter:
-        if isinstance(storage, RedisStorage):
-            return SharedWindows(storage, general=general)
-        return ProcessWindows(storage, general=general, processes=processes)
+        local = ProcessWindows(MemoryStorage(), general=general, processes=processes)
+        return SharedWindows(cast(RedisStorage, storage), local, general=general)
 
     name = f"sliding-minute-{general}-{processes}"
     STRATEGIES[name] = build  # type: ignore[assignment] # typed as the three classes it comes with
@@ -246,18 +241,18 @@ class AreaWindows(RateLimiter):
         `g.readings` are its windows then, refusing ones first: Flask-Limiter itself would read each
         of them once more.
         """
-        readings = self._judge(self._windows(item, *identifiers), cost, counting=True)
+        readings = self.judge(self._windows(item, *identifiers), cost, counting=True)
         g.readings = sorted(readings, key=lambda reading: not reading.refused)
         return not any(reading.refused for reading in readings)
 
     def test(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
         """Return whether `hit` would count the request."""
-        readings = self._judge(self._windows(item, *identifiers), cost, counting=False)
+        readings = self.judge(self._windows(item, *identifiers), cost, counting=False)
         return not any(reading.refused for reading in readings)
 
     def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
         """Return when the area's window accepts more (Unix time), and what it accepts now."""
-        reading, *_ = self._judge(self._windows(item, *identifiers), 1, counting=False)
+        reading, *_ = self.judge(self._windows(item, *identifiers), 1, counting=False)
         return WindowStats(time.time() + reading.reset_seconds, reading.remaining)
 
     def _windows(self, item: RateLimitItem, client: str, area: str) -> list[Window]:
@@ -265,31 +260,73 @@ class AreaWindows(RateLimiter):
         return windows if area == GENERAL else [*windows, Window(self._general, client, GENERAL)]
 
     @abstractmethod
-    def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
+    def judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
         """Return the state of each window; count the request in all of them if none is full."""
 
 
-class SharedWindows(AreaWindows):
-    """Windows on Redis, which all processes share."""
+class Outage:
+    """State of Redis as the requests of one process meet it: in order, or away until a time."""
 
-    def __init__(self, storage: RedisStorage, *, general: int) -> None:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._delay = 0.0  # seconds between two tries; 0 while Redis is in order
+        self._retry_at = 0.0
+
+    def may_try(self) -> bool:
+        """Return whether this request shall ask Redis: during an outage, one after each delay."""
+        with self._lock:
+            if not self._delay:
+                return True
+            if time.monotonic() < self._retry_at:
+                return False
+            self._delay = min(RETRY_SECONDS_MAX, 2 * self._delay)
+            self._retry_at = time.monotonic() + self._delay
+            return True
+
+    def begin(self) -> None:
+        """Note that Redis failed a request."""
+        with self._lock:
+            if not self._delay:
+                self._delay = 1
+                self._retry_at = time.monotonic() + self._delay
+
+    def end(self) -> None:
+        """Note that Redis answered a request."""
+        with self._lock:
+            self._delay = 0
+
+
+class SharedWindows(AreaWindows):
+    """Windows on Redis, which all processes share, and in memory during an outage of Redis."""
+
+    def __init__(self, storage: RedisStorage, local: AreaWindows, *, general: int) -> None:
         super().__init__(storage, general=general)
         self._prefixed = storage.prefixed_key
         self._script = storage.get_connection().register_script(SCRIPT.encode())
+        self._local = local
+        self._outage = Outage()
 
-    def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
+    def judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
+        """Ask Redis, or the memory of this process while Redis is away."""
+        if self._outage.may_try():
+            try:
+                readings = self._run_script(windows, cost, counting=counting)
+            except RedisError as fault:
+                structlog.get_logger().warning("limits_degraded", error=type(fault).__name__)
+                self._outage.begin()
+            else:
+                self._outage.end()
+                return readings
+        return self._local.judge(windows, cost, counting=counting)
+
+    def _run_script(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
         """Run the script.
 
-        :raises RedisError: when Redis does not answer. Flask-Limiter then falls back to the
-            process.
+        :raises RedisError: when Redis does not answer.
         """
         amounts = [window.item.amount for window in windows]
         keys = [self._prefixed(window.key) for window in windows]
-        try:
-            elapsed, counts = self._script(keys=keys, args=[cost, int(counting), *amounts])
-        except RedisError as fault:
-            structlog.get_logger().warning("limits_degraded", error=type(fault).__name__)
-            raise
+        elapsed, counts = self._script(keys=keys, args=[cost, int(counting), *amounts])
         return [
             _reading(window, cost, float(elapsed), *count)
             for window, count in zip(windows, counts, strict=True)
@@ -305,7 +342,8 @@ class ProcessWindows(AreaWindows):
         self._counter = SlidingWindowCounterRateLimiter(storage)
         self._lock = threading.Lock()
 
-    def _judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
+    def judge(self, windows: Sequence[Window], cost: int, *, counting: bool) -> list[Reading]:
+        """Judge each window by this process's share of its limit."""
         shares = [
             (RateLimitItemPerMinute(math.ceil(window.item.amount / self._processes)), window)
             for window in windows

@@ -232,6 +232,18 @@ def test_without_redis_each_process_keeps_its_share(make: Make, person: Person) 
 
 
 @pytest.mark.stack
+def test_of_a_crowd_that_redis_fails_at_once_each_request_is_counted(
+    make: Make, person: Person
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
+        app = make(REDIS_URL=url, LIMIT_SYNC_PER_MINUTE="3", WEB_CONCURRENCY="1")
+        with ThreadPoolExecutor(16) as threads:
+            answers = list(threads.map(lambda _: pull(app.test_client(), person), range(16)))
+    assert sorted(answers) == [200] * 3 + [429] * 13
+
+
+@pytest.mark.stack
 def test_once_redis_is_back_all_processes_share_the_windows_again(
     make: Make, person: Person, tmp_path: Path
 ) -> None:
