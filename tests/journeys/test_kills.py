@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
@@ -65,13 +67,31 @@ RESULT = {
 }
 
 
-async def napping(fragile: Fragile, execution_ids: list[str]) -> None:
-    """Return once the timer of every execution runs."""
+# How many calls an execution has behind it when it stands at a place. Of the two branches, the
+# other one goes on to its end.
+CALLS = {place: number for number, place in enumerate(PLACES[:6])} | {
+    "left": 7,
+    "right": 7,
+    "last": 8,
+}
+
+
+async def wait_for_places(fragile: Fragile, executions: dict[str, str], *, naps: bool) -> None:
+    """Wait until Temporal knows all that each execution does before it waits at its place.
+
+    :param executions: ids of executions by their places.
+    :param naps: whether they wait in a timer after the place's call, instead of in the call.
+    """
     temporal = await TemporalClient.connect(fragile.stack.temporal_address)
-    for execution_id in execution_ids:
+    for place, execution_id in executions.items():
+        missing = Counter(
+            {EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: CALLS[place] + naps}
+            | ({EventType.EVENT_TYPE_TIMER_STARTED: 1} if naps else {})
+        )
         handle = temporal.get_workflow_handle(f"execution:{execution_id}")
         async for event in handle.fetch_history_events(wait_new_event=True):
-            if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED:
+            missing[event.event_type] -= 1
+            if max(missing.values()) <= 0:
                 break
 
 
@@ -90,18 +110,19 @@ async def test_a_worker_killed_at_any_place_loses_nothing_and_repeats_no_more_th
         naps = when == "in a nap"
         gate.blocked_paths = set() if naps else {f"/{place}/{place}" for place in PLACES}
         inputs = [{"name": place, "nap": place if naps else ""} for place in PLACES]
-        answers = [laptop.execute(workflow["id"], value, wait=0) for value in inputs]
-        execution_ids = [answer["executionId"] for answer in answers]
-        if naps:
-            await napping(fragile, execution_ids)
-        else:
+        executions = {
+            value["name"]: laptop.execute(workflow["id"], value, wait=0)["executionId"]
+            for value in inputs
+        }
+        if not naps:
             gate.waits(len(PLACES))
+        await wait_for_places(fragile, executions, naps=naps)
         if when == "as a call is answered":
             gate.let_go()
         fragile.kill("temporal")
         gate.let_go()
         fragile.revive("temporal")
-        for execution_id in execution_ids:
+        for execution_id in executions.values():
             execution = wait_for_end(laptop, execution_id)
             assert execution["status"] == "completed"
             assert laptop.open_result(execution) == RESULT
