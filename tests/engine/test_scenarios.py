@@ -66,13 +66,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Try out every scenario in one run, and again in a new run at every safe point."""
     for fixture, group in (("try_out", TOLD), ("try_out_with_queues", OF_QUEUES)):
         if fixture in metafunc.fixturenames:
-            tries = [(rests, scenario) for rests in WAYS for scenario in group]
-            ids = [
-                f"{WAYS[rests]}: {scenario.feature}: {scenario.name}" for rests, scenario in tries
-            ]
+            # One scope for both would start the servers anew for each scenario.
             metafunc.parametrize(
-                (fixture, "scenario"), tries, ids=ids, indirect=[fixture], scope="module"
+                fixture, list(WAYS), ids=WAYS.values(), indirect=True, scope="module"
             )
+            names = [f"{scenario.feature}: {scenario.name}" for scenario in group]
+            metafunc.parametrize("scenario", group, ids=names)
 
 
 @pytest.mark.stack

@@ -210,6 +210,7 @@ async def worker(
         ],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
     ):
         yield lambda scenario: attempt(scenario, memory, broker, queue)
 

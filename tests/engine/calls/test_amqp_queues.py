@@ -171,6 +171,7 @@ async def test_a_message_is_acknowledged_only_when_its_workflow_has_it(
         activities=[activities.consume],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
     ):
         call = replace(CALL, operation="copies", count_max=2, linger=True)
         batch = await client.execute_workflow(Taking.run, call, id=queue, task_queue=queue)

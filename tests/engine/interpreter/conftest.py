@@ -85,6 +85,9 @@ async def queue(
         activity_executor=threads,
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        # A task may take its time: where the SDK breaks one off after two seconds, on a crowded
+        # machine, its worker may wait for it for ever.
+        debug_mode=True,
     ):
         yield name
     threads.shutdown()

@@ -115,6 +115,7 @@ async def test_an_execution_past_the_bound_waits_and_ends_as_it_would(temporal: 
         workflows=[ExecutionWorkflow],
         activities=[memory.open, memory.settle, take],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
     ):
         handle = await temporal.start_workflow(
             EXECUTION,

@@ -94,6 +94,7 @@ async def begin(temporal: Client, memory: Memory, silent: Silent) -> AsyncIterat
         activities=[*memory.activities(), calls.call],
         interceptors=[Heartbeats()],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
         max_heartbeat_throttle_interval=BEAT,
     ):
         yield start

@@ -84,6 +84,7 @@ async def test_what_the_relay_has_started_is_waited_for_before_the_next(temporal
         workflows=[ScheduleWorkflow, Elsewhere],
         activities=[relay.open, relay.fire, relay.ended],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
     ):
         await temporal.execute_workflow(
             SCHEDULE,

@@ -229,6 +229,7 @@ async def test_a_run_that_goes_over_to_another_leaves_no_entry_behind(
         workflows=[ExecutionWorkflow],
         activities=[memory.open, memory.settle, keep],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
     ):
         handle = await temporal.start_workflow(
             EXECUTION,

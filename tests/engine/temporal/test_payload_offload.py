@@ -90,6 +90,7 @@ async def run(stack: Stack, sessions: sessionmaker[Session]) -> AsyncIterator[Ru
             ],
             interceptors=[Heartbeats()],
             workflow_runner=UnsandboxedWorkflowRunner(),
+            debug_mode=True,
             max_cached_workflows=0,  # every task replays, and asks for all claims again
         ):
             yield execute

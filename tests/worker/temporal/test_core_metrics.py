@@ -45,6 +45,7 @@ async def test_slots_waits_and_the_cache_of_a_worker_are_counted(settings: Setti
         task_queue=queue,
         workflows=[Napping],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
         max_concurrent_workflow_tasks=7,
     ):
         for _ in range(3):
