@@ -71,9 +71,9 @@ class RedisPubSub:
             try:
                 await self._use_connection()
             except* (RedisError, OSError) as errors:
-                log.warning("notices_interrupted", error=type(errors.exceptions[0]).__name__)
+                log.warning("redis_connection_lost", error=type(errors.exceptions[0]).__name__)
             except* Exception:
-                log.exception("notices_interrupted")
+                log.exception("redis_connection_lost")
             finally:
                 self.is_connected = False
                 self._handler.on_disconnected()

@@ -66,10 +66,13 @@ async def deliver_due(sessions: sessionmaker[Session], table: Mapping[str, Deliv
             result = "failed"
             try:
                 await deliver_rows(rows)
-                result = "carried"
+                result = "delivered"
             except Exception as error:  # noqa: BLE001 - the rows stay, and are due again
                 log.warning(
-                    "not_carried", kind=kind, messages=len(rows), error=type(error).__name__
+                    "outbox_delivery_failed",
+                    kind=kind,
+                    messages=len(rows),
+                    error=type(error).__name__,
                 )
             metrics.RELAY_DELIVERIES.labels(kind, result).inc(len(rows))
     return len(due)

@@ -104,7 +104,7 @@ async def test_streams_that_come_and_go_while_the_connection_breaks_hear_in_the_
                 await listener.wake_up.wait()
         await hub.stop()
     assert listener.changes.head == hint["head"]
-    assert {line["event"] for line in said} == {"notices_interrupted"}
+    assert {line["event"] for line in said} == {"redis_connection_lost"}
 
 
 async def test_an_end_that_says_nothing_any_more_is_taken_for_lost(

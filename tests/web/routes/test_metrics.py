@@ -124,7 +124,7 @@ def counts_of_all(samples: Samples) -> tuple[float, ...]:
         value(samples, "cloudapi_evaluations_total", process="temporal", result="value"),
         value(samples, "cloudapi_fanout_lag_seconds_count", process="fanout"),
         value(samples, "cloudapi_actor_seconds_count", process="fanout", actor="fan_out"),
-        value(samples, "cloudapi_relay_deliveries_total", process="relay", result="carried"),
+        value(samples, "cloudapi_relay_deliveries_total", process="relay", result="delivered"),
         value(samples, "cloudapi_temporal_slots", process="temporal", state="available"),
         value(
             samples,
