@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bin.devtools.ops.supply import LOCK, REQUIREMENTS, TOOLS, declarations, pins
+from bin.devtools.ops.dependencies import LOCK, REQUIREMENTS, TOOLS, declarations, pins
 from bin.devtools.stack.platform import ROOT
 
 pytestmark = pytest.mark.unit

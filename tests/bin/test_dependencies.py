@@ -11,8 +11,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from bin.devtools.ops.licences import is_allowed, licence
-from bin.devtools.ops.supply import (
+from bin.devtools.ops.dependencies import (
     LOCK,
     SCANNERS,
     TOOLS,
@@ -23,6 +22,7 @@ from bin.devtools.ops.supply import (
     without,
     write_sbom,
 )
+from bin.devtools.ops.licences import is_allowed, licence
 
 pytestmark = pytest.mark.unit
 
