@@ -20,6 +20,8 @@ IDS = [uuid7() for _ in range(3)]
 
 @pytest.fixture
 def account(session: Session) -> Account:
+    """An account beside an outbox that is empty: other tests leave more rows than one take."""
+    session.execute(delete(OutboxMessage))
     account = Account(email="a@example.org", password_hash="-", public_key="-", created_at=NOW)
     session.add(account)
     session.flush()
@@ -27,9 +29,9 @@ def account(session: Session) -> Account:
 
 
 def due(session: Session, account: Account, now: datetime) -> list[str]:
-    """Return what is due of the account's own: other tests leave messages of theirs."""
-    taken = outbox.take_due(session, now=now)
-    return [message.subject for message in taken if message.account_id == account.id]
+    """Return the subjects of the account's due messages."""
+    messages = outbox.take_due(session, now=now)
+    return [message.subject for message in messages if message.account_id == account.id]
 
 
 def test_a_message_is_not_due_while_its_writer_may_still_deliver_it(
@@ -54,7 +56,6 @@ def test_a_taken_message_is_put_off_and_comes_again_until_it_is_discarded(
 def test_the_oldest_message_counts_from_when_it_was_first_due_however_often_it_is_offered(
     session: Session, account: Account
 ) -> None:
-    session.execute(delete(OutboxMessage))
     outbox.append(session, ExecutionLaunch(account.id, IDS[1]), now=NOW)
     later = NOW + timedelta(seconds=65)
     outbox.append(session, ExecutionLaunch(account.id, IDS[2]), now=later)
