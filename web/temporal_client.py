@@ -28,6 +28,7 @@ from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.crypto import jwe
 from engine.errors import UnavailableError
 from engine.temporal import commands
+from engine.temporal.command_signer import CommandSigner
 from engine.temporal.commands import Reading
 from engine.temporal.connection import connect
 from engine.workflows.schedules import temporal_schedules
@@ -56,6 +57,7 @@ class Temporal:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._signer = CommandSigner(settings)
         self._reply_key = OKPKey.generate_key("X25519")  # it lives as long as the process
         self.reply_key = {
             name: str(value) for name, value in self._reply_key.as_dict(private=False).items()
@@ -188,7 +190,13 @@ class Temporal:
         if self._client is None:
             runtime = Runtime(telemetry=TelemetryConfig())
             self._client = await asyncio.wait_for(
-                connect(self._settings, keyed=False, runtime=runtime, retry=RETRY),
+                connect(
+                    self._settings,
+                    keyed=False,
+                    runtime=runtime,
+                    retry=RETRY,
+                    signer=self._signer,
+                ),
                 CONNECT_SECONDS_MAX,
             )
         return self._client

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 from uuid import UUID
 
 T = TypeVar("T")
+UUID_CHARACTERS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,17 @@ class FiringWorkflowId:
         """Return the text form."""
         return f"fire:{self.schedule_id}"
 
+    @classmethod
+    def parse_run(cls, text: str) -> Self:
+        """Read the id of a workflow that the schedule has started.
+
+        :raises ValueError: for any other text.
+        """
+        value = cls(UUID(text.partition(":")[2][:UUID_CHARACTERS]))
+        if not text.startswith(f"{value}-"):
+            raise ValueError("The text is no id of this kind.")
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class TemporalScheduleId:
@@ -170,3 +182,11 @@ def _exact(value: T, text: str) -> T:
     if str(value) != text:
         raise ValueError("The text is no id of this kind.")
     return value
+
+
+def find_command_target(workflow_id: str) -> str:
+    """Return the id that commands to a workflow name; Temporal makes the ids of firings."""
+    try:
+        return str(FiringWorkflowId.parse_run(workflow_id))
+    except ValueError:
+        return workflow_id

@@ -8,6 +8,7 @@ from typing import Self, cast
 
 from temporalio.client import Client
 from temporalio.converter import (
+    ActivitySerializationContext,
     DataConverter,
     DefaultFailureConverterWithEncodedAttributes,
     ExternalStorage,
@@ -24,6 +25,8 @@ from engine.contracts.payload_converter import ReplyPayloadConverter
 from engine.crypto.temporal_codec import EncryptionCodec, OwnerDirectory
 from engine.observability import tracing
 from engine.observability.temporal_trace_header import TraceparentInterceptor
+from engine.temporal.command_codec import CommandCodec
+from engine.temporal.command_signer import CommandSigner
 
 BOUND_CONVERTERS_MAX = 1_000
 
@@ -36,13 +39,18 @@ async def connect(
     owners: OwnerDirectory | None = None,
     runtime: Runtime | None = None,
     retry: RetryConfig | None = None,
+    signer: CommandSigner | None = None,
 ) -> Client:
     """Return a client; a `keyed` one seals and opens payloads and belongs in the worker alone.
 
-    A keyed client stores large payloads in `storage` and seals with the keys of `owners`.
+    A keyed client stores large payloads in `storage` and seals with the keys of `owners`. Of plain
+    payloads it takes those of clients with a `signer`.
 
     :raises RuntimeError: when the server cannot be reached.
     """
+    interceptors = tracing.interceptors() or [TraceparentInterceptor()]
+    if signer is not None:
+        interceptors.append(signer)
     return await Client.connect(
         settings.need("temporal_address"),
         namespace=settings.temporal_namespace,
@@ -51,7 +59,7 @@ async def connect(
         data_converter=_converter(settings, storage, owners) if keyed else _PLAIN,
         runtime=runtime,
         retry_config=retry,
-        interceptors=tracing.interceptors() or [TraceparentInterceptor()],
+        interceptors=interceptors,
     )
 
 
@@ -75,18 +83,33 @@ class _SealingConverter(DataConverter):
         workflow_id = getattr(context, "workflow_id", None)
         if workflow_id is None:
             return super().with_context(context)
-        return cast("Self", _bind(self, workflow_id))
+        is_activity = isinstance(context, ActivitySerializationContext)
+        return cast("Self", _bind(self, workflow_id, is_activity=is_activity))
 
-    def bind(self, workflow_id: str) -> DataConverter:
-        """Return a converter for a workflow: its id is all that the parts need of a context."""
-        return super().with_context(
-            WorkflowSerializationContext(namespace="", workflow_id=workflow_id)
-        )
+    def bind(self, workflow_id: str, *, is_activity: bool) -> DataConverter:
+        """Return a converter: the workflow's id is all that the parts need of a context.
+
+        Beside it they need to know whether it is an activity's.
+        """
+        context = WorkflowSerializationContext(namespace="", workflow_id=workflow_id)
+        return super().with_context(_of_activity(workflow_id) if is_activity else context)
 
 
 @lru_cache(BOUND_CONVERTERS_MAX)
-def _bind(converter: _SealingConverter, workflow_id: str) -> DataConverter:
-    return converter.bind(workflow_id)
+def _bind(converter: _SealingConverter, workflow_id: str, *, is_activity: bool) -> DataConverter:
+    return converter.bind(workflow_id, is_activity=is_activity)
+
+
+def _of_activity(workflow_id: str) -> ActivitySerializationContext:
+    return ActivitySerializationContext(
+        namespace="",
+        activity_id="",
+        activity_type="",
+        activity_task_queue="",
+        workflow_id=workflow_id,
+        workflow_type="",
+        is_local=False,
+    )
 
 
 def _converter(
@@ -95,7 +118,10 @@ def _converter(
     return _SealingConverter(
         payload_converter_class=_PLAIN.payload_converter_class,
         external_storage=storage,
-        payload_codec=EncryptionCodec(settings.secrets("codec_keys"), owners),
+        payload_codec=CommandCodec(
+            EncryptionCodec(settings.secrets("codec_keys"), owners),
+            settings.secrets("command_keys"),
+        ),
         # Messages and stack traces of failures can quote a user's data.
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )
