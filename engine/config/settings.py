@@ -170,6 +170,13 @@ class Settings:
             raise SettingsError(f"{field.upper()} is not set")
         return str(value)
 
+    def current_key_id(self, field: str) -> str:
+        """Return the kid of the first key of such a setting.
+
+        :raises SettingsError: when the setting is missing or malformed.
+        """
+        return next(iter(self.secrets(field)))
+
     def secrets(self, field: str) -> dict[str, bytes]:
         """Return the keys of a setting `kid:base64url[,kid:base64url]`; the first is current.
 

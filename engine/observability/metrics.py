@@ -60,8 +60,8 @@ RECONCILIATIONS = Counter(
 )
 COMMAND_REFUSALS = Counter(
     "cloudapi_command_refusals",
-    "Payloads and calls of Temporal that no process of ours has sent.",
-    ("reason",),
+    "Payloads and tasks of Temporal that the worker refused.",
+    ("kind",),
 )
 EVALUATIONS = Counter(
     "cloudapi_evaluations",

@@ -14,6 +14,7 @@ from engine.activities.executions import ExecutionActivities
 from engine.activities.step_quota import StepQuota
 from engine.config.settings import Settings
 from engine.contracts.child_executions import ChildOrder
+from engine.contracts.commands import REFUSED
 from engine.contracts.executions import UNOPENABLE, ExecutionStart, OpenedExecution, Settlement
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
@@ -34,6 +35,11 @@ pytestmark = pytest.mark.stack
 
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+DOCUMENT = """
+document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}
+do:
+  - nothing: {set: {}}
+"""
 
 
 def activities(sessions: sessionmaker[Session], settings: Settings) -> ExecutionActivities:
@@ -94,3 +100,25 @@ def test_an_execution_of_a_definition_that_is_more_than_is_read_ends(
     assert refusal.value.type == UNOPENABLE
     (error,) = refusal.value.details
     assert error["type"].rpartition("/")[2] == "configuration"
+
+
+def test_one_run_of_temporal_opens_an_execution_and_none_opens_one_that_has_ended(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID
+) -> None:
+    key = next(iter(EngineKeys.parse(settings.need("engine_private_keys")).keys.values()))
+    with sessions.begin() as session:
+        draft = definitions.Draft("name", sealed_document(DEK, DOCUMENT), jwe.seal(key, DEK))
+        definition = definitions.save(AccountScope(session, account_id, NOW), draft)
+        order = SealedInput(jwe.seal(key, b"{}"), seal_result=False)
+        started = executions.start(AccountScope(session, account_id, NOW), definition, order)
+    work, run_id = activities(sessions, settings), uuid7()
+    start = ExecutionStart(str(started.id), str(account_id))
+    for _ in range(2):  # its local activity may be repeated
+        assert open_execution(work, start, run_id).document["document"]["name"] == "case"
+    with pytest.raises(ApplicationError) as refusal:
+        open_execution(work, start)
+    assert (refusal.value.type, refusal.value.non_retryable) == (REFUSED, True)
+    work.settle(Settlement(start.execution_id, start.account_id, status="completed"))
+    with pytest.raises(ApplicationError) as refusal:
+        open_execution(work, start, run_id)
+    assert refusal.value.type == REFUSED
