@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from engine.activities.replies import reply_to
 from engine.activities.step_quota import StepQuota
 from engine.config.settings import Settings
 from engine.contracts.child_executions import ChildOrder
@@ -118,7 +119,7 @@ class ExecutionActivities:
         return (
             None
             if settlement.reply_key is None
-            else self.outcomes.reply(settlement.reply_key, settled_outcome.outcome)
+            else reply_to(settlement.reply_key, settled_outcome.outcome, self.settings)
         )
 
     @activity.defn(name=READ_OUTCOME)
@@ -127,7 +128,9 @@ class ExecutionActivities:
         with self.sessions.begin() as session:
             scope = AccountScope(session, UUID(reading.account_id), datetime.now(UTC))
             outcome = self.outcomes.read(scope, UUID(reading.execution_id))
-        return None if outcome is None else self.outcomes.reply(reading.reply_key, outcome)
+        if outcome is None:
+            return None
+        return reply_to(reading.reply_key, outcome, self.settings)
 
     def _start_child(self, account_id: UUID, execution_id: UUID, order: ChildOrder) -> None:
         """Store the row of a child execution.

@@ -1,4 +1,4 @@
-"""MAC of a command: what web and the relay send the worker is theirs, and means one thing.
+"""MAC of a command or a reply: who sent it has the key, and it means one thing.
 
 HMAC-SHA-256 (RFC 2104) over fields, each after its length, so that no two lists of fields have the
 same text.
@@ -15,9 +15,9 @@ LENGTH_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class CommandMessage:
-    """Message whose MAC binds an argument to one use."""
+    """Message whose MAC binds an argument, or a reply, to one use."""
 
-    command: bytes  # the workflow type or the signal
+    command: bytes  # the workflow type or the signal; `reply`
     target: bytes  # id of the workflow; of workflows that a schedule starts, their common prefix
     message_id: bytes
     encoding: bytes

@@ -24,6 +24,7 @@ from engine.contracts.preview import DRAWING, Drawing
 from engine.crypto import jwe, keyring
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
+from engine.crypto.replies import open_reply
 from engine.store.accounts import Account, RefreshSession
 from engine.store.executions import Execution
 from engine.store.workflows import DefinitionVersion
@@ -79,7 +80,13 @@ class Thief:
         """Return what the worker answers to a command."""
         client = await connect(self._settings, keyed=False, signer=CommandSigner(self._settings))
         handle = await commands.start_reading(client, reading, reading_id=uuid7(), kind=kind)
-        reply = jwe.open_with(self._key, await handle.result(), bytes_max=1_048_576)
+        reply = open_reply(
+            await handle.result(),
+            private_key=self._key,
+            workflow_id=handle.id,
+            keys=self._settings.secrets("command_keys"),
+            bytes_max=1_048_576,
+        )
         answer: dict[str, Any] = json.loads(reply)
         return answer
 

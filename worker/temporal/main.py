@@ -121,7 +121,7 @@ def _inward(
 ) -> list[Callable[..., Any]]:
     """Return the activities that use the platform's own database."""
     definitions = DefinitionActivities(sessions, opener, settings)
-    previews = PreviewActivities(sessions, opener, outcomes, definitions)
+    previews = PreviewActivities(sessions, opener, definitions, settings)
     step_quota = StepQuota(settings.need("redis_url"))
     executions = ExecutionActivities(
         sessions, opener, outcomes, dispatcher, settings, step_quota, timeline_writer
