@@ -114,6 +114,14 @@ class ReadingWorkflowId:
         """Return the text form."""
         return f"read:{self.reading_id}"
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text form.
+
+        :raises ValueError: for any other text.
+        """
+        return _exact(cls(UUID(text.partition(":")[2])), text)
+
 
 @dataclass(frozen=True, slots=True)
 class FiringWorkflowId:

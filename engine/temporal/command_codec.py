@@ -53,12 +53,11 @@ class CommandCodec(PayloadCodec, WithSerializationContext):
 
     def with_context(self, context: SerializationContext) -> Self:
         """Return the codec bound to the workflow that a payload belongs to."""
-        is_workflow = isinstance(context, WorkflowSerializationContext)
-        return replace(
-            self,
-            encryption=self.encryption.with_context(context),
-            workflow_id=context.workflow_id if is_workflow else None,
-        )
+        workflow_id = None
+        if isinstance(context, WorkflowSerializationContext):
+            workflow_id = context.workflow_id
+        encryption = self.encryption.with_context(context)
+        return replace(self, encryption=encryption, workflow_id=workflow_id)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Encrypt each payload that is not encrypted yet."""

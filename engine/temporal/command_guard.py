@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,17 +34,24 @@ from engine.contracts.definitions import DEFINITION_CHECK
 from engine.contracts.executions import EXECUTION, OUTCOME_READING
 from engine.contracts.preview import DRAWING, VALIDATION
 from engine.contracts.schedules import FIRING, SCHEDULE
+from engine.contracts.workflow_ids import (
+    CheckWorkflowId,
+    ExecutionWorkflowId,
+    FiringWorkflowId,
+    ReadingWorkflowId,
+    TriggerWorkflowId,
+)
 from engine.observability import metrics
 
-# Text with which the ids of a type's workflows begin: an id never serves two types.
-ID_STARTS = {
-    EXECUTION: "execution:",
-    DEFINITION_CHECK: "definition:",
-    SCHEDULE: "schedule:",
-    FIRING: "fire:",
-    OUTCOME_READING: "read:",
-    VALIDATION: "read:",
-    DRAWING: "read:",
+# Readers of the ids that a type's workflows have: no id of an execution serves another type.
+ID_READERS: Mapping[str, Callable[[str], object]] = {
+    EXECUTION: ExecutionWorkflowId.parse,
+    DEFINITION_CHECK: CheckWorkflowId.parse,
+    SCHEDULE: TriggerWorkflowId.parse,
+    FIRING: FiringWorkflowId.parse_run,
+    OUTCOME_READING: ReadingWorkflowId.parse,
+    VALIDATION: ReadingWorkflowId.parse,
+    DRAWING: ReadingWorkflowId.parse,
 }
 # Activities that workflows run by the task queue. They run all others locally.
 REMOTE = {
@@ -89,7 +97,7 @@ class _WorkflowGuard(WorkflowInboundInterceptor):
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - the SDK's name
         info = workflow.info()
         reason = None
-        if not info.workflow_id.startswith(ID_STARTS[info.workflow_type]):
+        if not _has_id_of_type(info):
             reason = "workflow_id"
         elif len(input.args) != 1 or input.args[0] is None:
             reason = "arguments"
@@ -107,6 +115,14 @@ class _WorkflowGuard(WorkflowInboundInterceptor):
         if isinstance(argument, Command) and not argument.authentic:
             return _refuse_in_workflow("no_authority")
         return await super().handle_signal(input)
+
+
+def _has_id_of_type(info: workflow.Info) -> bool:
+    try:
+        ID_READERS[info.workflow_type](info.workflow_id)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_stale(argument: Any, start_time: datetime) -> bool:

@@ -141,10 +141,11 @@ async def test_a_stranger_signals_nothing(
     await asyncio.to_thread(until, lambda: listening(sessions, execution_id))
     handle = temporal.get_workflow_handle(f"execution:{execution_id}")
     captured = RawValue(await argument_of(temporal, handle.id))
-    for argument in ([event(kind, "forged")], captured, None):
-        await handle.signal("event", argument)
-    for argument in ({"number": 9, "paused": True, "authentic": True}, captured, None):
-        await handle.signal("hold", argument)
+    pause = {"number": 9, "paused": True, "authentic": True}
+    forgeries: dict[str, Any] = {"event": [event(kind, "forged")], "hold": pause}
+    for signal, argument in forgeries.items():
+        for each in (argument, captured, None):
+            await handle.signal(signal, each)
     publish(laptop, event(kind, "genuine"))
     result = await asyncio.to_thread(until, lambda: _outcome(laptop, execution_id))
     assert laptop.open_result(result) == {"got": ["genuine"]}
