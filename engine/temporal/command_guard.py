@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -83,13 +83,17 @@ class CommandGuard(Interceptor):
 class _ActivityGuard(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         info = activity.info()
+        argument = _only(input.args)
+        reason = None
         if not info.is_local and (info.activity_type not in REMOTE or not info.workflow_id):
-            _count("activity", info.workflow_id)
+            reason = "activity"
+        elif argument is None:
+            reason = "arguments"
+        elif isinstance(argument, Command) and not argument.authentic:
+            reason = "no_authority"
+        if reason is not None:
+            _count(reason, info.workflow_id)
             raise refusal()
-        for argument in input.args:
-            if isinstance(argument, Command) and not argument.authentic:
-                _count("no_authority", info.workflow_id)
-                raise refusal()
         return await super().execute_activity(input)
 
 
@@ -99,9 +103,9 @@ class _WorkflowGuard(WorkflowInboundInterceptor):
         reason = None
         if not _has_id_of_type(info):
             reason = "workflow_id"
-        elif len(input.args) != 1 or input.args[0] is None:
+        elif _only(input.args) is None:
             reason = "arguments"
-        elif info.continued_run_id is None and _is_stale(input.args[0], info.start_time):
+        elif info.continued_run_id is None and _is_stale(_only(input.args), info.start_time):
             reason = "stale"
         if reason is not None:
             _refuse_in_workflow(reason)
@@ -109,12 +113,17 @@ class _WorkflowGuard(WorkflowInboundInterceptor):
         return await super().execute_workflow(input)
 
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 - the SDK's name
-        argument = input.args[0] if len(input.args) == 1 else None
+        argument = _only(input.args)
         if argument is None:
             return _refuse_in_workflow("arguments")
         if isinstance(argument, Command) and not argument.authentic:
             return _refuse_in_workflow("no_authority")
         return await super().handle_signal(input)
+
+
+def _only(arguments: Sequence[Any]) -> Any:
+    """Return the argument: everything of ours has one. None when there is none, or several."""
+    return arguments[0] if len(arguments) == 1 else None
 
 
 def _has_id_of_type(info: workflow.Info) -> bool:

@@ -138,9 +138,9 @@ def _alter_encoding(payload: Payload) -> None:
 async def test_an_altered_argument_is_refused(alter: Callable[[Payload], None]) -> None:
     payload = sign(START)
     alter(payload)
-    before = [*metrics.COMMAND_REFUSALS.collect()][0].samples
+    before = next(iter(metrics.COMMAND_REFUSALS.collect())).samples
     assert await refuses(payload, ExecutionStart)
-    assert [*metrics.COMMAND_REFUSALS.collect()][0].samples != before
+    assert next(iter(metrics.COMMAND_REFUSALS.collect())).samples != before
 
 
 @pytest.mark.parametrize("value", [START, {"execution_id": EXECUTION_ID}, [{"type": "paid"}], "x"])
