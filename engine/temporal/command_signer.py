@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from temporalio.api.common.v1 import Payload
 from temporalio.client import (
@@ -44,8 +45,17 @@ class CommandSigner(Interceptor):
         """Return the interceptor of the client's calls."""
         return _SigningOutbound(next, self)
 
-    def sign(self, arguments: Sequence[Any], *, command: str, target: str) -> Payload:
+    def sign(
+        self,
+        arguments: Sequence[Any],
+        *,
+        command: str,
+        target: str,
+        message_id: UUID | None = None,
+    ) -> Payload:
         """Return the one argument of a workflow or a signal, with its MAC.
+
+        `target` is the workflow's id. Each message has an id of its own unless one is named.
 
         :raises TypeError: when it is no command of this name.
         """
@@ -55,15 +65,15 @@ class CommandSigner(Interceptor):
         payload = TYPED_JSON.to_payload(argument)
         if payload is None:
             raise TypeError(f"{command} has no JSON form")
-        message_id = str(uuid7()).encode()
+        id_text = str(message_id or uuid7()).encode()
         message = CommandMessage(
             command=command.encode(),
             target=target.encode(),
-            message_id=message_id,
+            message_id=id_text,
             encoding=payload.metadata["encoding"],
             data=payload.data,
         )
-        payload.metadata[COMMAND], payload.metadata[MESSAGE_ID] = command.encode(), message_id
+        payload.metadata[COMMAND], payload.metadata[MESSAGE_ID] = command.encode(), id_text
         payload.metadata[KEY_ID] = self._kid.encode()
         payload.metadata[MAC] = message.mac(self._key)
         return payload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -22,8 +23,12 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.client import Client
+from bin.devtools.stack.fresh_keys import new_key
+from engine.config.settings import Settings
 from engine.contracts.commands import REFUSED
+from engine.contracts.executions import OUTCOME_READING, OutcomeReading
 from engine.store.executions import Execution
+from engine.temporal.command_signer import CommandSigner
 from tests.support.platform import Platform
 from tests.support.waiting import until
 from tests.support.web.events import HEAD, event, listener, listening, publish, start_listener
@@ -130,6 +135,24 @@ async def test_what_web_has_sent_serves_nothing_else(
     with sessions() as session:
         row = session.get_one(Execution, UUID(answer["executionId"]))
         assert (row.status, row.ended_at) == ("completed", ended_at)
+
+
+async def test_a_message_of_long_ago_and_one_of_another_key_read_nothing(
+    platform: Platform, laptop: Client, temporal: TemporalClient, account_id: str
+) -> None:
+    execution_id = laptop.execute(laptop.create_workflow("echo", ECHO)["id"], 1)["executionId"]
+    reading = OutcomeReading(execution_id, account_id, reply_key())
+    own = Settings.from_env(platform.environ)
+    foreign = Settings.from_env(new_key("COMMAND_KEYS"))
+    hours_ago = uuid7(timestamp=int(time.time()) - 2 * 3600)
+    for settings, message_id, expected in ((own, hours_ago, REFUSED), (foreign, None, "undone")):
+        workflow_id = f"read:{uuid7()}"
+        signer = CommandSigner(settings)
+        payload = signer.sign(
+            [reading], command=OUTCOME_READING, target=workflow_id, message_id=message_id
+        )
+        found = await outcome_of(temporal, OUTCOME_READING, [RawValue(payload)], workflow_id)
+        assert found == expected
 
 
 async def test_a_stranger_signals_nothing(
