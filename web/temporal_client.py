@@ -30,7 +30,7 @@ from engine.errors import InvalidError, UnavailableError
 from engine.temporal import commands
 from engine.temporal.command_signer import CommandSigner
 from engine.temporal.commands import Reading
-from engine.temporal.connection import connect
+from engine.temporal.connection import connect_sender
 from engine.workflows.schedules import temporal_schedules
 from engine.workflows.temporal_delivery import TemporalCall
 
@@ -201,13 +201,7 @@ class Temporal:
         if self._client is None:
             runtime = Runtime(telemetry=TelemetryConfig())
             self._client = await asyncio.wait_for(
-                connect(
-                    self._settings,
-                    keyed=False,
-                    runtime=runtime,
-                    retry=RETRY,
-                    signer=self._signer,
-                ),
+                connect_sender(self._settings, self._signer, runtime=runtime, retry=RETRY),
                 CONNECT_SECONDS_MAX,
             )
         return self._client

@@ -27,6 +27,10 @@ class Command:
         return replace(self, authentic=False)
 
 
+# What a workflow receives of a command that is for another workflow type or signal.
+UNFIT = Command(authentic=False)
+
+
 def refusal() -> ApplicationError:
     """Return the failure that ends a workflow or an activity whose argument is not authentic."""
     return ApplicationError("The argument is not authentic", type=REFUSED, non_retryable=True)

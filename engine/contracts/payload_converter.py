@@ -22,7 +22,7 @@ from temporalio.converter import (
     value_to_type,
 )
 
-from engine.contracts.commands import Command, refusal
+from engine.contracts.commands import UNFIT, Command, refusal
 
 SEALED_ENCODING = b"application/jose"  # of a payload that is a JWE to a reply key
 REFUSED_ENCODING = b"refused"  # of what the worker's codec leaves of a payload that it refuses
@@ -77,12 +77,15 @@ class _TypedJson(JSONPlainPayloadConverter):
     """Converter of JSON that says of a command whether it is authentic."""
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
-        """Return the value; a command for another workflow type or signal has no authority."""
-        value = super().from_payload(payload, type_hint)
-        if COMMAND not in payload.metadata or not isinstance(value, Command):
-            return value
-        is_authentic = payload.metadata.get(AUTHENTIC) != NO
-        if not is_authentic or payload.metadata[COMMAND] != value.command.encode():
+        """Return the value; UNFIT for a command to another workflow type or signal."""
+        command = payload.metadata.get(COMMAND)
+        if command is None:
+            return super().from_payload(payload, type_hint)
+        is_type = isinstance(type_hint, type) and issubclass(type_hint, Command)
+        if not is_type or command != type_hint.command.encode():
+            return UNFIT
+        value: Command = super().from_payload(payload, type_hint)
+        if payload.metadata.get(AUTHENTIC) == NO:
             return value.without_authority()
         message_id = payload.metadata[MESSAGE_ID].decode()
         return dataclasses.replace(value, message_id=message_id, authentic=True)

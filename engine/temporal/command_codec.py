@@ -108,4 +108,4 @@ class CommandCodec(PayloadCodec, WithSerializationContext):
 
     def _count(self, reason: str) -> None:
         metrics.COMMAND_REFUSALS.labels(reason).inc()
-        log.warning("command_refused", reason=reason, workflow=self.workflow_id)
+        log.warning("command_refused", reason=reason, workflow=self.encryption.workflow_id)

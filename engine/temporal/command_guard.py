@@ -29,7 +29,7 @@ from engine.contracts.calls import (
     PUBLISH_MESSAGE,
 )
 from engine.contracts.child_executions import FIND_DEFINITION
-from engine.contracts.commands import Command, refusal
+from engine.contracts.commands import UNFIT, Command, refusal
 from engine.contracts.definitions import DEFINITION_CHECK
 from engine.contracts.executions import EXECUTION, OUTCOME_READING
 from engine.contracts.preview import DRAWING, VALIDATION
@@ -105,6 +105,8 @@ class _WorkflowGuard(WorkflowInboundInterceptor):
             reason = "workflow_id"
         elif _only(input.args) is None:
             reason = "arguments"
+        elif _only(input.args) is UNFIT:
+            reason = "no_authority"
         elif info.continued_run_id is None and _is_stale(_only(input.args), info.start_time):
             reason = "stale"
         if reason is not None:

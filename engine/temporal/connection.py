@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Self, cast
 
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.converter import (
     ActivitySerializationContext,
     DataConverter,
@@ -38,28 +39,49 @@ async def connect(
     storage: ExternalStorage | None = None,
     owners: OwnerDirectory | None = None,
     runtime: Runtime | None = None,
-    retry: RetryConfig | None = None,
-    signer: CommandSigner | None = None,
 ) -> Client:
     """Return a client; a `keyed` one seals and opens payloads and belongs in the worker alone.
 
     A keyed client stores large payloads in `storage` and seals with the keys of `owners`. Of plain
-    payloads it takes those of clients with a `signer`.
+    payloads it takes those of `connect_sender`.
 
     :raises RuntimeError: when the server cannot be reached.
     """
-    interceptors = tracing.interceptors() or [TraceparentInterceptor()]
-    if signer is not None:
-        interceptors.append(signer)
+    converter = _converter(settings, storage, owners) if keyed else _PLAIN
+    return await _connect(settings, converter, [], runtime=runtime)
+
+
+async def connect_sender(
+    settings: Settings,
+    signer: CommandSigner,
+    *,
+    runtime: Runtime | None = None,
+    retry: RetryConfig | None = None,
+) -> Client:
+    """Return a client that sends commands: it encrypts nothing, and authenticates each of them.
+
+    :raises RuntimeError: when the server cannot be reached.
+    """
+    return await _connect(settings, _PLAIN, [signer], runtime=runtime, retry=retry)
+
+
+async def _connect(
+    settings: Settings,
+    converter: DataConverter,
+    interceptors: Sequence[Interceptor],
+    *,
+    runtime: Runtime | None = None,
+    retry: RetryConfig | None = None,
+) -> Client:
     return await Client.connect(
         settings.need("temporal_address"),
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key or None,
         tls=make_tls_config(settings),
-        data_converter=_converter(settings, storage, owners) if keyed else _PLAIN,
+        data_converter=converter,
         runtime=runtime,
         retry_config=retry,
-        interceptors=interceptors,
+        interceptors=[*(tracing.interceptors() or [TraceparentInterceptor()]), *interceptors],
     )
 
 

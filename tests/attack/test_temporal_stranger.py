@@ -144,7 +144,8 @@ async def test_a_message_of_long_ago_and_one_of_another_key_read_nothing(
     reading = OutcomeReading(execution_id, account_id, reply_key())
     own = Settings.from_env(platform.environ)
     foreign = Settings.from_env(new_key("COMMAND_KEYS"))
-    hours_ago = uuid7(timestamp=int(time.time()) - 2 * 3600)
+    milliseconds = int(1000 * (time.time() - 2 * 3600))
+    hours_ago = UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)
     for settings, message_id, expected in ((own, hours_ago, REFUSED), (foreign, None, "undone")):
         workflow_id = f"read:{uuid7()}"
         signer = CommandSigner(settings)

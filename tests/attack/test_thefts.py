@@ -7,8 +7,8 @@ import time
 from typing import Any
 from uuid import UUID
 
+import jwt
 import pytest
-from joserfc import jwt
 from joserfc.jwk import OKPKey
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
@@ -30,7 +30,7 @@ from engine.store.executions import Execution
 from engine.store.workflows import DefinitionVersion
 from engine.temporal import commands
 from engine.temporal.command_signer import CommandSigner
-from engine.temporal.connection import connect
+from engine.temporal.connection import connect_sender
 from tests.support.platform import Platform
 from tests.support.web.events import HEAD
 
@@ -78,7 +78,7 @@ class Thief:
 
     async def command(self, reading: commands.Reading, kind: str) -> dict[str, Any]:
         """Return what the worker answers to a command."""
-        client = await connect(self._settings, keyed=False, signer=CommandSigner(self._settings))
+        client = await connect_sender(self._settings, CommandSigner(self._settings))
         handle = await commands.start_reading(client, reading, reading_id=uuid7(), kind=kind)
         reply = open_reply(
             await handle.result(),
@@ -233,5 +233,5 @@ def _mint(settings: Settings, account_id: UUID, session: RefreshSession) -> str:
         "jti": str(uuid7()),
         "fresh": False,
     }
-    header = {"alg": "EdDSA", "kid": jwk["kid"], "typ": "at+jwt"}
-    return jwt.encode(header, claims, OKPKey.import_key(jwk), algorithms=["EdDSA"])
+    header = {"kid": jwk["kid"], "typ": "at+jwt"}
+    return jwt.encode(claims, jwt.PyJWK(jwk).key, algorithm="EdDSA", headers=header)

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from bin.devtools.stack.fresh_keys import new_key
 from engine.config.settings import Settings, SettingsError
-from engine.contracts.commands import REFUSED, Command
+from engine.contracts.commands import REFUSED, UNFIT, Command
 from engine.contracts.definitions import DefinitionCheck
 from engine.contracts.executions import ExecutionStart, OutcomeReading
 from engine.contracts.pause import PauseSignal
@@ -156,9 +156,11 @@ async def test_an_argument_of_another_workflow_is_refused() -> None:
     assert await refuses(sign(START, target=f"execution:{uuid7()}"), ExecutionStart)
 
 
-async def test_an_argument_of_another_type_has_no_authority_and_no_reply_key() -> None:
-    received = await receive(sign(OutcomeReading(EXECUTION_ID, ACCOUNT, {})), ExecutionStart)
-    assert (received.authentic, received.reply_key) == (False, None)
+@pytest.mark.parametrize("kind", [ExecutionStart, PauseSignal, FiringStart, list[Any], str])
+async def test_an_argument_of_another_type_is_unfit(kind: type) -> None:
+    received = await receive(sign(OutcomeReading(EXECUTION_ID, ACCOUNT, {})), kind)
+    assert received is UNFIT
+    assert not UNFIT.authentic
 
 
 async def test_no_activity_and_no_result_of_one_is_plain() -> None:
