@@ -81,8 +81,9 @@ class _TypedJson(JSONPlainPayloadConverter):
         command = payload.metadata.get(COMMAND)
         if command is None:
             return super().from_payload(payload, type_hint)
-        is_type = isinstance(type_hint, type) and issubclass(type_hint, Command)
-        if not is_type or command != type_hint.command.encode():
+        if not isinstance(type_hint, type) or not issubclass(type_hint, Command):
+            return UNFIT
+        if command != type_hint.command.encode():
             return UNFIT
         value: Command = super().from_payload(payload, type_hint)
         if payload.metadata.get(AUTHENTIC) == NO:
