@@ -25,11 +25,12 @@ from uuid_utils.compat import uuid7
 from engine.config.settings import Settings
 from engine.contracts.executions import OUTCOME_READING, OutcomeReading
 from engine.contracts.workflow_ids import ExecutionWorkflowId
-from engine.crypto import jwe
-from engine.errors import UnavailableError
+from engine.crypto.replies import open_reply
+from engine.errors import InvalidError, UnavailableError
 from engine.temporal import commands
+from engine.temporal.command_signer import CommandSigner
 from engine.temporal.commands import Reading
-from engine.temporal.connection import connect
+from engine.temporal.connection import connect_sender
 from engine.workflows.schedules import temporal_schedules
 from engine.workflows.temporal_delivery import TemporalCall
 
@@ -56,6 +57,7 @@ class Temporal:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._signer = CommandSigner(settings)
         self._reply_key = OKPKey.generate_key("X25519")  # it lives as long as the process
         self.reply_key = {
             name: str(value) for name, value in self._reply_key.as_dict(private=False).items()
@@ -150,7 +152,7 @@ class Temporal:
         if not isinstance(answer, WorkflowHandle):
             return DeliveryResult(bool(answer))
         return DeliveryResult(
-            is_done=True, reply=self._open(await self._waits.result(answer, wait))
+            is_done=True, reply=self._open(await self._waits.result(answer, wait), answer.id)
         )
 
     async def _join(
@@ -171,16 +173,27 @@ class Temporal:
         async with asyncio.timeout(CALL_SECONDS_MAX):
             client = await self._connect()
             handle = await commands.start_reading(client, reading, reading_id=uuid7(), kind=kind)
-        return self._open(await _result(handle, seconds_max - CALL_SECONDS_MAX))
+        return self._open(await _result(handle, seconds_max - CALL_SECONDS_MAX), handle.id)
 
     async def _next_times(self, schedule_id: UUID) -> Sequence[datetime] | None:
         async with asyncio.timeout(CALL_SECONDS_MAX):
             return await temporal_schedules.next_times(await self._connect(), schedule_id)
 
-    def _open(self, reply: Any) -> dict[str, Any] | None:
+    def _open(self, reply: Any, workflow_id: str) -> dict[str, Any] | None:
+        """Return a reply; None when there is none, or no worker has sent it for this workflow."""
         if not isinstance(reply, str):
             return None
-        plaintext = jwe.open_with(self._reply_key, reply, bytes_max=REPLY_BYTES_MAX)
+        try:
+            plaintext = open_reply(
+                reply,
+                private_key=self._reply_key,
+                workflow_id=workflow_id,
+                keys=self._settings.secrets("command_keys"),
+                bytes_max=REPLY_BYTES_MAX,
+            )
+        except InvalidError as error:
+            structlog.get_logger().warning("reply_refused", error=error.code, workflow=workflow_id)
+            return None
         content: dict[str, Any] = orjson.loads(plaintext)
         return content
 
@@ -188,7 +201,7 @@ class Temporal:
         if self._client is None:
             runtime = Runtime(telemetry=TelemetryConfig())
             self._client = await asyncio.wait_for(
-                connect(self._settings, keyed=False, runtime=runtime, retry=RETRY),
+                connect_sender(self._settings, self._signer, runtime=runtime, retry=RETRY),
                 CONNECT_SECONDS_MAX,
             )
         return self._client

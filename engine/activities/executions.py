@@ -9,13 +9,16 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from engine.activities.replies import reply_to
 from engine.activities.step_quota import StepQuota
 from engine.config.settings import Settings
 from engine.contracts.child_executions import ChildOrder
+from engine.contracts.commands import refusal
 from engine.contracts.executions import (
     INTERPRETER,
     OPEN_EXECUTION,
@@ -35,6 +38,7 @@ from engine.interpreter import documents, retry_from_failure
 from engine.interpreter.constructs import event_types
 from engine.language.errors import STANDARD, TYPES
 from engine.language.lifecycle_events import Subject
+from engine.observability import metrics
 from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.workflows import DefinitionVersion
@@ -45,6 +49,8 @@ from engine.workflows.executions.executions import ExecutionRecord
 from engine.workflows.executions.outcomes import Outcomes, SettledOutcome
 from engine.workflows.executions.timeline_writer import TimelineWriter
 from engine.workflows.secrets import SecretOpener
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +69,8 @@ class ExecutionActivities:
     def open(self, start: ExecutionStart) -> OpenedExecution:
         """Return the decrypted document and input of an execution, and subscribe it to its events.
 
-        :raises ApplicationError: `UNOPENABLE`, with the error that ends the execution.
+        :raises ApplicationError: `UNOPENABLE`, with the error that ends the execution; `REFUSED`,
+            when it has ended, or another run of its workflow has opened it.
         """
         ACCOUNT.set(start.account_id)
         account_id, execution_id = UUID(start.account_id), UUID(start.execution_id)
@@ -71,7 +78,7 @@ class ExecutionActivities:
             self._start_child(account_id, execution_id, start.ordered)
         with self.sessions.begin() as session:
             scope = AccountScope(session, account_id, datetime.now(UTC))
-            record = executions.open_with_definition(scope, execution_id)
+            record = _claim(scope, execution_id)
             try:
                 execution = self._open(scope, record.execution, record.version)
             except (InvalidError, NotFoundError, TooLargeError) as refusal:
@@ -112,7 +119,7 @@ class ExecutionActivities:
         return (
             None
             if settlement.reply_key is None
-            else self.outcomes.reply(settlement.reply_key, settled_outcome.outcome)
+            else reply_to(settlement.reply_key, settled_outcome.outcome, self.settings)
         )
 
     @activity.defn(name=READ_OUTCOME)
@@ -121,7 +128,9 @@ class ExecutionActivities:
         with self.sessions.begin() as session:
             scope = AccountScope(session, UUID(reading.account_id), datetime.now(UTC))
             outcome = self.outcomes.read(scope, UUID(reading.execution_id))
-        return None if outcome is None else self.outcomes.reply(reading.reply_key, outcome)
+        if outcome is None:
+            return None
+        return reply_to(reading.reply_key, outcome, self.settings)
 
     def _start_child(self, account_id: UUID, execution_id: UUID, order: ChildOrder) -> None:
         """Store the row of a child execution.
@@ -230,6 +239,16 @@ def _ending(settlement: Settlement) -> tuple[str, dict[str, Any]]:
     if settlement.error is not None:
         return "faulted", {"error": settlement.error}
     return "completed", {"outputUri": f"/api/executions/{settlement.execution_id}"}
+
+
+def _claim(scope: AccountScope, execution_id: UUID) -> ExecutionRecord:
+    run_id = UUID(activity.info().workflow_run_id)
+    try:
+        return executions.open_with_definition(scope, execution_id, run_id=run_id)
+    except ConflictError:
+        metrics.COMMAND_REFUSALS.labels("row").inc()
+        log.warning("command_refused", reason="row", execution=str(execution_id))
+        raise refusal() from None
 
 
 def _parse_input(data: bytes) -> Any:

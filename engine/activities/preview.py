@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from engine.activities.definitions import DefinitionActivities, diagnosis_of
+from engine.activities.replies import reply_to
+from engine.config.settings import Settings
 from engine.contracts.preview import (
     DRAW_DEFINITION,
     MERMAID,
@@ -29,7 +31,6 @@ from engine.interpreter import documents, graph, mermaid
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.workflows import versions
-from engine.workflows.executions.outcomes import Outcomes
 from engine.workflows.secrets import SecretOpener
 
 # Encrypted twice, each time with four bytes for three, this is less than Temporal's 2 MiB.
@@ -44,13 +45,13 @@ class PreviewActivities:
         self,
         sessions: sessionmaker[Session],
         opener: SecretOpener,
-        outcomes: Outcomes,
         definitions: DefinitionActivities,
+        settings: Settings,
     ) -> None:
         self._sessions = sessions
         self._keys = opener.keys
-        self._outcomes = outcomes
         self._definitions = definitions
+        self._settings = settings
 
     @activity.defn(name=VALIDATE_DEFINITION)
     def validate(self, validation: Validation) -> str:
@@ -73,7 +74,7 @@ class PreviewActivities:
             ],
             "diagnosticsSealed": diagnosis.jwe if fits else None,
         }
-        return self._outcomes.reply(validation.reply_key, result)
+        return reply_to(validation.reply_key, result, self._settings)
 
     @activity.defn(name=DRAW_DEFINITION)
     def draw(self, drawing: Drawing) -> str:
@@ -94,7 +95,7 @@ class PreviewActivities:
             result = {"refused": refusal.detail}
         except EngineError:  # whose pointers quote the document
             result = {"refused": "The workflow cannot be drawn: its diagnostics say why."}
-        return self._outcomes.reply(drawing.reply_key, result)
+        return reply_to(drawing.reply_key, result, self._settings)
 
     def _draw(self, encrypted_data: str, encryption_key: str, form: str) -> bytes:
         """Return the graph as JSON: an object, or for Mermaid a text.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
@@ -13,12 +14,15 @@ from engine.config.settings import Settings
 from engine.contracts.schedules import FIRE_DUE, DueExecution, DueFiring
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
-from engine.errors import Fault
+from engine.errors import ConflictError, Fault
 from engine.interpreter import documents
+from engine.observability import metrics
 from engine.store.account_scope import AccountScope
 from engine.store.workflows import Definition
 from engine.workflows.schedules import firings, recurrence, schedules, triggers
 from engine.workflows.schedules.firings import DueTime
+
+log = structlog.get_logger()
 
 
 class ScheduleActivities:
@@ -30,7 +34,10 @@ class ScheduleActivities:
 
     @activity.defn(name=FIRE_DUE)
     def fire(self, due: DueFiring) -> DueExecution | None:
-        """Store the execution of a due time; return None when the time starts none."""
+        """Store the execution of a due time; return None when the time starts none.
+
+        Whoever reaches Temporal may start a firing: it starts nothing at a time of his choice.
+        """
         time = DueTime(
             UUID(due.schedule_id),
             datetime.fromisoformat(due.due_at),
@@ -39,7 +46,12 @@ class ScheduleActivities:
         settings = self._settings
         with self._sessions.begin() as session:
             scope = AccountScope(session, UUID(due.account_id), datetime.now(UTC))
-            firing = firings.fire(scope, time, running_max=settings.executions_per_account_max)
+            try:
+                firing = firings.fire(scope, time, running_max=settings.executions_per_account_max)
+            except ConflictError as error:
+                metrics.COMMAND_REFUSALS.labels("row").inc()
+                log.warning("command_refused", reason=error.code, schedule=due.schedule_id)
+                return None
             if firing is None or firing.execution_id is None:
                 return None
             definition_id = schedules.of_firing(session, firing).definition_id

@@ -17,6 +17,7 @@ SECRET_LISTS = {
     "keyring",
     "channel_keys",
     "codec_keys",
+    "command_keys",
     "codec_operators",
 }
 
@@ -68,6 +69,8 @@ class Settings:
     # mailto:… or https://…: the operator's contact for push services; channels only.
     vapid_subject: str = ""
     codec_keys: str = ""  # kid:base64url (32 bytes)[,…]; encrypts Temporal payloads; worker only
+    # kid:base64url (32 bytes)[,…]; authenticates what web and relay send the worker; these three.
+    command_keys: str = ""
     codec_operators: str = ""  # name:base64url (32 bytes)[,…]; may decode payloads; codec only
 
     password_hash_kib: int = 19_456  # memory of Argon2id
@@ -166,6 +169,13 @@ class Settings:
         if not value:
             raise SettingsError(f"{field.upper()} is not set")
         return str(value)
+
+    def current_key_id(self, field: str) -> str:
+        """Return the kid of the first key of such a setting.
+
+        :raises SettingsError: when the setting is missing or malformed.
+        """
+        return next(iter(self.secrets(field)))
 
     def secrets(self, field: str) -> dict[str, bytes]:
         """Return the keys of a setting `kid:base64url[,kid:base64url]`; the first is current.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from engine.contracts.commands import Command
 
 DEFINITION_CHECK = "definition.check"  # workflow type; its id is a CheckWorkflowId
 # Local activity: DefinitionCheck → the triggers that workflows of their own await (after, on).
@@ -10,9 +13,10 @@ CHECK_DEFINITION = "check_definition"
 
 
 @dataclass(frozen=True, slots=True)
-class DefinitionCheck:
+class DefinitionCheck(Command):
     """Argument of a check: ids only."""
 
+    command: ClassVar[str] = DEFINITION_CHECK
     definition_id: str
     account_id: str
     version: int = 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 from engine.contracts.child_executions import ChildOrder
+from engine.contracts.commands import Command
 from engine.contracts.json_value import Json
 
 EXECUTION = "execution"  # workflow type; its id is an ExecutionWorkflowId
@@ -33,17 +35,22 @@ INTERPRETER = 1
 
 
 @dataclass(frozen=True, slots=True)
-class ExecutionStart:
+class ExecutionStart(Command):
     """Argument of an execution: ids, and the public key of whoever waits for the reply.
 
     A run that continues another one also has its checkpoint.
     """
 
+    command: ClassVar[str] = EXECUTION
     execution_id: str
     account_id: str
     reply_key: dict[str, str] | None = None  # JWK of an ephemeral key; None when nobody waits
     bookmark: str | None = None  # checkpoint of the run before; None at the beginning
     ordered: ChildOrder | None = None  # by a parent, which receives the outcome
+
+    def without_authority(self) -> Self:
+        """Return the argument as one that no activity acts on, and whose reply goes to nobody."""
+        return replace(self, authentic=False, reply_key=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +70,10 @@ class TimelineFlush:
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeReading:
+class OutcomeReading(Command):
     """Argument of reading an outcome: ids, and the public key of whoever waits for the reply."""
 
+    command: ClassVar[str] = OUTCOME_READING
     execution_id: str
     account_id: str
     reply_key: dict[str, str]

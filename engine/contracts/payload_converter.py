@@ -1,4 +1,7 @@
-"""Payload converter: replies of executions pass Temporal as JWEs in a payload of their own."""
+"""Payload converter: replies of executions pass Temporal as JWEs in a payload of their own.
+
+It also tells the worker's workflows which arguments its codec found authentic (`commands`).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,13 @@ from temporalio.converter import (
     value_to_type,
 )
 
+from engine.contracts.commands import UNFIT, Command, refusal
+
 SEALED_ENCODING = b"application/jose"  # of a payload that is a JWE to a reply key
+REFUSED_ENCODING = b"refused"  # of what the worker's codec leaves of a payload that it refuses
+# Metadata of commands. Their senders write the first two, the worker's codec the last one.
+COMMAND, MESSAGE_ID, AUTHENTIC = "command", "message", "authentic"
+YES, NO = b"yes", b"no"
 
 
 def reply_payload(jwe: str) -> RawValue:
@@ -33,7 +42,7 @@ class ReplyPayloadConverter(CompositePayloadConverter):
     def __init__(self) -> None:
         # The last one is for plain JSON; TYPED_JSON replaces it.
         *others, _ = DefaultPayloadConverter.default_encoding_payload_converters
-        super().__init__(_ReplyConverter(), *others, TYPED_JSON)
+        super().__init__(_ReplyConverter(), _RefusalConverter(), *others, TYPED_JSON)
 
 
 class _ReplyConverter(EncodingPayloadConverter):
@@ -46,6 +55,41 @@ class _ReplyConverter(EncodingPayloadConverter):
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ARG002
         return payload.data.decode()
+
+
+class _RefusalConverter(EncodingPayloadConverter):
+    @property
+    def encoding(self) -> str:
+        return REFUSED_ENCODING.decode()
+
+    def to_payload(self, value: Any) -> Payload | None:  # noqa: ARG002 - only the codec makes one
+        return None
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ARG002
+        """Raise: the SDK fails the workflow, or drops the signal.
+
+        :raises ApplicationError: of type REFUSED.
+        """
+        raise refusal()
+
+
+class _TypedJson(JSONPlainPayloadConverter):
+    """Converter of JSON that says of a command whether it is authentic."""
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        """Return the value; UNFIT for a command to another workflow type or signal."""
+        command = payload.metadata.get(COMMAND)
+        if command is None:
+            return super().from_payload(payload, type_hint)
+        if not isinstance(type_hint, type) or not issubclass(type_hint, Command):
+            return UNFIT
+        if command != type_hint.command.encode():
+            return UNFIT
+        value: Command = super().from_payload(payload, type_hint)
+        if payload.metadata.get(AUTHENTIC) == NO:
+            return value.without_authority()
+        message_id = payload.metadata[MESSAGE_ID].decode()
+        return dataclasses.replace(value, message_id=message_id, authentic=True)
 
 
 class _Encoder(AdvancedJSONEncoder):
@@ -86,4 +130,4 @@ def _fields(hint: type) -> Mapping[str, Any]:
 
 
 DATACLASSES = _Dataclasses()
-TYPED_JSON = JSONPlainPayloadConverter(encoder=_Encoder, custom_type_converters=[DATACLASSES])
+TYPED_JSON = _TypedJson(encoder=_Encoder, custom_type_converters=[DATACLASSES])

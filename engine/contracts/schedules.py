@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from engine.contracts.commands import Command
 from engine.contracts.json_value import Json
 
 FIRING = "schedule.fire"  # workflow type; its id is a FiringWorkflowId and the time
@@ -14,17 +16,19 @@ FIRE_SCHEDULE = "fire_schedule"  # local activity: TriggerFiring → TriggerExec
 
 
 @dataclass(frozen=True, slots=True)
-class FiringStart:
+class FiringStart(Command):
     """Argument of a firing: ids only, because Temporal's schedule stores it as it is."""
 
+    command: ClassVar[str] = FIRING
     schedule_id: str
     account_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class DueFiring:
+class DueFiring(Command):
     """Time at which a schedule is due, and by how much its workflow came too late."""
 
+    command: ClassVar[str] = FIRING
     schedule_id: str
     account_id: str
     due_at: str  # RFC 3339

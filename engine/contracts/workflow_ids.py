@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 from uuid import UUID
 
 T = TypeVar("T")
+UUID_CHARACTERS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,14 @@ class ReadingWorkflowId:
         """Return the text form."""
         return f"read:{self.reading_id}"
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text form.
+
+        :raises ValueError: for any other text.
+        """
+        return _exact(cls(UUID(text.partition(":")[2])), text)
+
 
 @dataclass(frozen=True, slots=True)
 class FiringWorkflowId:
@@ -123,6 +132,17 @@ class FiringWorkflowId:
     def __str__(self) -> str:
         """Return the text form."""
         return f"fire:{self.schedule_id}"
+
+    @classmethod
+    def parse_run(cls, text: str) -> Self:
+        """Read the id of a workflow that the schedule has started.
+
+        :raises ValueError: for any other text.
+        """
+        value = cls(UUID(text.partition(":")[2][:UUID_CHARACTERS]))
+        if not text.startswith(f"{value}-"):
+            raise ValueError("The text is no id of this kind.")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +190,11 @@ def _exact(value: T, text: str) -> T:
     if str(value) != text:
         raise ValueError("The text is no id of this kind.")
     return value
+
+
+def find_command_target(workflow_id: str) -> str:
+    """Return the id that commands to a workflow name; Temporal makes the ids of firings."""
+    try:
+        return str(FiringWorkflowId.parse_run(workflow_id))
+    except ValueError:
+        return workflow_id

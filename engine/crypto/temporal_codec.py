@@ -36,6 +36,10 @@ class UnreadablePayloadError(Exception):
     """A payload was altered, moved to another workflow, or encrypted with an unknown key."""
 
 
+class ForgedPayloadError(UnreadablePayloadError):
+    """No worker encrypted the payload for this workflow, or somebody altered it."""
+
+
 class OwnerDirectory(Protocol):
     """Directory of the accounts of Temporal workflows and of the accounts' keys."""
 
@@ -102,15 +106,17 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
         if payload.metadata.get("encoding") != ENCODING:
             return payload
         metadata = payload.metadata
-        kid, workflow_id = metadata["kid"].decode(), metadata["workflow"]
-        if kid not in self.keys or (self.workflow_id and workflow_id != self.workflow_id.encode()):
-            raise UnreadablePayloadError(f"encrypted with {kid!r}, or for another workflow")
+        kid, workflow_id = metadata["kid"].decode(errors="replace"), metadata["workflow"]
+        if self.workflow_id and workflow_id != self.workflow_id.encode():
+            raise ForgedPayloadError("encrypted for another workflow")
+        if kid not in self.keys:
+            raise UnreadablePayloadError(f"encrypted with {kid!r}")
         nonce, ciphertext = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
         try:
             cipher = _cipher(self.keys[kid], await self._account_key(metadata), workflow_id)
             data = cipher.decrypt(nonce, ciphertext, workflow_id)
         except (InvalidTag, ValueError):
-            raise UnreadablePayloadError("altered") from None
+            raise ForgedPayloadError("altered") from None
         if self.owners is not None and "account" in metadata:
             self.owners.remember(workflow_id.decode(), UUID(metadata["account"].decode()))
         return Payload.FromString(data)

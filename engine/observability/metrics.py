@@ -58,6 +58,11 @@ EXECUTIONS_ENDED = Counter("cloudapi_executions_ended", "Executions that ended."
 RECONCILIATIONS = Counter(
     "cloudapi_reconciliations", "Executions whose end the relay found in Temporal."
 )
+COMMAND_REFUSALS = Counter(
+    "cloudapi_command_refusals",
+    "Payloads and tasks of Temporal that the worker refused.",
+    ("kind",),
+)
 EVALUATIONS = Counter(
     "cloudapi_evaluations",
     "Programs and schemas that child processes evaluated.",

@@ -29,6 +29,7 @@ class Execution(Base):
     status: Mapped[str] = mapped_column(String(16), default="running")
     input_sealed: Mapped[str] = mapped_column(Text)  # JWE to an engine key
     ordered_by: Mapped[UUID | None]  # the parent execution, which receives the outcome
+    opened_by: Mapped[UUID | None]  # the run of its workflow that has begun it; no other one may
     paused: Mapped[bool] = mapped_column(default=False, server_default=false())  # the owner's wish
     holds: Mapped[int] = mapped_column(default=0, server_default="0")  # counts changes of `paused`
     # To the account's public key; otherwise the outcome is only under the account's own key.

@@ -37,6 +37,7 @@ class FiringWorkflow:
             start.account_id,
             due_at.astimezone(UTC).isoformat(),
             (workflow.now() - start_time).total_seconds(),
+            authentic=start.authentic,
         )
         creation: DueExecution | None = await run_local_activity(FIRE_DUE, due, DueExecution)
         if creation is None:

@@ -66,7 +66,7 @@ def prepare(
     """
     match message:
         case ScheduleSync():
-            return _sync_schedule(session, message, settings.execution_seconds_max)
+            return _sync_schedule(session, message, settings)
         case Backfill():
             call = partial(temporal_schedules.backfill, message=message)
             exists = session.get(Schedule, message.schedule_id) is not None
@@ -138,11 +138,15 @@ def _stop_or_pause(
             return partial(commands.pause_execution, execution_id=execution.id, pause=signal)
 
 
-def _sync_schedule(session: Session, message: ScheduleSync, seconds_max: int) -> TemporalCall:
+def _sync_schedule(session: Session, message: ScheduleSync, settings: Settings) -> TemporalCall:
     row = session.get(Schedule, message.schedule_id)
     wish = TemporalSchedule(message.schedule_id, message.account_id)
     if row is not None:
-        wish = temporal_schedules.of_row(row, execution_seconds_max=seconds_max)
+        wish = temporal_schedules.of_row(
+            row,
+            execution_seconds_max=settings.execution_seconds_max,
+            key_id=settings.current_key_id("command_keys"),
+        )
     return TemporalCall(message, partial(temporal_schedules.sync, wish=wish), wish.revision)
 
 

@@ -274,6 +274,7 @@ CREATE TABLE executions (
     status varchar(16) NOT NULL,
     input_sealed text NOT NULL,
     ordered_by uuid,
+    opened_by uuid,
     paused boolean NOT NULL DEFAULT false,
     holds integer NOT NULL DEFAULT 0,
     seal_result boolean NOT NULL,

@@ -106,7 +106,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         BulkWork.kind: BulkJobs(settings, sessions).work,
         AccountErasure.kind: AccountEraser(sessions, connection).erase,
     }
-    comparison = ScheduleComparison(sessions, connection)
+    comparison = ScheduleComparison(settings, sessions, connection)
     publisher = Publisher(settings, "relay", measure=lambda: outbox_metrics.look(sessions))
     publisher.start()
     # One that ends ends all: the process that replaces this one starts all of them.

@@ -1,4 +1,7 @@
-"""Comparison of Temporal's schedules with our rows: what Temporal lacks is delivered again."""
+"""Comparison of Temporal's schedules with our rows: what Temporal lacks is delivered again.
+
+So is what it has with a key of before: the key may be retired once all schedules are compared.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine.config.settings import Settings
 from engine.workflows.schedules import schedules, temporal_schedules
 from worker.relay.periodic import rounds
 from worker.relay.temporal_client import TemporalConnection
@@ -19,7 +23,10 @@ INTERVAL_SECONDS = 600.0
 class ScheduleComparison:
     """Compares all schedules at intervals."""
 
-    def __init__(self, sessions: sessionmaker[Session], connection: TemporalConnection) -> None:
+    def __init__(
+        self, settings: Settings, sessions: sessionmaker[Session], connection: TemporalConnection
+    ) -> None:
+        self._key_id = settings.current_key_id("command_keys")
         self._sessions = sessions
         self._connection = connection
 
@@ -34,7 +41,8 @@ class ScheduleComparison:
         :raises RPCError: when the server does not list them.
         """
         client = await self._connection.client()
-        ids = {schedule_id async for schedule_id in temporal_schedules.list_ids(client)}
+        current = temporal_schedules.list_ids_by_key(client, self._key_id)
+        ids = {schedule_id async for schedule_id in current}
         await asyncio.to_thread(self._sync_missing, ids)
 
     def _sync_missing(self, known_ids: set[UUID]) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from temporalio.client import Client
 
 from engine.config.settings import Settings
-from engine.temporal.connection import connect
+from engine.temporal.command_signer import CommandSigner
+from engine.temporal.connection import connect_sender
 
 
 class TemporalConnection:
-    """Connection that is made at first need and outlives restarts of the server; it has no keys."""
+    """Connection that is made at first need and outlives restarts of the server.
+
+    It encrypts nothing, and authenticates its commands.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._signer = CommandSigner(settings)
         self._client: Client | None = None
 
     async def client(self) -> Client:
@@ -21,5 +26,5 @@ class TemporalConnection:
         :raises RuntimeError: when the server cannot be reached.
         """
         if self._client is None:
-            self._client = await connect(self._settings, keyed=False)
+            self._client = await connect_sender(self._settings, self._signer)
         return self._client

@@ -41,6 +41,7 @@ from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.observability import logging, metrics, tracing
 from engine.observability.metrics_publisher import Publisher
 from engine.store.sessions import make_sessions
+from engine.temporal.command_guard import CommandGuard
 from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal.payload_offload import claim_check
@@ -99,7 +100,7 @@ def make_worker(
         ],
         activity_executor=threads,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
-        interceptors=[Heartbeats()],
+        interceptors=[CommandGuard(), Heartbeats()],
         # The workflow code is ours and contains no user's program.
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=GRACE,
@@ -120,7 +121,7 @@ def _inward(
 ) -> list[Callable[..., Any]]:
     """Return the activities that use the platform's own database."""
     definitions = DefinitionActivities(sessions, opener, settings)
-    previews = PreviewActivities(sessions, opener, outcomes, definitions)
+    previews = PreviewActivities(sessions, opener, definitions, settings)
     step_quota = StepQuota(settings.need("redis_url"))
     executions = ExecutionActivities(
         sessions, opener, outcomes, dispatcher, settings, step_quota, timeline_writer

@@ -197,7 +197,7 @@ class Broker:
             counted_from=datetime.now(UTC),
         )
         schedule = temporal_schedules.of_row(
-            row, execution_seconds_max=SECONDS_MAX, task_queue=queue
+            row, execution_seconds_max=SECONDS_MAX, key_id="", task_queue=queue
         )
         await temporal_schedules.sync(self.client, schedule)
         self.timed[account_id][schedule.schedule_id] = definition_id

@@ -37,6 +37,7 @@ GROUPS: dict[str, dict[str, Words]] = {
         "engine_private_keys": ("JWK Set of their private keys; decrypts definitions, inputs and secrets", "temporal"),
         "keyring": (f"wraps the accounts' own keys: {RING}", "temporal, codec"),
         "codec_keys": (f"encrypts Temporal payloads: {RING}", "temporal, codec"),
+        "command_keys": (f"authenticates what web and the relay send the worker: {RING.replace('decrypt old values', 'authenticate')}", "web, temporal, relay"),
         "channel_keys": (f"wraps the secrets of notification channels: {RING}", "web: making channels; channels"),
         "vapid_public_keys": ("JWK Set of public P-256 keys; browsers subscribe to the first", "web: Web Push"),
         "vapid_private_keys": ("JWK Set of their private keys", "channels: Web Push"),

@@ -22,6 +22,7 @@ def fresh_keys() -> dict[str, str]:
         "ENGINE_PRIVATE_KEYS",
         "KEYRING",
         "CODEC_KEYS",
+        "COMMAND_KEYS",
     ):
         settings |= new_key(name)
     return settings

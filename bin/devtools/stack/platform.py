@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 
+from bin.devtools.docs.settings_texts import GROUPS, Words
 from bin.devtools.stack.client import CERTIFICATES
 from bin.devtools.stack.server import Server, StartError, start, stop_all
 
@@ -30,12 +31,23 @@ def procfile() -> dict[str, str]:
     }
 
 
+def own_settings(name: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings without the keys that this process does not need."""
+    foreign = {
+        setting.upper() for setting, words in GROUPS["Keys"].items() if name not in _needs(words)
+    }
+    return {setting: value for setting, value in environ.items() if setting not in foreign}
+
+
 def process(name: str, environ: Mapping[str, str], logs: Path) -> Server:
-    """Start one process of the Procfile; return `web` once it answers, others at once."""
+    """Start one process of the Procfile with its own keys alone.
+
+    Return `web` once it answers, others at once.
+    """
     bin_dir = Path(sys.executable).parent
     env = (
         os.environ
-        | dict(environ)
+        | own_settings(name, environ)
         | {"PATH": f"{bin_dir}:{os.environ.get('PATH', '')}", "HOST": "127.0.0.1"}
     )
     health = f"http://127.0.0.1:{env.get('PORT', '')}/health/live"
@@ -70,6 +82,13 @@ def migrate(environ: Mapping[str, str], logs: Path) -> None:
     release = process("release", environ, logs)
     if release.process.wait():
         raise StartError(f"the migrations failed. {release.log} ends:\n{release.tail()}")
+
+
+def _needs(words: Words) -> set[str]:
+    """Return the processes that need a setting, as its text lists them: `web: why; channels`."""
+    return {
+        name.strip() for part in words[-1].split(";") for name in part.partition(":")[0].split(",")
+    }
 
 
 def _answers(url: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import CTE, func, select
+from sqlalchemy import CTE, func, select, update
 from uuid_utils.compat import uuid7
 
 from engine.contracts.outbox_messages import ExecutionLaunch
@@ -177,24 +177,43 @@ def find(scope: AccountScope, execution_id: UUID) -> Execution:
     return execution
 
 
-def open_with_definition(scope: AccountScope, execution_id: UUID) -> ExecutionRecord:
+def open_with_definition(
+    scope: AccountScope, execution_id: UUID, *, run_id: UUID
+) -> ExecutionRecord:
     """Return all rows that an execution begins with, and delete its launch from the outbox.
 
+    The first run of Temporal that opens it is the only one that may, until it has ended.
+
     :raises NotFoundError: when the account has none with this id.
+    :raises ConflictError: `execution_begun`, when it has ended or another run has opened it.
     """
+    claim = (
+        update(Execution)
+        .where(
+            (Execution.account_id == scope.account_id) & (Execution.id == execution_id),
+            Execution.status == "running",
+            func.coalesce(Execution.opened_by, run_id) == run_id,
+        )
+        .values(opened_by=run_id)
+        .returning(Execution.id)
+        .cte("claim")
+    )
     query = (
-        select(Execution, DefinitionVersion, subscriptions.keys_of_other_definitions())
+        select(Execution, DefinitionVersion, subscriptions.keys_of_other_definitions(), claim.c.id)
         .join(
             DefinitionVersion,
             (DefinitionVersion.definition_id == Execution.definition_id)
             & (DefinitionVersion.version == Execution.definition_version),
         )
+        .outerjoin(claim, claim.c.id == Execution.id)
         .where(Execution.account_id == scope.account_id, Execution.id == execution_id)
         .add_cte(launch_deletion(scope.account_id, execution_id))
     )
     row = scope.session.execute(query).one_or_none()
     if row is None:
         raise unknown()
+    if row[3] is None:
+        raise ConflictError("execution_begun", "The execution has begun before, or has ended.")
     return ExecutionRecord(row[0], row[1], row[2] or ())
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from joserfc.jwk import OKPKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -97,10 +96,6 @@ class Outcomes:
         return keyring.open_value(
             record.key, record.execution.left_sealed, bound_to=execution_id
         ).decode()
-
-    def reply(self, reply_key: dict[str, str], outcome: dict[str, Any]) -> str:
-        """Seal an outcome to the key of the web process that passes it on to its owner."""
-        return jwe.seal(OKPKey.import_key(dict(reply_key)), orjson.dumps(outcome))
 
     def _record(self, scope: AccountScope, execution_id: UUID) -> _OutcomeRecord:
         """Return an execution and what its outcome needs, read by one query."""

@@ -60,10 +60,13 @@ def store(
 ) -> None:
     """Store entries, and for each execution its progress after the `last` of its entries.
 
+    A workflow task that is repeated soon records its entries again. Of two with one number the
+    later one counts: one statement could not store both.
+
     :raises IntegrityError: when the row of an execution is gone.
     """
-    steps = [
-        {
+    steps = {
+        (entry.execution_id, entry.seq): {
             "execution_id": entry.execution_id,
             "seq": entry.seq,
             "place": entry.place,
@@ -74,14 +77,18 @@ def store(
             "error": entry.error,
         }
         for entry in entries
-    ]
+    }
     progress = [
         {"execution_id": entry.execution_id, "seq": entry.seq, "running": entry.running}
         | dict(zip(COUNTED_PHASES, entry.counts, strict=True))
         for entry in last
     ]
     session.execute(
-        STORE, {"entries": orjson.dumps(steps).decode(), "last": orjson.dumps(progress).decode()}
+        STORE,
+        {
+            "entries": orjson.dumps([*steps.values()]).decode(),
+            "last": orjson.dumps(progress).decode(),
+        },
     )
 
 

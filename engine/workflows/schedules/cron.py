@@ -41,6 +41,23 @@ def of_cron(expression: str) -> list[ScheduleCalendarSpec]:
     ]
 
 
+def matches(expression: str, at: datetime) -> bool:
+    """Return whether a calendar of the expression has a local time, as Temporal reads it."""
+    return any(
+        _has(calendar.second, at.second)
+        and _has(calendar.minute, at.minute)
+        and _has(calendar.hour, at.hour)
+        and _has(calendar.day_of_month, at.day)
+        and _has(calendar.day_of_week, at.isoweekday() % 7)
+        and _has(calendar.month, at.month)
+        for calendar in of_cron(expression)
+    )
+
+
+def _has(ranges: Iterable[ScheduleRange], value: int) -> bool:
+    return any(each.start <= value <= each.end for each in ranges)
+
+
 def _by_weekday(
     items: Iterable[int | tuple[int, int]],
 ) -> Iterator[tuple[frozenset[int], frozenset[int]]]:

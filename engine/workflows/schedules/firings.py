@@ -20,10 +20,12 @@ from engine.store.schedules import Firing, Schedule
 from engine.workflows import definitions
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import AssignedId, SealedInput
+from engine.workflows.schedules import recurrence, schedules
 
 TOO_LATE = "missed"  # too late: nothing could run when it was due
 UNCHECKED = "workflow_unchecked"  # a new version was saved, which may have other times
 RETENTION = timedelta(days=30)
+CLOCK_DIFFERENCE_MAX = timedelta(minutes=10)  # between Temporal and the worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,18 @@ def fire(scope: AccountScope, due: DueTime, *, running_max: int) -> Firing | Non
 
     Past the account's limit of running executions there is none: the firing says so, until the time
     comes again.
+
+    :raises ConflictError: `not_due`, when the schedule does not have the time, or not yet.
     """
     session, schedule = scope.session, scope.session.get(Schedule, due.schedule_id)
     if schedule is None or schedule.account_id != scope.account_id:
         message = ScheduleSync(scope.account_id, due.schedule_id)  # deletes it in Temporal
         outbox.append(session, message, now=scope.now, delay_seconds=0)
         return None
+    plan, at = schedules.plan_of(schedule), due.due_at
+    is_due = recurrence.is_due(plan, at, counted_from=schedule.counted_from)
+    if at > scope.now + CLOCK_DIFFERENCE_MAX or not is_due:
+        raise ConflictError("not_due", "The schedule is not due at this time.")
     definition = definitions.find(scope, schedule.definition_id, lock=True)
     refusal = TOO_LATE if due.delay.total_seconds() > schedule.catchup_seconds else None
     if schedule.trigger is not None and definition.checked_at is None:

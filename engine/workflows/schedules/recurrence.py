@@ -15,6 +15,7 @@ from cronsim import CronSim
 from engine.errors import Fault, InvalidError
 from engine.language import durations
 from engine.language.schedule import SECONDS_MAX, SECONDS_MIN, ScheduleTriggers, check_cron
+from engine.workflows.schedules import cron
 
 OVERLAPS = ("skip", "buffer_one", "allow_all", "cancel_other", "terminate_other")
 CATCHUP_SECONDS_MIN = 10  # Temporal takes no less
@@ -92,6 +93,16 @@ def due(
     first = max(since, plan.start_at) if plan.start_at else since
     last = min(until, plan.end_at) if plan.end_at else until
     return takewhile(lambda at: at <= last, _times(plan, counted_from, first))
+
+
+def is_due(plan: Plan, at: datetime, *, counted_from: datetime) -> bool:
+    """Return whether a time is one of a plan's, as Temporal reads the plan."""
+    if (plan.start_at and at < plan.start_at) or (plan.end_at and at > plan.end_at):
+        return False
+    if plan.every is None:
+        return cron.matches(plan.cron or "", at.astimezone(ZoneInfo(plan.timezone)))
+    since = at - counted_from.replace(microsecond=0)  # Temporal counts whole seconds
+    return not since % timedelta(seconds=plan.every)
 
 
 def _times(plan: Plan, counted_from: datetime, first: datetime) -> Iterator[datetime]:

@@ -202,7 +202,7 @@ def append_sync(
 
 
 def sync_missing(session: Session, known_ids: Collection[UUID], *, now: datetime) -> int:
-    """Have the relay create the schedules that Temporal does not know; return how many there are.
+    """Have the relay send the schedules that Temporal does not have; return how many there are.
 
     It takes all accounts. Temporal's schedules without a row are found when they are due.
     """

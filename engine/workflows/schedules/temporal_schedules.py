@@ -53,9 +53,13 @@ class TemporalSchedule:
 
 
 def of_row(
-    row: ScheduleRow, *, execution_seconds_max: int, task_queue: str = TASK_QUEUE
+    row: ScheduleRow, *, execution_seconds_max: int, key_id: str, task_queue: str = TASK_QUEUE
 ) -> TemporalSchedule:
-    """Return the Temporal schedule of a row."""
+    """Return the Temporal schedule of a row.
+
+    Its note names the key that authenticates its firings: after another one has taken its place,
+    the relay sends the schedule anew.
+    """
     account_id, definition_id = str(row.account_id), str(row.definition_id)
     action = ScheduleActionStartWorkflow(
         FIRING,
@@ -71,7 +75,7 @@ def of_row(
         typed_search_attributes=search_attributes.of_definition(account_id, definition_id),
     )
     policy = SchedulePolicy(OVERLAPS[row.overlap], timedelta(seconds=row.catchup_seconds))
-    state = ScheduleState(note=f"revision {row.revision}", paused=row.paused)
+    state = ScheduleState(note=f"revision {row.revision}{_key_note(key_id)}", paused=row.paused)
     return TemporalSchedule(
         row.id, row.account_id, row.revision, Schedule(action, _spec(row), policy, state)
     )
@@ -124,19 +128,38 @@ async def backfill(client: Client, message: Backfill) -> bool:
     return True
 
 
-async def list_ids(client: Client, account_id: UUID | None = None) -> AsyncIterator[UUID]:
-    """Yield the ids of Temporal's schedules, of one account or of all; the list lags a moment.
+async def list_ids(client: Client, account_id: UUID) -> AsyncIterator[UUID]:
+    """Yield the ids of an account's schedules in Temporal; the list lags a moment.
 
     :raises RPCError: when the server refuses.
     """
-    query = None
-    if account_id is not None:
-        query = f"{search_attributes.ACCOUNT.name} = '{account_id}'"
+    query = f"{search_attributes.ACCOUNT.name} = '{account_id}'"
+    async for schedule_id, _ in _list(client, query):
+        yield schedule_id
+
+
+async def list_ids_by_key(client: Client, key_id: str) -> AsyncIterator[UUID]:
+    """Yield the ids of all schedules whose firings this key authenticates; the list lags.
+
+    :raises RPCError: when the server refuses.
+    """
+    async for schedule_id, note in _list(client, None):
+        if note.endswith(_key_note(key_id)):
+            yield schedule_id
+
+
+async def _list(client: Client, query: str | None) -> AsyncIterator[tuple[UUID, str]]:
     async for schedule in await client.list_schedules(query):
+        details = schedule.schedule
         try:
-            yield TemporalScheduleId.parse(schedule.id).schedule_id
+            schedule_id = TemporalScheduleId.parse(schedule.id).schedule_id
         except ValueError:  # not one of ours
             continue
+        yield schedule_id, (details.state.note if details is not None else None) or ""
+
+
+def _key_note(key_id: str) -> str:
+    return f", key {key_id}"
 
 
 async def _create(client: Client, wish: TemporalSchedule, schedule: Schedule) -> None:

@@ -7,13 +7,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 from uuid_utils.compat import uuid7
 
 from engine.activities.executions import ExecutionActivities
 from engine.activities.step_quota import StepQuota
 from engine.config.settings import Settings
 from engine.contracts.child_executions import ChildOrder
-from engine.contracts.executions import UNOPENABLE, ExecutionStart, Settlement
+from engine.contracts.commands import REFUSED
+from engine.contracts.executions import UNOPENABLE, ExecutionStart, OpenedExecution, Settlement
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
@@ -33,6 +35,11 @@ pytestmark = pytest.mark.stack
 
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+DOCUMENT = """
+document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}
+do:
+  - nothing: {set: {}}
+"""
 
 
 def activities(sessions: sessionmaker[Session], settings: Settings) -> ExecutionActivities:
@@ -42,6 +49,15 @@ def activities(sessions: sessionmaker[Session], settings: Settings) -> Execution
     opener, quota = SecretOpener(keys, outcomes.ring), StepQuota(settings.need("redis_url"))
     writer = TimelineWriter(sessions, settings)
     return ExecutionActivities(sessions, opener, outcomes, dispatcher, settings, quota, writer)
+
+
+def open_execution(
+    of: ExecutionActivities, start: ExecutionStart, run_id: UUID | None = None
+) -> OpenedExecution:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, workflow_run_id=str(run_id or uuid7()))
+    opening: OpenedExecution = environment.run(of.open, start)
+    return opening
 
 
 def test_one_execution_too_many_ends_with_the_limits_name(
@@ -56,7 +72,7 @@ def test_one_execution_too_many_ends_with_the_limits_name(
     execution_id, account = str(uuid7()), str(account_id)
     child_order = ChildOrder(str(orderer.id), str(definition.id), {"n": 1}, 1)
     with pytest.raises(ApplicationError) as refusal:
-        full.open(ExecutionStart(execution_id, account, ordered=child_order))
+        open_execution(full, ExecutionStart(execution_id, account, ordered=child_order))
     assert refusal.value.type == UNOPENABLE
     (error,) = refusal.value.details
     assert (error["status"], error["type"].rpartition("/")[2]) == (500, "runtime")
@@ -80,7 +96,29 @@ def test_an_execution_of_a_definition_that_is_more_than_is_read_ends(
         started = executions.start(AccountScope(session, account_id, NOW), definition, order)
     lenient = activities(sessions, replace(settings, definition_bytes_max=2 * TEXT_CHARACTERS_MAX))
     with pytest.raises(ApplicationError) as refusal:
-        lenient.open(ExecutionStart(str(started.id), str(account_id)))
+        open_execution(lenient, ExecutionStart(str(started.id), str(account_id)))
     assert refusal.value.type == UNOPENABLE
     (error,) = refusal.value.details
     assert error["type"].rpartition("/")[2] == "configuration"
+
+
+def test_one_run_of_temporal_opens_an_execution_and_none_opens_one_that_has_ended(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID
+) -> None:
+    key = next(iter(EngineKeys.parse(settings.need("engine_private_keys")).keys.values()))
+    with sessions.begin() as session:
+        draft = definitions.Draft("name", sealed_document(DEK, DOCUMENT), jwe.seal(key, DEK))
+        definition = definitions.save(AccountScope(session, account_id, NOW), draft)
+        order = SealedInput(jwe.seal(key, b"{}"), seal_result=False)
+        started = executions.start(AccountScope(session, account_id, NOW), definition, order)
+    work, run_id = activities(sessions, settings), uuid7()
+    start = ExecutionStart(str(started.id), str(account_id))
+    for _ in range(2):  # its local activity may be repeated
+        assert open_execution(work, start, run_id).document["document"]["name"] == "case"
+    with pytest.raises(ApplicationError) as refusal:
+        open_execution(work, start)
+    assert (refusal.value.type, refusal.value.non_retryable) == (REFUSED, True)
+    work.settle(Settlement(start.execution_id, start.account_id, status="completed"))
+    with pytest.raises(ApplicationError) as refusal:
+        open_execution(work, start, run_id)
+    assert refusal.value.type == REFUSED

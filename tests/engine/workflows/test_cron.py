@@ -57,7 +57,11 @@ async def test_temporal_is_due_when_the_expression_says(temporal: Client, expres
     # From a moment of its own on, which the server's clock does not pass meanwhile.
     start = datetime(2027, 12, 30, 23, 59, 59, tzinfo=UTC)
     spec = ScheduleSpec(calendars=cron.of_cron(expression), start_at=start + timedelta(seconds=1))
-    assert await told(temporal, spec) == list(islice(CronSim(expression, start), 10))
+    times = await told(temporal, spec)
+    assert times == list(islice(CronSim(expression, start), 10))
+    assert all(cron.matches(expression, at) for at in times)
+    off = times[0] + timedelta(seconds=1)
+    assert not cron.matches(expression, off)
 
 
 async def test_an_hour_that_clocks_skip_is_skipped_and_one_they_repeat_counts_once(

@@ -110,7 +110,9 @@ def heard_by_others(session: Session, account_id: UUID, definition: Definition) 
     """Return what an execution of a definition begins with: all that others listen for."""
     order = SealedInput("-", seal_result=False)
     run = executions.start(AccountScope(session, account_id, NOW), definition, order)
-    begun = executions.open_with_definition(AccountScope(session, account_id, NOW), run.id)
+    begun = executions.open_with_definition(
+        AccountScope(session, account_id, NOW), run.id, run_id=uuid7()
+    )
     return set(begun.routing_keys)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine.contracts.outbox_messages import ScheduleSync
+from engine.errors import ConflictError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
@@ -140,4 +141,23 @@ def test_what_is_due_without_a_schedule_makes_nothing_and_temporal_is_told(
 def test_a_strangers_schedule_is_not_fired(session: Session, schedule: Schedule) -> None:
     due = DueTime(schedule.id, NOON)
     assert firings.fire(AccountScope(session, uuid7(), NOON), due, running_max=9) is None
+    assert executions(session, schedule) == []
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        NOON + timedelta(seconds=1),
+        NOON + timedelta(microseconds=1),
+        NOON + timedelta(hours=1),  # it comes, and is not here yet
+        NOON - timedelta(minutes=2),  # before the schedule begins
+    ],
+)
+def test_a_time_that_the_schedule_does_not_have_makes_nothing(
+    session: Session, schedule: Schedule, at: datetime
+) -> None:
+    schedule.start_at = NOON - timedelta(minutes=1)
+    scope = AccountScope(session, schedule.account_id, NOON)
+    with pytest.raises(ConflictError):
+        firings.fire(scope, DueTime(schedule.id, at), running_max=9)
     assert executions(session, schedule) == []

@@ -103,6 +103,17 @@ def test_what_a_killed_worker_told_of_an_unfinished_task_is_corrected_by_the_nex
 
 
 @pytest.mark.stack
+def test_a_repeated_task_tells_its_steps_twice_in_one_batch_and_the_later_ones_count(
+    sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
+) -> None:
+    entries = told(account_id, execution_id, 4)
+    with sessions.begin() as session:
+        first = [*entries[:3], replace(entries[3], place="/do/7")]
+        timeline.store(session, [*first, *entries], entries[-1:])
+    assert read(sessions, account_id, execution_id) == of(entries)
+
+
+@pytest.mark.stack
 def test_a_word_from_before_does_not_set_back_how_far_an_execution_is(
     sessions: sessionmaker[Session], account_id: UUID, execution_id: UUID
 ) -> None:

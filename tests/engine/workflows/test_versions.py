@@ -141,7 +141,7 @@ def test_what_is_opened_is_the_version_that_was_started(
     again = executions.start(AccountScope(session, account_id, NOW), found, order, version=1)
     opened = [
         executions.open_with_definition(
-            AccountScope(session, account_id, NOW), execution.id
+            AccountScope(session, account_id, NOW), execution.id, run_id=uuid7()
         ).version
         for execution in (old, new, again)
     ]

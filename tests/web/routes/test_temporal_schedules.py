@@ -13,12 +13,13 @@ from temporalio.client import Client as TemporalClient
 from temporalio.service import RPCError, RPCStatusCode
 
 from bin.devtools.stack.client import Client
+from engine.config.settings import Settings
 from engine.contracts.outbox_messages import ScheduleSync
 from engine.store.account_scope import AccountScope
 from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Schedule
 from engine.store.workflows import Definition
-from engine.workflows.schedules import schedules
+from engine.workflows.schedules import schedules, temporal_schedules
 from tests.support.platform import Platform
 from tests.support.waiting import until
 from tests.support.web.schedules import HEAD, create_schedule, path, refusal
@@ -91,6 +92,24 @@ async def test_a_schedule_that_temporal_has_lost_is_made_again_by_the_relays_loo
 
     while not await there():
         pass
+
+
+async def test_the_relay_finds_the_schedules_of_an_old_command_key_and_sends_them_anew(
+    laptop: Client, platform: Platform
+) -> None:
+    schedule_id = UUID(create_schedule(laptop)["id"])
+    temporal = await TemporalClient.connect(
+        platform.environ["TEMPORAL_ADDRESS"], namespace=platform.environ["TEMPORAL_NAMESPACE"]
+    )
+
+    async def found(key_id: str) -> bool:
+        ids = temporal_schedules.list_ids_by_key(temporal, key_id)
+        return schedule_id in {each async for each in ids}
+
+    key_id = Settings.from_env(platform.environ).current_key_id("command_keys")
+    while not await found(key_id):  # the list lags
+        pass
+    assert not await found(f"{key_id}0")
 
 
 def test_the_schedules_of_a_workflow_go_with_it(
