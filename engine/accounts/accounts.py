@@ -15,7 +15,7 @@ from engine.contracts.outbox_messages import AccountErasure
 from engine.errors import ConflictError, ForbiddenError, UnauthenticatedError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
-from engine.store.accounts import Account, Agent
+from engine.store.accounts import Account
 from engine.store.outbox import OutboxMessage
 
 
@@ -94,20 +94,6 @@ def verify_password(account: Account, passwords: Passwords, password: str) -> No
 def list_personal_words(email: str) -> list[str]:
     """Return the words of an email that its owner's password must not consist of."""
     return [normalize_email(email), normalize_email(email).partition("@")[0]]
-
-
-def has_agent(session: Session, *, email: str, agent_id: str | None) -> bool:
-    """Return whether the account with this email has this agent and has not revoked it."""
-    query = (
-        select(Agent.id)
-        .join(Account, Account.id == Agent.account_id)
-        .where(
-            Account.email == normalize_email(email),
-            Agent.id == agent_id,
-            Agent.revoked_at.is_(None),
-        )
-    )
-    return session.scalar(query) is not None
 
 
 def change_public_key(account: Account, public_key: str) -> None:

@@ -134,12 +134,26 @@ def test_another_agents_channel_is_seen_and_changed_after_a_fresh_proof_only(
     grow_stale(sessions, person)
     for channel_id, statuses in ((theirs, [401] * 3), (mine, [200, 202, 204])):
         answers = [
-            change(client, person.headers, channel_id, rotateSecret=True),
+            change(client, person.headers, channel_id, state="active"),
             client.post(f"{DOOR}/{channel_id}/test", headers=person.headers),
             client.delete(f"{DOOR}/{channel_id}", headers=person.headers),
         ]
         assert [answer.status_code for answer in answers] == statuses
     assert client.get(f"{DOOR}/{theirs}", headers=person.headers).status_code == 200
+
+
+def test_a_webhook_and_a_new_secret_of_it_need_a_fresh_proof(
+    client: FlaskClient, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    channel_id = register(client, person.headers).get_json()["channel"]["id"]
+    grow_stale(sessions, person)
+    refused = [
+        register(client, person.headers, {"kind": "webhook", "url": f"{URL}&more"}),
+        change(client, person.headers, channel_id, rotateSecret=True),
+    ]
+    assert [answer.get_json()["code"] for answer in refused] == ["step_up_required"] * 2
+    assert register(client, person.headers, subscription_body()).status_code == 201
+    assert change(client, person.headers, channel_id, state="paused").status_code == 200
 
 
 def test_a_channel_is_paused_and_begun_anew(
