@@ -17,6 +17,7 @@ from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.outbox import OutboxMessage
+from engine.store.usage import UsageEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def erase(scope: AccountScope) -> None:
     session, account_id = scope.session, scope.account_id
     session.execute(delete(OutboxMessage).where(OutboxMessage.account_id == account_id))
     session.execute(delete(Account).where(Account.id == account_id))
+    session.execute(delete(UsageEntry).where(UsageEntry.account_id == account_id))
     outbox.append(session, AccountErasure(account_id), now=scope.now, delay_seconds=0)
 
 

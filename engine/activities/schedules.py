@@ -17,6 +17,7 @@ from engine.errors import Fault
 from engine.interpreter import documents
 from engine.store.account_scope import AccountScope
 from engine.store.workflows import Definition
+from engine.workflows.executions.executions import ExecutionLimits
 from engine.workflows.schedules import firings, recurrence, schedules, triggers
 from engine.workflows.schedules.firings import DueTime
 
@@ -39,7 +40,7 @@ class ScheduleActivities:
         settings = self._settings
         with self._sessions.begin() as session:
             scope = AccountScope(session, UUID(due.account_id), datetime.now(UTC))
-            firing = firings.fire(scope, time, running_max=settings.executions_per_account_max)
+            firing = firings.fire(scope, time, limits=ExecutionLimits.from_settings(settings))
             if firing is None or firing.execution_id is None:
                 return None
             definition_id = schedules.of_firing(session, firing).definition_id

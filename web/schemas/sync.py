@@ -78,6 +78,9 @@ class BatchResult(Schema):
     status = fields.Integer()
     code = fields.String()
     detail = fields.String()
+    currentOmitted = fields.Boolean(  # noqa: N815 - the API's own spelling
+        metadata={"description": "The answer has no room for `current` and `siblings`"}
+    )
 
 
 class BatchAnswer(Schema):
