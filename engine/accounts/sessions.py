@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from engine.accounts import agents
 from engine.config.settings import Settings
 from engine.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from engine.store.account_scope import AccountScope, AgentScope
+from engine.store.account_scope import LISTED_MAX, AccountScope, AgentScope
 from engine.store.accounts import Account, Agent, RefreshSession
 
 PENDING_LIFETIME = timedelta(minutes=5)  # of a session that waits for its second factor
@@ -141,7 +141,10 @@ def bind(
 
 
 def list_sessions(scope: AccountScope, lifetime: SessionLifetime) -> Sequence[RefreshSession]:
-    """Return the account's sessions that are not over, the most recently refreshed first."""
+    """Return the account's sessions that are not over, the most recently refreshed first.
+
+    They are LISTED_MAX at most, and one more where others follow.
+    """
     now = scope.now
     query = select(RefreshSession).where(
         RefreshSession.account_id == scope.account_id,
@@ -150,9 +153,8 @@ def list_sessions(scope: AccountScope, lifetime: SessionLifetime) -> Sequence[Re
         RefreshSession.created_at >= now - lifetime.absolute,
         or_(RefreshSession.pending.is_(False), RefreshSession.created_at >= now - PENDING_LIFETIME),
     )
-    return scope.session.scalars(
-        query.order_by(RefreshSession.rotated_at.desc(), RefreshSession.id)
-    ).all()
+    newest_first = query.order_by(RefreshSession.rotated_at.desc(), RefreshSession.id)
+    return scope.session.scalars(newest_first.limit(LISTED_MAX + 1)).all()
 
 
 def is_active(session: Session, *, account_id: UUID, session_id: UUID) -> bool:

@@ -22,7 +22,7 @@ from engine.sync import (
 from engine.sync.change import CONFLICT_BYTES_MAX, Change, Entity, SyncLimits
 from engine.sync.conflict_rules import judge
 from engine.sync.locked_state import CurrentVersion, LockedEntity, LockedState
-from engine.sync.push_statement import LogEntry, RaceError
+from engine.sync.push_statement import LogEntry, RaceError, StorageRoom
 from engine.sync.quota import Quota
 
 DETAILS = {
@@ -157,8 +157,8 @@ class _Push:
                 is_first=entity.current is None,
                 states_difference=(not change.deleted) - entity.is_present,
                 bytes_difference=change.size - entity.size,
+                room=self._room(is_deletion=change.deleted),
                 stored_difference=growth + past,
-                stored_max=quota.limit_for_sync(is_deletion=change.deleted),
                 history_versions=history_versions,
             )
         )
@@ -206,10 +206,15 @@ class _Push:
         elif self._new_counter:
             push_statement.raise_counter(self._scope, self._new_counter)
         if self._sibling_bytes:
-            push_statement.add_stored_bytes(
-                self._scope, self._sibling_bytes, stored_max=self._state.quota.limit_for_sync()
-            )
+            push_statement.add_stored_bytes(self._scope, self._sibling_bytes, self._room())
         return stamp
+
+    def _room(self, *, is_deletion: bool = False) -> StorageRoom:
+        """Return the room for the next write; new siblings are written after all others."""
+        quota = self._state.quota
+        return StorageRoom(
+            quota.stored - self._sibling_bytes, quota.limit_for_sync(is_deletion=is_deletion)
+        )
 
     def _result(self, change: Change, verdict: Verdict, stamp: int) -> PushResult:
         """Return the result of a change; a refusal has all that an agent needs to merge at once."""

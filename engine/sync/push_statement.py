@@ -8,7 +8,7 @@ A clock or a sequence alone cannot promise that. The hash chain's link is made u
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, cast
 
@@ -67,7 +67,7 @@ def _append_statement(store_past: str, on_conflict: str) -> TextClause:
             link = sha256(head.link || :digest || convert_to({NEXT_STAMP_TEXT}, 'UTF8')),
             states = head.states + :states_difference, bytes = head.bytes + :bytes_difference,
             stored_bytes = head.stored_bytes + (SELECT bytes FROM growth)
-        WHERE (SELECT bytes FROM growth) <= 0
+        WHERE head.stored_bytes <= :stored_before OR (SELECT bytes FROM growth) <= 0
             OR head.stored_bytes + (SELECT bytes FROM growth) <= :stored_max
         RETURNING stamp, link
     ), change AS (
@@ -94,8 +94,8 @@ APPEND = {
 }
 READ_STAMP = text("SELECT stamp FROM sync_heads WHERE account_id = :account_id")
 ADD_STORED_BYTES = text("""
-    UPDATE sync_heads SET stored_bytes = stored_bytes + :growth
-    WHERE account_id = :account_id AND stored_bytes + :growth <= :stored_max
+    UPDATE sync_heads SET stored_bytes = stored_bytes + :growth WHERE account_id = :account_id
+        AND (stored_bytes <= :stored_before OR stored_bytes + :growth <= :stored_max)
 """)
 RAISE_COUNTER = text("""
     INSERT INTO sync_counters AS highest (account_id, agent_id, counter)
@@ -113,6 +113,14 @@ class RaceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class StorageRoom:
+    """Room for a write: what the account stored when it was judged, and the most it may store."""
+
+    stored_before: int
+    stored_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogEntry:
     """Accepted change and its effect on the account's sums."""
 
@@ -120,8 +128,8 @@ class LogEntry:
     is_first: bool  # the entity had no version when the change was judged
     states_difference: int  # -1 to 1
     bytes_difference: int  # of the states' data
+    room: StorageRoom
     stored_difference: int  # of the stored bytes, before expired past versions are deleted
-    stored_max: int  # of the account, unless the change does not grow it
     history_versions: int  # of the entity, the change included
     siblings: int = 0  # that stay beside the change
 
@@ -164,12 +172,12 @@ def raise_counter(scope: AgentScope, counter: int) -> None:
     scope.session.execute(RAISE_COUNTER, values)
 
 
-def add_stored_bytes(scope: AgentScope, growth: int, *, stored_max: int) -> None:
+def add_stored_bytes(scope: AgentScope, growth: int, room: StorageRoom) -> None:
     """Count the bytes of new siblings on the account's head.
 
     :raises RaceError: when another writer has used their room. The caller must roll back.
     """
-    values = {"account_id": scope.account_id, "growth": growth, "stored_max": stored_max}
+    values = {"account_id": scope.account_id, "growth": growth} | asdict(room)
     result = scope.session.execute(ADD_STORED_BYTES, values)
     if cast("CursorResult[Any]", result).rowcount != 1:
         raise RaceError
@@ -200,6 +208,6 @@ def _values(scope: AgentScope, entry: LogEntry) -> dict[str, Any]:
         "states_difference": entry.states_difference,
         "bytes_difference": entry.bytes_difference,
         "stored_difference": entry.stored_difference,
-        "stored_max": entry.stored_max,
         "versions": entry.history_versions,
+        **asdict(entry.room),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +11,7 @@ from flask import Flask, current_app
 from engine.config.settings import Settings
 from engine.notifications import management, registration
 from engine.notifications.registration import ChannelConfig, ChannelRegistration
+from engine.store.account_scope import LISTED_MAX
 from engine.store.accounts import Channel
 from web.extensions import db
 from web.http import authentication, rate_limits, redis_notify, security_events
@@ -35,9 +35,10 @@ def configure(app: Flask, settings: Settings) -> None:
 
 @blueprint.route("", methods=["GET"])
 @blueprint.response(200, schemas.ChannelsResponse)
-def list_channels() -> dict[str, Sequence[Channel]]:
+def list_channels() -> dict[str, Any]:
     """List the channels of all of the account's agents, oldest first."""
-    return {"channels": management.list_channels(authentication.agent_scope())}
+    rows = management.list_channels(authentication.agent_scope())
+    return {"channels": rows[:LISTED_MAX], "has_more": len(rows) > LISTED_MAX}
 
 
 @blueprint.route("", methods=["POST"])

@@ -113,6 +113,19 @@ def test_a_deletion_of_an_empty_state_finds_room_beyond_the_quota(
     assert full < stored(sessions, account_id) <= full * 17 / 16
 
 
+def test_a_batch_that_fills_the_account_with_a_sibling_and_a_deletion_ends(
+    sessions: SESSIONS, account_id: UUID
+) -> None:
+    push(sessions, account_id, state(1), state(2, entity="two"), quota_bytes=10**6)
+    late = Change("settings", "one", 100 * "x", "v", {"b": 1})
+    deletion = Change("settings", "two", "", "v", {"a": 2, "b": 2}, deleted=True)
+    limit = stored(sessions, account_id) + 400
+    results = push(sessions, account_id, late, deletion, quota_bytes=limit, agent_id="b")
+    assert refusal(results[0]).code == "conflict"
+    assert results[1].is_accepted
+    assert limit < stored(sessions, account_id) <= limit * 17 / 16
+
+
 def test_a_full_account_stores_no_sibling(sessions: SESSIONS, account_id: UUID) -> None:
     push(sessions, account_id, state(1, "x"), quota_bytes=10**6)
     full = stored(sessions, account_id)

@@ -41,7 +41,8 @@ ROWS = text("""
             + octet_length(diagnostics::text) + coalesce(octet_length(diagnostics_sealed), 0)
             FROM definition_versions WHERE account_id = :id
         UNION ALL SELECT 256 + octet_length(input_sealed)
-            + coalesce(octet_length(outcome_sealed), 0) + coalesce(octet_length(left_sealed), 0) FROM executions WHERE account_id = :id
+            + coalesce(octet_length(outcome_sealed), 0) + coalesce(octet_length(left_sealed), 0)
+            FROM executions WHERE account_id = :id
         UNION ALL SELECT 256 + coalesce(octet_length(sealed), 0) FROM events WHERE account_id = :id
         UNION ALL SELECT 256 FROM execution_steps JOIN executions ON executions.id = execution_id
             WHERE account_id = :id
