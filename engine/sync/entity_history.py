@@ -42,7 +42,7 @@ def list_versions(
         .order_by(PASTS.stamp.desc())
         .limit(limit + 1)
     )
-    past_stamps = []
+    past_stamps: list[int] = []
     has_more = False
     for stamp, size in scope.session.execute(sizes):
         room -= size

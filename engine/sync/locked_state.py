@@ -22,7 +22,7 @@ LOCK = text("""
         WHERE account_id = :account_id AND agent_id = ANY (:agent_ids)
     ) AS counters, (
         SELECT sum(bytes) FROM usage_entries WHERE account_id = :account_id
-    ) AS other_bytes
+    ) AS workflow_bytes
     FROM unnest(CAST(:types AS text[]), CAST(:entity_ids AS text[])) AS target (type, entity_id)
     LEFT JOIN sync_heads AS head ON head.account_id = :account_id
     LEFT JOIN LATERAL (
@@ -103,7 +103,9 @@ def lock_state(scope: AccountScope, changes: Sequence[Change], limits: SyncLimit
     conflicts = [(row["type"], row["entity_id"]) for row in rows if row["kept"]]
     by_entity = siblings.find_siblings(scope, conflicts)
     quota = Quota.of_account(
-        limits, stored=rows[0]["stored_bytes"] or 0, others=int(rows[0]["other_bytes"] or 0)
+        limits,
+        sync_bytes=rows[0]["stored_bytes"] or 0,
+        workflow_bytes=int(rows[0]["workflow_bytes"] or 0),
     )
     state = LockedState({}, rows[0]["counters"] or {}, quota)
     for row in rows:

@@ -84,7 +84,7 @@ class _Push:
     def __init__(self, scope: AgentScope, limits: SyncLimits) -> None:
         self._scope = scope
         self._limits = limits
-        self._state = LockedState({}, {}, Quota.of_account(limits, stored=0, others=0))
+        self._state = LockedState({}, {}, Quota.of_account(limits, sync_bytes=0, workflow_bytes=0))
         self._entries: list[LogEntry] = []
         self._new_counter = 0  # the agent's highest counter, when it is new to the account
         self._sibling_bytes = 0  # stored bytes of new siblings
@@ -162,7 +162,7 @@ class _Push:
                 history_versions=history_versions,
             )
         )
-        quota.stored += growth + past - lost_bytes
+        quota.sync_bytes += growth + past - lost_bytes
         current = CurrentVersion(
             change.version, change.clock, change.data_hash, change.deleted, change.size
         )
@@ -183,7 +183,7 @@ class _Push:
         versions = siblings.add_sibling(self._scope, change, entity.siblings)
         growth = size if len(versions) > len(entity.siblings) else 0
         self._sibling_bytes += growth
-        self._state.quota.stored += growth
+        self._state.quota.sync_bytes += growth
         self._state.entities[change.entity] = replace(entity, siblings=versions)
 
     def _count(self, change: Change) -> None:
@@ -213,7 +213,7 @@ class _Push:
         """Return the room for the next write; new siblings are written after all others."""
         quota = self._state.quota
         return StorageRoom(
-            quota.stored - self._sibling_bytes, quota.limit_for_sync(is_deletion=is_deletion)
+            quota.sync_bytes - self._sibling_bytes, quota.limit_for_sync(is_deletion=is_deletion)
         )
 
     def _result(self, change: Change, verdict: Verdict, stamp: int) -> PushResult:

@@ -194,14 +194,14 @@ def delete_older(session: Session, *, before: datetime) -> Counter[UUID]:
     session.execute(lock.with_for_update()).all()
     size = literal_column(stored_bytes.VERSION_SQL, BigInteger())
     lost_bytes: Counter[UUID] = Counter()
-    for account_id, kind, entity_id, lost in session.execute(
+    for account_id, kind, entity_id, row_bytes in session.execute(
         delete(SyncSibling)
         .where(is_old)
         .returning(*columns, size)
         .execution_options(synchronize_session=False)
     ).all():
         _add_to_count(session, account_id, (kind, entity_id), -1)
-        lost_bytes[account_id] += lost
+        lost_bytes[account_id] += row_bytes
     return lost_bytes
 
 

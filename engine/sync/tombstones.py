@@ -81,8 +81,10 @@ def delete_expired(session: Session, *, now: datetime) -> int:
     lost_bytes += _delete_past_versions(
         session, [(row.account_id, row.type, row.entity_id) for row in rows]
     )
-    for account_id, lost in sorted(lost_bytes.items()):
-        _write_head(session, account_id, lost_bytes=lost, horizon=newest.get(account_id, 0))
+    for account_id, account_bytes in sorted(lost_bytes.items()):
+        _write_head(
+            session, account_id, lost_bytes=account_bytes, horizon=newest.get(account_id, 0)
+        )
     return len(rows)
 
 
@@ -94,8 +96,8 @@ def _delete_past_versions(session: Session, keys: Sequence[tuple[UUID, str, str]
         size = literal_column(stored_bytes.PAST_SQL, BigInteger())
         statement = delete(SyncPast).where(key.in_(keys)).returning(SyncPast.account_id, size)
         unsynchronized = statement.execution_options(synchronize_session=False)
-        for account_id, lost in session.execute(unsynchronized):
-            lost_bytes[account_id] += lost
+        for account_id, row_bytes in session.execute(unsynchronized):
+            lost_bytes[account_id] += row_bytes
     return lost_bytes
 
 

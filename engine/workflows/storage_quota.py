@@ -28,6 +28,6 @@ def check_room(scope: AccountScope, growth: int, *, rows: int = 1, quota_bytes: 
 
     :raises ForbiddenError: `quota_exceeded`.
     """
-    stored = usage.measure_account(scope.session, scope.account_id)
-    if stored + growth + rows * ROW_BYTES > quota_bytes:
-        raise quota.exceeded(stored, quota_bytes)
+    total = usage.measure_account(scope.session, scope.account_id)
+    if total + growth + rows * ROW_BYTES > quota_bytes:
+        raise quota.refusal(total, quota_bytes)

@@ -461,34 +461,34 @@ BEGIN
         ('schedules', '256 + octet_length(input_sealed) + coalesce(octet_length(note), 0)')
     ) AS tables (name, size)
     LOOP
-        EXECUTE format($function$
-            CREATE FUNCTION count_%1$s() RETURNS trigger LANGUAGE plpgsql AS $body$
+        EXECUTE replace(replace($function$
+            CREATE FUNCTION count_<table>() RETURNS trigger LANGUAGE plpgsql AS $body$
             BEGIN
                 IF TG_OP = 'INSERT' THEN
                     INSERT INTO usage_entries (account_id, bytes)
-                    SELECT account_id, sum(%2$s) FROM new_rows GROUP BY account_id;
+                    SELECT account_id, sum(<size>) FROM new_rows GROUP BY account_id;
                 ELSIF TG_OP = 'DELETE' THEN
                     INSERT INTO usage_entries (account_id, bytes)
-                    SELECT account_id, -sum(%2$s) FROM old_rows GROUP BY account_id;
+                    SELECT account_id, -sum(<size>) FROM old_rows GROUP BY account_id;
                 ELSE
                     INSERT INTO usage_entries (account_id, bytes)
                     SELECT account_id, sum(bytes) FROM (
-                        SELECT account_id, %2$s AS bytes FROM new_rows
-                        UNION ALL SELECT account_id, -(%2$s) FROM old_rows
+                        SELECT account_id, <size> AS bytes FROM new_rows
+                        UNION ALL SELECT account_id, -(<size>) FROM old_rows
                     ) AS changes GROUP BY account_id HAVING sum(bytes) <> 0;
                 END IF;
                 RETURN NULL;
-            END $body$ $function$, counted.name, counted.size);
+            END $body$ $function$, '<table>', counted.name), '<size>', counted.size);
         FOR operation IN SELECT * FROM (VALUES
             ('INSERT', 'NEW TABLE AS new_rows'),
             ('UPDATE', 'NEW TABLE AS new_rows OLD TABLE AS old_rows'),
             ('DELETE', 'OLD TABLE AS old_rows')
         ) AS operations (name, tables)
         LOOP
-            EXECUTE format(
-                'CREATE TRIGGER count_%s AFTER %s ON %s REFERENCING %s EXECUTE FUNCTION count_%s()',
-                lower(operation.name), operation.name, counted.name, operation.tables, counted.name
-            );
+            EXECUTE 'CREATE TRIGGER count_' || lower(operation.name)
+                || ' AFTER ' || operation.name || ' ON ' || counted.name
+                || ' REFERENCING ' || operation.tables
+                || ' EXECUTE FUNCTION count_' || counted.name || '()';
         END LOOP;
     END LOOP;
 END $block$;

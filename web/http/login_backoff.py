@@ -97,7 +97,7 @@ class LoginBackoff:
             structlog.get_logger().warning("attempt_uncounted", error=type(fault).__name__)
             yield
             return
-        wait, counted = cast(tuple[bytes, int], reply)
+        wait, count = cast(tuple[bytes, int], reply)
         seconds = float(wait)
         if seconds > 0:
             metrics.REFUSALS.labels("tries").inc()
@@ -107,7 +107,7 @@ class LoginBackoff:
             yield
         except UnavailableError:  # the attempt was not verified
             with _log_redis_errors():
-                for key in keys[:counted]:
+                for key in keys[:count]:
                     self.redis.hincrby(key, "tries", -1)
             raise
         with _log_redis_errors():

@@ -1,6 +1,6 @@
 """The quota of workflows, executions and events: what their rows use, counted by triggers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -130,7 +130,7 @@ def test_a_full_account_starts_nothing_and_deletes_everything(
     full = measure(session, account_id)
     limits = ExecutionLimits(running_max=9, quota_bytes=full)
     sealed_input = SealedInput("sealed", seal_result=False)
-    growing = [
+    growing: list[Callable[[], object]] = [
         lambda: definitions.save(scope, DRAFT, quota_bytes=full),
         lambda: replacement.replace(
             scope, definition, DRAFT, definition_bytes_max=10**6, quota_bytes=full
