@@ -139,7 +139,7 @@ def _lock() -> Iterator[None]:
 
     :raises BlockingIOError: when another process has the lock
     """
-    HOME.mkdir(parents=True, exist_ok=True)
+    HOME.mkdir(mode=0o711, parents=True, exist_ok=True)
     with (HOME / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
