@@ -16,7 +16,7 @@ CHANGES, PASTS = SyncChange.__table__.c, SyncPast.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
-class VersionPage:
+class HistoryPage:
     """Stored versions of an entity, newest first, and whether older ones follow."""
 
     versions: list[dict[str, Any]]
@@ -25,7 +25,7 @@ class VersionPage:
 
 def list_versions(
     scope: AccountScope, entity: Entity, limit: int, *, before: int | None = None
-) -> VersionPage:
+) -> HistoryPage:
     """Return up to `limit` stored versions of an entity, cut at PULL_BYTES_MAX of data.
 
     They are older than the stamp `before`; without it, the current version is the first.
@@ -62,7 +62,7 @@ def list_versions(
         .order_by(PASTS.stamp.desc())
     )
     rows = scope.session.execute(query).all() if past_stamps else []
-    return VersionPage([*versions, *(entities.version_json(row) for row in rows)], has_more)
+    return HistoryPage([*versions, *(entities.version_json(row) for row in rows)], has_more)
 
 
 def measure_past(scope: AccountScope, entity: Entity) -> int:

@@ -132,7 +132,7 @@ def test_usage_says_what_is_kept(sessions: SESSIONS, account_id: UUID) -> None:
     assert usage(sessions, account_id, quota_bytes=99) == {
         "states": 2,
         "bytes": 7,
-        "storedBytes": 2844,
+        "storedBytes": 1886,
         "workflowBytes": 0,
         "quotaBytes": 99,
         "siblings": 1,

@@ -25,9 +25,11 @@ WIDE = {f"{'x' * 100}-{number}": 2**53 - 1 for number in range(63)}
 def push(
     sessions: SESSIONS, account_id: UUID, *changes: Change, quota_bytes: int, agent_id: str = "a"
 ) -> list[PushResult]:
-    with sessions.begin() as session:
+    with sessions() as session:
         scope = AgentScope(session, account_id, datetime.now(UTC), agent_id)
-        return push_changes(scope, changes, SyncLimits(quota_bytes=quota_bytes))
+        results = push_changes(scope, changes, SyncLimits(quota_bytes=quota_bytes))
+        session.commit()
+    return results
 
 
 def state(count: int, data: str = "", *, entity: str = "one", deleted: bool = False) -> Change:
@@ -116,7 +118,8 @@ def test_a_deletion_of_an_empty_state_finds_room_beyond_the_quota(
 def test_a_batch_that_fills_the_account_with_a_sibling_and_a_deletion_ends(
     sessions: SESSIONS, account_id: UUID
 ) -> None:
-    push(sessions, account_id, state(1), state(2, entity="two"), quota_bytes=10**6)
+    states = [state(number + 3, entity=f"{number}") for number in range(40)]
+    push(sessions, account_id, state(1), state(2, entity="two"), *states, quota_bytes=10**6)
     late = Change("settings", "one", 100 * "x", "v", {"b": 1})
     deletion = Change("settings", "two", "", "v", {"a": 2, "b": 2}, deleted=True)
     limit = stored(sessions, account_id) + 400
