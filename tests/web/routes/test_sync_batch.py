@@ -119,3 +119,22 @@ def test_a_pull_counts_siblings_as_well(client: FlaskClient, person: Person) -> 
     page = pull(client, person).get_json()
     assert (len(page["states"]), page["hasMore"]) == (1, True)
     assert len(page["states"][0]["siblings"]) == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"changes": 1_000_000 * [{}]},
+        {f"member-{number}": 0 for number in range(200_000)},
+        {"changes": [PUSH | {f"member-{number}": 0 for number in range(1_000)}]},
+        {"changes": 99 * [{}]},
+    ],
+    ids=["many changes", "many members", "many members of a change", "many faults"],
+)
+def test_what_a_body_has_too_much_of_is_refused_by_few_errors(
+    client: FlaskClient, person: Person, body: dict[str, Any]
+) -> None:
+    answer = client.post("/api/sync/batch", json=body, headers=person.headers)
+    assert answer.status_code == 422
+    assert len(answer.get_json()["errors"]) <= 100
+    assert len(answer.data) < 20_000
