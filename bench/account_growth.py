@@ -49,8 +49,8 @@ WITH made AS (
         pending, tries)
     SELECT gen_random_uuid(), id, 'filler-0', 0, now(), now(), now(), 'pwd', false, 0 FROM made
 ), heads AS (
-    INSERT INTO sync_heads (account_id, stamp, horizon, link, states, bytes)
-    SELECT id, 1, 0, sha256('filled'), 1, 64 FROM made
+    INSERT INTO sync_heads (account_id, stamp, horizon, link, states, bytes, stored_bytes)
+    SELECT id, 1, 0, sha256('filled'), 1, 64, 0 FROM made
 )
 INSERT INTO sync_states (account_id, type, entity_id, version, clock, encrypted_data, data_hash,
     digest, agent_id, stamp, deleted, kept)

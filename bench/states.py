@@ -8,9 +8,9 @@ import psycopg
 
 STATES = """
 WITH head AS (
-    INSERT INTO sync_heads (account_id, stamp, horizon, link, states, bytes)
+    INSERT INTO sync_heads (account_id, stamp, horizon, link, states, bytes, stored_bytes)
     VALUES (%(account_id)s, %(newest)s, 0, sha256('filled'), %(states)s,
-        %(states)s * %(data_bytes)s::bigint)
+        %(states)s * %(data_bytes)s::bigint, 0)
 ), counters AS (
     INSERT INTO sync_counters (account_id, agent_id, counter)
     SELECT %(account_id)s, 'filler-' || n, %(states)s FROM generate_series(0, 2) AS n

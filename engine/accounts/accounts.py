@@ -15,8 +15,9 @@ from engine.contracts.outbox_messages import AccountErasure
 from engine.errors import ConflictError, ForbiddenError, UnauthenticatedError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
-from engine.store.accounts import Account, Agent
+from engine.store.accounts import Account
 from engine.store.outbox import OutboxMessage
+from engine.store.usage import UsageEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +97,6 @@ def list_personal_words(email: str) -> list[str]:
     return [normalize_email(email), normalize_email(email).partition("@")[0]]
 
 
-def has_agent(session: Session, *, email: str, agent_id: str | None) -> bool:
-    """Return whether the account with this email has this agent and has not revoked it."""
-    query = (
-        select(Agent.id)
-        .join(Account, Account.id == Agent.account_id)
-        .where(
-            Account.email == normalize_email(email),
-            Agent.id == agent_id,
-            Agent.revoked_at.is_(None),
-        )
-    )
-    return session.scalar(query) is not None
-
-
 def change_public_key(account: Account, public_key: str) -> None:
     """Replace the key that results are encrypted to, and reset the proof of its private half."""
     account.public_key, account.key_proved_at = public_key, None
@@ -124,6 +111,7 @@ def erase(scope: AccountScope) -> None:
     session, account_id = scope.session, scope.account_id
     session.execute(delete(OutboxMessage).where(OutboxMessage.account_id == account_id))
     session.execute(delete(Account).where(Account.id == account_id))
+    session.execute(delete(UsageEntry).where(UsageEntry.account_id == account_id))
     outbox.append(session, AccountErasure(account_id), now=scope.now, delay_seconds=0)
 
 

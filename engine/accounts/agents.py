@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from engine.errors import ForbiddenError, NotFoundError
-from engine.store.account_scope import AccountScope, AgentScope
+from engine.store.account_scope import LISTED_MAX, AccountScope, AgentScope
 from engine.store.accounts import Agent, Channel
 from engine.store.sync import SyncHead
 
@@ -18,9 +18,13 @@ SIGHTING_INTERVAL = timedelta(minutes=1)
 
 
 def list_agents(scope: AccountScope) -> Sequence[Agent]:
-    """Return the account's agents, the most recently seen first."""
+    """Return the account's agents, the most recently seen first.
+
+    They are LISTED_MAX at most, and one more where others follow.
+    """
     query = select(Agent).where(Agent.account_id == scope.account_id)
-    return scope.session.scalars(query.order_by(Agent.last_seen_at.desc(), Agent.id)).all()
+    newest_first = query.order_by(Agent.last_seen_at.desc(), Agent.id)
+    return scope.session.scalars(newest_first.limit(LISTED_MAX + 1)).all()
 
 
 def get_agent(scope: AccountScope, agent_id: str) -> Agent:

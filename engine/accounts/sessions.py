@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from engine.accounts import agents
 from engine.config.settings import Settings
 from engine.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from engine.store.account_scope import AccountScope, AgentScope
-from engine.store.accounts import Agent, RefreshSession
+from engine.store.account_scope import LISTED_MAX, AccountScope, AgentScope
+from engine.store.accounts import Account, Agent, RefreshSession
 
 PENDING_LIFETIME = timedelta(minutes=5)  # of a session that waits for its second factor
 
@@ -141,7 +141,10 @@ def bind(
 
 
 def list_sessions(scope: AccountScope, lifetime: SessionLifetime) -> Sequence[RefreshSession]:
-    """Return the account's sessions that are not over, the most recently refreshed first."""
+    """Return the account's sessions that are not over, the most recently refreshed first.
+
+    They are LISTED_MAX at most, and one more where others follow.
+    """
     now = scope.now
     query = select(RefreshSession).where(
         RefreshSession.account_id == scope.account_id,
@@ -150,9 +153,8 @@ def list_sessions(scope: AccountScope, lifetime: SessionLifetime) -> Sequence[Re
         RefreshSession.created_at >= now - lifetime.absolute,
         or_(RefreshSession.pending.is_(False), RefreshSession.created_at >= now - PENDING_LIFETIME),
     )
-    return scope.session.scalars(
-        query.order_by(RefreshSession.rotated_at.desc(), RefreshSession.id)
-    ).all()
+    newest_first = query.order_by(RefreshSession.rotated_at.desc(), RefreshSession.id)
+    return scope.session.scalars(newest_first.limit(LISTED_MAX + 1)).all()
 
 
 def is_active(session: Session, *, account_id: UUID, session_id: UUID) -> bool:
@@ -165,12 +167,27 @@ def is_active(session: Session, *, account_id: UUID, session_id: UUID) -> bool:
     return session.scalar(query) is not None
 
 
-def has_completed_login(session: Session, *, account_id: UUID, agent_id: str) -> bool:
-    """Return whether the agent ever had a session of the account that needed no more factor."""
+def is_session_of(session: Session, *, email: str, session_id: UUID) -> bool:
+    """Return whether a session of the account with this email is complete and not revoked."""
+    query = (
+        select(RefreshSession.id)
+        .join(Account, Account.id == RefreshSession.account_id)
+        .where(
+            Account.email == email,
+            RefreshSession.id == session_id,
+            RefreshSession.revoked_at.is_(None),
+            RefreshSession.pending.is_(False),
+        )
+    )
+    return session.scalar(query) is not None
+
+
+def has_verified_factor(session: Session, *, account_id: UUID, agent_id: str) -> bool:
+    """Return whether the agent ever had a session of the account that verified a second factor."""
     query = select(RefreshSession.id).where(
         RefreshSession.account_id == account_id,
         RefreshSession.agent_id == agent_id,
-        RefreshSession.pending.is_(False),
+        RefreshSession.amr.endswith(" mfa"),
     )
     return session.scalar(query.limit(1)) is not None
 

@@ -45,7 +45,7 @@ from engine.store.workflows import DefinitionVersion
 from engine.workflows import definitions
 from engine.workflows.events.dispatch import Dispatcher, LifecyclePhase
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import ExecutionRecord
+from engine.workflows.executions.executions import ExecutionLimits, ExecutionRecord
 from engine.workflows.executions.outcomes import Outcomes, SettledOutcome
 from engine.workflows.executions.timeline_writer import TimelineWriter
 from engine.workflows.secrets import SecretOpener
@@ -147,7 +147,7 @@ class ExecutionActivities:
                 execution_id,
                 parent_id=UUID(order.by),
                 input_jwe=self.dispatcher.seal(order.input),
-                running_max=self.settings.executions_per_account_max,
+                limits=ExecutionLimits.from_settings(self.settings),
             )
         if refusal is not None:
             raise _unopenable(refusal)

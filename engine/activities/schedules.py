@@ -19,6 +19,7 @@ from engine.interpreter import documents
 from engine.observability import metrics
 from engine.store.account_scope import AccountScope
 from engine.store.workflows import Definition
+from engine.workflows.executions.executions import ExecutionLimits
 from engine.workflows.schedules import firings, recurrence, schedules, triggers
 from engine.workflows.schedules.firings import DueTime
 
@@ -47,7 +48,7 @@ class ScheduleActivities:
         with self._sessions.begin() as session:
             scope = AccountScope(session, UUID(due.account_id), datetime.now(UTC))
             try:
-                firing = firings.fire(scope, time, running_max=settings.executions_per_account_max)
+                firing = firings.fire(scope, time, limits=ExecutionLimits.from_settings(settings))
             except ConflictError as error:
                 metrics.COMMAND_REFUSALS.labels("row").inc()
                 log.warning("command_refused", reason=error.code, schedule=due.schedule_id)

@@ -109,7 +109,7 @@ class Settings:
     # Larger payloads stay in PostgreSQL: Temporal accepts 2 MiB each, 4 MiB a workflow task.
     claim_bytes_min: int = 32_768
     state_bytes_max: int = 1_048_576
-    sync_quota_bytes: int = 1_073_741_824  # of the data of an account's states
+    sync_quota_bytes: int = 1_073_741_824  # of everything that an account stores
     sync_history_versions: int = 20  # stored of each entity, the current one included
     sync_strict_clocks: int = 0  # 1 refuses clocks without an entry for the pushing agent
     heartbeat_seconds: float = 15.0  # of a live stream

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from engine.crypto.keyring import Keyring
 from engine.errors import ConflictError, NotFoundError
 from engine.notifications import webhook_signature
-from engine.store.account_scope import AccountScope
+from engine.store.account_scope import LISTED_MAX, AccountScope
 from engine.store.accounts import Channel
 
 GRACE = timedelta(hours=24)  # for which the previous secret signs beside the new one
@@ -21,9 +21,12 @@ TEST_INTERVAL = timedelta(seconds=10)
 
 
 def list_channels(scope: AccountScope) -> Sequence[Channel]:
-    """Return the account's channels, oldest first."""
+    """Return the account's channels, oldest first.
+
+    They are LISTED_MAX at most, and one more where others follow.
+    """
     query = select(Channel).where(Channel.account_id == scope.account_id)
-    return scope.session.scalars(query.order_by(Channel.id)).all()
+    return scope.session.scalars(query.order_by(Channel.id).limit(LISTED_MAX + 1)).all()
 
 
 def get_channel(scope: AccountScope, channel_id: UUID, *, lock: bool = False) -> Channel:

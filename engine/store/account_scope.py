@@ -12,6 +12,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+# Rows in an answer that lists sessions, agents or channels, of which an account may have any
+# number.
+LISTED_MAX = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class AccountScope:

@@ -15,6 +15,7 @@ from engine.store import (  # noqa: F401 - each declares its tables on Base.meta
     schedules,
     sync,
     timeline,
+    usage,
     workflows,
 )
 from engine.store.declarative import Base

@@ -37,6 +37,8 @@ class SyncHead(Base):
     link: Mapped[bytes] = mapped_column(LargeBinary)  # the hash chain's last link, 32 bytes
     states: Mapped[int] = mapped_column(BigInteger, default=0)  # without tombstones
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of the states' data
+    # Of all rows of sync, as `engine.sync.stored_bytes` measures them.
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class SyncCounter(Base):
@@ -87,6 +89,7 @@ class SyncSibling(Base):
     version: Mapped[str] = mapped_column(String(256))
     clock: Mapped[dict[str, int]]
     encrypted_data: Mapped[str] = mapped_column(Text)
+    data_hash: Mapped[bytes] = mapped_column(LargeBinary)  # SHA-256 of the data
     agent_id: Mapped[str] = mapped_column(String(128))
     deleted: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]

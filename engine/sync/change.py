@@ -14,7 +14,10 @@ Entity = tuple[str, str]  # type and entity id; writers lock several entities in
 
 PULL_STATES_MAX = 500
 PULL_BYTES_MAX = 8 * 1_048_576
+# Of the current versions and siblings that the refusals of one answer contain.
+CONFLICT_BYTES_MAX = 8 * 1_048_576
 BATCH_CHANGES_MAX = 100
+QUOTA_BYTES = 1_073_741_824
 CHAIN_LINKS_MAX = 1_000
 
 
@@ -23,7 +26,7 @@ class SyncLimits:
     """Limits from the settings; sizes are bytes of UTF-8."""
 
     state_bytes_max: int = 1_048_576
-    quota_bytes: int = 1_073_741_824  # of the data of all states of an account
+    quota_bytes: int = QUOTA_BYTES  # of everything that an account stores
     history_versions: int = 20  # of each entity, the current version included
     strict_clocks: bool = False  # refuse clocks without an entry for the pushing agent
 

@@ -9,17 +9,20 @@ from typing import Any
 from sqlalchemy import RowMapping, text
 
 from engine.store.account_scope import AccountScope
-from engine.sync import siblings
-from engine.sync.change import Change, Entity
+from engine.sync import siblings, stored_bytes
+from engine.sync.change import Change, Entity, SyncLimits
 from engine.sync.clock import Clock
+from engine.sync.quota import Quota
 from engine.sync.siblings import SiblingVersion
 
 # PostgreSQL locks the rows one by one, in the order in which `target` lists the entities.
 LOCK = text("""
-    SELECT target.type, target.entity_id, state.*, head.bytes AS account_bytes, (
+    SELECT target.type, target.entity_id, state.*, head.stored_bytes, (
         SELECT jsonb_object_agg(agent_id, counter) FROM sync_counters
         WHERE account_id = :account_id AND agent_id = ANY (:agent_ids)
-    ) AS counters
+    ) AS counters, (
+        SELECT sum(bytes) FROM usage_entries WHERE account_id = :account_id
+    ) AS workflow_bytes
     FROM unnest(CAST(:types AS text[]), CAST(:entity_ids AS text[])) AS target (type, entity_id)
     LEFT JOIN sync_heads AS head ON head.account_id = :account_id
     LEFT JOIN LATERAL (
@@ -60,6 +63,13 @@ class LockedEntity:
         """Return the bytes of the current data."""
         return self.current.size if self.current else 0
 
+    def stored_bytes(self, entity: Entity) -> int:
+        """Return what the current version counts against the quota; `entity` names this one."""
+        if self.current is None:
+            return 0
+        current = self.current
+        return stored_bytes.of_version(entity, current.version, current.clock, current.size)
+
     @property
     def is_present(self) -> bool:
         """Tell whether there is a current version that is no tombstone."""
@@ -72,10 +82,10 @@ class LockedState:
 
     entities: dict[Entity, LockedEntity]
     counters: dict[str, int]  # highest counter of each agent that the pushed clocks name
-    account_bytes: int  # of the data of the account's states
+    quota: Quota
 
 
-def lock_state(scope: AccountScope, changes: Sequence[Change]) -> LockedState:
+def lock_state(scope: AccountScope, changes: Sequence[Change], limits: SyncLimits) -> LockedState:
     """Lock the entities of some changes against other writers until the commit, and return them.
 
     All writers lock entities in the same order, so that no two wait for each other. An entity
@@ -92,7 +102,12 @@ def lock_state(scope: AccountScope, changes: Sequence[Change]) -> LockedState:
     rows = scope.session.execute(LOCK, values).mappings().all()
     conflicts = [(row["type"], row["entity_id"]) for row in rows if row["kept"]]
     by_entity = siblings.find_siblings(scope, conflicts)
-    state = LockedState({}, rows[0]["counters"] or {}, rows[0]["account_bytes"] or 0)
+    quota = Quota.of_account(
+        limits,
+        sync_bytes=rows[0]["stored_bytes"] or 0,
+        workflow_bytes=int(rows[0]["workflow_bytes"] or 0),
+    )
+    state = LockedState({}, rows[0]["counters"] or {}, quota)
     for row in rows:
         entity = (row["type"], row["entity_id"])
         siblings_of_entity = by_entity.get(entity, ())

@@ -20,8 +20,10 @@ from sqlalchemy import (
     Subquery,
     Uuid,
     bindparam,
+    case,
     func,
     literal,
+    literal_column,
     select,
     text,
     true,
@@ -31,8 +33,8 @@ from sqlalchemy.orm import Session
 from engine.contracts import timestamps
 from engine.errors import ConflictError, GoneError
 from engine.store.account_scope import AccountScope, AgentScope
-from engine.store.sync import SyncHead, SyncState
-from engine.sync import entities, siblings
+from engine.store.sync import SyncHead, SyncSibling, SyncState
+from engine.sync import entities, siblings, stored_bytes
 from engine.sync.change import PULL_BYTES_MAX
 from engine.sync.hash_chain import ChainPoint
 
@@ -112,7 +114,7 @@ def read_page(
         walk |= {"begun": start, "since": since, "reached": end}
         scope.session.execute(STORE_WALK, walk)
     conflicts = [(row.type, row.entity_id) for row in page if row.kept]
-    by_entity = siblings.find_siblings(scope, conflicts)
+    by_entity = siblings.read_siblings(scope, conflicts)
     head = ChainPoint(newest, rows[0].link) if newest else None
     return StatePage([entities.state_json(row, by_entity) for row in page], has_more, end, head)
 
@@ -179,12 +181,23 @@ def _page_query(*, has_type: bool, exclude_self: bool) -> Select[Any]:
 
 
 def _limit_rows(newer: Select[Any]) -> Subquery:
-    """Limit rows to `limit` and PULL_BYTES_MAX bytes, but not to less than one row.
+    """Limit rows to `limit` and, with their siblings, PULL_BYTES_MAX; one row is always there.
 
     `limit` is one more than the page has, so that `available` tells whether more rows follow.
     """
     rows = newer.limit(bindparam("limit")).subquery()
-    size = func.octet_length(rows.c.encrypted_data)
+    # Most states have no sibling, and then nothing reads the siblings' table.
+    of_siblings = (
+        select(func.coalesce(func.sum(literal_column(stored_bytes.VERSION_SQL)), 0))
+        .select_from(SyncSibling)
+        .where(
+            SyncSibling.account_id == bindparam("account_id", type_=Uuid()),
+            SyncSibling.type == rows.c.type,
+            SyncSibling.entity_id == rows.c.entity_id,
+        )
+        .scalar_subquery()
+    )
+    size = func.octet_length(rows.c.encrypted_data) + case((rows.c.kept > 0, of_siblings), else_=0)
     sized_rows = select(
         rows,
         func.sum(size).over(order_by=rows.c.stamp).label("bytes_so_far"),

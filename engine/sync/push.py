@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from engine.errors import (
-    ConflictError,
-    EngineError,
-    Fault,
-    ForbiddenError,
-    InvalidError,
-    TooLargeError,
-)
+from engine.errors import ConflictError, EngineError, Fault, InvalidError, TooLargeError
 from engine.store.account_scope import AgentScope
-from engine.sync import entities, locked_state, push_statement, siblings
-from engine.sync.change import Change, SyncLimits
+from engine.sync import (
+    entities,
+    entity_history,
+    locked_state,
+    push_statement,
+    siblings,
+    stored_bytes,
+)
+from engine.sync.change import CONFLICT_BYTES_MAX, Change, Entity, SyncLimits
 from engine.sync.conflict_rules import judge
 from engine.sync.locked_state import CurrentVersion, LockedEntity, LockedState
-from engine.sync.push_statement import FirstVersionRaceError, LogEntry
+from engine.sync.push_statement import LogEntry, RaceError, StorageRoom
+from engine.sync.quota import Quota
 
 DETAILS = {
     "clock_reused": (
@@ -62,13 +64,13 @@ def push_changes(
 
     The caller commits, also when all are refused: a conflict is stored as a sibling. For all or
     nothing, the caller rolls back when one is refused. The session must have nothing else to
-    commit: when another writer inserts the first version of an entity, the push rolls back and
-    judges all changes again.
+    commit: when another writer inserts the first version of an entity, or uses the room that is
+    left, the push rolls back and judges all changes again.
     """
     while True:
         try:
             return _Push(scope, limits).run(changes)
-        except FirstVersionRaceError:  # the other writer has made progress, so this loop ends
+        except RaceError:  # the other writer has made progress, so this loop ends
             scope.session.rollback()
 
 
@@ -82,9 +84,12 @@ class _Push:
     def __init__(self, scope: AgentScope, limits: SyncLimits) -> None:
         self._scope = scope
         self._limits = limits
-        self._state = LockedState({}, {}, 0)
+        self._state = LockedState({}, {}, Quota.of_account(limits, sync_bytes=0, workflow_bytes=0))
         self._entries: list[LogEntry] = []
         self._new_counter = 0  # the agent's highest counter, when it is new to the account
+        self._sibling_bytes = 0  # stored bytes of new siblings
+        self._past_bytes: dict[Entity, int] = {}  # of entities that give up their past versions
+        self._answer_bytes = CONFLICT_BYTES_MAX  # that the results may still have
 
     def run(self, changes: Sequence[Change]) -> list[PushResult]:
         """Lock, judge and write the changes; return a result for each."""
@@ -93,7 +98,7 @@ class _Push:
             change for change, refusal in zip(changes, refusals, strict=True) if refusal is None
         ]
         if candidates:
-            self._state = locked_state.lock_state(self._scope, candidates)
+            self._state = locked_state.lock_state(self._scope, candidates, self._limits)
         verdicts = [
             refusal or self._judge(change)
             for change, refusal in zip(changes, refusals, strict=True)
@@ -125,8 +130,7 @@ class _Push:
         except EngineError as refusal:
             return refusal
         if verdict == "conflict":
-            versions = siblings.add_sibling(self._scope, change, entity.siblings)
-            self._state.entities[change.entity] = replace(entity, siblings=versions)
+            self._add_sibling(change, entity)
         if verdict in {None, "conflict"}:
             self._count(change)
         return verdict
@@ -136,21 +140,51 @@ class _Push:
 
         :raises ForbiddenError: `quota_exceeded`.
         """
-        growth = change.size - entity.size
-        if growth > 0 and self._state.account_bytes + growth > self._limits.quota_bytes:
-            raise ForbiddenError(
-                "quota_exceeded",
-                "The account's states use all of its quota.",
-                extra={"bytes": self._state.account_bytes, "quota": self._limits.quota_bytes},
-            )
+        quota, growth = self._state.quota, _measure_growth(change, entity)
+        keeps_past = self._limits.history_versions > 1 and entity.is_present
+        past = stored_bytes.of_past(change.entity, entity.size) if keeps_past else 0
+        history_versions, lost_bytes = self._limits.history_versions, 0
+        if not quota.has_room(growth + past, is_deletion=change.deleted):
+            # The past versions of the entity give way, the one that would become one included.
+            history_versions, past, lost_bytes = 1, 0, self._give_up_past(change.entity)
+            if not quota.has_room(growth - lost_bytes, is_deletion=change.deleted):
+                self._past_bytes[change.entity] = lost_bytes
+                raise quota.refuse()
         versions = siblings.delete_covered(self._scope.session, entity.siblings, change.clock)
-        states_difference = (not change.deleted) - entity.is_present
-        self._entries.append(LogEntry(change, entity.current is None, states_difference, growth))
-        self._state.account_bytes += growth
+        self._entries.append(
+            LogEntry(
+                change,
+                is_first=entity.current is None,
+                states_difference=(not change.deleted) - entity.is_present,
+                bytes_difference=change.size - entity.size,
+                room=self._room(is_deletion=change.deleted),
+                stored_difference=growth + past,
+                history_versions=history_versions,
+            )
+        )
+        quota.sync_bytes += growth + past - lost_bytes
         current = CurrentVersion(
             change.version, change.clock, change.data_hash, change.deleted, change.size
         )
         self._state.entities[change.entity] = LockedEntity(current, versions)
+
+    def _give_up_past(self, entity: Entity) -> int:
+        """Return the bytes that an entity's past versions give back, once in a push."""
+        if entity not in self._past_bytes:
+            self._past_bytes[entity] = entity_history.measure_past(self._scope, entity)
+        lost_bytes, self._past_bytes[entity] = self._past_bytes[entity], 0
+        return lost_bytes
+
+    def _add_sibling(self, change: Change, entity: LockedEntity) -> None:
+        """Store a refused change beside its entity, where there is room."""
+        size = stored_bytes.of_version(change.entity, change.version, change.clock, change.size)
+        if not self._state.quota.has_room(size):
+            return
+        versions = siblings.add_sibling(self._scope, change, entity.siblings)
+        growth = size if len(versions) > len(entity.siblings) else 0
+        self._sibling_bytes += growth
+        self._state.quota.sync_bytes += growth
+        self._state.entities[change.entity] = replace(entity, siblings=versions)
 
     def _count(self, change: Change) -> None:
         """Note the agent's counter when it is higher than all before."""
@@ -161,21 +195,26 @@ class _Push:
 
     def _write(self) -> int:
         """Write the accepted changes; return the account's newest stamp, or 0 without any."""
+        stamp = 0
         if self._entries:
             # A later change of the batch may have added a sibling, so they are counted here.
             entries = [
                 replace(entry, siblings=len(self._state.entities[entry.change.entity].siblings))
                 for entry in self._entries
             ]
-            return push_statement.append_changes(
-                self._scope,
-                entries,
-                counter=self._new_counter,
-                history_versions=self._limits.history_versions,
-            )
-        if self._new_counter:
+            stamp = push_statement.append_changes(self._scope, entries, counter=self._new_counter)
+        elif self._new_counter:
             push_statement.raise_counter(self._scope, self._new_counter)
-        return 0
+        if self._sibling_bytes:
+            push_statement.add_stored_bytes(self._scope, self._sibling_bytes, self._room())
+        return stamp
+
+    def _room(self, *, is_deletion: bool = False) -> StorageRoom:
+        """Return the room for the next write; new siblings are written after all others."""
+        quota = self._state.quota
+        return StorageRoom(
+            quota.sync_bytes - self._sibling_bytes, quota.limit_for_sync(is_deletion=is_deletion)
+        )
 
     def _result(self, change: Change, verdict: Verdict, stamp: int) -> PushResult:
         """Return the result of a change; a refusal has all that an agent needs to merge at once."""
@@ -183,15 +222,26 @@ class _Push:
             return PushResult(change.version, stamp=stamp)
         if verdict == "repeat":
             return PushResult(change.version)
-        state = entities.find_state(self._scope, change.entity)
-        version = "" if state is None else str(state["version"])
         if isinstance(verdict, EngineError):
-            return PushResult(version, verdict)
-        versions = self._state.entities[change.entity].siblings
-        extra = {
-            "success": False,
-            "version": version,
-            "current": state,
-            "siblings": [version.to_json() for version in versions],
-        }
+            return PushResult(entities.find_label(self._scope, change.entity), verdict)
+        entity = self._state.entities[change.entity]
+        version = "" if entity.current is None else entity.current.version
+        extra: dict[str, Any] = {"success": False, "version": version}
+        size = entity.stored_bytes(change.entity)
+        size += sum(sibling.stored_bytes for sibling in entity.siblings)
+        if size <= self._answer_bytes:
+            self._answer_bytes -= size
+            state = entities.find_state(self._scope, change.entity)
+            extra |= {"current": state, "siblings": state["siblings"] if state else []}
+        else:
+            extra["currentOmitted"] = True
         return PushResult(version, ConflictError(verdict, DETAILS[verdict], extra=extra))
+
+
+def _measure_growth(change: Change, entity: LockedEntity) -> int:
+    """Return by how many stored bytes a change would grow the account, without past versions."""
+    size = stored_bytes.of_version(change.entity, change.version, change.clock, change.size)
+    size += stored_bytes.of_change(change.entity, change.version, change.clock)
+    covered = siblings.find_covered(entity.siblings, change.clock)
+    size -= sum(sibling.stored_bytes for sibling in covered)
+    return size - entity.stored_bytes(change.entity)

@@ -8,7 +8,7 @@ A clock or a sequence alone cannot promise that. The hash chain's link is made u
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from engine.contracts import timestamps
 from engine.contracts.outbox_messages import StateChange
 from engine.observability import tracing
 from engine.store.account_scope import AgentScope
-from engine.sync import hash_chain
+from engine.sync import hash_chain, stored_bytes
 from engine.sync.change import Change
 
 NEXT_STAMP = "greatest(:tick, head.stamp + 1)"
@@ -35,11 +35,15 @@ STORE_PAST = f"""
             SELECT stamp FROM sync_pasts WHERE {ENTITY}
             ORDER BY stamp DESC OFFSET greatest(:versions - 2, 0) LIMIT 1
         )
+        RETURNING {stored_bytes.PAST_SQL} AS bytes
     ),"""  # noqa: S608 - made of constants
 REPLACE = """UPDATE SET version = excluded.version,
         clock = excluded.clock, encrypted_data = excluded.encrypted_data,
         data_hash = excluded.data_hash, digest = excluded.digest, agent_id = excluded.agent_id,
         stamp = excluded.stamp, deleted = excluded.deleted, kept = excluded.kept"""
+
+
+NO_PAST = "expiry AS (SELECT 0 AS bytes),"
 
 
 def _append_statement(store_past: str, on_conflict: str) -> TextClause:
@@ -52,12 +56,19 @@ def _append_statement(store_past: str, on_conflict: str) -> TextClause:
         SELECT :account_id, :agent_id, :counter WHERE :counter > 0
         ON CONFLICT (account_id, agent_id) DO UPDATE SET counter = excluded.counter
         WHERE highest.counter < excluded.counter
+    ), growth AS (
+        SELECT :stored_difference - coalesce(sum(bytes), 0)::bigint AS bytes FROM expiry
     ), head AS (
-        INSERT INTO sync_heads AS head (account_id, stamp, horizon, link, states, bytes)
-        VALUES (:account_id, :tick, 0, :first_link, :states_difference, :bytes_difference)
+        INSERT INTO sync_heads AS head
+            (account_id, stamp, horizon, link, states, bytes, stored_bytes)
+        VALUES (:account_id, :tick, 0, :first_link, :states_difference, :bytes_difference,
+            :stored_difference)
         ON CONFLICT (account_id) DO UPDATE SET stamp = {NEXT_STAMP},
             link = sha256(head.link || :digest || convert_to({NEXT_STAMP_TEXT}, 'UTF8')),
-            states = head.states + :states_difference, bytes = head.bytes + :bytes_difference
+            states = head.states + :states_difference, bytes = head.bytes + :bytes_difference,
+            stored_bytes = head.stored_bytes + (SELECT bytes FROM growth)
+        WHERE head.stored_bytes <= :stored_before OR (SELECT bytes FROM growth) <= 0
+            OR head.stored_bytes + (SELECT bytes FROM growth) <= :stored_max
         RETURNING stamp, link
     ), change AS (
         INSERT INTO sync_changes (account_id, stamp, type, entity_id, version, clock, agent_id,
@@ -78,10 +89,14 @@ def _append_statement(store_past: str, on_conflict: str) -> TextClause:
 # of the one before. Nobody holds a row before the first version: a writer that holds the head must
 # not replace, or even wait for, a first version that another writer has inserted.
 APPEND = {
-    True: _append_statement("", "NOTHING"),
+    True: _append_statement(NO_PAST, "NOTHING"),
     False: _append_statement(STORE_PAST, REPLACE),
 }
 READ_STAMP = text("SELECT stamp FROM sync_heads WHERE account_id = :account_id")
+ADD_STORED_BYTES = text("""
+    UPDATE sync_heads SET stored_bytes = stored_bytes + :growth WHERE account_id = :account_id
+        AND (stored_bytes <= :stored_before OR stored_bytes + :growth <= :stored_max)
+""")
 RAISE_COUNTER = text("""
     INSERT INTO sync_counters AS highest (account_id, agent_id, counter)
     VALUES (:account_id, :agent_id, :counter)
@@ -90,8 +105,19 @@ RAISE_COUNTER = text("""
 """)
 
 
-class FirstVersionRaceError(Exception):
-    """Another writer has committed a first version of an entity since this push read none."""
+class RaceError(Exception):
+    """Another writer has committed since this push read the account.
+
+    It has written a first version of an entity, or used the room that was left in the quota.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class StorageRoom:
+    """Room for a write: what the account stored when it was judged, and the most it may store."""
+
+    stored_before: int
+    stored_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +127,25 @@ class LogEntry:
     change: Change
     is_first: bool  # the entity had no version when the change was judged
     states_difference: int  # -1 to 1
-    bytes_difference: int
+    bytes_difference: int  # of the states' data
+    room: StorageRoom
+    stored_difference: int  # of the stored bytes, before expired past versions are deleted
+    history_versions: int  # of the entity, the change included
     siblings: int = 0  # that stay beside the change
 
 
-def append_changes(
-    scope: AgentScope, entries: Sequence[LogEntry], *, counter: int, history_versions: int
-) -> int:
+def append_changes(scope: AgentScope, entries: Sequence[LogEntry], *, counter: int) -> int:
     """Make changes current in their order, each under the account's next stamp; return the last.
 
     `counter` is the agent's highest counter when it is new to the account, otherwise 0.
 
-    :raises FirstVersionRaceError: when another writer's first version of one of the entities came
-        before. The caller must roll the transaction back.
+    :raises RaceError: when another writer came before. The caller must roll the transaction back.
     """
     common = {
         "account_id": scope.account_id,
         "agent_id": scope.agent_id,
         "kind": StateChange.kind,
         "counter": counter,
-        "versions": history_versions,
         "now": scope.now,
         "tick": timestamps.from_datetime(scope.now),
         "traceparent": tracing.traceparent(),
@@ -131,7 +156,7 @@ def append_changes(
         # The driver pipelines several rows without waiting for each answer, and adds up the counts.
         result = scope.session.execute(APPEND[is_first], rows[0] if len(rows) == 1 else rows)
         if cast("CursorResult[Any]", result).rowcount != len(rows):
-            raise FirstVersionRaceError
+            raise RaceError
     if result is not None and len(entries) == 1:
         return int(result.scalar_one())
     stamp = scope.session.execute(READ_STAMP, {"account_id": scope.account_id}).scalar_one()
@@ -145,6 +170,17 @@ def raise_counter(scope: AgentScope, counter: int) -> None:
     """
     values = {"account_id": scope.account_id, "agent_id": scope.agent_id, "counter": counter}
     scope.session.execute(RAISE_COUNTER, values)
+
+
+def add_stored_bytes(scope: AgentScope, growth: int, room: StorageRoom) -> None:
+    """Count the bytes of new siblings on the account's head.
+
+    :raises RaceError: when another writer has used their room. The caller must roll back.
+    """
+    values = {"account_id": scope.account_id, "growth": growth} | asdict(room)
+    result = scope.session.execute(ADD_STORED_BYTES, values)
+    if cast("CursorResult[Any]", result).rowcount != 1:
+        raise RaceError
 
 
 def _values(scope: AgentScope, entry: LogEntry) -> dict[str, Any]:
@@ -171,4 +207,7 @@ def _values(scope: AgentScope, entry: LogEntry) -> dict[str, Any]:
         "siblings": entry.siblings,
         "states_difference": entry.states_difference,
         "bytes_difference": entry.bytes_difference,
+        "stored_difference": entry.stored_difference,
+        "versions": entry.history_versions,
+        **asdict(entry.room),
     }

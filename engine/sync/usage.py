@@ -11,12 +11,16 @@ from sqlalchemy.orm import Session
 
 from engine.contracts import timestamps
 from engine.store.account_scope import AccountScope
+from engine.sync import stored_bytes
 from engine.sync.change import Entity, SyncLimits
 from engine.sync.hash_chain import ChainPoint
 
-# Siblings and past versions are summed on request: only states count against the quota.
+# Siblings and past versions are summed on request: the quota needs the total alone.
 USAGE = text("""
     SELECT coalesce(head.states, 0) AS states, coalesce(head.bytes, 0) AS bytes,
+        coalesce(head.stored_bytes, 0) AS sync_bytes,
+        (SELECT coalesce(sum(bytes), 0) FROM usage_entries WHERE account_id = :account_id)
+            AS workflow_bytes,
         (SELECT count(*) FROM sync_siblings WHERE account_id = :account_id) AS siblings,
         (SELECT coalesce(sum(octet_length(encrypted_data)), 0) FROM sync_siblings
             WHERE account_id = :account_id) AS sibling_bytes,
@@ -41,6 +45,17 @@ COUNT_STATES = text("""
     SELECT count(*), coalesce(sum(octet_length(encrypted_data)), 0) FROM sync_states
     WHERE account_id = :account_id AND NOT deleted
 """)
+MEASURE_ROWS = text(f"""
+    SELECT coalesce(sum(bytes), 0) FROM (
+        SELECT {stored_bytes.VERSION_SQL} AS bytes FROM sync_states WHERE account_id = :account_id
+        UNION ALL
+        SELECT {stored_bytes.VERSION_SQL} FROM sync_siblings WHERE account_id = :account_id
+        UNION ALL
+        SELECT {stored_bytes.PAST_SQL} FROM sync_pasts WHERE account_id = :account_id
+        UNION ALL
+        SELECT {stored_bytes.CHANGE_SQL} FROM sync_changes WHERE account_id = :account_id
+    ) AS stored
+""")  # noqa: S608 - made of constants
 MISCOUNTS = text("""
     SELECT type, entity_id, coalesce(state.kept, 0), count(sibling.id)
     FROM (SELECT * FROM sync_states WHERE account_id = :account_id) AS state
@@ -59,11 +74,16 @@ class AccountDigest:
 
 
 def measure_usage(scope: AccountScope, limits: SyncLimits) -> dict[str, int]:
-    """Return number and bytes of an account's states, siblings and past versions, and its quota."""
+    """Return number and bytes of what an account stores, and its quota.
+
+    `storedBytes` counts against the quota: all rows of sync, of workflows, executions and events.
+    """
     row = scope.session.execute(USAGE, {"account_id": scope.account_id}).one()
     return {
         "states": row.states,
         "bytes": row.bytes,
+        "storedBytes": row.sync_bytes + int(row.workflow_bytes),
+        "workflowBytes": int(row.workflow_bytes),
         "quotaBytes": limits.quota_bytes,
         "siblings": row.siblings,
         "siblingBytes": row.sibling_bytes,
@@ -92,6 +112,11 @@ def count_states(session: Session, account_id: UUID) -> tuple[int, int]:
     """Return the number of an account's states and their bytes, from the rows themselves."""
     row = session.execute(COUNT_STATES, {"account_id": account_id}).one()
     return row[0], int(row[1])
+
+
+def measure_rows(session: Session, account_id: UUID) -> int:
+    """Return the bytes that an account's rows of sync count, from the rows themselves."""
+    return int(session.scalar(MEASURE_ROWS, {"account_id": account_id}) or 0)
 
 
 def list_miscounts(session: Session, account_id: UUID) -> list[Entity]:

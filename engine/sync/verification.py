@@ -101,6 +101,12 @@ def _check_sums(session: Session, account_id: UUID, head: SyncHead | None) -> It
     totals = usage.count_states(session, account_id)
     if sums != totals:
         yield f"states and bytes are counted as {sums}, but there are {totals}"
+    row_bytes, head_bytes = (
+        usage.measure_rows(session, account_id),
+        head.stored_bytes if head else 0,
+    )
+    if head_bytes != row_bytes:
+        yield f"stored bytes are counted as {head_bytes}, but there are {row_bytes}"
     for kind, entity_id in usage.list_miscounts(session, account_id):
         yield f"the siblings of {kind}/{entity_id} are counted wrong"
 

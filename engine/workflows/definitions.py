@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import defer
 from uuid_utils.compat import uuid7
 
 from engine.contracts.outbox_messages import VersionCheck
@@ -17,6 +18,8 @@ from engine.errors import Fault, NotFoundError, TooLargeError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.workflows import Definition, DefinitionVersion
+from engine.sync.change import QUOTA_BYTES
+from engine.workflows import storage_quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,12 @@ class Draft:
     encrypted_data: str
     encryption_key: str
     description: str | None = None
+
+    @property
+    def text_bytes(self) -> int:
+        """Return the bytes of its texts, of which a definition and its newest version have each."""
+        texts = self.name, self.encrypted_data, self.encryption_key, self.description or ""
+        return sum(len(text.encode()) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +61,20 @@ class DefinitionPage:
     has_more: bool
 
 
-def save(scope: AccountScope, draft: Draft, *, definition_bytes_max: int = 1_048_576) -> Definition:
+def save(
+    scope: AccountScope,
+    draft: Draft,
+    *,
+    definition_bytes_max: int = 1_048_576,
+    quota_bytes: int = QUOTA_BYTES,
+) -> Definition:
     """Store a draft and have the worker check it.
 
     :raises TooLargeError: when the document must be larger than `definition_bytes_max`.
+    :raises ForbiddenError: `quota_exceeded`.
     """
     check_size(draft, definition_bytes_max)
+    storage_quota.require_room(scope, 2 * draft.text_bytes, rows=2, quota_bytes=quota_bytes)
     definition = Definition(
         id=uuid7(),
         account_id=scope.account_id,
@@ -80,6 +97,16 @@ def check_size(draft: Draft, bytes_max: int) -> None:
     if len(draft.encrypted_data) > 4 * bytes_max // 3 + 2048:
         detail = f"A definition may have {bytes_max} bytes."
         raise TooLargeError("definition_too_large", detail)
+
+
+def draft_of(definition: Definition) -> Draft:
+    """Return the newest version of a definition as the client sent it."""
+    return Draft(
+        definition.name,
+        definition.encrypted_data,
+        definition.encryption_key,
+        definition.description,
+    )
 
 
 def draft_columns(draft: Draft, *, version: int, now: datetime) -> dict[str, Any]:
@@ -138,13 +165,19 @@ def find(scope: AccountScope, definition_id: UUID, *, lock: bool = False) -> Def
 def browse(
     scope: AccountScope, *, status: str | None = None, limit: int = 20, offset: int = 0
 ) -> DefinitionPage:
-    """Return up to `limit` of the account's definitions from `offset` on, newest first."""
+    """Return up to `limit` of the account's definitions from `offset` on, newest first.
+
+    They come without their documents.
+    """
     query = select(Definition).where(Definition.account_id == scope.account_id)
     if status is not None:
         query = query.where(Definition.status == status)
     total = scope.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    newest_first = query.order_by(Definition.id.desc())
-    rows = scope.session.scalars(newest_first.limit(limit).offset(offset)).all()
+    documents = (Definition.encrypted_data, Definition.encryption_key)
+    newest_first = query.order_by(Definition.id.desc()).limit(limit).offset(offset)
+    rows = scope.session.scalars(
+        newest_first.options(*(defer(column) for column in documents))
+    ).all()
     return DefinitionPage(rows, total, offset + len(rows) < total)
 
 

@@ -21,5 +21,10 @@ def downgrade() -> None:
             sessions, challenges, factors, recovery_codes, sync_heads, sync_states, sync_siblings,
             sync_counters, sync_walks, sync_changes, sync_pasts, definitions, definition_versions,
             executions, execution_steps, execution_progress, bulk_jobs, events, listeners,
-            schedules, firings, claims, outbox
+            schedules, firings, claims, outbox, usage_entries
+    """)
+    op.execute("""
+        DROP FUNCTION
+            count_definitions, count_definition_versions, count_executions, count_events,
+            count_schedules, count_execution_steps, count_claims, count_execution_parts
     """)

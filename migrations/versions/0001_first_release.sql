@@ -146,7 +146,8 @@ CREATE TABLE sync_heads (
     horizon bigint NOT NULL,
     link bytea NOT NULL,
     states bigint NOT NULL,
-    bytes bigint NOT NULL
+    bytes bigint NOT NULL,
+    stored_bytes bigint NOT NULL
 );
 
 CREATE TABLE sync_states (
@@ -175,6 +176,7 @@ CREATE TABLE sync_siblings (
     version varchar(256) NOT NULL,
     clock jsonb NOT NULL,
     encrypted_data text NOT NULL,
+    data_hash bytea NOT NULL,
     agent_id varchar(128) NOT NULL,
     deleted boolean NOT NULL,
     created_at timestamptz NOT NULL
@@ -430,3 +432,110 @@ CREATE TABLE outbox (
 CREATE INDEX ix_outbox_created_at ON outbox (created_at);
 CREATE INDEX ix_outbox_due_at ON outbox (due_at);
 CREATE INDEX ix_outbox_kind_account_id_subject ON outbox (kind, account_id, subject);
+
+-- Bytes that the workflows, executions and events of an account use. Triggers insert an entry with
+-- each change; no writer waits for another. Without a reference to the account: deleting it deletes
+-- its rows, which inserts entries.
+
+CREATE TABLE usage_entries (
+    id bigserial CONSTRAINT pk_usage_entries PRIMARY KEY,
+    account_id uuid NOT NULL,
+    bytes bigint NOT NULL
+);
+CREATE INDEX ix_usage_entries_account_id ON usage_entries (account_id);
+
+DO $block$
+DECLARE
+    counted record;
+    operation record;
+BEGIN
+    FOR counted IN SELECT * FROM (VALUES
+        ('definitions', '256 + octet_length(name) + coalesce(octet_length(description), 0)
+            + octet_length(encrypted_data) + octet_length(encryption_key)
+            + octet_length(diagnostics::text) + coalesce(octet_length(diagnostics_sealed), 0)'),
+        ('definition_versions', '256 + octet_length(name) + coalesce(octet_length(description), 0)
+            + octet_length(encrypted_data) + octet_length(encryption_key)
+            + octet_length(diagnostics::text) + coalesce(octet_length(diagnostics_sealed), 0)'),
+        ('executions', '256 + octet_length(input_sealed)
+            + coalesce(octet_length(outcome_sealed), 0) + coalesce(octet_length(left_sealed), 0)'),
+        ('events', '256 + coalesce(octet_length(sealed), 0)'),
+        ('schedules', '256 + octet_length(input_sealed) + coalesce(octet_length(note), 0)')
+    ) AS tables (name, size)
+    LOOP
+        EXECUTE replace(replace($function$
+            CREATE FUNCTION count_<table>() RETURNS trigger LANGUAGE plpgsql AS $body$
+            BEGIN
+                IF TG_OP = 'INSERT' THEN
+                    INSERT INTO usage_entries (account_id, bytes)
+                    SELECT account_id, sum(<size>) FROM new_rows GROUP BY account_id;
+                ELSIF TG_OP = 'DELETE' THEN
+                    INSERT INTO usage_entries (account_id, bytes)
+                    SELECT account_id, -sum(<size>) FROM old_rows GROUP BY account_id;
+                ELSE
+                    INSERT INTO usage_entries (account_id, bytes)
+                    SELECT account_id, sum(bytes) FROM (
+                        SELECT account_id, <size> AS bytes FROM new_rows
+                        UNION ALL SELECT account_id, -(<size>) FROM old_rows
+                    ) AS changes GROUP BY account_id HAVING sum(bytes) <> 0;
+                END IF;
+                RETURN NULL;
+            END $body$ $function$, '<table>', counted.name), '<size>', counted.size);
+        FOR operation IN SELECT * FROM (VALUES
+            ('INSERT', 'NEW TABLE AS new_rows'),
+            ('UPDATE', 'NEW TABLE AS new_rows OLD TABLE AS old_rows'),
+            ('DELETE', 'OLD TABLE AS old_rows')
+        ) AS operations (name, tables)
+        LOOP
+            EXECUTE 'CREATE TRIGGER count_' || lower(operation.name)
+                || ' AFTER ' || operation.name || ' ON ' || counted.name
+                || ' REFERENCING ' || operation.tables
+                || ' EXECUTE FUNCTION count_' || counted.name || '()';
+        END LOOP;
+    END LOOP;
+END $block$;
+
+-- Steps and claims belong to an account by their execution. The deletion of an execution subtracts
+-- them before they follow it.
+
+CREATE FUNCTION count_execution_steps() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO usage_entries (account_id, bytes)
+    SELECT executions.account_id, 256 * count(*) FROM new_rows
+    JOIN executions ON executions.id = new_rows.execution_id GROUP BY executions.account_id;
+    RETURN NULL;
+END $body$;
+CREATE TRIGGER count_insert AFTER INSERT ON execution_steps REFERENCING NEW TABLE AS new_rows
+    EXECUTE FUNCTION count_execution_steps();
+
+CREATE FUNCTION count_claims() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO usage_entries (account_id, bytes)
+        SELECT executions.account_id, sum(256 + octet_length(data)) FROM new_rows
+        JOIN executions ON executions.id = new_rows.execution_id GROUP BY executions.account_id;
+    ELSE
+        INSERT INTO usage_entries (account_id, bytes)
+        SELECT executions.account_id, -sum(256 + octet_length(data)) FROM old_rows
+        JOIN executions ON executions.id = old_rows.execution_id GROUP BY executions.account_id;
+    END IF;
+    RETURN NULL;
+END $body$;
+CREATE TRIGGER count_insert AFTER INSERT ON claims REFERENCING NEW TABLE AS new_rows
+    EXECUTE FUNCTION count_claims();
+CREATE TRIGGER count_delete AFTER DELETE ON claims REFERENCING OLD TABLE AS old_rows
+    EXECUTE FUNCTION count_claims();
+
+CREATE FUNCTION count_execution_parts() RETURNS trigger LANGUAGE plpgsql AS $body$
+DECLARE
+    parts bigint;
+BEGIN
+    SELECT 256 * count(*) INTO parts FROM execution_steps WHERE execution_id = OLD.id;
+    SELECT parts + coalesce(sum(256 + octet_length(data)), 0) INTO parts
+    FROM claims WHERE execution_id = OLD.id;
+    IF parts <> 0 THEN
+        INSERT INTO usage_entries (account_id, bytes) VALUES (OLD.account_id, -parts);
+    END IF;
+    RETURN OLD;
+END $body$;
+CREATE TRIGGER count_parts BEFORE DELETE ON executions
+    FOR EACH ROW EXECUTE FUNCTION count_execution_parts();

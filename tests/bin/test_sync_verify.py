@@ -52,6 +52,7 @@ FORGERIES = [
     ("UPDATE sync_heads SET stamp = stamp + 1 {mine}", "the head is not"),
     ("UPDATE sync_heads SET link = sha256('') {mine}", "the head is not"),
     ("UPDATE sync_heads SET bytes = bytes + 1 {mine}", "are counted as"),
+    ("UPDATE sync_heads SET stored_bytes = stored_bytes + 1 {mine}", "stored bytes are counted as"),
     ("UPDATE sync_states SET version = 'other' {one}", "differs from its change"),
     ("UPDATE sync_states SET encrypted_data = 'other' {one}", "has other data"),
     ("UPDATE sync_states SET stamp = stamp - 1 {one}", "is not the entity's last version"),

@@ -164,14 +164,20 @@ def verify(token: str, *, now: datetime) -> AccessTokenClaims:
     return cache.verify(token, now=now)
 
 
-def _decode(token: str) -> AccessTokenClaims | None:
-    """Return the claims of a token, also of an expired one; None for an invalid token.
+def find_claims(authorization: str | None) -> AccessTokenClaims | None:
+    """Return the claims of a header's access token, also of an expired one; None without one."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return _decode(token.strip(), allow_expired=True) if scheme.lower() == "bearer" else None
+
+
+def _decode(token: str, *, allow_expired: bool = False) -> AccessTokenClaims | None:
+    """Return the claims of a token; None for an invalid one.
 
     The library alone would accept tokens of other types or without an expiry, and fail on an
     unknown key (RFC 8725 sections 3.9 to 3.11).
     """
     try:
-        claims: dict[str, Any] = decode_token(token)
+        claims: dict[str, Any] = decode_token(token, allow_expired=allow_expired)
         return AccessTokenClaims(
             UUID(claims["sub"]),
             UUID(claims["sid"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from engine.observability import metrics
 from web.extensions import db
 from web.http.etags import PreconditionFailedError, PreconditionRequiredError
 
+ERRORS_MAX = 100  # in one answer; a body has room for more faults than anybody reads
 STATUS: dict[type[errors.EngineError], int] = {
     errors.InvalidError: 422,
     errors.UnauthenticatedError: 401,
@@ -86,7 +88,9 @@ def answer_engine_error(error: errors.EngineError) -> Response:
 
 def members(error: errors.EngineError) -> dict[str, Any]:
     """Return the members of a problem document that depend on the error."""
-    faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults]
+    faults = [
+        {"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults[:ERRORS_MAX]
+    ]
     common = {"status": STATUS[type(error)], "code": error.code, "detail": error.detail}
     return common | ({"errors": faults} if faults else {}) | error.extra
 
@@ -98,7 +102,8 @@ def _answer_http_error(error: HTTPException) -> Response:
     messages = getattr(error, "data", {}).get("messages")
     if isinstance(messages, Mapping):
         faults = [
-            {"pointer": pointer, "detail": detail} for pointer, detail in _list_faults(messages)
+            {"pointer": pointer, "detail": detail}
+            for pointer, detail in islice(_list_faults(messages), ERRORS_MAX)
         ]
         return _problem(error.code, "invalid", "Some values are not valid.", errors=faults)
     code = http.HTTPStatus(error.code).name.lower()

@@ -145,10 +145,10 @@ def _client() -> str:
 
     The braces make it the hash tag of its keys, which all have one slot of a Redis cluster then.
     """
-    return f"{{{g.identity.account_id if 'identity' in g else _address()}}}"
+    return f"{{{g.identity.account_id if 'identity' in g else client_address()}}}"
 
 
-def _address() -> str:
+def client_address() -> str:
     """Return the client's address, IPv6 by /64."""
     try:
         address = ipaddress.ip_address(request.remote_addr or "")

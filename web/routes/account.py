@@ -47,7 +47,7 @@ def change(body: dict[str, str]) -> tuple[Account, int, dict[str, str]]:
 
 def _change_password(account: Account, *, current: str, new: str) -> None:
     identity, passwords = authentication.identity(), services().passwords
-    with login_backoff.attempt("password", account.email, identity.agent_id):
+    with login_backoff.attempt("password", account.email, "session", str(identity.session_id)):
         accounts.verify_password(account, passwords, current)
     words = accounts.list_personal_words(account.email)
     account.password_hash = passwords.hash(new, personal=words)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from engine.accounts import agents, sessions
+from engine.store.account_scope import LISTED_MAX
 from engine.store.accounts import Agent
 from web.extensions import db
 from web.http import authentication, etags, rate_limits, security_events
@@ -20,9 +20,10 @@ rate_limits.limit(blueprint)
 
 @blueprint.route("", methods=["GET"])
 @blueprint.response(200, schemas.AgentsResponse)
-def list_agents() -> dict[str, Sequence[Agent]]:
+def list_agents() -> dict[str, Any]:
     """List the account's agents, the most recently seen first."""
-    return {"agents": agents.list_agents(authentication.agent_scope())}
+    rows = agents.list_agents(authentication.agent_scope())
+    return {"agents": rows[:LISTED_MAX], "has_more": len(rows) > LISTED_MAX}
 
 
 @blueprint.route("/<segment:agent_id>", methods=["GET"])

@@ -15,7 +15,7 @@ from engine.errors import UnauthenticatedError
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account, RefreshSession
 from web.extensions import db
-from web.http import login_backoff, rate_limits, redis_notify
+from web.http import access_tokens, login_backoff, rate_limits, redis_notify
 from web.http.account_services import services
 from web.http.authentication import parse_agent_id
 from web.http.json_bodies import Blueprint
@@ -50,10 +50,14 @@ def login(body: dict[str, str]) -> dict[str, Any]:
     """Start a session."""
     passwords = services().passwords
     passwords.check_capacity()
-    session, email, agent_id = db.session(), body["email"], _agent_id()
-    is_known_agent = accounts.has_agent(session, email=email, agent_id=agent_id)
-    backoff_agent = agent_id if agent_id and is_known_agent else ""
-    with login_backoff.attempt("password", accounts.normalize_email(email), backoff_agent):
+    session, email = db.session(), accounts.normalize_email(body["email"])
+    counted_attempt = login_backoff.attempt_password(
+        email,
+        session_id=_earlier_session(email),
+        address=rate_limits.client_address(),
+        agent_id=_agent_id() or "",
+    )
+    with counted_attempt:
         account = accounts.verify_credentials(
             session, passwords, email=email, password=body["password"]
         )
@@ -91,6 +95,19 @@ def exchange(body: dict[str, str]) -> dict[str, str]:
 def _start_session(account: Account, *, pending: bool = False) -> RefreshSession:
     scope = AccountScope(db.session(), account.id, datetime.now(UTC))
     return sessions.start(scope, agent_id=_agent_id(), pending=pending)
+
+
+def _earlier_session(email: str) -> str | None:
+    """Return the session of the email's account that the client shows an access token of, if any.
+
+    The token may have expired. Any other token is ignored.
+    """
+    claims = access_tokens.find_claims(request.headers.get("Authorization"))
+    if claims is None or not sessions.is_session_of(
+        db.session(), email=email, session_id=claims.session_id
+    ):
+        return None
+    return str(claims.session_id)
 
 
 def _verify_code(login_session: RefreshSession, code: str) -> None:

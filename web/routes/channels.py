@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +11,7 @@ from flask import Flask, current_app
 from engine.config.settings import Settings
 from engine.notifications import management, registration
 from engine.notifications.registration import ChannelConfig, ChannelRegistration
+from engine.store.account_scope import LISTED_MAX
 from engine.store.accounts import Channel
 from web.extensions import db
 from web.http import authentication, rate_limits, redis_notify, security_events
@@ -35,9 +35,10 @@ def configure(app: Flask, settings: Settings) -> None:
 
 @blueprint.route("", methods=["GET"])
 @blueprint.response(200, schemas.ChannelsResponse)
-def list_channels() -> dict[str, Sequence[Channel]]:
+def list_channels() -> dict[str, Any]:
     """List the channels of all of the account's agents, oldest first."""
-    return {"channels": management.list_channels(authentication.agent_scope())}
+    rows = management.list_channels(authentication.agent_scope())
+    return {"channels": rows[:LISTED_MAX], "has_more": len(rows) > LISTED_MAX}
 
 
 @blueprint.route("", methods=["POST"])
@@ -45,9 +46,13 @@ def list_channels() -> dict[str, Sequence[Channel]]:
 @blueprint.response(201, schemas.ChannelRegistrationResponse)
 @blueprint.alt_response(200, schema=schemas.ChannelRegistrationResponse, success=True)
 def register(body: dict[str, Any]) -> tuple[ChannelRegistration, int]:
-    """Register a channel of this agent; an existing subscription gets its new keys (200)."""
+    """Register a channel of this agent; an existing subscription gets its new keys (200).
+
+    A webhook needs a step-up. A browser renews its subscription while nobody looks at it.
+    """
     scope = authentication.agent_scope()
     if body["kind"] == "webhook":
+        authentication.require_step_up()
         result = registration.add_webhook(scope, _config(), url=body["url"])
     else:
         subscription = _flatten_subscription(body)
@@ -78,10 +83,11 @@ def read(channel_id: UUID) -> Channel:
 @blueprint.arguments(schemas.ChannelChangeRequest)
 @blueprint.response(200, schemas.ChannelRegistrationResponse)
 def change(body: dict[str, Any], channel_id: UUID) -> ChannelRegistration:
-    """Pause or resume a channel, or generate a new secret."""
+    """Pause or resume a channel, or generate a new secret, which needs a step-up."""
     channel, now = _get_channel_for_change(channel_id), datetime.now(UTC)
     secret = None
     if body.get("rotate_secret"):
+        authentication.require_step_up()
         secret = management.rotate_secret(channel, _config().require_keyring(), now=now)
     if body.get("state") == "paused":
         management.pause(channel)

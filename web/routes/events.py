@@ -54,7 +54,8 @@ def _accept(scope: AccountScope, execution_id: UUID | None) -> dict[str, int]:
     events = [
         _seal(event, bytes_max=settings.event_bytes_max) for event in cloud_events.read(request)
     ]
-    queue.accept(scope, events, execution_id=execution_id)
+    quota_bytes = settings.sync_quota_bytes
+    queue.accept(scope, events, execution_id=execution_id, quota_bytes=quota_bytes)
     scope.session.commit()
     redis_notify.publish(queue.WAKE, "")
     return {"accepted": len(events)}

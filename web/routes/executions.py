@@ -15,6 +15,7 @@ from engine.contracts.outbox_messages import (
 )
 from engine.store.account_scope import AccountScope
 from engine.workflows.executions import deletion, executions, outcomes, stop, timeline
+from engine.workflows.executions.executions import ExecutionLimits
 from engine.workflows.executions.pause import pause_message, set_paused
 from engine.workflows.executions.retry import retry_execution
 from web import delivery
@@ -87,8 +88,8 @@ def retry(body: dict[str, Any], execution_id: UUID) -> execution_view.Answer:
     definition_id = executions.find(scope, execution_id).definition_id
     key_claim = idempotency.claim(scope)
     if key_claim.replay is None:
-        latest, running_max = body["version"] == "latest", _settings().executions_per_account_max
-        successor = retry_execution(scope, execution_id, latest=latest, running_max=running_max)
+        latest, limits = body["version"] == "latest", ExecutionLimits.from_settings(_settings())
+        successor = retry_execution(scope, execution_id, latest=latest, limits=limits)
         successor_id = successor.id
         idempotency.remember(scope, key_claim, successor_id)
         launch = ExecutionLaunch(scope.account_id, successor_id)

@@ -64,7 +64,7 @@ def step_up(body: dict[str, str]) -> dict[str, Any]:
         detail = "This account verifies its second factor: POST /api/auth/mfa/verify."
         raise ConflictError("factor_needed", detail)
     account = session.get_one(Account, identity.account_id)
-    with login_backoff.attempt("password", account.email, identity.agent_id):
+    with login_backoff.attempt("password", account.email, "session", str(identity.session_id)):
         accounts.verify_password(account, services().passwords, body["password"])
     login_session = sessions.record_proof(session, session_id=identity.session_id, now=now)
     security_events.commit("stepped_up", now=now)
@@ -80,7 +80,7 @@ def verify_factor(login_session: RefreshSession, proof: FactorProof) -> None:
     session, account_id = db.session(), login_session.account_id
     # Whoever has the password alone must not be able to lock out the owner's own agents.
     agent_id = login_session.agent_id
-    if agent_id is None or not sessions.has_completed_login(
+    if agent_id is None or not sessions.has_verified_factor(
         session, account_id=account_id, agent_id=agent_id
     ):
         agent_id = ""

@@ -15,6 +15,8 @@ from engine.errors import Fault, InvalidError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.schedules import Schedule
+from engine.workflows import storage_quota
+from engine.workflows.executions.executions import ExecutionLimits, SealedInput
 from engine.workflows.schedules import firings, recurrence, schedules
 from engine.workflows.schedules.backfill import count_due
 from web import delivery
@@ -60,11 +62,12 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     scope = authentication.agent_scope()
     key_claim = idempotency.claim(scope)
     if key_claim.replay is None:
+        sealed_input = _seal_input(scope, body)
         schedule = schedules.create(
             scope,
             body["workflow_id"],
             recurrence.read(_plan_members(body)),
-            sealing.seal_input(body),
+            sealed_input,
             paused=body["paused"],
             schedules_max=_settings().schedules_per_account_max,
         )
@@ -100,7 +103,7 @@ def change(body: dict[str, Any], schedule_id: UUID) -> tuple[dict[str, Any], int
         fault = Fault("/sealResult", "needs an input")
         raise InvalidError("schedule_invalid", "There can be no such schedule.", faults=[fault])
     plan = recurrence.read(_plan_members(body), schedules.plan_of(schedule))
-    sealed_input = sealing.seal_input(body) if "input" in body else None
+    sealed_input = _seal_input(scope, body) if "input" in body else None
     schedules.change(scope, schedule, plan, sealed_input)
     return _commit_change(scope, schedule)
 
@@ -145,8 +148,8 @@ def run(schedule_id: UUID) -> execution_view.Answer:
     definition_id = schedule.definition_id
     key_claim = idempotency.claim(scope)
     if key_claim.replay is None:
-        running_max = _settings().executions_per_account_max
-        execution_id = firings.run(scope, schedule, running_max=running_max).id
+        limits = ExecutionLimits.from_settings(_settings())
+        execution_id = firings.run(scope, schedule, limits=limits).id
         idempotency.remember(scope, key_claim, execution_id)
         launch = ExecutionLaunch(scope.account_id, execution_id)
         outcome = delivery.commit_and_deliver(scope, launch, wait=wait)
@@ -202,6 +205,17 @@ def _plan_members(body: dict[str, Any]) -> dict[str, Any]:
         for name, value in body.items()
         if name not in NOT_OF_PLAN
     }
+
+
+def _seal_input(scope: AccountScope, body: dict[str, Any]) -> SealedInput:
+    """Return the input of a schedule as it is stored.
+
+    :raises ForbiddenError: `quota_exceeded`.
+    """
+    sealed_input = sealing.seal_input(body)
+    quota_bytes = _settings().sync_quota_bytes
+    storage_quota.require_room(scope, len(sealed_input.jwe), quota_bytes=quota_bytes)
+    return sealed_input
 
 
 def _settings() -> Settings:

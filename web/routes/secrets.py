@@ -52,7 +52,8 @@ def read(name: str) -> tuple[Secret, int, dict[str, str]]:
 @blueprint.alt_response(201, schema=schemas.SecretShown, success=True)
 @blueprint.doc(parameters=[REPLACING])
 def put(body: dict[str, Any], name: str) -> tuple[Secret, int, dict[str, str]]:
-    """Store a secret; replacing an existing one needs its ETag in If-Match."""
+    """Store a secret; replacing an existing one needs its ETag in If-Match. Needs a step-up."""
+    authentication.require_step_up()
     scope, value_jwe = authentication.agent_scope(), _seal(body["value"])
     try:
         secret, status = secrets.find(scope, name, lock=True), 200

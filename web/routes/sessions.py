@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from engine.accounts import sessions
+from engine.store.account_scope import LISTED_MAX
 from engine.store.accounts import RefreshSession
 from web.http import authentication, rate_limits, security_events
 from web.http.account_services import services
@@ -37,11 +37,14 @@ def logout(body: dict[str, bool]) -> None:
 
 @blueprint.route("/sessions", methods=["GET"])
 @blueprint.response(200, schemas.SessionsResponse)
-def list_sessions() -> dict[str, Sequence[Any]]:
+def list_sessions() -> dict[str, Any]:
     """List the account's sessions, the most recently refreshed first."""
     lifetime = services().refresh_tokens.lifetime
     login_sessions = sessions.list_sessions(authentication.agent_scope(), lifetime)
-    return {"sessions": [_describe(login_session) for login_session in login_sessions]}
+    return {
+        "sessions": [_describe(login_session) for login_session in login_sessions[:LISTED_MAX]],
+        "has_more": len(login_sessions) > LISTED_MAX,
+    }
 
 
 @blueprint.route("/sessions/<uuid:session_id>", methods=["DELETE"])

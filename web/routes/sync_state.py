@@ -12,6 +12,7 @@ from engine.sync import entities, entity_history, hash_chain, siblings, usage
 from engine.sync.change import (
     BATCH_CHANGES_MAX,
     CHAIN_LINKS_MAX,
+    CONFLICT_BYTES_MAX,
     PULL_BYTES_MAX,
     PULL_STATES_MAX,
     SyncLimits,
@@ -46,9 +47,12 @@ def read_state(kind: str, entity_id: str) -> Response | tuple[dict[str, Any], in
 @blueprint.arguments(schemas.HistoryQuery, location="query")
 @blueprint.response(200, schemas.History)
 def list_versions(query: dict[str, Any], kind: str, entity_id: str) -> dict[str, Any]:
-    """Return an entity's stored versions, the current one first."""
-    scope = authentication.agent_scope()
-    return {"versions": entity_history.list_versions(scope, (kind, entity_id), query["limit"])}
+    """Return an entity's stored versions, the newest first; `before` leads to older ones."""
+    before = timestamps.parse(query["before"], "/before") if "before" in query else None
+    page = entity_history.list_versions(
+        authentication.agent_scope(), (kind, entity_id), query["limit"], before=before
+    )
+    return {"versions": page.versions, "hasMore": page.has_more}
 
 
 @blueprint.route("/conflicts", methods=["GET"])
@@ -72,6 +76,7 @@ def read_limits() -> dict[str, int]:
         "batchChanges": BATCH_CHANGES_MAX,
         "pullStates": PULL_STATES_MAX,
         "pullBytes": PULL_BYTES_MAX,
+        "conflictBytes": CONFLICT_BYTES_MAX,
         "chainLinks": CHAIN_LINKS_MAX,
         "historyVersions": limits.history_versions,
         "quotaBytes": limits.quota_bytes,
@@ -83,7 +88,7 @@ def read_limits() -> dict[str, int]:
 @blueprint.route("/usage", methods=["GET"])
 @blueprint.response(200, schemas.Usage)
 def read_usage() -> dict[str, int]:
-    """Return how much the account stores; only its states count against the quota."""
+    """Return how much the account stores; `storedBytes` counts against the quota."""
     limits = SyncLimits.from_settings(current_app.extensions["settings"])
     return usage.measure_usage(authentication.agent_scope(), limits)
 

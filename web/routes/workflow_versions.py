@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask import Response, current_app
 
+from engine.config.settings import Settings
 from engine.contracts.outbox_messages import VersionCheck
 from engine.contracts.workflow_ids import VersionReference
 from engine.store.account_scope import AccountScope
@@ -51,8 +52,14 @@ def replace(
     """Store a new version of a workflow and check it; running executions keep to their version."""
     scope = authentication.agent_scope()
     definition = _lock(scope, definition_id)
-    bytes_max = current_app.extensions["settings"].definition_bytes_max
-    replacement.replace(scope, definition, Draft(**body), definition_bytes_max=bytes_max)
+    settings: Settings = current_app.extensions["settings"]
+    replacement.replace(
+        scope,
+        definition,
+        Draft(**body),
+        definition_bytes_max=settings.definition_bytes_max,
+        quota_bytes=settings.sync_quota_bytes,
+    )
     check = VersionCheck(scope.account_id, VersionReference(definition_id, definition.version))
     delivery.commit_and_deliver(scope, check, wait=CHECK_WAIT_SECONDS)
     redis_notify.wake_relay()

@@ -15,6 +15,7 @@ from engine.store.workflows import Definition
 from engine.workflows import definitions
 from engine.workflows.definitions import Draft
 from engine.workflows.executions import executions
+from engine.workflows.executions.executions import ExecutionLimits
 from engine.workflows.schedules.backfill import BACKFILLED_MAX
 from web import delivery
 from web.http import authentication, etags, idempotency, rate_limits
@@ -46,8 +47,12 @@ def create(body: dict[str, Any]) -> tuple[dict[str, Definition], int, dict[str, 
     scope = authentication.agent_scope()
     key_claim = idempotency.claim(scope)
     if key_claim.replay is None:
-        bytes_max = _settings().definition_bytes_max
-        definition = definitions.save(scope, Draft(**body), definition_bytes_max=bytes_max)
+        definition = definitions.save(
+            scope,
+            Draft(**body),
+            definition_bytes_max=_settings().definition_bytes_max,
+            quota_bytes=_settings().sync_quota_bytes,
+        )
         definition_id = definition.id
         idempotency.remember(scope, key_claim, definition_id)
         check = VersionCheck(scope.account_id, VersionReference(definition_id))
@@ -113,7 +118,7 @@ def execute(body: dict[str, Any], definition_id: UUID) -> execution_view.Answer:
             definition_id,
             sealing.seal_input(body),
             version=body.get("version"),
-            running_max=_settings().executions_per_account_max,
+            limits=ExecutionLimits.from_settings(_settings()),
         )
         execution_id = execution.id
         idempotency.remember(scope, key_claim, execution_id)

@@ -38,6 +38,7 @@ class SessionsResponse(Schema):
     """Sessions of the account."""
 
     sessions = fields.List(fields.Nested(SessionResponse), required=True)
+    has_more = fields.Boolean(required=True, data_key="hasMore")
 
 
 class AgentResponse(Schema):
@@ -54,6 +55,7 @@ class AgentsResponse(Schema):
     """Agents of the account."""
 
     agents = fields.List(fields.Nested(AgentResponse), required=True)
+    has_more = fields.Boolean(required=True, data_key="hasMore")
 
 
 class AgentChangeRequest(Strict):

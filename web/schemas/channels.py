@@ -147,6 +147,7 @@ class ChannelsResponse(Schema):
     """Channels of the account."""
 
     channels = fields.List(fields.Nested(ChannelResponse), required=True)
+    has_more = fields.Boolean(required=True, data_key="hasMore")
 
 
 class ChannelRegistrationResponse(Schema):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, ClassVar
 
 import orjson
-from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate
 
 from engine.sync.clock import as_integer
 
+MEMBERS_MAX = 100  # of an object; a body has room for hundreds of thousands
 EXACTLY_ONE = {"minProperties": 1, "maxProperties": 1}
 
 
@@ -25,6 +27,27 @@ class Strict(Schema):
         """Options of marshmallow: unknown members are refused."""
 
         unknown = RAISE
+
+    @pre_load
+    def _bound_members(self, data: Any, **_options: object) -> Any:
+        """Refuse an object with too many members by one error, not by one for each."""
+        if isinstance(data, Mapping) and len(data) > MEMBERS_MAX:
+            raise ValidationError(f"Must have at most {MEMBERS_MAX} members.")
+        return data
+
+
+class Items(fields.List):
+    """List whose length is checked before its items: a body has room for a million of them."""
+
+    def __init__(self, item: Any, *, shortest: int, longest: int, **options: Any) -> None:
+        super().__init__(item, validate=validate.Length(shortest, longest), **options)
+        self._longest = longest
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self._longest:
+            raise ValidationError(f"Longer than maximum length {self._longest}.")
+        items: list[Any] = super()._deserialize(value, attr, data, **options)
+        return items
 
 
 class Text(fields.String):

@@ -8,7 +8,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, vali
 
 from engine.sync import change
 from engine.sync.change import BATCH_CHANGES_MAX, PULL_STATES_MAX
-from web.schemas.strict import Flag, Strict, Text
+from web.schemas.strict import Flag, Items, Strict, Text
 
 TYPES = validate.OneOf(change.TYPES)
 CLOCK = {
@@ -59,8 +59,8 @@ class PushAnswer(Schema):
 class BatchRequest(Strict):
     """Changes to push in their order."""
 
-    changes = fields.List(
-        fields.Nested(PushRequest), required=True, validate=validate.Length(1, BATCH_CHANGES_MAX)
+    changes = Items(
+        fields.Nested(PushRequest), required=True, shortest=1, longest=BATCH_CHANGES_MAX
     )
     atomic = Flag(load_default=False, metadata={"description": "Write all changes or none"})
 
@@ -78,6 +78,9 @@ class BatchResult(Schema):
     status = fields.Integer()
     code = fields.String()
     detail = fields.String()
+    currentOmitted = fields.Boolean(  # noqa: N815 - the API's own spelling
+        metadata={"description": "The answer has no room for `current` and `siblings`"}
+    )
 
 
 class BatchAnswer(Schema):

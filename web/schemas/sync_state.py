@@ -28,12 +28,14 @@ class HistoryQuery(Strict):
     """Query of an entity's history."""
 
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 100))
+    before = Since(metadata={"description": "versions older than this updatedAt"})
 
 
 class History(Schema):
-    """Versions of an entity, the current one first."""
+    """Versions of an entity, the newest first; a page ends before 8 MiB of data."""
 
     versions = fields.List(fields.Nested(EntityVersion), required=True)
+    hasMore = fields.Boolean(required=True)  # noqa: N815 - the API's own spelling
 
 
 class ConflictsQuery(Strict):
@@ -66,6 +68,7 @@ class LimitsAnswer(Schema):
     batchChanges = fields.Integer(required=True)  # noqa: N815
     pullStates = fields.Integer(required=True)  # noqa: N815
     pullBytes = fields.Integer(required=True)  # noqa: N815
+    conflictBytes = fields.Integer(required=True)  # noqa: N815
     chainLinks = fields.Integer(required=True)  # noqa: N815
     historyVersions = fields.Integer(required=True)  # noqa: N815
     quotaBytes = fields.Integer(required=True)  # noqa: N815
@@ -74,10 +77,16 @@ class LimitsAnswer(Schema):
 
 
 class Usage(Schema):
-    """Amount that an account stores; only its states count against the quota."""
+    """Amount that an account stores; `storedBytes` counts against the quota."""
 
     states = fields.Integer(required=True)
     bytes = fields.Integer(required=True)
+    storedBytes = fields.Integer(  # noqa: N815
+        required=True, metadata={"description": "everything, with 256 bytes for each row"}
+    )
+    workflowBytes = fields.Integer(  # noqa: N815
+        required=True, metadata={"description": "of workflows, executions, schedules and events"}
+    )
     quotaBytes = fields.Integer(required=True)  # noqa: N815
     siblings = fields.Integer(required=True)
     siblingBytes = fields.Integer(required=True)  # noqa: N815

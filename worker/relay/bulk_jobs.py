@@ -14,6 +14,7 @@ from engine.contracts.outbox_messages import BulkWork
 from engine.store import outbox
 from engine.store.outbox import OutboxMessage
 from engine.workflows.executions import bulk_jobs
+from engine.workflows.executions.executions import ExecutionLimits
 
 BATCHES = 4  # of one job before the next one has its turn
 
@@ -34,13 +35,11 @@ class BulkJobs:
 
     def _work(self, row: OutboxMessage) -> bool:
         """Do one batch; tell whether the job is over."""
-        running_max, job_id = (
-            self._settings.executions_per_account_max,
-            cast("BulkWork", row.message).job_id,
-        )
+        limits = ExecutionLimits.from_settings(self._settings)
+        job_id = cast("BulkWork", row.message).job_id
         with self._sessions.begin() as session:
             now = datetime.now(UTC)
-            over = bulk_jobs.work(session, job_id, running_max=running_max, now=now)
+            over = bulk_jobs.work(session, job_id, limits=limits, now=now)
             if over:
                 outbox.delete_rows(session, [row.id])
             else:

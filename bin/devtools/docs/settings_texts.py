@@ -72,7 +72,7 @@ GROUPS: dict[str, dict[str, Words]] = {
     },
     "Sync": {
         "state_bytes_max": ("the largest state",),
-        "sync_quota_bytes": ("quota of an account's states",),
+        "sync_quota_bytes": ("quota of everything that an account stores: states, their history and conflicts, workflows, executions, events",),
         "sync_history_versions": ("number of versions stored of each entity, the current one included",),
         "sync_strict_clocks": ("`1` refuses clocks without an entry for the pushing agent",),
         "heartbeat_seconds": ("interval between heartbeats of an idle live stream",),

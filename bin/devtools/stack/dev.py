@@ -23,6 +23,7 @@ from bin.devtools.stack import doctor, story
 from bin.devtools.stack.client import RefusedError
 from bin.devtools.stack.fresh_keys import fresh_keys
 from bin.devtools.stack.platform import PARTS, ROOT, migrate, processes
+from bin.devtools.stack.private_files import write_private
 from bin.devtools.stack.server import Server, StartError
 from bin.devtools.stack.servers import Stack, running
 
@@ -71,7 +72,7 @@ def _run(stack: Stack, *, once: bool) -> None:
         migrate(environ, HOME / "logs")
         status.update("starting web, temporal, relay, fanout, channels and codec")
         with processes(environ, HOME / "logs", (*PARTS, "codec")) as servers:
-            ENV.write_text(json.dumps({"API_URL": api_url, **stack.environ()}))
+            write_private(ENV, json.dumps({"API_URL": api_url, **stack.environ()}))
             demo = story.Demo.load(HOME / "demo.json")
             try:
                 answer = story.play(api_url, demo, report=lambda line: _tell(console, status, line))
@@ -125,10 +126,10 @@ def _watch(servers: list[Server]) -> None:
 def _load_keys() -> dict[str, str]:
     """Return the keys stored beside the data, created at first: old data stays readable."""
     file = HOME / "keys.json"
-    file.touch(mode=0o600)
     operator = {"CODEC_OPERATORS": f"demo:{secrets.token_urlsafe(32)}"}
-    keys: dict[str, str] = fresh_keys() | operator | json.loads(file.read_text() or "{}")
-    file.write_text(json.dumps(keys))
+    earlier_keys = json.loads(file.read_text()) if file.exists() else {}
+    keys: dict[str, str] = fresh_keys() | operator | earlier_keys
+    write_private(file, json.dumps(keys))
     return keys
 
 
@@ -138,7 +139,7 @@ def _lock() -> Iterator[None]:
 
     :raises BlockingIOError: when another process has the lock
     """
-    HOME.mkdir(parents=True, exist_ok=True)
+    HOME.mkdir(mode=0o711, parents=True, exist_ok=True)
     with (HOME / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

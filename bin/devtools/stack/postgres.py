@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,9 +18,11 @@ from types import MappingProxyType
 import psycopg
 import psycopg.sql
 
+from bin.devtools.stack.private_files import write_private
 from bin.devtools.stack.server import Server, StartError, start
 
 USER = "cloudapi"
+PUBLIC_FOLDER = Path("/var/tmp")  # noqa: S108 - every name in it is random
 
 
 def install_dir() -> Path:
@@ -80,16 +83,16 @@ def make_database(admin_url: str, name: str) -> str:
 
 
 def _initialise(install: Path, home: Path, uid: int | None) -> None:
-    secret = home / "password"
-    secret.write_text(secrets.token_urlsafe(24))
-    secret.chmod(0o600)
+    secret, data = home / "password", home / "data"
+    write_private(secret, secrets.token_urlsafe(24), uid=uid)
+    data.mkdir(mode=0o700, exist_ok=True)
     if uid is not None:
-        os.chown(secret, uid, uid)
+        os.chown(data, uid, uid)
     flags = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
     command = [
         install / "bin" / "initdb",
         "-D",
-        home / "data",
+        data,
         "-U",
         USER,
         "--pwfile",
@@ -120,16 +123,43 @@ def _unprivileged_uid() -> int | None:
 
 
 def _reachable(install: Path, home: Path, uid: int | None) -> tuple[Path, Path]:
-    """Return an installation and a home that the uid can enter, copied if it cannot enter ours."""
-    if uid is not None and not (_open_to_all(install) and _open_to_all(home)):
-        mark = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
-        home = Path("/var/tmp") / f"cloudapi-{mark}"  # noqa: S108 - owned and named by this checkout
-        home.mkdir(mode=0o711, exist_ok=True)
-        install = _copy(install, home / "wheel")
+    """Return an installation and a home that the uid can enter, copied if it cannot enter ours.
+
+    The home stays this user's: the uid owns the data and the password in it, and can replace
+    nothing that this user reads, writes or runs.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    if uid is not None:
-        os.chown(home, uid, uid)
+    if uid is None:
+        return install, home
+    if not (_open_to_all(install) and _open_to_all(home)):
+        home = _public_home(home)
+        install = _copy(install, home / "wheel")
+    os.chown(home, os.geteuid(), os.getegid())
+    home.chmod(0o711)
     return install, home
+
+
+def _public_home(home: Path) -> Path:
+    """Return the folder that stands for a home which others cannot enter, created if missing.
+
+    Its name is random, so that nobody can have made it before; the home records it.
+    """
+    record = home / "public-home"
+    if record.exists() and _is_own_folder(Path(record.read_text())):
+        return Path(record.read_text())
+    folder = tempfile.mkdtemp(prefix="cloudapi-", dir=PUBLIC_FOLDER)
+    write_private(record, folder)
+    return Path(folder)
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Return whether a path is a folder, no link, that only this user can write to."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    is_writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not is_writable
 
 
 def _copy(install: Path, target: Path) -> Path:

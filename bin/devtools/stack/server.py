@@ -94,7 +94,8 @@ def start(
 
     :raises StartError: when the process ends first or is not ready within `seconds`.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    # Others cannot read the logs; a home of PostgreSQL, which its own user enters, exists already.
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log.open("ab") as sink:
         process = subprocess.Popen(
             [str(part) for part in command],

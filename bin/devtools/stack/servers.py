@@ -45,7 +45,7 @@ def running(home: Path, *, database: str = "cloudapi") -> Iterator[Stack]:
 
     `DATABASE_URL`, `REDIS_URL` and `TEMPORAL_ADDRESS` each replace the embedded server when set.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o711, parents=True, exist_ok=True)
     ports = _ports(home)
     servers: list[Server] = []
     try:

@@ -14,6 +14,7 @@ from typing import Any
 from joserfc.jwk import OctKey, OKPKey
 
 from bin.devtools.stack.client import Client, Keys, RefusedError
+from bin.devtools.stack.private_files import write_private
 
 EMAIL = "demo@example.org"
 EVENT_SECONDS_MAX = 20.0
@@ -46,8 +47,7 @@ class Demo:
                 "identity": keys.identity.as_dict(private=True),
                 "states": keys.states.as_dict(private=True),
             }
-            file.touch(mode=0o600)
-            file.write_text(json.dumps(account))
+            write_private(file, json.dumps(account))
         account = json.loads(file.read_text())
         keys = Keys(OKPKey.import_key(account["identity"]), OctKey.import_key(account["states"]))
         return cls(account["password"], keys)

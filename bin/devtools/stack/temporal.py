@@ -48,7 +48,7 @@ def start_temporal(
 
     It has the namespace `default` and the given ones, all with the same search attributes.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     command: list[str | Path] = [Path(sys.executable).parent / "temporal", "server", "start-dev"]
     command += ["--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui_port)]
     http_port = free_port()

@@ -16,7 +16,7 @@ def start_valkey(home: Path, port: int, *options: str) -> tuple[Server, str]:
 
     :param options: more of valkey-server's own options.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [get_binary_path(), "--bind", "127.0.0.1", "--port", str(port), "--dir", home]
     command += ["--save", "", "--appendonly", "no", *options]
     server = start("Valkey", command, log=home / "valkey.log", ready=lambda: accepts(port))

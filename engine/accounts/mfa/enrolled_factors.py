@@ -16,6 +16,7 @@ from engine.store.account_scope import AccountScope
 from engine.store.accounts import Factor, RecoveryCode
 
 FACTORS_MAX = 20
+METHODS = {"totp": "otp", "passkey": "pop"}  # authentication methods of the factors (RFC 8176)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,12 @@ def make_room(session: Session, *, account_id: UUID) -> None:
 def confirm(scope: AccountScope, factor: Factor, *, is_first: bool, session_id: UUID) -> Enrolment:
     """Confirm a factor and end the account's other sessions, which never used it.
 
-    The first factor creates the recovery codes. They are returned here and never again.
+    The session has proved the factor now, as by a login. The first factor creates the recovery
+    codes. They are returned here and never again.
     """
     factor.confirmed_at = factor.used_at = scope.now
+    amr = f"pwd {METHODS[factor.kind]} mfa"
+    sessions.record_proof(scope.session, session_id=session_id, now=scope.now, amr=amr)
     end_other_sessions(scope, session_id)
     if not is_first:
         return Enrolment(factor, [])

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from engine.accounts import sessions
 from engine.accounts.mfa import passkeys, recovery_codes, totp
+from engine.accounts.mfa.enrolled_factors import METHODS
 from engine.accounts.mfa.passkeys import RelyingParty
 from engine.config.settings import Settings
 from engine.crypto.keyring import Keyring
@@ -84,10 +85,10 @@ def _verify_proof(
             session_id=login_session.id,
             credential=proof.credential,
         )
-        return "pop" if valid else None
+        return METHODS["passkey"] if valid else None
     code = (proof.code or "").replace(" ", "")
     if len(code) == CODE_DIGITS and code.isascii() and code.isdigit():
         valid = totp.verify(scope, config.ring, code)
     else:
         valid = recovery_codes.consume(scope.session, account_id=scope.account_id, code=code)
-    return "otp" if valid else None
+    return METHODS["totp"] if valid else None

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from engine.errors import UnavailableError
 from engine.store.account_scope import AccountScope
 from engine.store.events import Event
+from engine.sync.change import QUOTA_BYTES
+from engine.workflows import storage_quota
 
 WAKE = "events"  # Redis channel that wakes the routers
 PENDING_MAX = 10_000  # events of an account that may wait for the router
@@ -30,12 +32,19 @@ class SealedEvent:
 
 
 def accept(
-    scope: AccountScope, events: Sequence[SealedEvent], *, execution_id: UUID | None = None
+    scope: AccountScope,
+    events: Sequence[SealedEvent],
+    *,
+    execution_id: UUID | None = None,
+    quota_bytes: int = QUOTA_BYTES,
 ) -> None:
     """Store a client's events, for all listeners of the account or for one execution.
 
+    :raises ForbiddenError: `quota_exceeded`.
     :raises UnavailableError: `events_waiting`, when PENDING_MAX events wait already.
     """
+    growth = sum(len(event.jwe) for event in events)
+    storage_quota.require_room(scope, growth, rows=len(events), quota_bytes=quota_bytes)
     pending = select(func.count()).where(
         Event.account_id == scope.account_id, Event.routed_at.is_(None)
     )

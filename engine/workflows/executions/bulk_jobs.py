@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from engine.contracts.outbox_messages import BulkWork
-from engine.errors import ConflictError, NotFoundError
+from engine.errors import ConflictError, ForbiddenError, NotFoundError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
 from engine.store.bulk_jobs import BulkJob
 from engine.workflows import definitions
 from engine.workflows.executions import deletion, queries, stop
+from engine.workflows.executions.executions import ExecutionLimits
 from engine.workflows.executions.pause import set_paused
 from engine.workflows.executions.queries import ExecutionCursor, ExecutionFilter
 from engine.workflows.executions.retry import retry_execution
@@ -66,7 +67,7 @@ def start(scope: AccountScope, action: str, criteria: ExecutionFilter, *, jobs_m
     return job
 
 
-def work(session: Session, job_id: UUID, *, running_max: int, now: datetime) -> bool:
+def work(session: Session, job_id: UUID, *, limits: ExecutionLimits, now: datetime) -> bool:
     """Act on the next executions of a job; tell whether the job is over.
 
     The caller's commit stores actions and counts at once, so that a job continues where it stopped.
@@ -81,9 +82,9 @@ def work(session: Session, job_id: UUID, *, running_max: int, now: datetime) -> 
     page = queries.list_executions(scope, criteria, limit=BATCH_EXECUTIONS, after=after)
     for execution_id in [execution.id for execution in page.executions]:
         try:
-            _act(scope, job.action, execution_id, running_max)
+            _act(scope, job.action, execution_id, limits)
             job.done += 1
-        except (ConflictError, NotFoundError):  # it has ended or was deleted meanwhile
+        except (ConflictError, ForbiddenError, NotFoundError):  # it has ended or was deleted
             job.failed += 1
     job.place = str(page.next) if page.next else None
     if page.next is None:
@@ -116,7 +117,7 @@ def browse(
     return jobs[:limit], jobs[limit - 1].id if len(jobs) > limit else None
 
 
-def _act(scope: AccountScope, action: str, execution_id: UUID, running_max: int) -> None:
+def _act(scope: AccountScope, action: str, execution_id: UUID, limits: ExecutionLimits) -> None:
     """Do the action of a job to one execution.
 
     :raises NotFoundError: when it is gone.
@@ -130,6 +131,6 @@ def _act(scope: AccountScope, action: str, execution_id: UUID, running_max: int)
         case "pause" | "resume":
             set_paused(scope, execution_id, paused=action == "pause")
         case "retry":
-            retry_execution(scope, execution_id, latest=False, running_max=running_max)
+            retry_execution(scope, execution_id, latest=False, limits=limits)
         case "delete":
             deletion.delete(scope, execution_id)

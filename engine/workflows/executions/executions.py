@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Self
 from uuid import UUID
 
 from sqlalchemy import CTE, func, select, update
 from uuid_utils.compat import uuid7
 
+from engine.config.settings import Settings
 from engine.contracts.outbox_messages import ExecutionLaunch
 from engine.crypto.public_keys import require_encryption_key
-from engine.errors import ConflictError, NotFoundError
+from engine.errors import ConflictError, EngineError, ForbiddenError, NotFoundError
 from engine.observability import metrics
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
@@ -19,7 +21,8 @@ from engine.store.accounts import Account
 from engine.store.executions import Execution
 from engine.store.outbox import OutboxMessage
 from engine.store.workflows import Definition, DefinitionVersion
-from engine.workflows import definitions, versions
+from engine.sync.change import QUOTA_BYTES
+from engine.workflows import definitions, storage_quota, versions
 from engine.workflows.events import subscriptions
 
 # The relay launches what the workflow of a schedule has not started within this time.
@@ -32,6 +35,19 @@ class SealedInput:
 
     jwe: str
     seal_result: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionLimits:
+    """Most executions of an account that run at once, and the quota of all that it stores."""
+
+    running_max: int
+    quota_bytes: int = QUOTA_BYTES
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Read the limits from the settings."""
+        return cls(settings.executions_per_account_max, settings.sync_quota_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +76,32 @@ def execute(
     sealed_input: SealedInput,
     *,
     version: int | None,
-    running_max: int,
+    limits: ExecutionLimits,
 ) -> Execution:
     """Start an execution of a definition, by its newest version or by the one that is named.
 
     :raises NotFoundError: when the account has no such definition or version.
     :raises ConflictError: `executions_too_many`; when the account's key cannot seal the result.
+    :raises ForbiddenError: `quota_exceeded`.
     """
     definition = definitions.find(scope, definition_id, lock=True)
     if version is not None:
         versions.find(scope, definition_id, version)
-    account = admit(scope, running_max=running_max)
+    account = admit(scope, sealed_input.jwe, limits)
     if sealed_input.seal_result:
         require_encryption_key(account.public_key)
     return start(scope, definition, sealed_input, version=version)
 
 
-def admit(scope: AccountScope, *, running_max: int) -> Account:
+def admit(scope: AccountScope, input_jwe: str, limits: ExecutionLimits) -> Account:
     """Return the account, its row locked, when it may have one more execution running.
 
-    The lock keeps the count true until the commit: simultaneous requests see one another.
+    The lock keeps both answers true until the commit: simultaneous requests see one another.
 
     :raises ConflictError: `executions_too_many`.
+    :raises ForbiddenError: `quota_exceeded`.
     """
+    running_max = limits.running_max
     # FOR UPDATE would also keep out whatever only refers to the account.
     account = scope.session.get_one(Account, scope.account_id, with_for_update={"key_share": True})
     query = select(func.count()).where(
@@ -94,6 +113,7 @@ def admit(scope: AccountScope, *, running_max: int) -> Account:
             " wait until one has ended."
         )
         raise ConflictError("executions_too_many", detail, extra={"limit": "concurrentExecutions"})
+    storage_quota.check_room(scope, len(input_jwe), quota_bytes=limits.quota_bytes)
     return account
 
 
@@ -142,16 +162,16 @@ def start_child(
     *,
     parent_id: UUID,
     input_jwe: str,
-    running_max: int,
-) -> ConflictError | None:
+    limits: ExecutionLimits,
+) -> EngineError | None:
     """Store an execution that another one runs, once; its result is sealed as its parent's.
 
     :return: the refusal when it is one too many. Its row is stored all the same, to end with that.
     """
-    refusal: ConflictError | None = None
+    refusal: EngineError | None = None
     try:
-        admit(scope, running_max=running_max)
-    except ConflictError as error:
+        admit(scope, input_jwe, limits)
+    except (ConflictError, ForbiddenError) as error:
         refusal = error
     if scope.session.get(Execution, execution_id) is not None:
         return None

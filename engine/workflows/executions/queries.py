@@ -9,7 +9,7 @@ from typing import Self
 from uuid import UUID
 
 from sqlalchemy import Select, String, cast, exists, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from engine.contracts import timestamps
 from engine.contracts.outbox_messages import ExecutionLaunch
@@ -79,7 +79,8 @@ def list_executions(
 ) -> ExecutionPage:
     """Return up to `limit` of the account's executions after a cursor, newest first.
 
-    Each filter has an index in this order, so that a page costs the same however many there are.
+    They come without inputs and outcomes. Each filter has an index in this order, so that a page
+    costs the same however many there are.
 
     :raises NotFoundError: when the account has no such definition.
     """
@@ -90,7 +91,11 @@ def list_executions(
         position = tuple_(Execution.created_at, Execution.id)
         query = query.where(position < (after.created_at, after.execution_id))
     newest_first = query.order_by(Execution.created_at.desc(), Execution.id.desc())
-    rows = scope.session.scalars(newest_first.limit(limit + 1)).all()
+    rows = scope.session.scalars(
+        newest_first.limit(limit + 1).options(
+            defer(Execution.input_sealed), defer(Execution.outcome_sealed)
+        )
+    ).all()
     last = rows[limit - 1] if len(rows) > limit else None
     return ExecutionPage(rows[:limit], ExecutionCursor(last.created_at, last.id) if last else None)
 

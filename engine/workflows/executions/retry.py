@@ -11,22 +11,23 @@ from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.workflows import definitions
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import SealedInput
+from engine.workflows.executions.executions import ExecutionLimits, SealedInput
 
 
 def retry_execution(
-    scope: AccountScope, execution_id: UUID, *, latest: bool, running_max: int
+    scope: AccountScope, execution_id: UUID, *, latest: bool, limits: ExecutionLimits
 ) -> Execution:
     """Start an execution that continues a failed one, by that one's version or by the latest.
 
     :raises NotFoundError: when the account has none with this id.
     :raises ConflictError: `execution_not_failed`; `execution_retried`, when another continues it
         already; `executions_too_many`.
+    :raises ForbiddenError: `quota_exceeded`.
     """
     failed = executions.find(scope, execution_id)
     definition = definitions.find(scope, failed.definition_id, lock=True)
     # These locks also let only one of two simultaneous retries through.
-    executions.admit(scope, running_max=running_max)
+    executions.admit(scope, failed.input_sealed, limits)
     if failed.status != "failed":
         raise ConflictError(
             "execution_not_failed", "Only an execution that has failed can be retried."

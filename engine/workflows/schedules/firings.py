@@ -12,14 +12,14 @@ from sqlalchemy import Delete, delete, select
 from sqlalchemy.orm import Session
 
 from engine.contracts.outbox_messages import ScheduleSync
-from engine.errors import ConflictError
+from engine.errors import ConflictError, ForbiddenError
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.executions import Execution
 from engine.store.schedules import Firing, Schedule
 from engine.workflows import definitions
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import AssignedId, SealedInput
+from engine.workflows.executions.executions import AssignedId, ExecutionLimits, SealedInput
 from engine.workflows.schedules import recurrence, schedules
 
 TOO_LATE = "missed"  # too late: nothing could run when it was due
@@ -46,11 +46,11 @@ class DueTime:
         return UUID(int=number & ~(0x3 << 62) | 2 << 62)
 
 
-def fire(scope: AccountScope, due: DueTime, *, running_max: int) -> Firing | None:
+def fire(scope: AccountScope, due: DueTime, *, limits: ExecutionLimits) -> Firing | None:
     """Make the execution of a due time, once however often it comes; None without its schedule.
 
-    Past the account's limit of running executions there is none: the firing says so, until the time
-    comes again.
+    Past the account's limit of running executions or its quota there is none: the firing says so,
+    until the time comes again.
 
     :raises ConflictError: `not_due`, when the schedule does not have the time, or not yet.
     """
@@ -68,8 +68,8 @@ def fire(scope: AccountScope, due: DueTime, *, running_max: int) -> Firing | Non
     if schedule.trigger is not None and definition.checked_at is None:
         refusal = UNCHECKED
     try:
-        executions.admit(scope, running_max=running_max)
-    except ConflictError as error:
+        executions.admit(scope, schedule.input_sealed, limits)
+    except (ConflictError, ForbiddenError) as error:
         refusal = refusal or error.code
     firing = session.get(Firing, (due.schedule_id, due.due_at))
     if firing is not None and firing.execution_id is not None:
@@ -86,13 +86,14 @@ def fire(scope: AccountScope, due: DueTime, *, running_max: int) -> Firing | Non
     return firing
 
 
-def run(scope: AccountScope, schedule: Schedule, *, running_max: int) -> Execution:
+def run(scope: AccountScope, schedule: Schedule, *, limits: ExecutionLimits) -> Execution:
     """Start an execution of a schedule now, whether or not the schedule is paused.
 
     :raises ConflictError: `executions_too_many`.
+    :raises ForbiddenError: `quota_exceeded`.
     """
     definition = definitions.find(scope, schedule.definition_id, lock=True)
-    executions.admit(scope, running_max=running_max)
+    executions.admit(scope, schedule.input_sealed, limits)
     sealed_input = SealedInput(schedule.input_sealed, schedule.seal_result)
     execution = executions.start(scope, definition, sealed_input)
     scope.session.add(

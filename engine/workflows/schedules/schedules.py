@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import delete as delete_from
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 from uuid_utils.compat import uuid7
 
 from engine.contracts.outbox_messages import ScheduleSync
@@ -123,6 +123,8 @@ def browse(
 ) -> tuple[Sequence[Schedule], UUID | None]:
     """Return up to `limit` of the account's schedules, newest first, and the next page's cursor.
 
+    They come without inputs.
+
     :raises NotFoundError: when the account has no such definition.
     """
     query = select(Schedule).where(Schedule.account_id == scope.account_id)
@@ -131,7 +133,8 @@ def browse(
         query = query.where(Schedule.definition_id == definition_id)
     if after is not None:
         query = query.where(Schedule.id < after)
-    rows = scope.session.scalars(query.order_by(Schedule.id.desc()).limit(limit + 1)).all()
+    newest_first = query.order_by(Schedule.id.desc()).limit(limit + 1)
+    rows = scope.session.scalars(newest_first.options(defer(Schedule.input_sealed))).all()
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 

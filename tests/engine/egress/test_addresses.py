@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 
+from engine.egress import addresses
 from engine.egress.addresses import is_public
 
 pytestmark = pytest.mark.unit
@@ -20,6 +23,9 @@ pytestmark = pytest.mark.unit
         "2001::1", "2001:db8::1", "3fff::1", "fe80::1", "fe80::1%eth0", "fec0::1", "fc00::1",
         "fd00:ec2::254", "ff02::1",
         "100::1", "5f00::1", "not an address", "",
+        "168.63.129.16", "192.0.0.8", "192.0.0.9", "192.0.0.170", "192.0.0.192", "192.31.196.1",
+        "192.52.193.1", "192.88.99.2", "192.175.48.1", "2001:1::1", "2001:20::1",
+        "2001:4:112::1", "2620:4f:8000::1", "3ffe::1",
     ],
 )  # fmt: skip
 def test_an_address_that_leads_inside_is_not_public(address: str) -> None:
@@ -27,7 +33,20 @@ def test_an_address_that_leads_inside_is_not_public(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:4001::1"]
-)
+    "address",
+    [
+        "8.8.8.8", "1.1.1.1", "168.63.129.17", "192.0.1.1", "2606:4700:4700::1111",
+        "2a00:1450:4001::1", "2001:200::1",
+    ],
+)  # fmt: skip
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "block", [*addresses.IPV4_SPECIAL, *addresses.IPV6_SPECIAL, *addresses.FURTHER]
+)
+def test_no_end_of_a_special_block_is_public(block: str) -> None:
+    network = ipaddress.ip_network(block)
+    assert not is_public(str(network[0]))
+    assert not is_public(str(network[-1]))

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.errors import ForbiddenError, NotFoundError
+from engine.contracts import timestamps
+from engine.errors import NotFoundError
 from engine.store.account_scope import AccountScope, AgentScope
 from engine.sync import entity_history
 from engine.sync.change import Change, SyncLimits
@@ -27,8 +28,8 @@ def history(
 ) -> list[Any]:
     with sessions() as session:
         scope = AccountScope(session, account_id, datetime.now(UTC))
-        versions = entity_history.list_versions(scope, ("settings", entity), limit)
-    return [version["encryptedData"] for version in versions]
+        page = entity_history.list_versions(scope, ("settings", entity), limit)
+    return [version["encryptedData"] for version in page.versions]
 
 
 def usage(sessions: SESSIONS, account_id: UUID, quota_bytes: int = 10) -> dict[str, int]:
@@ -56,6 +57,24 @@ def test_past_versions_are_read_the_newest_first(sessions: SESSIONS, account_id:
     assert history(sessions, account_id, limit=1) == ["3"]
     with pytest.raises(NotFoundError):
         history(sessions, account_id, entity="none")
+
+
+def test_a_page_of_large_versions_ends_early_and_leads_to_the_next(
+    sessions: SESSIONS, account_id: UUID
+) -> None:
+    for count in range(1, 11):
+        write(sessions, account_id, "a", {"a": count}, data=str(count) + "x" * 1_000_000)
+    with sessions() as session:
+        scope = AccountScope(session, account_id, datetime.now(UTC))
+        first = entity_history.list_versions(scope, ("settings", "theme"), 100)
+        before = timestamps.parse(first.versions[-1]["updatedAt"], "/before")
+        rest = entity_history.list_versions(scope, ("settings", "theme"), 100, before=before)
+        end = timestamps.parse(rest.versions[-1]["updatedAt"], "/before")
+        none = entity_history.list_versions(scope, ("settings", "theme"), 100, before=end)
+    assert (len(first.versions), first.has_more) == (8, True)
+    assert (len(rest.versions), rest.has_more) == (2, False)
+    assert [int(one["encryptedData"].rstrip("x")) for one in rest.versions] == [2, 1]
+    assert (none.versions, none.has_more) == ([], False)
 
 
 def test_the_oldest_versions_are_forgotten(sessions: SESSIONS, account_id: UUID) -> None:
@@ -113,6 +132,8 @@ def test_usage_says_what_is_kept(sessions: SESSIONS, account_id: UUID) -> None:
     assert usage(sessions, account_id, quota_bytes=99) == {
         "states": 2,
         "bytes": 7,
+        "storedBytes": 1886,
+        "workflowBytes": 0,
         "quotaBytes": 99,
         "siblings": 1,
         "siblingBytes": 7,
@@ -125,17 +146,3 @@ def test_usage_says_what_is_kept(sessions: SESSIONS, account_id: UUID) -> None:
         scope = AgentScope(session, account_id, datetime.now(UTC), "a")
         push_changes(scope, [change], SyncLimits())
     assert (usage(sessions, account_id)["states"], usage(sessions, account_id)["bytes"]) == (1, 3)
-
-
-def test_the_quota_holds_back_what_grows_and_nothing_else(
-    sessions: SESSIONS, account_id: UUID
-) -> None:
-    limits = SyncLimits(quota_bytes=10)
-    limited(sessions, account_id, 1, 10 * "x", limits)
-    full = refusal(limited(sessions, account_id, 2, 11 * "x", limits))
-    assert isinstance(full, ForbiddenError)
-    assert (full.code, full.extra) == ("quota_exceeded", {"bytes": 10, "quota": 10})
-    limited(sessions, account_id, 2, 10 * "y", limits)
-    limited(sessions, account_id, 3, "", limits)
-    limited(sessions, account_id, 4, 10 * "z", limits)
-    assert usage(sessions, account_id)["bytes"] == 10

@@ -71,15 +71,17 @@ def change(told: dict[str, Any]) -> Change:
 
 
 def sibling(told: dict[str, Any]) -> SiblingVersion:
+    version = change(told)
     return SiblingVersion(
-        "settings",
-        "theme",
-        told["encryptedData"],
-        told["version"],
-        told["vectorClock"],
+        version.type,
+        version.entity_id,
+        version.version,
+        version.clock,
         told["agentId"],
-        told["deleted"],
+        version.deleted,
         uuid7(),
+        version.data_hash,
+        version.size,
     )
 
 

@@ -20,7 +20,7 @@ from engine.store.workflows import Definition
 from engine.workflows import definitions
 from engine.workflows.definitions import Diagnosis, Draft
 from engine.workflows.executions import completion, executions
-from engine.workflows.executions.executions import SealedInput
+from engine.workflows.executions.executions import ExecutionLimits, SealedInput
 
 pytestmark = pytest.mark.stack
 
@@ -118,13 +118,14 @@ def test_of_eight_that_start_at_once_as_many_run_as_an_account_may_have(
 ) -> None:
     def ask(_: int) -> Execution | str:
         with sessions.begin() as session:
+            scope = AccountScope(session, definition.account_id, NOW)
             try:
-                executions.admit(AccountScope(session, definition.account_id, NOW), running_max=3)
+                executions.admit(scope, "sealed", ExecutionLimits(3))
             except ConflictError as refusal:
                 return refusal.code
             known = session.get_one(Definition, definition.id)
             order = SealedInput("sealed", seal_result=True)
-            return executions.start(AccountScope(session, definition.account_id, NOW), known, order)
+            return executions.start(scope, known, order)
 
     with ThreadPoolExecutor(8) as threads:
         told = list(threads.map(ask, range(8)))
@@ -154,7 +155,7 @@ def adopt(sessions: sessionmaker[Session], by: Execution, execution_id: UUID, mo
             AccountScope(session, by.account_id, NOW),
             session.get_one(Definition, by.definition_id),
             execution_id,
-            running_max=most,
+            limits=ExecutionLimits(most),
             parent_id=by.id,
             input_jwe="sealed",
         )

@@ -19,7 +19,7 @@ from engine.store.executions import Execution
 from engine.store.outbox import OutboxMessage
 from engine.store.schedules import Schedule
 from engine.store.workflows import Definition
-from engine.workflows.executions.executions import SealedInput
+from engine.workflows.executions.executions import ExecutionLimits, SealedInput
 from engine.workflows.schedules import firings, schedules
 from engine.workflows.schedules.firings import DueTime
 from engine.workflows.schedules.recurrence import Plan
@@ -76,7 +76,9 @@ def test_a_time_makes_one_execution_under_an_id_of_its_own(
 ) -> None:
     first, again = (
         firings.fire(
-            AccountScope(session, schedule.account_id, NOON), time(schedule), running_max=9
+            AccountScope(session, schedule.account_id, NOON),
+            time(schedule),
+            limits=ExecutionLimits(9),
         )
         for _ in range(2)
     )
@@ -94,7 +96,9 @@ def test_a_time_that_was_refused_says_why_and_may_come_again(
     session: Session, schedule: Schedule, late: int, most: int, refusal: str
 ) -> None:
     refused = firings.fire(
-        AccountScope(session, schedule.account_id, NOON), time(schedule, late), running_max=most
+        AccountScope(session, schedule.account_id, NOON),
+        time(schedule, late),
+        limits=ExecutionLimits(most),
     )
     assert refused is not None
     assert (refused.refusal, refused.execution_id, executions(session, schedule)) == (
@@ -103,7 +107,7 @@ def test_a_time_that_was_refused_says_why_and_may_come_again(
         [],
     )
     made = firings.fire(
-        AccountScope(session, schedule.account_id, NOON), time(schedule), running_max=9
+        AccountScope(session, schedule.account_id, NOON), time(schedule), limits=ExecutionLimits(9)
     )
     assert made is refused
     assert (made.refusal, [made.execution_id]) == (None, executions(session, schedule))
@@ -114,13 +118,13 @@ def test_the_times_of_a_workflow_that_is_not_checked_yet_make_nothing(
 ) -> None:
     schedule.trigger = "every"
     refused = firings.fire(
-        AccountScope(session, schedule.account_id, NOON), time(schedule), running_max=9
+        AccountScope(session, schedule.account_id, NOON), time(schedule), limits=ExecutionLimits(9)
     )
     assert refused is not None
     assert (refused.refusal, executions(session, schedule)) == ("workflow_unchecked", [])
     session.get_one(Definition, schedule.definition_id).checked_at = NOON
     made = firings.fire(
-        AccountScope(session, schedule.account_id, NOON), time(schedule), running_max=9
+        AccountScope(session, schedule.account_id, NOON), time(schedule), limits=ExecutionLimits(9)
     )
     assert made is not None
     assert executions(session, schedule) == [made.execution_id]
@@ -133,14 +137,19 @@ def test_what_is_due_without_a_schedule_makes_nothing_and_temporal_is_told(
     schedules.delete_of_definition(AccountScope(session, account_id, NOON), schedule.definition_id)
     session.execute(outbox.deletion(ScheduleSync(account_id, due.schedule_id)))
     session.expire_all()
-    assert firings.fire(AccountScope(session, account_id, NOON), due, running_max=9) is None
+    assert (
+        firings.fire(AccountScope(session, account_id, NOON), due, limits=ExecutionLimits(9))
+        is None
+    )
     told = select(OutboxMessage.subject).where(OutboxMessage.kind == ScheduleSync.kind)
     assert str(due.schedule_id) in session.scalars(told).all()
 
 
 def test_a_strangers_schedule_is_not_fired(session: Session, schedule: Schedule) -> None:
     due = DueTime(schedule.id, NOON)
-    assert firings.fire(AccountScope(session, uuid7(), NOON), due, running_max=9) is None
+    assert (
+        firings.fire(AccountScope(session, uuid7(), NOON), due, limits=ExecutionLimits(9)) is None
+    )
     assert executions(session, schedule) == []
 
 

@@ -71,6 +71,8 @@ HOSTILE = {
     "metadata by another name": "http://metadata.test/",
     "metadata over IPv6": "http://[fd00:ec2::254]/",
     "metadata of another cloud": "http://100.100.100.200/",
+    "metadata of a third cloud": "http://192.0.0.192/opc/v2/instance/",
+    "a cloud's own server": "http://168.63.129.16/machine/?comp=goalstate",
     "IPv6 loopback": "http://[::1]:{port}/",
     "IPv6 loopback in full": "http://[0:0:0:0:0:0:0:1]:{port}/",
     "IPv6 unspecified": "http://[::]:{port}/",

@@ -40,8 +40,21 @@ def kinds(client: FlaskClient, person: Person, **query: Any) -> list[str]:
 WRONG = "wrong pass phrase"
 
 
-def attempt(client: FlaskClient, email: str, password: str = WRONG, agent: str = "") -> Any:
+def attempt(
+    client: FlaskClient,
+    email: str,
+    password: str = WRONG,
+    *,
+    agent: str = "",
+    address: str = "127.0.0.1",
+    token: str = "",
+) -> Any:
+    """Try to log in from an agent and an address, and with an access token of before."""
     headers = {"X-Agent-ID": agent} if agent else {}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
     return client.post(
-        "/api/auth/login", json={"email": email, "password": password}, headers=headers
+        "/api/auth/login",
+        json={"email": email, "password": password},
+        headers=headers,
+        environ_overrides={"REMOTE_ADDR": address},
     )

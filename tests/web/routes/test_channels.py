@@ -64,7 +64,7 @@ def test_a_webhook_is_registered_with_a_secret_that_is_told_once(
     assert (channel["agentId"], channel["endpoint"], channel["state"]) == ("laptop", URL, "active")
     assert channel["nextTryAt"] is channel["lastStamp"] is None, "what was before is not news"
     assert client.get(f"{DOOR}/{channel['id']}", headers=person.headers).get_json() == channel
-    assert client.get(DOOR, headers=person.headers).get_json() == {"channels": [channel]}
+    assert client.get(DOOR, headers=person.headers).get_json()["channels"] == [channel]
     again = register(client, person.headers)
     assert (again.status_code, again.get_json()["code"]) == (409, "channel_exists")
     assert again.get_json()["channelId"] == channel["id"]
@@ -134,12 +134,26 @@ def test_another_agents_channel_is_seen_and_changed_after_a_fresh_proof_only(
     grow_stale(sessions, person)
     for channel_id, statuses in ((theirs, [401] * 3), (mine, [200, 202, 204])):
         answers = [
-            change(client, person.headers, channel_id, rotateSecret=True),
+            change(client, person.headers, channel_id, state="active"),
             client.post(f"{DOOR}/{channel_id}/test", headers=person.headers),
             client.delete(f"{DOOR}/{channel_id}", headers=person.headers),
         ]
         assert [answer.status_code for answer in answers] == statuses
     assert client.get(f"{DOOR}/{theirs}", headers=person.headers).status_code == 200
+
+
+def test_a_webhook_and_a_new_secret_of_it_need_a_fresh_proof(
+    client: FlaskClient, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    channel_id = register(client, person.headers).get_json()["channel"]["id"]
+    grow_stale(sessions, person)
+    refused = [
+        register(client, person.headers, {"kind": "webhook", "url": f"{URL}&more"}),
+        change(client, person.headers, channel_id, rotateSecret=True),
+    ]
+    assert [answer.get_json()["code"] for answer in refused] == ["step_up_required"] * 2
+    assert register(client, person.headers, subscription_body()).status_code == 201
+    assert change(client, person.headers, channel_id, state="paused").status_code == 200
 
 
 def test_a_channel_is_paused_and_begun_anew(
@@ -206,7 +220,7 @@ def test_a_revoked_agent_has_no_channels(client: FlaskClient, person: Person) ->
     register(client, phone)
     mine = register(client, person.headers).get_json()["channel"]
     assert client.delete("/api/agents/phone", headers=person.headers).status_code == 204
-    assert client.get(DOOR, headers=person.headers).get_json() == {"channels": [mine]}
+    assert client.get(DOOR, headers=person.headers).get_json()["channels"] == [mine]
 
 
 def test_a_strangers_channel_is_not_found(
@@ -221,4 +235,4 @@ def test_a_strangers_channel_is_not_found(
     ]
     found = [(answer.status_code, answer.get_json()["code"]) for answer in answers]
     assert found == [(404, "channel_unknown")] * 4
-    assert client.get(DOOR, headers=person.headers).get_json() == {"channels": []}
+    assert client.get(DOOR, headers=person.headers).get_json()["channels"] == []

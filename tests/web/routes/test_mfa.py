@@ -171,6 +171,21 @@ def test_who_has_only_the_password_is_slowed_down_and_does_not_keep_the_owner_ou
     assert own.status_code == 200
 
 
+def test_an_agent_that_logged_in_before_there_was_a_factor_has_no_tries_of_its_own(
+    client: FlaskClient, person: Person
+) -> None:
+    for number in range(3):
+        login(client, person, f"planted-{number}")
+    protected_person = protect(client, person, time.time())
+    codes = [
+        protected_person.login(client, f"planted-{number % 3}", mfaCode="000000").get_json()["code"]
+        for number in range(6)
+    ]
+    assert codes == ["mfa_code_invalid"] * 5 + ["too_many_tries"]
+    own = protected_person.login(client, "laptop", mfaCode=protected_person.app.code(time.time()))
+    assert own.status_code == 200, "the agent that enrolled the factor has proved it"
+
+
 def test_removing_the_last_factor_turns_it_all_off(
     client: FlaskClient, protected_person: ProtectedPerson
 ) -> None:

@@ -35,13 +35,68 @@ def test_wrong_passwords_slow_the_next_one_down_whether_the_account_exists_or_no
     assert int(refused.headers["Retry-After"]) == 1
 
 
-def test_a_strangers_tries_do_not_keep_a_known_agent_out(
+STRANGERS = [f"198.51.100.{number}" for number in range(1, 251)]
+
+
+def test_a_strangers_tries_keep_the_owner_out_on_no_device(
     client: FlaskClient, person: Person
 ) -> None:
-    for _ in range(8):
-        attempt(client, person.email, agent="attacker")
-    assert attempt(client, person.email, person.password, agent="phone").status_code == 429
-    assert attempt(client, person.email, person.password, agent="laptop").status_code == 200
+    for number in range(40):
+        attempt(client, person.email, agent=f"attacker-{number}", address=STRANGERS[number])
+    for agent in ("laptop", "phone", ""):
+        assert attempt(client, person.email, person.password, agent=agent).status_code == 200
+
+
+def test_a_stranger_gets_no_more_tries_by_other_agents(client: FlaskClient, person: Person) -> None:
+    statuses = [
+        attempt(client, person.email, agent=f"{number}", address=STRANGERS[0]).status_code
+        for number in range(11)
+    ]
+    assert statuses == [401] * 10 + [429]
+
+
+def test_tries_from_many_addresses_are_bounded_but_for_addresses_of_the_owner(
+    client: FlaskClient, person: Person
+) -> None:
+    assert attempt(client, person.email, person.password).status_code == 200
+    statuses = [attempt(client, person.email, address=one).status_code for one in STRANGERS[:101]]
+    assert statuses == [401] * 100 + [429]
+    elsewhere = attempt(client, person.email, person.password, address=STRANGERS[-1])
+    assert elsewhere.status_code == 429
+    assert attempt(client, person.email, person.password).status_code == 200
+
+
+@pytest.mark.parametrize("agent", ["laptop", "phone"])
+def test_whether_an_account_has_an_agent_changes_no_answer(
+    client: FlaskClient, person: Person, agent: str
+) -> None:
+    def ask(email: str) -> list[int]:
+        wrong = [attempt(client, email).status_code for _ in range(6)]
+        return [*wrong, *(attempt(client, email, agent=agent).status_code for _ in range(6))]
+
+    assert ask(person.email) == ask(f"{uuid7()}@example.org")
+
+
+def test_who_shows_a_token_of_the_account_has_a_count_that_nobody_else_uses_up(
+    client: FlaskClient, person: Person
+) -> None:
+    for number in range(11):
+        attempt(client, person.email, agent=f"neighbour-{number}")
+    assert attempt(client, person.email, person.password, agent="laptop").status_code == 429
+    shown = {"token": person.answer["accessToken"], "agent": "laptop"}
+    statuses = [attempt(client, person.email, **shown).status_code for _ in range(6)]
+    assert statuses == [401] * 5 + [429]
+
+
+def test_a_token_of_another_account_or_of_an_ended_session_counts_for_nothing(
+    client: FlaskClient, person: Person, stranger: Person
+) -> None:
+    client.post("/api/auth/logout", headers=person.headers)
+    for number in range(11):
+        attempt(client, person.email, agent=f"neighbour-{number}")
+    for token in (person.answer["accessToken"], stranger.answer["accessToken"], "forged"):
+        answer = attempt(client, person.email, person.password, token=token)
+        assert answer.status_code == 429
 
 
 def test_the_right_password_wipes_the_slate(client: FlaskClient, person: Person) -> None:

@@ -13,6 +13,7 @@ from engine.crypto.jwe import EngineKeys
 from engine.store.accounts import Secret
 from engine.workflows import secrets as engine_secrets
 from tests.support.web.people import Person
+from tests.support.web.sessions import grow_stale
 
 pytestmark = pytest.mark.stack
 
@@ -53,6 +54,21 @@ def test_a_sealed_value_stays_as_it_came(
     sealed = jwe.seal(keys[0], b"1")
     assert put(client, person, "login", sealed).status_code == 201
     assert stored(sessions, "login", person.id).sealed == sealed
+
+
+def test_a_secret_is_stored_after_a_fresh_proof_alone(
+    client: FlaskClient, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    grow_stale(sessions, person)
+    refused = put(client, person, "login", VALUE)
+    assert (refused.status_code, refused.get_json()["code"]) == (401, "step_up_required")
+    body = {"password": person.password}
+    assert client.post("/api/auth/step-up", json=body, headers=person.headers).status_code == 200
+    etag = put(client, person, "login", VALUE).headers["ETag"]
+    grow_stale(sessions, person)
+    assert put(client, person, "login", 1, If_Match=etag).status_code == 401
+    assert client.get("/api/secrets", headers=person.headers).status_code == 200
+    assert client.delete("/api/secrets/login", headers=person.headers).status_code == 204
 
 
 def test_names_and_times_are_listed_and_values_never_answered(

@@ -81,16 +81,60 @@ def test_a_bad_batch_is_refused_whole_by_its_pointer(
 
 
 def test_a_full_account_takes_what_does_not_grow_it(make: Make, person: Person) -> None:
-    small = make(SYNC_QUOTA_BYTES="10").test_client()
-    assert push(small, person, encryptedData=10 * "x").status_code == 200
+    small = make(SYNC_QUOTA_BYTES="2000").test_client()
+    assert push(small, person, encryptedData=1000 * "x").status_code == 200
     refused = push(small, person, entityId="more", encryptedData="x")
     problem = refused.get_json()
-    assert (refused.status_code, problem["code"], problem["bytes"], problem["quota"]) == (
-        403,
-        "quota_exceeded",
-        10,
-        10,
-    )
+    assert (refused.status_code, problem["code"], problem["quota"]) == (403, "quota_exceeded", 2000)
+    usage = small.get("/api/sync/usage", headers=person.headers).get_json()
+    assert 1500 < problem["bytes"] == usage["storedBytes"] <= 2000
     (result,) = batch(small, person, {"entityId": "more"}).get_json()["results"]
     assert (result["success"], result["status"], result["code"]) == (False, 403, "quota_exceeded")
     assert push(small, person, encryptedData="", vectorClock={"laptop": 2}).status_code == 200
+
+
+def test_an_answer_has_room_for_so_many_conflicts_and_names_the_others(
+    client: FlaskClient, person: Person
+) -> None:
+    push(client, person, encryptedData=1_000_000 * "x", vectorClock={"laptop": 1})
+    late = [{"encryptedData": "", "vectorClock": {f"late-{n}": 1}} for n in range(100)]
+    answer = batch(client, person, *late)
+    assert len(answer.data) < 9_000_000
+    results = answer.get_json()["results"]
+    assert {result["code"] for result in results} == {"conflict"}
+    omitted = [result for result in results if result.get("currentOmitted")]
+    assert len(omitted) == 92
+    assert all("current" not in result and "siblings" not in result for result in omitted)
+    assert {result["version"] for result in results} == {PUSH["version"]}
+    state = client.get("/api/sync/states/settings/theme", headers=person.headers).get_json()
+    assert (len(state["encryptedData"]), len(state["siblings"])) == (1_000_000, 8)
+
+
+def test_a_pull_counts_siblings_as_well(client: FlaskClient, person: Person) -> None:
+    for entity in range(3):
+        place = {"entityId": f"{entity}", "encryptedData": 1_000_000 * "x"}
+        push(client, person, **place, vectorClock={"laptop": entity + 1})
+        for number in range(4):
+            push(client, person, **place, vectorClock={f"late-{entity}-{number}": 1})
+    page = pull(client, person).get_json()
+    assert (len(page["states"]), page["hasMore"]) == (1, True)
+    assert len(page["states"][0]["siblings"]) == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"changes": 1_000_000 * [{}]},
+        {f"member-{number}": 0 for number in range(200_000)},
+        {"changes": [PUSH | {f"member-{number}": 0 for number in range(1_000)}]},
+        {"changes": 99 * [{}]},
+    ],
+    ids=["many changes", "many members", "many members of a change", "many faults"],
+)
+def test_what_a_body_has_too_much_of_is_refused_by_few_errors(
+    client: FlaskClient, person: Person, body: dict[str, Any]
+) -> None:
+    answer = client.post("/api/sync/batch", json=body, headers=person.headers)
+    assert answer.status_code == 422
+    assert len(answer.get_json()["errors"]) <= 100
+    assert len(answer.data) < 20_000

@@ -120,6 +120,7 @@ def test_limits_are_told(make: Make, person: Person) -> None:
     assert set(told) >= {
         "bodyBytes",
         "pullBytes",
+        "conflictBytes",
         "historyVersions",
         "quotaBytes",
         "requestsPerMinute",
@@ -131,6 +132,7 @@ def test_usage_is_told(client: FlaskClient, person: Person) -> None:
     push(client, person, encryptedData="12345")
     told = get(client, person, "usage").get_json()
     assert (told["states"], told["bytes"], told["quotaBytes"]) == (1, 5, 2**30)
+    assert told["storedBytes"] > 512
 
 
 def test_a_digest_says_what_is_held_and_where_the_account_stands(
