@@ -70,4 +70,5 @@ def route_arguments(call: AsyncApiCall) -> dict[str, Any]:
 
 def build_route(members: dict[str, Any]) -> Route:
     """Return the route that FIND_ROUTE found."""
-    return Route(**members)
+    correlations = [(part, segments) for part, segments in members["correlations"]]
+    return Route(**members | {"correlations": correlations})
