@@ -22,6 +22,8 @@ from temporalio.converter import (
 
 SEALED_ENCODING = b"application/jose"  # of a payload that is a JWE to a reply key
 
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
 
 def reply_payload(jwe: str) -> RawValue:
     """Return a JWE as the payload that no codec touches."""
@@ -98,6 +100,5 @@ class _TypedJsonConverter(JSONPlainPayloadConverter):
         return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
 
 
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 DATACLASSES = _Dataclasses()
 TYPED_JSON = _TypedJsonConverter(encoder=_Encoder, custom_type_converters=[DATACLASSES])

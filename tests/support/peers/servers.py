@@ -72,14 +72,17 @@ class _GrpcStream(grpc.GenericRpcHandler):
     def __init__(self, message: bytes) -> None:
         self._message = message
 
-    def service(self, _details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+    def service(
+        self,
+        handler_call_details: grpc.HandlerCallDetails,  # noqa: ARG002 - as gRPC calls it
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
         """Return the method."""
 
         async def stream(_request: bytes, _context: object) -> AsyncIterator[bytes]:
             while True:
                 yield self._message
 
-        return grpc.unary_stream_rpc_method_handler(stream)  # type: ignore[arg-type] # its stubs know threads alone
+        return grpc.unary_stream_rpc_method_handler(stream)
 
 
 @asynccontextmanager
