@@ -12,13 +12,14 @@ from typing import Any
 
 from temporalio import activity
 
-from engine.activities.openapi import DESCRIPTION_BYTES_MAX, read_description
 from engine.calls.asyncapi import amqp_bindings, brokers, http_polling
 from engine.calls.asyncapi.amqp import AmqpDelivery
+from engine.calls.asyncapi.amqp_frames import TABLE_BYTES_MAX
 from engine.calls.asyncapi.amqp_queues import MessageProperties, QueueConsumer
-from engine.calls.asyncapi.document import Route, find_route
+from engine.calls.asyncapi.document import Route
 from engine.calls.asyncapi.errors import BrokerAuthenticationError, BrokerError
 from engine.calls.asyncapi.open_subscriptions import BrokerSubscription, OpenSubscriptions
+from engine.calls.descriptions import commands, reader
 from engine.calls.errors import failure, translate_errors
 from engine.calls.http import HttpCaller
 from engine.contracts.calls import (
@@ -28,7 +29,7 @@ from engine.contracts.calls import (
     ConsumedMessages,
     HttpCall,
 )
-from engine.errors import EngineError
+from engine.egress.pace import Pace, run_by_size
 from engine.interpreter.constructs.call_http import to_query
 from engine.interpreter.constructs.subscribe_asyncapi import WAIT_SECONDS_MAX
 from engine.language import json_schema
@@ -61,8 +62,8 @@ class AsyncApiActivities:
             route = await self._route(call)
             message = call.message or {}
             payload, headers = message.get("payload"), message.get("headers")
-            await _validate("payload", payload, route)
-            await _validate("headers", headers or {}, route)
+            await _validate("payload", payload, route.payload_schema)
+            await _validate("headers", headers or {}, route.headers_schema)
             if route.protocol == "http":
                 await self._send(route, call, payload, headers or {})
                 return
@@ -70,7 +71,7 @@ class AsyncApiActivities:
                 raise ValueError(f"{route.protocol} messages have no headers")
             properties = MessageProperties(
                 headers or {},
-                http_polling.media_type(route),
+                route.media_type,
                 http_polling.correlation_id(message, route),
             )
             policy, body = call.authentication or {}, _encode(payload, route)
@@ -100,12 +101,8 @@ class AsyncApiActivities:
                     call.count_max, linger=call.linger, seconds=call.timeout_seconds
                 )
                 stays_open = not call.linger or len(messages) < call.count_max
-                return ConsumedMessages(
-                    [
-                        http_polling.build_message(message.decode(errors="replace"), route)
-                        for message in messages
-                    ]
-                )
+                texts = [message.decode(errors="replace") for message in messages]
+                return ConsumedMessages(await http_polling.build_messages(texts, route))
         finally:
             if subscription is not None:
                 if stays_open:
@@ -114,14 +111,9 @@ class AsyncApiActivities:
                     await subscription.close()
 
     async def _route(self, call: AsyncApiCall) -> Route:
-        answer = await self._http.send(call.document, bytes_max=DESCRIPTION_BYTES_MAX)
-        try:
-            return find_route(await asyncio.to_thread(read_description, answer), call)
-        except EngineError as error:
-            detail = error.faults[0].detail if error.faults else error.detail
-            raise ValueError(f"the service's description cannot be read: {detail}") from None
-        except (TypeError, AttributeError, KeyError, RecursionError):
-            raise ValueError("the service's description is malformed") from None
+        answer = await self._http.send(call.document, bytes_max=reader.DESCRIPTION_BYTES_MAX)
+        arguments = commands.route_arguments(call)
+        return commands.build_route(await reader.execute(commands.FIND_ROUTE, answer, arguments))
 
     async def _consume_queue(self, route: Route, call: AsyncApiCall) -> ConsumedMessages:
         """Receive messages of a queue, and acknowledge them once the workflow's history has them.
@@ -137,7 +129,7 @@ class AsyncApiActivities:
                 deliveries = await consumer.receive(
                     count_max, linger=call.linger, seconds=call.timeout_seconds
                 )
-                batch = ConsumedMessages([_to_message(delivery, route) for delivery in deliveries])
+                batch = ConsumedMessages(await _to_messages(deliveries, route))
                 is_last = call.linger and len(deliveries) == count_max
                 if not deliveries and call.timeout_seconds < WAIT_SECONDS_MAX:
                     await consumer.close()  # the subscription's time is over
@@ -167,7 +159,7 @@ class AsyncApiActivities:
         if method in _METHODS_WITH_QUERY:
             http_call = replace(http_call, query=to_query(payload))
         elif payload is not None:
-            content_type = {"content-type": http_polling.media_type(route)}
+            content_type = {"content-type": route.media_type}
             http_call = replace(
                 http_call,
                 headers=content_type | http_call.headers,
@@ -177,6 +169,15 @@ class AsyncApiActivities:
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             text = f"the server answered {answer.status}"
             raise failure("communication", text, answer.status)
+
+
+async def _to_messages(deliveries: list[AmqpDelivery], route: Route) -> list[dict[str, Any]]:
+    messages, pace = list[dict[str, Any]](), Pace()
+    for delivery in deliveries:
+        size = len(delivery.body)
+        messages.append(await run_by_size(size, _to_message, delivery, route))
+        await pace.spend(size + TABLE_BYTES_MAX)
+    return messages
 
 
 def _to_message(delivery: AmqpDelivery, route: Route) -> dict[str, Any]:
@@ -190,14 +191,14 @@ def _to_message(delivery: AmqpDelivery, route: Route) -> dict[str, Any]:
 
 
 def _encode(payload: Any, route: Route) -> bytes:
-    if isinstance(payload, str) and http_polling.media_type(route).startswith("text/"):
+    if isinstance(payload, str) and route.media_type.startswith("text/"):
         return payload.encode()
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-async def _validate(part: str, value: Any, route: Route) -> None:
+async def _validate(part: str, value: Any, schema: dict[str, Any] | None) -> None:
     try:
-        await asyncio.to_thread(json_schema.validate, value, route.schema(part))
+        await asyncio.to_thread(json_schema.validate, value, schema)
     except FaultError as error:
         text = f"the message's {part} does not match the document: {error.problem.detail}"
         raise failure("validation", text) from None

@@ -25,4 +25,4 @@ class HttpActivities:
         async with translate_errors(timeout_kind="communication"):
             authenticated_call = await self._caller.authenticate(call)
             answer = await self._caller.send_authenticated(call, authenticated_call)
-            return to_answer(authenticated_call, answer)
+            return await to_answer(authenticated_call, answer)

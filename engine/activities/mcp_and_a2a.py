@@ -13,7 +13,7 @@ from temporalio import activity
 
 from engine.calls import json_rpc
 from engine.calls.errors import failure, translate_errors
-from engine.calls.http import HttpCaller, decode_content
+from engine.calls.http import HttpCaller, read_content
 from engine.calls.json_rpc import JsonRpcError, Message
 from engine.contracts.calls import CALL_A2A, CALL_MCP, A2aCall, HttpCall, McpCall, RpcAnswer
 from engine.egress.guard import EgressError
@@ -124,7 +124,7 @@ class McpAndA2aActivities:
         It has the card's credentials only within the card's origin.
         """
         answer = await self._http.send(replace(card, method="GET", redirect=True))
-        content = decode_content(answer)
+        content = await read_content(answer)
         if answer.status != httpx2.codes.OK or not isinstance(content, dict):
             raise JsonRpcError(f"the agent's card cannot be read ({answer.status})")
         uri = urljoin(answer.uri, _interface(content))
@@ -138,7 +138,7 @@ def _interface(card: dict[str, Any]) -> str:
     """Return the JSON-RPC address on a card of A2A 0.2 to 1.0."""
     first = {"url": card.get("url"), "transport": card.get("preferredTransport", "JSONRPC")}
     others = card.get("additionalInterfaces") or card.get("supportedInterfaces") or []
-    for interface in [first, *others]:
+    for interface in (one for one in (first, *others) if isinstance(one, dict)):
         kind = interface.get("transport") or interface.get("protocolBinding")
         if kind == "JSONRPC" and isinstance(interface.get("url"), str):
             return str(interface["url"])

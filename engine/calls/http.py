@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -14,8 +13,17 @@ from temporalio import activity
 
 from engine.calls.errors import CredentialsError
 from engine.calls.oauth import TokenCache
+from engine.calls.peer_json import read_json
 from engine.contracts.calls import HttpAnswer, HttpCall
-from engine.egress.guard import BODY_BYTES_MAX, Answer, Egress, EgressError, EgressRequest
+from engine.egress.guard import (
+    BODY_BYTES_MAX,
+    Answer,
+    Egress,
+    EgressError,
+    EgressRequest,
+    StopReading,
+)
+from engine.egress.pace import run_by_size
 from engine.language import authorization
 
 
@@ -31,7 +39,7 @@ class HttpCaller:
         call: HttpCall,
         *,
         bytes_max: int = BODY_BYTES_MAX,
-        stop_reading: Callable[[bytearray], bool] | None = None,
+        stop_reading: StopReading | None = None,
     ) -> Answer:
         """Authenticate a call, send it and return the answer.
 
@@ -132,7 +140,7 @@ class _Bearer(httpx2.Auth):
         yield request
 
 
-def to_answer(call: HttpCall, answer: Answer) -> HttpAnswer:
+async def to_answer(call: HttpCall, answer: Answer) -> HttpAnswer:
     """Return the answer with its body once, decoded or raw.
 
     Both forms together would exceed Temporal's payload limit.
@@ -140,11 +148,19 @@ def to_answer(call: HttpCall, answer: Answer) -> HttpAnswer:
     return HttpAnswer(
         status=answer.status,
         headers=answer.headers,
-        content=None if call.raw else decode_content(answer),
+        content=None if call.raw else await read_content(answer),
         raw=base64.b64encode(answer.body).decode() if call.raw else "",
         uri=answer.uri,
         authorization=authorization.descriptor(call.authentication),
     )
+
+
+async def read_content(answer: Answer) -> Any:
+    """Return an answer's body: the value of its JSON, or text.
+
+    :raises EgressError: when the content type says JSON and the body is none.
+    """
+    return await run_by_size(len(answer.body), decode_content, answer)
 
 
 def decode_content(answer: Answer) -> Any:
@@ -155,7 +171,7 @@ def decode_content(answer: Answer) -> Any:
     media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "application/json" or media.endswith("+json"):
         try:
-            return orjson.loads(answer.body) if answer.body else None
+            return read_json(answer.body) if answer.body else None
         except ValueError:
-            raise EgressError("the answer says that it is JSON, but it is not") from None
+            raise EgressError("the answer says that it is JSON, but it cannot be read") from None
     return answer.body.decode(errors="replace")

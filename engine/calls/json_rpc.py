@@ -7,17 +7,16 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-import orjson
-
+from engine.calls.event_stream import EventStreamParser
 from engine.calls.http import HttpCaller
+from engine.calls.peer_json import read_json
 from engine.contracts.calls import HttpCall
 from engine.egress.guard import Answer
+from engine.egress.pace import run_by_size
 
 ERROR_CHARACTERS_MAX = 1_000
 ID = 1  # each HTTP exchange has one request
 Message = dict[str, Any]
-
-_EVENT_ENDS = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 
 class JsonRpcError(Exception):
@@ -34,11 +33,12 @@ async def exchange(
     :raises EgressError: when there is no answer.
     """
     headers = {**call.headers, "accept": "application/json, text/event-stream"}
+    stream = _MessageStream(is_last)
     answer = await http.send(
         replace(call, method="POST", headers=headers, body={"jsonrpc": "2.0", "id": ID, **body}),
-        stop_reading=_stop_after(is_last),
+        stop_reading=stream.read,
     )
-    return [_result(message) for message in _messages(answer)], answer.headers
+    return [_result(message) for message in await _answers(answer, stream)], answer.headers
 
 
 async def notify(http: HttpCaller, call: HttpCall, method: str) -> None:
@@ -59,38 +59,55 @@ def is_answer(message: Message) -> bool:
     return has_id and ("result" in message or message.get("error") is not None)
 
 
-def _stop_after(is_last: Callable[[Message], bool]) -> Callable[[bytearray], bool]:
-    """Return a function that reads each event of a stream once and ends it at the last message."""
-    position = 0
+class _MessageStream:
+    """Messages of a stream of events that answer the request, collected while it is read."""
 
-    def stop_reading(body: bytearray) -> bool:
-        nonlocal position
-        if not body.endswith(_EVENT_ENDS):
-            return False
-        part, position = bytes(body[position:]), len(body)
-        try:
-            return any(isinstance(message, dict) and is_last(message) for message in _events(part))
-        except ValueError:
-            return True
+    def __init__(self, is_last: Callable[[Message], bool]) -> None:
+        self._is_last = is_last
+        self._parser = EventStreamParser()
+        self.answers: list[Message] = []
+        self.is_json = True
 
-    return stop_reading
+    async def read(self, part: bytes) -> bool:
+        """Read the next part; return whether it has the last message, or one that is no JSON."""
+        for text in self._parser.feed(part):
+            try:
+                message = await run_by_size(len(text), read_json, text.encode())
+            except ValueError:
+                self.is_json = False
+                return True
+            if not isinstance(message, dict):
+                continue
+            if is_answer(message):
+                self.answers.append(message)
+            if self._is_last(message):
+                return True
+        return False
 
 
-def _messages(answer: Answer) -> list[Message]:
-    is_stream = (
-        answer.headers.get("content-type", "").partition(";")[0].strip() == "text/event-stream"
-    )
-    try:
-        values = _events(answer.body) if is_stream else [orjson.loads(answer.body)]
-    except ValueError:
+async def _answers(answer: Answer, stream: _MessageStream) -> list[Message]:
+    media = answer.headers.get("content-type", "").partition(";")[0].strip()
+    if media == "text/event-stream":
+        messages, is_json = stream.answers, stream.is_json
+    else:
+        messages, is_json = await _read_body(answer)
+    if not is_json:
         _check(answer)
-        raise JsonRpcError("the server's answer is no JSON-RPC") from None
-    messages = [message for message in values if isinstance(message, dict) and is_answer(message)]
+        raise JsonRpcError("the server's answer is no JSON-RPC")
     if not any(message.get("error") is not None for message in messages):
         _check(answer)
     if not messages:
         raise JsonRpcError("the server's answer has no result")
     return messages
+
+
+async def _read_body(answer: Answer) -> tuple[list[Message], bool]:
+    """Return the message in a body, if it answers the request, and whether the body is JSON."""
+    try:
+        message = await run_by_size(len(answer.body), read_json, answer.body)
+    except ValueError:
+        return [], False
+    return [message] if isinstance(message, dict) and is_answer(message) else [], True
 
 
 def _check(answer: Answer) -> None:
@@ -106,29 +123,3 @@ def _result(message: Message) -> Any:
         (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
     )
     raise JsonRpcError(f"the server refused: {text} ({code})"[:ERROR_CHARACTERS_MAX])
-
-
-def _events(body: bytes) -> list[Any]:
-    return [orjson.loads(text) for text in event_data(body)]
-
-
-def event_data(body: bytes) -> list[str]:
-    """Return the data of a stream's complete events (WHATWG HTML section 9.2)."""
-    text = (
-        body.decode(errors="replace")
-        .removeprefix("\ufeff")
-        .replace("\r\n", "\n")
-        .replace("\r", "\n")
-    )
-    texts = []
-    for event in text.split("\n\n")[:-1]:
-        lines = [
-            line.partition(":")[2].removeprefix(" ") for line in event.split("\n") if _is_data(line)
-        ]
-        if lines:
-            texts.append("\n".join(lines))
-    return texts
-
-
-def _is_data(line: str) -> bool:
-    return line == "data" or line.startswith("data:")

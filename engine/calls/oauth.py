@@ -23,6 +23,8 @@ from engine.calls.errors import CredentialsError
 from engine.egress.guard import Answer, Egress, EgressRequest
 
 TOKENS_MAX = 1_000
+ANSWER_BYTES_MAX = 65_536  # of a token endpoint, or of a discovery
+TOKEN_CHARACTERS_MAX = 16_384  # a service accepts no larger header
 EARLY_SECONDS = 30.0  # before its expiry, so that a token does not expire on its way
 ASSERTION_SECONDS = 60
 FORM = "application/x-www-form-urlencoded"
@@ -76,13 +78,17 @@ class TokenCache:
             "content-type": "application/json" if is_json else FORM,
             "accept": "application/json",
         }
-        answer = await self.egress.send(
-            EgressRequest("POST", uri, headers, {}, body=body, seconds=seconds)
+        request = EgressRequest(
+            "POST", uri, headers, {}, body=body, seconds=seconds, bytes_max=ANSWER_BYTES_MAX
         )
+        answer = await self.egress.send(request)
         members = _object(answer, "the token endpoint")
         token, lifetime = members.get("access_token"), members.get("expires_in", 0)
         if not isinstance(token, str) or not token:
             raise CredentialsError("the token endpoint gave no access token")
+        if len(token) > TOKEN_CHARACTERS_MAX:
+            text = f"an access token may have at most {TOKEN_CHARACTERS_MAX} characters"
+            raise CredentialsError(text)
         _check_issuer(token, policy.get("issuers"))
         return token, (
             float(lifetime) - EARLY_SECONDS if isinstance(lifetime, (int, float)) else 0.0
@@ -95,7 +101,13 @@ class TokenCache:
             return f"{authority}/{path.lstrip('/')}"
         uri = authority if authority.endswith(DISCOVERY) else authority + DISCOVERY
         request = EgressRequest(
-            "GET", uri, {"accept": "application/json"}, {}, redirect=True, seconds=seconds
+            "GET",
+            uri,
+            {"accept": "application/json"},
+            {},
+            redirect=True,
+            seconds=seconds,
+            bytes_max=ANSWER_BYTES_MAX,
         )
         endpoint = _object(await self.egress.send(request), "the authority's discovery").get(
             "token_endpoint"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
+import orjson
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.converter import (
@@ -29,6 +30,8 @@ REFUSED_ENCODING = b"refused"  # of what the worker's codec leaves of a payload 
 # Metadata of commands. Their senders write the first two, the worker's codec the last one.
 COMMAND, MESSAGE_ID, AUTHENTIC = "command", "message", "authentic"
 YES, NO = b"yes", b"no"
+
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def reply_payload(jwe: str) -> RawValue:
@@ -74,7 +77,18 @@ class _RefusalConverter(EncodingPayloadConverter):
 
 
 class _TypedJson(JSONPlainPayloadConverter):
-    """Converter of JSON that says of a command whether it is authentic."""
+    """Converter of JSON that says of a command whether it is authentic.
+
+    Its encoder is many times faster than the SDK's, because it runs on the worker's event loop.
+    """
+
+    def to_payload(self, value: Any) -> Payload | None:
+        """Return the payload of a value."""
+        try:
+            data = orjson.dumps(value, default=_Encoder().default, option=_OPTIONS)
+        except TypeError:  # integers past 64 bits, or nested deeper than 254 levels
+            return super().to_payload(value)
+        return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
         """Return the value; UNFIT for a command to another workflow type or signal."""

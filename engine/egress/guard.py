@@ -6,11 +6,11 @@ It allows addresses of the public internet, and hosts on the operator's allowlis
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar
 from typing import Any
 
 import certifi
@@ -24,13 +24,23 @@ from engine.egress.redirects import (
     origin,
     port_of,
 )
-from engine.egress.transport import Address, BodyTooLargeError, GuardedTransport, Resolve
+from engine.egress.resolver import NameResolver
+from engine.egress.transport import (
+    HEAD_BYTES_MAX,
+    HEADERS_MAX,
+    Address,
+    AnswerTooLargeError,
+    GuardedTransport,
+    Resolve,
+)
 
+ADDRESSES_MAX = 16  # of one host; no connection tries more
 BODY_BYTES_MAX = 1_048_576
 REDIRECTS_MAX = 3
 PORTS = (80, 443)
 
-StopReading = Callable[[bytearray], bool]
+# Is given each part of a body, and returns whether to read no more.
+StopReading = Callable[[bytes], Awaitable[bool]]
 
 
 class EgressError(Exception):
@@ -80,10 +90,11 @@ def certifi_context() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-async def resolve(host: str, port: int) -> Sequence[Address]:
-    """Return the addresses of a name from the system's resolver."""
-    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(str(address[0]), int(address[1])) for *_, address in infos]
+class _NoCookies(CookieJar):
+    """Cookie jar that stays empty: no request sends cookies of an answer."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Ignore the cookies of an answer; parsing thousands of them takes long."""
 
 
 class Egress:
@@ -98,13 +109,13 @@ class Egress:
         *,
         allow: str = "",
         ports: Collection[int] = PORTS,
-        resolver: Resolve = resolve,
+        resolver: Resolve | None = None,
         ssl_context: ssl.SSLContext | None = None,
         heads_only: bool = False,
     ) -> None:
         self._allowlist = {entry.strip().lower() for entry in allow.split(",") if entry.strip()}
         self._ports = ports
-        self._resolver = resolver
+        self._resolver = resolver or NameResolver()
         self._heads_only = heads_only
         self.ssl_context = ssl_context or certifi_context()
 
@@ -113,6 +124,7 @@ class Egress:
 
         :raises EgressError: when it is not allowed, breaks off, takes too long or is too large.
         """
+        _check_headers(outgoing.headers)
         try:
             async with self.client(
                 seconds=outgoing.seconds, bytes_max=outgoing.bytes_max
@@ -141,14 +153,16 @@ class Egress:
         try:
             async with (
                 asyncio.timeout(seconds),
-                httpx2.AsyncClient(transport=transport, timeout=None, trust_env=False) as client,
+                httpx2.AsyncClient(
+                    transport=transport, timeout=None, trust_env=False, cookies=_NoCookies()
+                ) as client,
             ):
                 yield client
         except TimeoutError:
             raise EgressError("the server did not answer in time", code="timeout") from None
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise EgressError("the request cannot be written as HTTP") from None
-        except BodyTooLargeError as error:
+        except AnswerTooLargeError as error:
             raise EgressError(str(error)) from None
         except (httpx2.TransportError, OSError) as error:
             text = f"the server cannot be reached ({type(error).__name__})"
@@ -174,7 +188,10 @@ class Egress:
         :raises EgressError: when an address is not public, or there is none.
         """
         try:
-            addresses = await self._resolver(host, port)
+            addresses = (await self._resolver(host, port))[:ADDRESSES_MAX]
+        except TimeoutError:
+            text = "the address of the host was not found in time"
+            raise EgressError(text, code="timeout") from None
         except (OSError, UnicodeError):
             raise EgressError("the host has no address", code="unreachable") from None
         if not addresses:
@@ -219,7 +236,8 @@ class Egress:
             response = await client.send(request, stream=True, auth=auth)
             body = await self._read(response, outgoing.stop_reading)
             if not (outgoing.redirect and is_redirect(response)):
-                return Answer(response.status_code, dict(response.headers), body, str(request.url))
+                headers = _join_headers(response.headers)
+                return Answer(response.status_code, headers, body, str(request.url))
             before, request = request, build_redirect(request, response)
             auth = auth if origin(before.url) == origin(request.url) else None
         raise EgressError(f"more than {REDIRECTS_MAX} redirects")
@@ -230,11 +248,30 @@ class Egress:
             if not self._heads_only:
                 async for part in response.aiter_raw():
                     body += part
-                    if stop_reading is not None and stop_reading(body):
+                    if stop_reading is not None and await stop_reading(part):
                         break
         finally:
             await response.aclose()
         return bytes(body)
+
+
+def _check_headers(headers: dict[str, str]) -> None:
+    """Check the size of a request's headers, each of which the HTTP parser checks for long.
+
+    :raises EgressError: when they are too many or too large.
+    """
+    size = sum(len(name) + len(text) for name, text in headers.items())
+    if len(headers) > HEADERS_MAX or size > HEAD_BYTES_MAX:
+        limit = f"{HEADERS_MAX} headers of {HEAD_BYTES_MAX} characters"
+        raise EgressError(f"a request may have {limit}")
+
+
+def _join_headers(headers: httpx2.Headers) -> dict[str, str]:
+    """Return headers by name; httpx2 would search all of them for each name."""
+    values: dict[str, list[str]] = {}
+    for name, text in headers.multi_items():
+        values.setdefault(name, []).append(text)
+    return {name: ", ".join(texts) for name, texts in values.items()}
 
 
 def _with_query(url: httpx2.URL, query: dict[str, Any]) -> httpx2.URL:

@@ -15,6 +15,7 @@ BACKOFF_FACTOR = 3.0
 BACKOFF_STEPS_MAX = 20  # beyond every step that DELAY_MAX does not limit
 DELAY_MAX = timedelta(hours=12)
 RETRY_AFTER_MAX = timedelta(days=1)  # of what an endpoint may request
+RETRY_AFTER_CHARACTERS_MAX = 64  # more than a date has
 JITTER = 0.2  # in both directions, so that deliveries that failed together do not retry together
 
 
@@ -66,10 +67,12 @@ def classify_answer(kind: str, answer: Answer, *, now: datetime) -> DeliveryOutc
 
 def _parse_retry_after(text: str, now: datetime) -> timedelta:
     """Return the period of a Retry-After: seconds, or a date (RFC 9110 section 10.2.3)."""
+    if len(text) > RETRY_AFTER_CHARACTERS_MAX:
+        return timedelta()
     if text.isascii() and text.isdigit():
         return timedelta(seconds=min(int(text), RETRY_AFTER_MAX.total_seconds()))
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, OverflowError):
         return timedelta()
     return max(timedelta(), at.replace(tzinfo=at.tzinfo or UTC) - now)

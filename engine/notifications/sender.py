@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -11,6 +12,7 @@ from engine.config.settings import Settings
 from engine.contracts import timestamps
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress, EgressError, EgressRequest
+from engine.egress.resolver import NameResolver
 from engine.errors import InvalidError
 from engine.notifications import endpoint_policy, retry_policy, web_push, webhook_signature
 from engine.notifications.deliveries import ChannelDelivery
@@ -23,6 +25,8 @@ TTL_SECONDS = 7 * 86_400  # for which a push service stores a message for a brow
 # A newer message replaces a waiting one of the same topic (RFC 8030 section 5.4). Some services
 # decode topics as base64url, so a topic has a length that base64url can have.
 TOPICS = {"changed": "sync", "test": "test"}
+# Account of the delivery that the running task makes, for its share of name resolutions.
+_ACCOUNT: ContextVar[str] = ContextVar("account", default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,11 @@ class NotificationSender:
         :raises SettingsError: when CHANNEL_KEYS is missing, or a key is malformed.
         """
         return cls(
-            Egress(allow=settings.egress_allow, heads_only=True),
+            Egress(
+                allow=settings.egress_allow,
+                heads_only=True,
+                resolver=NameResolver(account=_ACCOUNT.get),
+            ),
             Keyring(settings.secrets("channel_keys")),
             VapidSigner.from_settings(settings),
         )
@@ -48,6 +56,7 @@ class NotificationSender:
     async def send(self, delivery: ChannelDelivery, *, now: datetime) -> DeliveryOutcome:
         """Send a notice once, without following redirects or reading the answer's body."""
         channel = delivery.channel
+        _ACCOUNT.set(str(channel.account_id))
         if not endpoint_policy.is_allowed(channel.endpoint, self.egress):
             return DeliveryOutcome("not_allowed")
         try:

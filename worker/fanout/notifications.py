@@ -6,7 +6,6 @@ It is a process of its own, so that slow endpoints delay nothing else.
 from __future__ import annotations
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from uuid import UUID
@@ -24,8 +23,6 @@ from engine.store.sessions import make_sessions
 from worker.fanout.broker import settings
 
 QUEUE = "channels"
-# Concurrent name resolutions, as many as the process has threads: a slow one delays no other.
-RESOLVER_THREADS = 64
 
 
 @cache
@@ -45,7 +42,6 @@ def _loop() -> EventLoopThread:
     thread = get_event_loop_thread()
     if thread is None:
         raise RuntimeError("Dramatiq did not start an event loop")
-    thread.loop.set_default_executor(ThreadPoolExecutor(RESOLVER_THREADS))
     return thread
 
 

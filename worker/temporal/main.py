@@ -36,7 +36,9 @@ from engine.config.settings import Settings
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
+from engine.egress.resolver import NameResolver
 from engine.expressions.sandbox import pool
+from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.observability import logging, metrics, tracing
 from engine.observability.metrics_publisher import Publisher
@@ -144,7 +146,8 @@ def _inward(
 
 def _outward(settings: Settings) -> list[Callable[..., Any]]:
     """Return the activities that call other services, all through the egress guard."""
-    http = HttpCaller(Egress(allow=settings.egress_allow))
+    resolver = NameResolver(account=ACCOUNT.get)
+    http = HttpCaller(Egress(allow=settings.egress_allow, resolver=resolver))
     mcp_and_a2a, messages = McpAndA2aActivities(http), AsyncApiActivities(http)
     return [
         *(

@@ -28,7 +28,7 @@ from engine.calls.asyncapi.errors import (
     BrokerNotFoundError,
 )
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
-from engine.egress.targets import StreamPair
+from engine.egress.targets import Connection
 
 CLOSE_SECONDS_MAX = 5.0
 _CONSUMER = "c"
@@ -50,14 +50,14 @@ class AmqpDelivery:
     body: bytes
 
 
-async def log_in(streams: StreamPair, vhost: str, credentials: tuple[str, str]) -> AmqpConnection:
+async def log_in(transport: Connection, vhost: str, credentials: tuple[str, str]) -> AmqpConnection:
     """Open a connection to a virtual host, and a channel on it (section 2.2.4).
 
     :raises BrokerAuthenticationError: when the broker refuses the credentials.
     :raises BrokerError: when it refuses the connection.
     """
-    connection = AmqpConnection(streams)
-    streams[1].write(ProtocolHeader().marshal())
+    connection = AmqpConnection(transport)
+    await transport.write(ProtocolHeader().marshal())
     start = await expect(connection, commands.Connection.Start)
     if "PLAIN" not in str(start.mechanisms).split():
         raise BrokerError("it does not support a name with a password")
@@ -87,6 +87,7 @@ async def log_out(connection: AmqpConnection) -> None:
     """Close the connection after the broker has read everything (section 2.2.4)."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS_MAX):
+            connection.transport.expect_message()
             await send(
                 connection, commands.Connection.Close(reply_code=200, class_id=0, method_id=0)
             )
@@ -98,7 +99,7 @@ async def log_out(connection: AmqpConnection) -> None:
     except (EgressError, TimeoutError):
         pass
     finally:
-        connection.streams[1].close()
+        connection.transport.close()
 
 
 async def request(connection: AmqpConnection, method: Any, answer: Any) -> Any:
@@ -107,6 +108,7 @@ async def request(connection: AmqpConnection, method: Any, answer: Any) -> Any:
     :raises BrokerNotFoundError: when an object is missing; the connection stays usable.
     :raises BrokerError: when the broker refuses otherwise.
     """
+    connection.transport.expect_message()
     await send(connection, method)
     try:
         return await expect(connection, answer)
@@ -125,6 +127,7 @@ async def publish(
     """
     part = connection.frame_bytes_max - FRAME_OVERHEAD
     parts = [ContentBody(body[start : start + part]) for start in range(0, len(body), part)]
+    connection.transport.expect_message()
     await send(connection, method, head, *parts)
     refusal = ""
     while True:
@@ -157,6 +160,7 @@ async def receive(connection: AmqpConnection, seconds: float) -> AmqpDelivery | 
 
     :raises EgressError: when the connection ends, or the message is too large.
     """
+    connection.transport.expect_message()
     try:
         # Only the wait for the header may time out: a frame is always read whole.
         async with asyncio.timeout(seconds):
@@ -168,17 +172,20 @@ async def receive(connection: AmqpConnection, seconds: float) -> AmqpDelivery | 
     )
 
 
-async def cancel(connection: AmqpConnection) -> AsyncIterator[AmqpDelivery]:
+async def cancel(connection: AmqpConnection, *, count_max: int) -> AsyncIterator[AmqpDelivery]:
     """Stop the consumption; yield the messages that were in transit.
 
-    :raises EgressError: when the connection ends, or the message is too large.
+    :param count_max: how many messages the broker may have sent.
+    :raises EgressError: when the connection ends, or the messages are too large or too many.
     """
     await send(connection, commands.Basic.Cancel(consumer_tag=_CONSUMER))
-    while True:
+    for _ in range(count_max + 1):
+        connection.transport.expect_message()
         frame = await expect(connection, commands.Basic.Deliver, commands.Basic.CancelOk)
         if isinstance(frame, commands.Basic.CancelOk):
             return
         yield await _delivery(connection, frame)
+    raise EgressError("the broker sends more messages than it may")
 
 
 async def acknowledge(connection: AmqpConnection, tag: int) -> None:

@@ -83,12 +83,9 @@ def properties(
     for name in ("cc", "bcc"):
         if bindings.get(name):
             table[name.upper()] = [str(key) for key in bindings[name]]
-    message_binding = (
-        _object(_object(route.messages[0].get("bindings")).get("amqp")) if route.messages else {}
-    )
     return Basic.Properties(
         content_type=media,
-        content_encoding=message_binding.get("contentEncoding"),
+        content_encoding=route.message.get("contentEncoding"),
         headers=table,
         delivery_mode=bindings.get("deliveryMode", PERSISTENT),
         priority=_number(bindings, "priority"),
@@ -98,7 +95,7 @@ def properties(
         if bindings.get("expiration") is None
         else str(_number(bindings, "expiration")),
         timestamp=now if bindings.get("timestamp") is True else None,
-        message_type=message_binding.get("messageType"),
+        message_type=route.message.get("messageType"),
         user_id=bindings.get("userId"),
     )
 

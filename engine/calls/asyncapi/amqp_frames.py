@@ -6,7 +6,6 @@ This module makes one request at a time and reads nothing that it did not reques
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from pamqp.heartbeat import Heartbeat
 
 from engine.calls.asyncapi.errors import BrokerError, BrokerNotFoundError
 from engine.egress.guard import EgressError
-from engine.egress.targets import StreamPair
+from engine.egress.targets import Connection
 
 FRAME_BYTES_MAX = 131_072
 FRAME_BYTES_MIN = 4_096
@@ -33,7 +32,6 @@ TABLE_BYTES_MAX = 16_384
 FRAME_OVERHEAD = 8  # bytes of a frame besides its content
 CHANNEL = 1  # the only channel
 PROTOCOL_ERROR = "the server does not speak AMQP 0.9.1"
-_ENDED = "the server ended the connection"
 _MISSING = 404
 
 
@@ -41,7 +39,7 @@ _MISSING = 404
 class AmqpConnection:
     """Connection with one channel and its limit for frames."""
 
-    streams: StreamPair
+    transport: Connection
     frame_bytes_max: int = FRAME_BYTES_MAX
 
 
@@ -58,11 +56,7 @@ async def send(connection: AmqpConnection, *frames: Any) -> None:
         )
     except (TypeError, ValueError, struct.error) as error:
         raise ValueError(f"AMQP cannot represent this: {error}") from None
-    try:
-        connection.streams[1].write(octets)
-        await connection.streams[1].drain()
-    except OSError:
-        raise EgressError(_ENDED, code="unreachable") from None
+    await connection.transport.write(octets)
 
 
 async def expect(connection: AmqpConnection, *kinds: Any, first: bytes = b"") -> Any:
@@ -102,10 +96,7 @@ async def read_header(connection: AmqpConnection) -> bytes:
 
     :raises EgressError: when the connection ends.
     """
-    try:
-        return await connection.streams[0].readexactly(FRAME_HEADER_SIZE)
-    except (asyncio.IncompleteReadError, OSError):
-        raise EgressError(_ENDED, code="unreachable") from None
+    return await connection.transport.read(FRAME_HEADER_SIZE)
 
 
 async def read_frame(connection: AmqpConnection, head: bytes) -> Any:
@@ -120,10 +111,7 @@ async def read_frame(connection: AmqpConnection, head: bytes) -> Any:
         raise EgressError(f"the message has headers of more than {TABLE_BYTES_MAX} bytes")
     if size > connection.frame_bytes_max - FRAME_OVERHEAD:
         raise EgressError(PROTOCOL_ERROR)
-    try:
-        rest = await connection.streams[0].readexactly(size + 1)
-    except (asyncio.IncompleteReadError, OSError):
-        raise EgressError(_ENDED, code="unreachable") from None
+    rest = await connection.transport.read(size + 1)
     try:
         return frame.unmarshal(head + rest)[2]
     except (

@@ -89,7 +89,8 @@ class QueueConsumer:
             if delivery is None:
                 break
             batch.add(delivery)
-        async for delivery in amqp.cancel(connection):
+        count_rest = count_max - len(batch.deliveries) - len(batch.excess_tags)
+        async for delivery in amqp.cancel(connection, count_max=count_rest):
             batch.add(delivery)
         for tag in batch.excess_tags:
             await amqp.requeue(connection, tag)
@@ -111,7 +112,7 @@ class QueueConsumer:
     def abort(self) -> None:
         """Abort the connection; messages without acknowledgement return to the queue."""
         if self._link is not None:
-            self._link.streams[1].close()
+            self._link.transport.close()
             self._link = None
 
     async def _open(self) -> AmqpConnection:
@@ -154,14 +155,14 @@ async def connect(
     With `keep_open`, only an error in the block closes the connection.
     """
     credentials = broker_credentials(route, policy) or GUEST
-    streams = await connect_to_broker(egress, route)
+    transport = await connect_to_broker(egress, route)
     is_kept = False
     try:
-        yield await amqp.log_in(streams, vhost(route), credentials)
+        yield await amqp.log_in(transport, vhost(route), credentials)
         is_kept = keep_open
     finally:
         if not is_kept:
-            streams[1].close()
+            transport.close()
 
 
 async def _declare_if_missing(connection: AmqpConnection, address: AmqpAddress) -> None:

@@ -11,7 +11,7 @@ from engine.calls.asyncapi import amqp_queues, mqtt, redis
 from engine.calls.asyncapi.connections import broker_credentials, connect_to_broker
 from engine.calls.asyncapi.document import Route
 from engine.egress.guard import Egress
-from engine.egress.targets import StreamPair
+from engine.egress.targets import Connection
 
 
 async def publish(
@@ -33,12 +33,12 @@ async def publish(
             egress, route, policy, payload, properties or amqp_queues.MessageProperties()
         )
         return
-    async with _session(egress, route, policy) as streams:
+    async with _session(egress, route, policy) as connection:
         if route.protocol == "redis":
-            await redis.publish(streams, route.address, payload)
+            await redis.publish(connection, route.address, payload)
             return
         retain = route.bindings.get("retain") is True
-        await mqtt.publish(streams, route.address, payload, qos=_qos(route), retain=retain)
+        await mqtt.publish(connection, route.address, payload, qos=_qos(route), retain=retain)
 
 
 async def iterate_messages(
@@ -49,32 +49,32 @@ async def iterate_messages(
     :raises BrokerError: when the broker refuses.
     :raises EgressError: when it cannot be reached, or ends the connection.
     """
-    async with _session(egress, route, policy) as streams:
+    async with _session(egress, route, policy) as connection:
         if route.protocol == "redis":
-            await redis.subscribe(streams, route.address)
+            await redis.subscribe(connection, route.address)
         else:
-            for message in await mqtt.subscribe(streams, route.address, qos=_qos(route)):
+            for message in await mqtt.subscribe(connection, route.address, qos=_qos(route)):
                 yield message
         while True:
-            yield await (redis if route.protocol == "redis" else mqtt).receive(streams)
+            yield await (redis if route.protocol == "redis" else mqtt).receive(connection)
 
 
 @asynccontextmanager
 async def _session(
     egress: Egress, route: Route, policy: dict[str, Any]
-) -> AsyncIterator[StreamPair]:
+) -> AsyncIterator[Connection]:
     credentials = broker_credentials(route, policy)
-    streams = await connect_to_broker(egress, route)
+    connection = await connect_to_broker(egress, route)
     try:
         if route.protocol == "mqtt":
-            await mqtt.log_in(streams, uuid4().hex[:23], credentials)
+            await mqtt.log_in(connection, uuid4().hex[:23], credentials)
         elif credentials is not None:
-            await redis.log_in(streams, *credentials)
-        yield streams
+            await redis.log_in(connection, *credentials)
+        yield connection
         if route.protocol == "mqtt":
-            await mqtt.log_out(streams)
+            await mqtt.log_out(connection)
     finally:
-        streams[1].close()
+        connection.close()
 
 
 def _qos(route: Route) -> int:

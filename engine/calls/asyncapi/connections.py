@@ -8,12 +8,12 @@ from engine.calls import credentials
 from engine.calls.asyncapi.document import Route
 from engine.calls.asyncapi.redis import LINE_BYTES_MAX
 from engine.egress.guard import Egress
-from engine.egress.targets import StreamPair, connect, resolve_target
+from engine.egress.targets import Connection, connect, resolve_target
 
 PLAIN_PORTS = {"redis": (6379,), "mqtt": (1883,), "amqp": (5672,)}
 
 
-async def connect_to_broker(egress: Egress, route: Route) -> StreamPair:
+async def connect_to_broker(egress: Egress, route: Route) -> Connection:
     """Connect to the broker of a route.
 
     :raises EgressError: when it is not allowed or cannot be reached.

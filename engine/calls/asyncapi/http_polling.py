@@ -6,16 +6,18 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-import orjson
-
 from engine.calls.asyncapi.document import Route
 from engine.calls.errors import failure
+from engine.calls.event_stream import EventStreamParser
 from engine.calls.http import HttpCaller
-from engine.calls.json_rpc import event_data
+from engine.calls.openapi.references import find
+from engine.calls.peer_json import read_json
 from engine.contracts.calls import AsyncApiCall, ConsumedMessages, HttpCall
 from engine.egress.guard import Answer, EgressError
+from engine.egress.pace import ITEM_WEIGHT, Pace, run_by_size
 
 SLICE_SECONDS = 5.0  # of reading a stream, before its messages are returned
+MESSAGES_MAX = 10_000  # as many as a subscription may consume
 _EVENTS = "text/event-stream"
 
 
@@ -24,11 +26,11 @@ async def poll(http: HttpCaller, route: Route, call: AsyncApiCall) -> ConsumedMe
 
     :raises EgressError: when there is no answer.
     """
-    partial_body = bytearray()
+    parser, texts = EventStreamParser(), list[str]()
 
-    def stop_reading(body: bytearray) -> bool:
-        partial_body[:] = body
-        return call.linger and len(event_data(bytes(body))) >= call.count_max
+    async def stop_reading(part: bytes) -> bool:
+        texts.extend(parser.feed(part))
+        return len(texts) > MESSAGES_MAX or (call.linger and len(texts) >= call.count_max)
 
     request = HttpCall(
         method=str(route.bindings.get("method", "GET")).upper(),
@@ -44,24 +46,51 @@ async def poll(http: HttpCaller, route: Route, call: AsyncApiCall) -> ConsumedMe
     except EgressError as error:
         if error.code != "timeout":
             raise
-        return ConsumedMessages(
-            [build_message(text, route) for text in event_data(bytes(partial_body))]
-        )
+        return ConsumedMessages(await build_messages(texts, route))
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         text = f"the server answered {answer.status}"
         raise failure("communication", text, answer.status)
-    return ConsumedMessages(_messages(answer, route), ended=True)
-
-
-def _messages(answer: Answer, route: Route) -> list[dict[str, Any]]:
     if answer.headers.get("content-type", "").startswith(_EVENTS):
-        return [build_message(text, route) for text in event_data(answer.body)]
+        return ConsumedMessages(await build_messages(texts, route), ended=True)
+    return ConsumedMessages(await _read_body(answer, route), ended=True)
+
+
+async def build_messages(texts: list[str], route: Route) -> list[dict[str, Any]]:
+    """Return messages in the form of definitions.
+
+    :raises EgressError: when they are more than MESSAGES_MAX.
+    """
+    _check_count(texts)
+    messages, pace = list[dict[str, Any]](), Pace()
+    for text in texts:
+        messages.append(await run_by_size(len(text), build_message, text, route))
+        await pace.spend(len(text) + ITEM_WEIGHT * (1 + len(route.correlations)))
+    return messages
+
+
+async def _read_body(answer: Answer, route: Route) -> list[dict[str, Any]]:
+    """Return the items of an array, or the whole body as one message."""
     if not answer.body:
         return []
-    message = build_message(answer.body.decode(errors="replace"), route)
+    text = answer.body.decode(errors="replace")
+    message = await run_by_size(len(text), build_message, text, route)
     if not isinstance(message["payload"], list):
         return [message]
-    return [_with_correlation_id({"payload": payload}, route) for payload in message["payload"]]
+    _check_count(message["payload"])
+    messages, pace = list[dict[str, Any]](), Pace()
+    for payload in message["payload"]:
+        messages.append(_with_correlation_id({"payload": payload}, route))
+        await pace.spend(ITEM_WEIGHT * (1 + len(route.correlations)))
+    return messages
+
+
+def _check_count(messages: list[Any]) -> None:
+    """Check the number of messages in one answer.
+
+    :raises EgressError: when they are more than MESSAGES_MAX.
+    """
+    if len(messages) > MESSAGES_MAX:
+        raise EgressError(f"the answer has more than {MESSAGES_MAX} messages")
 
 
 def build_message(
@@ -76,33 +105,17 @@ def build_message(
     :param message_id: the correlation id of the protocol, where the document names no place.
     """
     try:
-        payload = orjson.loads(text)
+        payload = read_json(text.encode())
     except ValueError:
         payload = text
     message = {"payload": payload} | ({} if headers is None else {"headers": headers})
     return _with_correlation_id(message, route, message_id)
 
 
-def media_type(route: Route) -> str:
-    """Return the media type of an operation's messages."""
-    content_type = next(
-        (message["contentType"] for message in route.messages if "contentType" in message), None
-    )
-    return str(content_type or route.document.get("defaultContentType") or "application/json")
-
-
 def correlation_id(message: dict[str, Any], route: Route) -> str | None:
     """Return the correlation id from the document's location ("$message.payload#/a/b")."""
-    sources = {
-        "$message.payload": message.get("payload"),
-        "$message.header": message.get("headers"),
-    }
-    for description in route.messages:
-        location = (description.get("correlationId") or {}).get("location", "")
-        source, _, pointer = location.partition("#")
-        value = sources.get(source)
-        for segment in pointer.split("/")[1:]:
-            value = value.get(segment) if isinstance(value, dict) else None
+    for part, segments in route.correlations:
+        value = find(message.get(part), segments)
         if value is not None:
             return value if isinstance(value, str) else json.dumps(value)
     return None

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.calls.asyncapi.errors import BrokerAuthenticationError, BrokerError
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
-from engine.egress.targets import StreamPair
+from engine.egress.targets import Connection
 
 KEEP_ALIVE_SECONDS = 120  # a subscription sends pings before that
 _CONNECT, _CONNACK, _PUBLISH, _PUBACK, _SUBSCRIBE, _SUBACK, _PINGREQ = 0x10, 2, 3, 4, 0x82, 9, 0xC0
@@ -19,12 +19,11 @@ _CLEAN, _PASSWORD, _USERNAME = 0x02, 0x40, 0x80
 _ID = b"\x00\x01"  # one packet at a time is in flight
 _FAILURE = 0x80
 TEXT_BYTES_MAX = 65_535
-_ENDED = "the server ended the connection"
 # Section 3.2.2.3: the return codes 4 and 5 concern the credentials.
 _AUTHENTICATION_ERRORS = {4: "bad user name or password", 5: "not authorized"}
 
 
-async def log_in(streams: StreamPair, client: str, credentials: tuple[str, str] | None) -> None:
+async def log_in(connection: Connection, client: str, credentials: tuple[str, str] | None) -> None:
     """Open a clean session, which ends with the connection (section 3.1).
 
     :raises BrokerError: when the broker refuses.
@@ -32,11 +31,11 @@ async def log_in(streams: StreamPair, client: str, credentials: tuple[str, str] 
     flags = _CLEAN | (_USERNAME | _PASSWORD if credentials is not None else 0)
     texts = [_text(word) for word in (client, *(credentials or ()))]
     await _send(
-        streams,
+        connection,
         _CONNECT,
         _text("MQTT") + bytes([4, flags, 0, KEEP_ALIVE_SECONDS]) + b"".join(texts),
     )
-    code = (await _expect(streams, _CONNACK))[1]
+    code = (await _expect(connection, _CONNACK))[1]
     if code in _AUTHENTICATION_ERRORS:
         raise BrokerAuthenticationError(_AUTHENTICATION_ERRORS[code])
     if code:
@@ -44,96 +43,90 @@ async def log_in(streams: StreamPair, client: str, credentials: tuple[str, str] 
 
 
 async def publish(
-    streams: StreamPair, topic: str, payload: bytes, *, qos: int, retain: bool
+    connection: Connection, topic: str, payload: bytes, *, qos: int, retain: bool
 ) -> None:
     """Publish one message; with QoS 1, wait until the broker confirms it (section 3.3).
 
     :raises BrokerError: when the broker ends the connection for it.
     """
     head = 0x30 | qos << 1 | retain
-    await _send(streams, head, _text(topic) + (_ID if qos else b"") + payload)
+    await _send(connection, head, _text(topic) + (_ID if qos else b"") + payload)
     if qos:
-        await _expect(streams, _PUBACK)
+        await _expect(connection, _PUBACK)
 
 
-async def subscribe(streams: StreamPair, topic: str, *, qos: int) -> list[bytes]:
+async def subscribe(connection: Connection, topic: str, *, qos: int) -> list[bytes]:
     """Subscribe to one topic (section 3.8); return the messages before the broker's answer.
 
     :raises BrokerError: when the broker refuses.
     """
-    await _send(streams, _SUBSCRIBE, _ID + _text(topic) + bytes([qos]))
+    await _send(connection, _SUBSCRIBE, _ID + _text(topic) + bytes([qos]))
     early = list[bytes]()
-    if (await _expect(streams, _SUBACK, early))[2] == _FAILURE:
+    if (await _expect(connection, _SUBACK, early))[2] == _FAILURE:
         raise BrokerError("the subscription was refused")
     return early
 
 
-async def receive(streams: StreamPair) -> bytes:
+async def receive(connection: Connection) -> bytes:
     """Wait for the next message and acknowledge it.
 
     :raises EgressError: when the connection ends, or the message is too large.
     """
+    connection.expect_message()
     while True:
         try:  # only the wait for the first byte may time out: a packet is always read whole
             async with asyncio.timeout(KEEP_ALIVE_SECONDS / 2):
-                first = await streams[0].readexactly(1)
+                first = await connection.read(1)
         except TimeoutError:
-            await _send(streams, _PINGREQ, b"")
+            await _send(connection, _PINGREQ, b"")
+            connection.expect_message()
             continue
-        except (asyncio.IncompleteReadError, OSError):
-            raise EgressError(_ENDED, code="unreachable") from None
-        head, body = await _packet(streams[0], first)
+        head, body = await _packet(connection, first)
         if head >> 4 == _PUBLISH:
-            return await _accept(streams, head, body)
+            return await _accept(connection, head, body)
 
 
-async def _accept(streams: StreamPair, head: int, body: bytes) -> bytes:
+async def _accept(connection: Connection, head: int, body: bytes) -> bytes:
     """Return the payload of a message, and acknowledge it if its QoS requires that."""
     start, qos = 2 + int.from_bytes(body[:2], "big"), head >> 1 & 3
     if qos:
-        await _send(streams, _PUBACK << 4, body[start : start + 2])
+        await _send(connection, _PUBACK << 4, body[start : start + 2])
     return body[start + (2 if qos else 0) :]
 
 
-async def log_out(streams: StreamPair) -> None:
+async def log_out(connection: Connection) -> None:
     """End the session (section 3.14)."""
-    await _send(streams, _DISCONNECT, b"")
+    await _send(connection, _DISCONNECT, b"")
 
 
-async def _send(streams: StreamPair, head: int, body: bytes) -> None:
-    try:
-        streams[1].write(bytes([head]) + _length(len(body)) + body)
-        await streams[1].drain()
-    except OSError:
-        raise EgressError(_ENDED, code="unreachable") from None
+async def _send(connection: Connection, head: int, body: bytes) -> None:
+    await connection.write(bytes([head]) + _length(len(body)) + body)
 
 
-async def _expect(streams: StreamPair, kind: int, early: list[bytes] | None = None) -> bytes:
+async def _expect(connection: Connection, kind: int, early: list[bytes] | None = None) -> bytes:
     """Wait for an answer; messages of any subscription may arrive before it."""
+    connection.expect_message()
     while True:
-        head, body = await _packet(streams[0])
+        head, body = await _packet(connection)
         if head >> 4 == kind and len(body) >= 2:  # noqa: PLR2004 - each of these answers has at least two bytes
             return body + b"\x00"
         if head >> 4 != _PUBLISH:
             raise EgressError("the server does not speak MQTT")
-        message = await _accept(streams, head, body)
+        message = await _accept(connection, head, body)
         if early is not None:
             early.append(message)
 
 
-async def _packet(reader: asyncio.StreamReader, first: bytes = b"") -> tuple[int, bytes]:
-    try:
-        head, size = (first or await reader.readexactly(1))[0], 0
-        for place in range(4):
-            digit = (await reader.readexactly(1))[0]
-            size |= (digit & 0x7F) << 7 * place
-            if digit < _FAILURE:
-                break
-        if size > BODY_BYTES_MAX:
-            raise EgressError(f"the message is larger than {BODY_BYTES_MAX} bytes")
-        return head, await reader.readexactly(size)
-    except (asyncio.IncompleteReadError, OSError):
-        raise EgressError(_ENDED, code="unreachable") from None
+async def _packet(connection: Connection, first: bytes = b"") -> tuple[int, bytes]:
+    head, size = (first or await connection.read(1))[0], 0
+    for place in range(4):
+        digit = (await connection.read(1))[0]
+        size |= (digit & 0x7F) << 7 * place
+        if digit < _FAILURE:
+            break
+    if size > BODY_BYTES_MAX:
+        raise EgressError(f"the message is larger than {BODY_BYTES_MAX} bytes")
+    return head, await connection.read(size)
 
 
 def _length(size: int) -> bytes:

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Generic, Protocol, TypeVar
 
 from engine.egress.guard import BODY_BYTES_MAX, EgressError
+from engine.expressions.sandbox.fair_queue import ACCOUNT
 
 UNREAD_MAX = 10_000
 IDLE_SECONDS_MAX = 30.0  # then the task has ended, or continues on another worker
+ACCOUNT_MAX = 32  # open subscriptions, with up to a megabyte each
 MESSAGE_COST = 64  # bytes of a message besides its payload, so that empty ones count too
 
 
@@ -83,32 +85,53 @@ T = TypeVar("T", bound=Closable)
 
 
 class OpenSubscriptions(Generic[T]):
-    """Open subscriptions of this worker by name; an idle one is closed after IDLE_SECONDS_MAX."""
+    """Open subscriptions of this worker by name; an idle one is closed after IDLE_SECONDS_MAX.
+
+    Each account has at most ACCOUNT_MAX of them; its oldest one is closed for another.
+    """
 
     def __init__(self) -> None:
         self._subscriptions: dict[str, T] = {}
         self._closing: dict[str, asyncio.Task[None]] = {}
+        self._names: dict[str, dict[str, None]] = {}  # by account, oldest first
 
     def pop(self, name: str) -> T | None:
         """Return an open subscription, which stays open, or None."""
         closing = self._closing.pop(name, None)
         if closing is not None:
             closing.cancel()
-        return self._subscriptions.pop(name, None)
+        return self._remove(name)
 
     def add(self, name: str, subscription: T) -> None:
-        """Store a subscription for the next activity."""
+        """Store a subscription for the next activity of the running account."""
+        names = self._names.setdefault(ACCOUNT.get(), {})
+        names[name] = None
         self._subscriptions[name] = subscription
         self._closing[name] = asyncio.create_task(self._close(name))
+        if len(names) > ACCOUNT_MAX:
+            oldest = self.pop(next(iter(names)))
+            if oldest is not None:
+                oldest.abort()
 
     async def _close(self, name: str) -> None:
         try:
             await asyncio.sleep(IDLE_SECONDS_MAX)
         except asyncio.CancelledError:
             if self._closing.get(name) is asyncio.current_task():  # the process ends
-                self._subscriptions.pop(name).abort()
+                subscription = self._remove(name)
+                if subscription is not None:
+                    subscription.abort()
             raise
         self._closing.pop(name, None)
-        subscription = self._subscriptions.pop(name, None)
+        subscription = self._remove(name)
         if subscription is not None:
             await subscription.close()
+
+    def _remove(self, name: str) -> T | None:
+        for account, names in self._names.items():
+            if name in names:
+                del names[name]
+                if not names:
+                    del self._names[account]
+                break
+        return self._subscriptions.pop(name, None)

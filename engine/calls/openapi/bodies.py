@@ -54,16 +54,16 @@ def _fields(value: Any) -> list[tuple[str, Any]]:
 
 def _multipart(value: Any) -> tuple[str, str]:
     """Return a multipart form (RFC 7578): objects as JSON, other values as text."""
-    boundary, parts = uuid4().hex, ""
+    boundary, parts = uuid4().hex, list[str]()
     for name, item in _fields(value):
         is_json = isinstance(item, (dict, list))
         field_name = (
             name.replace("\\", "\\\\").replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
         )
-        parts += f'--{boundary}\r\nContent-Disposition: form-data; name="{field_name}"\r\n'
-        parts += (
+        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{field_name}"\r\n')
+        parts.append(
             f"Content-Type: {JSON}\r\n\r\n{json.dumps(item)}\r\n"
             if is_json
             else f"\r\n{to_text(item)}\r\n"
         )
-    return f"{parts}--{boundary}--\r\n", f"{PARTS}; boundary={boundary}"
+    return f"{''.join(parts)}--{boundary}--\r\n", f"{PARTS}; boundary={boundary}"

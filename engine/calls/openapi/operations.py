@@ -8,18 +8,18 @@ from urllib.parse import urljoin
 
 from engine.calls.openapi import bodies
 from engine.calls.openapi.parameters import VARIABLE, RequestParts
+from engine.calls.openapi.references import Description
 from engine.contracts.calls import HttpCall
 from engine.language.uri_templates import fill_template
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
-_REFERENCES_MAX = 10  # in one chain
 
 
 @dataclass(frozen=True, slots=True)
 class OpenApiOperation:
     """Operation of a description, with its path item."""
 
-    description: dict[str, Any]
+    description: Description
     method: str
     path: str
     item: dict[str, Any]
@@ -29,7 +29,7 @@ class OpenApiOperation:
         """Return the parameters; the operation's override its path's (OpenAPI 3.1, 4.8.9)."""
         parameters: dict[tuple[Any, Any], dict[str, Any]] = {}
         for member in (*self.item.get("parameters", ()), *self.object.get("parameters", ())):
-            parameter = resolve(self.description, member)
+            parameter = self.description.resolve(member)
             parameters[parameter.get("name"), parameter.get("in")] = parameter
         return [*parameters.values(), *self._api_keys()]
 
@@ -38,10 +38,10 @@ class OpenApiOperation:
         servers = (
             self.object.get("servers")
             or self.item.get("servers")
-            or self.description.get("servers")
+            or self.description.value.get("servers")
         )
-        if "swagger" in self.description:
-            return _swagger_server(self.description, base)
+        if "swagger" in self.description.value:
+            return _swagger_server(self.description.value, base)
         server = servers[0] if isinstance(servers, list) and servers else {"url": "/"}
         variables = server.get("variables")
         values = {}
@@ -56,14 +56,12 @@ class OpenApiOperation:
 
     def _api_keys(self) -> list[dict[str, Any]]:
         """Return the API keys that the operation's security requires, as parameters."""
-        schemes = self.description.get("components", {}).get("securitySchemes") or {}
-        schemes = schemes or self.description.get("securityDefinitions") or {}
-        requirements = self.object.get("security", self.description.get("security")) or []
-        required_schemes = [
-            resolve(self.description, schemes.get(name, {}))
-            for requirement in requirements
-            for name in requirement
-        ]
+        document = self.description.value
+        schemes = document.get("components", {}).get("securitySchemes") or {}
+        schemes = schemes or document.get("securityDefinitions") or {}
+        requirements = self.object.get("security", document.get("security")) or []
+        names = dict.fromkeys(name for requirement in requirements for name in requirement)
+        required_schemes = [self.description.resolve(schemes.get(name, {})) for name in names]
         return [
             {"name": scheme["name"], "in": scheme["in"]}
             for scheme in required_schemes
@@ -94,7 +92,7 @@ def compose(description: Any, base: str, operation_id: str, arguments: dict[str,
             parts.add(parameter, value)
     server = operation.server_address(base, rest)
     headers = parts.headers | ({"cookie": "; ".join(parts.cookies)} if parts.cookies else {})
-    if "swagger" in operation.description:
+    if "swagger" in operation.description.value:
         content, media = _swagger_body(operation, body, form)
     else:
         content, media = _body(operation, rest)
@@ -103,45 +101,26 @@ def compose(description: Any, base: str, operation_id: str, arguments: dict[str,
     if content is not None:
         headers["content-type"] = media
     query = "?" + "&".join(parts.query) if parts.query else ""
-    return HttpCall(operation.method.upper(), server + parts.path + query, headers, body=content)
+    return HttpCall(
+        operation.method.upper(), server + parts.fill_path() + query, headers, body=content
+    )
 
 
-def find_operation(description: Any, operation_id: str) -> OpenApiOperation:
+def find_operation(document: Any, operation_id: str) -> OpenApiOperation:
     """Return the operation with an id.
 
     :raises ValueError: when there is none.
     """
-    if not isinstance(description, dict) or not (
-        "openapi" in description or "swagger" in description
-    ):
+    if not isinstance(document, dict) or not ("openapi" in document or "swagger" in document):
         raise ValueError("the service's description is no OpenAPI document")
-    for path, member in (description.get("paths") or {}).items():
-        item = resolve(description, member)
+    description = Description(document)
+    for path, member in (document.get("paths") or {}).items():
+        item = description.resolve(member)
         for method in _METHODS:
             operation = item.get(method)
             if isinstance(operation, dict) and operation.get("operationId") == operation_id:
                 return OpenApiOperation(description, method, path, item, operation)
     raise ValueError(f"the service's description has no operation {operation_id}")
-
-
-def resolve(description: dict[str, Any], value: Any) -> dict[str, Any]:
-    """Return the target of a reference inside the description, or the value itself.
-
-    :raises ValueError: when the target is elsewhere or missing, or the references are circular.
-    """
-    for _ in range(_REFERENCES_MAX):
-        reference = value.get("$ref") if isinstance(value, dict) else None
-        if reference is None:
-            break
-        if not isinstance(reference, str) or not reference.startswith("#/"):
-            raise ValueError(f"the reference {reference} leads out of the description")
-        value = description
-        for segment in reference[2:].split("/"):
-            key = segment.replace("~1", "/").replace("~0", "~")
-            value = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(value, dict) or "$ref" in value:
-        raise ValueError("a reference of the service's description leads nowhere")
-    return value
 
 
 def _body(operation: OpenApiOperation, rest: dict[str, Any]) -> tuple[str | None, str]:
@@ -151,7 +130,7 @@ def _body(operation: OpenApiOperation, rest: dict[str, Any]) -> tuple[str | None
     """
     if "requestBody" not in operation.object:
         return None, ""
-    request = resolve(operation.description, operation.object["requestBody"])
+    request = operation.description.resolve(operation.object["requestBody"])
     if not rest:
         if request.get("required"):
             raise ValueError("the operation needs a body")
@@ -164,7 +143,8 @@ def _body(operation: OpenApiOperation, rest: dict[str, Any]) -> tuple[str | None
 def _swagger_body(
     operation: OpenApiOperation, body: Any, form: dict[str, Any]
 ) -> tuple[str | None, str]:
-    media_types = operation.object.get("consumes") or operation.description.get("consumes") or []
+    media_types = operation.object.get("consumes")
+    media_types = media_types or operation.description.value.get("consumes") or []
     if form:
         return bodies.encode(form, bodies.PARTS if media_types == [bodies.PARTS] else bodies.FORM)
     return (

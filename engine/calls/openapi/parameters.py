@@ -22,7 +22,8 @@ _COLLECTIONS = {"ssv": "spaceDelimited", "pipes": "pipeDelimited", "tsv": "tabDe
 class RequestParts:
     """Parts of a request that parameters fill; path and query are percent-encoded."""
 
-    path: str
+    path: str  # with its variables
+    segments: dict[str, str] = field(default_factory=dict)  # values of these variables
     query: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     cookies: list[str] = field(default_factory=list)
@@ -37,9 +38,7 @@ class RequestParts:
         if isinstance(parameter.get("content"), dict):
             value, style = json.dumps(value), _DEFAULT_STYLES.get(str(place), "simple")
         if place == "path":
-            variable = re.compile(r"\{(" + re.escape(name) + r")\}")
-            segment = _path_segment(name, value, style, explode=explode)
-            self.path = fill_template(self.path, variable, lambda _: segment)
+            self.segments[name] = _path_segment(name, value, style, explode=explode)
         elif place == "query":
             safe = _RESERVED if parameter.get("allowReserved") is True else ""
             self.query += _query_parts(name, value, style, explode=explode, safe=safe)
@@ -47,6 +46,15 @@ class RequestParts:
             self.headers[name] = _join(value, ",", explode=explode, safe=None)
         else:
             self.cookies += _query_parts(name, value, style, explode=explode, safe="")
+
+    def fill_path(self) -> str:
+        """Return the path with the values of its variables.
+
+        :raises ValueError: when it is too long.
+        """
+        return fill_template(
+            self.path, VARIABLE, lambda name: self.segments.get(name, f"{{{name}}}")
+        )
 
 
 def to_text(value: Any) -> str:

@@ -18,10 +18,15 @@ from bin.devtools.fakes.https_server import HOSTS, FakeServer, fake_server
 from engine.activities.asyncapi import AsyncApiActivities
 from engine.calls.asyncapi import brokers as spoken
 from engine.calls.asyncapi.document import Route, find_route
-from engine.calls.asyncapi.open_subscriptions import BrokerSubscription
+from engine.calls.asyncapi.open_subscriptions import (
+    ACCOUNT_MAX,
+    BrokerSubscription,
+    OpenSubscriptions,
+)
 from engine.calls.http import HttpCaller
 from engine.contracts.calls import AsyncApiCall, HttpCall
 from engine.egress.guard import BODY_BYTES_MAX, Egress, EgressError
+from engine.expressions.sandbox.fair_queue import ACCOUNT
 
 pytestmark = pytest.mark.unit
 
@@ -130,6 +135,25 @@ async def test_messages_faster_than_they_are_consumed_end_the_subscription() -> 
     with pytest.raises(EgressError, match="faster than they are consumed"):
         await subscription.receive(1, linger=False, seconds=10.0)
     await subscription.close()
+
+
+async def test_an_account_has_a_limited_number_of_open_subscriptions() -> None:
+    async def silence() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    subscriptions = OpenSubscriptions[BrokerSubscription]()
+    for account, count in (("one", ACCOUNT_MAX + 2), ("other", 1)):
+        token = ACCOUNT.set(account)
+        for n in range(count):
+            subscriptions.add(f"{account}{n}", BrokerSubscription(silence()))
+        ACCOUNT.reset(token)
+    assert subscriptions.pop("one0") is subscriptions.pop("one1") is None
+    rest = [f"one{n}" for n in range(2, ACCOUNT_MAX + 2)]
+    for name in (*rest, "other0"):
+        subscription = subscriptions.pop(name)
+        assert subscription is not None
+        await subscription.close()
 
 
 @pytest.mark.parametrize("broker", ["redis", "mqtt", "mqtts"])

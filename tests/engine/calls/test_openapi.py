@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from engine.calls.openapi import bodies
-from engine.calls.openapi.operations import compose, resolve
+from engine.calls.openapi.operations import compose
 from engine.calls.openapi.parameters import RequestParts
+from engine.calls.openapi.references import Description
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +23,11 @@ def serialize(place: str, value: Any, **parameter: Any) -> str:
     at.add({"name": "colour", "in": place, **parameter}, value)
     if place == "header":
         return at.headers["colour"]
-    return at.path if place == "path" else "&".join(at.cookies if place == "cookie" else at.query)
+    return (
+        at.fill_path()
+        if place == "path"
+        else "&".join(at.cookies if place == "cookie" else at.query)
+    )
 
 
 # The table of examples in OpenAPI 3.1, "Style Values".
@@ -110,11 +115,13 @@ def test_a_body_is_json_where_it_may_be(media_types: list[str], media: str) -> N
 )
 def test_a_reference_leads_to_something_within_the_description(reference: Any) -> None:
     with pytest.raises(ValueError, match="reference"):
-        resolve({"circle": {"$ref": "#/circle"}}, {"$ref": reference})
+        Description({"circle": {"$ref": "#/circle"}}).resolve({"$ref": reference})
 
 
 def test_a_reference_may_lead_to_another() -> None:
-    assert resolve({"a": {"$ref": "#/b~1c"}, "b/c": {"d": 1}}, {"$ref": "#/a"}) == {"d": 1}
+    description = Description({"a": {"$ref": "#/b~1c"}, "b/c": {"d": 1}})
+    assert description.resolve({"$ref": "#/a"}) == {"d": 1}
+    assert description.resolve({"$ref": "#/b~1c"}) == {"d": 1}
 
 
 def test_an_operation_becomes_a_request() -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import httpx2
 
 from engine.egress.addresses import is_public
-from engine.egress.guard import Egress, EgressRequest, resolve
+from engine.egress.guard import Egress, EgressRequest
+from engine.egress.resolver import get_addresses
 
 CREDENTIALS = {"authorization": "Bearer canary", "cookie": "canary", "x-api-key": "canary"}
 
@@ -64,7 +65,7 @@ def to_origin(origin: Origin, allow: str = "a.test,b.test") -> Egress:
 
 async def within(host: str, port: int) -> Sequence[tuple[str, int]]:
     """Resolve as the system does, but never to the internet: a test stays on this machine."""
-    addresses = await resolve(host, port)
+    addresses = await asyncio.to_thread(get_addresses, host, port)
     if any(is_public(address) for address, _ in addresses):
         raise OSError("outside")
     return addresses
