@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +50,14 @@ def _import_all(command: str) -> None:
     from engine.expressions.sandbox import kernel  # noqa: PLC0415 - found by the command's path
 
     kernel.hide_memory()
-    import _strptime  # noqa: F401, PLC0415 - json_format imports it where it parses a time
+    from google.protobuf import (  # noqa: PLC0415 - as above
+        descriptor_pb2,  # noqa: F401 - see above
+        descriptor_pool,  # noqa: F401 - same
+        json_format,  # noqa: F401 - same
+        message_factory,  # noqa: F401 - same
+    )
 
-    from google.protobuf import descriptor_pool, json_format, message_factory  # noqa: F401, PLC0415 - as above
-
+    time.strptime("2026", "%Y")  # imports what parses the time of a message
     if command == "encode":
         from grpc_tools import protoc  # noqa: F401, PLC0415 - as above
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from engine.expressions.sandbox import kernel, landlock, seccomp
 
@@ -19,11 +20,10 @@ _USER_MIN, _USER_COUNT = 61_184, 4_336
 _LIMITS = {resource.RLIMIT_NPROC: 0, resource.RLIMIT_CORE: 0}
 
 
-@dataclass(frozen=True, slots=True)
-class Confinement:
+class Confinement(NamedTuple):
     """Remaining rights of a child: limits of resources, folders to read, and system calls."""
 
-    limits: Mapping[int, int] = field(default_factory=dict)
+    limits: Mapping[int, int] = MappingProxyType({})
     folders: Sequence[str] = ()
     opens_files: bool = False
 

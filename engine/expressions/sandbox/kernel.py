@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import sys
 
 # Number of a system call on each machine for which filters are written; None where there is none.
@@ -23,7 +22,7 @@ def find_machine() -> int:
 
     :raises OSError: when it is another, or the system is not Linux.
     """
-    machine = platform.machine()
+    machine = os.uname().machine
     if sys.platform != "linux" or machine not in MACHINES:
         raise OSError(f"no system call of {sys.platform} on {machine} is known")
     return MACHINES.index(machine)

@@ -16,11 +16,12 @@ import pytest
 from grpc_tools import protoc
 
 from engine.expressions.sandbox import confinement, process
+from engine.expressions.sandbox.pool import BrokenError, Pool
 from engine.expressions.sandbox.process import SandboxProcess
 from engine.expressions.sandbox.worker import ANSWER, VALUE
 from tests.support.platform import ROOT, Platform
 from tests.support.sandbox import hostile_worker
-from tests.support.sandbox.hostile_worker import ATTEMPTS, ATTEMPTS_WITHIN, Target
+from tests.support.sandbox.hostile_worker import ATTEMPTS, ATTEMPTS_WITHIN, LIES, Target
 
 FOLDER = Path(hostile_worker.__file__).parent
 SECRET = ctypes.create_string_buffer(b"a secret")
@@ -37,13 +38,19 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         yield Target(os.getpid(), ctypes.addressof(SECRET), port, str(path))
 
 
+@pytest.fixture
+def _hostile_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sandbox processes find the kind of program that makes the attempts."""
+    paths = [*process._import_paths(), str(FOLDER)]  # noqa: SLF001 - beside our own kinds
+    monkeypatch.setattr(process, "_import_paths", lambda: paths)
+
+
 @pytest.mark.unit
+@pytest.mark.usefixtures("_hostile_kind")
 @pytest.mark.parametrize("attempt", [*ATTEMPTS, *ATTEMPTS_WITHIN])
 def test_a_child_that_hostile_code_controls_is_refused_everything(
-    attempt: str, target: Target, monkeypatch: pytest.MonkeyPatch
+    attempt: str, target: Target
 ) -> None:
-    paths = [*process._import_paths(), str(FOLDER)]  # noqa: SLF001 - a test's kind of program beside ours
-    monkeypatch.setattr(process, "_import_paths", lambda: paths)
     child = SandboxProcess("hostile")
     try:
         answer = child.evaluate(
@@ -53,6 +60,18 @@ def test_a_child_that_hostile_code_controls_is_refused_everything(
         child.end()
     status, _, _ = ANSWER.unpack_from(answer)
     assert (status, json.loads(answer[ANSWER.size :])) == (VALUE, "EPERM")
+
+
+@pytest.mark.unit
+@pytest.mark.usefixtures("_hostile_kind")
+@pytest.mark.parametrize("lie", LIES)
+def test_a_child_that_answers_as_ours_never_do_ends_its_program_alone(lie: str) -> None:
+    children = Pool(1, kind="hostile")
+    try:
+        with pytest.raises(BrokenError):
+            children.evaluate(lie, None)
+    finally:
+        children.close()
 
 
 # A worker that forks itself, as a host without some means confines the fork. What an exec would

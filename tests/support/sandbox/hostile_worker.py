@@ -12,6 +12,7 @@ import mmap
 import os
 import resource
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -117,6 +118,13 @@ ATTEMPTS_WITHIN: dict[str, Callable[[Target], Any]] = {
     "execute a program": lambda _: os.execv("/bin/true", ["true"]),  # noqa: S606 - that is the attempt
 }
 
+# Answers that no process of ours gives; the rest of the frame is never sent.
+LIES = {
+    "a frame of four gigabytes": b"\xff\xff\xff\xff",
+    "a frame of no bytes": bytes(4),
+    "no JSON": struct.pack(">IcQQ", 21, b"=", 0, 0) + b"lies",
+}
+
 
 def outcome(name: str, target: Target) -> str:
     """Return the name of the error with which an attempt was refused, or "done"."""
@@ -136,7 +144,10 @@ class Attempt:
         self._name = source
 
     def input_text(self, text: str) -> Iterator[str]:
-        """Yield the outcome."""
+        """Yield the outcome, after the lie if it is one."""
+        if self._name in LIES:
+            os.write(1, LIES[self._name])
+            return
         yield outcome(self._name, Target(*json.loads(text)))
 
 
