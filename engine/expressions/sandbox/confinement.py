@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -55,7 +56,7 @@ def _change_user() -> None:
     """
     kernel.forbid_new_privileges()
     kernel.hide_memory()
-    if os.getuid() == 0:
+    if sys.platform == "linux" and os.getuid() == 0:
         user = _USER_MIN + os.getpid() % _USER_COUNT
         os.setgroups([])
         os.setresgid(user, user, user)
