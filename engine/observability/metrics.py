@@ -71,6 +71,11 @@ EVALUATIONS = Counter(
 EVALUATION_CPU_SECONDS = Counter(
     "cloudapi_evaluation_cpu_seconds", "CPU time of the evaluations that ended.", ("kind",)
 )
+CONFINEMENT_MISSING = Gauge(
+    "cloudapi_confinement_missing",
+    "Whether the worker's host lacks a means of confining child processes.",
+    ("kind",),
+)
 
 TEMPORAL_SLOTS = Gauge("cloudapi_temporal_slots", "Task slots of the worker.", ("kind", "state"))
 TEMPORAL_CACHE_SIZE = Gauge("cloudapi_temporal_cache_size", "Workflows in the worker's cache.")

@@ -9,11 +9,13 @@ from typing import Any
 from flask import Response, current_app, jsonify
 from joserfc.jwk import KeySet
 from redis import Redis
+from redis.exceptions import RedisError
 
 from engine.config.settings import Settings
+from engine.observability import metrics_publisher
 from engine.store import migration_status
 from web.extensions import db
-from web.http import rate_limits
+from web.http import rate_limits, redis_notify
 from web.http.json_bodies import Blueprint
 
 CHECK_SECONDS_MAX = 1.0
@@ -41,14 +43,19 @@ def live() -> Response:
 @blueprint.response(200)
 @blueprint.alt_response(503, description="a required part is down")
 def ready() -> tuple[Response, int]:
-    """Return whether database, Redis and Temporal respond, with a member for each."""
+    """Return whether database, Redis and Temporal respond, with a member for each.
+
+    `warnings` says what an operator should repair although all of them respond.
+    """
     parts = {
         "database": _run_check(_check_database),
         "redis": _run_check(_check_redis),
         "temporal": _run_check(_check_temporal),
     }
     healthy = all(part["ok"] for part in parts.values())
-    return jsonify({"ready": healthy} | parts), 200 if healthy else 503
+    warnings = _find_warnings()
+    answer = {"ready": healthy} | parts | ({"warnings": warnings} if warnings else {})
+    return jsonify(answer), 200 if healthy else 503
 
 
 @blueprint.route("/.well-known/jwks.json", methods=["GET"])
@@ -80,6 +87,22 @@ def _run_check(check: Callable[[], object]) -> dict[str, Any]:
     except Exception as fault:  # noqa: BLE001 - with any error the part is not ready
         return {"ok": False, "detail": type(fault).__name__}
     return {"ok": True}
+
+
+def _find_warnings() -> list[str]:
+    """Return what processes publish of their hosts; without Redis nothing is known."""
+    try:
+        snapshots = metrics_publisher.read_snapshots(redis_notify.publisher().redis)
+    except RedisError:
+        return []
+    missing = {
+        labels["kind"]
+        for snapshot in snapshots
+        for _, _, _, samples in snapshot.families
+        for name, labels, value in samples
+        if name == "cloudapi_confinement_missing" and value
+    }
+    return [f"a worker's host cannot confine child processes by {kind}" for kind in sorted(missing)]
 
 
 def _check_database() -> None:

@@ -37,7 +37,7 @@ from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
 from engine.egress.resolver import NameResolver
-from engine.expressions.sandbox import pool
+from engine.expressions.sandbox import confinement, kernel, pool, process
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.observability import logging, metrics, tracing
@@ -163,12 +163,14 @@ def _outward(settings: Settings) -> list[Callable[..., Any]]:
 
 async def main() -> None:
     """Run until SIGTERM or SIGINT, then finish running tasks or return them to the server."""
+    kernel.hide_memory()  # the environment and the memory have keys
     settings, stop = Settings.from_env(), asyncio.Event()
     logging.configure(settings)
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     tracing.configure(settings, "temporal")
-    for kind in ("jq", "schema", "redaction", "yaml"):
+    await asyncio.to_thread(_check_confinement)
+    for kind in ("jq", "json_schema", "redaction", "yaml"):
         pool.get_pool(kind).observer = metrics.record_evaluation
     core = Core()
     publisher = Publisher(settings, "temporal", measure=core.look)
@@ -196,6 +198,15 @@ async def main() -> None:
                 one.result()  # a worker whose router fails has to be restarted
     await asyncio.to_thread(publisher.stop)
     tracing.close()
+
+
+def _check_confinement() -> None:
+    """Measure and log which means of confining child processes this host lacks."""
+    missing = process.find_missing_means()
+    for means in confinement.MEANS:
+        metrics.CONFINEMENT_MISSING.labels(means).set(means in missing)
+    if missing:
+        structlog.get_logger().warning("confinement_incomplete", missing=missing)
 
 
 async def _connected(

@@ -1,20 +1,23 @@
 """Compilation of external protos in a confined child process.
 
-The child has no environment, no files, and limited memory and time.
+The child has no environment, no files, no network, and limited memory and time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import sys
+from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any
 
 from engine.calls.errors import failure
 
 WALL_SECONDS_MAX = 10.0
+ANSWER_BYTES_MAX = 8 * 1_048_576  # a request, and the proto as compiled, in Base64
 CHILDREN_MAX = 2  # a host has two cores
 
 _CHILD = Path(__file__).with_name("proto_worker.py")
@@ -48,7 +51,7 @@ async def _run(command: str, text: bytes) -> dict[str, Any]:
     )
     try:
         async with asyncio.timeout(WALL_SECONDS_MAX):
-            output, _ = await child.communicate(text)
+            output = await _exchange(child, text)
         result: dict[str, Any] = json.loads(output)
     except (TimeoutError, ValueError):
         detail = "the proto, or its messages, need more time or memory than allowed"
@@ -61,10 +64,28 @@ async def _run(command: str, text: bytes) -> dict[str, Any]:
             await child.wait()
 
 
+async def _exchange(child: Process, text: bytes) -> bytes:
+    """Send a child its input and return its output.
+
+    :raises ValueError: when the output is larger than ours can be.
+    """
+    assert child.stdin is not None  # noqa: S101 - requested at its start
+    assert child.stdout is not None  # noqa: S101 - same
+    child.stdin.write(text)
+    with contextlib.suppress(ConnectionError):  # it ended before: its output says how
+        await child.stdin.drain()
+    child.stdin.close()
+    output = bytearray()
+    while part := await child.stdout.read(65_536):
+        output += part
+        if len(output) > ANSWER_BYTES_MAX:
+            raise ValueError("a child writes without an end")
+    return bytes(output)
+
+
 def _import_paths() -> list[str]:
     spec = importlib.util.find_spec("grpc_tools")
-    return (
-        [str(Path(spec.origin).parent.parent)]
-        if spec is not None and spec.origin is not None
-        else []
-    )
+    paths = [str(Path(__file__).parents[3])]
+    if spec is not None and spec.origin is not None:
+        paths.append(str(Path(spec.origin).parent.parent))
+    return paths

@@ -3,7 +3,7 @@
 The command is `python -I -S proto_worker.py encode|decode <import path>…`, with a JSON object on
 standard input. The result is a JSON object on standard output, with `error` when the proto or the
 data is at fault. A proto is in memory and not in a file; it can import only Google's well-known
-types.
+types. The kernel keeps the child from other files, the network and other processes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +32,34 @@ def serve() -> None:
     """Execute one command."""
     command, *paths = sys.argv[1:]
     sys.path += paths
-    arguments = json.load(sys.stdin)
-    _confine()
+    _import_all(command)
+    request = sys.stdin.buffer.read()
+    _confine(command)
     try:
+        arguments = json.loads(request)
         text = json.dumps(_encode(arguments) if command == "encode" else _decode(arguments))
     except ProtoError as error:
         text = json.dumps({"error": error.kind, "detail": str(error)[:500]})
     sys.stdout.write(text)
     sys.stdout.flush()
     os._exit(0)  # skips the clean-up, which nothing needs
+
+
+def _import_all(command: str) -> None:
+    """Import what the command needs: later the child opens no module."""
+    from engine.expressions.sandbox import kernel  # noqa: PLC0415 - found by the command's path
+
+    kernel.hide_memory()
+    from google.protobuf import (  # noqa: PLC0415 - as above
+        descriptor_pb2,  # noqa: F401 - see above
+        descriptor_pool,  # noqa: F401 - same
+        json_format,  # noqa: F401 - same
+        message_factory,  # noqa: F401 - same
+    )
+
+    time.strptime("2026", "%Y")  # imports what parses the time of a message
+    if command == "encode":
+        from grpc_tools import protoc  # noqa: F401, PLC0415 - as above
 
 
 class ProtoError(Exception):
@@ -111,12 +131,11 @@ def _compile(text: str) -> bytes:
 
     source, target, log = _memory(text.encode()), _memory(b""), _memory(b"")
     os.dup2(log, 2)
-    well_known = Path(protoc.__file__).with_name("_proto")
     status = protoc.main(
         [
             "protoc",
             f"-I{FILE}=/dev/fd/{source}",
-            f"-I{well_known}",
+            f"-I{_well_known_types()}",
             "--include_imports",
             f"--descriptor_set_out=/dev/fd/{target}",
             FILE,
@@ -164,18 +183,31 @@ def _method(pool: DescriptorPool, service: str, method: str) -> MethodDescriptor
     raise ProtoError("configuration", "the proto has no such service")
 
 
-def _confine() -> None:
+def _confine(command: str) -> None:
+    """Give up all rights; the compiler may read the well-known types and our files in memory."""
+    from engine.expressions.sandbox import confinement  # noqa: PLC0415 - see serve
+
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a plain file
         size = int(statm.read().split()[0]) * resource.getpagesize()
-    for which, value in (
-        (resource.RLIMIT_AS, size + MEMORY_BYTES_MAX),
-        (resource.RLIMIT_CPU, CPU_SECONDS_MAX),
-        (resource.RLIMIT_NOFILE, 32),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_FSIZE, COMPILED_BYTES_MAX),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(which, (value, value))
+    limits = {
+        resource.RLIMIT_AS: size + MEMORY_BYTES_MAX,
+        resource.RLIMIT_CPU: CPU_SECONDS_MAX,
+        resource.RLIMIT_NOFILE: 0,
+        resource.RLIMIT_FSIZE: 0,
+    }
+    if command == "encode":
+        limits |= {resource.RLIMIT_NOFILE: 32, resource.RLIMIT_FSIZE: COMPILED_BYTES_MAX}
+        rights = confinement.Confinement(limits, [str(_well_known_types())], opens_files=True)
+    else:
+        rights = confinement.Confinement(limits)
+    rights.apply()
+
+
+def _well_known_types() -> Path:
+    """Return the folder of Google's own protos."""
+    from grpc_tools import protoc  # noqa: PLC0415 - see serve
+
+    return Path(protoc.__file__).with_name("_proto")
 
 
 if __name__ == "__main__":

@@ -177,7 +177,11 @@ def _parse_answer(answer: bytes, input_size: int) -> ProgramOutput:
         raise BrokenError(OVER)
     if status != VALUE:
         raise ProgramError(payload.decode(errors="replace"))
-    return ProgramOutput(orjson.loads(payload), nanoseconds / 1e9, input_size + len(payload))
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError:  # no process of ours writes so
+        raise BrokenError(OVER) from None
+    return ProgramOutput(value, nanoseconds / 1e9, input_size + len(payload))
 
 
 def _dumps(data: Any) -> bytes:

@@ -1,5 +1,7 @@
 """Sandbox process that runs users' programs: no environment, no files, little memory and time.
 
+The kernel also keeps it from the network and from other processes (`confinement`).
+
 Its command line is `python -I -S worker.py KIND <import path>…`. A request is two length-prefixed
 frames: the program (or schema, or secrets), and the input text. An answer is one frame: a status
 byte, the nanoseconds of CPU time, the bytes by which the address space has grown since the start,
@@ -63,13 +65,16 @@ def serve() -> None:
     """Answer requests until the parent closes the pipe."""
     kind, *paths = sys.argv[1:]
     sys.path += paths
+    from engine.expressions.sandbox import kernel  # noqa: PLC0415 - its path was not known before
+
+    kernel.hide_memory()
     compiler = _jq_compiler() if kind == "jq" else _worker_compiler(kind)
     limits = PROGRAM
     if kind == "yaml":
         limits = DOCUMENT
         os.nice(10)  # other programs have priority
     dumps, memory = _json_encoder(), Memory()
-    _confine()
+    _confine(memory, limits)
     programs: dict[str, Compiled] = {}
     while True:
         source, text = _read().decode(), _read().decode()
@@ -98,6 +103,13 @@ class Memory:
         self._statm = os.open("/proc/self/statm", os.O_RDONLY) if sys.platform == "linux" else None
         self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         self._initial_size = self._size()
+
+    def limits(self, limits: ResourceLimits) -> dict[int, int]:
+        """Return the limit beyond which `allow` never goes, where the system has one."""
+        if self._statm is None:
+            return {}
+        program_bytes = limits.memory_bytes + TEXT_BYTES_MAX * MEMORY_BYTES_PER_BYTE
+        return {resource.RLIMIT_AS: self._initial_size + GROWN_BYTES_MAX + program_bytes}
 
     def allow(self, size: int) -> None:
         """Limit the address space to so many bytes more than it has."""
@@ -172,15 +184,12 @@ def _answer(
     return VALUE, payload
 
 
-def _confine() -> None:
-    _limit(resource.RLIMIT_NOFILE, 3)
-    _limit(resource.RLIMIT_NPROC, 0)
-    _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_CORE, 0)
+def _confine(memory: Memory, limits: ResourceLimits) -> None:
+    from engine.expressions.sandbox import confinement  # noqa: PLC0415 - as in serve
 
-
-def _limit(which: int, value: int) -> None:
-    resource.setrlimit(which, (value, value))
+    # Open descriptors remain: this is the number of new ones.
+    most = {resource.RLIMIT_NOFILE: 0, resource.RLIMIT_FSIZE: 0}
+    confinement.Confinement(most | memory.limits(limits)).apply()
 
 
 def _nanoseconds_since(before: resource.struct_rusage) -> int:

@@ -180,6 +180,24 @@ async def test_a_proto_as_large_as_one_may_be_is_compiled() -> None:
     assert encoding["type"] == "M1"
 
 
+async def test_values_of_googles_types_are_written_and_read_without_another_file() -> None:
+    names = ("timestamp", "struct", "any", "wrappers")
+    imports = " ".join(f'import "google/protobuf/{name}.proto";' for name in names)
+    kinds = ("Timestamp at", "Struct data", "Any some", "Int64Value number")
+    fields = [f"google.protobuf.{kind} = {n};" for n, kind in enumerate(kinds, 1)]
+    message = {
+        "at": "2026-01-01T00:00:00.123Z",
+        "data": {"a": [1.0, None, {"b": True}]},
+        "some": {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "2s"},
+        "number": "7",
+    }
+    proto = f"message A {{ {' '.join(fields)} }} service S {{ rpc M(A) returns (A); }}"
+    encoding = await write(f"{HEAD} {imports} {proto}", message)
+    request = {name: encoding[name] for name in ("compiled", "type")}
+    answer = await proto_compiler.execute("decode", request | {"messages": [encoding["request"]]})
+    assert answer["messages"] == [message]
+
+
 async def test_an_answer_that_grows_when_it_is_read_ends_its_process_and_nothing_else() -> None:
     fields = f"enum E {{ {'N' * 60_000} = 0; }} message A {{ repeated E all = 1; }}"
     encoding = await write(f"{HEAD}{fields} service S {{ rpc M(A) returns (A); }}")
