@@ -37,18 +37,21 @@ def serve() -> None:
 
 
 def _confine() -> None:
+    """Limit memory and time, and give up files, the network and other processes."""
+    from engine.expressions.sandbox.confinement import (  # noqa: PLC0415 - found by the command's path
+        Confinement,
+    )
+
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a plain file
         size = int(statm.read().split()[0]) * resource.getpagesize()
-    for which, value in (
-        (resource.RLIMIT_AS, size + MEMORY_BYTES_MAX),
-        (resource.RLIMIT_CPU, CPU_SECONDS_MAX),
-        (resource.RLIMIT_NOFILE, 3),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(which, (value, value))
     os.nice(10)  # the worker's own tasks have priority
+    limits = {
+        resource.RLIMIT_AS: size + MEMORY_BYTES_MAX,
+        resource.RLIMIT_CPU: CPU_SECONDS_MAX,
+        resource.RLIMIT_NOFILE: 3,
+        resource.RLIMIT_FSIZE: 0,
+    }
+    Confinement(limits).apply()
 
 
 if __name__ == "__main__":
