@@ -16,3 +16,4 @@ class DefinitionCheck:
     definition_id: str
     account_id: str
     version: int = 1
+    is_defective: bool = False  # whether the engine has failed at it: then that is its fault

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
+import orjson
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.converter import (
@@ -85,5 +86,21 @@ def _fields(hint: type) -> Mapping[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(hint)}
 
 
+class _TypedJsonConverter(JSONPlainPayloadConverter):
+    """Converter that decodes every value that it has encoded.
+
+    How deep a value Python's decoder can read depends on the stack of its caller. A workflow task
+    that cannot read an activity's answer would fail for ever.
+    """
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        """Return the value of a payload."""
+        try:
+            return super().from_payload(payload, type_hint)
+        except RecursionError:
+            value = orjson.loads(payload.data)
+            return value if type_hint is None else value_to_type(type_hint, value, [DATACLASSES])
+
+
 DATACLASSES = _Dataclasses()
-TYPED_JSON = JSONPlainPayloadConverter(encoder=_Encoder, custom_type_converters=[DATACLASSES])
+TYPED_JSON = _TypedJsonConverter(encoder=_Encoder, custom_type_converters=[DATACLASSES])

@@ -84,3 +84,18 @@ def test_an_execution_of_a_definition_that_is_more_than_is_read_ends(
     assert refusal.value.type == UNOPENABLE
     (error,) = refusal.value.details
     assert error["type"].rpartition("/")[2] == "configuration"
+
+
+def test_an_execution_whose_input_is_nested_too_deeply_ends(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID
+) -> None:
+    key = next(iter(EngineKeys.parse(settings.need("engine_private_keys")).keys.values()))
+    with sessions.begin() as session:
+        draft = definitions.Draft("name", sealed_document(DEK), jwe.seal(key, DEK))
+        definition = definitions.save(AccountScope(session, account_id, NOW), draft)
+        order = SealedInput(jwe.seal(key, b"[" * 900 + b"]" * 900), seal_result=False)
+        started = executions.start(AccountScope(session, account_id, NOW), definition, order)
+    with pytest.raises(ApplicationError) as refusal:
+        activities(sessions, settings).open(ExecutionStart(str(started.id), str(account_id)))
+    assert refusal.value.type == UNOPENABLE
+    assert refusal.value.details[0]["detail"].endswith("(stepDataDepth)")
