@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio.client import Client
 
 from engine.config.settings import Settings
-from engine.temporal.connection import connect
+from engine.temporal.connection import SHORT_RETRY, connect
 
 
 class TemporalConnection:
@@ -21,5 +21,5 @@ class TemporalConnection:
         :raises RuntimeError: when the server cannot be reached.
         """
         if self._client is None:
-            self._client = await connect(self._settings, keyed=False)
+            self._client = await connect(self._settings, keyed=False, retry=SHORT_RETRY)
         return self._client
