@@ -18,6 +18,8 @@ from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.workflows import Definition, DefinitionVersion
 
+KEY_BYTES_MAX = 65_536  # room for many recipients
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -55,7 +57,8 @@ class DefinitionPage:
 def save(scope: AccountScope, draft: Draft, *, definition_bytes_max: int = 1_048_576) -> Definition:
     """Store a draft and have the worker check it.
 
-    :raises TooLargeError: when the document must be larger than `definition_bytes_max`.
+    :raises TooLargeError: when the document must be larger than `definition_bytes_max`, or the key
+        is too large.
     """
     check_size(draft, definition_bytes_max)
     definition = Definition(
@@ -72,14 +75,17 @@ def save(scope: AccountScope, draft: Draft, *, definition_bytes_max: int = 1_048
 
 
 def check_size(draft: Draft, bytes_max: int) -> None:
-    """Refuse a draft whose document must be larger than `bytes_max`.
+    """Refuse a draft whose document must be larger than `bytes_max`, or whose key is too large.
 
-    :raises TooLargeError: `definition_too_large`.
+    :raises TooLargeError: `definition_too_large` or `encryption_key_too_large`.
     """
     # Base64 makes four bytes of three, and a JWE adds its header, nonce and tag.
-    if len(draft.encrypted_data) > 4 * bytes_max // 3 + 2048:
+    if len(draft.encrypted_data.encode()) > 4 * bytes_max // 3 + 2048:
         detail = f"A definition may have {bytes_max} bytes."
         raise TooLargeError("definition_too_large", detail)
+    if len(draft.encryption_key.encode()) > KEY_BYTES_MAX:
+        detail = f"An encryptionKey may have {KEY_BYTES_MAX} bytes."
+        raise TooLargeError("encryption_key_too_large", detail)
 
 
 def draft_columns(draft: Draft, *, version: int, now: datetime) -> dict[str, Any]:
