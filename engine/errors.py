@@ -27,6 +27,10 @@ class Fault:
         return Fault(outline, self.detail if self.gist is None else self.gist)
 
 
+class OutageError(Exception):
+    """A part of the platform is down or has no time; a new attempt may succeed."""
+
+
 class EngineError(Exception):
     """Refusal with a stable snake_case code, a sentence for people, and data for programs.
 

@@ -7,7 +7,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Coroutine, Iterator, Sequence
-from concurrent.futures import TimeoutError as NotInTimeError
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -19,7 +18,7 @@ from joserfc.jwk import OKPKey
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.runtime import Runtime, TelemetryConfig
-from temporalio.service import RetryConfig, RPCError
+from temporalio.service import RPCError
 from uuid_utils.compat import uuid7
 
 from engine.config.settings import Settings
@@ -30,7 +29,8 @@ from engine.errors import InvalidError, UnavailableError
 from engine.temporal import commands
 from engine.temporal.command_signer import CommandSigner
 from engine.temporal.commands import Reading
-from engine.temporal.connection import connect_sender
+from engine.temporal.connection import SHORT_RETRY, connect_sender
+from engine.temporal.outages import is_temporal_absence
 from engine.workflows.schedules import temporal_schedules
 from engine.workflows.temporal_delivery import TemporalCall
 
@@ -39,9 +39,9 @@ CONNECT_SECONDS_MAX = 1.0
 CALL_SECONDS_MAX = 2.0  # a server that hangs must not hold the request; the relay delivers later
 READING_SECONDS_MAX = 5.0
 PREVIEW_SECONDS_MAX = 12.0  # a definition's programs are compiled one by one
-PAUSE_SECONDS = 2.0  # for which Temporal is left alone after it failed
-RETRY = RetryConfig(initial_interval_millis=50, max_elapsed_time_millis=250, max_retries=2)
+PAUSE_SECONDS = 2.0  # for which Temporal is left alone after it did not answer
 REPLY_BYTES_MAX = 4 * 1_048_576
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,10 @@ class Temporal:
     def preview(self, kind: str, reading: Reading) -> dict[str, Any]:
         """Return the worker's reply to a preview of this workflow type.
 
+        :raises TooLargeError: when Temporal would refuse the preview for its size.
         :raises UnavailableError: when no worker answered.
         """
+        commands.check_size(reading)
         reply = self._run(self._read(reading, PREVIEW_SECONDS_MAX, kind), PREVIEW_SECONDS_MAX)
         if reply is None:
             raise UnavailableError("worker_unavailable", "No worker has answered in time.")
@@ -191,25 +193,31 @@ class Temporal:
                 keys=self._settings.secrets("command_keys"),
                 bytes_max=REPLY_BYTES_MAX,
             )
-        except InvalidError as error:
-            structlog.get_logger().warning("reply_refused", error=error.code, workflow=workflow_id)
-            return None
+        except InvalidError as error:  # the client sent nothing invalid
+            log.warning("reply_refused", error=error.code, workflow=workflow_id)
+            raise UnavailableError("reply_unreadable", "The reply cannot be read.") from None
         content: dict[str, Any] = orjson.loads(plaintext)
         return content
 
     async def _connect(self) -> Client:
         if self._client is None:
             runtime = Runtime(telemetry=TelemetryConfig())
-            self._client = await asyncio.wait_for(
-                connect_sender(self._settings, self._signer, runtime=runtime, retry=RETRY),
-                CONNECT_SECONDS_MAX,
+            connection = connect_sender(
+                self._settings, self._signer, runtime=runtime, retry=SHORT_RETRY
             )
+            try:
+                self._client = await asyncio.wait_for(connection, CONNECT_SECONDS_MAX)
+            except RuntimeError:  # the SDK's own, for a server that it cannot reach
+                raise TimeoutError from None
         return self._client
 
     def _run(self, work: Coroutine[Any, Any, T], seconds_max: float) -> T:
-        """Run a coroutine on the loop thread, unless Temporal has just failed.
+        """Run a coroutine on the loop thread, unless Temporal has just failed to answer.
 
-        :raises UnavailableError: when Temporal fails, or takes longer than `seconds_max`.
+        Only a server that does not answer is left alone for a while. What it refuses concerns one
+        request.
+
+        :raises UnavailableError: when Temporal refuses, or takes longer than `seconds_max`.
         """
         if time.monotonic() < self._silent_until:
             work.close()
@@ -217,10 +225,15 @@ class Temporal:
         future = asyncio.run_coroutine_threadsafe(work, self._running_loop())
         try:
             return future.result(seconds_max + 1.0)
-        except (RPCError, RuntimeError, TimeoutError, NotInTimeError) as error:
+        except (RPCError, TimeoutError) as error:
             future.cancel()
+            if isinstance(error, RPCError) and not is_temporal_absence(error):
+                log.warning("temporal_refused", error=error.status.name)
+                raise UnavailableError(
+                    "temporal_refused", "Temporal did not take the request."
+                ) from None
             self._silent_until = time.monotonic() + PAUSE_SECONDS
-            structlog.get_logger().warning("temporal_unavailable", error=type(error).__name__)
+            log.warning("temporal_unavailable", error=type(error).__name__)
             raise _unavailable() from None
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:

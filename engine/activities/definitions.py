@@ -21,15 +21,18 @@ from engine.contracts.definitions import CHECK_DEFINITION, DefinitionCheck
 from engine.contracts.workflow_ids import VersionReference
 from engine.crypto import jwe, keyring
 from engine.crypto.public_keys import find_encryption_key
-from engine.errors import EngineError, Fault
+from engine.errors import EngineError, Fault, NotFoundError
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
 from engine.interpreter.constructs.run_task import LATEST
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
+from engine.temporal.outages import is_outage, log_defect
 from engine.workflows import definitions, versions
 from engine.workflows.definitions import Diagnosis
 from engine.workflows.secrets import SecretOpener
+
+DEFECT = Fault("", "the engine failed to check this definition")
 
 
 class DefinitionActivities:
@@ -48,8 +51,25 @@ class DefinitionActivities:
         """Decrypt a definition's version, check it, and store its faults.
 
         Unless there is a newer version, its times become schedules of the account, and the result
-        has its other triggers. A version with faults has neither.
+        has its other triggers. A version with faults has neither. One at which the engine itself
+        fails has DEFECT as its fault.
         """
+        try:
+            if not check.is_defective:
+                return self._check(check)
+        except NotFoundError:  # it was deleted
+            raise
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log_defect("definition_unchecked", error, definition=check.definition_id)
+        with self._sessions.begin() as session:
+            scope = AccountScope(session, UUID(check.account_id), datetime.now(UTC))
+            version = VersionReference(UUID(check.definition_id), check.version)
+            definitions.diagnose(scope, version, Diagnosis([DEFECT]))
+        return []
+
+    def _check(self, check: DefinitionCheck) -> list[str]:
         ACCOUNT.set(check.account_id)
         account_id, triggers = UUID(check.account_id), list[str]()
         version = VersionReference(UUID(check.definition_id), check.version)
@@ -106,6 +126,11 @@ class DefinitionActivities:
             return document, documents.check(document)
         except EngineError as refusal:
             return {}, list(refusal.faults) or [Fault("", refusal.detail)]
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log_defect("definition_unread", error)
+            return {}, [DEFECT]
 
     def open_envelope(self, encrypted_data: str, encryption_key: str) -> dict[str, Any]:
         """Return the decrypted document.

@@ -36,6 +36,7 @@ from engine.errors import ConflictError, EngineError, InvalidError, NotFoundErro
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents, retry_from_failure
 from engine.interpreter.constructs import event_types
+from engine.language import size_limits
 from engine.language.errors import STANDARD, TYPES
 from engine.language.lifecycle_events import Subject
 from engine.observability import metrics
@@ -253,9 +254,13 @@ def _claim(scope: AccountScope, execution_id: UUID) -> ExecutionRecord:
 
 def _parse_input(data: bytes) -> Any:
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except ValueError:
         raise InvalidError("input_malformed", "The decrypted input is no JSON.") from None
+    if size_limits.is_deeper_than(value, size_limits.DATA_DEPTH_MAX):
+        detail = f"The input is nested deeper than {size_limits.DATA_DEPTH_MAX}."
+        raise TooLargeError("input_too_deep", detail, extra={"limit": "stepDataDepth"})
+    return value
 
 
 def _unopenable(refusal: EngineError) -> ApplicationError:

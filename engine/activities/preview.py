@@ -30,6 +30,7 @@ from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents, graph, mermaid
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
+from engine.temporal.outages import is_outage, log_defect
 from engine.workflows import versions
 from engine.workflows.secrets import SecretOpener
 
@@ -95,6 +96,11 @@ class PreviewActivities:
             result = {"refused": refusal.detail}
         except EngineError:  # whose pointers quote the document
             result = {"refused": "The workflow cannot be drawn: its diagnostics say why."}
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log_defect("definition_undrawn", error, definition=drawing.definition_id)
+            result = {"refused": "The engine failed to draw the workflow."}
         return reply_to(drawing.reply_key, result, self._settings)
 
     def _draw(self, encrypted_data: str, encryption_key: str, form: str) -> bytes:

@@ -20,3 +20,4 @@ class DefinitionCheck(Command):
     definition_id: str
     account_id: str
     version: int = 1
+    is_defective: bool = False  # whether the engine has failed at it: then that is its fault

@@ -25,6 +25,7 @@ READ_OUTCOME = "read_outcome"  # local activity: OutcomeReading → JWE to the r
 # that the engine could not open, settle or check.
 RAISED = "raised"
 UNDONE = "undone"
+OUTAGE = "outage"  # type of the one failure of an activity that is retried
 # Type of OPEN_EXECUTION's refusal; its only detail is the error that the execution ends with.
 UNOPENABLE = "unopenable"
 

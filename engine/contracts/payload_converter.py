@@ -79,7 +79,9 @@ class _RefusalConverter(EncodingPayloadConverter):
 class _TypedJson(JSONPlainPayloadConverter):
     """Converter of JSON that says of a command whether it is authentic.
 
-    Its encoder is many times faster than the SDK's, because it runs on the worker's event loop.
+    Its encoder is many times faster than the SDK's, because it runs on the worker's event loop. It
+    decodes every value that it has encoded. How deep a value Python's decoder can read depends on
+    the stack of its caller; a workflow task that cannot read an answer would fail for ever.
     """
 
     def to_payload(self, value: Any) -> Payload | None:
@@ -94,16 +96,23 @@ class _TypedJson(JSONPlainPayloadConverter):
         """Return the value; UNFIT for a command to another workflow type or signal."""
         command = payload.metadata.get(COMMAND)
         if command is None:
-            return super().from_payload(payload, type_hint)
+            return self._decode(payload, type_hint)
         if not isinstance(type_hint, type) or not issubclass(type_hint, Command):
             return UNFIT
         if command != type_hint.command.encode():
             return UNFIT
-        value: Command = super().from_payload(payload, type_hint)
+        value: Command = self._decode(payload, type_hint)
         if payload.metadata.get(AUTHENTIC) == NO:
             return value.without_authority()
         message_id = payload.metadata[MESSAGE_ID].decode()
         return dataclasses.replace(value, message_id=message_id, authentic=True)
+
+    def _decode(self, payload: Payload, type_hint: type | None) -> Any:
+        try:
+            return super().from_payload(payload, type_hint)
+        except RecursionError:
+            value = orjson.loads(payload.data)
+            return value if type_hint is None else value_to_type(type_hint, value, [DATACLASSES])
 
 
 class _Encoder(AdvancedJSONEncoder):

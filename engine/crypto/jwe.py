@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from joserfc import jwe
-from joserfc.errors import JoseError
 from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
 
@@ -57,37 +56,33 @@ class EngineKeys:
         try:
             registry = _Registry(ALGORITHMS, bytes_max)
             return jwe.decrypt_compact(token, key, registry=registry).plaintext or b""
-        except (JoseError, ValueError, KeyError, TypeError) as fault:
+        except Exception as fault:  # noqa: BLE001 - a stranger's JWE may meet any error of the libraries
             raise _unopenable(fault, pointer) from None
 
     def _open_json(self, text: str, pointer: str, bytes_max: int) -> bytes:
         """Decrypt for the engine's recipient; the other recipients are the account's agents."""
         try:
-            token = json.loads(text)
-            protected_header = _parse_header(token.get("protected", "e30"), pointer)
-            shared_header = protected_header | token.get("unprotected", {})
-            recipients = token["recipients"]
-            kids = [(shared_header | one.get("header", {})).get("kid") for one in recipients]
-            index = next(
-                (index for index, kid in enumerate(kids[:RECIPIENTS_MAX]) if kid in self.keys),
-                None,
-            )
-            if index is None:
-                raise _unknown_key(pointer)
-            token["recipients"] = [recipients[index]]
+            token, kid = self._select_recipient(text, pointer)
             content = jwe.decrypt_json(
-                token, self.keys[str(kids[index])], registry=_Registry(ALGORITHMS, bytes_max)
+                token, self.keys[kid], registry=_Registry(ALGORITHMS, bytes_max)
             )
-        except (
-            JoseError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as fault:
+        except Exception as fault:  # noqa: BLE001 - as above
             raise _unopenable(fault, pointer) from None
         return content.plaintext or b""
+
+    def _select_recipient(self, text: str, pointer: str) -> tuple[Any, str]:
+        """Return the JWE with the engine's recipient alone, and the kid of that recipient's key.
+
+        :raises InvalidError: `envelope_unknown_key`, when it has no such recipient.
+        """
+        token = json.loads(text)
+        protected_header = _parse_header(token.get("protected", "e30"), pointer)
+        shared_header = protected_header | token.get("unprotected", {})
+        for recipient in token["recipients"][:RECIPIENTS_MAX]:
+            kid = (shared_header | recipient.get("header", {})).get("kid")
+            if kid in self.keys:
+                return token | {"recipients": [recipient]}, str(kid)
+        raise _unknown_key(pointer)
 
     def _key(self, kid: Any, pointer: str) -> Key:
         if not isinstance(kid, str) or kid not in self.keys:
@@ -117,7 +112,7 @@ def open_with(key: Key, token: str, *, bytes_max: int) -> bytes:
             jwe.decrypt_compact(token, key, registry=_Registry(ALGORITHMS, bytes_max)).plaintext
             or b""
         )
-    except (JoseError, ValueError, KeyError, TypeError) as fault:
+    except Exception as fault:  # noqa: BLE001 - as above
         raise _unopenable(fault, "") from None
 
 
@@ -143,7 +138,7 @@ def open_definition(
         return (content.plaintext or b"").decode(), _media_type(header.get("cty"))
     except UnicodeDecodeError:
         raise _malformed_jwe("is not UTF-8 text", "/encryptedData") from None
-    except (JoseError, ValueError, KeyError, TypeError) as fault:
+    except Exception as fault:  # noqa: BLE001 - as above
         raise _unopenable(fault, "/encryptedData") from None
 
 

@@ -120,5 +120,19 @@ class SizeMeter:
             self._large_size -= self._large_values.pop(next(iter(self._large_values))).size
 
 
+def is_deeper_than(value: Any, depth_max: int) -> bool:
+    """Tell whether lists and objects are nested deeper than `depth_max`."""
+    stack = [(value, 1)]
+    while stack:
+        current, depth = stack.pop()
+        if not isinstance(current, dict | list):
+            continue
+        if depth > depth_max:
+            return True
+        members = current.values() if isinstance(current, dict) else current
+        stack += [(member, depth + 1) for member in members if isinstance(member, dict | list)]
+    return False
+
+
 def _plain_size(value: Any) -> int:
     return len(value) + 2 if isinstance(value, str) else 4

@@ -148,9 +148,9 @@ def take_all(session: Session, *, account_id: UUID, kind: str) -> Sequence[str]:
     return session.scalars(TAKE_ALL, {"account_id": account_id, "kind": kind}).all()
 
 
-def make_due(session: Session, row_id: int, *, now: datetime) -> None:
-    """Make a row that was taken due again at once."""
-    session.execute(update(OutboxMessage).where(OutboxMessage.id == row_id).values(due_at=now))
+def make_due(session: Session, row_id: int, *, at: datetime) -> None:
+    """Make a row that was taken due again at another time."""
+    session.execute(update(OutboxMessage).where(OutboxMessage.id == row_id).values(due_at=at))
 
 
 def delete_rows(session: Session, ids: Iterable[int]) -> None:

@@ -20,6 +20,7 @@ from engine.contracts import summaries
 from engine.contracts.definitions import DEFINITION_CHECK, DefinitionCheck
 from engine.contracts.executions import EXECUTION, OUTCOME_READING, ExecutionStart, OutcomeReading
 from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
+from engine.contracts.payload_converter import TYPED_JSON
 from engine.contracts.preview import Drawing, Validation
 from engine.contracts.task_queue import TASK_QUEUE
 from engine.contracts.workflow_ids import (
@@ -28,12 +29,14 @@ from engine.contracts.workflow_ids import (
     ReadingWorkflowId,
     VersionReference,
 )
+from engine.errors import TooLargeError
 from engine.temporal import search_attributes
 
 TASK_TIMEOUT = timedelta(seconds=5)  # a worker killed in the middle of a task costs this much
 CHECK_TIMEOUT = timedelta(hours=1)
 READING_TIMEOUT = timedelta(seconds=30)
 Reading = OutcomeReading | Validation | Drawing
+ARGUMENT_BYTES_MAX = 2 * 1_048_576 - 4_096  # less than the 2 MiB of Temporal's limit.blobSize.error
 # Failures of the server that pass; any other refusal would meet each repetition too.
 SERVER_FAILURES = {
     RPCStatusCode.UNAVAILABLE,
@@ -43,6 +46,18 @@ SERVER_FAILURES = {
     RPCStatusCode.UNKNOWN,
     RPCStatusCode.INTERNAL,
 }
+
+
+def check_size(argument: Reading) -> None:
+    """Refuse an argument that Temporal would refuse.
+
+    :raises TooLargeError: `request_too_large`.
+    """
+    payload = TYPED_JSON.to_payload(argument)
+    size = 0 if payload is None else len(payload.data)
+    if size > ARGUMENT_BYTES_MAX:
+        detail = f"The request has {size} bytes once it is encrypted, of {ARGUMENT_BYTES_MAX}."
+        raise TooLargeError("request_too_large", detail)
 
 
 async def start_execution(

@@ -30,6 +30,8 @@ from engine.temporal.command_codec import CommandCodec
 from engine.temporal.command_signer import CommandSigner
 
 BOUND_CONVERTERS_MAX = 1_000
+# For callers with a better way than to wait: web leaves a message to the relay, which comes back.
+SHORT_RETRY = RetryConfig(initial_interval_millis=50, max_elapsed_time_millis=250, max_retries=2)
 
 
 async def connect(

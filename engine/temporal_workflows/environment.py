@@ -47,8 +47,15 @@ HISTORY_BYTES_MAX = 16 * 1_048_576
 # Temporal misses a killed worker after this time; a busy worker must send its heartbeat within it.
 HEARTBEAT = timedelta(seconds=10)
 ATTEMPTS_MAX = 5
+# Of a call that took too long, in the words of Temporal's server.
+TOO_LONG = "TemporalTimeout:StartToClose"
 _NO_RETRY = RetryPolicy(maximum_attempts=1)
-_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=ATTEMPTS_MAX)
+# Outages, and calls whose worker was lost, alone.
+_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=0.5),
+    maximum_attempts=ATTEMPTS_MAX,
+    non_retryable_error_types=[TOO_LONG],
+)
 
 
 @dataclass(frozen=True, slots=True)

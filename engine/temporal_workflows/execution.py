@@ -13,7 +13,7 @@ from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, CancelledError, WorkflowAlreadyStartedError
 
 from engine.contracts.child_executions import ChildOutcome
 from engine.contracts.definitions import CHECK_DEFINITION, DEFINITION_CHECK, DefinitionCheck
@@ -82,16 +82,8 @@ class ExecutionWorkflow:
             only detail the encrypted reply (or the error, for a parent); its message has no user's
             data.
         """
-        settlement = await self._settle(start)
-        if self._interpreter is not None:
-            await self._interpreter.event_outbox.flush()
-            subject = asdict(self._interpreter.lifecycle_events.subject)
-            steps = self._interpreter.budget.uncounted_tasks()
-            settlement = replace(
-                settlement, subject=subject, cancelled=self._cancelled, steps=steps
-            )
-            workflow.set_current_details(ui_details.describe_outcome(self._interpreter, settlement))
-        answer: str | None = await run_local_activity(SETTLE_EXECUTION, settlement, str)
+        settlement = await self._finish(await self._settle(start))
+        settlement, answer = await _store(settlement)
         if self._cancelled:
             raise asyncio.CancelledError
         reply = reply_payload(answer) if answer is not None else None
@@ -133,9 +125,9 @@ class ExecutionWorkflow:
         except ExhaustedError as error:
             problem = _problem("runtime", error.detail)
         except ApplicationError as error:
-            if error.type != UNOPENABLE:
-                raise
-            return replace(settlement, status="failed", error=error.details[0])
+            if error.type == UNOPENABLE:
+                return replace(settlement, status="failed", error=error.details[0])
+            problem = _problem("runtime", error.message)
         except InvalidError as error:
             first = error.faults[0]
             configuration = _problem("configuration", f"{first.pointer}: {first.detail}")
@@ -148,8 +140,34 @@ class ExecutionWorkflow:
         except Exception as error:  # noqa: BLE001 - an execution that is never settled would run for ever
             workflow.logger.error("an execution met a defect: %s", type(error).__name__)
             problem = _problem("runtime", "the engine failed")
-        state = None if self._interpreter is None else retry_from_failure.capture(self._interpreter)
-        return replace(settlement, status="failed", error=problem.to_json(), left=state)
+        return replace(settlement, status="failed", error=problem.to_json(), left=self._capture())
+
+    def _capture(self) -> str | None:
+        """Return the checkpoint for a retry; None when there is none, or the engine fails at it."""
+        if self._interpreter is None:
+            return None
+        try:
+            return retry_from_failure.capture(self._interpreter)
+        except Exception as error:  # noqa: BLE001 - as above
+            workflow.logger.error("no checkpoint: %s", type(error).__name__)
+            return None
+
+    async def _finish(self, settlement: Settlement) -> Settlement:
+        """Deliver the last events, and return the settlement with what only the interpreter has.
+
+        An execution whose events cannot be delivered fails.
+        """
+        if self._interpreter is None:
+            return settlement
+        try:
+            await self._interpreter.event_outbox.flush()
+        except Exception as error:  # noqa: BLE001 - as above
+            settlement = _fail(settlement, "the engine could not deliver the events", error)
+        subject = asdict(self._interpreter.lifecycle_events.subject)
+        steps = self._interpreter.budget.uncounted_tasks()
+        settlement = replace(settlement, subject=subject, cancelled=self._cancelled, steps=steps)
+        workflow.set_current_details(ui_details.describe_outcome(self._interpreter, settlement))
+        return settlement
 
     async def _interpret(self, start: ExecutionStart) -> Any:
         """Interpret the definition to its end; when quiescent before, continue as new."""
@@ -200,6 +218,35 @@ class ExecutionWorkflow:
         return interpreter, replace(opening, left=None)
 
 
+async def _store(settlement: Settlement) -> tuple[Settlement, str | None]:
+    """Store how an execution ended; return that and the encrypted reply.
+
+    An outcome that cannot be stored is replaced by a failure, which holds nothing of the user's.
+
+    :raises ApplicationError: `UNDONE`, when that cannot be stored either. Then the relay ends the
+        execution's row.
+    """
+    try:
+        return settlement, await _run_settlement(settlement)
+    except CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        failure = _fail(settlement, "the engine could not store the outcome", error)
+        return failure, await _run_settlement(failure)
+
+
+async def _run_settlement(settlement: Settlement) -> str | None:
+    reply: str | None = await run_local_activity(SETTLE_EXECUTION, settlement, str)
+    return reply
+
+
+def _fail(settlement: Settlement, detail: str, error: Exception) -> Settlement:
+    """Return a settlement as failed, without result, error and checkpoint."""
+    workflow.logger.error("%s: %s", detail, type(error).__name__)
+    problem = _problem("runtime", detail).to_json()
+    return replace(settlement, status="failed", result=None, error=problem, left=None)
+
+
 async def _flush(interpreter: Interpreter, environment: TemporalEnvironment) -> bool:
     """Store the events and timeline entries that this run alone has.
 
@@ -234,7 +281,12 @@ class DefinitionCheckWorkflow:
     @workflow.run
     async def run(self, check: DefinitionCheck) -> None:
         """Check the definition, store its diagnostics, and start the workflows of its schedule."""
-        triggers: list[str] = await run_local_activity(CHECK_DEFINITION, check, list[str])
+        triggers: list[str]
+        try:
+            triggers = await run_local_activity(CHECK_DEFINITION, check, list[str])
+        except ApplicationError:  # such as of a check that took too long
+            failure = replace(check, is_defective=True)
+            triggers = await run_local_activity(CHECK_DEFINITION, failure, list[str])
         for trigger in triggers or ():
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await start_child_workflow(

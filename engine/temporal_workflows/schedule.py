@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -12,7 +11,7 @@ from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
 
 from engine.contracts.events import EVENT
 from engine.contracts.executions import EXECUTION_ENDED, ExecutionStart
@@ -26,8 +25,7 @@ from engine.contracts.schedules import (
     TriggerFiring,
     TriggerStart,
 )
-from engine.errors import EngineError
-from engine.expressions.sandbox.fair_queue import ACCOUNT
+from engine.expressions.sandbox.fair_queue import ACCOUNT, BusyError
 from engine.interpreter import documents
 from engine.interpreter.constructs.event_consumption import ConsumptionProgress, EventConsumption
 from engine.interpreter.runtime.budget import Budget
@@ -37,7 +35,6 @@ from engine.interpreter.runtime.interpreter import Interpreter
 from engine.interpreter.runtime.quiescence import Quiescence
 from engine.interpreter.runtime.scope import Scope
 from engine.language import cloud_events
-from engine.language.errors import ExhaustedError, FaultError
 from engine.language.model import WorkflowDefinition
 from engine.language.schedule import ScheduleTriggers
 from engine.temporal_workflows.child_workflows import execution_workflow, start_child_workflow
@@ -50,12 +47,9 @@ class OverError(Exception):
 
 
 POLL_SECONDS_MAX = 600.0
-# Any other error, such as a machine too busy for a filter, fails the workflow task alone: Temporal
-# retries it.
-FAILING: Sequence[type[Exception]] = (EngineError, ExhaustedError, FaultError)
 
 
-@workflow.defn(name=SCHEDULE, failure_exception_types=FAILING)
+@workflow.defn(name=SCHEDULE)
 class ScheduleWorkflow:
     """Trigger of a schedule, `after` or `on`, as long as the definition has its version.
 
@@ -72,7 +66,20 @@ class ScheduleWorkflow:
 
     @workflow.run
     async def run(self, start: TriggerStart) -> None:
-        """Start executions until the definition is deleted or has another version."""
+        """Start executions until the definition is deleted or has another version.
+
+        :raises ApplicationError: when a filter or the engine fails.
+        """
+        try:
+            await self._run(start)
+        except (BusyError, FailureError):  # on a busy machine Temporal retries the workflow task
+            raise
+        except Exception as error:  # noqa: BLE001 - a trigger would meet it for ever
+            workflow.logger.error("a trigger fails: %s", type(error).__name__)
+            message = "The trigger failed"
+            raise ApplicationError(message, type=type(error).__name__, non_retryable=True) from None
+
+    async def _run(self, start: TriggerStart) -> None:
         ACCOUNT.set(start.account_id)
         answer: TriggerDocument | None = await run_local_activity(
             OPEN_SCHEDULE,
@@ -179,11 +186,7 @@ class ScheduleWorkflow:
 # A schedule has no end, and would need its first build for ever: it moves to each new build.
 # Temporal refuses a versioning behaviour from workers without a build; they register the class
 # above.
-@workflow.defn(
-    name=SCHEDULE,
-    failure_exception_types=FAILING,
-    versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
-)
+@workflow.defn(name=SCHEDULE, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class UpgradedScheduleWorkflow(ScheduleWorkflow):
     """Schedule workflow of workers that have a build."""
 

@@ -21,6 +21,8 @@ from engine.store.workflows import Definition, DefinitionVersion
 from engine.sync.change import QUOTA_BYTES
 from engine.workflows import storage_quota
 
+KEY_BYTES_MAX = 65_536  # room for many recipients
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -70,7 +72,8 @@ def save(
 ) -> Definition:
     """Store a draft and have the worker check it.
 
-    :raises TooLargeError: when the document must be larger than `definition_bytes_max`.
+    :raises TooLargeError: when the document must be larger than `definition_bytes_max`, or the key
+        is too large.
     :raises ForbiddenError: `quota_exceeded`.
     """
     check_size(draft, definition_bytes_max)
@@ -89,14 +92,17 @@ def save(
 
 
 def check_size(draft: Draft, bytes_max: int) -> None:
-    """Refuse a draft whose document must be larger than `bytes_max`.
+    """Refuse a draft whose document must be larger than `bytes_max`, or whose key is too large.
 
-    :raises TooLargeError: `definition_too_large`.
+    :raises TooLargeError: `definition_too_large` or `encryption_key_too_large`.
     """
     # Base64 makes four bytes of three, and a JWE adds its header, nonce and tag.
-    if len(draft.encrypted_data) > 4 * bytes_max // 3 + 2048:
+    if len(draft.encrypted_data.encode()) > 4 * bytes_max // 3 + 2048:
         detail = f"A definition may have {bytes_max} bytes."
         raise TooLargeError("definition_too_large", detail)
+    if len(draft.encryption_key.encode()) > KEY_BYTES_MAX:
+        detail = f"An encryptionKey may have {KEY_BYTES_MAX} bytes."
+        raise TooLargeError("encryption_key_too_large", detail)
 
 
 def draft_of(definition: Definition) -> Draft:

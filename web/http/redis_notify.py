@@ -21,6 +21,7 @@ from engine.config.settings import Settings
 from engine.store import outbox
 from engine.store.account_scope import AgentScope
 from engine.sync import notifications
+from engine.temporal.outages import is_outage
 
 REDIS_SECONDS_MAX = 0.25
 PAUSE_SECONDS = 5.0  # without publishing, after Redis failed
@@ -28,7 +29,7 @@ PAUSE_SECONDS = 5.0  # without publishing, after Redis failed
 
 @dataclass(slots=True)
 class RedisPublisher:
-    """Publisher that pauses after a failure of Redis, so that requests do not wait for it."""
+    """Publisher that pauses when Redis does not answer, so that requests do not wait for it."""
 
     redis: Redis
     paused_until: float = 0.0
@@ -43,7 +44,8 @@ class RedisPublisher:
                     pipeline.publish(channel, text)
                 pipeline.execute()
         except RedisError as fault:
-            self.paused_until = time.monotonic() + PAUSE_SECONDS
+            if is_outage(fault):  # what Redis refuses concerns one message
+                self.paused_until = time.monotonic() + PAUSE_SECONDS
             structlog.get_logger().warning("not_published", error=type(fault).__name__)
 
 

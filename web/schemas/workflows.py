@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
+from engine.workflows.definitions import KEY_BYTES_MAX
 from engine.workflows.versions import VERSION_MAX
 from web.schemas.strict import Flag, Moment, Strict, Text, Value, Whole
 
 STATUSES = ["draft", "running", "completed", "failed"]
 DATA_LENGTH_MAX = 4 * 1_048_576  # room in a body; the limit of a definition is a setting
-KEY_LENGTH_MAX = 65_536  # room for many recipients
 
 
 class CreateRequest(Strict):
@@ -18,7 +18,7 @@ class CreateRequest(Strict):
     name = Text(required=True, shortest=1, longest=256)
     description = Text(longest=4096, load_default=None, allow_none=True)
     encrypted_data = Text(required=True, longest=DATA_LENGTH_MAX, data_key="encryptedData")
-    encryption_key = Text(required=True, longest=KEY_LENGTH_MAX, data_key="encryptionKey")
+    encryption_key = Text(required=True, longest=KEY_BYTES_MAX, data_key="encryptionKey")
 
 
 class ListQuery(Strict):

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast
 
+import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.config.settings import Settings
 from engine.contracts.outbox_messages import BulkWork
 from engine.store import outbox
 from engine.store.outbox import OutboxMessage
+from engine.temporal.outages import is_outage
 from engine.workflows.executions import bulk_jobs
 from engine.workflows.executions.executions import ExecutionLimits
 
 BATCHES = 4  # of one job before the next one has its turn
+log = structlog.get_logger()
 
 
 class BulkJobs:
@@ -27,11 +30,22 @@ class BulkJobs:
         self._sessions = sessions
 
     async def work(self, rows: Sequence[OutboxMessage]) -> None:
-        """Do some batches of each job; one that is not over is due again at once."""
+        """Do some batches of each job; one that is not over is due again at once.
+
+        One that fails is due again later, and does not hold up the others.
+        """
         for row in rows:
-            for _ in range(BATCHES):
-                if await asyncio.to_thread(self._work, row):
-                    break
+            try:
+                await self._work_on(row)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                log.warning("job_failed", account=str(row.account_id), error=type(error).__name__)
+
+    async def _work_on(self, row: OutboxMessage) -> None:
+        for _ in range(BATCHES):
+            if await asyncio.to_thread(self._work, row):
+                break
 
     def _work(self, row: OutboxMessage) -> bool:
         """Do one batch; tell whether the job is over."""
@@ -43,5 +57,5 @@ class BulkJobs:
             if over:
                 outbox.delete_rows(session, [row.id])
             else:
-                outbox.make_due(session, row.id, now=now)
+                outbox.make_due(session, row.id, at=now)
             return over

@@ -6,7 +6,7 @@ from temporalio.client import Client
 
 from engine.config.settings import Settings
 from engine.temporal.command_signer import CommandSigner
-from engine.temporal.connection import connect_sender
+from engine.temporal.connection import SHORT_RETRY, connect_sender
 
 
 class TemporalConnection:
@@ -26,5 +26,5 @@ class TemporalConnection:
         :raises RuntimeError: when the server cannot be reached.
         """
         if self._client is None:
-            self._client = await connect_sender(self._settings, self._signer)
+            self._client = await connect_sender(self._settings, self._signer, retry=SHORT_RETRY)
         return self._client

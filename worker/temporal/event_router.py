@@ -14,7 +14,6 @@ import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -26,6 +25,7 @@ from engine.language.cloud_events import ANY_TYPE
 from engine.store.account_scope import AccountScope
 from engine.store.events import Event, Listener
 from engine.temporal.commands import SERVER_FAILURES
+from engine.temporal.outages import is_outage
 from engine.workflows.events import queue, subscriptions
 from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.executions import queries
@@ -84,8 +84,12 @@ class Router:
         for account_id in await asyncio.to_thread(self._accounts):
             try:
                 count += await self._route(account_id)
-            except EngineError as error:  # such as an account whose key is lost
-                log.warning("not_routed", account=str(account_id), error=error.code)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                # Such as an account whose key is lost: its events stay, and hold up no other's.
+                reason = error.code if isinstance(error, EngineError) else type(error).__name__
+                log.warning("not_routed", account=str(account_id), error=reason)
         return count
 
     async def _route_on(self) -> None:
@@ -93,7 +97,9 @@ class Router:
             self._doorbell.wake.clear()
             try:
                 count = await self.look()
-            except (RPCError, OperationalError) as error:
+            except Exception as error:
+                if not is_outage(error):
+                    raise
                 log.warning("not_routed", error=type(error).__name__)
                 count = 0
             if not count:

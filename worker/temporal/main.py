@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 from temporalio.converter import ExternalStorage
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Worker
 
 from engine.activities.asyncapi import AsyncApiActivities
 from engine.activities.definitions import DefinitionActivities
@@ -46,6 +46,7 @@ from engine.store.sessions import make_sessions
 from engine.temporal.command_guard import CommandGuard
 from engine.temporal.connection import connect
 from engine.temporal.heartbeat_interceptor import Heartbeats
+from engine.temporal.outages import FailureClassifier
 from engine.temporal.payload_offload import claim_check
 from engine.temporal.payload_owners import WorkflowOwners
 from engine.temporal_workflows.execution import (
@@ -63,6 +64,7 @@ from engine.workflows.secrets import SecretOpener
 from worker.temporal import builds
 from worker.temporal.core_metrics import Core
 from worker.temporal.event_router import Doorbell, Router
+from worker.temporal.task_watchdog import WatchedWorkflowRunner
 
 THREADS = 8
 # Each needs a thread, the GIL and child processes. A hundred at once, of one account's flood, block
@@ -79,6 +81,7 @@ def make_worker(
     sessions: sessionmaker[Session],
     threads: ThreadPoolExecutor,
     timeline_writer: TimelineWriter,
+    runner: WatchedWorkflowRunner,
 ) -> tuple[Worker, Router]:
     """Return the worker and the router, not yet running.
 
@@ -102,9 +105,8 @@ def make_worker(
         ],
         activity_executor=threads,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
-        interceptors=[CommandGuard(), Heartbeats()],
-        # The workflow code is ours and contains no user's program.
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[CommandGuard(), Heartbeats(), FailureClassifier()],
+        workflow_runner=runner,
         graceful_shutdown_timeout=GRACE,
         max_heartbeat_throttle_interval=BEAT,
         deployment_config=builds.config(settings),
@@ -172,8 +174,13 @@ async def main() -> None:
     await asyncio.to_thread(_check_confinement)
     for kind in ("jq", "json_schema", "redaction", "yaml"):
         pool.get_pool(kind).observer = metrics.record_evaluation
-    core = Core()
-    publisher = Publisher(settings, "temporal", measure=core.look)
+    core, runner = Core(), WatchedWorkflowRunner()
+
+    def measure() -> None:
+        core.look()
+        runner.look()
+
+    publisher = Publisher(settings, "temporal", measure=measure)
     sessions = make_sessions(settings, pool_size=THREADS)
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
     owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
@@ -185,7 +192,7 @@ async def main() -> None:
         ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads,
         timeline_writer.run(),
     ):
-        worker, router = make_worker(client, settings, sessions, threads, timeline_writer)
+        worker, router = make_worker(client, settings, sessions, threads, timeline_writer, runner)
         async with worker:
             structlog.get_logger().info("worker_ready", task_queue=TASK_QUEUE)
             routing = asyncio.create_task(router.run())

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Generic, TypeVar
 
+from engine.errors import OutageError
+
 T = TypeVar("T")
 
 # Id of the account whose programs this thread or asyncio task runs; empty for none in particular.
 ACCOUNT: ContextVar[str] = ContextVar("account", default="")
 
 
-class BusyError(Exception):
+class BusyError(OutageError):
     """The machine had no time for a program. A new attempt may succeed."""
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
-
 from engine.interpreter.runtime.environment import Environment
 
 BATCH_MAX = 200
@@ -24,7 +22,7 @@ class EventOutbox:
     environment: Environment
     pending: list[dict[str, Any]] = field(default_factory=list)
     _delivering: bool = False
-    _failure: ApplicationError | None = None
+    _failure: Exception | None = None
 
     def add(self, event: dict[str, Any], *, lifecycle: bool = False) -> None:
         """Queue an event, with a key by which the store recognises a second delivery."""
@@ -40,14 +38,14 @@ class EventOutbox:
             self._delivering = True
             try:
                 await self.environment.publish(batch)
-            except ApplicationError as failure:
+            except Exception as failure:  # noqa: BLE001 - `flush` raises whatever it is
                 self._failure = failure
             self._delivering = False
 
     async def flush(self) -> None:
         """Return when every event is delivered.
 
-        :raises ApplicationError: when a delivery failed, because the account was deleted.
+        :raises Exception: of a delivery that failed, such as after the account's deletion.
         """
         await self.environment.wait_until(
             lambda: self._failure is not None or not (self.pending or self._delivering)

@@ -15,13 +15,16 @@ from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.crypto.keyring import Keyring
 from engine.errors import InvalidError
-from engine.language import cloud_events, lifecycle_events
+from engine.language import cloud_events, lifecycle_events, size_limits
 from engine.language.cloud_events import ANY_TYPE
 from engine.language.lifecycle_events import Subject
 from engine.store.account_scope import AccountScope
 from engine.store.events import Event
 from engine.workflows.events import queue, subscriptions
 from engine.workflows.events.queue import SealedEvent
+
+# The data of an emitted event is as deep as a task's; the event itself adds a few levels.
+DEPTH_MAX = 2 * size_limits.DATA_DEPTH_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Dispatcher:
             plaintext = self.keys.open(row.sealed or "", pointer="", bytes_max=self.event_bytes_max)
             event = orjson.loads(plaintext)
         except (InvalidError, ValueError):
+            return None
+        if size_limits.is_deeper_than(event, DEPTH_MAX):
             return None
         return event if cloud_events.find_fault(event) is None else None
 

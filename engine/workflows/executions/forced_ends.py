@@ -39,5 +39,6 @@ def end_of(status: WorkflowExecutionStatus | None) -> ForcedEnd:
     ends = {
         WorkflowExecutionStatus.TIMED_OUT: TIMED_OUT,
         WorkflowExecutionStatus.COMPLETED: UNRECORDED,
+        WorkflowExecutionStatus.FAILED: UNRECORDED,
     }
     return STOP if status is None else ends.get(status, STOP)

@@ -17,11 +17,12 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.config.settings import Settings
 from engine.contracts.timeline import TimelineEntry
+from engine.temporal.outages import is_outage, log_defect
 from engine.workflows.executions import timeline
 from engine.workflows.executions.timeline_queue import PendingEntries, TimelineQueue
 
@@ -126,22 +127,26 @@ class TimelineWriter:
         return is_stored
 
     def _store_batch(self, batch: Sequence[PendingEntries]) -> bool:
-        """Store a batch, without the entries of deleted executions.
+        """Store a batch, without entries that cannot be stored, such as of deleted executions.
 
         :return: False when the database failed; then the entries are pending again.
         """
         try:
             with self._sessions.begin() as session:
                 _store(session, batch)
-        except IntegrityError:  # an execution was deleted
-            singly = [self._store_batch([pending]) for pending in batch] if len(batch) > 1 else []
-            return all(singly)
-        except SQLAlchemyError as fault:
-            structlog.get_logger().warning("timeline_not_stored", error=type(fault).__name__)
-            with self._lock:
-                for pending in batch:
-                    self._queue.give_back(pending)
-            return False
+        except Exception as error:  # noqa: BLE001 - one execution's entries must not stop the others
+            if is_outage(error):
+                structlog.get_logger().warning("timeline_not_stored", error=type(error).__name__)
+                with self._lock:
+                    for pending in batch:
+                        self._queue.give_back(pending)
+                return False
+            if len(batch) > 1:
+                singly = [self._store_batch([pending]) for pending in batch]
+                return all(singly)
+            if not isinstance(error, IntegrityError):  # which means that it was deleted
+                log_defect("timeline_dropped", error, execution=batch[0].last.execution_id)
+            return True
         with self._lock:
             self._hints |= {pending.last.execution_id: pending.last.account_id for pending in batch}
         return True

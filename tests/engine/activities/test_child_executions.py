@@ -122,3 +122,19 @@ def test_one_run_of_temporal_opens_an_execution_and_none_opens_one_that_has_ende
     with pytest.raises(ApplicationError) as refusal:
         open_execution(work, start, run_id)
     assert refusal.value.type == REFUSED
+
+
+def test_an_execution_whose_input_is_nested_too_deeply_ends(
+    sessions: sessionmaker[Session], settings: Settings, account_id: UUID
+) -> None:
+    key = next(iter(EngineKeys.parse(settings.need("engine_private_keys")).keys.values()))
+    with sessions.begin() as session:
+        draft = definitions.Draft("name", sealed_document(DEK, DOCUMENT), jwe.seal(key, DEK))
+        definition = definitions.save(AccountScope(session, account_id, NOW), draft)
+        order = SealedInput(jwe.seal(key, b"[" * 900 + b"]" * 900), seal_result=False)
+        started = executions.start(AccountScope(session, account_id, NOW), definition, order)
+    with pytest.raises(ApplicationError) as refusal:
+        start = ExecutionStart(str(started.id), str(account_id))
+        open_execution(activities(sessions, settings), start)
+    assert refusal.value.type == UNOPENABLE
+    assert refusal.value.details[0]["detail"].endswith("(stepDataDepth)")

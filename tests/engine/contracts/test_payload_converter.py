@@ -53,3 +53,17 @@ def test_members_of_a_newer_sender_are_left_out_and_missing_ones_need_a_default(
         assert sent is not None
         with pytest.raises(TypeError):
             TYPED_JSON.from_payload(sent, Inner)
+
+
+def test_what_could_be_encoded_is_decoded_however_deep_the_stack() -> None:
+    data: list[Any] = []
+    for _ in range(900):
+        data = [data]
+    payload = TYPED_JSON.to_payload(Outer(Inner("a"), [], data))
+    assert payload is not None
+
+    def decode(frames: int) -> Outer:
+        decoded: Outer = decode(frames - 1) if frames else TYPED_JSON.from_payload(payload, Outer)
+        return decoded
+
+    assert decode(150).data == data

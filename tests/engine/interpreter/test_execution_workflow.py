@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 
@@ -15,57 +16,109 @@ from engine.contracts.definitions import CHECK_DEFINITION, DEFINITION_CHECK, Def
 from engine.contracts.executions import (
     EXECUTION,
     OPEN_EXECUTION,
+    SETTLE_EXECUTION,
     UNDONE,
     ExecutionStart,
     OpenedExecution,
+    Settlement,
 )
 from engine.expressions.sandbox import pool
 from engine.expressions.sandbox.fair_queue import BusyError, FairQueue, Waiter
 from engine.temporal_workflows.execution import DefinitionCheckWorkflow, ExecutionWorkflow
-from tests.support.interpreter.executions import CompletedExecution, Execute
+from tests.support.interpreter.executions import HEADER, CompletedExecution, Execute
 
 pytestmark = pytest.mark.stack
 
 
-@activity.defn(name=OPEN_EXECUTION)
-async def refuse(start: ExecutionStart) -> OpenedExecution:
-    raise ApplicationError(f"{start.execution_id} cannot be opened", non_retryable=True)
+class Engine:
+    """Activities that open and settle executions, and fail as often as they shall."""
+
+    def __init__(self, opening: OpenedExecution | None, *, failures: int = 0) -> None:
+        self.settlements: list[Settlement] = []
+        self._opening = opening
+        self._failures = failures
+
+    @activity.defn(name=OPEN_EXECUTION)
+    async def open(self, _start: ExecutionStart) -> OpenedExecution:
+        if self._opening is None:
+            raise RecursionError
+        return self._opening
+
+    @activity.defn(name=SETTLE_EXECUTION)
+    async def settle(self, settlement: Settlement) -> str | None:
+        self.settlements.append(settlement)
+        if len(self.settlements) <= self._failures:
+            raise ValueError("Error computing shared key.")
+        return "a.sealed.reply"
 
 
-async def test_an_execution_that_is_not_opened_fails_by_the_name_of_what_was_not_done(
-    temporal: Client,
-) -> None:
-    queue = f"refusing-{uuid7()}"
+OPENED = OpenedExecution("d", 1, {"document": HEADER, "do": [{"s": {"set": {"a": 1}}}]}, None, "a")
+
+
+async def failure_of(temporal: Client, engine: Engine) -> ApplicationError:
+    queue = f"failing-{uuid7()}"
     async with Worker(
         temporal,
         task_queue=queue,
         workflows=[ExecutionWorkflow],
-        activities=[refuse],
+        activities=[engine.open, engine.settle],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         with pytest.raises(WorkflowFailureError) as failed:
             await temporal.execute_workflow(
                 EXECUTION,
-                ExecutionStart("e", "a"),
+                ExecutionStart("e", "a", {"kty": "OKP"}),
                 id=str(uuid7()),
                 task_queue=queue,
                 execution_timeout=timedelta(seconds=30),
             )
-    failure = failed.value.cause
-    assert isinstance(failure, ApplicationError)
+    assert isinstance(failed.value.cause, ApplicationError)
+    return failed.value.cause
+
+
+async def test_an_execution_that_is_not_opened_settles_as_failed_at_once(temporal: Client) -> None:
+    engine = Engine(None)
+    failure = await failure_of(temporal, engine)
+    assert (failure.type, list(failure.details)) == ("runtime", ["a.sealed.reply"])
+    (settlement,) = engine.settlements
+    assert settlement.status == "failed"
+    assert OPEN_EXECUTION in str((settlement.error or {})["detail"])
+
+
+async def test_an_outcome_that_cannot_be_stored_is_replaced_by_a_failure(temporal: Client) -> None:
+    engine = Engine(OPENED, failures=1)
+    failure = await failure_of(temporal, engine)
+    assert (failure.type, list(failure.details)) == ("runtime", ["a.sealed.reply"])
+    completed, failed = engine.settlements
+    assert (completed.status, completed.result, completed.error) == ("completed", {"a": 1}, None)
+    assert (failed.status, failed.result, failed.left) == ("failed", None, None)
+    assert str((failed.error or {})["detail"]) == "the engine could not store the outcome"
+
+
+async def test_an_execution_that_cannot_be_settled_fails_by_the_name_of_what_was_not_done(
+    temporal: Client,
+) -> None:
+    engine = Engine(OPENED, failures=2)
+    failure = await failure_of(temporal, engine)
     assert (failure.type, list(failure.details)) == (UNDONE, [])
-    assert OPEN_EXECUTION in failure.message
+    assert SETTLE_EXECUTION in failure.message
+    assert len(engine.settlements) == 2
 
 
-async def test_a_check_is_one_local_activity(temporal: Client) -> None:
-    checked: list[DefinitionCheck] = []
+@pytest.mark.parametrize("failures", [0, 1])
+async def test_a_check_is_one_local_activity_and_one_more_if_the_engine_fails(
+    temporal: Client, failures: int
+) -> None:
+    checks: list[DefinitionCheck] = []
 
     @activity.defn(name=CHECK_DEFINITION)
-    async def check(asked: DefinitionCheck) -> None:
-        checked.append(asked)
+    async def check(order: DefinitionCheck) -> None:
+        checks.append(order)
+        if len(checks) <= failures:
+            raise RecursionError
 
     queue = f"checking-{uuid7()}"
-    asked = DefinitionCheck("d", "a")
+    order = DefinitionCheck("d", "a")
     async with Worker(
         temporal,
         task_queue=queue,
@@ -73,8 +126,8 @@ async def test_a_check_is_one_local_activity(temporal: Client) -> None:
         activities=[check],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
-        await temporal.execute_workflow(DEFINITION_CHECK, asked, id=str(uuid7()), task_queue=queue)
-    assert checked == [asked]
+        await temporal.execute_workflow(DEFINITION_CHECK, order, id=str(uuid7()), task_queue=queue)
+    assert checks == [order, replace(order, is_defective=True)][: 1 + failures]
 
 
 async def test_the_reply_of_a_completed_execution_is_its_result(execute: Execute) -> None:

@@ -5,10 +5,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from joserfc.jwk import OKPKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
+from engine.crypto import jwe
+from engine.crypto.jwe import EngineKeys
+from engine.crypto.keyring import Keyring
 from engine.errors import UnavailableError
 from engine.language.cloud_events import ANY_TYPE
 from engine.store.account_scope import AccountScope
@@ -17,6 +21,7 @@ from engine.store.workflows import Definition
 from engine.workflows import definitions
 from engine.workflows.definitions import Draft
 from engine.workflows.events import queue, subscriptions
+from engine.workflows.events.dispatch import DEPTH_MAX, Dispatcher
 from engine.workflows.events.queue import SealedEvent
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import SealedInput
@@ -146,3 +151,17 @@ def test_listeners_are_found_by_account_and_key_until_they_are_discarded(
     assert heard_by_others(session, account_id, definition) == set()
     subscriptions.discard(session, ["execution:1"])
     assert found("a", "b", ANY_TYPE) == ["execution:2"]
+
+
+@pytest.mark.unit
+def test_an_event_that_is_nested_too_deeply_is_none() -> None:
+    key = OKPKey.generate_key("X25519", parameters={"kid": "k"})
+    dispatcher = Dispatcher(EngineKeys({"k": key}), Keyring({}), 65_536, lambda: None)
+
+    def opened(depth: int) -> object:
+        event = b'{"id": "1", "source": "/s", "specversion": "1.0", "type": "t", "data": '
+        data = b"[" * depth + b"]" * depth
+        return dispatcher.open(Event(sealed=jwe.seal(key, event + data + b"}")))
+
+    assert opened(DEPTH_MAX - 1) is not None
+    assert opened(DEPTH_MAX) is None

@@ -114,6 +114,8 @@ async def test_a_message_that_temporal_refuses_stays_and_the_others_are_delivere
         await delivery(settings, sessions).deliver(rows)
     assert remaining(scope, rows) == [refused]
     await end(await workflow(settings, present))
+    (row,) = scope.session.scalars(select(OutboxMessage).where(OutboxMessage.id == rows[0].id))
+    assert row.due_at > datetime.now(UTC)
 
 
 async def test_an_execution_that_is_about_to_start_is_cancelled_later(
