@@ -133,8 +133,8 @@ def test_an_execution_whose_input_is_nested_too_deeply_ends(
         definition = definitions.save(AccountScope(session, account_id, NOW), draft)
         order = SealedInput(jwe.seal(key, b"[" * 900 + b"]" * 900), seal_result=False)
         started = executions.start(AccountScope(session, account_id, NOW), definition, order)
+    start = ExecutionStart(str(started.id), str(account_id))
     with pytest.raises(ApplicationError) as refusal:
-        start = ExecutionStart(str(started.id), str(account_id))
         open_execution(activities(sessions, settings), start)
     assert refusal.value.type == UNOPENABLE
     assert refusal.value.details[0]["detail"].endswith("(stepDataDepth)")
