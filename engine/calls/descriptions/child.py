@@ -24,6 +24,7 @@ def serve() -> None:
     from engine.calls.descriptions import commands  # noqa: PLC0415 - same
 
     _confine()
+    answer: dict[str, object]
     arguments, text = sys.stdin.buffer.readline(), sys.stdin.buffer.read()
     try:
         document = commands.read_json(text)

@@ -145,7 +145,7 @@ async def test_an_answer_without_a_document_is_a_failure() -> None:
 
 
 async def test_an_operation_has_a_limited_number_of_messages() -> None:
-    messages = {f"m{n}": {} for n in range(101)}
+    messages: dict[str, Any] = {f"m{n}": {} for n in range(101)}
     channels = {"orders": {"address": "orders", "messages": messages}}
     operations = {"send": {"channel": {"$ref": "#/channels/orders"}}}
     with pytest.raises(ValueError, match="at most 100 messages"):

@@ -163,7 +163,7 @@ def measure(call: PeerCall) -> Measurement:
     gc.freeze()  # what was there before is not the peer's
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = memory("VmRSS")
-    events.Handle._run = run_timed  # type: ignore[method-assign] # noqa: SLF001 - as above
+    events.Handle._run = run_timed  # type: ignore[method-assign, assignment] # noqa: SLF001 - as above
     try:
         error = asyncio.run(execute(call))
     finally:
