@@ -97,13 +97,14 @@ def read(schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
 def change(body: dict[str, Any], schedule_id: UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Change the members that are sent; a schedule of a workflow's document changes with that."""
     scope = authentication.agent_scope()
+    # The account's row is locked before the schedule's, as a firing does.
+    sealed_input = _seal_input(scope, body) if "input" in body else None
     schedule = schedules.find(scope, schedule_id, lock=True)
     etags.check(*etag_members(schedule))
     if "seal_result" in body and "input" not in body:
         fault = Fault("/sealResult", "needs an input")
         raise InvalidError("schedule_invalid", "There can be no such schedule.", faults=[fault])
     plan = recurrence.read(_plan_members(body), schedules.plan_of(schedule))
-    sealed_input = _seal_input(scope, body) if "input" in body else None
     schedules.change(scope, schedule, plan, sealed_input)
     return _commit_change(scope, schedule)
 
