@@ -67,8 +67,17 @@ EVALUATION_CPU_SECONDS = Counter(
     "cloudapi_evaluation_cpu_seconds", "CPU time of the evaluations that ended.", ("kind",)
 )
 
-TEMPORAL_SLOTS = Gauge("cloudapi_temporal_slots", "Task slots of the worker.", ("kind", "state"))
-TEMPORAL_CACHE_SIZE = Gauge("cloudapi_temporal_cache_size", "Workflows in the worker's cache.")
+TEMPORAL_SLOTS = Gauge(
+    "cloudapi_temporal_slots", "Task slots of the worker.", ("queue", "kind", "state")
+)
+TEMPORAL_CACHE_SIZE = Gauge(
+    "cloudapi_temporal_cache_size", "Workflows in the worker's cache.", ("queue",)
+)
+TEMPORAL_CROWDED = Counter(
+    "cloudapi_temporal_crowded",
+    "Activities that were put off because their account uses its share of the worker.",
+    ("queue",),
+)
 TEMPORAL_CACHE_LOOKUPS = Counter(
     "cloudapi_temporal_cache_lookups", "Lookups in the worker's workflow cache.", ("result",)
 )

@@ -10,6 +10,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
 from engine.contracts.executions import UNDONE, UNOPENABLE
+from engine.temporal_workflows.crowding import run_when_uncrowded
 
 TIMEOUT_SECONDS = 20.0
 # A database that is unavailable comes back; a row that was deleted does not.
@@ -25,12 +26,14 @@ async def run_local_activity(name: str, argument: Any, result_type: type | None)
         failure.
     """
     try:
-        return await workflow.execute_local_activity(
-            name,
-            argument,
-            result_type=result_type,
-            start_to_close_timeout=timedelta(seconds=TIMEOUT_SECONDS),
-            retry_policy=_RETRY_POLICY,
+        return await run_when_uncrowded(
+            lambda: workflow.execute_local_activity(
+                name,
+                argument,
+                result_type=result_type,
+                start_to_close_timeout=timedelta(seconds=TIMEOUT_SECONDS),
+                retry_policy=_RETRY_POLICY,
+            )
         )
     except CancelledError:
         raise
