@@ -22,6 +22,7 @@ from web.http import (
     request_log,
 )
 from web.http.account_services import AccountServices
+from web.request_threads import RequestThreads
 from web.routes import (
     account,
     account_deletion,
@@ -102,6 +103,7 @@ def create_app(settings: Settings) -> Flask:
         "account_services": AccountServices.from_settings(settings),
         "public_keys": health.build_public_key_set(settings),
         "temporal": Temporal(settings),
+        "request_threads": RequestThreads(settings.web_threads),
     }
     request_log.configure(app)
     if settings.proxy_hops:  # outermost, because `web.realtime.flask_bridge` reads it

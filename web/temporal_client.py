@@ -33,6 +33,7 @@ from engine.temporal.connection import SHORT_RETRY, connect_sender
 from engine.temporal.outages import is_temporal_absence
 from engine.workflows.schedules import temporal_schedules
 from engine.workflows.temporal_delivery import TemporalCall
+from web import request_threads
 
 T = TypeVar("T")
 CONNECT_SECONDS_MAX = 1.0
@@ -62,7 +63,6 @@ class Temporal:
         self.reply_key = {
             name: str(value) for name, value in self._reply_key.as_dict(private=False).items()
         }
-        self._waiters = threading.BoundedSemaphore(max(1, settings.web_threads // 2))
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
@@ -84,7 +84,7 @@ class Temporal:
     def deliver(self, call: TemporalCall, *, wait: float = 0.0) -> DeliveryResult:
         """Send a call, and wait up to `wait` seconds for the reply of a workflow that it starts.
 
-        When half the process's threads wait already, this one does not.
+        When too many requests wait already, this one does not.
 
         :raises UnavailableError: when Temporal did not do it in time.
         """
@@ -94,7 +94,7 @@ class Temporal:
     def join(self, execution_id: UUID, account_id: UUID, *, wait: float) -> dict[str, Any] | None:
         """Return the outcome of an execution that was started before, if it ends in `wait` seconds.
 
-        When half the process's threads wait already, this one does not.
+        When too many requests wait already, this one does not.
 
         :raises UnavailableError: when no worker answered.
         """
@@ -111,7 +111,8 @@ class Temporal:
         :raises UnavailableError: when no worker answered.
         """
         reading = OutcomeReading(str(execution_id), str(account_id), self.reply_key)
-        outcome = self._run(self._read(reading), READING_SECONDS_MAX)
+        with request_threads.waiting():
+            outcome = self._run(self._read(reading), READING_SECONDS_MAX)
         if outcome is None:
             raise _unavailable()
         return outcome
@@ -123,7 +124,8 @@ class Temporal:
         :raises UnavailableError: when no worker answered.
         """
         commands.check_size(reading)
-        reply = self._run(self._read(reading, PREVIEW_SECONDS_MAX, kind), PREVIEW_SECONDS_MAX)
+        with request_threads.waiting():
+            reply = self._run(self._read(reading, PREVIEW_SECONDS_MAX, kind), PREVIEW_SECONDS_MAX)
         if reply is None:
             raise UnavailableError("worker_unavailable", "No worker has answered in time.")
         return reply
@@ -137,13 +139,12 @@ class Temporal:
 
     @contextlib.contextmanager
     def _wait_slot(self, wait: float) -> Iterator[float]:
-        """Yield how long the request may wait: 0 when half the process's threads wait already."""
-        waits = wait > 0 and self._waiters.acquire(blocking=False)
-        try:
-            yield wait if waits else 0.0
-        finally:
-            if waits:
-                self._waiters.release()
+        """Yield how long the request may wait: 0 when too many requests wait already."""
+        if wait <= 0:
+            yield 0.0
+            return
+        with request_threads.waiting() as is_free:
+            yield wait if is_free else 0.0
 
     async def _check_health(self) -> None:
         await (await self._connect()).service_client.check_health()

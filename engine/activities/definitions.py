@@ -22,7 +22,6 @@ from engine.contracts.workflow_ids import VersionReference
 from engine.crypto import jwe, keyring
 from engine.crypto.public_keys import find_encryption_key
 from engine.errors import EngineError, Fault, NotFoundError
-from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents
 from engine.interpreter.constructs.run_task import LATEST
 from engine.store.account_scope import AccountScope
@@ -70,19 +69,22 @@ class DefinitionActivities:
         return []
 
     def _check(self, check: DefinitionCheck) -> list[str]:
-        ACCOUNT.set(check.account_id)
         account_id, triggers = UUID(check.account_id), list[str]()
         version = VersionReference(UUID(check.definition_id), check.version)
         with self._sessions.begin() as session:
             scope = AccountScope(session, account_id, datetime.now(UTC))
-            newest = definitions.find(scope, version.definition_id, lock=True)
             definition_version = versions.find(scope, version.definition_id, version.version)
-            document, faults = self.check_envelope(
-                definition_version.encrypted_data, definition_version.encryption_key
-            )
+        # A check may take seconds: no transaction waits meanwhile, and no row is locked.
+        document, faults = self.check_envelope(
+            definition_version.encrypted_data, definition_version.encryption_key
+        )
+        schedule = None if faults else documents.parse(document).schedule
+        with self._sessions.begin() as session:
+            scope = AccountScope(session, account_id, datetime.now(UTC))
+            newest = definitions.find(scope, version.definition_id, lock=True)
             is_newest = newest.version == check.version
             if not faults and is_newest:
-                faults = find_excess(scope, newest, document, schedules_max=self._schedules_max)
+                faults = find_excess(scope, newest, schedule, schedules_max=self._schedules_max)
             diagnosis = diagnosis_of(session.get_one(Account, account_id), faults)
             if not faults:
                 key = encryption_keys.obtain(session, self._ring, account_id=account_id)
@@ -90,7 +92,7 @@ class DefinitionActivities:
                 diagnosis = replace(diagnosis, family=family, reference=reference)
             definitions.diagnose(scope, version, diagnosis)
             if is_newest:
-                triggers = store_schedules(scope, self._keys, newest, {} if faults else document)
+                triggers = store_schedules(scope, self._keys, newest, None if faults else schedule)
         return triggers
 
     @activity.defn(name=FIND_DEFINITION)

@@ -70,16 +70,24 @@ class EventActivities:
         Return None when the definition was deleted or has a newer version.
         """
         version = VersionReference(UUID(start.definition_id), start.version)
+        try:
+            with self._sessions.begin() as session:
+                scope = AccountScope(session, UUID(start.account_id), datetime.now(UTC))
+                definition_version = versions.find(scope, version.definition_id, version.version)
+            # A large document takes a while: no transaction waits meanwhile, and no row is locked.
+            document = self._document(definition_version)
+            return self._subscribe(start, version, document)
+        except NotFoundError:
+            return None
+
+    def _subscribe(
+        self, start: TriggerStart, version: VersionReference, document: dict[str, Any]
+    ) -> TriggerDocument | None:
         with self._sessions.begin() as session:
             scope = AccountScope(session, UUID(start.account_id), datetime.now(UTC))
-            try:
-                newest = definitions.find(scope, version.definition_id, lock=True)
-            except NotFoundError:
-                return None
+            newest = definitions.find(scope, version.definition_id, lock=True)
             if newest.version != start.version:
                 return None
-            definition_version = versions.find(scope, version.definition_id, version.version)
-            document = self._document(definition_version)
             if start.trigger == "on":
                 self._dispatcher.listen(
                     scope,

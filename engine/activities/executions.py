@@ -33,7 +33,6 @@ from engine.contracts.executions import (
 from engine.contracts.workflow_ids import ExecutionWorkflowId
 from engine.crypto import jwe
 from engine.errors import ConflictError, EngineError, InvalidError, NotFoundError, TooLargeError
-from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents, retry_from_failure
 from engine.interpreter.constructs import event_types
 from engine.language import size_limits
@@ -73,7 +72,6 @@ class ExecutionActivities:
         :raises ApplicationError: `UNOPENABLE`, with the error that ends the execution; `REFUSED`,
             when it has ended, or another run of its workflow has opened it.
         """
-        ACCOUNT.set(start.account_id)
         account_id, execution_id = UUID(start.account_id), UUID(start.execution_id)
         if start.ordered is not None:
             self._start_child(account_id, execution_id, start.ordered)

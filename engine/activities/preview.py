@@ -26,7 +26,6 @@ from engine.contracts.preview import (
 from engine.crypto import jwe
 from engine.crypto.public_keys import require_encryption_key
 from engine.errors import EngineError, TooLargeError
-from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter import documents, graph, mermaid
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Account
@@ -57,7 +56,6 @@ class PreviewActivities:
     @activity.defn(name=VALIDATE_DEFINITION)
     def validate(self, validation: Validation) -> str:
         """Return the faults of a definition that is not saved."""
-        ACCOUNT.set(validation.account_id)
         plaintext = self._keys.open(
             validation.sealed, pointer="", bytes_max=2 * self._definitions.definition_bytes_max
         )

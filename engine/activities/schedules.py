@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -15,7 +14,7 @@ from engine.contracts.schedules import FIRE_DUE, DueExecution, DueFiring
 from engine.crypto import jwe
 from engine.crypto.jwe import EngineKeys
 from engine.errors import ConflictError, Fault
-from engine.interpreter import documents
+from engine.language.schedule import ScheduleTriggers
 from engine.observability import metrics
 from engine.store.account_scope import AccountScope
 from engine.store.workflows import Definition
@@ -62,10 +61,14 @@ class ScheduleActivities:
 
 
 def find_excess(
-    scope: AccountScope, definition: Definition, document: dict[str, Any], *, schedules_max: int
+    scope: AccountScope,
+    definition: Definition,
+    schedule: ScheduleTriggers | None,
+    *,
+    schedules_max: int,
 ) -> list[Fault]:
     """Return a fault when a definition exceeds its account's number of schedules."""
-    plans = recurrence.of_definition(documents.parse(document).schedule, now=definition.created_at)
+    plans = recurrence.of_definition(schedule, now=definition.created_at)
     others = schedules.count(scope, besides=definition.id)
     if not plans or others + len(plans) <= schedules_max:
         return []
@@ -73,10 +76,12 @@ def find_excess(
 
 
 def store_schedules(
-    scope: AccountScope, keys: EngineKeys, definition: Definition, document: dict[str, Any]
+    scope: AccountScope,
+    keys: EngineKeys,
+    definition: Definition,
+    schedule: ScheduleTriggers | None,
 ) -> list[str]:
-    """Store a document's times as schedules of the account; return its other triggers."""
-    schedule = documents.parse(document).schedule if document else None
+    """Store a definition's times as schedules of the account; return its other triggers."""
     plans = recurrence.of_definition(schedule, now=scope.now)
     input_jwe = jwe.seal(next(iter(keys.keys.values())), b"null")
     triggers.store_schedules(scope, plans, definition=definition, input_jwe=input_jwe)

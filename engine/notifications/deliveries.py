@@ -8,7 +8,10 @@ channels become due again by these times.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -26,6 +29,7 @@ from engine.sync.notifications import ChangeNotification
 LIVE_STATES = ("active", "failing")
 QUEUE_PERIOD = timedelta(seconds=15)
 LEASE = timedelta(seconds=20)  # longer than a delivery can take
+POSTPONEMENT = timedelta(seconds=5)  # about half of the longest delivery
 SPACING = timedelta(seconds=1)  # between two notices of a channel; later changes join the second
 
 
@@ -37,6 +41,29 @@ class ChannelDelivery:
     leased_until: datetime
     notice: ChangeNotification | None
     test_id: UUID | None
+
+
+class DeliveryShares:
+    """Deliveries of this process that are under way, at most `share` of each account."""
+
+    def __init__(self, share: int) -> None:
+        self._share = share
+        self._counts: Counter[UUID] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def hold(self, account_id: UUID) -> Iterator[bool]:
+        """Count a delivery during the block; yield whether it is within the account's share."""
+        with self._lock:
+            self._counts[account_id] += 1
+            is_within = self._counts[account_id] <= self._share
+        try:
+            yield is_within
+        finally:
+            with self._lock:
+                self._counts[account_id] -= 1
+                if not self._counts[account_id]:
+                    del self._counts[account_id]
 
 
 def schedule_deliveries(scope: AccountScope) -> list[UUID]:
@@ -137,16 +164,9 @@ def record_outcome(
     A delivery whose outcome is not stored is repeated with the same id. `chance`, from 0 to 1,
     spreads the next try.
     """
-    query = (
-        select(Channel)
-        .where(Channel.id == delivery.channel.id, Channel.leased_until == delivery.leased_until)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    channel = session.scalars(query).one_or_none()
+    channel = _end_lease(session, delivery)
     if channel is None:
         return
-    channel.leased_until = None
     if outcome.error is not None:
         delay = max(retry_policy.delay(channel.failures + 1, chance=chance), outcome.wait)
         _record_failure(channel, outcome, tries_max=retry_policy.tries_max, next_try_at=now + delay)
@@ -159,6 +179,13 @@ def record_outcome(
         channel.test_id = None
     channel.next_try_at = None
     _schedule(session, channel, now)
+
+
+def postpone(session: Session, delivery: ChannelDelivery, *, now: datetime) -> None:
+    """Give a lease back, because too many of the account's deliveries are under way."""
+    channel = _end_lease(session, delivery)
+    if channel is not None:
+        channel.next_try_at = now + POSTPONEMENT
 
 
 def schedule_overdue(session: Session, *, now: datetime) -> int:
@@ -179,6 +206,20 @@ def schedule_overdue(session: Session, *, now: datetime) -> int:
         update(Channel).where(Channel.id.in_(behind)).values(next_try_at=now).returning(Channel.id)
     )
     return len(session.scalars(statement.execution_options(synchronize_session=False)).all())
+
+
+def _end_lease(session: Session, delivery: ChannelDelivery) -> Channel | None:
+    """Return a delivery's channel without its lease; None when it was paused or leased again."""
+    query = (
+        select(Channel)
+        .where(Channel.id == delivery.channel.id, Channel.leased_until == delivery.leased_until)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    channel = session.scalars(query).one_or_none()
+    if channel is not None:
+        channel.leased_until = None
+    return channel
 
 
 def _schedule(session: Session, channel: Channel, now: datetime) -> bool:

@@ -77,14 +77,23 @@ CONFINEMENT_MISSING = Gauge(
     ("kind",),
 )
 
-TEMPORAL_SLOTS = Gauge("cloudapi_temporal_slots", "Task slots of the worker.", ("kind", "state"))
+TEMPORAL_SLOTS = Gauge(
+    "cloudapi_temporal_slots", "Task slots of the worker.", ("queue", "kind", "state")
+)
 TEMPORAL_TASKS_LATE = Gauge(
     "cloudapi_temporal_tasks_late", "Workflow tasks that have been open for more than 10 seconds."
 )
 TEMPORAL_TASK_OLDEST_SECONDS = Gauge(
     "cloudapi_temporal_task_oldest_seconds", "Age of the oldest open workflow task."
 )
-TEMPORAL_CACHE_SIZE = Gauge("cloudapi_temporal_cache_size", "Workflows in the worker's cache.")
+TEMPORAL_CACHE_SIZE = Gauge(
+    "cloudapi_temporal_cache_size", "Workflows in the worker's cache.", ("queue",)
+)
+TEMPORAL_CROWDED = Counter(
+    "cloudapi_temporal_crowded",
+    "Activities that were put off because their account uses its share of the worker.",
+    ("queue",),
+)
 TEMPORAL_CACHE_LOOKUPS = Counter(
     "cloudapi_temporal_cache_lookups", "Lookups in the worker's workflow cache.", ("result",)
 )

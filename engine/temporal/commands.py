@@ -22,7 +22,7 @@ from engine.contracts.executions import EXECUTION, OUTCOME_READING, ExecutionSta
 from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
 from engine.contracts.payload_converter import TYPED_JSON
 from engine.contracts.preview import Drawing, Validation
-from engine.contracts.task_queue import TASK_QUEUE
+from engine.contracts.task_queue import READING_QUEUE, TASK_QUEUE
 from engine.contracts.workflow_ids import (
     CheckWorkflowId,
     ExecutionWorkflowId,
@@ -104,7 +104,7 @@ async def start_reading(
         kind,
         reading,
         id=str(ReadingWorkflowId(reading_id)),
-        task_queue=TASK_QUEUE,
+        task_queue=READING_QUEUE,
         execution_timeout=READING_TIMEOUT,
         priority=Priority(fairness_key=reading.account_id),
         search_attributes=search_attributes.of_account(reading.account_id),
@@ -202,7 +202,7 @@ async def _start(
             kind,
             argument,
             id=workflow_id,
-            task_queue=TASK_QUEUE,
+            task_queue=READING_QUEUE if kind == DEFINITION_CHECK else TASK_QUEUE,
             execution_timeout=lasts,
             task_timeout=TASK_TIMEOUT,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

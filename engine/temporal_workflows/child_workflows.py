@@ -26,13 +26,17 @@ TASK_TIMEOUT = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class ChildWorkflow:
-    """Child workflow to start: its type, argument and id, its account and its definition."""
+    """Child workflow to start: its type, argument and id, its account and its definition.
+
+    Without a task queue it runs on the queue of its parent.
+    """
 
     type: str
     argument: Any
     id: str
     account_id: str
     definition_id: str
+    task_queue: str | None = None
 
 
 def execution_workflow(start: ExecutionStart, definition_id: str) -> ChildWorkflow:
@@ -60,6 +64,7 @@ async def start_child_workflow(
         child.type,
         child.argument,
         id=child.id,
+        task_queue=child.task_queue,
         result_type=result_type,
         execution_timeout=execution_timeout,
         task_timeout=TASK_TIMEOUT,

@@ -34,6 +34,7 @@ from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.language.errors import STANDARD, fault
 from engine.language.model import Task
 from engine.temporal_workflows.child_workflows import execution_workflow, start_child_workflow
+from engine.temporal_workflows.crowding import run_when_uncrowded
 from engine.temporal_workflows.local_activities import run_local_activity
 
 ABANDON, REQUEST_CANCEL = (
@@ -132,15 +133,17 @@ class TemporalEnvironment:
         """
         place = "" if task is None else task.place
         try:
-            return await workflow.execute_activity(
-                call.name,
-                call.argument,
-                result_type=call.answer,
-                activity_id=f"{place}#{number}",
-                summary=None if task is None else task.name,
-                start_to_close_timeout=timedelta(seconds=call.seconds),
-                heartbeat_timeout=HEARTBEAT,
-                retry_policy=_RETRY if call.repeatable else _NO_RETRY,
+            return await run_when_uncrowded(
+                lambda: workflow.execute_activity(
+                    call.name,
+                    call.argument,
+                    result_type=call.answer,
+                    activity_id=f"{place}#{number}",
+                    summary=None if task is None else task.name,
+                    start_to_close_timeout=timedelta(seconds=call.seconds),
+                    heartbeat_timeout=HEARTBEAT,
+                    retry_policy=_RETRY if call.repeatable else _NO_RETRY,
+                )
             )
         except ActivityError as error:
             raise _fault_of(error) from None

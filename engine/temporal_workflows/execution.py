@@ -34,6 +34,7 @@ from engine.contracts.json_value import Json
 from engine.contracts.pause import PAUSE_SIGNAL, PauseSignal
 from engine.contracts.payload_converter import reply_payload
 from engine.contracts.schedules import SCHEDULE, TriggerStart
+from engine.contracts.task_queue import TASK_QUEUE
 from engine.contracts.timeline import RAISED
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.errors import InvalidError
@@ -303,6 +304,7 @@ def _schedule_workflow(check: DefinitionCheck, trigger: str) -> ChildWorkflow:
         str(TriggerWorkflowId(version, trigger)),
         account_id,
         definition_id,
+        TASK_QUEUE,  # the check itself runs on the queue of checks
     )
 
 

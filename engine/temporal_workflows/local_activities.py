@@ -10,6 +10,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
 from engine.contracts.executions import OUTAGE, UNDONE, UNOPENABLE
+from engine.temporal_workflows.crowding import run_when_uncrowded
 
 TIMEOUT_SECONDS = 20.0
 # How long an outage is survived. An execution, a check or a reading that may last less ends sooner.
@@ -31,12 +32,14 @@ async def run_local_activity(name: str, argument: Any, result_type: type | None)
     outage_start: datetime | None = None
     while True:
         try:
-            return await workflow.execute_local_activity(
-                name,
-                argument,
-                result_type=result_type,
-                start_to_close_timeout=timedelta(seconds=TIMEOUT_SECONDS),
-                retry_policy=_ONCE,
+            return await run_when_uncrowded(
+                lambda: workflow.execute_local_activity(
+                    name,
+                    argument,
+                    result_type=result_type,
+                    start_to_close_timeout=timedelta(seconds=TIMEOUT_SECONDS),
+                    retry_policy=_ONCE,
+                )
             )
         except CancelledError:
             raise

@@ -147,6 +147,11 @@ class AccessTokenCache:
             self._store(digest, claims)
         return claims
 
+    def find_account(self, token: str) -> UUID | None:
+        """Return the account of a token that was verified before; it may have expired since."""
+        claims = self._claims.get(hashlib.sha256(token.encode()).digest())
+        return None if claims is None else claims.account_id
+
     def _store(self, digest: bytes, claims: AccessTokenClaims) -> None:
         """Store claims; a full cache drops the oldest ones."""
         with self._lock:
@@ -168,6 +173,15 @@ def find_claims(authorization: str | None) -> AccessTokenClaims | None:
     """Return the claims of a header's access token, also of an expired one; None without one."""
     scheme, _, token = (authorization or "").partition(" ")
     return _decode(token.strip(), allow_expired=True) if scheme.lower() == "bearer" else None
+
+
+def find_account(app: Flask, authorization: str) -> UUID | None:
+    """Return the account of a header whose token was verified before, in microseconds.
+
+    It tells whose request this is, and not that the account may make it.
+    """
+    cache: AccessTokenCache | None = app.extensions.get("access_token_cache")
+    return None if cache is None else cache.find_account(authorization.partition(" ")[2].strip())
 
 
 def _decode(token: str, *, allow_expired: bool = False) -> AccessTokenClaims | None:

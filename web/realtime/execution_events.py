@@ -52,10 +52,10 @@ class ExecutionEventStream(EventStream):
         while not self.is_over(request, disconnect):
             listener.wake_up.clear()
             needs_check = listener.security_events or listener.is_stale
-            if needs_check and not await asyncio.to_thread(request.has_live_session):
+            if needs_check and not await request.run(request.has_live_session):
                 return
             listener.security_events, listener.compared_gaps = [], listener.gaps
-            page = await asyncio.to_thread(request.run_query, _page_query(request, seq))
+            page = await request.run(request.run_query, _page_query(request, seq))
             for step in page.steps:
                 seq = step.seq
                 data = json.dumps(entry_json(step))

@@ -19,6 +19,7 @@ from engine.errors import UnauthenticatedError
 from engine.sync import notifications
 from web.extensions import db
 from web.http.authentication import Identity
+from web.request_threads import RequestThreads, find_client
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -35,7 +36,7 @@ class BridgedRequest:
     """HTTP request that passes Flask's `before_request` hooks once and calls its route repeatedly.
 
     `context` holds the attributes of Flask's `g` between the calls. Every method that needs Flask
-    belongs in a thread.
+    belongs in a thread: `run` calls it there.
     """
 
     app: Flask
@@ -53,6 +54,13 @@ class BridgedRequest:
         """Return the identity that `run_hooks` has authenticated."""
         identity: Identity = self.context["identity"]
         return identity
+
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a method of this request in a thread, when its client has a place."""
+        identity: Identity | None = self.context.get("identity")
+        client = str(identity.account_id) if identity else find_client(self.app, self.environ)
+        threads: RequestThreads = self.app.extensions["request_threads"]
+        return await threads.run(client, function, *args)
 
     def run_hooks(self) -> Response | None:
         """Run the hooks before the route; return the problem of one that refuses the request."""

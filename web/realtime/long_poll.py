@@ -39,7 +39,7 @@ class LongPoll:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request as Flask does, but later."""
         request = BridgedRequest.from_scope(self.app, scope)
-        response = await asyncio.to_thread(request.run_hooks)
+        response = await request.run(request.run_hooks)
         if response is None:
             response = await self._pull(request, _seconds(scope), receive)
         if response is not None:
@@ -80,7 +80,7 @@ class LongPoll:
             page = response.get_json()
             return is_last or bool(page["states"]) or page["hasMore"]
 
-        response, has_ended = await asyncio.to_thread(request.call_route, is_final)
+        response, has_ended = await request.run(request.call_route, is_final)
         if not has_ended:
             listener.compared_gaps = gaps
             listener.changes.skip_to(response.get_json()["cursor"])

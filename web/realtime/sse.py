@@ -44,7 +44,7 @@ class EventStream(ABC):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with a stream or a problem."""
         request = BridgedRequest.from_scope(self.app, scope)
-        problem = await asyncio.to_thread(request.run_hooks)
+        problem = await request.run(request.run_hooks)
         if problem is not None:
             await send_response(problem, send)
             return
@@ -54,7 +54,7 @@ class EventStream(ABC):
             metrics.REFUSALS.labels("streams").inc()
             detail = f"An account may have {self.quota.streams_max} live streams open."
             error = LimitedError(detail, retry_seconds=30, code="too_many_streams")
-            await send_response(await asyncio.to_thread(request.make_problem, error), send)
+            await send_response(await request.run(request.make_problem, error), send)
             return
         try:
             await self._open(request, receive, send)
@@ -84,7 +84,7 @@ class EventStream(ABC):
             # It listens before the route reads the head, so that no later change is missed.
             async with self.hub.listen(listener):
                 gaps = listener.gaps
-                response, _ = await asyncio.to_thread(request.call_route)
+                response, _ = await request.run(request.call_route)
                 if response.status_code != http.HTTPStatus.OK:
                     await send_response(response, send)
                     return

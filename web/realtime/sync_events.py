@@ -54,7 +54,7 @@ class SyncEventStream(EventStream):
     async def _compare(self, listener: RealtimeListener, request: BridgedRequest) -> None:
         """Add the changes that may have been missed, from the database."""
         gaps = listener.gaps
-        changes = await asyncio.to_thread(request.find_changes, listener.changes.floor)
+        changes = await request.run(request.find_changes, listener.changes.floor)
         if changes is not None:
             listener.changes.add(changes["head"], changes["types"], is_complete=True)
         listener.compared_gaps = gaps
@@ -64,7 +64,7 @@ class SyncEventStream(EventStream):
     ) -> bool:
         """Send other sessions' security events; return False when this session has ended."""
         events, listener.security_events = listener.security_events, []
-        if not await asyncio.to_thread(request.has_live_session):
+        if not await request.run(request.has_live_session):
             return False
         for event in events:
             if event["sessionId"] != str(request.identity.session_id):

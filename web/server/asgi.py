@@ -27,7 +27,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         tracing.configure(settings, metrics.PROCESS)
         app = create_app(settings)
-        self.flask = WsgiAdapter(app, threads=settings.web_threads)
+        self.flask = WsgiAdapter(app, app.extensions["request_threads"])
         self.hub = Hub(settings.need("redis_url"))
         self.quota = StreamQuota(
             settings.need("redis_url"),

@@ -6,15 +6,14 @@ import io
 import sys
 from asyncio import get_running_loop, run_coroutine_threadsafe
 from collections.abc import Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from flask import Flask
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from engine.observability import metrics
 from web.realtime.flask_bridge import Receive, Scope, Send, wait_for_disconnect
+from web.request_threads import RequestThreads, find_client
 
 # The server buffers this much of a body anyway. A longer body is read by the request's thread; the
 # number of threads bounds the number of large bodies in memory.
@@ -34,12 +33,11 @@ T = TypeVar("T")
 
 
 class WsgiAdapter:
-    """ASGI application that runs Flask on `threads` threads (PEP 3333 under ASGI 3)."""
+    """ASGI application that runs Flask on threads (PEP 3333 under ASGI 3)."""
 
-    def __init__(self, app: Flask, *, threads: int) -> None:
+    def __init__(self, app: Flask, threads: RequestThreads) -> None:
         self.flask = app
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
-        metrics.THREADS.set(threads)
+        self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -51,10 +49,8 @@ class WsgiAdapter:
             environ["wsgi.input"] = await self._make_input(environ, exchange)
         except ClientDisconnected:
             return
-        metrics.REQUESTS_WAITING.inc()
-        answer = await get_running_loop().run_in_executor(
-            self._threads, self._run, environ, exchange
-        )
+        client = find_client(self.flask, environ)
+        answer = await self._threads.run(client, self._run, environ, exchange)
         if answer is not None:
             status, headers, body = answer
             await exchange.send_head(status, headers)
@@ -72,11 +68,6 @@ class WsgiAdapter:
 
     def _run(self, environ: dict[str, Any], exchange: HttpExchange) -> Answer | None:
         """Run Flask in this thread; return the whole answer, or nothing after it was streamed."""
-        metrics.REQUESTS_WAITING.dec()
-        with metrics.THREADS_BUSY.track_inprogress():
-            return self._call_flask(environ, exchange)
-
-    def _call_flask(self, environ: dict[str, Any], exchange: HttpExchange) -> Answer | None:
         heads: list[tuple[int, Headers]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Any:

@@ -16,13 +16,16 @@ from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.notifications import deliveries
-from engine.notifications.deliveries import ChannelDelivery
+from engine.notifications.deliveries import ChannelDelivery, DeliveryShares
 from engine.notifications.retry_policy import ChannelRetryPolicy, DeliveryOutcome
 from engine.notifications.sender import NotificationSender
 from engine.store.sessions import make_sessions
 from worker.fanout.broker import settings
 
 QUEUE = "channels"
+DELIVERIES_PER_ACCOUNT = 16  # at once, of the process's 64 threads
+
+_shares = DeliveryShares(DELIVERIES_PER_ACCOUNT)
 
 
 @cache
@@ -52,8 +55,12 @@ def deliver(channel_id: str) -> None:
         delivery = deliveries.claim(session, channel_id=UUID(channel_id), now=datetime.now(UTC))
     if delivery is None:
         return
-    outcome = _send(_sender(), delivery)
+    with _shares.hold(delivery.channel.account_id) as is_within:
+        outcome = _send(_sender(), delivery) if is_within else None
     with _sessions().begin() as session:
+        if outcome is None:
+            deliveries.postpone(session, delivery, now=datetime.now(UTC))
+            return
         deliveries.record_outcome(
             session,
             delivery,

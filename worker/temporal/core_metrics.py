@@ -19,25 +19,25 @@ from temporalio.runtime import (
 from engine.observability import metrics
 
 BUFFER_UPDATES = 200_000  # between two reads; more are lost, and the core logs that
-Record = Callable[[float, str], None]  # a value, and the kind of worker that it belongs to
+Record = Callable[[float, str, str], None]  # a value, and the task queue and kind of its worker
 
 
 def _slots(state: str) -> Record:
-    return lambda value, kind: metrics.TEMPORAL_SLOTS.labels(kind, state).set(value)
+    return lambda value, queue, kind: metrics.TEMPORAL_SLOTS.labels(queue, kind, state).set(value)
 
 
 def _add(counter: Counter, *labels: str) -> Record:
     child = counter.labels(*labels)
-    return lambda value, _kind: child.inc(value)
+    return lambda value, *_worker: child.inc(value)
 
 
 def _set(gauge: Gauge) -> Record:
-    return lambda value, _kind: gauge.set(value)
+    return lambda value, queue, _kind: gauge.labels(queue).set(value)
 
 
 def _wait(kind: str) -> Record:
     child = metrics.TEMPORAL_WAIT_SECONDS.labels(kind)
-    return lambda value, _kind: child.observe(value)
+    return lambda value, *_worker: child.observe(value)
 
 
 RECORDS: dict[str, Record] = {
@@ -67,9 +67,10 @@ class Core:
         for update in self._buffer.retrieve_updates():
             record = RECORDS.get(update.metric.name)
             if record is not None:
-                record(float(update.value), _kind(update))
+                queue, kind = (_attribute(update, name) for name in ("task_queue", "worker_type"))
+                record(float(update.value), queue, kind)
 
 
-def _kind(update: BufferedMetricUpdate) -> str:
-    """Return the kind of worker of an update in the core's words, such as WorkflowWorker."""
-    return str(update.attributes.get("worker_type", ""))
+def _attribute(update: BufferedMetricUpdate, name: str) -> str:
+    """Return an attribute of an update in the core's words, such as WorkflowWorker."""
+    return str(update.attributes.get(name, ""))

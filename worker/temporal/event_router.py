@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,8 @@ from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.executions import queries
 
 LOOK_SECONDS = 1.0
+ACCOUNTS_AT_ONCE = 4  # each has a connection to the database, and its events in memory
+ACCOUNTS_MAX = 200  # at once and in line
 BATCH = 100
 SIGNAL_EVENTS_MAX = 50
 SIGNAL_BYTES_MAX = 524_288
@@ -56,6 +58,9 @@ class Router:
     Several may run: each takes accounts that no other one has. An event's content is deleted only
     when all listeners have it, so that the end of a router repeats events and loses none.
     Listeners ignore repetitions.
+
+    It routes a few accounts at a time, and of each account one batch. So an account with many
+    events, or with events that cannot be delivered yet, delays no other one.
     """
 
     def __init__(
@@ -71,40 +76,45 @@ class Router:
         self._dispatcher = dispatcher
         self._doorbell = doorbell
         self._redis_url = redis_url
+        self._places = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
+        self._accounts: set[UUID] = set()  # that are routed, wait for a place, or rest
 
     async def run(self) -> None:
         """Route until cancelled, whatever is down in between."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
-            tasks.create_task(self._route_on())
+            tasks.create_task(self._route_on(tasks))
 
-    async def look(self) -> int:
-        """Route some pending events of each account; return how many there were."""
-        count = 0
-        for account_id in await asyncio.to_thread(self._accounts):
-            try:
-                count += await self._route(account_id)
-            except Exception as error:
-                if is_outage(error):
-                    raise
-                # Such as an account whose key is lost: its events stay, and hold up no other's.
-                reason = error.code if isinstance(error, EngineError) else type(error).__name__
-                log.warning("not_routed", account=str(account_id), error=reason)
-        return count
-
-    async def _route_on(self) -> None:
+    async def _route_on(self, tasks: asyncio.TaskGroup) -> None:
+        """Start a task for each account that has pending events and no task yet."""
         while True:
             self._doorbell.wake.clear()
             try:
-                count = await self.look()
+                account_ids = await asyncio.to_thread(self._list_accounts, {*self._accounts})
             except Exception as error:
                 if not is_outage(error):
                     raise
                 log.warning("not_routed", error=type(error).__name__)
-                count = 0
-            if not count:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._doorbell.wake.wait(), LOOK_SECONDS)
+                account_ids = ()
+            for account_id in account_ids[: ACCOUNTS_MAX - len(self._accounts)]:
+                self._accounts.add(account_id)
+                tasks.create_task(self._route_account(account_id))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._doorbell.wake.wait(), LOOK_SECONDS)
+
+    async def _route_account(self, account_id: UUID) -> None:
+        """Route some pending events of an account; if that fails, leave it alone for a moment."""
+        try:
+            async with self._places:
+                count = await self._route(account_id)
+        except Exception as error:  # noqa: BLE001 - the events stay, and hold up no other account's
+            # Such as an account whose key is lost, or an execution that is about to start.
+            log.warning("not_routed", account=str(account_id), error=_name(error))
+            await asyncio.sleep(LOOK_SECONDS)
+            count = 0
+        self._accounts.discard(account_id)
+        if count:
+            self._doorbell.wake.set()  # there may be more
 
     async def _route(self, account_id: UUID) -> int:
         """Deliver an account's oldest events; after an exception they are still pending."""
@@ -117,9 +127,9 @@ class Router:
             await asyncio.to_thread(self._finish, session, rows, closed)
         return len(rows)
 
-    def _accounts(self) -> Sequence[UUID]:
+    def _list_accounts(self, besides: Collection[UUID]) -> Sequence[UUID]:
         with self._sessions() as session:
-            return queue.list_accounts(session)
+            return queue.list_accounts(session, besides=besides)
 
     def _take(self, session: Session, account_id: UUID) -> tuple[Sequence[Event], Deliveries]:
         """Return an account's events and, by workflow, those that it receives."""
@@ -197,6 +207,10 @@ class Router:
                         self._doorbell.wake.set()
             except (RedisError, OSError):
                 await asyncio.sleep(LOOK_SECONDS)
+
+
+def _name(error: Exception) -> str:
+    return error.code if isinstance(error, EngineError) else type(error).__name__
 
 
 def _is_own(row: Event, listener: Listener) -> bool:

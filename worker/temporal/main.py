@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.contracts.task_queue import TASK_QUEUE
+from engine.contracts.task_queue import READING_QUEUE, TASK_QUEUE
 from worker.temporal import grpc_environment  # noqa: F401 - before anything loads gRPC
 
 # isort: split
@@ -10,6 +10,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -38,6 +39,7 @@ from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
 from engine.egress.resolver import NameResolver
 from engine.expressions.sandbox import confinement, kernel, pool, process
+from engine.expressions.sandbox.account_shares import AccountShares
 from engine.expressions.sandbox.fair_queue import ACCOUNT
 from engine.interpreter.runtime.timeline import TimelineOutput
 from engine.observability import logging, metrics, tracing
@@ -62,28 +64,40 @@ from engine.workflows.executions.outcomes import Outcomes
 from engine.workflows.executions.timeline_writer import TimelineWriter
 from engine.workflows.secrets import SecretOpener
 from worker.temporal import builds
+from worker.temporal.activity_places import ActivityPlaces
 from worker.temporal.core_metrics import Core
 from worker.temporal.event_router import Doorbell, Router
 from worker.temporal.task_watchdog import WatchedWorkflowRunner
 
-THREADS = 8
 # Each needs a thread, the GIL and child processes. A hundred at once, of one account's flood, block
 # one another for seconds, and all of them miss Temporal's deadline of two seconds (ADR 0007).
 WORKFLOW_TASKS_AT_ONCE = 8
+# A local activity holds a workflow task. So an account waits for its own ones only for a moment,
+# which most of them take.
+LOCAL_ACTIVITIES_PER_ACCOUNT = 4
+LOCAL_WAIT_SECONDS = 0.2
+CALLS_AT_ONCE = 200
+CALLS_PER_ACCOUNT = 25
+CALL_WAIT_SECONDS = 1.0
+# Checks and readings: each may take ten seconds, in which it holds a workflow task and a thread.
+READINGS_AT_ONCE = 8
+READINGS_PER_ACCOUNT = 2
+READING_WAIT_SECONDS = 0.25
+THREADS = WORKFLOW_TASKS_AT_ONCE + READINGS_AT_ONCE  # each may wait for one local activity
 GRACE = timedelta(seconds=20)  # hosts kill after 30
 BEAT = timedelta(seconds=2)  # how soon a cancelled activity learns of it
 RECONNECT_SECONDS = 1.0
 
 
-def make_worker(
+def make_workers(
     client: Client,
     settings: Settings,
     sessions: sessionmaker[Session],
     threads: ThreadPoolExecutor,
     timeline_writer: TimelineWriter,
     runner: WatchedWorkflowRunner,
-) -> tuple[Worker, Router]:
-    """Return the worker and the router, not yet running.
+) -> tuple[list[Worker], Router]:
+    """Return the workers of the two task queues and the router, not yet running.
 
     :raises SettingsError: when key material is missing.
     """
@@ -91,39 +105,6 @@ def make_worker(
     opener = SecretOpener(EngineKeys.parse(settings.need("engine_private_keys")), outcomes.ring)
     doorbell = Doorbell()
     dispatcher = Dispatcher(opener.keys, outcomes.ring, settings.event_bytes_max, doorbell.ring)
-    worker = Worker(
-        client,
-        task_queue=TASK_QUEUE,
-        workflows=[
-            *(ExecutionWorkflow, DefinitionCheckWorkflow, OutcomeReadingWorkflow),
-            *(FiringWorkflow, ValidationWorkflow, DrawingWorkflow),
-            UpgradedScheduleWorkflow if settings.worker_build_id else ScheduleWorkflow,
-        ],
-        activities=[
-            *_inward(settings, sessions, opener, outcomes, dispatcher, timeline_writer),
-            *_outward(settings),
-        ],
-        activity_executor=threads,
-        max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
-        interceptors=[CommandGuard(), Heartbeats(), FailureClassifier()],
-        workflow_runner=runner,
-        graceful_shutdown_timeout=GRACE,
-        max_heartbeat_throttle_interval=BEAT,
-        deployment_config=builds.config(settings),
-    )
-    router = Router(client, sessions, dispatcher, doorbell, settings.redis_url)
-    return worker, router
-
-
-def _inward(
-    settings: Settings,
-    sessions: sessionmaker[Session],
-    opener: SecretOpener,
-    outcomes: Outcomes,
-    dispatcher: Dispatcher,
-    timeline_writer: TimelineWriter,
-) -> list[Callable[..., Any]]:
-    """Return the activities that use the platform's own database."""
     definitions = DefinitionActivities(sessions, opener, settings)
     previews = PreviewActivities(sessions, opener, definitions, settings)
     step_quota = StepQuota(settings.need("redis_url"))
@@ -131,19 +112,78 @@ def _inward(
         sessions, opener, outcomes, dispatcher, settings, step_quota, timeline_writer
     )
     events = EventActivities(sessions, dispatcher, settings)
-    return [
-        *(executions.open, executions.settle, executions.read, definitions.check, definitions.find),
-        *(
-            previews.validate,
-            previews.draw,
-            events.publish,
-            events.open,
-            events.fire,
-            events.has_ended,
-        ),
+    options = _worker_options(client, settings, threads, runner)
+    readings: list[Callable[..., Any]] = [
+        definitions.check,
+        executions.read,
+        previews.validate,
+        previews.draw,
+    ]
+    activities: list[Callable[..., Any]] = [
+        *(executions.open, executions.settle, definitions.find),
+        *(events.publish, events.open, events.fire, events.has_ended),
         *(step_quota.take, TimelineActivities(timeline_writer).flush),
         ScheduleActivities(sessions, settings).fire,
+        *_outward(settings),
     ]
+    workers = [_make_engine_worker(activities, options), _make_reading_worker(readings, options)]
+    return workers, Router(client, sessions, dispatcher, doorbell, settings.redis_url)
+
+
+def _make_engine_worker(activities: list[Callable[..., Any]], options: dict[str, Any]) -> Worker:
+    """Return the worker of executions and schedules."""
+    local = AccountShares(LOCAL_ACTIVITIES_PER_ACCOUNT, wait_seconds=LOCAL_WAIT_SECONDS)
+    calls = AccountShares(CALLS_PER_ACCOUNT, wait_seconds=CALL_WAIT_SECONDS)
+    has_builds = options["deployment_config"] is not None
+    return Worker(
+        task_queue=TASK_QUEUE,
+        workflows=[
+            *(ExecutionWorkflow, FiringWorkflow),
+            UpgradedScheduleWorkflow if has_builds else ScheduleWorkflow,
+        ],
+        activities=activities,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
+        max_concurrent_activities=CALLS_AT_ONCE,
+        interceptors=[
+            *(CommandGuard(), Heartbeats(), FailureClassifier()),
+            ActivityPlaces(local, calls),
+        ],
+        **options,
+    )
+
+
+def _make_reading_worker(readings: list[Callable[..., Any]], options: dict[str, Any]) -> Worker:
+    """Return the worker of checks, previews and readings, whose activities are all local."""
+    shares = AccountShares(READINGS_PER_ACCOUNT, wait_seconds=READING_WAIT_SECONDS)
+    return Worker(
+        task_queue=READING_QUEUE,
+        workflows=[
+            *(DefinitionCheckWorkflow, OutcomeReadingWorkflow),
+            *(ValidationWorkflow, DrawingWorkflow),
+        ],
+        activities=readings,
+        max_concurrent_workflow_tasks=READINGS_AT_ONCE,
+        no_remote_activities=True,
+        interceptors=[CommandGuard(), FailureClassifier(), ActivityPlaces(shares)],
+        **options,
+    )
+
+
+def _worker_options(
+    client: Client,
+    settings: Settings,
+    threads: ThreadPoolExecutor,
+    runner: WatchedWorkflowRunner,
+) -> dict[str, Any]:
+    """Return the options that all workers have in common."""
+    return {
+        "client": client,
+        "activity_executor": threads,
+        "workflow_runner": runner,
+        "graceful_shutdown_timeout": GRACE,
+        "max_heartbeat_throttle_interval": BEAT,
+        "deployment_config": builds.config(settings),
+    }
 
 
 def _outward(settings: Settings) -> list[Callable[..., Any]]:
@@ -181,7 +221,9 @@ async def main() -> None:
         runner.look()
 
     publisher = Publisher(settings, "temporal", measure=measure)
-    sessions = make_sessions(settings, pool_size=THREADS)
+    sessions = make_sessions(settings, pool_size=THREADS // 2)  # and as many more in need
+    # Of parts of calls that take long or ask the system's resolver: a call has at most one.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CALLS_AT_ONCE))
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)
     owners = WorkflowOwners(sessions, Keyring(settings.secrets("keyring")))
     client = await _connected(settings, storage, owners, core)
@@ -192,8 +234,11 @@ async def main() -> None:
         ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads,
         timeline_writer.run(),
     ):
-        worker, router = make_worker(client, settings, sessions, threads, timeline_writer, runner)
-        async with worker:
+        workers, router = make_workers(client, settings, sessions, threads, timeline_writer, runner)
+        async with AsyncExitStack() as running_workers:
+            for worker in workers:
+                await running_workers.enter_async_context(worker)
+            running_workers.push_async_callback(_shut_down, workers)
             structlog.get_logger().info("worker_ready", task_queue=TASK_QUEUE)
             routing = asyncio.create_task(router.run())
             promotion = asyncio.create_task(builds.promote(client, settings))
@@ -214,6 +259,11 @@ def _check_confinement() -> None:
         metrics.CONFINEMENT_MISSING.labels(means).set(means in missing)
     if missing:
         structlog.get_logger().warning("confinement_incomplete", missing=missing)
+
+
+async def _shut_down(workers: list[Worker]) -> None:
+    """Shut down all workers together: one after the other would exceed the grace period."""
+    await asyncio.gather(*(worker.shutdown() for worker in workers))
 
 
 async def _connected(

@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from engine.calls.errors import failure
+from engine.expressions.sandbox.account_shares import AccountShares
+from engine.expressions.sandbox.fair_queue import ACCOUNT
 
 WALL_SECONDS_MAX = 10.0
 ANSWER_BYTES_MAX = 8 * 1_048_576  # a request, and the proto as compiled, in Base64
 CHILDREN_MAX = 2  # a host has two cores
+CHILDREN_PER_ACCOUNT = 1
 
 _CHILD = Path(__file__).with_name("proto_worker.py")
 _children: asyncio.Semaphore | None = None
+_shares = AccountShares(CHILDREN_PER_ACCOUNT)
 
 
 async def execute(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +36,7 @@ async def execute(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """
     global _children  # noqa: PLW0603 - a semaphore belongs to the event loop of its first use
     _children = _children or asyncio.Semaphore(CHILDREN_MAX)
-    async with _children:
+    async with _shares.hold(ACCOUNT.get()), _children:
         result = await _run(command, json.dumps(arguments).encode())
     if "error" in result:
         raise failure(result["error"], result["detail"])

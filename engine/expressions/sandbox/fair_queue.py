@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Generic, TypeVar
@@ -59,10 +59,16 @@ class Waiter(Generic[T]):
 
 
 class FairQueue(Generic[T]):
-    """Free items, and a line of waiters for each account; the accounts are served in turn."""
+    """Free items, and a line of waiters for each account; the accounts are served in turn.
 
-    def __init__(self, items: Iterable[T]) -> None:
+    An account has at most `share` items at a time, so that it never has all of them. A waiter of no
+    account in particular has no such limit.
+    """
+
+    def __init__(self, items: Iterable[T], *, share: int | None = None) -> None:
         self._free = list(items)
+        self._share = len(self._free) if share is None else share
+        self._counts: Counter[str] = Counter()  # of items, by account
         self._lines: OrderedDict[str, deque[Waiter[T]]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -74,11 +80,8 @@ class FairQueue(Generic[T]):
         :raises BusyError: when no item was free within the seconds.
         """
         with self._lock:
-            if self._free:
-                waiter.items.append(self._free.pop())
-                waiter.served.set()
-            else:
-                self._lines.setdefault(waiter.account, deque()).append(waiter)
+            self._lines.setdefault(waiter.account, deque()).append(waiter)
+            self._serve()
         if not waiter.served.wait(seconds):
             raise BusyError("no sandbox process was free in time")
         return waiter.items[0]
@@ -88,7 +91,11 @@ class FairQueue(Generic[T]):
         with self._lock:
             if waiter.items:
                 waiter.items.clear()
-                self._give(item)
+                self._counts[waiter.account] -= 1
+                if not self._counts[waiter.account]:
+                    del self._counts[waiter.account]
+                self._free.append(item)
+                self._serve()
                 return
             line = self._lines.get(waiter.account)
             if line is not None and waiter in line:
@@ -101,13 +108,17 @@ class FairQueue(Generic[T]):
         with self._lock:
             return sum(map(len, self._lines.values()))
 
-    def _give(self, item: T) -> None:
-        if not self._lines:
-            self._free.append(item)
-            return
-        account, line = self._lines.popitem(last=False)
-        waiter = line.popleft()
-        if line:
-            self._lines[account] = line  # behind all others
-        waiter.items.append(item)
-        waiter.served.set()
+    def _serve(self) -> None:
+        """Give the free items to the waiters whose accounts may have one."""
+        for account in list(self._lines):
+            if not self._free:
+                return
+            if account and self._counts[account] >= self._share:
+                continue
+            line = self._lines.pop(account)
+            waiter = line.popleft()
+            if line:
+                self._lines[account] = line  # behind all others
+            self._counts[account] += 1
+            waiter.items.append(self._free.pop())
+            waiter.served.set()

@@ -67,7 +67,10 @@ class Pool:
     def __init__(self, size: int = DEFAULT_SIZE, *, kind: str = "jq") -> None:
         self._kind = kind
         self._size = size
-        self._queue: FairQueue[SandboxProcess | None] = FairQueue([None] * size)
+        # One process at least stays free of each account.
+        self._queue: FairQueue[SandboxProcess | None] = FairQueue(
+            [None] * size, share=max(1, size - 1)
+        )
         self._cache = OutputCache()
         self.observer: Observer = _ignore
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -81,10 +81,14 @@ def store(
         scope.session.execute(statement.on_conflict_do_nothing(index_elements=[Event.id]))
 
 
-def list_accounts(session: Session, *, limit: int = 50) -> Sequence[UUID]:
-    """Return accounts with events to be routed, the longest waiting first."""
+def list_accounts(
+    session: Session, *, besides: Collection[UUID] = (), limit: int = 50
+) -> Sequence[UUID]:
+    """Return other accounts with events to be routed, the longest waiting first."""
     first = func.min(Event.number)
-    pending = select(Event.account_id).where(Event.routed_at.is_(None))
+    pending = select(Event.account_id).where(
+        Event.routed_at.is_(None), Event.account_id.not_in(besides)
+    )
     return session.scalars(pending.group_by(Event.account_id).order_by(first).limit(limit)).all()
 
 

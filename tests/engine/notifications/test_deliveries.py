@@ -8,10 +8,18 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
 
 from engine.accounts import agents
 from engine.notifications import deliveries, management
-from engine.notifications.deliveries import LEASE, QUEUE_PERIOD, SPACING, ChannelDelivery
+from engine.notifications.deliveries import (
+    LEASE,
+    POSTPONEMENT,
+    QUEUE_PERIOD,
+    SPACING,
+    ChannelDelivery,
+    DeliveryShares,
+)
 from engine.notifications.retry_policy import DeliveryOutcome
 from engine.store.account_scope import AccountScope
 from engine.store.accounts import Channel
@@ -201,6 +209,31 @@ def test_a_channel_that_is_gone_is_dead_at_once(
     schedule(session, account_id)
     record_outcome(session, claim(session, phone), DeliveryOutcome("gone", permanent=True))
     assert (phone.state, phone.failures, phone.last_error) == ("dead", 1, "gone")
+
+
+def test_an_account_s_deliveries_under_way_are_at_most_its_share() -> None:
+    shares, greedy, neighbour = DeliveryShares(1), uuid7(), uuid7()
+    with (
+        shares.hold(greedy) as first,
+        shares.hold(greedy) as second,
+        shares.hold(neighbour) as other,
+    ):
+        assert (first, second, other) == (True, False, True)
+    with shares.hold(greedy) as again:
+        assert again
+
+
+def test_a_delivery_that_is_put_off_is_no_failure_and_falls_due_again(
+    session: Session, account_id: UUID, add: Add, push: Push
+) -> None:
+    phone = add("phone")
+    push("laptop", "workflow")
+    schedule(session, account_id)
+    deliveries.postpone(session, claim(session, phone), now=NOW)
+    assert (phone.failures, phone.state, phone.leased_until) == (0, "active", None)
+    assert deliveries.claim(session, channel_id=phone.id, now=NOW) is None
+    assert mine(session, account_id, NOW + POSTPONEMENT) == [phone.id]
+    assert claim(session, phone, NOW + POSTPONEMENT).notice is not None
 
 
 def test_an_endpoint_that_asks_for_time_gets_it(

@@ -13,6 +13,7 @@ import uvicorn
 from flask import Flask, Response, request
 
 from bin.devtools.stack.server import free_port
+from web.request_threads import RequestThreads
 from web.server.wsgi_adapter import EARLY_BYTES_MAX, WsgiAdapter
 
 pytestmark = pytest.mark.unit
@@ -87,7 +88,7 @@ def origin() -> Iterator[Origin]:
         def capture_signals(self) -> Any:
             return closing(socket.socket())
 
-    asgi: Any = WsgiAdapter(made.app, threads=2)
+    asgi: Any = WsgiAdapter(made.app, RequestThreads(4))
     config = uvicorn.Config(
         asgi, port=made.port, log_level="critical", lifespan="off", proxy_headers=False
     )

@@ -52,7 +52,7 @@ async def test_slots_waits_and_the_cache_of_a_worker_are_counted(settings: Setti
             await client.execute_workflow(Napping.run, id=f"naps-{uuid7()}", task_queue=queue)
         core.look()
     slots = [
-        counted(metrics.TEMPORAL_SLOTS, "slots", kind="WorkflowWorker", state=state)
+        counted(metrics.TEMPORAL_SLOTS, "slots", queue=queue, kind="WorkflowWorker", state=state)
         for state in ("used", "available")
     ]
     assert sum(slots) == 7
