@@ -36,7 +36,7 @@ class Strict(Schema):
         return data
 
 
-class Items(fields.List):
+class Items(fields.List[Any]):
     """List whose length is checked before its items: a body has room for a million of them."""
 
     def __init__(self, item: Any, *, shortest: int, longest: int, **options: Any) -> None:

@@ -168,5 +168,5 @@ def test_a_time_that_the_schedule_does_not_have_makes_nothing(
     schedule.start_at = NOON - timedelta(minutes=1)
     scope = AccountScope(session, schedule.account_id, NOON)
     with pytest.raises(ConflictError):
-        firings.fire(scope, DueTime(schedule.id, at), running_max=9)
+        firings.fire(scope, DueTime(schedule.id, at), limits=ExecutionLimits(9))
     assert executions(session, schedule) == []
