@@ -27,6 +27,7 @@ from bin.devtools.stack.fresh_keys import new_key
 from engine.config.settings import Settings
 from engine.contracts.commands import REFUSED
 from engine.contracts.executions import OUTCOME_READING, OutcomeReading
+from engine.contracts.task_queue import READING_QUEUE, TASK_QUEUE
 from engine.store.executions import Execution
 from engine.temporal.command_signer import CommandSigner
 from tests.support.platform import Platform
@@ -35,7 +36,8 @@ from tests.support.web.events import HEAD, event, listener, listening, publish, 
 
 pytestmark = pytest.mark.platform
 
-QUEUE, SECONDS_MAX = "engine", timedelta(seconds=20)
+SECONDS_MAX = timedelta(seconds=20)
+READINGS = ("execution.read", "definition.")
 ECHO = f"{HEAD}do:\n  - tell: {{set: {{told: '${{ . }}'}}}}\n"
 ONCE = RetryPolicy(maximum_attempts=1)
 
@@ -68,7 +70,7 @@ async def outcome_of(
         kind,
         args=arguments,
         id=workflow_id,
-        task_queue=QUEUE,
+        task_queue=READING_QUEUE if kind.startswith(READINGS) else TASK_QUEUE,
         execution_timeout=SECONDS_MAX,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
     )
@@ -184,17 +186,17 @@ class StrangerWorkflow:
         """Return the types of the failures."""
         failures = []
         for argument in (reading, None):
-            for local in ("read_outcome", "open_execution", "settle_execution", "call_http"):
+            for local in ("open_execution", "settle_execution", "fire_due", "call_http"):
                 activity = workflow.execute_activity(
                     local,
                     argument,
-                    task_queue=QUEUE,
+                    task_queue=TASK_QUEUE,
                     start_to_close_timeout=SECONDS_MAX,
                     retry_policy=ONCE,
                 )
                 failures.append(await _failure(activity))
         child = workflow.execute_child_workflow(
-            "execution.read", reading, id=f"read:{workflow.uuid4()}", task_queue=QUEUE
+            "execution.read", reading, id=f"read:{workflow.uuid4()}", task_queue=READING_QUEUE
         )
         return [*failures, await _failure(child)]
 
