@@ -181,7 +181,7 @@ async def test_a_proto_as_large_as_one_may_be_is_compiled() -> None:
 
 
 async def test_values_of_googles_types_are_written_and_read_without_another_file() -> None:
-    names = ("timestamp", "struct", "any", "wrappers")
+    names = ("timestamp", "struct", "any", "wrappers", "duration")
     imports = " ".join(f'import "google/protobuf/{name}.proto";' for name in names)
     kinds = ("Timestamp at", "Struct data", "Any some", "Int64Value number")
     fields = [f"google.protobuf.{kind} = {n};" for n, kind in enumerate(kinds, 1)]
