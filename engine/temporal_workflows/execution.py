@@ -16,6 +16,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, CancelledError, WorkflowAlreadyStartedError
 
 from engine.contracts.child_executions import ChildOutcome
+from engine.contracts.commands import REFUSED
 from engine.contracts.definitions import CHECK_DEFINITION, DEFINITION_CHECK, DefinitionCheck
 from engine.contracts.events import EVENT
 from engine.contracts.executions import (
@@ -115,7 +116,10 @@ class ExecutionWorkflow:
         return [] if self._interpreter is None else list(self._interpreter.trail)
 
     async def _settle(self, start: ExecutionStart) -> Settlement:
-        """Run the execution to its end, and return how it ended."""
+        """Run the execution to its end, and return how it ended.
+
+        :raises ApplicationError: `REFUSED`, when this run may not open it.
+        """
         settlement = Settlement(
             start.execution_id, start.account_id, status="completed", reply_key=start.reply_key
         )
@@ -126,6 +130,8 @@ class ExecutionWorkflow:
         except ExhaustedError as error:
             problem = _problem("runtime", error.detail)
         except ApplicationError as error:
+            if error.type == REFUSED:  # another run has the execution, or it has ended
+                raise
             if error.type == UNOPENABLE:
                 return replace(settlement, status="failed", error=error.details[0])
             problem = _problem("runtime", error.message)

@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
+from engine.contracts.commands import REFUSED
 from engine.contracts.executions import OUTAGE, UNDONE, UNOPENABLE
 from engine.temporal_workflows.crowding import run_when_uncrowded
 
@@ -26,8 +27,8 @@ async def run_local_activity(name: str, argument: Any, result_type: type | None)
     An outage is retried for OUTAGE_MAX. The workflow waits for the next attempt by a timer, which
     unlike a retry of the SDK leaves no workflow task open. No other failure is retried.
 
-    :raises ApplicationError: `UNOPENABLE` from the activity itself; `UNDONE` for every other
-        failure.
+    :raises ApplicationError: `UNOPENABLE` or `REFUSED` from the activity itself; `UNDONE` for
+        every other failure.
     """
     outage_start: datetime | None = None
     while True:
@@ -45,7 +46,7 @@ async def run_local_activity(name: str, argument: Any, result_type: type | None)
             raise
         except FailureError as error:
             failure_type = error.type if isinstance(error, ApplicationError) else None
-            if failure_type == UNOPENABLE:
+            if failure_type in {UNOPENABLE, REFUSED}:
                 raise
             outage_start = outage_start or workflow.now()
             duration = workflow.now() - outage_start

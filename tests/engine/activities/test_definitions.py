@@ -26,6 +26,11 @@ from tests.support.envelopes import DEK, sealed_document
 pytestmark = pytest.mark.stack
 
 NOW = datetime(2126, 1, 2, tzinfo=UTC)
+DOCUMENT = """
+document: {dsl: '1.0.3', namespace: n, name: sound, version: '1.0.0'}
+do:
+  - one: {set: {a: 1}}
+"""
 DIAGNOSTICS = [{"pointer": DEFECT.pointer, "detail": DEFECT.detail}]
 
 
@@ -40,7 +45,7 @@ def activities(sessions: sessionmaker[Session], settings: Settings) -> Definitio
 def definition(sessions: sessionmaker[Session], settings: Settings, account_id: UUID) -> Definition:
     key = next(iter(EngineKeys.parse(settings.need("engine_private_keys")).keys.values()))
     with sessions.begin() as session:
-        draft = Draft("name", sealed_document(DEK), jwe.seal(key, DEK))
+        draft = Draft("name", sealed_document(DEK, DOCUMENT), jwe.seal(key, DEK))
         return definitions.save(AccountScope(session, account_id, NOW), draft)
 
 
