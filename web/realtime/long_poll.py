@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from flask import Flask, Response
 
 from engine.config.settings import Settings
+from web.realtime.fair_threads import FairThreads
 from web.realtime.flask_bridge import (
     BridgedRequest,
     Receive,
@@ -31,15 +32,16 @@ def is_long_poll(scope: Scope) -> bool:
 class LongPoll:
     """ASGI application of pulls that wait; the page decides whether there is anything to answer."""
 
-    def __init__(self, app: Flask, settings: Settings, hub: Hub) -> None:
+    def __init__(self, app: Flask, settings: Settings, threads: FairThreads, hub: Hub) -> None:
         self.app = app
+        self.threads = threads
         self.seconds_max = settings.pull_wait_seconds_max
         self.hub = hub
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request as Flask does, but later."""
         request = BridgedRequest.from_scope(self.app, scope)
-        response = await asyncio.to_thread(request.run_hooks)
+        response = await self.threads.run(scope, request.run_hooks)
         if response is None:
             response = await self._pull(request, _seconds(scope), receive)
         if response is not None:

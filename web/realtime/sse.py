@@ -14,6 +14,7 @@ from flask import Flask
 from engine.config.settings import Settings
 from engine.observability import metrics
 from web.http.problems import LimitedError
+from web.realtime.fair_threads import FairThreads
 from web.realtime.flask_bridge import (
     BridgedRequest,
     Receive,
@@ -35,8 +36,11 @@ HEARTBEAT = ": still here\n\n"
 class EventStream(ABC):
     """ASGI application of one path, whose Flask route checks requests and starts answers."""
 
-    def __init__(self, app: Flask, settings: Settings, hub: Hub, quota: StreamQuota) -> None:
+    def __init__(
+        self, app: Flask, settings: Settings, threads: FairThreads, hub: Hub, quota: StreamQuota
+    ) -> None:
         self.app = app
+        self.threads = threads
         self.settings = settings
         self.hub = hub
         self.quota = quota
@@ -44,7 +48,7 @@ class EventStream(ABC):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with a stream or a problem."""
         request = BridgedRequest.from_scope(self.app, scope)
-        problem = await asyncio.to_thread(request.run_hooks)
+        problem = await self.threads.run(scope, request.run_hooks)
         if problem is not None:
             await send_response(problem, send)
             return
