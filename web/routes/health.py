@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, current_app, jsonify
+from flask import Response, current_app, jsonify, request
 from joserfc.jwk import KeySet
 from redis import Redis
+from werkzeug.http import parse_list_header
 
 from engine.config.settings import Settings
 from engine.store import migration_status
@@ -41,14 +42,20 @@ def live() -> Response:
 @blueprint.response(200)
 @blueprint.alt_response(503, description="a required part is down")
 def ready() -> tuple[Response, int]:
-    """Return whether database, Redis and Temporal respond, with a member for each."""
+    """Return whether database, Redis and Temporal respond, with a member for each.
+
+    `warnings`, if there are any, name what is wrong with the way of this request. They are no
+    reason to be unready.
+    """
     parts = {
         "database": _run_check(_check_database),
         "redis": _run_check(_check_redis),
         "temporal": _run_check(_check_temporal),
     }
     healthy = all(part["ok"] for part in parts.values())
-    return jsonify({"ready": healthy} | parts), 200 if healthy else 503
+    warnings = _list_warnings()
+    body = {"ready": healthy} | parts | ({"warnings": warnings} if warnings else {})
+    return jsonify(body), 200 if healthy else 503
 
 
 @blueprint.route("/.well-known/jwks.json", methods=["GET"])
@@ -72,6 +79,19 @@ def build_public_key_set(settings: Settings) -> dict[str, Any]:
         key_set = KeySet.import_key_set(json.loads(settings.need(setting)))
         keys += [key | {"use": use} for key in key_set.as_dict(private=False)["keys"]]
     return {"keys": keys}
+
+
+def _list_warnings() -> list[str]:
+    """Compare PROXY_HOPS with the proxies that this request has come through.
+
+    `proxy_not_trusted`: all clients count as one address. `proxy_hops_too_many`: a client that
+    names no address counts as the proxy, and one that names several chooses its own.
+    """
+    settings: Settings = current_app.extensions["settings"]
+    hops = len(parse_list_header(request.headers.get("X-Forwarded-For", "")))
+    if hops and not settings.proxy_hops:
+        return ["proxy_not_trusted"]
+    return ["proxy_hops_too_many"] if 0 < hops < settings.proxy_hops else []
 
 
 def _run_check(check: Callable[[], object]) -> dict[str, Any]:
