@@ -51,6 +51,8 @@ from web.routes import (
 )
 from web.temporal_client import Temporal
 
+STREAM_THREADS = 1  # which make the parts of all answers that are streamed
+
 BLUEPRINTS = (
     auth.blueprint,
     account.blueprint,
@@ -88,7 +90,7 @@ def create_app(settings: Settings) -> Flask:
     app.config |= {
         "SQLALCHEMY_DATABASE_URI": settings.need("database_url"),
         "SQLALCHEMY_ENGINE_OPTIONS": {
-            "pool_size": settings.web_threads,
+            "pool_size": settings.web_threads + STREAM_THREADS,
             "max_overflow": 0,
             "pool_events": pool.EVENTS,
             "hide_parameters": True,

@@ -26,6 +26,9 @@ WAITS_PER_PLACE = 4
 WAITS_SHARE = 4  # a client may have this part of them
 PLACES_SHARE = 2  # and this part of the places
 
+# Key of an ASGI scope's state, and of the environment: the address that the request counts for.
+CLIENT = "cloudapi.client"
+
 T = TypeVar("T")
 Serve = Callable[[], object]
 
@@ -146,7 +149,7 @@ class RequestThreads:
 def find_client(app: Flask, environ: Mapping[str, Any]) -> str:
     """Return whose request this is: the account of a known token, or else the address."""
     account_id = access_tokens.find_account(app, environ.get("HTTP_AUTHORIZATION", ""))
-    return str(environ["REMOTE_ADDR"]) if account_id is None else str(account_id)
+    return str(environ.get(CLIENT) or environ["REMOTE_ADDR"] if account_id is None else account_id)
 
 
 _request: ContextVar[tuple[RequestThreads, str] | None] = ContextVar("request", default=None)

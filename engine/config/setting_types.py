@@ -17,6 +17,7 @@ MINIMUMS: dict[str, float] = {
     "refresh_idle_seconds": 1,
     "refresh_absolute_seconds": 1,
     "body_bytes_max": 1,
+    "connections_per_address_max": 1,
     "execution_seconds_max": 1,
     "execution_days_kept": 1,
     "executions_per_account_max": 1,

@@ -88,6 +88,8 @@ class Settings:
     limit_general_per_minute: int = 1000
     cors_origins: str = ""  # https://…[,…]: origins of the pages whose scripts may call the API
     proxy_hops: int = 0  # proxies in front that may name the client's address
+    # Of one process; behind a proxy that names the address, the requests under way.
+    connections_per_address_max: int = 512
     body_bytes_max: int = 4 * 1_048_576
     # Threads of each web process; they share one interpreter lock.
     web_threads: int = 8

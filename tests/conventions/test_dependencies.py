@@ -22,7 +22,6 @@ OURS = {*PRODUCTION, "tests", "bin", "bench"}
 TYPES_ALONE = {"_typeshed"}  # known to type checkers; no package has it
 NOT_IMPORTED = {
     "async-timeout": "redis needs it before Python 3.11.3, and a lock is made with one Python",
-    "httptools": "uvicorn parses HTTP with it where it is installed",
     "setuptools": "builds the platform itself, with the version whose hash was checked",
     "tzdata": "zoneinfo reads it on hosts that have no time zones",
     "cyclonedx-bom": "bin/lock --sbom",

@@ -145,18 +145,24 @@ def _client() -> str:
 
     The braces make it the hash tag of its keys, which all have one slot of a Redis cluster then.
     """
-    return f"{{{g.identity.account_id if 'identity' in g else client_address()}}}"
+    return f"{{{g.identity.account_id if 'identity' in g else network_of(request.remote_addr)}}}"
 
 
-def client_address() -> str:
-    """Return the client's address, IPv6 by /64."""
+def network_of(address: str | None) -> str:
+    """Return the address that a client counts for: IPv4 as it is, IPv6 by /64.
+
+    A socket for both families reports IPv4 clients as `::ffff:a.b.c.d`. Their common /64 would
+    make them one client.
+    """
     try:
-        address = ipaddress.ip_address(request.remote_addr or "")
+        ip = ipaddress.ip_address(address or "")
     except ValueError:
         return "nowhere"
-    if address.version == 6:  # noqa: PLR2004 - the protocol's own number
-        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
-    return str(address)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, IPV6_PREFIX), strict=False))
 
 
 def _answer_refusal(_error: RateLimitExceeded) -> Response:

@@ -27,6 +27,7 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+HSTS = "max-age=31536000; includeSubDomains"  # RFC 6797
 
 
 log = structlog.get_logger()
@@ -79,6 +80,8 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.is_secure:  # browsers ignore the header without TLS (RFC 6797 section 8.1)
+        response.headers["Strict-Transport-Security"] = HSTS
     if "request_id" in g:
         response.headers["X-Request-ID"] = g.request_id
         route = request.url_rule.rule if request.url_rule else None

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from flask import current_app, request
 from joserfc import jwe
+from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from redis import Redis
 from redis.exceptions import RedisError
@@ -64,12 +65,23 @@ def redeem() -> None:
         ciphertext = _redis().getdel(_name(ticket))
     except RedisError as error:
         raise _unavailable(error) from None
-    if ciphertext is None:
+    request.environ.update(_decrypt(ciphertext, ticket) | _agent_header())
+
+
+def _decrypt(ciphertext: bytes | str | None, ticket: str) -> dict[str, str]:
+    """Return the headers that Redis has for the ticket.
+
+    :raises UnauthenticatedError: `ticket_spent`, when there are none, or a writer of Redis made
+        them without the ticket.
+    """
+    try:
+        token = jwe.decrypt_compact(ciphertext or b"", _key(ticket), algorithms=ALGORITHMS)
+    except (JoseError, ValueError):
         raise UnauthenticatedError(
             "ticket_spent", "The ticket is used or expired: each opens one stream within 30 s."
-        )
-    token = jwe.decrypt_compact(ciphertext, _key(ticket), algorithms=ALGORITHMS)
-    request.environ.update(json.loads(token.plaintext or b"") | _agent_header())
+        ) from None
+    headers: dict[str, str] = json.loads(token.plaintext or b"")
+    return headers
 
 
 def _agent_header() -> dict[str, str]:

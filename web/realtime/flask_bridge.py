@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -11,7 +13,6 @@ import structlog
 from flask import Flask, Response, g
 from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.test import EnvironBuilder
 
 from engine.accounts import sessions
 from engine.contracts import timestamps
@@ -19,8 +20,18 @@ from engine.errors import UnauthenticatedError
 from engine.sync import notifications
 from web.extensions import db
 from web.http.authentication import Identity
-from web.request_threads import RequestThreads, find_client
+from web.request_threads import CLIENT, RequestThreads, find_client
 
+ENVIRON: dict[str, Any] = {
+    "wsgi.version": (1, 0),
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+    # The server marks the end of chunked bodies; else Werkzeug reads none without a length.
+    "wsgi.input_terminated": True,
+}
+CONNECTION_HEADERS = {b"transfer-encoding", b"upgrade"}
+OWN_KEYS = {b"content-length": "CONTENT_LENGTH", b"content-type": "CONTENT_TYPE"}
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -47,7 +58,7 @@ class BridgedRequest:
     @classmethod
     def from_scope(cls, app: Flask, scope: Scope) -> Self:
         """Return the request of an ASGI scope."""
-        return cls(app, _make_environ(app, scope))
+        return cls(app, _make_forwarded_environ(app, scope))
 
     @property
     def identity(self) -> Identity:
@@ -153,18 +164,48 @@ def asgi_headers(response: Response) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode("latin1")) for name, value in response.headers]
 
 
-def _make_environ(app: Flask, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the WSGI environment of an ASGI request."""
-    builder = EnvironBuilder(
-        path=scope["path"],
-        method=scope["method"],
-        query_string=scope["query_string"].decode("latin1"),
-    )
+def make_environ(scope: Mapping[str, Any], body: bytes = b"") -> dict[str, Any]:
+    """Return the WSGI environment of a request with its body (PEP 3333).
+
+    Flask's threads and the event loop share it, so that no header means more to one of them.
+    A header with an underscore is dropped: `X_Forwarded_For` would pass for the proxy's
+    `X-Forwarded-For`. Headers of the connection are dropped too: a body has its length, and Flask
+    would refuse to answer a request that offers an upgrade. Nothing is cached by names or values,
+    which are the client's.
+    """
+    client, server = scope.get("client") or ("", 0), scope.get("server") or ("localhost", 80)
+    environ = ENVIRON | {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": scope.get("root_path", ""),
+        "PATH_INFO": scope["path"].encode().decode("latin1"),
+        "RAW_URI": (scope.get("raw_path") or scope["path"].encode()).decode("latin1"),
+        "QUERY_STRING": scope["query_string"].decode("latin1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1]),
+        "REMOTE_ADDR": client[0],
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.errors": sys.stderr,
+        "wsgi.input": io.BytesIO(body),
+        CLIENT: scope.get("state", {}).get(CLIENT),
+    }
+    values: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
-        builder.headers.add(name.decode("latin1"), value.decode("latin1"))
-    environ = builder.get_environ() | {"REMOTE_ADDR": (scope.get("client") or ("",))[0]}
+        if b"_" not in name and name not in CONNECTION_HEADERS:
+            values.setdefault(_key(name), []).append(value.decode("latin1"))
+    environ |= {key: ",".join(texts) for key, texts in values.items()}
+    return environ | ({"CONTENT_LENGTH": str(len(body))} if body else {})
+
+
+def _make_forwarded_environ(app: Flask, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the WSGI environment of an ASGI request, after the proxies' headers are applied."""
+    environ = make_environ(scope)
     if isinstance(app.wsgi_app, ProxyFix):  # it writes a proxy's headers to the environment
         fix = copy(app.wsgi_app)
         fix.app = lambda *_call: ()
         fix(environ, lambda *_start: lambda _data: None)
     return environ
+
+
+def _key(name: bytes) -> str:
+    return OWN_KEYS.get(name) or "HTTP_" + name.decode("latin1").upper().replace("-", "_")

@@ -54,7 +54,7 @@ def login(body: dict[str, str]) -> dict[str, Any]:
     counted_attempt = login_backoff.attempt_password(
         email,
         session_id=_earlier_session(email),
-        address=rate_limits.client_address(),
+        address=rate_limits.network_of(request.remote_addr),
         agent_id=_agent_id() or "",
     )
     with counted_attempt:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, current_app, jsonify
+from flask import Response, current_app, jsonify, request
 from joserfc.jwk import KeySet
 from redis import Redis
 from redis.exceptions import RedisError
+from werkzeug.http import parse_list_header
 
 from engine.config.settings import Settings
 from engine.observability import metrics_publisher
@@ -45,7 +46,8 @@ def live() -> Response:
 def ready() -> tuple[Response, int]:
     """Return whether database, Redis and Temporal respond, with a member for each.
 
-    `warnings` says what an operator should repair although all of them respond.
+    `warnings`, if there are any, name what an operator should repair: the proxies of this request,
+    or a worker's host. They are no reason to be unready.
     """
     parts = {
         "database": _run_check(_check_database),
@@ -53,7 +55,7 @@ def ready() -> tuple[Response, int]:
         "temporal": _run_check(_check_temporal),
     }
     healthy = all(part["ok"] for part in parts.values())
-    warnings = _find_warnings()
+    warnings = [*_find_proxy_warnings(), *_find_host_warnings()]
     answer = {"ready": healthy} | parts | ({"warnings": warnings} if warnings else {})
     return jsonify(answer), 200 if healthy else 503
 
@@ -81,6 +83,19 @@ def build_public_key_set(settings: Settings) -> dict[str, Any]:
     return {"keys": keys}
 
 
+def _find_proxy_warnings() -> list[str]:
+    """Compare PROXY_HOPS with the proxies that this request has come through.
+
+    `proxy_not_trusted`: all clients count as one address. `proxy_hops_too_many`: a client that
+    names no address counts as the proxy, and one that names several chooses its own.
+    """
+    settings: Settings = current_app.extensions["settings"]
+    hops = len(parse_list_header(request.headers.get("X-Forwarded-For", "")))
+    if hops and not settings.proxy_hops:
+        return ["proxy_not_trusted"]
+    return ["proxy_hops_too_many"] if 0 < hops < settings.proxy_hops else []
+
+
 def _run_check(check: Callable[[], object]) -> dict[str, Any]:
     try:
         check()
@@ -89,8 +104,11 @@ def _run_check(check: Callable[[], object]) -> dict[str, Any]:
     return {"ok": True}
 
 
-def _find_warnings() -> list[str]:
-    """Return what processes publish of their hosts; without Redis nothing is known."""
+def _find_host_warnings() -> list[str]:
+    """Return what workers publish of their hosts; without Redis nothing is known.
+
+    `confinement_lacks_…`: a worker's host cannot confine child processes by that means.
+    """
     try:
         snapshots = metrics_publisher.read_snapshots(redis_notify.publisher().redis)
     except RedisError:
@@ -102,7 +120,7 @@ def _find_warnings() -> list[str]:
         for name, labels, value in samples
         if name == "cloudapi_confinement_missing" and value
     }
-    return [f"a worker's host cannot confine child processes by {kind}" for kind in sorted(missing)]
+    return [f"confinement_lacks_{kind}" for kind in sorted(missing)]
 
 
 def _check_database() -> None:

@@ -1,4 +1,4 @@
-"""Web process: uvicorn, the ASGI application, and a graceful shutdown.
+"""Web process: uvicorn, bounds of its connections, the ASGI application, a graceful shutdown.
 
 Called by the Procfile (`python -m web.server`). May import every part of `web`.
 """

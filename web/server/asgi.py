@@ -10,7 +10,7 @@ from typing import Any
 from engine.config.settings import Settings
 from engine.observability import logging, tracing
 from engine.observability.metrics_publisher import Publisher
-from web.app import create_app
+from web.app import STREAM_THREADS, create_app
 from web.realtime.execution_events import ExecutionEventStream, is_execution_stream
 from web.realtime.flask_bridge import Receive, Scope, Send
 from web.realtime.hub import Hub
@@ -27,7 +27,9 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         tracing.configure(settings, metrics.PROCESS)
         app = create_app(settings)
-        self.flask = WsgiAdapter(app, app.extensions["request_threads"])
+        self.flask = WsgiAdapter(
+            app, app.extensions["request_threads"], stream_threads=STREAM_THREADS
+        )
         self.hub = Hub(settings.need("redis_url"))
         self.quota = StreamQuota(
             settings.need("redis_url"),
@@ -43,11 +45,11 @@ class Application:
         """Route a request to the part that answers it."""
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
-        elif scope["type"] == "http" and is_sync_stream(scope):
+        elif is_sync_stream(scope):
             await self.sync_stream(scope, receive, send)
-        elif scope["type"] == "http" and is_execution_stream(scope):
+        elif is_execution_stream(scope):
             await self.execution_stream(scope, receive, send)
-        elif scope["type"] == "http" and is_long_poll(scope):
+        elif is_long_poll(scope):
             await self.long_poll(scope, receive, send)
         else:
             await self.flask(scope, receive, send)

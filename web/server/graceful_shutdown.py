@@ -10,27 +10,20 @@ from __future__ import annotations
 import select
 import socket
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from web.server.http_connection import HttpConnection
 
 LINGER_SECONDS = 1.0  # in which an idle connection gets a last request and answers it with close
 CHECK_SECONDS = 0.05
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(HttpConnection):
     """HTTP/1.1 connection that the shutdown closes only when no request is on its way."""
 
-    _reads_head = False  # of a request
     _shuts_down = False
-
-    def on_message_begin(self) -> None:
-        """Note the start of a request."""
-        self._reads_head = True
-        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Pass the request on; during the shutdown its answer closes the connection."""
         super().on_headers_complete()
-        self._reads_head = False
         if self._shuts_down:
             self.cycle.keep_alive = False
 
@@ -46,7 +39,7 @@ class Protocol(HttpToolsProtocol):
             return
         is_idle = self.cycle is None or self.cycle.response_complete
         connection = self.transport.get_extra_info("socket")
-        if is_idle and not self._reads_head and not _has_unread_data(connection):
+        if is_idle and not self.reads_head and not _has_unread_data(connection):
             self.transport.close()
         else:
             self.loop.call_later(CHECK_SECONDS, self._close)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import resource
 import signal
 import socket
+from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess, multiprocess
 
 from engine.config.settings import Settings
+from web.server.connection_limits import (
+    CONNECTIONS_MAX,
+    FILES_RESERVED,
+    KEEP_ALIVE_SECONDS,
+    ConnectionBounds,
+    ConnectionLimits,
+)
 from web.server.graceful_shutdown import Protocol
 
-KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections, so that they close first
 GRACE_SECONDS = 20  # hosting platforms kill after 30
 LOOP_TURNS = 2  # the loop finds connections in the first and accepts them in the second
 STUCK_SECONDS = 60  # without an answer, start included, after which a process is replaced
@@ -47,13 +56,16 @@ def main() -> int:
     :raises SettingsError: when a setting is malformed.
     """
     settings = Settings.from_env()
+    _raise_file_limit()
+    limits = ConnectionLimits(ConnectionBounds.from_settings(settings))
+    protocol: Any = functools.partial(Protocol, limits=limits)
     config = uvicorn.Config(
         "web.server.asgi:application",
         host=settings.host,
         port=settings.port,
         workers=settings.web_concurrency,
-        http=Protocol,
-        ws="none",
+        http=protocol,
+        ws="none",  # a request to upgrade is answered as one without the header
         access_log=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -70,3 +82,13 @@ def main() -> int:
     server = Server(config)
     server.run(sockets)
     return 0 if server.started else 1
+
+
+def _raise_file_limit() -> None:
+    """Raise the limit of open files as far as the host allows: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = CONNECTIONS_MAX + FILES_RESERVED
+    if hard != resource.RLIM_INFINITY:
+        files = min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))

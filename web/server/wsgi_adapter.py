@@ -1,105 +1,107 @@
-"""WSGI adapter: runs Flask in an ASGI process, with request and answer read and sent as a whole."""
+"""WSGI adapter: runs Flask in an ASGI process, with request and answer read and sent as a whole.
+
+A client that sends or reads slowly holds no thread. The event loop receives the whole body before
+a thread begins. An answer that Flask makes part by part gets a thread for each part, and the event
+loop sends the part before it asks for the next.
+"""
 
 from __future__ import annotations
 
-import io
-import sys
-from asyncio import get_running_loop, run_coroutine_threadsafe
-from collections.abc import Coroutine, Iterable
-from functools import lru_cache
-from typing import Any, TypeVar
+import asyncio
+import contextvars
+from asyncio import get_running_loop
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected
 
-from web.realtime.flask_bridge import Receive, Scope, Send, wait_for_disconnect
+from web.realtime.flask_bridge import Receive, Scope, Send, make_environ, wait_for_disconnect
 from web.request_threads import RequestThreads, find_client
 
-# The server buffers this much of a body anyway. A longer body is read by the request's thread; the
-# number of threads bounds the number of large bodies in memory.
-EARLY_BYTES_MAX = 65_536
-HEADER_NAMES_MAX = 1024
-ENVIRON: dict[str, Any] = {
-    "wsgi.version": (1, 0),
-    "wsgi.multithread": True,
-    "wsgi.multiprocess": True,
-    "wsgi.run_once": False,
-    # The ASGI server marks the end of chunked bodies; else Werkzeug reads none without a length.
-    "wsgi.input_terminated": True,
-}
+STREAM_SECONDS_MAX = 3600.0
 Headers = list[tuple[bytes, bytes]]
-Answer = tuple[int, Headers, bytes]  # status, headers, body
-T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class WsgiAnswer:
+    """Whole answer of Flask."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedAnswer:
+    """Answer of Flask that is made part by part, in the context of its request."""
+
+    status: int
+    headers: Headers
+    chunks: Iterable[bytes]
+    parts: Iterator[bytes]
+    context: contextvars.Context
+
+    def make_part(self) -> bytes | None:
+        """Return the next part, or None after the last one; in a thread."""
+        return self.context.run(self._advance)
+
+    def close(self) -> None:
+        """End the request in Flask; in a thread."""
+        self.context.run(getattr(self.chunks, "close", lambda: None))
+
+    def _advance(self) -> bytes | None:
+        return next(self.parts, None)
 
 
 class WsgiAdapter:
-    """ASGI application that runs Flask on threads (PEP 3333 under ASGI 3)."""
+    """ASGI application that runs Flask on threads (PEP 3333 under ASGI 3).
 
-    def __init__(self, app: Flask, threads: RequestThreads) -> None:
+    `stream_threads` make the parts of the answers that are streamed.
+    """
+
+    def __init__(self, app: Flask, threads: RequestThreads, *, stream_threads: int) -> None:
         self.flask = app
         self._threads = threads
+        self._stream_threads = ThreadPoolExecutor(stream_threads, thread_name_prefix="stream")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1000})
-            return
-        exchange, environ = HttpExchange(receive, send), make_environ(scope)
         try:
-            environ["wsgi.input"] = await self._make_input(environ, exchange)
+            body = await self._read_body(dict(scope["headers"]), receive)
         except ClientDisconnected:
             return
+        environ = make_environ(scope, body)
         client = find_client(self.flask, environ)
-        answer = await self._threads.run(client, self._run, environ, exchange)
-        if answer is not None:
-            status, headers, body = answer
-            await exchange.send_head(status, headers)
-            await exchange.send_body(body, has_more=False)
+        answer = await self._threads.run(client, self._run, environ)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": answer.headers,
+            }
+        )
+        if isinstance(answer, StreamedAnswer):
+            await self._stream(answer, receive, send)
+        else:
+            await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
-    async def _make_input(
-        self, environ: dict[str, Any], exchange: HttpExchange
-    ) -> io.BytesIO | DeferredBody:
-        """Return the body, or a file that reads it later if it is long or of unknown length."""
-        length = environ.get("CONTENT_LENGTH", "0")
-        is_deferred = "HTTP_TRANSFER_ENCODING" in environ or "HTTP_EXPECT" in environ
-        if is_deferred or not length.isdecimal() or int(length) > EARLY_BYTES_MAX:
-            return DeferredBody(exchange, self.flask.config["MAX_CONTENT_LENGTH"])
-        return io.BytesIO(await exchange.read() if length != "0" else b"")
+    async def _read_body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """Return the body, or more bytes than Flask accepts of a longer one: Flask refuses it.
 
-    def _run(self, environ: dict[str, Any], exchange: HttpExchange) -> Answer | None:
-        """Run Flask in this thread; return the whole answer, or nothing after it was streamed."""
-        heads: list[tuple[int, Headers]] = []
+        A body that is too long by its own account is not read, nor asked for by a 100 (Continue).
 
-        def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Any:
-            pairs = [(_lower(name), value.encode("latin1")) for name, value in headers]
-            heads.append((int(status[:3]), pairs))
-
-        chunks = self.flask.wsgi_app(environ, start_response)
-        try:
-            status, headers = heads[-1]
-            # Werkzeug returns an empty body as a tuple, and sets the length of one in memory.
-            if isinstance(chunks, tuple) or any(name == b"content-length" for name, _ in headers):
-                return status, headers, b"".join(chunks)
-            exchange.stream(status, headers, chunks)
-            return None
-        finally:
-            getattr(chunks, "close", lambda: None)()
-
-
-class HttpExchange:
-    """Body and answer of one request, for the event loop and for the request's thread."""
-
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive, self._send, self._loop = receive, send, get_running_loop()
-
-    async def read(self, bytes_max: int | None = None) -> bytes:
-        """Return the body, or more than `bytes_max` bytes of a longer one.
-
-        :raises ClientDisconnected: when the client disconnects before the end.
+        :raises ClientDisconnected: when the client disconnects before the end, or is too slow.
         """
+        bytes_max = self.flask.config["MAX_CONTENT_LENGTH"]
+        length = headers.get(b"content-length", b"0")
+        if b"transfer-encoding" not in headers and (length == b"0" or int(length) > bytes_max):
+            return b""
         parts, size, has_more = [], 0, True
-        while has_more and (bytes_max is None or size <= bytes_max):
-            message = await self._receive()
+        while has_more and size <= bytes_max:
+            message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnected
             parts.append(message.get("body", b""))
@@ -107,92 +109,49 @@ class HttpExchange:
             has_more = message.get("more_body", False)
         return b"".join(parts)
 
-    async def send_head(self, status: int, headers: Headers) -> None:
-        """Send the status and headers of the answer."""
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+    def _run(self, environ: dict[str, Any]) -> WsgiAnswer | StreamedAnswer:
+        """Run Flask in this thread."""
+        context = contextvars.copy_context()
+        return context.run(self._call_flask, environ, context)
 
-    async def send_body(self, part: bytes, *, has_more: bool) -> None:
-        """Send a part of the body; it waits while a slow client's buffer is full."""
-        await self._send({"type": "http.response.body", "body": part, "more_body": has_more})
+    def _call_flask(
+        self, environ: dict[str, Any], context: contextvars.Context
+    ) -> WsgiAnswer | StreamedAnswer:
+        heads: list[tuple[int, Headers]] = []
 
-    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the event loop and wait for it in this thread."""
-        return run_coroutine_threadsafe(coroutine, self._loop).result()
+        def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Any:
+            pairs = [(name.lower().encode(), value.encode("latin1")) for name, value in headers]
+            heads.append((int(status[:3]), pairs))
 
-    def stream(self, status: int, headers: Headers, chunks: Iterable[bytes]) -> None:
-        """Send each part when Flask yields it, until the client disconnects."""
-        self.wait(self.send_head(status, headers))
-        disconnect = run_coroutine_threadsafe(wait_for_disconnect(self._receive), self._loop)
+        chunks = self.flask.wsgi_app(environ, start_response)
+        status, headers = heads[-1]
+        # Werkzeug returns an empty body as a tuple, and sets the length of one in memory.
+        is_whole = isinstance(chunks, tuple) or any(
+            name == b"content-length" for name, _ in headers
+        )
+        if not is_whole:
+            return StreamedAnswer(status, headers, chunks, iter(chunks), context)
         try:
-            for chunk in chunks:
-                if disconnect.done():
+            return WsgiAnswer(status, headers, b"".join(chunks))
+        finally:
+            getattr(chunks, "close", lambda: None)()
+
+    async def _stream(self, answer: StreamedAnswer, receive: Receive, send: Send) -> None:
+        """Send each part once the client has taken those before it, until it disconnects.
+
+        The server takes a client that reads nothing for disconnected. A stream that lasts longer
+        than STREAM_SECONDS_MAX breaks off.
+        """
+        loop = get_running_loop()
+        disconnect = asyncio.create_task(wait_for_disconnect(receive))
+        deadline = loop.time() + STREAM_SECONDS_MAX
+        try:
+            while not disconnect.done() and loop.time() < deadline:
+                part = await loop.run_in_executor(self._stream_threads, answer.make_part)
+                if part is None:
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
                     return
-                self.wait(self.send_body(chunk, has_more=True))
-            self.wait(self.send_body(b"", has_more=False))
+                await send({"type": "http.response.body", "body": part, "more_body": True})
         finally:
             disconnect.cancel()
-
-
-class DeferredBody(io.RawIOBase):
-    """Body that is read, and requested by a 100 (Continue), only when Flask reads it."""
-
-    def __init__(self, exchange: HttpExchange, bytes_max: int) -> None:
-        super().__init__()
-        self._exchange, self._bytes_max = exchange, bytes_max
-        self._body: io.BytesIO | None = None
-
-    def readable(self) -> bool:
-        """Return True, as the file is readable."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer with the next bytes of the body.
-
-        :raises RequestEntityTooLarge: when the body is longer than `bytes_max` bytes.
-        :raises ClientDisconnected: when the client disconnects before the end.
-        """
-        if self._body is None:
-            data = self._exchange.wait(self._exchange.read(self._bytes_max))
-            self._body = io.BytesIO(data)
-            if len(data) > self._bytes_max:
-                raise RequestEntityTooLarge
-        return self._body.readinto(buffer)
-
-
-def make_environ(scope: Scope) -> dict[str, Any]:
-    """Return the WSGI environment of a request without its body (PEP 3333)."""
-    client, server = scope.get("client") or ("", 0), scope.get("server") or ("localhost", 80)
-    environ = ENVIRON | {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": scope.get("root_path", ""),
-        "PATH_INFO": scope["path"].encode().decode("latin1"),
-        "RAW_URI": scope["raw_path"].decode("latin1"),
-        "QUERY_STRING": scope["query_string"].decode("latin1"),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": str(server[1]),
-        "REMOTE_ADDR": client[0],
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.errors": sys.stderr,
-    }
-    for name, value in scope["headers"]:
-        key = _key(name)
-        if key in environ:
-            environ[key] += "," + value.decode("latin1")
-        elif key:
-            environ[key] = value.decode("latin1")
-    return environ
-
-
-@lru_cache(HEADER_NAMES_MAX)
-def _key(name: bytes) -> str:
-    """Return the environment's key of a header, or nothing for an ambiguous name."""
-    if b"_" in name:  # X_Forwarded_For would pass for the proxy's X-Forwarded-For
-        return ""
-    key = name.decode("latin1").upper().replace("-", "_")
-    return key if key in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{key}"
-
-
-@lru_cache(HEADER_NAMES_MAX)
-def _lower(name: str) -> bytes:
-    return name.lower().encode("latin1")
+            await loop.run_in_executor(self._stream_threads, answer.close)

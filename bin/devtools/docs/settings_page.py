@@ -13,6 +13,7 @@ from engine.config.settings import Settings
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 UNITS = {  # by the end of a name, longest first
     "_per_account_max": "at once",
+    "_per_address_max": "at once",
     "_per_agent_max": "at once",
     "_per_minute": "requests a minute",
     "_seconds_max": "seconds",

@@ -62,6 +62,7 @@ GROUPS: dict[str, dict[str, Words]] = {
         "web_concurrency": ("number of web processes, best one a core",),
         "web_threads": ("threads of each web process; each handles one request and has one connection to PostgreSQL",),
         "proxy_hops": ("number of proxies in front that may name the client's address: `1` on the documented hosts, or all clients share one address",),
+        "connections_per_address_max": ("connections of one address to a web process; behind PROXY_HOPS proxies, its requests and live streams under way there",),
         "cors_origins": ("`https://…[,…]`: the pages whose scripts may call the API", "web: pages of other origins"),
         "body_bytes_max": ("the largest body of a request",),
         "log_format": ("format of a log line",),

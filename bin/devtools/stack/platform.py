@@ -19,7 +19,7 @@ PARTS = ("temporal", "relay", "fanout", "channels", "web")
 # Tests and measurements send many requests from one address with few accounts.
 NO_RATE_LIMITS = {
     f"LIMIT_{area}_PER_MINUTE": "100000000" for area in ("AUTH", "SYNC", "WORKFLOWS", "GENERAL")
-}
+} | {"CONNECTIONS_PER_ADDRESS_MAX": "100000000"}
 
 
 def procfile() -> dict[str, str]:

@@ -4,6 +4,8 @@ import pytest
 from flask import Flask, request
 
 from tests.support.web.people import Make, Person
+from web.http.rate_limits import network_of
+from web.realtime.flask_bridge import BridgedRequest, make_environ
 
 pytestmark = pytest.mark.stack
 
@@ -111,3 +113,74 @@ def test_the_clients_address_is_what_exactly_so_many_proxies_say(
         environ_overrides={"REMOTE_ADDR": "192.0.2.90"},
     )
     assert seen == [counted]
+
+
+def test_streams_read_the_headers_that_flask_reads(make: Make) -> None:
+    """`X_Forwarded_For` is the client's own word, wherever the request is answered."""
+    headers = [
+        (b"host", b"here"),
+        (b"x_forwarded_for", b"203.0.113.1"),
+        (b"x-forwarded-for", b"203.0.113.2"),
+        (b"x-forwarded-for", b"198.51.100.1"),
+        (b"x_agent_id", b"another"),
+    ]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/sync/events",
+        "raw_path": b"/api/sync/events",
+        "query_string": b"since=%C3%A9",
+        "http_version": "1.1",
+        "scheme": "http",
+        "client": ("192.0.2.90", 1),
+        "headers": headers,
+    }
+    for hops, address in (("0", "192.0.2.90"), ("1", "198.51.100.1"), ("2", "203.0.113.2")):
+        app = make(PROXY_HOPS=hops)
+        environ = BridgedRequest.from_scope(app, scope).environ
+        seen = app.request_class(environ)
+        assert seen.remote_addr == address
+        assert seen.headers.get("X-Agent-ID") is None
+        assert make_environ(scope)["HTTP_X_FORWARDED_FOR"] == "203.0.113.2,198.51.100.1"
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "warnings"),
+    [
+        ("0", None, None),
+        ("0", "198.51.100.1", ["proxy_not_trusted"]),
+        ("1", "198.51.100.1", None),
+        ("1", None, None),
+        ("2", "198.51.100.1", ["proxy_hops_too_many"]),
+    ],
+)
+def test_a_process_warns_of_proxies_that_its_setting_does_not_know(
+    make: Make, hops: str, forwarded: str | None, warnings: list[str] | None
+) -> None:
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    ready = make(PROXY_HOPS=hops).test_client().get("/health/ready", headers=headers)
+    assert ready.get_json().get("warnings") == warnings
+
+
+def test_browsers_stay_with_tls_where_it_is_spoken(make: Make) -> None:
+    client = make(PROXY_HOPS="1").test_client()
+    for path in ("/health/live", "/nowhere", "/api/auth/me"):
+        plain = client.get(path)
+        assert "Strict-Transport-Security" not in plain.headers
+        encrypted = client.get(path, headers={"X-Forwarded-Proto": "https"})
+        policy = encrypted.headers["Strict-Transport-Security"]
+        assert policy == "max-age=31536000; includeSubDomains"
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1:2:3:4", "2001:db8::/64"),
+        ("unix:", "nowhere"),
+        (None, "nowhere"),
+    ],
+)
+def test_an_address_counts_as_itself_whatever_the_socket(address: str | None, network: str) -> None:
+    assert network_of(address) == network

@@ -1,6 +1,7 @@
 """Tickets: what opens a stream where no header can be set."""
 
 import base64
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -66,6 +67,22 @@ def test_of_many_that_show_a_ticket_at_once_one_comes_in(make: Make, person: Per
 @pytest.mark.parametrize("name", ["", "x", "x" * 500, "%00", "ticket:*"])
 def test_what_is_no_ticket_opens_nothing(client: FlaskClient, name: str) -> None:
     refused = client.get(f"{DOOR}?ticket={name}")
+    assert (refused.status_code, refused.get_json()["code"]) == (401, "ticket_spent")
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("name", ["%FF", "%ED%A0%80", "%F0%9F%8E%AB"])
+def test_what_is_no_text_opens_nothing(client: FlaskClient, name: str) -> None:
+    assert client.get(f"{DOOR}?ticket={name}").status_code == 401
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("forgery", [b"", b"forged", b"a.b.c.d.e", b"e30..AA.AA.AA", b"\xff"])
+def test_who_writes_to_redis_opens_nothing(
+    client: FlaskClient, redis: Redis, forgery: bytes
+) -> None:
+    redis.set(f"ticket:{hashlib.sha256(b'guess').hexdigest()}", forgery, ex=30)
+    refused = client.get(f"{DOOR}?ticket=guess")
     assert (refused.status_code, refused.get_json()["code"]) == (401, "ticket_spent")
 
 

@@ -1,6 +1,7 @@
 """Export and deletion of an account."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine.accounts import export
+from engine.errors import UnauthenticatedError
 from engine.store.declarative import Base
 from engine.store.outbox import OutboxMessage
 from tests.support.web.people import Person
@@ -33,6 +36,13 @@ def exported(client: FlaskClient, person: Person) -> list[dict[str, Any]]:
     answer = client.post("/api/auth/export", headers=person.headers)
     assert (answer.status_code, answer.content_type) == (200, "application/x-ndjson")
     return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def row_name(item: dict[str, Any]) -> tuple[str, ...]:
+    """Return the kind and the members that identify a row."""
+    value = item["value"]
+    names = ("id", "definitionId", "type", "entityId", "version", "updatedAt", "createdAt")
+    return item["kind"], *(str(value.get(name)) for name in names)
 
 
 def test_an_export_has_everything_but_our_own_secrets(
@@ -79,6 +89,50 @@ def test_an_export_has_everything_but_our_own_secrets(
         name for name in by_kind["channel"] if "ecret" in name and name != "secretBeforeUntil"
     ]
     assert stranger.id not in json.dumps(items)
+
+
+def test_an_export_of_many_pages_has_each_row_once(
+    client: FlaskClient, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        push(client, person, f"agent-{number}", {f"agent-{number}": 1})
+        create(client, person, None)
+    rows = [row_name(item) for item in exported(client, person)]
+    assert len(set(rows)) == len(rows)
+    for bound in ("PAGE_ROWS", "PAGE_BYTES"):
+        with monkeypatch.context() as patch:
+            patch.setattr(export, bound, 2)
+            assert [row_name(item) for item in exported(client, person)] == rows
+
+
+def test_an_account_has_one_export_at_once(
+    client: FlaskClient, person: Person, stranger: Person
+) -> None:
+    # Flask would give requests of this thread the context of the export under way.
+    with ThreadPoolExecutor(1) as elsewhere:
+        first = client.post("/api/auth/export", headers=person.headers)
+        assert next(first.iter_encoded()).startswith(b'{"kind":"account"')
+        second = elsewhere.submit(client.post, "/api/auth/export", headers=person.headers).result()
+        assert (second.status_code, second.get_json()["code"]) == (429, "export_running")
+        assert int(second.headers["Retry-After"]) > 0
+        assert elsewhere.submit(exported, client, stranger).result()
+        first.close()
+        assert elsewhere.submit(exported, client, person).result()
+
+
+def test_an_export_breaks_off_with_its_session(
+    client: FlaskClient, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "PAGE_BYTES", 1)
+    with ThreadPoolExecutor(1) as elsewhere:
+        answer = client.post("/api/auth/export", headers=person.headers)
+        lines = answer.iter_encoded()
+        assert next(lines)
+        logout = elsewhere.submit(client.post, "/api/auth/logout", headers=person.headers).result()
+        assert logout.status_code < 300
+        with pytest.raises(UnauthenticatedError):
+            list(lines)
+        answer.close()
 
 
 def test_leaving_deletes_every_row_of_the_account_and_no_other(

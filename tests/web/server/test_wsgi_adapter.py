@@ -2,26 +2,25 @@
 
 import http.client
 import json
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-import uvicorn
 from flask import Flask, Response, request
 
-from bin.devtools.stack.server import free_port
+from tests.support.web.asgi_server import SECONDS_MAX, dial, read_answer, serving
 from web.request_threads import RequestThreads
-from web.server.wsgi_adapter import EARLY_BYTES_MAX, WsgiAdapter
+from web.server.connection_limits import ConnectionBounds
+from web.server.wsgi_adapter import WsgiAdapter
 
 pytestmark = pytest.mark.unit
 
 
 BODY_MAX = 1_000_000
 CHUNK = b"x" * 100_000
-SECONDS_MAX = 20
+BUFFER_BYTES = 65_536  # which uvicorn reads of a body before it is requested
 
 
 class Origin:
@@ -30,7 +29,7 @@ class Origin:
     def __init__(self) -> None:
         self.app = Flask(__name__)
         self.app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
-        self.port = free_port()
+        self.port = 0
         self.bodies: list[bytes] = []
         self.made = 0
         self.go_on, self.closed = threading.Event(), threading.Event()
@@ -81,25 +80,9 @@ class Origin:
 @pytest.fixture
 def origin() -> Iterator[Origin]:
     made = Origin()
-
-    class Server(uvicorn.Server):
-        """Leaves the signals to pytest."""
-
-        def capture_signals(self) -> Any:
-            return closing(socket.socket())
-
-    asgi: Any = WsgiAdapter(made.app, RequestThreads(4))
-    config = uvicorn.Config(
-        asgi, port=made.port, log_level="critical", lifespan="off", proxy_headers=False
-    )
-    server = Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-    yield made
-    server.should_exit = True
-    thread.join()
+    bounds = ConnectionBounds(per_address_max=100, proxy_hops=0, body_bytes_max=BODY_MAX)
+    with serving(WsgiAdapter(made.app, RequestThreads(4), stream_threads=1), bounds) as made.port:
+        yield made
 
 
 @pytest.fixture
@@ -110,24 +93,11 @@ def client(origin: Origin) -> Iterator[http.client.HTTPConnection]:
         yield opened
 
 
-def dial(origin: Origin, text: bytes) -> socket.socket:
-    opened = socket.create_connection(("127.0.0.1", origin.port), SECONDS_MAX)
-    opened.sendall(text)
-    return opened
-
-
 def post(path: str, *headers: str, body: bytes = b"") -> bytes:
     return "\r\n".join([f"POST {path} HTTP/1.1", "Host: here", *headers, "", ""]).encode() + body
 
 
-def answered(opened: socket.socket) -> bytes:
-    answer = http.client.HTTPResponse(opened)
-    answer.begin()
-    assert answer.status == 200
-    return answer.read()
-
-
-@pytest.mark.parametrize("size", [0, 1, EARLY_BYTES_MAX, EARLY_BYTES_MAX + 1, BODY_MAX])
+@pytest.mark.parametrize("size", [0, 1, BUFFER_BYTES, BUFFER_BYTES + 1, BODY_MAX])
 def test_a_body_arrives_whole_and_the_connection_is_kept(
     client: http.client.HTTPConnection, size: int
 ) -> None:
@@ -150,26 +120,28 @@ def test_a_body_that_is_too_large_is_refused(
 
 def test_what_is_too_large_by_its_length_is_refused_before_it_is_sent(origin: Origin) -> None:
     asked = post("/echo", f"Content-Length: {BODY_MAX + 1}", "Expect: 100-continue")
-    with dial(origin, asked) as opened:
+    with dial(origin.port, asked) as opened:
         assert opened.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_body_is_asked_for_once_a_route_reads_it_and_not_before(origin: Origin) -> None:
-    with dial(origin, post("/unread", "Content-Length: 5", "Expect: 100-continue")) as opened:
-        assert opened.recv(1000).startswith(b"HTTP/1.1 403 ")
-    with dial(origin, post("/echo", "Content-Length: 5", "Expect: 100-continue")) as opened:
-        assert opened.recv(1000).startswith(b"HTTP/1.1 100 ")
-        opened.sendall(b"12345")
-        assert answered(opened) == b"12345"
+def test_a_body_is_asked_for_before_a_thread_begins(origin: Origin) -> None:
+    with ExitStack() as connections:
+        asked = post("/echo", "Content-Length: 5", "Expect: 100-continue")
+        held = [connections.enter_context(dial(origin.port, asked)) for _ in range(5)]
+        for opened in held:
+            assert opened.recv(1000).startswith(b"HTTP/1.1 100 ")
+        for opened in held:
+            opened.sendall(b"12345")
+            assert read_answer(opened).body == b"12345"
 
 
-@pytest.mark.parametrize("size", [100, EARLY_BYTES_MAX + 100])
+@pytest.mark.parametrize("size", [100, BUFFER_BYTES + 100])
 def test_a_client_that_leaves_amid_its_body_is_not_taken_for_done(
     origin: Origin, size: int
 ) -> None:
-    with dial(origin, post("/echo", f"Content-Length: {size}", body=b"[]")):
+    with dial(origin.port, post("/echo", f"Content-Length: {size}", body=b"[]")):
         pass
-    with dial(origin, post("/echo", "Content-Length: 2", body=b"[]")) as opened:
+    with dial(origin.port, post("/echo", "Content-Length: 2", body=b"[]")) as opened:
         assert opened.recv(1000).startswith(b"HTTP/1.1 200 ")
     assert origin.bodies == [b"[]"]
 
@@ -186,7 +158,7 @@ def test_a_stream_is_sent_as_it_is_made(origin: Origin, client: http.client.HTTP
 def test_a_stream_waits_for_its_reader_and_ends_with_it(
     origin: Origin, client: http.client.HTTPConnection
 ) -> None:
-    with dial(origin, b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n") as opened:
+    with dial(origin.port, b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n") as opened:
         assert opened.recv(1000).startswith(b"HTTP/1.1 200 ")
         for _ in range(500):  # time in which it would make some hundred megabytes
             client.request("POST", "/echo", b"1")
@@ -194,6 +166,21 @@ def test_a_stream_waits_for_its_reader_and_ends_with_it(
         assert origin.made * len(CHUNK) < 30_000_000  # what the buffers on the way hold
         assert not origin.closed.is_set()
     assert origin.closed.wait(SECONDS_MAX)
+
+
+def test_streams_share_a_thread_and_leave_the_others_alone(
+    origin: Origin, client: http.client.HTTPConnection
+) -> None:
+    with ExitStack() as connections:
+        for _ in range(5):
+            opened = connections.enter_context(
+                dial(origin.port, b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n")
+            )
+            assert opened.recv(1000).startswith(b"HTTP/1.1 200 ")
+        client.request("POST", "/echo", b"1")
+        assert client.getresponse().read() == b"1"
+        client.request("GET", "/breaks")
+        assert client.getresponse().read1() == b"first"
 
 
 def test_a_stream_that_breaks_is_not_taken_for_complete(client: http.client.HTTPConnection) -> None:
@@ -221,8 +208,8 @@ def test_the_request_is_told_as_it_came(origin: Origin) -> None:
         "GET /s%65en?a=%C3%A9&b=1 HTTP/1.1\r\nHost: here:1\r\nX-Twice: 1\r\nX-Twice: 2\r\n"
         "X_Forwarded_For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8\r\nX-Latin: \u00e9\r\n\r\n"
     )
-    with dial(origin, text.encode("latin1")) as opened:
-        seen = json.loads(answered(opened))
+    with dial(origin.port, text.encode("latin1")) as opened:
+        seen = json.loads(read_answer(opened).body)
     assert seen["args"] == {"a": "é", "b": "1"}
     assert (seen["PATH_INFO"], seen["RAW_URI"]) == ("/seen", "/s%65en")
     assert (seen["HTTP_X_TWICE"], seen["HTTP_X_LATIN"]) == ("1,2", "é")
