@@ -149,6 +149,20 @@ CASES |= {
     f"asyncapi: {name}": ("asyncapi http", body(text), "^$|10000 messages")
     for name, text in LARGE.items()
 }
+YAML = b"content-type: application/yaml\r\n"
+CASES |= {
+    "catalog: a function of lists": ("document", body(fill(b"[]")), "^$"),
+    "catalog: YAML of lists": ("document", body(b"- []\n" * 3_000, YAML), "unreadable"),
+    "catalog: YAML of aliases": (
+        "document",
+        body(b"a: &a [x]\n" + b"b: [%s]\n" % b",".join([b"*a"] * 5_000), YAML),
+        "unreadable|^$",
+    ),
+    "catalog: deep YAML": ("document", body(b"[" * 15_000, YAML), "unreadable"),
+    "schema: names": ("document", body(LARGE["names"]), "^$"),
+    "schema: deep": ("document", body(LARGE["too deep"]), "cannot be read"),
+    "schema: tiny chunks": ("document", BODIES["tiny chunks"], "too many parts"),
+}
 CASES["a2a: a card of many addresses"] = (
     "a2a card",
     body(b'{"additionalInterfaces": %s}' % fill(b'{"url":1}', MIB - 200)),

@@ -33,6 +33,8 @@ from engine.contracts.calls import A2aCall, AsyncApiCall, GrpcCall, HttpCall, Mc
 from engine.contracts.payload_converter import TYPED_JSON
 from engine.crypto.keyring import Keyring
 from engine.egress.guard import Egress
+from engine.errors import EngineError
+from engine.language import json_and_yaml
 from engine.notifications.deliveries import ChannelDelivery
 from engine.notifications.sender import NotificationSender
 from engine.notifications.vapid import VapidSigner
@@ -101,9 +103,22 @@ def make_work(call: PeerCall) -> tuple[Callable[[Any], Awaitable[Any]], Any]:
             GrpcCall(proto, "Peer", "127.0.0.1", call.port, "Receive", {}),
         ),
         "webhook": (send_notice, call),
+        "document": (read_document, own),
     }
     server = call.protocol.removeprefix("asyncapi ")
     return works.get(call.protocol) or (messages.consume, asyncapi(call, server))
+
+
+async def read_document(call: HttpCall) -> str:
+    """Fetch a function of a catalog or a schema, and read it where workflow tasks read it."""
+    caller = HttpCaller(Egress(allow=call.uri.removeprefix("http://").rstrip("/")))
+    content = (await HttpActivities(caller).call(call)).content
+    if isinstance(content, str):
+        try:
+            await asyncio.to_thread(json_and_yaml.read, content)
+        except EngineError as error:
+            return error.code
+    return ""
 
 
 async def send_notice(call: PeerCall) -> str | None:
@@ -139,7 +154,7 @@ async def execute(call: PeerCall) -> str:
         return "never"
     except Exception as error:  # noqa: BLE001 - a measurement is reported whatever happens
         return type(error).__name__
-    return str(result) if call.protocol == "webhook" else ""
+    return str(result) if call.protocol in ("webhook", "document") else ""
 
 
 def memory(name: str) -> int:
