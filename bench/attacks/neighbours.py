@@ -73,8 +73,8 @@ class Neighbours:
     def sample(self, seconds: float) -> Samples:
         """Send requests at the pace of neighbours for so long; return once all have ended."""
         with ThreadPoolExecutor(1) as beside:
-            reads = beside.submit(_send_steadily, self._read, READS_PER_SECOND, seconds)
-            executions = _send_steadily(self._execute, EXECUTIONS_PER_SECOND, seconds)
+            reads = beside.submit(send_steadily, self._read, READS_PER_SECOND, seconds)
+            executions = send_steadily(self._execute, EXECUTIONS_PER_SECOND, seconds)
             return Samples(executions, reads.result())
 
     def _execute(self, number: int) -> str:
@@ -94,7 +94,7 @@ class Neighbours:
         return "" if status == HTTPStatus.OK else str(status)
 
 
-def _send_steadily(send: Callable[[int], str], pace: float, seconds: float) -> list[Sample]:
+def send_steadily(send: Callable[[int], str], pace: float, seconds: float) -> list[Sample]:
     """Call `send` at a pace, each time in a thread of its own; return all samples."""
     count, began = round(pace * seconds), time.monotonic()
     with ThreadPoolExecutor(count) as pool:
