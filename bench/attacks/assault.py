@@ -37,8 +37,7 @@ def run_attack(attack: Attack, target: Target) -> Iterator[Assault]:
     there.close()
     assault = Assault()
     try:
-        if not here.poll(BEGIN_SECONDS_MAX) or not here.recv():
-            raise RuntimeError(f"the attack {attack.__name__} did not begin")
+        _await_beginning(here, attack)
         yield assault
         here.send(True)
         if here.poll(STOP_SECONDS_MAX):
@@ -46,6 +45,15 @@ def run_attack(attack: Attack, target: Target) -> Iterator[Assault]:
     finally:
         process.kill()
         process.join()
+
+
+def _await_beginning(attacker: Connection, attack: Attack) -> None:
+    try:
+        if attacker.poll(BEGIN_SECONDS_MAX) and attacker.recv():
+            return
+    except EOFError:  # its process has ended
+        pass
+    raise RuntimeError(f"the attack {attack.__name__} did not begin")
 
 
 def _attack(attack: Attack, target: Target, parent: Connection) -> None:
