@@ -77,7 +77,8 @@ class Outcome:
 
 def p95(samples: Sequence[Sample]) -> float:
     """Return the 95th percentile of the seconds."""
-    return statistics.quantiles([sample.seconds for sample in samples], n=20)[18]
+    seconds = [sample.seconds for sample in samples]
+    return statistics.quantiles(seconds, n=20, method="inclusive")[18]
 
 
 def measure(name: str, attack: Attack) -> Outcome:
