@@ -17,7 +17,8 @@ from bench.attacks import clients
 from bench.attacks.clients import AddressPool, RequestCounter
 from bin.devtools.stack.client import Client, RefusedError
 
-PAUSE_SECONDS = 0.2  # after a request that a rate limit refused, or that broke off
+RETRY_SECONDS_MAX = 6.0  # an attacker sends ten requests a minute at least
+PAUSE_SECONDS = 0.2  # after a request that broke off
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +63,15 @@ class Attacker:
         self.requests.add()
         return clients.connect(self.target.api_url, self.address, receive_bytes=receive_bytes)
 
-    def post(self, client: Client, path: str, **options: Any) -> httpx2.Response | None:
-        """Send a POST; return nothing, after a pause, where it is limited or breaks off."""
-        try:
-            answer = client.http.post(path, **options)
-        except httpx2.TransportError:
-            self.stopping.wait(PAUSE_SECONDS)
-            return None
+    def post(self, client: Client, path: str, **options: Any) -> None:
+        """Send a POST; after a refusal by a limit, wait for as long as it says, within bounds.
+
+        :raises httpx2.TransportError: when it breaks off.
+        """
+        answer = client.http.post(path, **options)
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            self.stopping.wait(PAUSE_SECONDS)
-            return None
-        return answer
+            pause = float(answer.headers["Retry-After"])
+            self.stopping.wait(min(pause, RETRY_SECONDS_MAX))
 
     def execute(self, client: Client, document: str, times: int, **body: Any) -> None:
         """Create a workflow and start it some times; wait for none, and accept each refusal."""
