@@ -3,7 +3,7 @@
 Each attack is that of one account within its documented limits, or of a stranger. It has a platform
 of its own. Neighbours execute one step, execute one call and read their account at a steady pace,
 first alone, then beside the attack. The table has the 95th percentiles of both, and how many
-executions had not ended after 25 s. It also has the attacker's requests and what they took. That is
+executions did not complete in 25 s. It also has the attacker's requests and what they took. That is
 the processor time of web and of all other processes, without the neighbours' own share. It is also
 the memory by which web or the Temporal worker grew. `--only` measures some attacks, `--list` says
 what each tries. The exit status is 1 when an aim is missed; `--exit-zero` leaves that to the table.

@@ -167,7 +167,7 @@ COLUMNS = (
     "memory, MiB",
     f"execution p95, ms (≤ {EXECUTION_RATIO_MAX:g} times)",
     f"call p95, ms (≤ {EXECUTION_RATIO_MAX:g} times)",
-    f"not ended in {FAILURE_SECONDS:.0f} s",
+    f"not completed in {FAILURE_SECONDS:.0f} s",
     f"GET /api/auth/me p95, ms (≤ {READ_RATIO_MAX:g} times)",
     "met",
 )

@@ -60,7 +60,7 @@ def test_an_aim_is_missed_by_slow_neighbours_and_by_one_without_its_answer(
 @pytest.mark.unit
 def test_a_row_has_a_cell_for_each_column() -> None:
     cells = row(outcome([*FAST, Sample(FAILURE_SECONDS, "running")], FAST, FAST))
-    assert dict(zip(COLUMNS, cells, strict=True))["not ended in 25 s"] == "1 of 101"
+    assert dict(zip(COLUMNS, cells, strict=True))["not completed in 25 s"] == "1 of 101"
     assert cells[-1] == "**no**"
 
 
