@@ -79,8 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(" | ".join(row(outcome)), flush=True)
     print(f"\n{table(COLUMNS, [row(outcome) for outcome in outcomes])}")
     for outcome in outcomes:
-        if outcome.failures:
-            print(f"{outcome.name}: neighbours were answered {dict(outcome.failures)}")
+        if failures := outcome.alone.failures:
+            print(f"{outcome.name}: no baseline; neighbours alone were answered {dict(failures)}")
+        if failures := outcome.beside.failures:
+            print(f"{outcome.name}: neighbours were answered {dict(failures)}")
     misses = [outcome.name for outcome in outcomes if not outcome.meets_aims]
     print(f"{len(outcomes) - len(misses)} of {len(outcomes)} attacks harm no neighbour")
     if misses and not options.exit_zero:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -65,15 +64,11 @@ class Outcome:
         return p95(self.beside.reads) / p95(self.alone.reads)
 
     @property
-    def failures(self) -> Counter[str]:
-        """What came instead of a completed execution or an account, beside the attack."""
-        return Counter(sample.failure for sample in self.beside if sample.failure)
-
-    @property
     def meets_aims(self) -> bool:
-        """Whether the neighbours were served as they may expect."""
+        """Whether the neighbours were served as they may expect, alone as well."""
         return (
-            not self.failures
+            not self.alone.failures
+            and not self.beside.failures
             and max(self.execution_ratio, self.call_ratio) <= EXECUTION_RATIO_MAX
             and self.read_ratio <= READ_RATIO_MAX
         )

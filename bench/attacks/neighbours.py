@@ -7,6 +7,7 @@ delays every request that falls into it, and not one alone.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -46,6 +47,11 @@ class Samples:
     def __iter__(self) -> Iterator[Sample]:
         """Yield all of them."""
         yield from (*self.executions, *self.calls, *self.reads)
+
+    @property
+    def failures(self) -> Counter[str]:
+        """What came instead of completed executions and of accounts."""
+        return Counter(sample.failure for sample in self if sample.failure)
 
 
 class Neighbours:

@@ -58,6 +58,12 @@ def test_an_aim_is_missed_by_slow_neighbours_and_by_one_without_its_answer(
 
 
 @pytest.mark.unit
+def test_a_neighbour_who_gets_no_answer_alone_is_no_baseline() -> None:
+    alone = Samples([*FAST, Sample(FAILURE_SECONDS, "running")], FAST, FAST)
+    assert not Outcome("case", 7, Usage(1.0, 2.0, 3), alone, ALONE).meets_aims
+
+
+@pytest.mark.unit
 def test_a_row_has_a_cell_for_each_column() -> None:
     cells = row(outcome([*FAST, Sample(FAILURE_SECONDS, "running")], FAST, FAST))
     assert dict(zip(COLUMNS, cells, strict=True))["not completed in 25 s"] == "1 of 101"
