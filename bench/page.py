@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bench import plots
@@ -111,9 +112,15 @@ def _section(
 
 def _description(name: str) -> str:
     """Return the docstring of the measurement without its first line."""
-    source = (ROOT / "bench" / f"{name.partition(' ')[0]}.py").read_text()
+    source = program(name).read_text()
     paragraphs = (ast.get_docstring(ast.parse(source)) or "").split("\n\n", 1)
     return " ".join(paragraphs[-1].split())
+
+
+def program(name: str) -> Path:
+    """Return the file of a measurement: a module of `bench`, or the main module of a package."""
+    path = ROOT / "bench" / name.partition(" ")[0]
+    return path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _row(result: Result) -> list[str]:

@@ -1,9 +1,9 @@
-"""A stack and a platform for measurements, without rate limits."""
+"""A stack and a platform for measurements."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +29,16 @@ class PlatformUnderTest:
 
 
 @contextmanager
-def run_platform(*, web_processes: int = 1) -> Iterator[PlatformUnderTest]:
-    """Run the platform as the Procfile says, with one web process or several."""
+def run_platform(
+    *, web_processes: int = 1, settings: Mapping[str, str] = NO_RATE_LIMITS
+) -> Iterator[PlatformUnderTest]:
+    """Run the platform as the Procfile says, with one web process or several.
+
+    :param settings: environment variables of the processes; by default no rate is limited.
+    """
     shutil.rmtree(HOME / "temporal", ignore_errors=True)
     with running(HOME, database="cloudapi_bench") as stack:
-        environ = stack.environ() | fresh_keys() | NO_RATE_LIMITS
+        environ = stack.environ() | fresh_keys() | dict(settings)
         environ |= {"PORT": str(stack.web_port), "WEB_CONCURRENCY": str(web_processes)}
         if any(server.name == "PostgreSQL" for server in stack.servers):  # started here
             _empty(stack.database_url)

@@ -39,7 +39,7 @@ COMMANDS = {
         *("account_growth", "start_time", "memory", "cpu_cost", "million_pushes"),
         *("profile push", "profile pull", "profile execute"),
     )
-}
+} | {"attacks": ("-m", "bench.attacks", "--exit-zero")}
 
 
 def measure(name: str, *, quick: bool) -> dict[str, Any]:
