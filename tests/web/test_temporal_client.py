@@ -33,8 +33,9 @@ def temporal(settings: Settings) -> Iterator[Temporal]:
 
 
 async def start_too_large(client: Client) -> object:
+    validation = Validation(str(uuid4()), "x" * 2 * ARGUMENT_BYTES_MAX, {})
     return await client.start_workflow(
-        "none", "x" * 2 * ARGUMENT_BYTES_MAX, id=str(uuid7()), task_queue="none"
+        VALIDATION, validation, id=f"read:{uuid7()}", task_queue="none"
     )
 
 
