@@ -22,7 +22,7 @@ from engine.contracts.schedules import (
 )
 from engine.contracts.workflow_ids import TriggerWorkflowId, VersionReference
 from engine.crypto import jwe
-from engine.errors import NotFoundError
+from engine.errors import ConflictError, ForbiddenError, NotFoundError
 from engine.interpreter import documents
 from engine.interpreter.constructs import event_types
 from engine.store.account_scope import AccountScope
@@ -32,6 +32,7 @@ from engine.workflows.events import queue
 from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.events.queue import SealedEvent
 from engine.workflows.executions import executions, queries
+from engine.workflows.executions.executions import ExecutionLimits
 from engine.workflows.schedules import triggers
 
 
@@ -101,17 +102,21 @@ class EventActivities:
     def fire(self, firing: TriggerFiring) -> TriggerExecution | None:
         """Store the execution that a trigger starts.
 
-        Return None when the definition was deleted or has a newer version.
+        Return None when the definition was deleted or has a newer version, and a refusal while the
+        account has no room for one more execution.
         """
         version = VersionReference(UUID(firing.definition_id), firing.version)
-        with self._sessions.begin() as session:
-            scope = AccountScope(session, UUID(firing.account_id), datetime.now(UTC))
-            is_stored = triggers.fire(
-                scope,
-                version,
-                execution_id=UUID(firing.execution_id),
-                input_jwe=self._dispatcher.seal(firing.input),
-            )
+        try:
+            with self._sessions.begin() as session:
+                is_stored = triggers.fire(
+                    AccountScope(session, UUID(firing.account_id), datetime.now(UTC)),
+                    version,
+                    execution_id=UUID(firing.execution_id),
+                    input_jwe=self._dispatcher.seal(firing.input),
+                    limits=ExecutionLimits.from_settings(self._settings),
+                )
+        except (ConflictError, ForbiddenError):
+            return TriggerExecution(0, is_refused=True)
         return TriggerExecution(self._settings.execution_seconds_max) if is_stored else None
 
     @activity.defn(name=EXECUTION_ENDED)

@@ -76,6 +76,7 @@ class TriggerFiring:
 
 @dataclass(frozen=True, slots=True)
 class TriggerExecution:
-    """Execution that a trigger may start: how long it may last."""
+    """Execution that a trigger may start: how long it may last, or that there is no room for it."""
 
     seconds_max: int
+    is_refused: bool = False

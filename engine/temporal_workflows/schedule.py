@@ -47,6 +47,8 @@ class OverError(Exception):
 
 
 POLL_SECONDS_MAX = 600.0
+# The time until a trigger tries again whose account has too many executions, or a full quota.
+REFUSED_PAUSE_SECONDS = 60.0
 
 
 @workflow.defn(name=SCHEDULE)
@@ -163,17 +165,28 @@ class ScheduleWorkflow:
         """
         account_id, definition_id = self._start.account_id, self._start.definition_id
         firing = TriggerFiring(execution_id, definition_id, account_id, events, self._start.version)
-        creation: TriggerExecution | None = await run_local_activity(
-            FIRE_SCHEDULE, firing, TriggerExecution
-        )
-        if creation is None:
-            raise OverError
+        creation = await self._create(firing)
         with contextlib.suppress(WorkflowAlreadyStartedError):
             return await start_child_workflow(
                 execution_workflow(ExecutionStart(execution_id, account_id), definition_id),
                 execution_timeout=timedelta(seconds=creation.seconds_max),
             )
         return None
+
+    async def _create(self, firing: TriggerFiring) -> TriggerExecution:
+        """Store the execution, once the account has room for it.
+
+        :raises OverError: when the definition was deleted, or has another version.
+        """
+        while True:
+            creation: TriggerExecution | None = await run_local_activity(
+                FIRE_SCHEDULE, firing, TriggerExecution
+            )
+            if creation is None:
+                raise OverError
+            if not creation.is_refused:
+                return creation
+            await workflow.sleep(timedelta(seconds=REFUSED_PAUSE_SECONDS), summary="room")
 
     def _new_execution_id(self) -> str:
         """Return an id for the next execution."""

@@ -171,8 +171,10 @@ def start_child(
     refusal: EngineError | None = None
     try:
         admit(scope, input_jwe, limits)
-    except (ConflictError, ForbiddenError) as error:
+    except ConflictError as error:
         refusal = error
+    except ForbiddenError as error:  # the quota is full: the row has no room for an input
+        refusal, input_jwe = error, ""
     if scope.session.get(Execution, execution_id) is not None:
         return None
     parent = scope.session.get_one(Execution, parent_id)

@@ -21,7 +21,7 @@ from engine.store.workflows import Definition
 from engine.workflows import definitions
 from engine.workflows.events import subscriptions
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import AssignedId, SealedInput
+from engine.workflows.executions.executions import AssignedId, ExecutionLimits, SealedInput
 from engine.workflows.schedules import schedules
 from engine.workflows.schedules.recurrence import Plan
 
@@ -56,11 +56,19 @@ def store_schedules(
 
 
 def fire(
-    scope: AccountScope, version: VersionReference, *, execution_id: UUID, input_jwe: str
+    scope: AccountScope,
+    version: VersionReference,
+    *,
+    execution_id: UUID,
+    input_jwe: str,
+    limits: ExecutionLimits,
 ) -> bool:
     """Store the execution that a trigger starts, once; tell whether the version is the newest one.
 
     Its result is sealed to the account's public key where there is one.
+
+    :raises ConflictError: `executions_too_many`.
+    :raises ForbiddenError: `quota_exceeded`.
     """
     try:
         definition = definitions.find(scope, version.definition_id, lock=True)
@@ -69,6 +77,7 @@ def fire(
     if definition.version != version.version:
         return False
     if scope.session.get(Execution, execution_id) is None:
+        executions.admit(scope, input_jwe, limits)
         sealed_input = SealedInput(input_jwe, _seals_result(scope))
         executions.start(scope, definition, sealed_input, assigned=AssignedId(execution_id))
     return True

@@ -20,6 +20,7 @@ from engine.contracts.schedules import (
     TriggerFiring,
     TriggerStart,
 )
+from engine.temporal_workflows import schedule
 from engine.temporal_workflows.schedule import ScheduleWorkflow
 from tests.support.interpreter.executions import HEADER
 
@@ -73,6 +74,40 @@ class Relay:
     async def ended(self, execution_id: str) -> bool:
         self.looks.append(execution_id)
         return len(self.looks) > 1
+
+
+class FullAccount(Relay):
+    """Activities of a schedule whose account has no room at first, and deletes it then."""
+
+    @activity.defn(name=FIRE_SCHEDULE)
+    async def fire(self, firing: TriggerFiring) -> TriggerExecution | None:
+        self.made.append(firing.execution_id)
+        return TriggerExecution(0, is_refused=True) if len(self.made) == 1 else None
+
+
+async def test_a_trigger_waits_for_room_and_asks_again_for_the_same_execution(
+    temporal: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "REFUSED_PAUSE_SECONDS", 0.1)
+    queue = f"scheduling-{uuid7()}"
+    account = FullAccount(temporal, queue)
+    async with Worker(
+        temporal,
+        task_queue=queue,
+        workflows=[ScheduleWorkflow],
+        activities=[account.open, account.fire],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
+    ):
+        await temporal.execute_workflow(
+            SCHEDULE,
+            TriggerStart(str(uuid7()), str(uuid7()), "after"),
+            id=f"schedule:{uuid7()}",
+            task_queue=queue,
+            execution_timeout=timedelta(seconds=60),
+        )
+    first, second = account.made
+    assert first == second
 
 
 async def test_what_the_relay_has_started_is_waited_for_before_the_next(temporal: Client) -> None:

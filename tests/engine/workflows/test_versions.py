@@ -14,7 +14,14 @@ from uuid_utils.compat import uuid7
 from engine.accounts import payload_disclosure
 from engine.contracts.outbox_messages import TriggersEnd, VersionCheck
 from engine.contracts.workflow_ids import VersionReference
-from engine.errors import ConflictError, EngineError, Fault, NotFoundError, TooLargeError
+from engine.errors import (
+    ConflictError,
+    EngineError,
+    Fault,
+    ForbiddenError,
+    NotFoundError,
+    TooLargeError,
+)
 from engine.store import outbox
 from engine.store.account_scope import AccountScope
 from engine.store.outbox import OutboxMessage
@@ -22,7 +29,7 @@ from engine.store.workflows import Definition, DefinitionVersion
 from engine.workflows import definitions, deletion, replacement, versions
 from engine.workflows.definitions import Diagnosis, Draft
 from engine.workflows.executions import executions
-from engine.workflows.executions.executions import SealedInput
+from engine.workflows.executions.executions import ExecutionLimits, SealedInput
 from engine.workflows.schedules import triggers
 
 pytestmark = pytest.mark.stack
@@ -125,9 +132,31 @@ def test_only_the_newest_version_is_started_by_its_schedule(
             VersionReference(definition_id, version),
             execution_id=uuid7(),
             input_jwe="sealed",
+            limits=ExecutionLimits(9),
         )
 
     assert (fires(1), fires(2)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        (ExecutionLimits(0), "executions_too_many"),
+        (ExecutionLimits(9, quota_bytes=1), "quota_exceeded"),
+    ],
+)
+def test_a_trigger_starts_nothing_for_which_the_account_has_no_room(
+    session: Session, account_id: UUID, definition_id: UUID, limits: ExecutionLimits, code: str
+) -> None:
+    with pytest.raises((ConflictError, ForbiddenError)) as refusal:
+        triggers.fire(
+            AccountScope(session, account_id, NOW),
+            VersionReference(definition_id, 1),
+            execution_id=uuid7(),
+            input_jwe="sealed",
+            limits=limits,
+        )
+    assert refusal.value.code == code
 
 
 def test_what_is_opened_is_the_version_that_was_started(
