@@ -48,6 +48,7 @@ class SandboxProcess:
         assert self._process.stdin is not None  # noqa: S101 - requested above
         assert self._process.stdout is not None  # noqa: S101 - same
         self._in, self._out = self._process.stdin, self._process.stdout
+        os.set_blocking(self._in.fileno(), False)  # a write takes what the pipe has room for
 
     def is_alive(self) -> bool:
         """Return whether the process still runs."""
@@ -61,9 +62,7 @@ class SandboxProcess:
         :raises BusyError: when there is no answer by the deadline, or the system ended the process.
         """
         try:
-            rest = memoryview(HEADER.pack(len(source)) + source + HEADER.pack(len(text)) + text)
-            while rest:
-                rest = rest[os.write(self._in.fileno(), rest) :]
+            self._write(HEADER.pack(len(source)) + source + HEADER.pack(len(text)) + text, deadline)
             (size,) = HEADER.unpack(self._read(HEADER.size, deadline))
             if ANSWER.size <= size <= ANSWER_BYTES_MAX:
                 return self._read(size, deadline)
@@ -83,6 +82,16 @@ class SandboxProcess:
         self._process.wait()
         self._in.close()
         self._out.close()
+
+    def _write(self, data: bytes, deadline: float) -> None:
+        """Send data to a process that may have stopped reading."""
+        poll = select.poll()
+        poll.register(self._in.fileno(), select.POLLOUT)
+        rest = memoryview(data)
+        while rest:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise BusyError("a program waited too long for the machine")
+            rest = rest[os.write(self._in.fileno(), rest) :]
 
     def _read(self, size: int, deadline: float) -> bytes:
         parts = bytearray()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from grpc_tools import protoc
 
 from engine.expressions.sandbox import confinement, process
+from engine.expressions.sandbox.fair_queue import BusyError
 from engine.expressions.sandbox.pool import BrokenError, Pool
 from engine.expressions.sandbox.process import SandboxProcess
 from engine.expressions.sandbox.worker import ANSWER, VALUE
@@ -72,6 +74,17 @@ def test_a_child_that_answers_as_ours_never_do_ends_its_program_alone(lie: str) 
             children.evaluate(lie, None)
     finally:
         children.close()
+
+
+@pytest.mark.unit
+def test_a_child_that_stops_reading_holds_its_caller_until_the_deadline() -> None:
+    child = SandboxProcess("jq")
+    try:
+        os.kill(child._process.pid, signal.SIGSTOP)  # noqa: SLF001 - nothing else names it
+        with pytest.raises(BusyError):
+            child.evaluate(b".", b"1" * 1_000_000, time.monotonic() + 0.1)
+    finally:
+        child.end()
 
 
 # A worker that forks itself, as a host without some means confines the fork. What an exec would
