@@ -30,7 +30,12 @@ from engine.contracts.payload_converter import (
 )
 from engine.contracts.workflow_ids import find_command_target
 from engine.crypto.command_mac import CommandMessage
-from engine.crypto.temporal_codec import ENCODING, EncryptionCodec, ForgedPayloadError
+from engine.crypto.temporal_codec import (
+    ENCODING,
+    EncryptionCodec,
+    ForgedPayloadError,
+    UnreadablePayloadError,
+)
 from engine.observability import metrics
 
 KEY_ID, MAC = "kid", "mac"  # metadata of a command, beside those of its converter
@@ -80,6 +85,9 @@ class CommandCodec(PayloadCodec, WithSerializationContext):
             (plain,) = await self.encryption.decode([payload])
         except ForgedPayloadError:
             return self._refuse("forged")
+        except UnreadablePayloadError:
+            self._count("unreadable")
+            raise
         return plain
 
     def _authenticate(self, payload: Payload) -> Payload:
