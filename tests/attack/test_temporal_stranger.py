@@ -211,6 +211,7 @@ async def test_a_strangers_worker_has_the_engines_worker_do_nothing(
         task_queue="stranger",
         workflows=[StrangerWorkflow],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
     ):
         failures: list[str] = await temporal.execute_workflow(
             "stranger", reading, id=f"stranger:{uuid7()}", task_queue="stranger"

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from itertools import count
+from queue import SimpleQueue
 
 import httpx2
 import pytest
@@ -119,18 +119,16 @@ def test_what_is_meant_as_faulty_is() -> None:
 
 @pytest.mark.unit
 def test_an_attack_runs_in_its_own_process_until_it_is_told_to_stop() -> None:
-    connections = count(1)
-    third_connection = threading.Event()
+    heads = SimpleQueue[bytes]()
 
     def speak(connection: socket.socket) -> None:
-        assert peers.read_head(connection).startswith(front_door.START)
-        if next(connections) == 3:
-            third_connection.set()
+        heads.put(peers.read_head(connection))
 
     with peers.peer(speak) as port:
         target = Target(f"http://127.0.0.1:{port}", "")
         with run_attack(front_door.large_heads, target) as assault:
-            assert third_connection.wait(60)
+            for _ in range(3):
+                assert heads.get(timeout=60).startswith(front_door.START)
         assert assault.requests >= 3
 
 

@@ -18,6 +18,8 @@ from engine.contracts.workflow_ids import VersionReference
 from engine.errors import TooLargeError, UnavailableError
 from engine.temporal.commands import ARGUMENT_BYTES_MAX
 from engine.workflows.temporal_delivery import TemporalCall
+from tests.support.waiting import UNTIL_SECONDS_MAX
+from web import temporal_client
 from web.temporal_client import Temporal
 
 pytestmark = pytest.mark.stack
@@ -26,7 +28,9 @@ MESSAGE = VersionCheck(uuid4(), VersionReference(uuid4()))
 
 
 @pytest.fixture
-def temporal(settings: Settings) -> Iterator[Temporal]:
+def temporal(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Temporal]:
+    for name in ("CONNECT_SECONDS_MAX", "CALL_SECONDS_MAX"):
+        monkeypatch.setattr(temporal_client, name, UNTIL_SECONDS_MAX)
     client = Temporal(settings)
     yield client
     client.close()

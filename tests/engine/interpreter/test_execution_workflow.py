@@ -63,6 +63,7 @@ async def failure_of(temporal: Client, engine: Engine) -> ApplicationError:
         workflows=[ExecutionWorkflow],
         activities=[engine.open, engine.settle],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
     ):
         with pytest.raises(WorkflowFailureError) as failed:
             await temporal.execute_workflow(
@@ -125,6 +126,7 @@ async def test_a_check_is_one_local_activity_and_one_more_if_the_engine_fails(
         workflows=[DefinitionCheckWorkflow],
         activities=[check],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
     ):
         await temporal.execute_workflow(DEFINITION_CHECK, order, id=str(uuid7()), task_queue=queue)
     assert checks == [order, replace(order, is_defective=True)][: 1 + failures]

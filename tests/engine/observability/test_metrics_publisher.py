@@ -17,6 +17,8 @@ pytestmark = pytest.mark.stack
 def redis(settings: Settings) -> Iterator[Redis]:
     with Redis.from_url(settings.redis_url) as client:
         yield client
+        for key in client.scan_iter("metrics:told:*"):
+            client.delete(key)
 
 
 def snapshot(process: str, instance: str, count: float) -> Snapshot:

@@ -140,6 +140,7 @@ async def executed(
             activity_executor=threads,
             interceptors=[FailureClassifier()],
             workflow_runner=UnsandboxedWorkflowRunner(),
+            debug_mode=True,
         ):
             handles = [
                 await client.start_workflow(
@@ -194,8 +195,8 @@ async def test_an_outage_that_does_not_end_is_given_up(
 async def test_a_local_activity_that_hangs_fails_and_one_that_waits_behind_it_runs(
     temporal: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_activities, "TIMEOUT_SECONDS", 3.0)
-    monkeypatch.setattr(outages, "THREAD_WAIT_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(local_activities, "TIMEOUT_SECONDS", 10.0)
+    monkeypatch.setattr(outages, "THREAD_WAIT_SECONDS_MAX", 4.0)
     parts = Parts()
     assert await executed(temporal, "local", "hangs", "waits", parts=parts) == [UNDONE, "done"]
     assert parts.attempts == {"hangs": 1, "waits": 1}

@@ -10,10 +10,13 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
+from engine.contracts.outbox_messages import ExecutionLaunch
+from engine.store import outbox
 from engine.store.executions import Execution
 from engine.store.workflows import Definition
 from tests.support.web.people import Person
 
+DAY_SECONDS = 86_400.0
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HEAD = "document: {dsl: '1.0.3', namespace: tests, name: case, version: '1.0.0'}\n"
 SLEEPER = HEAD + "do:\n  - nap: {wait: {hours: 1}}\n"
@@ -48,9 +51,14 @@ def fill(
                 "input_sealed": "-",
                 "seal_result": False,
                 "created_at": NOON + timedelta(minutes=number),
-                "ended_at": None if status == "running" else NOON,
+                "ended_at": None if status == "running" else datetime.now(UTC),
             }
             for number, (execution_id, status) in enumerate(zip(ids, statuses, strict=True))
         ]
         session.execute(insert(Execution), rows)
+        # A relay beside ends what Temporal does not know, but nothing that waits for its launch.
+        for execution_id, status in zip(ids, statuses, strict=True):
+            if status == "running":
+                launch = ExecutionLaunch(account_id, execution_id)
+                outbox.append(session, launch, now=datetime.now(UTC), delay_seconds=DAY_SECONDS)
     return str(definition_id), [str(execution_id) for execution_id in ids]

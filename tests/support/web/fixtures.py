@@ -16,10 +16,13 @@ from tests.support.web.people import Make, Person
 from web.app import create_app
 from web.extensions import db
 
+# A hash that takes longer than the first pause after wrong passwords would end that pause.
+CHEAP_HASHES = {"PASSWORD_HASH_KIB": "1024", "PASSWORD_HASH_PASSES": "1"}
+
 
 @pytest.fixture(scope="session")
 def app(environ: dict[str, str]) -> Iterator[Flask]:
-    flask_app = create_app(Settings.from_env(environ | NO_RATE_LIMITS))
+    flask_app = create_app(Settings.from_env(environ | NO_RATE_LIMITS | CHEAP_HASHES))
     yield flask_app
     with flask_app.app_context():
         db.engine.dispose()
@@ -31,7 +34,9 @@ def make(environ: dict[str, str]) -> Iterator[Make]:
     apps: list[Flask] = []
 
     def app(**changes: str) -> Flask:
-        apps.append(create_app(Settings.from_env(environ | NO_RATE_LIMITS | changes)))
+        apps.append(
+            create_app(Settings.from_env(environ | NO_RATE_LIMITS | CHEAP_HASHES | changes))
+        )
         return apps[-1]
 
     yield app

@@ -31,4 +31,4 @@ def _lacking_host(settings: Settings) -> Iterator[None]:
 @pytest.mark.usefixtures("_lacking_host")
 def test_a_host_that_cannot_confine_children_is_a_warning(client: FlaskClient) -> None:
     warnings = client.get("/health/ready").get_json()["warnings"]
-    assert warnings == ["confinement_lacks_landlock"]
+    assert "confinement_lacks_landlock" in warnings

@@ -103,7 +103,8 @@ async def start(stack: Stack, place: Place) -> AsyncIterator[Start]:
             activities=[place.work, place.call],
             activity_executor=threads,
             workflow_runner=UnsandboxedWorkflowRunner(),
-            max_concurrent_workflow_tasks=2,
+            max_concurrent_workflow_tasks=3,
+            debug_mode=True,
             max_concurrent_activities=2,
             interceptors=[ActivityPlaces(AccountShares(1, wait_seconds=0))],
         ):

@@ -65,6 +65,7 @@ async def test_a_task_that_waits_for_a_local_activity_is_open_until_that_ends(
         workflows=[GatedWorkflow],
         activities=[gate.wait],
         workflow_runner=runner,
+        debug_mode=True,
     ):
         handle = await client.start_workflow("gated", id=f"gated-{uuid7()}", task_queue=queue)
         await gate.reached.wait()
