@@ -13,6 +13,7 @@ from asyncio import get_running_loop
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
@@ -22,6 +23,7 @@ from web.realtime.flask_bridge import Receive, Scope, Send, make_environ, wait_f
 from web.request_threads import RequestThreads, find_client
 
 STREAM_SECONDS_MAX = 3600.0
+EMPTY_STATUSES = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -125,11 +127,9 @@ class WsgiAdapter:
 
         chunks = self.flask.wsgi_app(environ, start_response)
         status, headers = heads[-1]
-        # Werkzeug returns an empty body as a tuple, and sets the length of one in memory.
-        is_whole = isinstance(chunks, tuple) or any(
-            name == b"content-length" for name, _ in headers
-        )
-        if not is_whole:
+        # Werkzeug sets the length of a body in memory, and sends none with these.
+        is_empty = environ["REQUEST_METHOD"] == "HEAD" or status in EMPTY_STATUSES
+        if not is_empty and all(name != b"content-length" for name, _ in headers):
             return StreamedAnswer(status, headers, chunks, iter(chunks), context)
         try:
             return WsgiAnswer(status, headers, b"".join(chunks))
