@@ -6,10 +6,11 @@ database. Clients take turns at them.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from asyncio import Future, get_running_loop, wrap_future
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -17,6 +18,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from flask import Flask
+from werkzeug.exceptions import ClientDisconnected
 
 from engine.observability import metrics
 from web.http import access_tokens
@@ -25,12 +27,14 @@ from web.http import access_tokens
 WAITS_PER_PLACE = 4
 WAITS_SHARE = 4  # a client may have this part of them
 PLACES_SHARE = 2  # and this part of the places
+LINE_PER_PLACE = 32  # requests of a client in line for a place, for each place
 
 # Key of an ASGI scope's state, and of the environment: the address that the request counts for.
 CLIENT = "cloudapi.client"
 
 T = TypeVar("T")
 Serve = Callable[[], object]
+Watch = Callable[[], Coroutine[Any, Any, None]]
 
 
 class RequestPlaces:
@@ -58,6 +62,11 @@ class RequestPlaces:
             else:
                 line.append(serve)
             return False
+
+    def count_line(self, client: str) -> int:
+        """Return how many requests of the client wait for a place."""
+        with self._lock:
+            return len(self._lines.get(client, ()))
 
     def leave(self, client: str) -> None:
         """Give a place back, to the next client in turn that uses less than its share."""
@@ -98,20 +107,32 @@ class RequestThreads:
 
     def __init__(self, places: int) -> None:
         waits = WAITS_PER_PLACE * places
+        self.line_max = LINE_PER_PLACE * places
         self._threads = ThreadPoolExecutor(places + waits, thread_name_prefix="flask")
         self._places = RequestPlaces(places, share=max(1, places // PLACES_SHARE))
         self._waits = RequestPlaces(waits, share=max(1, waits // WAITS_SHARE))
         metrics.THREADS.set(places)
 
-    async def run(self, client: str, function: Callable[..., T], *args: Any) -> T:
-        """Return the result of a function, run in a thread when the client has a place."""
+    def count_line(self, client: str) -> int:
+        """Return how many requests of the client wait for a place."""
+        return self._places.count_line(client)
+
+    async def run(
+        self, client: str, function: Callable[..., T], *args: Any, watch: Watch | None = None
+    ) -> T:
+        """Return the result of a function, run in a thread when the client has a place.
+
+        `watch` returns when the client disconnects. A request that waits for a place then ends.
+
+        :raises ClientDisconnected: when it does.
+        """
         loop = get_running_loop()
         place = loop.create_future()
         serve = partial(loop.call_soon_threadsafe, _resolve, place)
         with metrics.REQUESTS_WAITING.track_inprogress():
             if not self._places.enter(client, serve):
                 try:
-                    await place
+                    await (place if watch is None else _wait_watching(place, watch))
                 except BaseException:
                     if not self._places.withdraw(client, serve):
                         self._places.leave(client)
@@ -170,6 +191,16 @@ def waiting() -> Iterator[bool]:
     threads, client = request
     with threads.give_up_place(client) as is_free:
         yield is_free
+
+
+async def _wait_watching(place: Future[None], watch: Watch) -> None:
+    disconnect = asyncio.create_task(watch())
+    try:
+        await asyncio.wait({place, disconnect}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        disconnect.cancel()
+    if not place.done():
+        raise ClientDisconnected
 
 
 def _resolve(place: Future[None]) -> None:

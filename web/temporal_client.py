@@ -99,7 +99,8 @@ class Temporal:
         :raises UnavailableError: when no worker answered.
         """
         reading = OutcomeReading(str(execution_id), str(account_id), self.reply_key)
-        with self._wait_slot(wait) as seconds:
+        with request_threads.waiting() as is_free:  # the reading takes time, whatever `wait` is
+            seconds = wait if is_free else 0.0
             return self._run(
                 self._join(execution_id, reading, seconds),
                 CALL_SECONDS_MAX + seconds + READING_SECONDS_MAX,

@@ -2,11 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from functools import partial
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from bin.devtools.stack.fresh_keys import new_key
+from engine.config.settings import Settings
+from engine.errors import UnavailableError
 from web.request_threads import (
     WAITS_PER_PLACE,
     WAITS_SHARE,
@@ -14,11 +19,26 @@ from web.request_threads import (
     RequestThreads,
     waiting,
 )
+from web.temporal_client import Temporal
 
 pytestmark = pytest.mark.unit
 
 PLACES = 4
 WAITS_PER_CLIENT = PLACES * WAITS_PER_PLACE // WAITS_SHARE
+
+
+class HaltedTemporal(Temporal):
+    """Does not answer before `finish`, and then refuses."""
+
+    def __init__(self, work: "Work") -> None:
+        super().__init__(Settings(command_keys=new_key("COMMAND_KEYS")["COMMAND_KEYS"]))
+        self.work = work
+
+    def _run(self, work: Coroutine[Any, Any, Any], _seconds_max: float) -> Any:
+        work.close()
+        self.work.waiting.release()
+        self.work.finish.wait()
+        raise UnavailableError("temporal_unavailable", "It does not answer.")
 
 
 class Work:
@@ -86,6 +106,17 @@ async def test_a_request_that_waits_leaves_its_place_to_others(work: Work) -> No
     work.finish.set()
     await asyncio.gather(*greedy)
     assert work.refusals == 0
+
+
+async def test_a_request_that_reads_an_outcome_leaves_its_place_to_others(work: Work) -> None:
+    join = partial(HaltedTemporal(work).join, uuid4(), uuid4(), wait=0.0)
+    readers = [asyncio.create_task(work.threads.run("reader", join)) for _ in range(PLACES // 2)]
+    await work.until(work.waiting, PLACES // 2)
+    assert await work.threads.run("reader", lambda: "served") == "served"
+    work.finish.set()
+    for reader in readers:
+        with pytest.raises(UnavailableError):
+            await reader
 
 
 async def test_waits_past_a_client_s_share_hold_places_of_its_own(work: Work) -> None:

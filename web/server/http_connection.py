@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from engine.observability import metrics
 from web.request_threads import CLIENT
@@ -48,10 +48,14 @@ class Phase(enum.Enum):
 
 @dataclass(slots=True)
 class RequestShare:
-    """What a request under way counts for: its client's address, and the bytes of its body."""
+    """What a request under way counts for: its client's address, and the bytes of its body.
+
+    `cycle` tells the application of the disconnect.
+    """
 
     address: str
     body_bytes: int = 0
+    cycle: RequestResponseCycle | None = None
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -104,6 +108,10 @@ class HttpConnection(HttpToolsProtocol):
 
     def _end_counts(self) -> None:
         self._limits.remove(self)
+        for request in self._requests:  # uvicorn tells only the last one
+            if request.cycle is not None:
+                request.cycle.disconnected = True
+                request.cycle.message_event.set()
         while self._requests:
             self._end_request()
         if self._address:
@@ -206,6 +214,7 @@ class HttpConnection(HttpToolsProtocol):
         self._requests.append(RequestShare(address))
         self.scope["state"][CLIENT] = address
         super().on_headers_complete()
+        self._requests[-1].cycle = self.cycle
         self._phase = Phase.BODY
         self._wire_bytes = self._body_bytes = self._parts = 0
         self._body_start = self.loop.time()

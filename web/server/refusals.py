@@ -1,4 +1,4 @@
-"""Refusals that a connection writes itself, before any request of it reaches the application."""
+"""Refusals that the server writes itself, before the request reaches Flask."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Refusal:
     detail: str
     retry_seconds: int | None = None
 
-    def to_bytes(self, server_headers: list[tuple[bytes, bytes]]) -> bytes:
-        """Return the whole answer with the server's own headers, and count it."""
+    def make_answer(self) -> tuple[dict[str, str], bytes]:
+        """Return the headers and the body, and count the answer."""
         metrics.PROBLEMS.labels(self.status.value, self.code).inc()
         body = json.dumps(
             {
@@ -34,14 +34,19 @@ class Refusal:
                 "requestId": str(uuid7()),
             }
         ).encode()
-        headers = {name.decode(): value.decode() for name, value in server_headers} | HEADERS
-        headers |= {
+        headers = HEADERS | {
             "Content-Type": "application/problem+json",
             "Content-Length": str(len(body)),
             "Connection": "close",
         }
         if self.retry_seconds is not None:
             headers["Retry-After"] = str(self.retry_seconds)
+        return headers, body
+
+    def to_bytes(self, server_headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the whole answer with the server's own headers, and count it."""
+        headers, body = self.make_answer()
+        headers = {name.decode(): value.decode() for name, value in server_headers} | headers
         lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode() + body
@@ -78,6 +83,12 @@ CONNECTIONS_TOO_MANY = Refusal(
     "too_many_connections",
     "This address has too many connections, requests or bodies under way.",
     retry_seconds=10,
+)
+REQUESTS_TOO_MANY = Refusal(
+    http.HTTPStatus.TOO_MANY_REQUESTS,
+    "too_many_requests",
+    "This client has too many requests that wait for those before them.",
+    retry_seconds=5,
 )
 PROCESS_BUSY = Refusal(
     http.HTTPStatus.SERVICE_UNAVAILABLE,

@@ -13,15 +13,21 @@ from asyncio import get_running_loop
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
 from werkzeug.exceptions import ClientDisconnected
 
+from engine.observability import metrics
 from web.realtime.flask_bridge import Receive, Scope, Send, make_environ, wait_for_disconnect
 from web.request_threads import RequestThreads, find_client
+from web.server import refusals
+from web.server.refusals import Refusal
 
 STREAM_SECONDS_MAX = 3600.0
+EMPTY_STATUSES = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -70,12 +76,9 @@ class WsgiAdapter:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         try:
-            body = await self._read_body(dict(scope["headers"]), receive)
+            answer = await self._answer(scope, receive)
         except ClientDisconnected:
             return
-        environ = make_environ(scope, body)
-        client = find_client(self.flask, environ)
-        answer = await self._threads.run(client, self._run, environ)
         await send(
             {
                 "type": "http.response.start",
@@ -88,8 +91,22 @@ class WsgiAdapter:
         else:
             await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
-    async def _read_body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        """Return the body, or more bytes than Flask accepts of a longer one: Flask refuses it.
+    async def _answer(self, scope: Scope, receive: Receive) -> WsgiAnswer | StreamedAnswer:
+        """Return Flask's answer, or a refusal when too many requests of the client wait.
+
+        :raises ClientDisconnected: when the client disconnects before Flask begins.
+        """
+        body, is_whole = await self._read_body(dict(scope["headers"]), receive)
+        environ = make_environ(scope, body)
+        client = find_client(self.flask, environ)
+        if self._threads.count_line(client) >= self._threads.line_max:
+            return _refuse(refusals.REQUESTS_TOO_MANY)
+        # To watch the client is to read on: not the rest of a body that Flask refuses.
+        watch = partial(wait_for_disconnect, receive) if is_whole else None
+        return await self._threads.run(client, self._run, environ, watch=watch)
+
+    async def _read_body(self, headers: dict[bytes, bytes], receive: Receive) -> tuple[bytes, bool]:
+        """Return the body and that it is whole, or a part of one that Flask refuses as too long.
 
         A body that is too long by its own account is not read, nor asked for by a 100 (Continue).
 
@@ -98,7 +115,7 @@ class WsgiAdapter:
         bytes_max = self.flask.config["MAX_CONTENT_LENGTH"]
         length = headers.get(b"content-length", b"0")
         if b"transfer-encoding" not in headers and (length == b"0" or int(length) > bytes_max):
-            return b""
+            return b"", length == b"0"
         parts, size, has_more = [], 0, True
         while has_more and size <= bytes_max:
             message = await receive()
@@ -107,7 +124,7 @@ class WsgiAdapter:
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             has_more = message.get("more_body", False)
-        return b"".join(parts)
+        return b"".join(parts), not has_more
 
     def _run(self, environ: dict[str, Any]) -> WsgiAnswer | StreamedAnswer:
         """Run Flask in this thread."""
@@ -125,11 +142,9 @@ class WsgiAdapter:
 
         chunks = self.flask.wsgi_app(environ, start_response)
         status, headers = heads[-1]
-        # Werkzeug returns an empty body as a tuple, and sets the length of one in memory.
-        is_whole = isinstance(chunks, tuple) or any(
-            name == b"content-length" for name, _ in headers
-        )
-        if not is_whole:
+        # Werkzeug sets the length of a body in memory, and sends none with these.
+        is_empty = environ["REQUEST_METHOD"] == "HEAD" or status in EMPTY_STATUSES
+        if not is_empty and all(name != b"content-length" for name, _ in headers):
             return StreamedAnswer(status, headers, chunks, iter(chunks), context)
         try:
             return WsgiAnswer(status, headers, b"".join(chunks))
@@ -155,3 +170,10 @@ class WsgiAdapter:
         finally:
             disconnect.cancel()
             await loop.run_in_executor(self._stream_threads, answer.close)
+
+
+def _refuse(refusal: Refusal) -> WsgiAnswer:
+    metrics.REFUSALS.labels(refusal.code).inc()
+    headers, body = refusal.make_answer()
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return WsgiAnswer(refusal.status, pairs, body)

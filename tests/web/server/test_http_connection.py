@@ -53,7 +53,8 @@ class Origin:
         self.go_on, self.closed = threading.Event(), threading.Event()
         for rule in ("seen", "waits", "endless"):
             self.app.add_url_rule(f"/{rule}", rule, getattr(self, rule), methods=["GET", "POST"])
-        self.asgi = WsgiAdapter(self.app, RequestThreads(THREADS), stream_threads=1)
+        self.threads = RequestThreads(THREADS)
+        self.asgi = WsgiAdapter(self.app, self.threads, stream_threads=1)
 
     def seen(self) -> dict[str, Any]:
         self.calls += 1
@@ -303,6 +304,35 @@ def test_behind_a_proxy_an_address_has_so_many_requests_under_way(origin: Origin
             assert read_answer(first).status == 200
         with dial(port, ask("seen", one)) as again:
             assert read_answer(again).status == 200
+
+
+@pytest.mark.parametrize("rest", [b"", GET + b"\r\nnothing\r\n\r\n"], ids=["closes", "breaks off"])
+def test_a_client_that_leaves_takes_its_requests_out_of_line(
+    origin: Origin, port: int, rest: bytes
+) -> None:
+    client = "127.0.0.1"
+    with dial(port, GET.replace(b"seen", b"waits") + b"\r\n") as first:
+        until(lambda: origin.calls == 1)
+        with dial(port, POST + b"Content-Length: 1\r\n\r\nx") as second:
+            until(lambda: origin.threads.count_line(client) == 1)
+            second.sendall(rest)
+        until(lambda: origin.threads.count_line(client) == 0)
+        origin.go_on.set()
+        assert read_answer(first).status == 200
+    assert origin.calls == 1
+
+
+def test_a_client_has_a_line_of_bounded_length(origin: Origin, port: int) -> None:
+    origin.threads.line_max = 1
+    with dial(port, GET.replace(b"seen", b"waits") + b"\r\n") as first:
+        until(lambda: origin.calls == 1)
+        with dial(port, GET + b"\r\n") as second:
+            until(lambda: origin.threads.count_line("127.0.0.1") == 1)
+            with dial(port, GET + b"\r\n") as third:
+                assert problem(third) == (429, "too_many_requests")
+            assert is_served(port)
+            origin.go_on.set()
+            assert read_answer(first).status == read_answer(second).status == 200
 
 
 def test_when_all_connections_wait_for_their_clients_the_oldest_gives_way(

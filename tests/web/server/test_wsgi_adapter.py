@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -33,7 +34,8 @@ class Origin:
         self.bodies: list[bytes] = []
         self.made = 0
         self.go_on, self.closed = threading.Event(), threading.Event()
-        for rule in ("echo", "unread", "seen", "stream", "endless", "breaks", "nothing"):
+        rules = ("echo", "unread", "seen", "stream", "endless", "breaks", "nothing", "unchanged")
+        for rule in rules:
             self.app.add_url_rule(f"/{rule}", rule, getattr(self, rule), methods=["GET", "POST"])
 
     def echo(self) -> Response:
@@ -76,6 +78,9 @@ class Origin:
     def nothing(self) -> tuple[str, int]:
         return "", 204
 
+    def unchanged(self) -> tuple[str, int]:
+        return "", 304
+
 
 @pytest.fixture
 def origin() -> Iterator[Origin]:
@@ -91,6 +96,14 @@ def client(origin: Origin) -> Iterator[http.client.HTTPConnection]:
         http.client.HTTPConnection("127.0.0.1", origin.port, timeout=SECONDS_MAX)
     ) as opened:
         yield opened
+
+
+def read_to_end(connection: socket.socket) -> bytes:
+    """Return what comes up to the last chunk of an answer."""
+    text = b""
+    while not text.endswith(b"0\r\n\r\n"):
+        text += connection.recv(1000)
+    return text
 
 
 def post(path: str, *headers: str, body: bytes = b"") -> bytes:
@@ -201,6 +214,23 @@ def test_answers_without_a_body_have_none(client: http.client.HTTPConnection) ->
             b"",
             length,
         )
+
+
+def test_an_answer_without_a_body_waits_for_no_stream(
+    origin: Origin, client: http.client.HTTPConnection
+) -> None:
+    with dial(origin.port, b"GET /stream HTTP/1.1\r\nHost: here\r\n\r\n") as opened:
+        assert opened.recv(1000).startswith(b"HTTP/1.1 200 ")
+        for method, path, status in (
+            ("GET", "/nothing", 204),
+            ("GET", "/unchanged", 304),
+            ("HEAD", "/stream", 200),
+        ):
+            client.request(method, path)
+            answer = client.getresponse()
+            assert (answer.status, answer.read()) == (status, b"")
+        origin.go_on.set()
+        assert read_to_end(opened).endswith(b"second\r\n0\r\n\r\n")
 
 
 def test_the_request_is_told_as_it_came(origin: Origin) -> None:
