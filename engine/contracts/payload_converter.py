@@ -101,11 +101,19 @@ class _TypedJson(JSONPlainPayloadConverter):
             return UNFIT
         if command != type_hint.command.encode():
             return UNFIT
-        value: Command = self._decode(payload, type_hint)
         if payload.metadata.get(AUTHENTIC) == NO:
-            return value.without_authority()
+            return self._decode_without_authority(payload, type_hint)
+        value: Command = self._decode(payload, type_hint)
         message_id = payload.metadata[MESSAGE_ID].decode()
         return dataclasses.replace(value, message_id=message_id, authentic=True)
+
+    def _decode_without_authority(self, payload: Payload, type_hint: type[Command]) -> Command:
+        """Return the command; UNFIT for a malformed one, as anybody can send one."""
+        try:
+            value: Command = self._decode(payload, type_hint)
+        except Exception:  # noqa: BLE001 - an exception would repeat the workflow task for ever
+            return UNFIT
+        return dataclasses.replace(value.without_authority(), message_id="")
 
     def _decode(self, payload: Payload, type_hint: type | None) -> Any:
         try:

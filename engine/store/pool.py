@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -46,6 +47,17 @@ def force_generic_plans(connection: Any, _record: Any) -> None:
     connection.autocommit = True  # a rollback would revert a SET within a transaction
     connection.execute("SET plan_cache_mode = force_generic_plan")
     connection.autocommit = False
+
+
+def limit_statements(seconds: float) -> Callable[[Any, Any], None]:
+    """Return the event that bounds each statement of a connection, its waits for locks included."""
+
+    def limit(connection: Any, _record: Any) -> None:
+        connection.autocommit = True  # as above
+        connection.execute(f"SET statement_timeout = {int(1000 * seconds)}")
+        connection.autocommit = False
+
+    return limit
 
 
 EVENTS = [

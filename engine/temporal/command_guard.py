@@ -31,6 +31,7 @@ from engine.contracts.calls import (
 from engine.contracts.child_executions import FIND_DEFINITION
 from engine.contracts.commands import UNFIT, Command, refusal
 from engine.contracts.definitions import DEFINITION_CHECK
+from engine.contracts.events import EVENT
 from engine.contracts.executions import EXECUTION, OUTCOME_READING
 from engine.contracts.preview import DRAWING, VALIDATION
 from engine.contracts.schedules import FIRING, SCHEDULE
@@ -118,6 +119,8 @@ class _WorkflowGuard(WorkflowInboundInterceptor):
         argument = _only(input.args)
         if argument is None:
             return _refuse_in_workflow("arguments")
+        if input.signal == EVENT and not _are_events(argument):
+            return _refuse_in_workflow("arguments")
         if isinstance(argument, Command) and not argument.authentic:
             return _refuse_in_workflow("no_authority")
         return await super().handle_signal(input)
@@ -126,6 +129,13 @@ class _WorkflowGuard(WorkflowInboundInterceptor):
 def _only(arguments: Sequence[Any]) -> Any:
     """Return the argument: everything of ours has one. None when there is none, or several."""
     return arguments[0] if len(arguments) == 1 else None
+
+
+def _are_events(argument: Any) -> bool:
+    """Return whether a signal's argument is a list of events, which the inbox can tell apart."""
+    return isinstance(argument, list) and all(
+        isinstance(event, dict) and event.keys() >= {"source", "id"} for event in argument
+    )
 
 
 def _has_id_of_type(info: workflow.Info) -> bool:

@@ -86,7 +86,7 @@ class _ClassifiedActivity(ActivityInboundInterceptor):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is classified here
             cause = OutageError("no thread was free in time") if wait.expired() else error
-            raise _failure(cause) from None
+            raise classify(cause) from None
 
 
 def _thread_wait(input: ExecuteActivityInput) -> float | None:  # noqa: A002 - as above
@@ -112,13 +112,19 @@ def _ending(wait: asyncio.Timeout, function: Any) -> Any:
     return begin
 
 
-def _failure(error: Exception) -> ApplicationError:
+def classify(error: Exception) -> ApplicationError:
     """Return the failure that Temporal gets: of type OUTAGE, or one that nothing retries."""
     if is_outage(error):
         log.warning("outage", activity=activity.info().activity_type, error=type(error).__name__)
         return ApplicationError("a part of the platform is unavailable", type=OUTAGE)
     if isinstance(error, ApplicationError):
-        return ApplicationError(error.message, *error.details, type=error.type, non_retryable=True)
+        return ApplicationError(
+            error.message,
+            *error.details,
+            type=error.type,
+            non_retryable=True,
+            category=error.category,
+        )
     name = activity.info().activity_type
     if isinstance(error, EngineError):
         log.warning("activity_refused", activity=name, error=error.code)

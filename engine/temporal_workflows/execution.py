@@ -202,7 +202,7 @@ class ExecutionWorkflow:
                 )
                 if not interpretation.done() and await _flush(interpreter, environment):
                     break
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Exception):  # no strand may go on while this is settled
             interpretation.cancel()
             await asyncio.gather(interpretation, return_exceptions=True)
             raise

@@ -59,12 +59,10 @@ class ScheduleWorkflow:
     that they are stored nowhere but in the encrypted history.
     """
 
-    @workflow.init
-    def __init__(self, start: TriggerStart) -> None:
-        self._start = start
-        self._event_inbox = (
-            EventInbox() if start.inbox is None else EventInbox.from_json(start.inbox)
-        )
+    # Without `workflow.init`: an error in it would repeat the task for ever, and it would read the
+    # argument before the guard does.
+    def __init__(self) -> None:
+        self._event_inbox = EventInbox()
 
     @workflow.run
     async def run(self, start: TriggerStart) -> None:
@@ -83,6 +81,8 @@ class ScheduleWorkflow:
 
     async def _run(self, start: TriggerStart) -> None:
         ACCOUNT.set(start.account_id)
+        self._start = start
+        self._restore_inbox(start)
         answer: TriggerDocument | None = await run_local_activity(
             OPEN_SCHEDULE,
             replace(start, standing=None, inbox=None),
@@ -109,6 +109,13 @@ class ScheduleWorkflow:
     def event(self, events: list[Json]) -> None:
         """Receive events."""
         self._event_inbox.add(events)
+
+    def _restore_inbox(self, start: TriggerStart) -> None:
+        """Put the events of the run before ahead of those that reached this one already."""
+        if start.inbox is not None:
+            earlier = EventInbox.from_json(start.inbox)
+            earlier.add(event for _, event in self._event_inbox.events)
+            self._event_inbox = earlier
 
     async def _repeat(self, schedule: ScheduleTriggers) -> None:
         """Start an execution, wait for its end, then wait for the delay (`after`)."""
@@ -202,10 +209,6 @@ class ScheduleWorkflow:
 @workflow.defn(name=SCHEDULE, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class UpgradedScheduleWorkflow(ScheduleWorkflow):
     """Schedule workflow of workers that have a build."""
-
-    @workflow.init
-    def __init__(self, start: TriggerStart) -> None:
-        super().__init__(start)
 
     @workflow.run
     async def run(self, start: TriggerStart) -> None:

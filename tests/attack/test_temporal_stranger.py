@@ -110,6 +110,7 @@ async def test_a_stranger_starts_nothing(
         ("definition.check", ids, f"definition:{definition_id}:2"),
         ("schedule.fire", firing, f"fire:{mine}-2026-11-30T12:00:00Z"),
         ("schedule", trigger, f"schedule:{definition_id}:after:7"),
+        ("schedule", None, f"schedule:{definition_id}:after:8"),
     ):
         found = await outcome_of(temporal, kind, [argument], workflow_id)
         assert found == REFUSED, kind

@@ -31,8 +31,9 @@ from engine.workflows.events.dispatch import Dispatcher
 from engine.workflows.executions import queries
 
 LOOK_SECONDS = 1.0
+REST_SECONDS_MAX = 30.0  # of an account whose events failed again and again; at first a second
 ACCOUNTS_AT_ONCE = 4  # each has a connection to the database, and its events in memory
-ACCOUNTS_MAX = 200  # at once and in line
+ACCOUNTS_MAX = 200  # at once and in line; those that rest do not count
 BATCH = 100
 SIGNAL_EVENTS_MAX = 50
 SIGNAL_BYTES_MAX = 524_288
@@ -77,7 +78,9 @@ class Router:
         self._doorbell = doorbell
         self._redis_url = redis_url
         self._places = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
-        self._accounts: set[UUID] = set()  # that are routed, wait for a place, or rest
+        self._accounts: set[UUID] = set()  # that are routed or wait for a place
+        self._resting: set[UUID] = set()
+        self._failures: dict[UUID, int] = {}  # in a row, of accounts whose events wait since
 
     async def run(self) -> None:
         """Route until cancelled, whatever is down in between."""
@@ -90,7 +93,9 @@ class Router:
         while True:
             self._doorbell.wake.clear()
             try:
-                account_ids = await asyncio.to_thread(self._list_accounts, {*self._accounts})
+                account_ids = await asyncio.to_thread(
+                    self._list_accounts, self._accounts | self._resting
+                )
             except Exception as error:
                 if not is_outage(error):
                     raise
@@ -103,18 +108,28 @@ class Router:
                 await asyncio.wait_for(self._doorbell.wake.wait(), LOOK_SECONDS)
 
     async def _route_account(self, account_id: UUID) -> None:
-        """Route some pending events of an account; if that fails, leave it alone for a moment."""
+        """Route some pending events of an account; if that fails, leave it alone for a while."""
         try:
             async with self._places:
                 count = await self._route(account_id)
         except Exception as error:  # noqa: BLE001 - the events stay, and hold up no other account's
             # Such as an account whose key is lost, or an execution that is about to start.
             log.warning("not_routed", account=str(account_id), error=_name(error))
-            await asyncio.sleep(LOOK_SECONDS)
-            count = 0
+            await self._rest(account_id)
+            return
+        self._failures.pop(account_id, None)
         self._accounts.discard(account_id)
         if count:
             self._doorbell.wake.set()  # there may be more
+
+    async def _rest(self, account_id: UUID) -> None:
+        """Leave an account alone, longer after each failure; it takes no other one's place."""
+        count = self._failures[account_id] = self._failures.get(account_id, 0) + 1
+        self._resting.add(account_id)
+        self._accounts.discard(account_id)
+        self._doorbell.wake.set()  # another account has room
+        await asyncio.sleep(rest_seconds(count))
+        self._resting.discard(account_id)
 
     async def _route(self, account_id: UUID) -> int:
         """Deliver an account's oldest events; after an exception they are still pending."""
@@ -207,6 +222,11 @@ class Router:
                         self._doorbell.wake.set()
             except (RedisError, OSError):
                 await asyncio.sleep(LOOK_SECONDS)
+
+
+def rest_seconds(failure_count: int) -> float:
+    """Return how long an account rests after so many failures in a row."""
+    return min(LOOK_SECONDS * 2.0 ** min(failure_count - 1, 10), REST_SECONDS_MAX)
 
 
 def _name(error: Exception) -> str:

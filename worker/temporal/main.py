@@ -83,7 +83,9 @@ CALL_WAIT_SECONDS = 1.0
 READINGS_AT_ONCE = 8
 READINGS_PER_ACCOUNT = 2
 READING_WAIT_SECONDS = 0.25
+STATEMENT_SECONDS_MAX = 12.0  # then a database that hangs is an outage of a local activity
 THREADS = WORKFLOW_TASKS_AT_ONCE + READINGS_AT_ONCE  # each may wait for one local activity
+CONNECTIONS = THREADS // 2  # to the database, and as many more in need
 GRACE = timedelta(seconds=20)  # hosts kill after 30
 BEAT = timedelta(seconds=2)  # how soon a cancelled activity learns of it
 RECONNECT_SECONDS = 1.0
@@ -221,7 +223,9 @@ async def main() -> None:
         runner.look()
 
     publisher = Publisher(settings, "temporal", measure=measure)
-    sessions = make_sessions(settings, pool_size=THREADS // 2)  # and as many more in need
+    sessions = make_sessions(
+        settings, pool_size=CONNECTIONS, statement_seconds_max=STATEMENT_SECONDS_MAX
+    )
     # Of parts of calls that take long or ask the system's resolver: a call has at most one.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CALLS_AT_ONCE))
     storage = claim_check(sessions, bytes_min=settings.claim_bytes_min)

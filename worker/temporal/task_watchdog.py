@@ -68,9 +68,16 @@ class WatchedWorkflowRunner(UnsandboxedWorkflowRunner):
             )
 
     def begin(self, info: Info, act: WorkflowActivation) -> None:
-        """Note that a run is activated: its task is open, and local activities may have ended."""
+        """Note that a run is activated: its task is open, and local activities may have ended.
+
+        An eviction ends the task: the worker forgets the run, and no completion follows.
+        """
+        is_eviction = any(job.HasField("remove_from_cache") for job in act.jobs)
         end_count = sum(job.resolve_activity.is_local for job in act.jobs)
         with self._lock:
+            if is_eviction:
+                self._tasks.pop(info.run_id, None)
+                return
             task = self._tasks.setdefault(
                 info.run_id, OpenTask(info.workflow_id, info.workflow_type)
             )

@@ -10,14 +10,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from bin.devtools.conformance.in_memory_events import Memory
 from engine.activities.http import HttpActivities
 from engine.calls.http import HttpCaller
-from engine.contracts.executions import EXECUTION, ExecutionStart, OpenedExecution, Settlement
+from engine.contracts.executions import (
+    EXECUTION,
+    FLUSH_TIMELINE,
+    ExecutionStart,
+    OpenedExecution,
+    Settlement,
+    TimelineFlush,
+)
 from engine.egress.guard import Egress
 from engine.temporal.heartbeat_interceptor import Heartbeats
 from engine.temporal_workflows.execution import STOP_DETAIL, ExecutionWorkflow
@@ -189,3 +199,39 @@ async def test_what_lost_a_race_is_given_up(begin: Begin, silent: Silent, memory
     await handle.result()
     assert settlement(memory, handle).result == {"v": 1}
     await silent.holds(0)
+
+
+class Unwritable(Memory):
+    """Executions whose timeline cannot be stored."""
+
+    @activity.defn(name=FLUSH_TIMELINE)
+    async def keep_steps(self, _steps: TimelineFlush) -> None:
+        raise ApplicationError("the timeline cannot be stored", non_retryable=True)
+
+
+async def test_an_execution_that_fails_while_it_rests_ends_its_strands(temporal: Client) -> None:
+    memory, execution_id, queue = Unwritable(), str(uuid7()), f"stopping-{uuid7()}"
+    steps = [{"pause": {"wait": "PT0.1S"}}, {"a": {"set": {"n": 1}}}]
+    branches = [{"nap": {"wait": "PT1H"}}, {"steps": {"do": steps}}]
+    document = {"document": HEADER, "do": [{"all": {"fork": {"branches": branches}}}]}
+    memory.openings[execution_id] = OpenedExecution("d", 1, document, {}, "a", rests_every=3)
+    async with Worker(
+        temporal,
+        task_queue=queue,
+        workflows=[ExecutionWorkflow],
+        activities=memory.activities(),
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
+    ):
+        handle = await temporal.start_workflow(
+            EXECUTION,
+            ExecutionStart(execution_id, "a"),
+            id=f"execution:{execution_id}",
+            task_queue=queue,
+            execution_timeout=timedelta(seconds=SECONDS_MAX),
+        )
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+    history = await handle.fetch_history()
+    kinds = {event.event_type for event in history.events}
+    assert kinds >= {EventType.EVENT_TYPE_TIMER_STARTED, EventType.EVENT_TYPE_TIMER_CANCELED}

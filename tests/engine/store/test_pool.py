@@ -1,14 +1,17 @@
 """The pool detects a lost connection before its use, and tests a good one only in doubt."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from engine.config.settings import Settings
 from engine.store import pool
 from engine.store.sessions import make_engine
+from engine.temporal.outages import is_outage
 
 pytestmark = pytest.mark.stack
 
@@ -80,3 +83,27 @@ def test_one_that_is_there_is_asked_only_after_a_long_rest(
         with engine.connect():
             assert (other.execute(LAST_ASKED, [pid]).fetchone() != before) is asked
     assert used(engine) == pid
+
+
+def test_waits_for_a_connection_are_bounded(settings: Settings) -> None:
+    url = settings.database_url
+    separator = "&" if "?" in url else "?"
+    patient = replace(settings, database_url=f"{url}{separator}connect_timeout=7")
+    for each, seconds in ((settings, "5"), (patient, "7")):
+        engine = make_engine(each, pool_size=1)
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            parameters = driver.info.get_parameters()
+        engine.dispose()
+        assert (parameters["connect_timeout"], parameters["tcp_user_timeout"]) == (seconds, "10000")
+
+
+def test_a_statement_that_takes_too_long_is_an_outage(settings: Settings) -> None:
+    engine = make_engine(settings, pool_size=1, statement_seconds_max=0.05)
+    with engine.connect() as connection:
+        connection.rollback()
+        with pytest.raises(OperationalError) as failure:
+            connection.execute(text("SELECT pg_sleep(60)"))
+    engine.dispose()
+    assert is_outage(failure.value)

@@ -207,6 +207,20 @@ async def test_a_rotation_leaves_old_messages_authentic_until_the_key_is_retired
     assert (retired.authentic, retired.reply_key) == (False, None)
 
 
+@pytest.mark.parametrize("data", [b'"x"', b"{}", b"nonsense"])
+async def test_a_malformed_argument_under_an_unknown_key_is_unfit(data: bytes) -> None:
+    payload = sign(START, keys=new_key("COMMAND_KEYS")["COMMAND_KEYS"])
+    payload.data = data
+    assert await receive(payload, ExecutionStart) is UNFIT
+
+
+async def test_an_argument_under_an_unknown_key_names_no_message() -> None:
+    payload = sign(START, keys=new_key("COMMAND_KEYS")["COMMAND_KEYS"])
+    payload.data = json.dumps(json.loads(payload.data) | {"message_id": "x"}).encode()
+    received = await receive(payload, ExecutionStart)
+    assert (received.message_id, received.authentic) == ("", False)
+
+
 def test_a_process_without_the_key_does_not_start() -> None:
     with pytest.raises(SettingsError, match="COMMAND_KEYS is not set"):
         CommandSigner(Settings())

@@ -15,13 +15,14 @@ from redis.exceptions import ResponseError
 from sqlalchemy.exc import DataError, OperationalError
 from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid_utils.compat import uuid7
 
 from engine.config.settings import Settings
 from engine.contracts.executions import UNDONE
+from engine.contracts.task_queue import CROWDED
 from engine.errors import InvalidError, UnavailableError
 from engine.expressions.sandbox.fair_queue import BusyError
 from engine.interpreter.runtime.environment import ActivityCall
@@ -72,6 +73,14 @@ def test_an_outage_of_a_part_is_one(kind: str) -> None:
 @pytest.mark.parametrize("kind", DEFECTS)
 def test_what_would_meet_each_attempt_is_no_outage(kind: str) -> None:
     assert not is_outage(DEFECTS[kind])
+
+
+@pytest.mark.unit
+def test_a_failure_for_good_stays_benign() -> None:
+    benign = ApplicationErrorCategory.BENIGN
+    failure = outages.classify(ApplicationError("", 3.0, type=CROWDED, category=benign))
+    assert (failure.type, failure.details, failure.non_retryable) == (CROWDED, (3.0,), True)
+    assert failure.category is benign
 
 
 class Parts:

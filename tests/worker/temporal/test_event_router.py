@@ -26,9 +26,8 @@ from engine.workflows.events.queue import SealedEvent
 from engine.workflows.executions import executions
 from engine.workflows.executions.executions import SealedInput
 from tests.support.waiting import until
-from worker.temporal.event_router import Doorbell, Router
-
-pytestmark = pytest.mark.stack
+from worker.temporal import event_router
+from worker.temporal.event_router import Doorbell, Router, rest_seconds
 
 NOW = datetime(2126, 1, 2, tzinfo=UTC)  # no relay delivers what is due then
 CONTENT = {"specversion": "1.0", "id": "1", "source": "urn:test", "type": "org.example.test"}
@@ -90,15 +89,24 @@ def neighbour_id(sessions: sessionmaker[Session]) -> UUID:
         return account.id
 
 
+@pytest.mark.stack
 async def test_an_event_that_waits_for_its_execution_delays_no_other_account(
     sessions: sessionmaker[Session],
     settings: Settings,
     dispatcher: Dispatcher,
     account_id: UUID,
     neighbour_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(event_router, "ACCOUNTS_MAX", 1)
     waiting = send_event(sessions, dispatcher, account_id, launched=False)
     deliverable = send_event(sessions, dispatcher, neighbour_id, launched=True)
     async with routing(sessions, settings, dispatcher):
         await asyncio.to_thread(until, lambda: is_routed(sessions, deliverable))
     assert not is_routed(sessions, waiting)
+
+
+@pytest.mark.unit
+def test_an_account_rests_longer_after_each_failure() -> None:
+    waits = [rest_seconds(count) for count in (1, 2, 3, 4, 5, 6, 7, 10_000)]
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from engine.config.settings import Settings
 from engine.observability import metrics
+from tests.support.waiting import until
 from worker.temporal import task_watchdog
 from worker.temporal.task_watchdog import WatchedWorkflowRunner
 
@@ -75,3 +76,34 @@ async def test_a_task_that_waits_for_a_local_activity_is_open_until_that_ends(
         await handle.result()
         runner.look()
         assert gauges() == (0, False)
+
+
+async def test_a_task_of_a_run_that_the_worker_evicts_is_open_no_more(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_watchdog, "LATE_SECONDS", 0.0)
+    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
+    runner, gate, queue = WatchedWorkflowRunner(), Gate(), f"watched-{uuid7()}"
+
+    def look() -> bool:
+        runner.look()
+        return gauges() == (0, False)
+
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=[GatedWorkflow],
+        activities=[gate.wait],
+        workflow_runner=runner,
+    ):
+        handle = await client.start_workflow(
+            "gated",
+            id=f"gated-{uuid7()}",
+            task_queue=queue,
+            task_timeout=timedelta(seconds=1),  # the worker soon meets the termination
+        )
+        await gate.reached.wait()
+        assert not look()
+        await handle.terminate()
+        await asyncio.to_thread(until, look)
+        gate.opened.set()
