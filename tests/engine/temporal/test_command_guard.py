@@ -69,6 +69,7 @@ async def outcome_of(temporal: Client, arguments: Sequence[Any], *signals: Any) 
         activities=[find_no_definition],
         interceptors=[CommandGuard()],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        debug_mode=True,
     ):
         try:
             await handle.result()
@@ -78,7 +79,11 @@ async def outcome_of(temporal: Client, arguments: Sequence[Any], *signals: Any) 
     return None
 
 
-@pytest.mark.parametrize("arguments", [[], [None], [START, START], [UNFIT]], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [[], [None], [START, START], [UNFIT]],
+    ids=["none", "null", "two", "of another command"],
+)
 async def test_a_trigger_without_a_start_of_its_own_is_refused(
     temporal: Client, arguments: Sequence[Any]
 ) -> None:
