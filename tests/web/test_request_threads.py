@@ -125,6 +125,7 @@ async def test_waits_past_a_client_s_share_hold_places_of_its_own(work: Work) ->
     await work.until(work.running, PLACES // 2)
     neighbour = work.start("neighbour", "wait", 1)
     await work.until(work.waiting, 1)
+    assert work.refusals == PLACES // 2
     work.finish.set()
     await asyncio.gather(*greedy, *neighbour)
 
